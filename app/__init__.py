@@ -1,0 +1,1 @@
+"""Tranche: what should the next round of data collection buy?"""

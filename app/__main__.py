@@ -1,0 +1,147 @@
+"""The command line: serve, migrate, make keys, run the demo, print the contract."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from tempfile import TemporaryDirectory
+
+import uvicorn
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from app.demo import run as demo
+from app.errors import TrancheError
+from app.main import create_app, utc_now
+from app.services.keys import create_key, peppers
+from app.settings import Settings
+from app.store.db import Database, connect, drift, is_current, migrate
+from app.store.keys import any_valid_key
+
+NO_KEY = "No API key exists yet. Make one with: tranche key create --scopes admin"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except ValidationError as error:
+        return complain("\n".join(setting_fault(one) for one in error.errors()))
+    except TrancheError as error:
+        return complain(error.detail)
+    return code
+
+
+def complain(message: str) -> int:
+    print(f"tranche: {message}", file=sys.stderr)
+    return 2
+
+
+def setting_fault(error: ErrorDetails) -> str:
+    name = str(error["loc"][0]) if error["loc"] else "settings"
+    variable = name if name.startswith("TRANCHE_") else f"TRANCHE_{name.upper()}"
+    return f"{variable}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="tranche", description="What should the next round of data collection buy?")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    one = commands.add_parser("serve", help="serve the API")
+    one.add_argument("--host", help="address to listen on (TRANCHE_HOST)")
+    one.add_argument("--port", type=int, help="port to listen on (TRANCHE_PORT)")
+    one.set_defaults(run=run_serve)
+    one = commands.add_parser("migrate", help="bring the database to the newest schema")
+    one.add_argument("--check", action="store_true", help="only check that the migrations make what the models say")
+    one.set_defaults(run=run_migrate)
+    key = commands.add_parser("key", help="API keys").add_subparsers(required=True, metavar="COMMAND")
+    one = key.add_parser("create", help="make an API key and print it, once")
+    one.add_argument("--scopes", required=True, help="comma list of read, observe, deliver, write, buy, admin")
+    one.add_argument("--workspace", default="default", help="made if it is not there (default: %(default)s)")
+    one.add_argument("--project", action="append", metavar="ID", help="limit the key to this project (repeatable)")
+    one.add_argument("--expires-at", type=instant, help="RFC 3339, such as 2027-01-01T00:00:00Z")
+    one.set_defaults(run=run_key_create)
+    one = commands.add_parser("demo", help="plan a real purchase on a fresh database, then serve it")
+    one.add_argument("--port", type=int, default=8000, help="port to serve on, if free (default: %(default)s)")
+    one.add_argument("--exit", action="store_true", help="end when the plan is printed")
+    one.set_defaults(run=run_demo)
+    one = commands.add_parser("openapi", help="print the OpenAPI document")
+    one.set_defaults(run=run_openapi)
+    return top
+
+
+def instant(text: str) -> datetime:
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not an instant such as 2027-01-01T00:00:00Z") from None
+    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def run_serve(options: argparse.Namespace) -> int:
+    given = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
+    settings = Settings(**given)
+    database = connect(settings)
+    # One SQLite file belongs to one service; a shared server is migrated on purpose, not by whoever starts first.
+    if settings.database_url.startswith("sqlite"):
+        migrate(settings)
+    elif not is_current(database, settings):
+        return complain("the database lacks the newest schema. Run: tranche migrate")
+    advise_on_keys(database)
+    database.close()
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None)
+    return 0
+
+
+def advise_on_keys(database: Database) -> None:
+    with database.reading() as session:
+        if not any_valid_key(session, utc_now()):
+            print(NO_KEY, file=sys.stderr)
+
+
+def run_migrate(options: argparse.Namespace) -> int:
+    settings = Settings()
+    if options.check:
+        return check_migrations()
+    migrate(settings)
+    return 0
+
+
+def check_migrations() -> int:
+    """Migrate a fresh database and compare it with the models."""
+    with TemporaryDirectory() as folder:
+        settings = Settings(database_url=f"sqlite:///{folder}/check.db")
+        migrate(settings)
+        database = connect(settings)
+        differences = drift(database)
+        database.close()
+    for difference in differences:
+        print(difference, file=sys.stderr)
+    return 1 if differences else 0
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    return demo.run(options.port, keep_serving=not options.exit)
+
+
+def run_key_create(options: argparse.Namespace) -> int:
+    settings = Settings()
+    database = connect(settings)
+    if settings.database_url.startswith("sqlite"):
+        migrate(settings)
+    scopes = [scope.strip() for scope in options.scopes.split(",") if scope.strip()]
+    with database.writing() as session:
+        pepper = peppers(settings.secret_keys)[0]
+        token = create_key(session, utc_now(), pepper, scopes, options.workspace, options.project, options.expires_at)
+    database.close()
+    print(token)
+    return 0
+
+
+def run_openapi(_: argparse.Namespace) -> int:
+    print(json.dumps(create_app(Settings()).openapi(), indent=2, ensure_ascii=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,297 @@
+"""What all routes share: who calls, one transaction in one thread, ETags.
+
+A route is a plain function from its inputs and a `Call` to a shape. `Route` runs it as a whole — session,
+function, serialisation, idempotency record, commit — inside one worker thread. Spread over several, a thread that
+held the database's lock could wait for a thread while all threads waited for the lock; and an answer must not
+leave before its commit.
+"""
+
+import hashlib
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import wraps
+from importlib.metadata import version
+from typing import Annotated, Any, get_type_hints
+
+from fastapi import Depends, Header, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import TypeAdapter
+from starlette.types import Message
+
+from app.api.idempotent import recall, remember
+from app.api.inputs import JsonRequest, Shape
+from app.api.problems import declared
+from app.errors import (
+    Forbidden,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    TooLarge,
+    TrancheError,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
+from app.services.keys import Caller, authenticate
+from app.services.projects import get_project
+from app.settings import Settings
+from app.store.db import Database, Session
+from app.store.models import Project
+
+SOFTWARE_VERSION = version("tranche")
+MAX_BODY = 10_000_000
+MAX_BULK_BODY = 50_000_000
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What one running service has: made once by `create_app`, read by every call."""
+
+    settings: Settings
+    database: Database
+    clock: Callable[[], datetime]
+    hash_keys: Sequence[bytes]
+
+    def identify(self, token: str | None) -> Caller:
+        """The caller behind a bearer token. Raises Unauthenticated."""
+        if token is None:
+            raise Unauthenticated("Send an API key: 'Authorization: Bearer tranche_…'.")
+        with self.database.reading() as session:
+            return authenticate(session, self.clock(), self.hash_keys, token)
+
+
+class NotModified(Exception):
+    """The client has this version already."""
+
+    def __init__(self, etag: str) -> None:
+        super().__init__(etag)
+        self.etag = etag
+
+
+@dataclass
+class Call:
+    """One request as a route sees it. `session` is open while the route runs; `headers` go into the answer."""
+
+    request: Request
+    runtime: Runtime
+    caller: Caller
+    now: datetime
+    body: bytes
+    if_match: str | None = None
+    if_none_match: str | None = None
+    idempotency_key: str | None = None
+    headers: dict[str, str] = field(default_factory=dict, init=False)
+    open_session: Session | None = field(default=None, init=False)
+
+    @property
+    def session(self) -> Session:
+        if self.open_session is None:
+            raise RuntimeError("a call has a session only while its route runs")
+        return self.open_session
+
+    @property
+    def path(self) -> str:
+        return self.request.url.path
+
+    def project(self, project_id: str, *, archived: bool = False) -> Project:
+        """The caller's project; locked against other writers where this call may write."""
+        writes = self.request.method != "GET"
+        return get_project(self.session, self.caller, project_id, archived=archived, lock=writes)
+
+    def match(self, current: Shape) -> None:
+        """Honour If-Match against the resource as it is now. Raises PreconditionFailed."""
+        self.match_tag(etag_of(current.model_dump_json().encode()))
+
+    def match_tag(self, current: str) -> None:
+        wanted = self.if_match
+        if wanted is not None and not matches(wanted, current):
+            raise PreconditionFailed(
+                f"If-Match is {wanted[:100]}, but the resource is now {current}. Read it again and decide anew."
+            )
+
+    def unless_matched(self, current: str) -> None:
+        """Name the answer's ETag. Raises NotModified where the client has that version."""
+        self.headers["ETag"] = current
+        if self.if_none_match is not None and matches(self.if_none_match, current):
+            raise NotModified(current)
+
+
+def matches(header: str, etag: str) -> bool:
+    """Whether an If-Match or If-None-Match header names `etag`."""
+    return header.strip() == "*" or etag in [tag.strip().removeprefix("W/") for tag in header.split(",")]
+
+
+def etag_of(content: bytes) -> str:
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+def list_tag(project: Project) -> str:
+    """The ETag of a project's lists: every change of their items raises the data version."""
+    return f'"v{project.data_version}-{SOFTWARE_VERSION}"'
+
+
+def question_tag(project: Project, *question: object) -> str:
+    """The ETag of an answer that follows from the data version, the question and the software alone."""
+    return etag_of(repr((str(project.id), project.data_version, SOFTWARE_VERSION, question)).encode())
+
+
+# The ways into a route. Each names the headers it reads, so that the contract shows them.
+
+Bearer = Annotated[
+    HTTPAuthorizationCredentials | None,
+    Depends(HTTPBearer(auto_error=False, description="An API key: tranche_<id>_<secret>")),
+]
+
+
+async def enter(
+    request: Request, bearer: HTTPAuthorizationCredentials | None, scope: str, **headers: str | None
+) -> Call:
+    runtime: Runtime = request.app.state.runtime
+    body = await request.body()
+    caller = await run_in_threadpool(runtime.identify, bearer.credentials if bearer else None)
+    caller.require(scope)
+    return Call(request, runtime, caller, runtime.clock(), body, **headers)
+
+
+def reads(scope: str) -> Any:
+    async def read(
+        request: Request,
+        bearer: Bearer,
+        if_none_match: Annotated[str | None, Header(description="Answer 304 if this ETag is current")] = None,
+    ) -> Call:
+        return await enter(request, bearer, scope, if_none_match=if_none_match)
+
+    return Depends(read)
+
+
+def posts(scope: str) -> Any:
+    async def post(
+        request: Request,
+        bearer: Bearer,
+        idempotency_key: Annotated[
+            str | None,
+            Header(min_length=1, max_length=255, description="The same key and body within 24 h: one effect"),
+        ] = None,
+    ) -> Call:
+        return await enter(request, bearer, scope, idempotency_key=idempotency_key)
+
+    return Depends(post)
+
+
+def changes(scope: str) -> Any:
+    async def change(
+        request: Request,
+        bearer: Bearer,
+        if_match: Annotated[str | None, Header(description="Change only if this ETag is current")] = None,
+    ) -> Call:
+        return await enter(request, bearer, scope, if_match=if_match)
+
+    return Depends(change)
+
+
+class Route(APIRoute):
+    """A route whose function runs as one transaction in one thread, and whose JSON is read strictly.
+
+    max_body: bytes beyond which a body is refused.
+    """
+
+    max_body = MAX_BODY
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        shape = get_type_hints(endpoint).get("return")
+        status = options.get("status_code") or 200
+        method = next(iter(options.get("methods") or {"GET"}))
+        options["responses"] = {**declared(*usual_errors(path, method)), **(options.get("responses") or {})}
+        super().__init__(path, one_transaction(endpoint, shape, status), **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def strictly(request: Request) -> Response:
+            refuse_other_types(request, self.body_field is not None)
+            body = await read_body(request, self.max_body)
+
+            async def receive() -> Message:
+                return {"type": "http.request", "body": body, "more_body": False}
+
+            return await handle(JsonRequest(request.scope, receive))
+
+        return strictly
+
+
+class BulkRoute(Route):
+    """A route for whole lists."""
+
+    max_body = MAX_BULK_BODY
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body. Raises TooLarge as soon as it is known to be over `limit` bytes."""
+    announced = request.headers.get("content-length", "")
+    parts: list[bytes] = []
+    size = int(announced) if announced.isdecimal() and len(announced) < 20 else 0
+    if size <= limit:
+        size = 0
+        async for part in request.stream():
+            parts.append(part)
+            size += len(part)
+            if size > limit:
+                break
+    if size > limit:
+        raise TooLarge(f"The body is over {limit // 1_000_000} MB, the most that this route reads. Send it in parts.")
+    return b"".join(parts)
+
+
+def usual_errors(path: str, method: str) -> list[type[TrancheError]]:
+    usual: list[type[TrancheError]] = [Unauthenticated, Forbidden]
+    if "{" in path:
+        usual.append(NotFound)
+    if method in ("PATCH", "PUT", "DELETE"):
+        usual.append(PreconditionFailed)
+    return [*usual, Invalid]
+
+
+def refuse_other_types(request: Request, has_json_body: bool) -> None:
+    """A route with a JSON body reads nothing else; curl's default is a form."""
+    given = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if has_json_body and given != "application/json" and not given.endswith("+json"):
+        shown = given[:100] or "missing"
+        raise UnsupportedMediaType(f"Content-Type is {shown}; send JSON with 'Content-Type: application/json'.")
+
+
+def one_transaction(endpoint: Callable[..., Any], shape: Any, status: int) -> Callable[..., Response]:
+    """`endpoint` with its session, its answer's bytes and its commit around it."""
+    adapter: TypeAdapter[Any] = TypeAdapter(shape)
+
+    @wraps(endpoint)
+    def run(*, call: Call, **inputs: Any) -> Response:
+        database = call.runtime.database
+        with database.reading() if call.request.method == "GET" else database.writing() as session:
+            call.open_session = session
+            stored = recall(call)
+            if stored is not None:
+                return stored
+            try:
+                result = endpoint(call=call, **inputs)
+            except NotModified as same:
+                return Response(status_code=304, headers={"ETag": same.etag})
+            answer = rendered(call, adapter, result, status)
+            remember(call, answer)
+        return answer
+
+    return run
+
+
+def rendered(call: Call, adapter: TypeAdapter[Any], result: Any, status: int) -> Response:
+    if result is None:
+        return Response(status_code=204, headers=call.headers)
+    body = adapter.dump_json(result)
+    if call.request.method != "DELETE" and "ETag" not in call.headers:
+        try:
+            tag = etag_of(body)
+            call.unless_matched(tag) if call.request.method == "GET" else call.headers.setdefault("ETag", tag)
+        except NotModified as same:
+            return Response(status_code=304, headers={"ETag": same.etag})
+    return Response(body, status, headers=call.headers, media_type="application/json")

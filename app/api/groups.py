@@ -1,0 +1,192 @@
+"""Groups of a project."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import ConfigDict, Field
+
+from app.api.bulk import list_body, list_contract
+from app.api.common import BulkRoute, Call, Route, changes, list_tag, posts, reads
+from app.api.inputs import Answer, Count, Key, NonNegative, Positive, PriceIn, Real, Shape, Text, unset
+from app.api.pages import Archived, Cursor, Limit, Page, page, position
+from app.api.problems import declared
+from app.errors import Archived as ArchivedError
+from app.errors import Frozen, KeyTaken, Malformed, MissingKeys, TooLarge, UnsupportedMediaType
+from app.services import groups
+from app.services.changes import get_member, restore, touch
+from app.store.models import Group, Project
+from app.store.projects import members
+
+router = APIRouter(prefix="/v1/projects/{project_id}/groups", tags=["groups"], route_class=Route)
+bulk = APIRouter(prefix=router.prefix, tags=["groups"], route_class=BulkRoute)
+
+
+class AssumedCurve(Shape):
+    """loss = asymptote + scale · (n + offset)^−exponent, taken as exact instead of a fit."""
+
+    asymptote: NonNegative
+    scale: NonNegative
+    exponent: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=20)]
+    offset: NonNegative = 0.0
+
+
+GROUP_EXAMPLE: dict[str, Any] = {
+    "key": "Black_Female",
+    "name": "Black women",
+    "weight": 0.05,
+    "target": 0.9,
+    "initial_count": 40,
+    "unit_cost": "1.60",
+}
+
+
+class GroupIn(Shape):
+    """A group. `unit_cost` makes a source of the same key that delivers only this group."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [GROUP_EXAMPLE]})
+
+    key: Key
+    name: Text | None = None
+    weight: NonNegative = 1.0
+    target: Real | None = None
+    initial_count: Count = 0
+    reference_loss: Positive | None = None
+    assumed_curve: AssumedCurve | None = None
+    unit_cost: PriceIn | None = None
+
+
+class GroupPatch(Shape):
+    """Fields left out stay as they are; null takes an optional one away."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"initial_count": 240}]})
+
+    key: Key = unset()
+    name: Text | None = unset()
+    weight: NonNegative = unset()
+    target: Real | None = unset()
+    initial_count: Count = unset()
+    reference_loss: Positive | None = unset()
+    assumed_curve: AssumedCurve | None = unset()
+    unit_cost: PriceIn = unset()
+
+
+class GroupOut(Answer):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **{name: value for name, value in GROUP_EXAMPLE.items() if name != "unit_cost"},
+                    "reference_loss": None,
+                    "assumed_curve": None,
+                    "created_at": "2026-11-20T10:00:00Z",
+                    "updated_at": "2026-11-20T10:00:00Z",
+                    "archived_at": None,
+                }
+            ]
+        }
+    )
+
+    key: str
+    name: str | None
+    weight: float
+    target: float | None
+    initial_count: int
+    reference_loss: float | None
+    assumed_curve: AssumedCurve | None
+    created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None
+
+
+class Replaced(Answer):
+    """What a whole list left behind."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"count": 4, "data_version": 7}]})
+
+    count: int
+    data_version: int
+
+
+def group_page(call: Call, project: Project, cursor: str | None, limit: int, archived: bool) -> Page[GroupOut]:
+    def fetch(after: str | None, count: int) -> Any:
+        return members(call.session, Group, project.id, archived, position(after), count)
+
+    return page(call, cursor, limit, fetch, GroupOut.model_validate, lambda row: row.id)
+
+
+@router.get("", summary="List groups")
+def list_groups(
+    project_id: str,
+    call: Annotated[Call, reads("read")],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    archived: Archived = False,
+) -> Page[GroupOut]:
+    project = call.project(project_id)
+    call.unless_matched(list_tag(project))
+    return group_page(call, project, cursor, limit, archived)
+
+
+@router.post("", status_code=201, summary="Add a group", responses=declared(KeyTaken))
+def add_group(project_id: str, body: GroupIn, call: Annotated[Call, posts("write")]) -> GroupOut:
+    project = call.project(project_id)
+    [row] = groups.add_groups(call.session, project, [body.model_dump()], call.now, at="")
+    touch(project, call.now)
+    call.headers["Location"] = f"{call.path}/{row.key}"
+    return GroupOut.model_validate(row)
+
+
+@bulk.put(
+    "",
+    summary="Replace the list of groups",
+    responses=declared(MissingKeys, ArchivedError, KeyTaken, Malformed, TooLarge, UnsupportedMediaType),
+    openapi_extra=list_contract(GroupIn),
+)
+def replace_groups(
+    project_id: str,
+    call: Annotated[Call, changes("write")],
+    body: Annotated[list[GroupIn], list_body(GroupIn, groups.MAX_GROUPS)],
+    archive_missing: Annotated[bool, Query(description="Archive the groups that the list leaves out")] = False,
+) -> Replaced:
+    """Up to 20,000, as a JSON list or one object per line. Changes those there, adds the new; what the list leaves
+    out is archived only with `archive_missing`."""
+    project = call.project(project_id)
+    call.match_tag(list_tag(project))
+    items = [group.model_dump() for group in body]
+    groups.replace_groups(call.session, project, items, archive_missing, call.now)
+    call.headers["ETag"] = list_tag(project)
+    return Replaced(count=len(items), data_version=project.data_version)
+
+
+@router.get("/{key}", summary="Read a group")
+def read_group(project_id: str, key: str, call: Annotated[Call, reads("read")], archived: Archived = False) -> GroupOut:
+    project = call.project(project_id)
+    return GroupOut.model_validate(get_member(call.session, project, Group, key, archived=archived))
+
+
+@router.patch("/{key}", summary="Change a group", responses=declared(Frozen, KeyTaken))
+def update_group(project_id: str, key: str, body: GroupPatch, call: Annotated[Call, changes("write")]) -> GroupOut:
+    """After a purchase, set `initial_count` to what is held now."""
+    project = call.project(project_id)
+    row = get_member(call.session, project, Group, key)
+    call.match(GroupOut.model_validate(row))
+    groups.update_group(call.session, project, row, body.model_dump(exclude_unset=True), call.now)
+    return GroupOut.model_validate(row)
+
+
+@router.delete("/{key}", status_code=204, summary="Archive a group and its sources")
+def archive_group(project_id: str, key: str, call: Annotated[Call, changes("write")]) -> None:
+    project = call.project(project_id)
+    row = get_member(call.session, project, Group, key)
+    call.match(GroupOut.model_validate(row))
+    groups.archive_group(call.session, project, row, call.now)
+
+
+@router.post("/{key}/restore", summary="Bring an archived group back")
+def restore_group(project_id: str, key: str, call: Annotated[Call, posts("write")]) -> GroupOut:
+    """Its sources stay archived until they are restored themselves."""
+    project = call.project(project_id)
+    row = get_member(call.session, project, Group, key, archived=True)
+    restore(project, row, call.now)
+    return GroupOut.model_validate(row)

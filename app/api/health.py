@@ -1,0 +1,42 @@
+"""Is the process alive, and can it serve?"""
+
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse
+from pydantic import ConfigDict
+
+from app.api.common import Runtime
+from app.api.inputs import Answer
+from app.api.problems import declared
+from app.errors import Unavailable
+from app.store.db import busy_is_unavailable, is_current
+
+router = APIRouter(tags=["service"])
+
+
+class Health(Answer):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
+
+    status: Literal["ok"]
+
+
+@router.get("/", include_in_schema=False)
+def home() -> RedirectResponse:
+    return RedirectResponse("/docs")
+
+
+@router.get("/healthz", summary="Is the process alive?")
+def health() -> Health:
+    return Health(status="ok")
+
+
+@router.get("/readyz", summary="Can it serve?", responses=declared(Unavailable))
+def readiness(request: Request) -> Health:
+    """Ready means: the database answers and has the newest schema."""
+    runtime: Runtime = request.app.state.runtime
+    with busy_is_unavailable():
+        current = is_current(runtime.database, runtime.settings)
+    if not current:
+        raise Unavailable("The database lacks the newest schema. Run: tranche migrate", headers={"Retry-After": "5"})
+    return Health(status="ok")

@@ -1,0 +1,160 @@
+"""How requests are read: strict JSON, exact money, finite numbers, keys."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+from fastapi import HTTPException, Request
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+from app.errors import Malformed
+
+MAX_COUNT = 1_000_000_000
+MAX_REAL = 1e15
+MAX_MONEY = Decimal("999999999999.999999")
+KEY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$"
+MONEY_PATTERN = r"^\d{1,12}(\.\d{1,6})?$"
+
+
+class Number(float):
+    """A JSON number with a fraction or exponent that remembers its text, so that money need not pass a float."""
+
+    text: str
+
+    def __new__(cls, text: str) -> "Number":
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+
+def parse_json(text: bytes) -> Any:
+    """Strict JSON: UTF-8, no NaN, no name twice in an object. Raises Malformed saying where and why."""
+    try:
+        return json.loads(
+            text.decode("utf-8"),
+            parse_float=Number,
+            parse_constant=refuse_constant,
+            object_pairs_hook=refuse_repeated_names,
+        )
+    except UnicodeDecodeError as error:
+        raise Malformed(f"The body is not UTF-8: byte {error.start} does not decode.") from None
+    except json.JSONDecodeError as error:
+        raise Malformed(f"The body is not JSON: {error.msg} at line {error.lineno} column {error.colno}.") from None
+    except RecursionError:
+        raise Malformed("The body is nested too deeply.") from None
+    except ValueError as error:
+        # The interpreter's own words for a number of thousands of digits name an internal limit.
+        detail = "a number has too many digits" if "digits" in str(error) else str(error)
+        raise Malformed(f"The body is not acceptable JSON: {detail}.") from None
+
+
+def refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def refuse_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        seen: set[str] = set()
+        repeated = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise ValueError(f"the name {json.dumps(repeated[:100])} stands twice in one object")
+    return read
+
+
+class JsonRequest(Request):
+    """A request whose JSON is read strictly."""
+
+    async def json(self) -> Any:
+        try:
+            return parse_json(await self.body())
+        except Malformed as error:
+            # FastAPI lets only its own exception out of the reading of a body.
+            raise HTTPException(error.status) from error
+
+
+def read_money(value: object) -> Decimal:
+    """A decimal string, or a JSON number by its text."""
+    text = value.text if isinstance(value, Number) else value
+    readable = isinstance(text, str) or (isinstance(text, int) and not isinstance(text, bool))
+    try:
+        amount = Decimal(str(text) if readable else "")
+    except InvalidOperation:
+        raise ValueError("give an amount as a decimal string such as '1999.20'") from None
+    if not amount.is_finite() or not 0 <= amount <= MAX_MONEY:
+        raise ValueError(f"an amount lies from 0 to {MAX_MONEY}")
+    if amount != amount.quantize(Decimal("0.000001")):
+        raise ValueError("an amount has at most six decimals")
+    return amount
+
+
+def write_money(amount: Decimal) -> str:
+    """At least two decimals, no more than needed: 976.00, 0.000001."""
+    text = f"{amount:.6f}"
+    whole, decimals = text.split(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
+
+
+def above_zero(amount: Decimal) -> Decimal:
+    if amount <= 0:
+        raise ValueError("a price must be above 0")
+    return amount
+
+
+def plain_text(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must not contain the character U+0000")
+    return text
+
+
+def with_offset(instant: datetime) -> datetime:
+    return instant.astimezone(UTC)
+
+
+MoneySchema = WithJsonSchema({"type": "string", "pattern": MONEY_PATTERN, "examples": ["1999.20"]})
+MoneyInSchema = WithJsonSchema(
+    {
+        "anyOf": [{"type": "string", "pattern": MONEY_PATTERN}, {"type": "number", "minimum": 0}],
+        "examples": ["1999.20"],
+    }
+)
+MoneyIn = Annotated[Decimal, BeforeValidator(read_money), MoneyInSchema]
+PriceIn = Annotated[Decimal, BeforeValidator(read_money), AfterValidator(above_zero), MoneyInSchema]
+MoneyOut = Annotated[Decimal, PlainSerializer(write_money, return_type=str), MoneySchema]
+
+Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(plain_text)]
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(plain_text)]
+LongText = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(plain_text)]
+Count = Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)]
+Real = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_REAL, le=MAX_REAL)]
+NonNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=MAX_REAL)]
+Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=MAX_REAL)]
+InstantIn = Annotated[datetime, Field(strict=False), AfterValidator(with_offset)]
+
+
+class Shape(BaseModel):
+    """What requests and answers are made of. Requests may not name fields that are not there."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answer(Shape):
+    """A shape that is filled from a row or a plan by the names of its fields."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+def unset() -> Any:
+    """The default of a field of a partial change: left out, it stays as it is; null is no value unless the type
+    says so."""
+    return Field(default_factory=lambda: None)

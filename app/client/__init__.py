@@ -1,0 +1,48 @@
+"""A small client for training loops: post what a run measured, ask what to buy next.
+
+    with Client("http://localhost:8000", api_key) as tranche:
+        subsets = nested_subsets({"men": 300, "women": 40}, [0.25, 0.5, 1.0], seed=7)
+        runs = [train_and_measure(subset) for subset in subsets]  # yours; makes Observations
+        tranche.post_observations(project_id, runs)
+        tranche.next_allocation(project_id).add["women"]
+
+It needs httpx and nothing else of this package.
+"""
+
+from app.client.errors import TrancheError
+from app.client.http import Client
+from app.client.shapes import (
+    Accepted,
+    Allocation,
+    Budget,
+    Curve,
+    Estimate,
+    Group,
+    GroupPlan,
+    Metric,
+    Observation,
+    Parameter,
+    Project,
+    Remark,
+    Source,
+)
+from app.client.subsets import nested_subsets
+
+__all__ = [
+    "Accepted",
+    "Allocation",
+    "Budget",
+    "Client",
+    "Curve",
+    "Estimate",
+    "Group",
+    "GroupPlan",
+    "Metric",
+    "Observation",
+    "Parameter",
+    "Project",
+    "Remark",
+    "Source",
+    "TrancheError",
+    "nested_subsets",
+]

@@ -1,0 +1,34 @@
+"""What the client raises when the service refuses."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+
+class TrancheError(Exception):
+    """The service refused; the fields are those of its problem answer (RFC 9457)."""
+
+    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        self.status = status
+        self.type: str = problem.get("type", "about:blank")
+        self.title: str = problem.get("title", "")
+        self.detail: str = problem.get("detail", "")
+        self.errors: list[Mapping[str, str]] = problem.get("errors", [])
+        first = ": ".join(part for part in (f"{status} {self.title}".strip(), self.detail) if part)
+        rest = [f"  {error.get('pointer', '')}: {error.get('detail', '')}" for error in self.errors]
+        super().__init__("\n".join([first, *rest]))
+
+
+def answer_of(response: httpx.Response) -> Mapping[str, Any]:
+    """The JSON object of a success; raises TrancheError for a problem, and for what is not Tranche's."""
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if response.is_success and isinstance(answer, dict):
+        return answer
+    if isinstance(answer, dict) and "title" in answer:
+        raise TrancheError(response.status_code, answer)
+    detail = f"{response.url} did not answer as Tranche does; check the base URL. It said: {response.text[:200]!r}"
+    raise TrancheError(response.status_code, {"title": response.reason_phrase, "detail": detail})

@@ -1,0 +1,148 @@
+"""The errors Tranche answers with. Each class is one kind, with one status and one page in docs/problems/.
+
+TrancheError
+├── InternalError           500  something failed on our side
+├── Malformed               400  the body cannot be read at all
+├── Unauthenticated         401  no key, or one that is not valid
+├── Forbidden               403  the key lacks the scope
+├── NotFound                404  not there, or not yours
+├── MethodNotAllowed        405  the path is there, the method is not
+├── Conflict                409  the state does not allow it
+│   ├── KeyTaken                 a key or external id that is in use
+│   ├── Frozen                   fixed by the first observation
+│   ├── Archived                 archived: restore it first
+│   ├── MissingKeys              a whole list leaves out keys that exist
+│   └── CallRunning              the first call with this Idempotency-Key still runs
+├── PreconditionFailed      412  If-Match names another version
+├── TooLarge                413  the body is over the limit
+├── UnsupportedMediaType    415  a content type the route does not read
+├── Invalid                 422  read, but not acceptable: `errors` says where and why
+│   └── IdempotencyKeyReused     the same Idempotency-Key with another body
+└── Unavailable             503  the database is busy or away: try again
+"""
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar
+
+PROBLEM_BASE = "urn:tranche:problem:"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a request: where (a JSON pointer, or a query parameter or line) and what to change."""
+
+    pointer: str
+    detail: str
+
+
+class TrancheError(Exception):
+    """The root. `code` names the kind for ever; `title` is the same for every error of the kind."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(self, detail: str, faults: tuple[Fault, ...] = (), headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.faults = faults
+        self.headers = headers or {}
+
+    @classmethod
+    def code(cls) -> str:
+        """`KeyTaken` → `key-taken`."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
+
+    @classmethod
+    def type_uri(cls) -> str:
+        return PROBLEM_BASE + cls.code()
+
+
+class InternalError(TrancheError):
+    pass
+
+
+class Malformed(TrancheError):
+    status = 400
+    title = "The body cannot be read"
+
+
+class Unauthenticated(TrancheError):
+    status = 401
+    title = "A valid API key is needed"
+
+
+class Forbidden(TrancheError):
+    status = 403
+    title = "The API key lacks a scope"
+
+
+class NotFound(TrancheError):
+    status = 404
+    title = "Not found"
+
+
+class MethodNotAllowed(TrancheError):
+    status = 405
+    title = "The method is not allowed here"
+
+
+class Conflict(TrancheError):
+    status = 409
+    title = "The present state does not allow this"
+
+
+class KeyTaken(Conflict):
+    title = "The key is in use"
+
+
+class Frozen(Conflict):
+    title = "Fixed by the first observation"
+
+
+class Archived(Conflict):
+    title = "It is archived"
+
+
+class MissingKeys(Conflict):
+    title = "The list leaves out keys that exist"
+
+
+class CallRunning(Conflict):
+    title = "The first call with this Idempotency-Key is still running"
+
+
+class PreconditionFailed(TrancheError):
+    status = 412
+    title = "It has changed since you read it"
+
+
+class TooLarge(TrancheError):
+    status = 413
+    title = "The body is too large"
+
+
+class UnsupportedMediaType(TrancheError):
+    status = 415
+    title = "The content type is not one this route reads"
+
+
+class Invalid(TrancheError):
+    status = 422
+    title = "The request is not acceptable"
+
+
+class IdempotencyKeyReused(Invalid):
+    title = "The Idempotency-Key was used with another body"
+
+
+class Unavailable(TrancheError):
+    status = 503
+    title = "The service is busy"
+
+
+def invalid(*faults: Fault) -> Invalid:
+    """An `Invalid` whose detail is its first fault, and how many more there are."""
+    first = f"{faults[0].pointer}: {faults[0].detail}" if faults[0].pointer else faults[0].detail
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return Invalid(first + more, faults)

@@ -1,0 +1,51 @@
+"""Wires the service together; decides nothing, and does nothing at import."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from app.api import allocations, curves, groups, health, keys, observations, problems, projects, sources
+from app.api.common import SOFTWARE_VERSION, Runtime
+from app.api.contract import finish_contract
+from app.services.keys import peppers
+from app.settings import Settings
+from app.store.db import connect
+
+DESCRIPTION = (
+    "Plans data collection: post what you measured after each training run, get what the next round should buy."
+)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> FastAPI:
+    """The service on the database of `settings`. Connects lazily; the lifespan closes what was opened."""
+    database = connect(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        database.close()
+
+    # Its API documentation fetches nothing from elsewhere.
+    app = FastAPIOffline(
+        title="Tranche",
+        summary="What should the next round of data collection buy?",
+        description=DESCRIPTION,
+        version=SOFTWARE_VERSION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        lifespan=lifespan,
+    )
+    app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys))
+    problems.install(app)
+    for module in (projects, groups, sources, observations, curves, allocations, keys, health):
+        app.include_router(module.router)
+    for module in (groups, sources):
+        app.include_router(module.bulk)
+    finish_contract(app)
+    return app

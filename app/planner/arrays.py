@@ -1,0 +1,8 @@
+"""Array types of the planner; shapes stand in the docstrings that use them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]

@@ -1,0 +1,111 @@
+"""What proves a divisible answer: an upper bound on U that holds whatever found the answer (planner.md 4).
+
+Notation as in `relaxed`. Concavity turns the margins at the answer into a bound on every other answer.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.planner.arrays import BoolArray, FloatArray
+from app.planner.ladder import Ladder
+from app.planner.utility import Terms, Utility
+
+LEAST_GAIN = 1e-9
+"""Gains below this count as this when a gap is put in proportion (planner.md 4)."""
+ROUNDING = 1e-9
+TRACE = 1e-11
+"""A group on which less than this share of the budget is spent is fed by rounding alone."""
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """Divisible orders [S] beyond the ladder's foot, their counts and terms [groups], and what proves them.
+
+    bound: no divisible answer has a higher U. residual: what the certificate leaves open, relative to the gain.
+    multiplier: λ; 0 where more money would not help, nan where `stop_ratio` leaves it undefined.
+    """
+
+    orders: FloatArray
+    counts: FloatArray
+    terms: Terms
+    utility: float
+    bound: float
+    residual: float
+    multiplier: float
+
+
+def certify(utility: Utility, ladder: Ladder, orders: FloatArray, ends: Terms) -> Relaxation:
+    """The orders [S] with their proof; `ends` holds the terms [groups, 2] at the ladder's foot and top."""
+    counts = ladder.counts(orders)
+    terms = utility.terms(counts)
+    prove = _prove_level if utility.is_level else _prove_priced
+    bound_gain, residual, multiplier = prove(utility, ladder, orders, terms, ends)
+    total = utility.total(terms.value)
+    return Relaxation(orders, counts, terms, total, total + bound_gain, residual, multiplier)
+
+
+def _prove_priced(
+    utility: Utility, ladder: Ladder, orders: FloatArray, terms: Terms, ends: Terms
+) -> tuple[float, float, float]:
+    """The gain of the best answer to the linear problem in the margins, a knapsack filled by gain per cost."""
+    del ends
+    gain = (utility.emphasis * terms.slope)[ladder.group]
+    best_first = np.argsort(-gain / ladder.price, kind="stable")
+    cost = (ladder.length * ladder.price)[best_first]
+    paid = np.cumsum(cost)
+    part = np.clip(ladder.money - (paid - cost), 0.0, cost)
+    per_cost = (gain / ladder.price)[best_first]
+    linear = float((part * per_cost).sum())
+    slack = max(0.0, linear - float((gain * orders).sum()))
+    spent_up = np.flatnonzero(paid >= ladder.money * (1.0 - ROUNDING))
+    multiplier = float(per_cost[spent_up[0]]) if len(spent_up) else 0.0
+    return slack, slack / linear if linear > 0.0 else 0.0, multiplier
+
+
+def _prove_level(
+    utility: Utility, ladder: Ladder, orders: FloatArray, terms: Terms, ends: Terms
+) -> tuple[float, float, float]:
+    """Every group that was fed would have to be fed more, and there is no money for that.
+
+    With the money spent no answer lifts the least value above the highest value among the fed groups; nor above
+    any group's value at its top.
+    """
+    value, counted = terms.value, utility.counted
+    spent = np.bincount(ladder.group, weights=orders * ladder.price, minlength=len(value))
+    fed = counted & (spent > TRACE)
+    per_cost = terms.slope / ladder.marginal_price(ladder.counts(orders))
+    left = max(0.0, ladder.money - float(spent[fed].sum()))
+    total = utility.total(value)
+    reach = float(ends.value[counted, 1].min())
+    if fed.any():
+        reach = min(reach, float(value[fed].max()) + left * float(per_cost[fed].max()))
+    open_ = counted & (ends.value[:, 1] > ends.value[:, 0]) & (per_cost > 0.0)
+    scale = max(float((value - ends.value[:, 0])[fed].max(initial=0.0)), LEAST_GAIN)
+    residual = _unlevel(value, fed & open_, open_, per_cost, utility.objective.stop_ratio) / scale
+    residual += left * float(per_cost[open_].max(initial=0.0)) / scale
+    return max(0.0, reach - total), residual, level_multiplier(utility, value, per_cost, scale)
+
+
+def _unlevel(value: FloatArray, fed: BoolArray, open_: BoolArray, per_cost: FloatArray, stop_ratio: float) -> float:
+    """How far the groups that could be fed lag behind those that were, those at rest by `stop_ratio` excepted."""
+    if not fed.any():
+        return 0.0
+    behind = float(value[fed].max()) - value[open_]
+    if stop_ratio > 0.0:
+        gain = per_cost[open_]
+        behind = np.minimum(behind, np.maximum(gain / (stop_ratio * gain.max()) - 1.0, 0.0))
+    return max(0.0, float(behind.max()))
+
+
+def level_multiplier(utility: Utility, value: FloatArray, per_cost: FloatArray, scale: float) -> float:
+    """dU/d money of maximin: money is shared so that all groups at the least value rise together.
+
+    value, per_cost [groups]: V and V' per money, 0 where nothing more is sold. scale: of the gain, to tell ties.
+    """
+    if utility.objective.stop_ratio > 0.0:
+        return float("nan")
+    worst = utility.counted & (value <= utility.total(value) + ROUNDING * scale)
+    if not np.all(per_cost[worst] > 0.0):
+        return 0.0
+    return float(1.0 / (1.0 / per_cost[worst]).sum())

@@ -1,0 +1,89 @@
+"""What the curves are learnt from: measured points per group, and curves a user states instead."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.planner.arrays import FloatArray, IntArray
+
+LARGEST = 1e100
+"""The largest loss or error that can still be squared."""
+
+
+class ObservationsError(ValueError):
+    """The observations contradict themselves; the message names the group and what to change."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """One group's evaluated runs, all arrays [points].
+
+    counts: own samples trained on, ≥ 0. losses: the metric turned to a loss (lower is better). stderrs: the
+    loss's evaluation error, nan where unknown. holdouts: which holdout each run was scored on, any integers.
+    """
+
+    counts: FloatArray
+    losses: FloatArray
+    stderrs: FloatArray
+    holdouts: IntArray
+
+
+@dataclass(frozen=True)
+class AssumedCurve:
+    """loss(n) = asymptote + scale · (n + offset)^(−exponent), taken as exact instead of a fit."""
+
+    asymptote: float
+    scale: float
+    exponent: float
+    offset: float
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Everything known about the groups' curves, in the order of `keys`.
+
+    held [groups]: counts held now. span: upper − lower of the metric where both bounds are given, else None.
+    """
+
+    keys: tuple[str, ...]
+    points: tuple[Points, ...]
+    assumed: tuple[AssumedCurve | None, ...]
+    held: FloatArray
+    span: float | None
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.keys), len(self.points), len(self.assumed), len(self.held)}
+        if len(lengths) != 1:
+            raise ObservationsError("keys, points, assumed and held must have one entry per group each")
+        if len(set(self.keys)) != len(self.keys):
+            raise ObservationsError("a group's key occurs twice; keys must be unique")
+        if not np.all(np.isfinite(self.held) & (self.held >= 0)):
+            raise ObservationsError("held counts must be finite and at least 0")
+        if self.span is not None and not 0 < self.span < np.inf:
+            raise ObservationsError(f"the metric's span is {self.span}; it must be finite and above 0")
+        for key, points, assumed in zip(self.keys, self.points, self.assumed, strict=True):
+            _check_points(key, points)
+            _check_assumed(key, assumed)
+
+
+def _check_points(key: str, points: Points) -> None:
+    if len({len(points.counts), len(points.losses), len(points.stderrs), len(points.holdouts)}) != 1:
+        raise ObservationsError(f"group {key}: counts, losses, stderrs and holdouts must have one length")
+    if not np.all(np.isfinite(points.counts) & (points.counts >= 0)):
+        raise ObservationsError(f"group {key}: counts must be finite and at least 0")
+    if not np.all(np.abs(points.losses) <= LARGEST):
+        raise ObservationsError(f"group {key}: losses must be numbers up to {LARGEST}; leave out runs without one")
+    if not np.all(np.isnan(points.stderrs) | ((points.stderrs >= 0) & (points.stderrs <= LARGEST))):
+        raise ObservationsError(f"group {key}: stderrs must be from 0 to {LARGEST}, or nan where unknown")
+
+
+def _check_assumed(key: str, curve: AssumedCurve | None) -> None:
+    if curve is None:
+        return
+    if not np.all(np.isfinite([curve.asymptote, curve.scale, curve.exponent, curve.offset])):
+        raise ObservationsError(f"group {key}: the assumed curve's numbers must be finite")
+    if curve.scale < 0 or curve.exponent <= 0 or curve.offset < 0:
+        raise ObservationsError(
+            f"group {key}: an assumed curve needs scale ≥ 0, exponent > 0 and offset ≥ 0,"
+            f" got {curve.scale}, {curve.exponent}, {curve.offset}"
+        )

@@ -1,0 +1,52 @@
+"""Settings: the environment (`TRANCHE_…`) becomes one frozen object."""
+
+import base64
+import binascii
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What a deployment may choose. Every field is the environment variable `TRANCHE_` + its name.
+
+    secret_keys is read from `TRANCHE_SECRET_KEY`: 32 bytes in base64, a comma list for rotation, newest first.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="TRANCHE_", frozen=True, populate_by_name=True, extra="forbid")
+
+    database_url: str = "sqlite:///./tranche.db"
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    pool_size: int = Field(10, ge=1, le=200)
+    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field((), validation_alias="TRANCHE_SECRET_KEY")
+
+    @field_validator("database_url")
+    @classmethod
+    def name_the_driver(cls, url: str) -> str:
+        """`postgres://` and `postgresql://` mean psycopg 3; other databases are refused."""
+        for scheme in ("postgres://", "postgresql://"):
+            url = url.replace(scheme, "postgresql+psycopg://", 1) if url.startswith(scheme) else url
+        if not url.startswith(("sqlite://", "postgresql+psycopg://")):
+            raise ValueError("must start with sqlite:// or postgresql://")
+        if url in ("sqlite://", "sqlite:///", "sqlite:///:memory:"):
+            raise ValueError("must name a file, such as sqlite:///./tranche.db; what is in memory would be lost")
+        return url
+
+    @field_validator("secret_keys", mode="before")
+    @classmethod
+    def split_keys(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        keys = [key.strip() for key in value.split(",") if key.strip()]
+        for key in keys:
+            try:
+                length = len(base64.b64decode(key, validate=True))
+            except binascii.Error:
+                length = 0
+            if length != 32:
+                raise ValueError(
+                    "each key of TRANCHE_SECRET_KEY must be 32 bytes in base64; make one with: openssl rand -base64 32"
+                )
+        return tuple(keys)

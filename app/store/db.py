@@ -1,0 +1,119 @@
+"""Engine, sessions and migrations: how the store is reached on SQLite and on PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session as Session
+
+from app.errors import Unavailable
+from app.settings import Settings
+from app.store.models import Base
+
+BUSY_TIMEOUT_MS = 30_000
+SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
+    "PRAGMA foreign_keys=ON",
+)
+
+
+@dataclass(frozen=True)
+class Database:
+    """One engine, seen twice: `reads` take a snapshot and never write, `writes` may."""
+
+    engine: Engine
+    reads: Engine
+    writes: Engine
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session on one consistent snapshot; nothing it does is kept."""
+        with busy_is_unavailable(), Session(self.reads) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session committed at the end of the block, or rolled back where the block raises."""
+        with busy_is_unavailable(), Session(self.writes, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+@contextmanager
+def busy_is_unavailable() -> Iterator[None]:
+    """A lock not won in time, a full pool or a lost server is `Unavailable`: the caller may try again."""
+    try:
+        yield
+    except (OperationalError, PoolTimeout) as error:
+        detail = "The database is busy or cannot be reached. Nothing was changed; try again."
+        raise Unavailable(detail, headers={"Retry-After": "1"}) from error
+
+
+def connect(settings: Settings) -> Database:
+    """The database of `settings`. Connects lazily."""
+    options: dict[str, Any] = {"pool_size": settings.pool_size, "max_overflow": 0, "pool_timeout": 30}
+    if settings.database_url.startswith("sqlite"):
+        engine = create_engine(settings.database_url, **options)
+        event.listen(engine, "connect", prepare_sqlite)
+        event.listen(engine, "begin", begin_sqlite)
+        return Database(engine, engine, engine.execution_options(sqlite_begin="BEGIN IMMEDIATE"))
+    engine = create_engine(settings.database_url, pool_pre_ping=True, **options)
+    reads = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return Database(engine, reads, engine)
+
+
+def prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver would begin at the first write only, and never IMMEDIATE: we begin ourselves.
+    connection.isolation_level = None
+    for pragma in SQLITE_PRAGMAS:
+        connection.execute(pragma)
+
+
+def begin_sqlite(connection: Connection) -> None:
+    # A reader that upgrades to a writer fails at once with "database is locked": writers lock from the start.
+    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+
+
+def migration_config(settings: Settings) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["database_url"] = settings.database_url
+    return config
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the database to the newest schema. Changes nothing where it is there already."""
+    command.upgrade(migration_config(settings), "head")
+
+
+def is_current(database: Database, settings: Settings) -> bool:
+    """Whether the database answers and has the newest schema."""
+    head = ScriptDirectory.from_config(migration_config(settings)).get_current_head()
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == head
+
+
+def drift(database: Database) -> list[str]:
+    """How the migrated tables differ from the models: empty where they agree."""
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return [repr(difference) for difference in compare_metadata(context, Base.metadata)]
+
+
+def ping(database: Database) -> None:
+    with busy_is_unavailable(), database.engine.connect() as connection:
+        connection.execute(text("SELECT 1"))

@@ -1,0 +1,18 @@
+"""How Alembic reaches the database: the URL comes from `app.store.db.migration_config`."""
+
+from alembic import context
+from sqlalchemy import create_engine, pool
+
+from app.store.models import Base
+
+engine = create_engine(context.config.attributes["database_url"], poolclass=pool.NullPool)
+with engine.connect() as connection:
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        compare_type=True,
+        render_as_batch=connection.dialect.name == "sqlite",
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+engine.dispose()

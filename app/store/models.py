@@ -1,0 +1,164 @@
+"""The tables. Rows never leave `services` and `api`: the planner gets arrays, clients get shapes."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, Integer, MetaData, String, Text, Uuid
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from app.store.types import Instant, Money
+
+# Names every constraint alike on both databases, so that migrations can refer to them.
+NAMING: dict[str, str] = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# SQLite numbers rows by itself only in a column declared INTEGER.
+Serial = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: Instant,
+        Decimal: Money,
+        int: BigInteger,
+        float: Double,
+        dict[str, Any]: JSON(none_as_null=True),
+        list[str]: JSON(none_as_null=True),
+        UUID: Uuid,
+    }
+
+
+class Workspace(Base):
+    __tablename__ = "workspaces"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    created_at: Mapped[datetime]
+
+
+class ApiKey(Base):
+    """Only a keyed hash of the secret is here. `project_ids` limits the key to these projects; null is all."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), index=True)
+    secret_hash: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[list[str]]
+    project_ids: Mapped[list[str] | None]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class Project(Base):
+    """A model to be trained fairly. `reference_loss` is fixed by the first data version (planner.md 3)."""
+
+    __tablename__ = "projects"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    currency: Mapped[str] = mapped_column(String(3))
+    metric_name: Mapped[str] = mapped_column(String(100))
+    metric_kind: Mapped[str] = mapped_column(String(20))
+    metric_goal: Mapped[str] = mapped_column(String(20))
+    metric_lower: Mapped[float | None]
+    metric_upper: Mapped[float | None]
+    objective: Mapped[dict[str, Any]]
+    budget_total: Mapped[Decimal]
+    budget_rounds: Mapped[int]
+    recipe: Mapped[str] = mapped_column(String(100))
+    reference_loss: Mapped[float | None]
+    data_version: Mapped[int]
+    data_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+
+
+class Group(Base):
+    __tablename__ = "groups"
+    __table_args__ = (Index("uq_groups_project_id_key", "project_id", "key", unique=True),)
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
+    key: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str | None] = mapped_column(String(200))
+    weight: Mapped[float]
+    target: Mapped[float | None]
+    initial_count: Mapped[int]
+    reference_loss: Mapped[float | None]
+    assumed_curve: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+
+
+class Source(Base):
+    __tablename__ = "sources"
+    __table_args__ = (Index("uq_sources_project_id_key", "project_id", "key", unique=True),)
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
+    key: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str | None] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(20))
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id"), index=True)
+    unit_cost: Mapped[Decimal]
+    min_order: Mapped[int]
+    max_order: Mapped[int | None]
+    lot_size: Mapped[int]
+    license: Mapped[str | None] = mapped_column(String(200))
+    provenance: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+
+
+class Observation(Base):
+    """One evaluated training run. `counts`: group key → samples trained on; `metrics`: group key →
+    {value, stderr?, eval_size?}. `content_hash` tells a repeat from another run under the same external id."""
+
+    __tablename__ = "observations"
+    __table_args__ = (
+        Index("uq_observations_project_id_external_id", "project_id", "external_id", unique=True),
+        Index("ix_observations_project_id_recipe", "project_id", "recipe"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
+    external_id: Mapped[str | None] = mapped_column(String(200))
+    content_hash: Mapped[str] = mapped_column(String(64))
+    counts: Mapped[dict[str, Any]]
+    metrics: Mapped[dict[str, Any]]
+    holdout: Mapped[str] = mapped_column(String(100))
+    recipe: Mapped[str] = mapped_column(String(100))
+    observed_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    voided_at: Mapped[datetime | None]
+    void_reason: Mapped[str | None] = mapped_column(String(500))
+
+
+class IdempotentCall(Base):
+    """The answer to a POST that had an effect, kept for 24 hours beside that effect."""
+
+    __tablename__ = "idempotent_calls"
+
+    api_key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"), primary_key=True)
+    method: Mapped[str] = mapped_column(String(10), primary_key=True)
+    path: Mapped[str] = mapped_column(String(500), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    body_hash: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int]
+    answer: Mapped[str] = mapped_column(Text)
+    headers: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(index=True)

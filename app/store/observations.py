@@ -1,0 +1,49 @@
+"""Observations: written once, voided at most."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from app.store.models import Observation
+from app.store.projects import KEYS_PER_QUERY
+
+
+def has_observations(session: Session, project_id: UUID) -> bool:
+    return bool(session.scalar(select(exists().where(Observation.project_id == project_id))))
+
+
+def fitted_observations(session: Session, project_id: UUID, recipe: str) -> Sequence[Observation]:
+    """What a fit uses: not voided, of the recipe, in a fixed order."""
+    query = select(Observation).where(
+        Observation.project_id == project_id, Observation.recipe == recipe, Observation.voided_at.is_(None)
+    )
+    return session.scalars(query.order_by(Observation.id)).all()
+
+
+def observations_page(
+    session: Session, project_id: UUID, voided: bool, after: str | None, limit: int
+) -> Sequence[Observation]:
+    query = select(Observation).where(Observation.project_id == project_id)
+    query = query.where(Observation.voided_at.is_not(None) if voided else Observation.voided_at.is_(None))
+    if after is not None:
+        query = query.where(Observation.id > UUID(after))
+    return session.scalars(query.order_by(Observation.id).limit(limit)).all()
+
+
+def observation_by_id(session: Session, project_id: UUID, observation_id: UUID) -> Observation | None:
+    return session.scalar(
+        select(Observation).where(Observation.project_id == project_id, Observation.id == observation_id)
+    )
+
+
+def content_of_external_ids(session: Session, project_id: UUID, external_ids: Sequence[str]) -> dict[str, str]:
+    """External id → content hash, for those of `external_ids` that are taken."""
+    taken: dict[str, str] = {}
+    columns = select(Observation.external_id, Observation.content_hash)
+    for start in range(0, len(external_ids), KEYS_PER_QUERY):
+        some = Observation.external_id.in_(external_ids[start : start + KEYS_PER_QUERY])
+        for external_id, content_hash in session.execute(columns.where(Observation.project_id == project_id, some)):
+            taken[str(external_id)] = content_hash
+    return taken

@@ -1,0 +1,85 @@
+"""Projects, their groups and their sources."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from app.store.models import Group, Project, Source
+
+Member = TypeVar("Member", Group, Source)
+KEYS_PER_QUERY = 500
+
+
+def projects_of_workspace(
+    session: Session,
+    workspace_id: UUID,
+    only: Collection[str] | None,
+    archived: bool,
+    after: str | None,
+    limit: int,
+) -> Sequence[Project]:
+    """The workspace's projects in order of creation; `only` are the ids a key is limited to."""
+    query = select(Project).where(Project.workspace_id == workspace_id)
+    query = query.where(Project.archived_at.is_not(None) if archived else Project.archived_at.is_(None))
+    if only is not None:
+        query = query.where(Project.id.in_([UUID(project) for project in only]))
+    if after is not None:
+        query = query.where(Project.id > UUID(after))
+    return session.scalars(query.order_by(Project.id).limit(limit)).all()
+
+
+def project_by_id(session: Session, workspace_id: UUID, project_id: UUID, lock: bool) -> Project | None:
+    """`lock` keeps other writers of the project waiting until this transaction ends (PostgreSQL; SQLite's
+    writers wait for each other anyway)."""
+    query = select(Project).where(Project.workspace_id == workspace_id, Project.id == project_id)
+    return session.scalar(query.with_for_update() if lock else query)
+
+
+def members(
+    session: Session,
+    kind: type[Member],
+    project_id: UUID,
+    archived: bool | None = False,
+    after: int | None = None,
+    limit: int | None = None,
+) -> Sequence[Member]:
+    """Groups or sources of a project in order of creation; `archived` None is both."""
+    query: Select[Member] = select(kind).where(kind.project_id == project_id)
+    if archived is not None:
+        query = query.where(kind.archived_at.is_not(None) if archived else kind.archived_at.is_(None))
+    if after is not None:
+        query = query.where(kind.id > after)
+    return session.scalars(query.order_by(kind.id).limit(limit)).all()
+
+
+def member_by_key(session: Session, kind: type[Member], project_id: UUID, key: str) -> Member | None:
+    return session.scalar(select(kind).where(kind.project_id == project_id, kind.key == key))
+
+
+def members_by_key(session: Session, kind: type[Member], project_id: UUID, keys: Iterable[str]) -> dict[str, Member]:
+    """Those of `keys` that exist, archived ones too."""
+    wanted = list(keys)
+    found: dict[str, Member] = {}
+    for start in range(0, len(wanted), KEYS_PER_QUERY):
+        some = kind.key.in_(wanted[start : start + KEYS_PER_QUERY])
+        for row in session.scalars(select(kind).where(kind.project_id == project_id, some)):
+            found[row.key] = row
+    return found
+
+
+def sources_of_groups(session: Session, project_id: UUID, group_ids: Collection[int]) -> Sequence[Source]:
+    """The active sources that deliver any of these groups."""
+    active = select(Source).where(Source.project_id == project_id, Source.archived_at.is_(None))
+    return [source for source in session.scalars(active.order_by(Source.id)) if source.group_id in group_ids]
+
+
+def members_by_id(session: Session, kind: type[Member], ids: Iterable[int]) -> dict[int, Member]:
+    wanted = sorted(set(ids))
+    found: dict[int, Member] = {}
+    for start in range(0, len(wanted), KEYS_PER_QUERY):
+        some = kind.id.in_(wanted[start : start + KEYS_PER_QUERY])
+        found.update((row.id, row) for row in session.scalars(select(kind).where(some)))
+    return found

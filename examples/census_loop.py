@@ -1,0 +1,154 @@
+"""A collection loop on real data: retrain on nested subsets, post, ask what to buy, buy it; five rounds.
+
+    python examples/census_loop.py --start          # with a service of its own, on a temporary SQLite file
+    TRANCHE_URL=http://localhost:8000 TRANCHE_API_KEY=... python examples/census_loop.py
+
+It needs scikit-learn (pip install 'tranche[examples]'). Buying is drawing further rows of the census data.
+In the end each group's accuracy stands beside that of an equal split: the same money, equal counts.
+"""
+
+import argparse
+import csv
+import gzip
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from app.client import Client, Metric, Observation, nested_subsets
+from app.demo.service import temporary_service
+
+DATA = Path(__file__).parent / "data" / "adult.csv.gz"
+START = {"White_Male": 310, "White_Female": 140, "Black_Male": 25, "Black_Female": 25}
+COST = {"White_Male": 1, "White_Female": 1, "Black_Male": 3, "Black_Female": 3}
+MONEY_PER_ROUND = 500
+TEST_SIZE = {"White_Male": 2500, "White_Female": 2500, "Black_Male": 460, "Black_Female": 450}
+SUBSETS = (0.25, 0.5, 1.0)
+DRAWS = (0, 1)  # every subset is drawn twice, which shows how much of a difference is the luck of the draw
+NUMBERS = ("age", "education_num", "capital_gain", "capital_loss", "hours_per_week")
+METRIC = {"name": "accuracy", "kind": "proportion", "goal": "maximize", "lower": 0, "upper": 1}
+
+Samples = Mapping[str, np.ndarray]  # group -> row numbers
+
+
+@dataclass(frozen=True)
+class Census:
+    """Features [rows, columns], labels [rows], and each group's row numbers: to test on, and to buy."""
+
+    x: np.ndarray
+    y: np.ndarray
+    test: Samples
+    market: Samples
+
+    def accuracies(self, training: Samples) -> dict[str, float]:
+        """Trains a logistic regression on `training` and scores it on every group's test rows."""
+        rows = np.concatenate(list(training.values()))
+        model = LogisticRegression(max_iter=1000).fit(self.x[rows], self.y[rows])
+        return {group: float(model.score(self.x[test], self.y[test])) for group, test in self.test.items()}
+
+    def bought(self, counts: Mapping[str, int]) -> Samples:
+        """The first `counts` rows of each group's market: what a buyer of so many samples holds."""
+        return {group: self.market[group][:n] for group, n in counts.items()}
+
+
+def load(path: Path, seed: int) -> Census:
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["group"] in START]
+    categories = [name for name in rows[0] if name not in (*NUMBERS, "y", "group")]
+    # The encoding sees features only, never a label: it may know all rows.
+    numbers = np.array([[float(row[name]) for name in NUMBERS] for row in rows])
+    words = np.array([[row[name] for name in categories] for row in rows])
+    x = np.hstack([StandardScaler().fit_transform(numbers), OneHotEncoder(sparse_output=False).fit_transform(words)])
+    groups = np.array([row["group"] for row in rows])
+    shuffled = np.random.default_rng(seed).permutation(len(rows))
+    of_group = {group: shuffled[groups[shuffled] == group] for group in START}
+    return Census(
+        x,
+        np.array([int(row["y"]) for row in rows]),
+        {group: members[: TEST_SIZE[group]] for group, members in of_group.items()},
+        {group: members[TEST_SIZE[group] :] for group, members in of_group.items()},
+    )
+
+
+def measure(census: Census, held: Mapping[str, int], name: str) -> Iterator[Observation]:
+    """Retrains on nested subsets of what is held; each run is one observation."""
+    for draw in DRAWS:
+        for size, subset in zip(SUBSETS, nested_subsets(held, SUBSETS, seed=draw), strict=True):
+            training = {group: census.market[group][positions] for group, positions in subset.items()}
+            metrics = {
+                group: Metric(value, eval_size=TEST_SIZE[group]) for group, value in census.accuracies(training).items()
+            }
+            counts = {group: len(positions) for group, positions in subset.items()}
+            yield Observation(counts, metrics, external_id=f"{name}-{draw}-{size}", holdout="test")
+
+
+def collect(tranche: Client, census: Census, rounds: int) -> Counter[str]:
+    """The loop itself. Returns the counts held in the end."""
+    groups = [{"key": g, "initial_count": n, "unit_cost": COST[g]} for g, n in START.items()]
+    budget = {"total": MONEY_PER_ROUND * rounds, "rounds": rounds}
+    project = tranche.create_project("census loop", metric=METRIC, budget=budget, groups=groups)
+    held = Counter(START)
+    for number in range(1, rounds + 1):
+        tranche.post_observations(project.id, measure(census, held, f"round-{number}"))
+        plan = tranche.next_allocation(project.id, budget=MONEY_PER_ROUND)
+        held += plan.add
+        for group, n in held.items():
+            tranche.update_group(project.id, group, initial_count=n)
+        bought = ", ".join(f"{n} {group}" for group, n in plan.add.items())
+        now, after = plan.utility["now"].mean, plan.utility["after"].mean
+        print(f"round {number}: {bought} for {plan.budget.spend}; expected mean {now:.4f} -> {after:.4f}", flush=True)
+    return held
+
+
+def equal_split(rounds: int) -> Counter[str]:
+    each = MONEY_PER_ROUND * rounds // sum(COST.values())
+    return Counter({group: n + each for group, n in START.items()})
+
+
+def compare(census: Census, planned: Mapping[str, int], equal: Mapping[str, int]) -> None:
+    """Prints each group's accuracy at the start, with the planned purchases, and with equal counts."""
+    at_start, at_plan, at_equal = (census.accuracies(census.bought(n)) for n in (START, planned, equal))
+    print(f"\n{'':14}{'start':>14}{'planned':>16}{'equal split':>16}{'planned - equal':>18}{'test error':>13}")
+    for group, test in census.test.items():
+        first, ours, theirs = at_start[group], at_plan[group], at_equal[group]
+        error = (ours * (1 - ours) / len(test)) ** 0.5
+        cells = (START[group], first, planned[group], ours, equal[group], theirs, ours - theirs, error)
+        print("{:14}{:6} {:.4f} {:8} {:.4f} {:8} {:.4f} {:+17.4f} {:12.4f}".format(group, *cells))
+    means = [float(np.mean(list(each.values()))) for each in (at_start, at_plan, at_equal)]
+    print(f"{'mean':20} {means[0]:.4f} {means[1]:15.4f} {means[2]:15.4f} {means[1] - means[2]:+17.4f}")
+    print("Differences below a group's test error, one standard error of its accuracy, may be chance.")
+
+
+@contextmanager
+def connected(start: bool) -> Iterator[Client]:
+    if start:
+        with temporary_service(0) as access, Client(access.base_url, access.api_key) as tranche:
+            yield tranche
+    else:
+        with Client(os.environ["TRANCHE_URL"], os.environ["TRANCHE_API_KEY"]) as tranche:
+            yield tranche
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A collection loop on census data.")
+    parser.add_argument("--data", type=Path, default=DATA, help="adult.csv.gz")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0, help="of the split into test rows and rows to buy")
+    parser.add_argument("--start", action="store_true", help="start a service; else TRANCHE_URL and TRANCHE_API_KEY")
+    options = parser.parse_args()
+    if not options.start and not {"TRANCHE_URL", "TRANCHE_API_KEY"} <= os.environ.keys():
+        parser.error("set TRANCHE_URL and TRANCHE_API_KEY, or use --start")
+    census = load(options.data, options.seed)
+    with connected(options.start) as tranche:
+        planned = collect(tranche, census, options.rounds)
+    compare(census, planned, equal_split(options.rounds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""A caller of the service in this process."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from app.api.common import Runtime
+from app.main import create_app
+from app.settings import Settings
+
+NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+
+ACCURACY = {"name": "accuracy", "kind": "proportion", "goal": "maximize", "lower": 0.0, "upper": 1.0}
+
+
+class Clock:
+    """A clock that stands until it is told to move."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class Api:
+    """Sends requests with one key. `as_key` is the same service with another."""
+
+    def __init__(
+        self, settings: Settings, key: str | None, app: FastAPI | None = None, clock: Clock | None = None
+    ) -> None:
+        self.settings = settings
+        self.key = key
+        self.clock = clock or Clock()
+        self.app = app or create_app(settings, self.clock)
+
+    def as_key(self, key: str | None) -> "Api":
+        return Api(self.settings, key, self.app, self.clock)
+
+    def close(self) -> None:
+        runtime: Runtime = self.app.state.runtime
+        runtime.database.close()
+
+    async def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        headers |= options.pop("headers", {})
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.request(method, path, headers=headers, **options)
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return asyncio.run(self.send(method, path, **options))
+
+    def together(self, requests: list[tuple[str, str, dict[str, Any]]]) -> list[httpx.Response]:
+        """All at once."""
+
+        async def gather() -> list[httpx.Response]:
+            return await asyncio.gather(*(self.send(method, path, **options) for method, path, options in requests))
+
+        return asyncio.run(gather())
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("PUT", path, **options)
+
+    def patch(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("PATCH", path, **options)
+
+    def delete(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("DELETE", path, **options)
+
+    def project(self, **changes: Any) -> str:
+        """A project of two groups, A and B, at 1 and 2 USD. Returns its path."""
+        body = {
+            "name": "two groups",
+            "metric": ACCURACY,
+            "budget": {"total": "1000", "rounds": 2},
+            "groups": [
+                {"key": "A", "initial_count": 200, "unit_cost": "1"},
+                {"key": "B", "initial_count": 100, "unit_cost": "2.00"},
+            ],
+        } | changes
+        answer = self.post("/v1/projects", json=body)
+        assert answer.status_code == 201, answer.text
+        return f"/v1/projects/{answer.json()['id']}"
+
+
+def run(number: int, counts: dict[str, int], **values: float) -> dict[str, Any]:
+    """An observation in which each named group was measured with a standard error of .01."""
+    metrics = {key: {"value": value, "stderr": 0.01} for key, value in values.items()}
+    return {"external_id": f"run-{number}", "counts": counts, "metrics": metrics}
+
+
+RUNS = [
+    run(1, {"A": 50, "B": 25}, A=0.70, B=0.60),
+    run(2, {"A": 100, "B": 50}, A=0.74, B=0.66),
+    run(3, {"A": 200, "B": 100}, A=0.77, B=0.71),
+]

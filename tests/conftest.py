@@ -1,0 +1,94 @@
+"""Every test gets its own freshly migrated database: SQLite always, PostgreSQL where TEST_DATABASE_URL is set."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from app.services.keys import create_key, peppers
+from app.settings import Settings
+from app.store.db import Database, connect, migrate
+from app.store.models import Base
+from tests.api_client import NOW, Api
+
+BACKENDS = ["sqlite", *(["postgresql"] if os.environ.get("TEST_DATABASE_URL") else [])]
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    migrate(Settings(database_url=f"sqlite:///{path}"))
+    return path
+
+
+@contextmanager
+def server_database() -> Iterator[str]:
+    """A database of this run's own on the server of TEST_DATABASE_URL, dropped at the end."""
+    server = make_url(os.environ["TEST_DATABASE_URL"]).set(drivername="postgresql+psycopg")
+    name = f"tranche_test_{os.getpid()}"
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    try:
+        yield server.set(database=name).render_as_string(hide_password=False)
+    finally:
+        with admin.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    with server_database() as url:
+        migrate(Settings(database_url=url))
+        yield url
+
+
+def empty(url: str) -> None:
+    engine = create_engine(url)
+    names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {names} CASCADE"))
+    engine.dispose()
+
+
+@pytest.fixture(params=BACKENDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        path = tmp_path / "tranche.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        return f"sqlite:///{path}"
+    url: str = request.getfixturevalue("postgresql_url")
+    empty(url)
+    return url
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    return Settings(database_url=database_url)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    made = connect(settings)
+    yield made
+    made.close()
+
+
+def new_key(database: Database, scopes: str = "admin", **limits: object) -> str:
+    with database.writing() as session:
+        return create_key(session, NOW, peppers(())[0], scopes.split(","), **limits)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def api(settings: Settings, database: Database) -> Iterator[Api]:
+    """The service, called with an admin key of the workspace 'default'."""
+    made = Api(settings, new_key(database))
+    yield made
+    made.close()

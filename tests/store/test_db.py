@@ -1,0 +1,142 @@
+"""The store keeps what it is given, and its migrations make what its models say."""
+
+import threading
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from app.errors import Unavailable
+from app.services.ids import new_id
+from app.settings import Settings
+from app.store.db import Database, connect, drift, is_current, migrate
+from app.store.models import Project, Workspace
+from app.store.types import Money
+from tests.api_client import NOW
+
+
+def test_migrations_make_what_the_models_say(database: Database, settings: Settings) -> None:
+    assert drift(database) == []
+    assert is_current(database, settings)
+
+
+def test_migrating_twice_changes_nothing(settings: Settings, database: Database) -> None:
+    migrate(settings)
+    assert is_current(database, settings)
+
+
+def test_a_database_without_tables_is_not_current(tmp_path: Path) -> None:
+    settings = Settings(database_url=f"sqlite:///{tmp_path}/empty.db")
+    database = connect(settings)
+    assert not is_current(database, settings)
+    assert drift(database) != []
+    database.close()
+
+
+def stored_project(total: Decimal) -> tuple[Workspace, Project]:
+    workspace = Workspace(id=new_id(), name=str(new_id()), created_at=NOW)
+    project = Project(
+        id=new_id(), workspace_id=workspace.id, name="p", currency="USD", metric_name="m", metric_kind="other",
+        metric_goal="maximize", metric_lower=None, metric_upper=1.0, objective={"kind": "utilitarian"},
+        budget_total=total, budget_rounds=1, recipe="default", reference_loss=None, data_version=1, data_at=NOW,
+        created_at=NOW, updated_at=NOW, archived_at=None,
+    )  # fmt: skip
+    return workspace, project
+
+
+@hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(micros=st.integers(0, 999_999_999_999_999_999))
+def test_money_comes_back_to_the_last_millionth(database: Database, micros: int) -> None:
+    amount = Decimal(micros) / 1_000_000
+    workspace, project = stored_project(amount)
+    with database.writing() as session:
+        session.add(workspace)
+        session.flush()
+        session.add(project)
+    with database.reading() as session:
+        row = session.get(Project, project.id)
+        assert row is not None
+        assert row.budget_total == amount
+        assert row.created_at == NOW
+
+
+def test_money_refuses_what_it_would_have_to_round() -> None:
+    with pytest.raises(ValueError, match="six decimals"):
+        Money().process_bind_param(Decimal("0.0000001"), None)  # type: ignore[arg-type]
+
+
+def test_reading_keeps_nothing(database: Database) -> None:
+    with database.reading() as session:
+        if session.get_bind().dialect.name == "sqlite":
+            session.add(Workspace(id=new_id(), name="lost", created_at=NOW))
+            session.flush()
+    with database.reading() as session:
+        assert session.scalar(text("SELECT count(*) FROM workspaces")) == 0
+
+
+def test_a_reader_sees_one_snapshot_while_another_writes(database: Database) -> None:
+    count = text("SELECT count(*) FROM workspaces")
+    with database.reading() as reader:
+        before = reader.scalar(count)
+        with database.writing() as writer:
+            writer.add(Workspace(id=new_id(), name="new", created_at=NOW))
+        assert reader.scalar(count) == before
+
+
+def test_a_block_that_raises_is_rolled_back(database: Database) -> None:
+    def fail() -> None:
+        with database.writing() as session:
+            session.add(Workspace(id=new_id(), name="gone", created_at=NOW))
+            session.flush()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with database.reading() as session:
+        assert session.scalar(text("SELECT count(*) FROM workspaces")) == 0
+
+
+def test_writers_that_read_first_lose_nothing(database: Database) -> None:
+    """Read, then write what was read plus one, from eight threads: every step counts."""
+    workspace, project = stored_project(Decimal(1))
+    with database.writing() as session:
+        session.add(workspace)
+        session.flush()
+        session.add(project)
+
+    def count_up() -> None:
+        for _ in range(5):
+            with database.writing() as session:
+                row = session.get(Project, project.id, with_for_update=True)
+                assert row is not None
+                row.data_version += 1
+
+    threads = [threading.Thread(target=count_up) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.reading() as session:
+        row = session.get(Project, project.id)
+        assert row is not None
+        assert row.data_version == 41
+
+
+def test_a_server_that_is_away_is_unavailable() -> None:
+    database = connect(Settings(database_url="postgresql://nobody@127.0.0.1:1/none"))
+    with pytest.raises(Unavailable), database.reading() as session:
+        session.execute(text("SELECT 1"))
+    database.close()
+
+
+def test_sqlite_survives_a_power_cut_and_checks_its_references(tmp_path: Path) -> None:
+    database = connect(Settings(database_url=f"sqlite:///{tmp_path}/t.db"))
+    with database.engine.connect() as connection:
+        pragma = {name: connection.execute(text(f"PRAGMA {name}")).scalar() for name in
+                  ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")}  # fmt: skip
+    database.close()
+    assert pragma == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}

@@ -1,0 +1,393 @@
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email.utils import format_datetime
+from itertools import pairwise
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.client import Client, Metric, Observation, TrancheError, nested_subsets
+from app.client.http import LONGEST_BACKOFF_S
+
+PROJECT = {
+    "id": "p",
+    "name": "census",
+    "currency": "USD",
+    "data_version": 1,
+    "metric": {"name": "accuracy"},
+    "objective": {"kind": "utilitarian"},
+    "budget": {"total": "2500.00", "rounds": 1},
+}
+ACCEPTED = {"accepted": 1, "duplicates": 0, "data_version": 2, "warnings": []}
+ALLOCATION: dict[str, Any] = {
+    "round": 1,
+    "policy": "optimal",
+    "data_version": 7,
+    "data_at": "2026-11-20T10:00:00Z",
+    "seed": 0,
+    "budget": {"available": "2500.00", "spend": "2499.50", "unspent": "0.50", "remaining": "0.50"},
+    "unspent_reason": "less than the cheapest sample",
+    "utility": {
+        "now": {"mean": 0.80, "p05": 0.79, "p95": 0.81},
+        "after": {"mean": 0.82, "p05": 0.80, "p95": 0.83},
+        "equal": None,
+        "p_better_than_equal": 0.97,
+    },
+    "shadow_price": 1.5e-5,
+    "optimality": {"gap": 0.0, "method": "multiplier"},
+    "groups": [
+        {
+            "group": "Black_Female",
+            "count": 25,
+            "add": 610,
+            "cost": "1830.00",
+            "metric_now": {"mean": 0.84, "p05": 0.82, "p50": 0.84, "p95": 0.86},
+            "metric_after": None,
+            "marginal_utility_per_cost": {"now": 1.0, "after": 0.5},
+            "reason": "most gained per dollar",
+        }
+    ],
+    "sources": [],
+    "warnings": [{"code": "few_points", "group": "Black_Female", "source": None, "detail": "measure more"}],
+}
+
+
+class Service:
+    """Answers as scripted, the last answer again and again, and keeps the requests and the waits."""
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        self.answers = list(answers)
+        self.requests: list[httpx.Request] = []
+        self.waits: list[float] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def client(self, retries: int = 4) -> Client:
+        transport = httpx.MockTransport(self)
+        return Client("http://tranche.test", "key", retries=retries, transport=transport, sleep=self.waits.append)
+
+    @property
+    def idempotency_keys(self) -> set[str]:
+        return {request.headers["Idempotency-Key"] for request in self.requests}
+
+
+def ok(body: dict[str, Any]) -> httpx.Response:
+    return httpx.Response(200, json=body)
+
+
+def problem(status: int, **headers: str) -> httpx.Response:
+    body = {"type": "https://tranche.test/problems/x", "title": "Title", "status": status, "detail": "why"}
+    return httpx.Response(status, json=body, headers={"Content-Type": "application/problem+json", **headers})
+
+
+def post(client: Client) -> None:
+    client.post_observations("p", [Observation({"a": 1}, {"a": Metric(0.5)})])
+
+
+def test_requests_carry_the_key_and_reach_the_paths_of_the_contract() -> None:
+    service = Service(ok(PROJECT))
+    with service.client() as client:
+        assert client.get_project("p").budget["total"] == "2500.00"
+    assert service.requests[0].headers["Authorization"] == "Bearer key"
+    assert str(service.requests[0].url) == "http://tranche.test/v1/projects/p"
+
+
+def test_a_base_url_may_have_a_path() -> None:
+    service = Service(ok(PROJECT))
+    Client("http://host/tranche/", "key", transport=httpx.MockTransport(service)).get_project("p")
+    assert service.requests[0].url.path == "/tranche/v1/projects/p"
+
+
+def test_a_group_key_cannot_leave_its_path() -> None:
+    service = Service(ok({"key": "x", "name": None, "weight": 1.0, "initial_count": 3}))
+    service.client().update_group("p", "a/../../b?", initial_count=3)
+    assert service.requests[0].url.raw_path == b"/v1/projects/p/groups/a%2F..%2F..%2Fb%3F"
+    assert service.requests[0].method == "PATCH"
+    assert json.loads(service.requests[0].content) == {"initial_count": 3}
+
+
+@pytest.mark.parametrize("busy", [429, 502, 503, 504])
+def test_a_busy_service_is_asked_again(busy: int) -> None:
+    service = Service(problem(busy), problem(busy), ok(PROJECT))
+    assert service.client().get_project("p").name == "census"
+    assert len(service.requests) == 3
+    assert len(service.waits) == 2
+
+
+@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError])
+def test_a_lost_connection_is_tried_again(error: type[httpx.TransportError]) -> None:
+    service = Service(error("lost"), ok(PROJECT))
+    assert service.client().get_project("p").id == "p"
+
+
+def test_the_last_failure_is_raised_when_no_retry_is_left() -> None:
+    unreachable, busy = Service(httpx.ConnectError("refused")), Service(problem(503))
+    with pytest.raises(httpx.ConnectError, match="refused"):
+        unreachable.client(retries=2).get_project("p")
+    with pytest.raises(TrancheError, match="503"):
+        busy.client(retries=2).get_project("p")
+    assert len(unreachable.requests) == len(busy.requests) == 3
+
+
+@pytest.mark.parametrize("final", [400, 401, 403, 404, 409, 412, 413, 415, 422, 500])
+def test_a_final_answer_is_not_asked_for_again(final: int) -> None:
+    service = Service(problem(final))
+    with pytest.raises(TrancheError):
+        post(service.client())
+    assert len(service.requests) == 1
+
+
+def test_a_wrong_base_url_is_not_retried() -> None:
+    waits: list[float] = []
+    with pytest.raises(httpx.UnsupportedProtocol):
+        Client("localhost:8000", "key", sleep=waits.append).get_project("p")
+    assert waits == []
+
+
+def test_waits_double_up_to_the_longest_and_are_jittered() -> None:
+    service = Service(httpx.ConnectError("refused"))
+    with pytest.raises(httpx.ConnectError):
+        service.client(retries=8).get_project("p")
+    longest = [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0]
+    assert LONGEST_BACKOFF_S == 8.0
+    assert all(most / 2 <= wait <= most for wait, most in zip(service.waits, longest, strict=True))
+    assert len(set(service.waits)) == len(service.waits)
+
+
+def test_a_call_that_still_runs_is_asked_again_after_its_retry_after() -> None:
+    service = Service(problem(409, **{"Retry-After": "3"}), ok(ACCEPTED))
+    post(service.client())
+    assert service.waits == [3.0]
+    assert len(service.idempotency_keys) == 1
+
+
+def test_the_wait_is_never_below_a_retry_after_that_is_a_date() -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=30)
+    service = Service(problem(503, **{"Retry-After": format_datetime(soon, usegmt=True)}), ok(PROJECT))
+    service.client().get_project("p")
+    assert 25 < service.waits[0] <= 30
+
+
+@pytest.mark.parametrize("header", ["soon", "-5", "Wed, 21 Oct 2015 07:28:00 GMT", ""])
+def test_a_retry_after_without_a_future_falls_back_to_the_backoff(header: str) -> None:
+    service = Service(problem(503, **{"Retry-After": header}), ok(PROJECT))
+    service.client().get_project("p")
+    assert 0.25 <= service.waits[0] <= 0.5
+
+
+def test_a_service_that_asks_for_more_than_a_minute_is_not_waited_for() -> None:
+    service = Service(problem(429, **{"Retry-After": "3600"}))
+    with pytest.raises(TrancheError, match="429"):
+        service.client().get_project("p")
+    assert service.waits == []
+
+
+def test_a_repeated_post_keeps_its_idempotency_key_and_a_new_one_gets_another() -> None:
+    service = Service(httpx.ReadTimeout("slow"), problem(502), ok(ACCEPTED))
+    post(service.client())
+    assert len(service.requests) == 3
+    assert len(service.idempotency_keys) == 1
+    assert len({request.content for request in service.requests}) == 1
+    post(service.client())
+    assert len(service.idempotency_keys) == 2
+
+
+def test_a_problem_answer_becomes_a_readable_error() -> None:
+    body = {
+        "type": "https://tranche.test/problems/invalid",
+        "title": "Invalid input",
+        "status": 422,
+        "detail": "1 field is wrong",
+        "errors": [{"pointer": "/groups/0/weight", "detail": "a weight is 0 or more; got -1"}],
+    }
+    with pytest.raises(TrancheError) as caught:
+        Service(httpx.Response(422, json=body)).client().get_project("p")
+    error = caught.value
+    assert (error.status, error.type, error.title) == (422, body["type"], "Invalid input")
+    assert error.errors == body["errors"]
+    assert str(error) == ("422 Invalid input: 1 field is wrong\n  /groups/0/weight: a weight is 0 or more; got -1")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, text="<html>welcome</html>"),
+        httpx.Response(200, json=["a list"]),
+        httpx.Response(500, text="<html>welcome</html>"),
+        httpx.Response(307, headers={"Location": "https://elsewhere.test"}),
+    ],
+)
+def test_what_is_not_tranche_is_named_so(answer: httpx.Response) -> None:
+    with pytest.raises(TrancheError, match="check the base URL"):
+        Service(answer).client().get_project("p")
+
+
+def test_groups_are_read_page_by_page() -> None:
+    def page(keys: str, cursor: str | None) -> httpx.Response:
+        items = [{"key": key, "name": None, "weight": 1.0, "initial_count": 0, "later": 1} for key in keys]
+        return ok({"items": items, "next_cursor": cursor})
+
+    service = Service(page("ab", "next one"), page("c", None))
+    assert [group.key for group in service.client().groups("p")] == ["a", "b", "c"]
+    assert [request.url.params.get("cursor") for request in service.requests] == [None, "next one"]
+
+
+def test_observations_leave_out_what_is_not_given_and_take_numpys_numbers() -> None:
+    service = Service(ok(ACCEPTED))
+    metrics = {"a": Metric(np.float32(0.5), stderr=np.float64(0.25)), "b": Metric(0.7, eval_size=20)}
+    run = Observation({"a": np.int64(3), "b": 0}, metrics, holdout="h", observed_at=datetime(2026, 1, 2, tzinfo=UTC))
+    assert service.client().post_observations("p", [run]).accepted == 1
+    assert json.loads(service.requests[0].content) == {
+        "observations": [
+            {
+                "counts": {"a": 3, "b": 0},
+                "metrics": {"a": {"value": 0.5, "stderr": 0.25}, "b": {"value": 0.7, "eval_size": 20}},
+                "holdout": "h",
+                "observed_at": "2026-01-02T00:00:00+00:00",
+            }
+        ]
+    }
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_value_that_is_no_number_is_refused_before_it_is_sent(value: float) -> None:
+    service = Service(ok(ACCEPTED))
+    with pytest.raises(ValueError, match="JSON"):
+        service.client().post_observations("p", [Observation({"a": 1}, {"a": Metric(value)})])
+    assert service.requests == []
+
+
+def test_what_has_no_json_is_named() -> None:
+    with pytest.raises(TypeError, match="complex"):
+        Service(ok(PROJECT)).client().create_project("x", metric={"upper": 1j}, budget={})
+
+
+def test_money_is_exact_both_ways() -> None:
+    source = {"key": "s", "group": "a", "unit_cost": "0.10", "kind": "vendor", "lot_size": None}
+    service = Service(ok(source))
+    added = service.client().add_source("p", "s", group="a", unit_cost=Decimal("0.10"))
+    assert added.unit_cost == Decimal("0.10")
+    assert json.loads(service.requests[0].content)["unit_cost"] == "0.10"
+
+
+def test_an_allocation_is_read_by_group_key() -> None:
+    service = Service(ok(ALLOCATION))
+    plan = service.client().next_allocation("p", budget=Decimal("2500.10"), seed=0)
+    assert dict(service.requests[0].url.params) == {"budget": "2500.10", "seed": "0"}
+    assert plan.add["Black_Female"] == 610
+    assert plan.add["White_Male"] == 0
+    assert plan.budget.unspent == Decimal("0.50")
+    assert plan.groups["Black_Female"].cost == 1830
+    assert plan.groups["Black_Female"].metric_after is None
+    assert plan.utility.keys() == {"now", "after"}
+    assert plan.p_better_than_equal == 0.97
+    assert plan.warnings[0].code == "few_points"
+
+
+def test_curves_are_read_by_count() -> None:
+    band = {"count": 100, "mean": 0.8} | dict.fromkeys(["p05", "p10", "p25", "p50", "p75", "p90", "p95"], 0.8)
+    curve = {
+        "group": "a",
+        "count": 40,
+        "parameters": {
+            "exponent": {"mean": 0.5, "p05": 0.1, "p50": 0.5, "p95": 0.9},
+            "samples_to_target": {"mean": None, "p05": 300.0, "p50": None, "p95": None},
+        },
+        "bands": [band],
+        "points": [{"observation": "o", "count": 40, "value": 0.8, "stderr": 0.01, "residual": 0.0}],
+        "warnings": [],
+    }
+    service = Service(ok({"items": [curve], "next_cursor": None}))
+    (read,) = service.client().curves("p", at=[100, 200])
+    assert service.requests[0].url.params["at"] == "100,200"
+    assert read.bands[100].p90 == 0.8
+    assert read.parameters["exponent"].p50 == 0.5
+    assert read.parameters["samples_to_target"].mean is None
+
+
+POOLS = st.dictionaries(st.text(max_size=5), st.integers(0, 60), max_size=5)
+FRACTIONS = st.lists(st.floats(0, 1, exclude_min=True), min_size=1, max_size=4)
+
+
+@given(POOLS, FRACTIONS, st.integers(0, 2**32))
+def test_each_smaller_subset_lies_in_each_larger_one(pools: dict[str, int], sizes: list[float], seed: int) -> None:
+    subsets = nested_subsets(pools, sorted(sizes), seed)
+    for smaller, larger in pairwise(subsets):
+        assert all(set(smaller[group]) <= set(larger[group]) for group in pools)
+
+
+@given(POOLS, FRACTIONS, st.integers(0, 2**32))
+def test_a_subset_has_its_size_of_positions_in_the_pool(pools: dict[str, int], sizes: list[float], seed: int) -> None:
+    for fraction, subset in zip(sizes, nested_subsets(pools, sizes, seed), strict=True):
+        for group, held in pools.items():
+            positions = subset[group]
+            assert positions == sorted(set(positions))
+            assert set(positions) <= set(range(held))
+            assert abs(len(positions) - fraction * held) <= 0.5 or len(positions) == 1
+            assert (len(positions) > 0) == (held > 0)
+
+
+@given(POOLS, FRACTIONS, st.integers(0, 2**32), st.randoms())
+def test_the_order_of_groups_and_the_other_groups_do_not_matter(
+    pools: dict[str, int], sizes: list[float], seed: int, shuffler: Any
+) -> None:
+    keys = list(pools)
+    shuffler.shuffle(keys)
+    whole = nested_subsets(pools, sizes, seed)
+    assert nested_subsets({key: pools[key] for key in keys}, sizes, seed) == whole
+    for key in keys:
+        assert nested_subsets({key: pools[key]}, sizes, seed) == [{key: subset[key]} for subset in whole]
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60), st.integers(0, 2**32))
+def test_appending_to_a_pool_brings_no_old_sample_into_a_subset(n: int, more: int, size: int, seed: int) -> None:
+    held = max(n, size)
+    (before,) = nested_subsets({"a": held}, [{"a": size}], seed)
+    (after,) = nested_subsets({"a": held + more}, [{"a": size}], seed)
+    assert {position for position in after["a"] if position < held} <= set(before["a"])
+
+
+def test_seeds_and_groups_draw_different_subsets() -> None:
+    sizes = [{"a": 50, "b": 50}]
+    (one,), (two,) = (nested_subsets({"a": 1000, "b": 1000}, sizes, seed) for seed in (1, 2))
+    assert one["a"] != one["b"]
+    assert one["a"] != two["a"]
+
+
+def test_every_sample_is_as_likely_as_any_other() -> None:
+    drawn = np.zeros(10)
+    for seed in range(2000):
+        (subset,) = nested_subsets({"a": 10}, [{"a": 3}], seed)
+        drawn[subset["a"]] += 1
+    expected, sd = 600, (2000 * 0.3 * 0.7) ** 0.5
+    assert np.abs(drawn - expected).max() < 4.5 * sd
+
+
+@pytest.mark.parametrize(
+    ("size", "what"),
+    [
+        (0.0, "got 0"),
+        (1.5, "got 1.5"),
+        (float("nan"), "got nan"),
+        ({"a": 11}, "asks for 11 samples of a; its pool holds 10"),
+        ({"a": -1}, "asks for -1"),
+        ({"c": 1}, "without a pool: c"),
+    ],
+)
+def test_a_size_that_the_pools_cannot_give_is_refused(size: float | dict[str, int], what: str) -> None:
+    with pytest.raises(ValueError, match=what):
+        nested_subsets({"a": 10}, [size], seed=0)
+
+
+def test_the_draw_is_the_same_on_every_machine() -> None:
+    assert nested_subsets({"a": 12, "b": 6}, [0.5], seed=7) == [{"a": [1, 2, 8, 9, 10, 11], "b": [2, 3, 5]}]

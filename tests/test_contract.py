@@ -1,0 +1,84 @@
+"""The OpenAPI document: committed, whole, and with something to copy for every operation."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import errors
+from app.main import create_app
+from app.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+CONTRACT: dict[str, Any] = create_app(Settings(database_url="sqlite:///unused.db")).openapi()
+OPERATIONS = [
+    pytest.param(method, path, operation, id=f"{method} {path}")
+    for path, methods in CONTRACT["paths"].items()
+    for method, operation in methods.items()
+]
+
+
+def all_errors(kind: type[errors.TrancheError] = errors.TrancheError) -> list[type[errors.TrancheError]]:
+    return [kind, *(found for child in kind.__subclasses__() for found in all_errors(child))]
+
+
+def test_the_committed_contract_is_what_the_app_serves() -> None:
+    assert json.loads((ROOT / "openapi" / "openapi.json").read_text()) == CONTRACT
+
+
+def shapes(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        here = [node["$ref"].rsplit("/")[-1]] if "$ref" in node else []
+        return here + [name for value in node.values() for name in shapes(value)]
+    return [name for value in node for name in shapes(value)] if isinstance(node, list) else []
+
+
+def test_every_shape_that_is_named_is_defined() -> None:
+    assert set(shapes(CONTRACT)) <= CONTRACT["components"]["schemas"].keys()
+
+
+def has_example(content: dict[str, Any]) -> bool:
+    if "example" in content or "examples" in content:
+        return True
+    schema = content["schema"]
+    name = shapes(schema.get("items", schema))
+    if not name:
+        return False
+    shape = CONTRACT["components"]["schemas"][name[0]]
+    return "examples" in shape or any(has_example({"schema": part}) for part in shape.get("properties", {}).values())
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS)
+def test_every_operation_has_a_summary_an_example_and_its_errors(
+    method: str, path: str, operation: dict[str, Any]
+) -> None:
+    assert operation["summary"]
+    bodies = list(operation.get("requestBody", {}).get("content", {}).values())[:1]
+    answers = [
+        content
+        for status, answer in operation["responses"].items()
+        if status.startswith("2")
+        for content in answer.get("content", {}).values()
+    ]
+    for content in [*bodies, *answers]:
+        assert has_example(content), content
+    if path.startswith("/v1"):
+        assert {"401", "403", "422"} <= operation["responses"].keys()
+        assert operation["security"] == [{"HTTPBearer": []}]
+    if "{" in path:
+        assert "404" in operation["responses"]
+    for status, answer in operation["responses"].items():
+        if not status.startswith("2"):
+            assert list(answer["content"]) == ["application/problem+json"], status
+
+
+def test_every_kind_of_problem_has_its_page() -> None:
+    pages = {page.stem for page in (ROOT / "docs" / "problems").glob("*.md")}
+    assert pages - {"README"} == {kind.code() for kind in all_errors()[1:]}
+
+
+def test_the_tree_of_errors_is_drawn_whole() -> None:
+    drawn = errors.__doc__ or ""
+    for kind in all_errors()[1:]:
+        assert f" {kind.__name__} " in drawn, kind

@@ -1,0 +1,102 @@
+"""The commands that the documentation shows are run as they stand there."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.client import Allocation
+from app.demo.service import temporary_service
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def blocks(page: str) -> list[str]:
+    return BLOCK.findall((ROOT / page).read_text())
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def run_commands(commands: str, folder: Path, **environment: str) -> str:
+    """Run them in one shell that stops at the first failure, and end what they left running."""
+    script = f"set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{commands}"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=folder, env={**os.environ, "PATH": path, **environment},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_round_by_curl_in_the_readme_works(tmp_path: Path) -> None:
+    round_by_curl = [block for block in blocks("README.md") if "make " not in block]
+    assert len(round_by_curl) == 5
+    commands = "\n".join(round_by_curl).replace("8000", str(free_port()))
+    said = run_commands(commands, tmp_path, TRANCHE_DATABASE_URL=f"sqlite:///{tmp_path}/readme.db")
+    assert '"accepted":3' in said
+    assert '"spend": "' in said
+    assert '"initial_count":700' in said
+
+
+def test_the_make_targets_that_the_pages_name_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in PAGES:
+        for block in blocks(str(page.relative_to(ROOT))):
+            named = re.findall(r"\bmake ([a-z-]+)", re.sub(r"#.*", "", block))
+            assert set(named) <= targets, page
+
+
+def test_bare_make_lists_the_targets() -> None:
+    said = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for target in ("setup", "demo", "serve", "test", "check", "bench"):
+        assert re.search(rf"^{target} ", said, re.MULTILINE), target
+
+
+def test_the_key_of_the_operations_page_is_printed_alone(tmp_path: Path) -> None:
+    [create] = [block for block in blocks("docs/operations.md") if block.startswith("tranche key create")]
+    said = run_commands(create, tmp_path, TRANCHE_DATABASE_URL=f"sqlite:///{tmp_path}/keys.db")
+    assert re.fullmatch(r"tranche_[0-9a-f]{16}_[\w-]{43}\n", said)
+
+
+@pytest.mark.skipif("TEST_DATABASE_URL" not in os.environ, reason="needs PostgreSQL")
+def test_the_commands_for_postgresql_work(tmp_path: Path, postgresql_url: str) -> None:
+    [commands] = [block for block in blocks("docs/operations.md") if "tranche migrate" in block]
+    port = free_port()
+    url = postgresql_url.replace("postgresql+psycopg://", "postgresql://")
+    served = re.sub(r"postgresql://\S+", url.replace("\\", ""), commands).replace("tranche serve", "tranche serve &")
+    wait = f"until curl -sf http://127.0.0.1:{port}/readyz; do sleep 0.2; done"
+    assert run_commands(served + wait, tmp_path, TRANCHE_PORT=str(port)) == '{"status":"ok"}'
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        assert target.startswith("http") or (page.parent / target).exists(), target
+
+
+def test_the_loop_of_the_client_page_works() -> None:
+    [code] = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "client.md").read_text(), re.MULTILINE | re.DOTALL)
+    seen: list[int] = []
+
+    def train_and_score(subset: dict[str, list[int]]) -> dict[str, float]:
+        seen.append(sum(len(positions) for positions in subset.values()))
+        return {group: 0.9 - 1 / len(positions) ** 0.5 for group, positions in subset.items()}
+
+    with temporary_service(0) as access:
+        names: dict[str, object] = {"api_key": access.api_key, "train_and_score": train_and_score}
+        exec(code.replace("http://127.0.0.1:8000", access.base_url), names)
+    assert seen == [150, 300, 600]
+    plan = names["plan"]
+    assert isinstance(plan, Allocation)
+    assert sum(plan.add.values()) > 0

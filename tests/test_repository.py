@@ -1,0 +1,72 @@
+"""The repository keeps its own rules."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_every_dependency_is_locked_with_hashes_and_no_host(lock: str) -> None:
+    text = (ROOT / lock).read_text()
+    assert "://" not in text
+    assert "--index" not in text
+    entries = re.split(r"\n(?=\S)", text.strip())
+    assert all(re.match(r"[a-z0-9._-]+==\S+", entry) and "--hash=sha256:" in entry for entry in entries)
+
+
+def test_the_locks_hold_what_the_project_declares_in_one_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pins = {}
+    for lock in ("requirements.lock", "requirements-dev.lock"):
+        pins[lock] = dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", (ROOT / lock).read_text(), re.MULTILINE))
+    names = {re.split(r"[\[><=]", one)[0] for one in project["dependencies"]}
+    assert names <= pins["requirements.lock"].keys()
+    assert pins["requirements.lock"].items() <= pins["requirements-dev.lock"].items()
+
+
+def test_the_image_is_built_by_the_steps_that_developers_use() -> None:
+    built = re.findall(r"^RUN make (\S+)$", DOCKERFILE, re.MULTILINE)
+    assert built == [".venv/run.stamp"]
+    assert f"{built[0]}: requirements.lock pyproject.toml" in MAKEFILE
+    copied = set(re.findall(r"^COPY (?!--)(.+) \S+$", DOCKERFILE, re.MULTILINE)[0].split())
+    assert {"pyproject.toml", "requirements.lock", "Makefile"} <= copied
+    ignore = (ROOT / ".dockerignore").read_text().split()
+    assert all(f"!{name}" in ignore for name in copied | {"app"})
+
+
+def test_the_image_runs_the_command_that_make_serve_runs_as_nobody_in_particular() -> None:
+    _, build, final = DOCKERFILE.split("\nFROM ")
+    assert "USER" not in build
+    assert re.search(r"^USER (?!root)\w+$", final, re.MULTILINE)
+    assert 'CMD ["tranche", "serve"]' in final
+    assert "$(BIN)/tranche serve" in MAKEFILE
+    assert "/readyz" in final.split("HEALTHCHECK")[1]
+
+
+def test_compose_migrates_before_it_serves() -> None:
+    compose = (ROOT / "compose.yaml").read_text()
+    assert 'command: ["tranche", "migrate"]' in compose
+    assert "service_completed_successfully" in compose
+    assert not re.search(r"PASSWORD: \w", compose)
+
+
+def test_nothing_committed_names_a_machine(request: pytest.FixtureRequest) -> None:
+    marks = [r"python" + "hosted", r"py" + r"pi\.org", "/wo" + "rk/", "/ro" + "ot/", r"npm" + r"js\.org"]
+    found = subprocess.run(
+        ["git", "grep", "-nIE", "|".join(marks)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert found.stdout == ""
+
+
+def test_the_python_versions_promised_are_those_checked() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["project"]["requires-python"] == ">=3.11"
+    assert "(3, 11)" in MAKEFILE
+    assert project["tool"]["ruff"]["target-version"] == "py311"
