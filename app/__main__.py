@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -89,6 +90,7 @@ def run_serve(options: argparse.Namespace) -> int:
         return complain("the database lacks the newest schema. Run: tranche migrate")
     advise_on_keys(database)
     database.close()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None)
     return 0
 

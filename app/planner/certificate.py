@@ -39,17 +39,16 @@ def certify(utility: Utility, ladder: Ladder, orders: FloatArray, ends: Terms) -
     """The orders [S] with their proof; `ends` holds the terms [groups, 2] at the ladder's foot and top."""
     counts = ladder.counts(orders)
     terms = utility.terms(counts)
-    prove = _prove_level if utility.is_level else _prove_priced
-    bound_gain, residual, multiplier = prove(utility, ladder, orders, terms, ends)
     total = utility.total(terms.value)
-    return Relaxation(orders, counts, terms, total, total + bound_gain, residual, multiplier)
+    if utility.is_level:
+        slack, residual, multiplier = _prove_level(utility, ladder, orders, terms, ends)
+    else:
+        slack, residual, multiplier = _prove_priced(utility, ladder, orders, terms)
+    return Relaxation(orders, counts, terms, total, total + slack, residual, multiplier)
 
 
-def _prove_priced(
-    utility: Utility, ladder: Ladder, orders: FloatArray, terms: Terms, ends: Terms
-) -> tuple[float, float, float]:
-    """The gain of the best answer to the linear problem in the margins, a knapsack filled by gain per cost."""
-    del ends
+def _prove_priced(utility: Utility, ladder: Ladder, orders: FloatArray, terms: Terms) -> tuple[float, float, float]:
+    """Slack of U, residual and multiplier, from the linear problem in the margins: a knapsack, best gain per cost first."""
     gain = (utility.emphasis * terms.slope)[ladder.group]
     best_first = np.argsort(-gain / ladder.price, kind="stable")
     cost = (ladder.length * ladder.price)[best_first]
@@ -66,7 +65,7 @@ def _prove_priced(
 def _prove_level(
     utility: Utility, ladder: Ladder, orders: FloatArray, terms: Terms, ends: Terms
 ) -> tuple[float, float, float]:
-    """Every group that was fed would have to be fed more, and there is no money for that.
+    """Slack of U, residual and multiplier: all groups that were fed would need more, and there is no money for that.
 
     With the money spent no answer lifts the least value above the highest value among the fed groups; nor above
     any group's value at its top.

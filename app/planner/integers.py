@@ -15,10 +15,13 @@ from app.planner.sources import Market
 from app.planner.utility import Utility
 
 CROWD = 64
-"""More steps than this many, beyond four per source, are left to the divisible solver and not taken one by one."""
+"""More steps than this many, beyond four per source, are not all taken one by one."""
 REFILLS = 8
+ENDLESS = 2**62
 ROUGH = 1e-6
+"""How exactly the rest is shared out before the single steps, as a share of its gain."""
 NOISE = 1e-15
+"""A swap must gain more than this share of the values it changes."""
 
 
 @dataclass
@@ -26,7 +29,7 @@ class Basket:
     """Orders that can be changed step by step, with what each step would do.
 
     left: money not spent. value [groups]: V at the counts. Arrays [S]: up, down: samples a step adds or takes, 0
-    where there is none; gain, loss: emphasis × what it does to V; above, below: V of the source's group after it.
+    where there is none; gain, loss: emphasis × what it does to V; below: V of the source's group after a step back.
     """
 
     utility: Utility
@@ -41,7 +44,7 @@ class Basket:
         self.slope = np.zeros(self.market.groups)
         self.up, self.down = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
         self.gain, self.loss = np.zeros(shape), np.zeros(shape)
-        self.above, self.below = np.zeros(shape), np.zeros(shape)
+        self.below = np.zeros(shape)
         self._refresh(np.arange(self.market.groups), np.arange(len(self.orders)))
 
     @property
@@ -79,7 +82,7 @@ class Basket:
         owner = market.group[sources]
         base = counts[owner]
         there = tabulate(self.utility.select(owner), np.stack([base + up, base - down], axis=1))
-        self.above[sources], self.below[sources] = there.value[:, 0], there.value[:, 1]
+        self.below[sources] = there.value[:, 1]
         # Differences of V drown in rounding where counts are huge; concavity gives a floor that does not.
         emphasis, value = self.utility.emphasis[owner], self.value[owner]
         self.gain[sources] = emphasis * np.maximum(there.value[:, 0] - value, there.slope[:, 0] * up)
@@ -99,8 +102,11 @@ def round_down(market: Market, orders: FloatArray) -> IntArray:
 def improve(utility: Utility, market: Market, held: FloatArray, orders: IntArray) -> Basket:
     """The best basket reached from affordable `orders` by filling up and by single swaps."""
     basket = Basket(utility, market, held, orders.copy())
-    _refill(basket)
     swap = _swap_level if utility.is_level else _swap_priced
+    for _ in range(REFILLS):
+        if _fill_up(basket, 4 * len(orders) + CROWD):
+            break
+        _refill(basket)
     for _ in range(20 * len(orders) + 200):
         _fill_up(basket)
         if utility.objective.stop_ratio > 0.0 or not swap(basket):
@@ -109,33 +115,28 @@ def improve(utility: Utility, market: Market, held: FloatArray, orders: IntArray
 
 
 def _refill(basket: Basket) -> None:
-    """Spend a large rest by the divisible solver: what dear lots left over may buy thousands of cheap ones."""
-    for _ in range(REFILLS):
-        affordable = (basket.up > 0) & (basket.up_cost <= basket.left)
-        steps = basket.left / max(1, int(basket.up_cost[affordable].min(initial=basket.left + 1)))
-        if steps <= 4 * len(basket.orders) + CROWD:
-            return
-        market = basket.market
-        room = np.where(affordable, market.most - basket.orders, 0).astype(np.float64)
-        ladder = Ladder.of(basket.counts, basket.left / market.budget, market.group, market.share, room)
-        found = solve(basket.utility, ladder, ROUGH)
-        more = round_down(market, basket.orders + found.orders) - basket.orders
-        if not more.any():
-            return
+    """Spend a large rest by the divisible solver: what dear lots leave over may buy thousands of cheap ones."""
+    market = basket.market
+    able = (basket.up > 0) & (basket.up_cost <= basket.left)
+    room = np.where(able, market.most - basket.orders, 0).astype(np.float64)
+    ladder = Ladder.of(basket.counts, basket.left / market.budget, market.group, market.share, room)
+    more = round_down(market, basket.orders + solve(basket.utility, ladder, ROUGH).orders) - basket.orders
+    if more.any():
         basket.move({int(s): int(more[s]) for s in np.flatnonzero(more)})
 
 
-def _fill_up(basket: Basket) -> None:
-    """Take the best affordable step until none is left that helps."""
-    while True:
+def _fill_up(basket: Basket, moves: int = ENDLESS) -> bool:
+    """Take the best affordable step until none is left that helps; False where `moves` steps did not get there."""
+    for _ in range(moves):
         able = _resting_out(basket, (basket.up > 0) & (basket.up_cost <= basket.left) & (basket.gain > 0.0))
         if not able.any():
-            return
+            return True
         rank = _rank(basket, able)
         source = int(np.argmax(rank))
         rivals = able & (basket.market.group != basket.market.group[source])
         rival = float(rank[rivals].max(initial=-np.inf))
         basket.move({source: int(basket.up[source]) * _stride(basket, source, rival)})
+    return False
 
 
 def _rank(basket: Basket, able: BoolArray) -> FloatArray:

@@ -157,7 +157,7 @@ def make_plan(problem: Problem, policy: Policy) -> Plan:
 
 def _group_plans(task: Task, decision: Decision, margins: Margins, metric_now: FloatArray) -> dict[str, GroupPlan]:
     now, after = _bands(metric_now), _bands(task.metric_at(decision.counts))
-    reasons = group_reasons(task, decision, margins)
+    reasons = group_reasons(task, decision, margins, metric_now.mean(axis=1))
     market = task.market
     cost = np.zeros(market.groups, dtype=np.int64)
     np.add.at(cost, market.group, decision.orders * market.unit_cost)

@@ -1,6 +1,7 @@
 """The question put to the planner, and its check (planner.md 3 and 4)."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -121,7 +122,7 @@ class Task:
             market=market,
         )
 
-    @property
+    @cached_property
     def supplied(self) -> BoolArray:
         """The groups [groups] for which a source is listed."""
         return np.isin(np.arange(len(self.keys)), self.market.group)

@@ -1,5 +1,7 @@
 """Why each group gets what it gets, and why money is left: one plain sentence each."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from app.planner.arrays import FloatArray
@@ -8,19 +10,26 @@ from app.planner.margins import Margins, room
 from app.planner.problem import Task
 from app.planner.words import count, money, number, percent
 
+ALIKE = 0.05
+"""Groups whose factors differ by less than this, in logarithms, are said to gain alike."""
 
-def group_reasons(task: Task, decision: Decision, margins: Margins) -> tuple[str, ...]:
-    """One sentence per group in the task's order: what decides."""
-    groups = range(len(task.keys))
-    if decision.policy != "optimal":
-        return tuple(_by_rule(task, decision, margins, group) for group in groups)
-    drivers = _drivers(task, decision, margins)
-    return tuple(
-        _unavailable(task, group)
-        or _worthless(task, decision, group)
-        or _weighed(task, decision, margins, drivers, group)
-        for group in groups
-    )
+
+@dataclass(frozen=True)
+class _View:
+    """What the sentences are read from. metric_now: predictive mean [groups]. drivers: see `_drivers`."""
+
+    task: Task
+    decision: Decision
+    margins: Margins
+    metric_now: FloatArray
+    drivers: dict[str, FloatArray]
+
+
+def group_reasons(task: Task, decision: Decision, margins: Margins, metric_now: FloatArray) -> tuple[str, ...]:
+    """One sentence per group in the task's order: what decides. metric_now: predictive mean [groups]."""
+    view = _View(task, decision, margins, metric_now, _drivers(task, decision, margins))
+    decide = _weighed if decision.policy == "optimal" else _by_rule
+    return tuple(_unavailable(task, group) or decide(view, group) for group in range(len(task.keys)))
 
 
 def unspent_reason(task: Task, decision: Decision, margins: Margins) -> str | None:
@@ -83,32 +92,35 @@ def _worthless(task: Task, decision: Decision, group: int) -> str | None:
     return None
 
 
-def _weighed(task: Task, decision: Decision, margins: Margins, drivers: dict[str, FloatArray], group: int) -> str:
-    added = int(decision.added[group])
-    if added and not margins.open[group]:
+def _weighed(view: _View, group: int) -> str:
+    task, added = view.task, int(view.decision.added[group])
+    worthless = _worthless(task, view.decision, group)
+    if worthless:
+        return worthless
+    if added and not view.margins.open[group]:
         return f"Its sources sell no more than {count(added)}, or it would get more."
-    if not added and _waits_for_lot(task, decision, group):
+    if not added and _waits_for_lot(task, view.decision, group):
         return "Its smallest order would take more money than it is worth here."
     if task.utility.is_level:
-        return _leveled(task, decision, margins, group)
+        return _leveled(view, group)
     if int((task.utility.counted & task.supplied).sum()) == 1:
         return "It is the only group that counts and can be bought for."
     sign = 1.0 if added else -1.0
-    name = max(drivers, key=lambda driver: float(sign * drivers[driver][group]))
-    if sign * drivers[name][group] <= 0.05:
+    name = max(view.drivers, key=lambda driver: float(sign * view.drivers[driver][group]))
+    if sign * view.drivers[name][group] <= ALIKE:
         return "It gains about as much per cost as the other groups." if added else "Others gain more per cost."
     return (GAINS if added else LACKS)[name].format(count=count(task.held[group]))
 
 
 GAINS = {
-    "curve": "Its curve is the steeper: a further sample improves it more than others'.",
-    "need": "It is served worse than others, which the utility counts more.",
+    "curve": "Its curve is steeper: a further sample improves it more than it does the others.",
+    "need": "It is worse off than the others, and the utility counts that for more.",
     "weight": "Its weight is above the others'.",
     "price": "Its samples are cheaper than the others'.",
 }
 LACKS = {
     "curve": "Saturation: its curve is flatter at {count} samples than the others'.",
-    "need": "It is served better than others already.",
+    "need": "It is better off than the others already.",
     "weight": "Its weight is below the others'.",
     "price": "Its samples are dearer than the others'.",
 }
@@ -135,29 +147,26 @@ def _waits_for_lot(task: Task, decision: Decision, group: int) -> bool:
     return bool(np.any((wanted >= 1.0) & (wanted < task.market.least[own])))
 
 
-def _leveled(task: Task, decision: Decision, margins: Margins, group: int) -> str:
-    level = number(float(task.metric_at(task.held)[group].mean()))
+def _leveled(view: _View, group: int) -> str:
+    decision, utility = view.decision, view.task.utility
+    level = number(float(view.metric_now[group]))
     if decision.added[group]:
         return f"It is among the worst off, at {level} now."
-    utility = task.utility
-    fed = decision.added > 0
-    if fed.any() and decision.now.value[group] >= decision.after.value[fed & utility.counted].min():
+    fed = (decision.added > 0) & utility.counted
+    if fed.any() and decision.now.value[group] >= decision.after.value[fed].min():
         return f"At {level} it is no worse off than the groups that are raised."
     if utility.objective.stop_ratio > 0.0:
         least = percent(utility.objective.stop_ratio)
         return f"It gains less than {least} per cost of what the best group gains, so stop_ratio leaves it at rest."
-    best = float(margins.now.max())
-    return "It is among the worst off, but a step costs more than is left." if best else "It cannot gain."
+    return "It is among the worst off, but its next step costs more than is left."
 
 
-def _by_rule(task: Task, decision: Decision, margins: Margins, group: int) -> str:
-    added = int(decision.added[group])
-    unavailable = _unavailable(task, group)
-    if unavailable:
-        return unavailable
-    if added and not margins.open[group]:
+def _by_rule(view: _View, group: int) -> str:
+    added = int(view.decision.added[group])
+    if added and not view.margins.open[group]:
         return f"The policy would give it more, but its sources sell no more than {count(added)}."
-    if decision.policy == "proportional":
-        return f"The policy gives counts by weight, and its weight is {percent(float(task.utility.weights[group]))}."
-    what = "count" if decision.policy == "equal" else "money"
+    if view.decision.policy == "proportional":
+        weight = float(view.task.utility.weights[group])
+        return f"The policy gives counts by weight, and its weight is {percent(weight)}."
+    what = "count" if view.decision.policy == "equal" else "money"
     return f"The policy gives every group with a source the same {what}."

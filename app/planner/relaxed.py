@@ -181,12 +181,7 @@ def _level_demand(utility: Utility, ladder: Ladder, table: _Table, live: BoolArr
             reach = np.minimum(reach, _stop(ladder, table, reach, live, stop_ratio))
         return ladder.orders(reach)
 
-    finite = table.value < OUT_OF_REACH
-    return (
-        demand,
-        float(table.value.min(initial=np.inf)),
-        float(table.value.max(initial=-np.inf, where=finite)),
-    )
+    return demand, float(value.min(initial=np.inf)), float(value.max(initial=-np.inf, where=live[:, None]))
 
 
 def _stop(ladder: Ladder, table: _Table, reach: FloatArray, live: BoolArray, stop_ratio: float) -> FloatArray:

@@ -19,6 +19,8 @@ IDLE_SHARE = 0.05
 """Money left that is worth a warning, as a share of the budget."""
 HOPELESS = 0.1
 """A group that gains less than this share of the largest gain per cost is hopeless (planner.md 3)."""
+NOTABLE = 0.01
+"""... if it takes more than this share of the money."""
 FREER = 1.2
 """A cap or a price decides where without it a sample would be worth this many times what money buys elsewhere."""
 NEEDIER = 1.5
@@ -138,11 +140,11 @@ def _hopeless(task: Task, decision: Decision, margins: Margins) -> list[Warning]
         return []
     able: BoolArray = margins.open & utility.counted
     best = int(np.argmax(np.where(able, margins.after, 0.0)))
-    named = np.flatnonzero(able & (decision.added > 0) & (margins.after < HOPELESS * margins.after[best]))
+    spent = np.bincount(market.group, weights=decision.orders * market.share, minlength=market.groups)
+    named = np.flatnonzero(able & (spent > NOTABLE) & (margins.after < HOPELESS * margins.after[best]))
     if not len(named):
         return []
     other = relax(task, replace(utility, objective=Objective("isoelastic", aversion=5.0)))
-    spent = np.bincount(market.group, weights=decision.orders * market.share, minlength=market.groups)
     would = np.bincount(market.group, weights=other.orders * market.share, minlength=market.groups)
     ours, theirs = task.metric_at(decision.counts).mean(axis=1), task.metric_at(other.counts).mean(axis=1)
     return [

@@ -65,7 +65,13 @@ def busy_is_unavailable() -> Iterator[None]:
 
 def connect(settings: Settings) -> Database:
     """The database of `settings`. Connects lazily."""
-    options: dict[str, Any] = {"pool_size": settings.pool_size, "max_overflow": 0, "pool_timeout": 30}
+    # Errors are logged, what was sent to the database is not.
+    options: dict[str, Any] = {
+        "pool_size": settings.pool_size,
+        "max_overflow": 0,
+        "pool_timeout": 30,
+        "hide_parameters": True,
+    }
     if settings.database_url.startswith("sqlite"):
         engine = create_engine(settings.database_url, **options)
         event.listen(engine, "connect", prepare_sqlite)

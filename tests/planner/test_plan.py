@@ -1,13 +1,15 @@
 """The whole plan: invariants of planner.md 10, reasons, warnings and what is left."""
 
 from dataclasses import replace
-from typing import get_args
+from random import Random
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.planner.metric import Metric
 from app.planner.objective import Objective
 from app.planner.plan import Plan, Policy, make_plan
 from app.planner.posterior import Diagnostics
@@ -79,11 +81,11 @@ def permuted(asked: Problem, order: list[int]) -> Problem:
 @property_test
 @given(seeds, objectives, st.sampled_from(POLICIES), st.randoms(use_true_random=False))
 def test_permuting_the_groups_permutes_the_answer_exactly(
-    seed: int, objective: Objective, policy: Policy, random: object
+    seed: int, objective: Objective, policy: Policy, random: Random
 ) -> None:
     asked = question(seed, objective)
     order = list(range(len(asked.keys)))
-    random.shuffle(order)  # type: ignore[attr-defined]
+    random.shuffle(order)
     plan, other = make_plan(asked, policy), make_plan(permuted(asked, order), policy)
     assert [group.key for group in other.groups] == [asked.keys[at] for at in order]
     assert {group.key: group for group in plan.groups} == {group.key: group for group in other.groups}
@@ -180,9 +182,9 @@ def test_the_same_inputs_give_the_same_plan(seed: int, objective: Objective, pol
     assert repr(make_plan(question(seed, objective), policy)) == repr(make_plan(question(seed, objective), policy))
 
 
-def two_groups(budget: float = 100.0, policy: Policy = "optimal", **changes: object) -> Plan:
+def two_groups(budget: float = 100.0, policy: Policy = "optimal", **changes: Any) -> Plan:
     asked = problem(stated([(0.05, 2.0, 0.5, 0.0), (0.05, 4.0, 0.5, 0.0)]), offers([1.0, 2.0]), budget)
-    return make_plan(replace(asked, **changes), policy)  # type: ignore[arg-type]
+    return make_plan(replace(asked, **changes), policy)
 
 
 def codes(plan: Plan) -> set[str]:
@@ -219,9 +221,7 @@ def test_the_metric_after_is_that_of_the_counts_after() -> None:
         (100.0, {"sources": offers([1.0, 2.0], most=[10, 5])}, "Every source is at its largest order"),
     ],
 )
-def test_money_that_is_left_has_a_reason(
-    policy: Policy, budget: float, changes: dict[str, object], reason: str
-) -> None:
+def test_money_that_is_left_has_a_reason(policy: Policy, budget: float, changes: dict[str, Any], reason: str) -> None:
     plan = two_groups(budget, policy, **changes)
     assert plan.unspent == round(budget * MONEY) - plan.spend
     assert reason in (plan.unspent_reason or "")
@@ -296,7 +296,7 @@ def test_a_price_that_turns_the_need_round_is_named() -> None:
 
 
 @pytest.mark.parametrize(("metric", "now"), [(ACCURACY, 0.245), (RMSE, 0.755)])
-def test_maximin_names_a_hopeless_group_and_what_aversion_would_do(metric: object, now: float) -> None:
+def test_maximin_names_a_hopeless_group_and_what_aversion_would_do(metric: Metric, now: float) -> None:
     curves = [(0.6 + 0.155 - 2.0 / 200.0**0.5, 2.0, 0.5, 0.0), (0.05, 4.0, 0.5, 0.0), (0.02, 3.0, 0.45, 0.0)]
     asked = problem(stated(curves), offers([1.0, 1.0, 2.0]), 20_000.0, MAXIMIN, held=[200.0, 100.0, 100.0])
     plan = make_plan(replace(asked, metric=metric, reference_loss=np.ones(3)), "optimal")

@@ -1,5 +1,7 @@
 """The metric, the objective and the utility against their formulas."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from scipy.differentiate import derivative
@@ -48,7 +50,7 @@ def test_a_metric_that_contradicts_itself_says_what_is_needed(
     goal: str, lower: float | None, upper: float | None, message: str
 ) -> None:
     with pytest.raises(MetricError, match=message):
-        Metric(goal, lower, upper)  # type: ignore[arg-type]
+        Metric(goal, lower, upper)
 
 
 @pytest.mark.parametrize(
@@ -87,11 +89,13 @@ def benefits(counts: FloatArray) -> FloatArray:
         (isoelastic(2.0), lambda m: (1.0 / m - 1.0) / -1.0),
     ],
 )
-def test_the_weighted_kinds_are_the_mean_over_draws_of_phi(objective: Objective, phi: object) -> None:
+def test_the_weighted_kinds_are_the_mean_over_draws_of_phi(
+    objective: Objective, phi: Callable[[FloatArray], FloatArray]
+) -> None:
     counts = np.array([80.0, 200.0, 1000.0])
     m = benefits(counts)
     assert m.min() > 0.001
-    expected = np.array([1, 2, 3]) / 6 @ phi(m).mean(axis=1)  # type: ignore[operator]
+    expected = np.array([1, 2, 3]) / 6 @ phi(m).mean(axis=1)
     assert utility(objective).at(counts) == pytest.approx(expected, rel=1e-12)
     assert utility(objective).draws(counts).mean() == pytest.approx(expected, rel=1e-12)
 
@@ -167,4 +171,4 @@ def test_weights_matter_only_by_their_ratios() -> None:
 )
 def test_a_problem_that_contradicts_itself_is_refused(changes: dict[str, tuple[float, ...]], message: str) -> None:
     with pytest.raises(ProblemError, match=message):
-        problem(stated(CURVES), offers([1.0, 1.0, 1.0]), 10.0, **changes)  # type: ignore[arg-type]
+        problem(stated(CURVES), offers([1.0, 1.0, 1.0]), 10.0, **changes)

@@ -1,0 +1,172 @@
+"""The command line."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.__main__ import main
+from app.services.keys import authenticate, peppers
+from app.settings import Settings
+from app.store.db import connect, migrate
+from tests.api_client import NOW
+from tests.test_docs import free_port
+
+SECRET = "qI8o0Zf4b1c6Hk3yYp5T2v9WmXeRsUaD7gJnLtKzB0E="
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+Tranche = Callable[..., Done]
+
+
+@pytest.fixture
+def tranche(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tranche:
+    """Runs a command on a database of its own, with settings as keywords."""
+
+    def run(*words: str, **environment: str) -> Done:
+        with monkeypatch.context() as patched:
+            for name, value in {"TRANCHE_DATABASE_URL": f"sqlite:///{tmp_path}/cli.db", **environment}.items():
+                patched.setenv(name, value)
+            try:
+                code = main(words)
+            except SystemExit as ended:
+                code = int(ended.code or 0)
+        said = capsys.readouterr()
+        return Done(code, said.out, said.err)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["key", "create", "--scopes", "root"], "root"),
+        (["key", "create", "--scopes", ""], "scopes"),
+        (["key", "create", "--scopes", "read", "--project", "nope"], "nope"),
+        (["key", "create", "--scopes", "read", "--expires-at", "2020-01-01T00:00:00Z"], "past"),
+        (["key", "create", "--scopes", "read", "--expires-at", "soon"], "soon"),
+        (["serve", "--port", "x"], "--port"),
+        (["fly"], "fly"),
+        ([], "COMMAND"),
+    ],
+)
+def test_bad_words_are_named(tranche: Tranche, words: list[str], says: str) -> None:
+    done = tranche(*words)
+    assert done.code == 2
+    assert says in done.err
+    assert "Traceback" not in done.err
+    assert done.out == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRANCHE_DATABASE_URL", "mysql://x"),
+        ("TRANCHE_DATABASE_URL", "sqlite://"),
+        ("TRANCHE_PORT", "99999"),
+        ("TRANCHE_SECRET_KEY", "short"),
+    ],
+)
+def test_a_bad_setting_is_named(tranche: Tranche, name: str, value: str) -> None:
+    done = tranche("migrate", **{name: value})
+    assert done.code == 2
+    assert name in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_secret_in_a_setting_is_never_printed(tranche: Tranche) -> None:
+    done = tranche("migrate", TRANCHE_SECRET_KEY=SECRET[:-2])
+    assert SECRET[:20] not in done.out + done.err
+
+
+def test_keys_outlive_a_new_secret_key(tmp_path: Path, tranche: Tranche) -> None:
+    settings = Settings(database_url=f"sqlite:///{tmp_path}/cli.db")
+    without = tranche("key", "create", "--scopes", "read").out.strip()
+    with_it = tranche("key", "create", "--scopes", "read", TRANCHE_SECRET_KEY=SECRET).out.strip()
+    database = connect(settings)
+    keyed = peppers(Settings(database_url=settings.database_url, secret_keys=SECRET).secret_keys)  # type: ignore[arg-type]
+    with database.reading() as session:
+        assert authenticate(session, NOW, keyed, without).scopes == {"read"}
+        assert authenticate(session, NOW, keyed, with_it).scopes == {"read"}
+        with pytest.raises(Exception, match="unknown"):
+            authenticate(session, NOW, peppers(()), with_it)
+    database.close()
+
+
+def test_the_contract_is_printed_alone(tranche: Tranche) -> None:
+    assert json.loads(tranche("openapi").out)["info"]["title"] == "Tranche"
+
+
+def start(folder: Path, port: int, **environment: str) -> subprocess.Popen[str]:
+    base = os.environ | {"TRANCHE_DATABASE_URL": f"sqlite:///{folder}/cli.db"} | environment
+    serving = subprocess.Popen(
+        [sys.executable, "-m", "app", "serve", "--port", str(port)], env=base, stderr=subprocess.PIPE, text=True
+    )
+    for _ in range(300):
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                return serving
+        except httpx.TransportError:
+            time.sleep(0.1)
+    serving.kill()
+    raise AssertionError(serving.communicate()[1])
+
+
+def test_serving_without_a_key_says_how_to_make_one_and_prints_none(tmp_path: Path) -> None:
+    port = free_port()
+    serving = start(tmp_path, port)
+    serving.send_signal(signal.SIGTERM)
+    _, said = serving.communicate(timeout=10)
+    assert "tranche key create --scopes admin" in said
+    assert not re.search(r"tranche_[0-9a-f]{16}", said)
+
+
+def test_a_port_that_is_taken_is_said(tranche: Tranche) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = tranche("serve", "--port", str(taken.getsockname()[1]))
+    assert done.code != 0
+    assert "Traceback" not in done.err
+
+
+def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, tranche: Tranche) -> None:
+    """Writers post until the service is killed in the middle; every 201 is there after the restart."""
+    migrate(Settings(database_url=f"sqlite:///{tmp_path}/cli.db"))
+    key = tranche("key", "create", "--scopes", "admin").out.strip()
+    headers = {"Authorization": f"Bearer {key}"}
+    body = {"name": "x", "metric": {"upper": 1}, "budget": {"total": "1"}}
+    acknowledged: list[str] = []
+    for _ in range(3):
+        port = free_port()
+        serving = start(tmp_path, port)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers) as client:
+            for number in range(30):
+                acknowledged.append(client.post("/v1/projects", json=body).json()["id"])
+                if number == 20:
+                    serving.kill()
+                    break
+        serving.wait()
+        serving.stderr.close()  # type: ignore[union-attr]
+    port = free_port()
+    serving = start(tmp_path, port)
+    listed = httpx.get(f"http://127.0.0.1:{port}/v1/projects?limit=500", headers=headers).json()["items"]
+    serving.kill()
+    serving.communicate()
+    assert set(acknowledged) <= {project["id"] for project in listed}
