@@ -1,6 +1,7 @@
 """The repository keeps its own rules."""
 
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -48,6 +49,22 @@ def test_the_image_runs_the_command_that_make_serve_runs_as_nobody_in_particular
     assert 'CMD ["tranche", "serve"]' in final
     assert "$(BIN)/tranche serve" in MAKEFILE
     assert "/readyz" in final.split("HEALTHCHECK")[1]
+
+
+def test_make_says_what_is_missing(tmp_path: Path) -> None:
+    """With a python3 that cannot make environments, as Debian ships it, and with one that is too old."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("requirements.lock", "requirements-dev.lock", "pyproject.toml"):
+        (tmp_path / name).touch()
+    python = tmp_path / "python3"
+    for lacking, says in [("ensurepip", "apt-get install python3-venv"), ("version_info", "Python 3.11")]:
+        python.write_text(f'#!/bin/sh\ncase "$2" in *{lacking}*) exit 1;; esac\n')
+        python.chmod(0o755)
+        done = subprocess.run(
+            ["make", "setup", f"PYTHON={python}"], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode != 0
+        assert says in done.stdout
 
 
 def test_compose_migrates_before_it_serves() -> None:

@@ -55,7 +55,7 @@ class MarginalOut(Answer):
     after: float | None
 
 
-class BudgetOut(Answer):
+class RoundBudgetOut(Answer):
     """`available` for this round, of which `spend` and `unspent`; `remaining` of the project after it."""
 
     available: MoneyOut
@@ -71,7 +71,7 @@ class OptimalityOut(Answer):
     method: str
 
 
-class GroupOut(Answer):
+class GroupPlanOut(Answer):
     """What to add to a group. Metrics and marginals are null where nothing is known of the metric yet."""
 
     group: str
@@ -84,7 +84,7 @@ class GroupOut(Answer):
     reason: str
 
 
-class SourceOut(Answer):
+class SourcePlanOut(Answer):
     """What to order where; `binding` names the limits that decided it."""
 
     source: str
@@ -104,10 +104,28 @@ EXAMPLE: dict[str, Any] = {
     "currency": "USD",
     "budget": {"available": "2000.00", "spend": "1999.20", "unspent": "0.80", "remaining": "18000.80"},
     "unspent_reason": "less than the cheapest sample",
-    "utility": None,
+    "utility": {
+        "now": {"mean": 0.81, "p05": 0.80, "p95": 0.82},
+        "after": {"mean": 0.84, "p05": 0.82, "p95": 0.86},
+        "equal": {"mean": 0.83, "p05": 0.81, "p95": 0.85},
+        "equal_spend": {"mean": 0.83, "p05": 0.81, "p95": 0.85},
+        "proportional": {"mean": 0.82, "p05": 0.81, "p95": 0.84},
+        "p_better_than_equal": 0.97,
+    },
     "shadow_price": 0.0000134,
     "optimality": {"gap": 0.0, "method": "multiplier"},
-    "groups": [],
+    "groups": [
+        {
+            "group": "Black_Female",
+            "count": 40,
+            "add": 610,
+            "cost": "976.00",
+            "metric_now": {"mean": 0.84, "p05": 0.82, "p50": 0.84, "p95": 0.86},
+            "metric_after": {"mean": 0.90, "p05": 0.86, "p50": 0.90, "p95": 0.93},
+            "marginal_utility_per_cost": {"now": 0.00021, "after": 0.0000134},
+            "reason": "Its curve is the steeper: a further sample improves it more than others'.",
+        }
+    ],
     "sources": [
         {
             "source": "Black_Female",
@@ -117,7 +135,14 @@ EXAMPLE: dict[str, Any] = {
             "binding": ["budget"],
         }
     ],
-    "warnings": [{"code": "few_points", "group": "Black_Female", "source": None, "detail": "…"}],
+    "warnings": [
+        {
+            "code": "few_points",
+            "group": "Black_Female",
+            "source": None,
+            "detail": "Measured at 2 sizes only; train on nested subsets of at least 3.",
+        }
+    ],
 }
 
 
@@ -133,13 +158,13 @@ class AllocationOut(Answer):
     seed: int
     draws: int
     currency: str
-    budget: BudgetOut
+    budget: RoundBudgetOut
     unspent_reason: str | None
     utility: UtilityOut | None
     shadow_price: float | None
     optimality: OptimalityOut
-    groups: list[GroupOut]
-    sources: list[SourceOut]
+    groups: list[GroupPlanOut]
+    sources: list[SourcePlanOut]
     warnings: list[WarningOut]
 
 
@@ -154,7 +179,7 @@ def allocation_shape(project: Project, question: Question, answer: Allocation, o
         seed=question.seed,
         draws=question.draws,
         currency=project.currency,
-        budget=BudgetOut(
+        budget=RoundBudgetOut(
             available=answer.budget.available,
             spend=spend,
             unspent=amount(plan.unspent),
@@ -166,7 +191,7 @@ def allocation_shape(project: Project, question: Question, answer: Allocation, o
         optimality=OptimalityOut.model_validate(plan.optimality),
         groups=[group_shape(group, known) for group in plan.groups if group.add or not only_bought],
         sources=[
-            SourceOut(
+            SourcePlanOut(
                 source=one.key,
                 group=one.group,
                 order=one.order,
@@ -180,8 +205,8 @@ def allocation_shape(project: Project, question: Question, answer: Allocation, o
     )
 
 
-def group_shape(group: GroupPlan, known: bool) -> GroupOut:
-    return GroupOut(
+def group_shape(group: GroupPlan, known: bool) -> GroupPlanOut:
+    return GroupPlanOut(
         group=group.key,
         count=group.count,
         add=group.add,

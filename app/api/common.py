@@ -25,13 +25,17 @@ from app.api.idempotent import recall, remember
 from app.api.inputs import JsonRequest, Shape
 from app.api.problems import declared
 from app.errors import (
+    CallRunning,
     Forbidden,
+    IdempotencyKeyReused,
     Invalid,
+    Malformed,
     NotFound,
     PreconditionFailed,
     TooLarge,
     TrancheError,
     Unauthenticated,
+    Unavailable,
     UnsupportedMediaType,
 )
 from app.services.keys import Caller, authenticate
@@ -203,7 +207,7 @@ class Route(APIRoute):
         shape = get_type_hints(endpoint).get("return")
         status = options.get("status_code") or 200
         method = next(iter(options.get("methods") or {"GET"}))
-        options["responses"] = {**declared(*usual_errors(path, method)), **(options.get("responses") or {})}
+        options["responses"] = declared(*usual_errors(path, method), beside=options.get("responses"))
         super().__init__(path, one_transaction(endpoint, shape, status), **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -250,7 +254,12 @@ def usual_errors(path: str, method: str) -> list[type[TrancheError]]:
         usual.append(NotFound)
     if method in ("PATCH", "PUT", "DELETE"):
         usual.append(PreconditionFailed)
-    return [*usual, Invalid]
+    if method in ("POST", "PATCH", "PUT"):
+        usual += [Malformed, TooLarge, UnsupportedMediaType]
+    usual.append(Invalid)
+    if method == "POST":
+        usual += [CallRunning, IdempotencyKeyReused]
+    return [*usual, Unavailable]
 
 
 def refuse_other_types(request: Request, has_json_body: bool) -> None:

@@ -12,7 +12,7 @@ from app.api.inputs import Answer, Count, Key, NonNegative, Positive, PriceIn, R
 from app.api.pages import Archived, Cursor, Limit, Page, page, position
 from app.api.problems import declared
 from app.errors import Archived as ArchivedError
-from app.errors import Frozen, KeyTaken, Malformed, MissingKeys, TooLarge, UnsupportedMediaType
+from app.errors import Frozen, KeyTaken, MissingKeys
 from app.services import groups
 from app.services.changes import get_member, restore, touch
 from app.store.models import Group, Project
@@ -140,7 +140,7 @@ def add_group(project_id: str, body: GroupIn, call: Annotated[Call, posts("write
 @bulk.put(
     "",
     summary="Replace the list of groups",
-    responses=declared(MissingKeys, ArchivedError, KeyTaken, Malformed, TooLarge, UnsupportedMediaType),
+    responses=declared(MissingKeys, ArchivedError, KeyTaken),
     openapi_extra=list_contract(GroupIn),
 )
 def replace_groups(

@@ -28,7 +28,7 @@ OBSERVATION_EXAMPLE: dict[str, Any] = {
 }
 
 
-class Metric(Shape):
+class ReadingIn(Shape):
     """A metric measured on one group, with its standard error or, for a proportion, the evaluation's size."""
 
     value: Real
@@ -43,7 +43,7 @@ class ObservationIn(Shape):
 
     external_id: Text | None = None
     counts: dict[str, Count]
-    metrics: dict[str, Metric]
+    metrics: dict[str, ReadingIn]
     holdout: ShortText | None = None
     recipe: ShortText | None = None
     observed_at: InstantIn | None = None

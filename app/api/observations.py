@@ -14,7 +14,7 @@ from app.api.inputs import Answer
 from app.api.intake import read_observations
 from app.api.pages import Cursor, Limit, Page, page
 from app.api.problems import declared
-from app.errors import KeyTaken, Malformed, TooLarge, UnsupportedMediaType
+from app.errors import KeyTaken
 from app.services import observations
 from app.services.observations import Draft
 from app.store.models import Observation
@@ -108,7 +108,7 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=
     "",
     status_code=201,
     summary="Post what was measured",
-    responses=declared(Malformed, KeyTaken, TooLarge, UnsupportedMediaType),
+    responses=declared(KeyTaken),
     openapi_extra=CONTRACT,
 )
 def post_observations(

@@ -1,7 +1,6 @@
 """Pages of a list: a cursor names the last item shown, and works on its own list only."""
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
@@ -60,7 +59,7 @@ def write_cursor(call: Call, position: object) -> str:
 def read_cursor(call: Call, cursor: str) -> str:
     try:
         name, _, position = base64.b64decode(cursor, altchars=b"-_", validate=True).decode().partition(".")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         name, position = "", ""
     if name != list_name(call) or not position:
         raise invalid(Fault("?cursor", "is not a cursor of this list; take next_cursor of its page before"))

@@ -51,9 +51,12 @@ class Problem(Shape):
     errors: list[FaultShape] | None = None
 
 
-def declared(*kinds: type[TrancheError]) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI responses of these kinds of errors."""
-    by_status: dict[int | str, dict[str, Any]] = {}
+Responses = dict[int | str, dict[str, Any]]
+
+
+def declared(*kinds: type[TrancheError], beside: Responses | None = None) -> Responses:
+    """The OpenAPI responses of these kinds of errors, `beside` others."""
+    by_status = beside or {}
     for kind in kinds:
         entry = by_status.setdefault(kind.status, {"description": "", "content": {MEDIA_TYPE: {"examples": {}}}})
         entry["description"] = "; ".join(filter(None, [entry["description"], kind.title]))

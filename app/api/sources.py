@@ -13,7 +13,7 @@ from app.api.inputs import MAX_COUNT, Answer, Count, Key, LongText, MoneyOut, Pr
 from app.api.pages import Archived, Cursor, Limit, Page, page, position
 from app.api.problems import declared
 from app.errors import Archived as ArchivedError
-from app.errors import Conflict, KeyTaken, Malformed, MissingKeys, TooLarge, UnsupportedMediaType
+from app.errors import Conflict, KeyTaken, MissingKeys
 from app.services import sources
 from app.services.changes import archive, get_member
 from app.store.models import Group, Source
@@ -143,7 +143,7 @@ def add_source(project_id: str, body: SourceIn, call: Annotated[Call, posts("wri
 @bulk.put(
     "",
     summary="Replace the list of sources",
-    responses=declared(MissingKeys, ArchivedError, Malformed, TooLarge, UnsupportedMediaType),
+    responses=declared(MissingKeys, ArchivedError),
     openapi_extra=list_contract(SourceIn),
 )
 def replace_sources(

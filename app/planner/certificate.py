@@ -48,7 +48,7 @@ def certify(utility: Utility, ladder: Ladder, orders: FloatArray, ends: Terms) -
 
 
 def _prove_priced(utility: Utility, ladder: Ladder, orders: FloatArray, terms: Terms) -> tuple[float, float, float]:
-    """Slack of U, residual and multiplier, from the linear problem in the margins: a knapsack, best gain per cost first."""
+    """Slack of U, residual and multiplier, from the linear problem in the margins: a knapsack, best gain first."""
     gain = (utility.emphasis * terms.slope)[ladder.group]
     best_first = np.argsort(-gain / ladder.price, kind="stable")
     cost = (ladder.length * ladder.price)[best_first]

@@ -200,6 +200,21 @@ def test_every_objective_plans_every_kind_of_metric(
     )
 
 
+def test_a_thousand_groups_with_twenty_runs_each_are_planned(api: Api) -> None:
+    keys = [f"g{index}" for index in range(1000)]
+    groups = [{"key": key, "initial_count": 2000, "unit_cost": "1"} for key in keys]
+    path = api.project(groups=groups, budget={"total": "100000", "rounds": 1})
+    runs = [
+        run(n, dict.fromkeys(keys, n), **{key: 1 - (1 + place % 7) / 8 * n**-0.3 for place, key in enumerate(keys)})
+        for n in range(100, 2100, 100)
+    ]
+    assert api.post(f"{path}/observations", json={"observations": runs}).json()["accepted"] == 20
+    plan = api.get(f"{path}/allocations/next?draws=50").json()
+    check_books(plan, dict.fromkeys(keys, "1"))
+    assert plan["budget"]["unspent"] == "0.00"
+    assert plan["utility"]["after"]["mean"] > plan["utility"]["equal"]["mean"]
+
+
 def test_a_project_without_groups_cannot_be_planned(api: Api) -> None:
     answer = api.get(f"{api.project(groups=[])}/allocations/next")
     assert (answer.status_code, "groups" in answer.json()["detail"]) == (422, True)

@@ -200,7 +200,7 @@ def test_a_bad_limit_is_refused(api: Api, limit: str) -> None:
     assert problem(api.get("/v1/projects", params={"limit": limit}), 422)["errors"][0]["pointer"] == "?limit"
 
 
-@pytest.mark.parametrize("cursor", ["x", "", "%%%", "AAAA"])
+@pytest.mark.parametrize("cursor", ["x", "", "%%%", "AAAA", "ü", "/w==", "🙂"])
 def test_a_bad_cursor_is_refused(api: Api, cursor: str) -> None:
     problem(api.get("/v1/projects", params={"cursor": cursor}), 422)
 
