@@ -10,7 +10,7 @@ from app.planner.margins import Margins, room
 from app.planner.objective import Objective
 from app.planner.problem import Task
 from app.planner.warnings import Warning
-from app.planner.words import count, money, number, percent
+from app.planner.words import count, money, near, number, percent
 
 FAR = 3.0
 """Counts this many times beyond the largest measured one are said to extrapolate."""
@@ -152,8 +152,8 @@ def _hopeless(task: Task, decision: Decision, margins: Margins) -> list[Warning]
             "hopeless",
             f"It takes {percent(float(spent[at]))} of the money and gains under a tenth per cost of what"
             f" {task.keys[best]} would; isoelastic with aversion 5 would give it {percent(float(would[at]))}, for"
-            f" {number(float(theirs[at]))} instead of {number(float(ours[at]))}, and bring {task.keys[best]} to"
-            f" {number(float(theirs[best]))} instead of {number(float(ours[best]))}: use that, or a stop_ratio.",
+            f" {near(float(theirs[at]))} instead of {near(float(ours[at]))}, and bring {task.keys[best]} to"
+            f" {near(float(theirs[best]))} instead of {near(float(ours[best]))}: use that, or a stop_ratio.",
             group=task.keys[at],
         )
         for at in named

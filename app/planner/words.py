@@ -18,6 +18,11 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
+def near(value: float) -> str:
+    """A measured value that stands beside others close to it, to five figures."""
+    return f"{value:.5g}"
+
+
 def count(value: float) -> str:
     """A number of samples."""
     return f"{round(value):,}"
