@@ -12,9 +12,8 @@ from app.api.observations import WarningOut
 from app.api.pages import Cursor, Limit, Page, page, position
 from app.errors import Fault, invalid
 from app.services.changes import get_member
-from app.services.curves import Curve, Summary, curves_of
+from app.services.curves import Curve, Question, Summary, curves_of
 from app.store.models import Group, Project
-from app.store.observations import fitted_observations
 from app.store.projects import members
 
 router = APIRouter(prefix="/v1/projects/{project_id}/curves", tags=["curves"], route_class=Route)
@@ -160,13 +159,13 @@ def list_curves(
     counts = read_at(at)
     project = call.project(project_id)
     call.unless_matched(question_tag(project, counts, draws, seed, limit, cursor))
-    runs = fitted_observations(call.session, project.id, project.recipe)
 
     def fetch(after: str | None, count: int) -> Any:
         return members(call.session, Group, project.id, False, position(after), count)
 
     rows = page(call, cursor, limit, fetch, lambda row: row, lambda row: row.id)
-    curves = curves_of(project, rows.items, runs, counts, draws, seed)
+    question = Question(counts, draws, seed)
+    curves = curves_of(call.session, call.runtime.fits, project, rows.items, question)
     return Page(items=[curve_shape(project, curve) for curve in curves], next_cursor=rows.next_cursor)
 
 
@@ -183,6 +182,5 @@ def read_curve(
     project = call.project(project_id)
     row = get_member(call.session, project, Group, group)
     call.unless_matched(question_tag(project, group, counts, draws, seed))
-    runs = fitted_observations(call.session, project.id, project.recipe)
-    [curve] = curves_of(project, [row], runs, counts, draws, seed)
+    [curve] = curves_of(call.session, call.runtime.fits, project, [row], Question(counts, draws, seed))
     return curve_shape(project, curve)

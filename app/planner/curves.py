@@ -51,6 +51,7 @@ class _Fit:
     knot: FloatArray
     discrepancy: FloatArray
     reference: float
+    noise: float
     residuals: FloatArray
     warnings: tuple[Warning, ...]
 
@@ -107,6 +108,7 @@ def _learnt(task: _Task, prior: Prior, uniforms: FloatArray) -> _Fit:
         knot=np.ones(uniforms.shape[1]),
         discrepancy=learnt.forecast * unit * learnt.z,
         reference=n_ref,
+        noise=learnt.sigma * unit,
         residuals=residuals,
         warnings=warnings,
     )
@@ -160,6 +162,7 @@ def _assemble(observations: Observations, fits: list[_Fit], draws: int) -> Poste
         knot=stack([f.knot for f in fits]),
         reference=np.array([f.reference for f in fits], dtype=np.float64),
         discrepancy=stack([f.discrepancy for f in fits]),
+        noise=np.array([f.noise for f in fits], dtype=np.float64),
         diagnostics=tuple(_diagnostics(points) for points in observations.points),
         residuals=tuple(f.residuals for f in fits),
         warnings=tuple(warning for f in fits for warning in f.warnings),
@@ -203,6 +206,7 @@ def _stated(curve: AssumedCurve, points: Points, draws: int) -> _Fit:
         knot=every(max(0.0, 1.0 - curve.offset)),
         discrepancy=every(0.0),
         reference=max(1.0, float(points.counts.max(initial=0.0))),
+        noise=0.0,
         residuals=np.zeros(0),
         warnings=(),
     )

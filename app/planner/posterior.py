@@ -33,6 +33,7 @@ class Posterior:
 
     asymptote a, excess A, anchor m, exponent c, offset d, knot: see the head of the module.
     reference [groups]: n_ref, the largest measured count (at least 1), beyond which the discrepancy grows.
+    noise [groups]: σ ȳ, the posterior rms of the training error of one run.
     discrepancy: κ_f ȳ z, by how much the truth leaves the curve at 2 n_ref.
     residuals: per group, the standardised residual of each of its points, in the points' order.
     """
@@ -46,6 +47,7 @@ class Posterior:
     knot: FloatArray
     reference: FloatArray
     discrepancy: FloatArray
+    noise: FloatArray
     diagnostics: tuple[Diagnostics, ...]
     residuals: tuple[FloatArray, ...]
     warnings: tuple[Warning, ...]
@@ -54,6 +56,12 @@ class Posterior:
     def draws(self) -> int:
         """Number of draws per group."""
         return int(self.asymptote.shape[1])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that its arrays take."""
+        arrays = (self.asymptote, self.excess, self.anchor, self.exponent, self.offset, self.knot, self.discrepancy)
+        return sum(array.nbytes for array in arrays)
 
     def loss(self, counts: FloatArray) -> FloatArray:
         """f at `counts` ≥ 0: [groups] → [groups, draws], [groups, sizes] → [groups, sizes, draws]."""
@@ -103,6 +111,7 @@ class Posterior:
             offset=self.offset[picked],
             knot=self.knot[picked],
             reference=self.reference[picked],
+            noise=self.noise[picked],
             discrepancy=self.discrepancy[picked],
             diagnostics=tuple(self.diagnostics[i] for i in picked),
             residuals=tuple(self.residuals[i] for i in picked),

@@ -1,0 +1,114 @@
+"""The forecast ledger: each run is forecast from what was known before it, and the record widens later bands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from app.planner.arrays import FloatArray
+from app.planner.forecast import Asked, predict
+from app.planner.scoring import LEVELS, score, widening
+from app.services import observations
+from app.services.fits import Fits, Fitted
+from app.services.observations import Accepted, Draft, Reading, standard_error
+from app.services.planning import fit_key, fitted, metric_of
+from app.store import forecasts as store
+from app.store.models import Forecast, Group, Observation, Project
+from app.store.observations import fitted_observations
+from app.store.projects import members
+
+PROBABILITIES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+NAMES = tuple(f"p{round(100 * p):02d}" for p in PROBABILITIES)
+DRAWS = 300
+SEED = 0
+UNSEEN = -1
+
+
+@dataclass(frozen=True)
+class Record:
+    """How the past forecasts fared: their number, mean scores, share covered per level, and the factors by which
+    bands are widened since (all 1 until enough are scored)."""
+
+    count: int
+    crps: float | None
+    wis: float | None
+    coverage: tuple[float | None, ...]
+    widening: FloatArray
+
+
+def post(
+    session: Session, fits: Fits, project: Project, drafts: Sequence[Draft], missing_is_zero: bool, now: datetime
+) -> Accepted:
+    """Store the runs with the forecasts of them made from the runs before. Raises as `observations.accept`."""
+    groups = members(session, Group, project.id)
+    before = fitted_observations(session, project.id, project.recipe)
+    key = fit_key(project, DRAWS, SEED)
+    done = observations.accept(session, project, drafts, missing_is_zero, now)
+    fresh = [run for run in done.stored if run.recipe == project.recipe]
+    if before and fresh:
+        known = fitted(fits, key, project, groups, before)
+        session.add_all(forecasts_of(project, groups, known, fresh, now))
+    return done
+
+
+def forecasts_of(
+    project: Project, groups: Sequence[Group], known: Fitted, fresh: Sequence[Observation], now: datetime
+) -> list[Forecast]:
+    """A scored forecast for every fresh measurement of a group that had been measured before."""
+    place = {group.key: index for index, group in enumerate(groups)}
+    wanted, asked = [], []
+    for run in fresh:
+        for key, said in run.metrics.items():
+            index = place[key]
+            if not known.points[index].counts.size or groups[index].assumed_curve:
+                continue
+            error = standard_error(project, Reading(**said))
+            holdout = known.holdouts.get(run.holdout, UNSEEN)
+            wanted.append((run, groups[index], said["value"]))
+            asked.append(Asked(index, run.counts[key], np.nan if error is None else error, holdout, run.content_hash))
+    if not asked:
+        return []
+    metric = metric_of(project)
+    draws = metric.to_metric(predict(known.posterior, known.points, tuple(asked), SEED))
+    values = np.array([value for _, _, value in wanted], dtype=np.float64)
+    found = score(draws, values)
+    quantiles = np.quantile(draws, PROBABILITIES, axis=1).T.tolist()
+    return [
+        Forecast(
+            project_id=project.id,
+            observation_id=run.id,
+            group_id=group.id,
+            count=run.counts[group.key],
+            value=value,
+            mean=float(draws[row].mean()),
+            quantiles=dict(zip(NAMES, quantiles[row], strict=True)),
+            crps=float(found.crps[row]),
+            wis=float(found.wis[row]),
+            created_at=now,
+        )
+        for row, (run, group, value) in enumerate(wanted)
+    ]
+
+
+def record_of(session: Session, project: Project) -> Record:
+    """The project's own record under its present recipe."""
+    rows = store.record(session, project.id, project.recipe)
+    if not rows:
+        return Record(0, None, None, (None,) * len(LEVELS), np.ones(len(LEVELS)))
+    low, median, high, values = arrays_of(rows)
+    covered = (low <= values[:, None]) & (values[:, None] <= high)
+    return Record(
+        count=len(rows),
+        crps=float(np.mean([row.crps for row in rows])),
+        wis=float(np.mean([row.wis for row in rows])),
+        coverage=tuple(covered.mean(axis=0).tolist()),
+        widening=widening(low, median, high, values),
+    )
+
+
+def arrays_of(rows: Sequence[Forecast]) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Lower ends [forecasts, levels], medians, upper ends, values, the levels as in `scoring.LEVELS`."""
+    table = np.array([[row.quantiles[name] for name in NAMES] for row in rows])
+    return table[:, [2, 1, 0]], table[:, 3], table[:, [4, 5, 6]], np.array([row.value for row in rows])
