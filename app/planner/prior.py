@@ -1,0 +1,115 @@
+"""What is believed of a curve before its points: the grid's nodes, their weights, the discrepancy ahead (planner.md 2).
+
+Weights are log-linear in two covariates of the group, x = (log₁₀ of the level ȳ / span, log₁₀ n_ref), centred and
+scaled. With every table zero, the default, all nodes weigh the same whatever the level: the flat form, for metrics
+whose level has no common meaning.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from app.planner.arrays import FloatArray, IntArray
+
+COVARIATES = 2
+
+_STEP, _STEPS, _BISECTIONS = 0.05, 130, 45
+
+
+def _zero() -> FloatArray:
+    return np.zeros(1)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Nodes and log weights; N noise nodes (σ, κ), S shapes (c, δ), R floors ρ, F scales ahead κ_f.
+
+    exponents c, offsets δ (shares of n_ref), floors ρ, noises σ, discrepancies κ and forecasts κ_f (shares of ȳ).
+    shape: broadcasts to [S, R]; noise: to [N]; shape_tilt: to [2, S, R], noise_tilt: to [2, N], per unit of x.
+    ahead: broadcasts to [N, F], log weights of κ_f given the noise node. centre, spread, reach [2]: of the covariates;
+    beyond ±reach they count as there.
+    """
+
+    exponents: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
+    offsets: tuple[float, ...] = (0.0, 0.05, 0.2, 0.7, 2.5)
+    floors: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.985, 1.0)
+    noises: tuple[float, ...] = (0.01, 0.03, 0.08, 0.25)
+    discrepancies: tuple[float, ...] = (0.0, 0.04)
+    forecasts: tuple[float, ...] = (0.035,)
+    shape: FloatArray = field(default_factory=_zero)
+    noise: FloatArray = field(default_factory=_zero)
+    shape_tilt: FloatArray = field(default_factory=_zero)
+    noise_tilt: FloatArray = field(default_factory=_zero)
+    ahead: FloatArray = field(default_factory=_zero)
+    centre: FloatArray = field(default_factory=lambda: np.zeros(COVARIATES))
+    spread: FloatArray = field(default_factory=lambda: np.ones(COVARIATES))
+    reach: float = 2.5
+
+    def noise_nodes(self) -> tuple[FloatArray, FloatArray]:
+        """σ and κ of the noise nodes, each [N]."""
+        sigma, kappa = np.meshgrid(self.noises, self.discrepancies, indexing="ij")
+        return sigma.ravel(), kappa.ravel()
+
+    def shape_nodes(self) -> tuple[FloatArray, FloatArray]:
+        """c and δ of the shapes, each [S]."""
+        c, delta = np.meshgrid(self.exponents, self.offsets, indexing="ij")
+        return c.ravel(), delta.ravel()
+
+    def covariates(self, level: FloatArray, n_ref: FloatArray) -> FloatArray:
+        """x [groups, 2] of groups with ȳ / span `level` > 0 and largest count `n_ref` ≥ 1."""
+        raw = np.log10(np.stack([level, n_ref], axis=1))
+        x: FloatArray = np.clip((raw - self.centre) / self.spread, -self.reach, self.reach)
+        return x
+
+    def log_weights(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Log weights of the noise nodes [groups, N] and of shapes and floors [groups, S, R]; x [groups, 2]."""
+        n = len(self.noises) * len(self.discrepancies)
+        sr = (len(self.exponents) * len(self.offsets), len(self.floors))
+        noise = self.noise + _tilted(x, np.broadcast_to(self.noise_tilt, (COVARIATES, n)))
+        shape = self.shape + _tilted(x, np.broadcast_to(self.shape_tilt, (COVARIATES, *sr)))
+        return noise, shape
+
+    def ahead_variance(self) -> FloatArray:
+        """E κ_f² given the noise node [N]."""
+        found: FloatArray = (self.ahead_weights() * np.asarray(self.forecasts) ** 2).sum(axis=1)
+        return found
+
+    def ahead_quantiles(self, noise: IntArray, uniform: FloatArray) -> FloatArray:
+        """Quantiles of the discrepancy at 2 n_ref in units of ȳ, given noise nodes and numbers in (0, 1), one shape."""
+        z = ndtri(uniform)
+        if len(self.forecasts) == 1:
+            return np.asarray(self.forecasts[0] * z)
+        at = np.clip(np.abs(z) / _STEP, 0.0, _STEPS - 1.001)
+        below = at.astype(np.int64)
+        table = self._ahead_table
+        low, high = table[noise, below], table[noise, below + 1]
+        return np.asarray(np.copysign(low + (at - below) * (high - low), z))
+
+    @cached_property
+    def _ahead_table(self) -> FloatArray:
+        """The mixtures' quantiles at the normal's _STEP, 2 _STEP, … [N, _STEPS], by bisection."""
+        z = _STEP * np.arange(_STEPS)
+        weights, scales = self.ahead_weights()[:, None, :], np.asarray(self.forecasts)
+        low, high = np.zeros((len(weights), _STEPS)), np.full((len(weights), _STEPS), float(scales.max()) * z[-1])
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2.0
+            more = (weights * ndtr(-middle[:, :, None] / scales)).sum(axis=2) > ndtr(-z)
+            low, high = np.where(more, middle, low), np.where(more, high, middle)
+        return (low + high) / 2.0
+
+    def ahead_weights(self) -> FloatArray:
+        """Probabilities of the scales ahead given the noise node [N, F]."""
+        n = len(self.noises) * len(self.discrepancies)
+        raw = np.broadcast_to(self.ahead, (n, len(self.forecasts)))
+        weights = np.exp(raw - raw.max(axis=1, keepdims=True))
+        probabilities: FloatArray = weights / weights.sum(axis=1, keepdims=True)
+        return probabilities
+
+
+def _tilted(x: FloatArray, tilt: FloatArray) -> FloatArray:
+    """Σ_j x_j tilt_j [groups, ...]; written out, so that no group's sum depends on how many there are."""
+    first, second = (x[:, j].reshape(-1, *(1,) * (tilt.ndim - 1)) for j in range(COVARIATES))
+    total: FloatArray = first * tilt[0] + second * tilt[1]
+    return total
