@@ -57,6 +57,18 @@ class Table:
         """s_h of each point [P]."""
         return self.errors[self.row_pair[self.row]]
 
+    @property
+    def new_size(self) -> BoolArray:
+        """True at the first row of each of a group's sizes [T]."""
+        return _changes(self.row_group, self.row_count)
+
+    @property
+    def pair_group(self) -> IntArray:
+        """The group of each (group, holdout) [pairs]."""
+        owner = np.zeros(len(self.errors), dtype=np.int64)
+        owner[self.row_pair] = self.row_group
+        return owner
+
 
 def table_of(points: Sequence[Points]) -> Table:
     """The flat table of `points`, one entry per group."""
@@ -116,7 +128,7 @@ def _first_of(numbers: IntArray) -> IntArray:
 
 def typical_losses(table: Table, floors: FloatArray) -> FloatArray:
     """ȳ of each group [G]: the mean loss at its two largest counts (planner.md 1), at least `floors` > 0 [G]."""
-    new = _changes(table.row_group, table.row_count)
+    new = table.new_size
     level = (np.cumsum(new) - 1)[table.row]
     owner = table.row_group[new]
     means = np.bincount(level, table.losses) / np.maximum(np.bincount(level), 1)

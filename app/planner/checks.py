@@ -32,8 +32,8 @@ STILL_DOUBLINGS = 2.0
 class Trend:
     """Each group's least squares line of the loss in log₂ n [G], in units of ȳ.
 
-    slope and its sd, by Σ a_i y_i with a = x / Σx², x the centred log₂ counts: variance Σ_h s_h² (Σ_{i∈h} a_i)² + σ² Σ a²,
-    σ² from the scatter about the line shrunk to TYPICAL_NOISE. doublings: from the smallest to the largest count.
+    slope and its sd, by Σ a_i y_i with a = x / Σx², x the centred log₂ counts: variance
+    Σ_h s_h² (Σ_{i∈h} a_i)² + σ² Σ a², σ² from the scatter about the line shrunk to TYPICAL_NOISE. doublings: from the smallest to the largest count.
     """
 
     slope: FloatArray
@@ -81,9 +81,7 @@ def trend_of(table: Table, units: FloatArray) -> Trend:
 
 def _sizes(table: Table) -> tuple[IntArray, FloatArray]:
     """Number of distinct sizes, and doublings from the smallest to the largest [G]."""
-    counts, group = table.row_count, table.row_group
-    new = np.ones(len(counts), dtype=np.bool_)
-    new[1:] = (counts[1:] != counts[:-1]) | (group[1:] != group[:-1])
+    counts, group, new = table.row_count, table.row_group, table.new_size
     smallest = np.array(table.n_ref)
     np.minimum.at(smallest, group, np.maximum(counts, 1.0))
     return np.bincount(group[new], minlength=table.groups), np.log2(table.n_ref / smallest)
@@ -92,8 +90,7 @@ def _sizes(table: Table) -> tuple[IntArray, FloatArray]:
 def _shared_variance(table: Table, a: FloatArray, units: FloatArray) -> FloatArray:
     """Σ_h s_h² (Σ_{i∈h} a_i)², in units of ȳ² [G]."""
     pair = table.row_pair[table.row]
-    owner = np.zeros(len(table.errors), dtype=np.int64)
-    owner[pair] = table.group
+    owner = table.pair_group
     by_holdout = (table.errors / units[owner]) ** 2 * np.bincount(pair, a) ** 2
     return np.bincount(owner, by_holdout, minlength=table.groups)
 

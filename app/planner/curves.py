@@ -15,7 +15,7 @@ from app.planner import checks
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.cells import TYPICAL_NOISE, Table, table_of, typical_losses
 from app.planner.grid import Level
-from app.planner.learn import Learnt, Task, learn, standardised
+from app.planner.learn import Task, learn, standardised
 from app.planner.observations import AssumedCurve, Observations, ObservationsError, Points
 from app.planner.outliers import outliers
 from app.planner.posterior import Diagnostics, Posterior
@@ -95,7 +95,7 @@ def _learnt(observations: Observations, prior: Prior, seed: int, draws: int, sca
         knot=np.ones(learnt.c.shape),
         reference=task.n_ref,
         discrepancy=learnt.discrepancy,
-        diagnostics=_diagnostics(observations),
+        diagnostics=_diagnostics(table),
         residuals=tuple(np.split(residuals, np.cumsum(_sizes(observations))[:-1])) if keys else (),
         warnings=tuple(sorted(warnings, key=_by_group(keys))),
     )
@@ -139,16 +139,13 @@ def _scale_without_points(observations: Observations) -> float:
     return float(np.median(_units(table_of(known), None))) if known else 1.0
 
 
-def _diagnostics(observations: Observations) -> tuple[Diagnostics, ...]:
-    return tuple(
-        Diagnostics(
-            points=len(points.counts),
-            distinct_sizes=len(set(points.counts.tolist())),
-            largest_count=float(points.counts.max(initial=0.0)),
-            holdouts=len(set(points.holdouts.tolist())),
-        )
-        for points in observations.points
-    )
+def _diagnostics(table: Table) -> tuple[Diagnostics, ...]:
+    points, holdouts = (np.bincount(of, minlength=table.groups) for of in (table.group, table.pair_group))
+    sizes = np.bincount(table.row_group[table.new_size], minlength=table.groups)
+    largest = np.zeros(table.groups)
+    np.maximum.at(largest, table.row_group, table.row_count)
+    columns = (values.tolist() for values in (points, sizes, largest, holdouts))
+    return tuple(Diagnostics(*row) for row in zip(*columns, strict=True))
 
 
 def _stated(observations: Observations, draws: int) -> Posterior:
@@ -158,6 +155,7 @@ def _stated(observations: Observations, draws: int) -> Posterior:
     def every(values: list[float]) -> FloatArray:
         return np.repeat(np.array(values, dtype=np.float64)[:, None], draws, axis=1)
 
+    table = table_of(observations.points)
     ones = every([1.0] * len(curves))
     posterior = Posterior(
         keys=observations.keys,
@@ -167,9 +165,9 @@ def _stated(observations: Observations, draws: int) -> Posterior:
         exponent=every([curve.exponent for curve in curves]),
         offset=every([curve.offset for curve in curves]),
         knot=every([max(0.0, 1.0 - curve.offset) for curve in curves]),
-        reference=table_of(observations.points).n_ref,
+        reference=table.n_ref,
         discrepancy=np.zeros(ones.shape),
-        diagnostics=_diagnostics(observations),
+        diagnostics=_diagnostics(table),
         residuals=(),
         warnings=(),
     )

@@ -15,16 +15,20 @@ the last bit, in any company.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtri, ndtri_exp
 
-from app.planner.arrays import BoolArray, FloatArray
+from app.planner.arrays import FloatArray
 from app.planner.prior import Prior
 
 CERTAIN = 5.5
 """A level this many sds inside its bounds has all its mass there (to 4e-8)."""
 
-NEGLIGIBLE = 1e-10
-"""Nodes of this share of the weight need no exact mass of the level."""
+NEGLIGIBLE = np.float32(1e-8)
+"""Nodes of this share of the largest weight need no exact mass of the level."""
+
+LOST = 1e-3
+"""If the bounds leave less than this of a group's weights, nodes that seemed negligible may not be."""
 
 
 @dataclass(frozen=True)
@@ -59,18 +63,22 @@ class Batch:
 class Grid:
     """Posterior at the nodes [B, N, S, R].
 
-    weights: sum to 1 per group. mean, precision: s there is N(mean, 1/precision) on (0, upper).
+    weights: in single precision, to within a factor per group. mean, precision: s there is N(mean, 1/precision) on
+    (0, upper). log_evidence [B]: log marginal likelihood of the group's data, up to a constant of the data's size,
+    the prior's weights taken as they stand.
     """
 
-    weights: FloatArray
+    weights: NDArray[np.float32]
     mean: FloatArray
     precision: FloatArray
     level: Level
+    log_evidence: FloatArray
 
 
 def shape_values(counts: FloatArray, n_ref: FloatArray, c: FloatArray, delta: FloatArray) -> FloatArray:
     """p at `counts` [T] of groups with `n_ref` [T], for every shape → [T, S]; below n = 1 by the tangent at 1."""
-    offsets, of_offset = np.unique(delta, return_inverse=True)
+    # δ runs fastest over the shapes, so its distinct values come first.
+    offsets, of_offset = delta[: _period(delta)], np.arange(len(delta)) % _period(delta)
     r = (np.maximum(counts, 1.0) / n_ref)[:, None]
     steps = np.log((r + offsets) / (1.0 + offsets))
     p: FloatArray = np.exp(-c * steps[:, of_offset])
@@ -81,29 +89,39 @@ def shape_values(counts: FloatArray, n_ref: FloatArray, c: FloatArray, delta: Fl
     return p
 
 
+def _period(delta: FloatArray) -> int:
+    """After how many shapes δ repeats itself."""
+    again = np.flatnonzero(delta[1:] == delta[0])
+    return int(again[0]) + 1 if len(again) else len(delta)
+
+
 def node_posterior(batch: Batch, prior: Prior) -> Grid:
     """Weights and posterior of s at every node of every group (K = 0: the prior)."""
     fixed, white = _whitened(batch, prior)
     squares, products = _inner_products(white)
-    precision, mean = _level_posterior(squares, products, np.asarray(prior.floors), batch.level)
-    log_weight = _log_evidence(precision, mean, batch, fixed)
-    weights = np.exp(log_weight - log_weight.max(axis=(1, 2, 3), keepdims=True), dtype=np.float32, casting="same_kind")
-    exact = weights.astype(np.float64)
-    exact /= np.sqrt(precision)
-    _mass_inside(exact, log_weight, mean, precision, batch.level)
-    exact /= _total(exact)
-    return Grid(exact, mean, precision, batch.level)
+    precision, mean, explained = _level_posterior(squares, products, np.asarray(prior.floors), batch.level)
+    explained += 2.0 * (fixed + batch.log_noise)[:, :, None, None]
+    explained += 2.0 * batch.log_shape[:, None]
+    top = explained.reshape(len(explained), -1).max(axis=1)
+    explained -= top[:, None, None, None]
+    weights = explained.astype(np.float32)
+    weights *= np.float32(0.5)
+    np.exp(weights, out=weights)
+    weights /= np.sqrt(precision.astype(np.float32))
+    top += _mass_inside(weights, explained, mean, precision, batch.level)
+    return Grid(weights, mean, precision, batch.level, 0.5 * top + _log_total(weights, batch.level))
 
 
-def _total(nodes: FloatArray) -> FloatArray:
-    """Each group's sum [B, 1, 1, 1]."""
-    sums: FloatArray = nodes.reshape(len(nodes), -1).sum(axis=1)
-    return sums[:, None, None, None]
+def _log_total(weights: NDArray[np.float32], level: Level) -> FloatArray:
+    """Log of each group's sum of weights, and what the level's prior density leaves out of them [B]."""
+    total = np.log(weights.reshape(len(weights), -1).sum(axis=1, dtype=np.float64))
+    density = 0.5 * (level.mean / level.sd) ** 2 + np.log(level.sd) + log_mass(level.mean, level.sd, level.upper)
+    return np.asarray(total - density)
 
 
 def _whitened(batch: Batch, prior: Prior) -> tuple[FloatArray, FloatArray]:
     """Log density's part that depends on the noise alone [B, N], and L⁻¹ (1, y, p) [B, N, K, 2 + S], V = L Lᵀ."""
-    sigma, kappa = prior.noise_nodes()
+    sigma, kappa = prior.noise_nodes
     b, k = batch.y.shape
     brownian = np.minimum(batch.t[:, :, None], batch.t[:, None, :])
     covariance = batch.shared[:, None] + (kappa**2)[:, None, None] * brownian[:, None]
@@ -144,57 +162,45 @@ def _inner_products(white: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def _level_posterior(
     squares: FloatArray, products: FloatArray, rho: FloatArray, level: Level
-) -> tuple[FloatArray, FloatArray]:
-    """Precision and mean of s [B, N, S, R]: φᵀV⁻¹φ + τ⁻² and (φᵀV⁻¹y + μ₀ τ⁻²) over it."""
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Precision P = φᵀV⁻¹φ + τ⁻² and mean (φᵀV⁻¹y + μ₀ τ⁻²) / P of s, and P mean² [B, N, S, R]."""
     rest = 1.0 - rho
     precision = squares @ np.stack([rho**2, 2.0 * rho * rest, rest**2])
-    mean = products @ np.stack([rho, rest])
+    weighted = products @ np.stack([rho, rest])
     np.maximum(precision, 0.0, out=precision)
     prior_precision = (level.sd**-2)[:, None, None, None]
     precision += prior_precision
-    mean += level.mean[:, None, None, None] * prior_precision
-    mean /= precision
-    return precision, mean
-
-
-def _log_evidence(precision: FloatArray, mean: FloatArray, batch: Batch, fixed: FloatArray) -> FloatArray:
-    """Log of prior × marginal likelihood × √precision at every node, the level not yet truncated."""
-    log_weight = mean * mean
-    log_weight *= precision
-    log_weight *= 0.5
-    log_weight += (fixed + batch.log_noise)[:, :, None, None]
-    log_weight += batch.log_shape[:, None]
-    return log_weight
+    weighted += level.mean[:, None, None, None] * prior_precision
+    mean = weighted / precision
+    weighted *= mean
+    return precision, mean, weighted
 
 
 def _mass_inside(
-    weights: FloatArray, log_weight: FloatArray, mean: FloatArray, precision: FloatArray, level: Level
-) -> None:
-    """Multiplies the weights, in place, by P(0 < s < upper) at their nodes.
+    weights: NDArray[np.float32], explained: FloatArray, mean: FloatArray, precision: FloatArray, level: Level
+) -> FloatArray:
+    """Multiplies the weights, in place, by P(0 < s < upper) at their nodes; returns what to add to 2 log(scale) [B].
 
-    Most nodes lie well inside. Where the others might be all that counts, everything is done again by logarithms.
+    Most nodes that count lie well inside. Where the mass is so small that others may be all that counts, a group is
+    done again by logarithms.
     """
-    upper = level.upper[:, None, None, None]
-    distance = np.minimum(mean, upper - mean)
-    near = (distance * distance * precision < CERTAIN**2) | (distance < 0.0)
-    near &= weights > NEGLIGIBLE * _total(weights)
+    flat = weights.reshape(len(weights), -1)
+    group, node = np.nonzero(flat > NEGLIGIBLE * flat.max(axis=1, keepdims=True))
+    at = group * flat.shape[1] + node
+    inside, upper = mean.ravel()[at], level.upper[group]
+    sd = precision.ravel()[at] ** -0.5
+    near = np.minimum(inside, upper - inside) < CERTAIN * sd
+    added = np.zeros(len(weights))
     if not near.any():
-        return
-    before = _total(weights)
-    weights[near] *= np.exp(_log_mass_at(near, mean, precision, level))
-    lost = (_total(weights) < 1e-3 * before).ravel()
-    if lost.any():
-        everywhere = np.ones(mean[lost].shape, dtype=np.bool_)
-        part = Level(level.mean[lost], level.sd[lost], level.upper[lost])
-        mass = _log_mass_at(everywhere, mean[lost], precision[lost], part).reshape(mean[lost].shape)
-        whole = log_weight[lost] + mass - 0.5 * np.log(precision[lost])
-        weights[lost] = np.exp(whole - whole.max(axis=(1, 2, 3), keepdims=True))
-
-
-def _log_mass_at(nodes: BoolArray, mean: FloatArray, precision: FloatArray, level: Level) -> FloatArray:
-    """log P(0 < s < upper) at the nodes marked."""
-    group = np.nonzero(nodes)[0]
-    return log_mass(mean[nodes], precision[nodes] ** -0.5, level.upper[group])
+        return added
+    before = flat.sum(axis=1)
+    weights.ravel()[at[near]] *= np.exp(log_mass(inside[near], sd[near], upper[near]))
+    for b in np.flatnonzero(flat.sum(axis=1) < LOST * before):
+        part = np.full(mean[b].shape, level.upper[b])
+        whole = 0.5 * explained[b] - 0.5 * np.log(precision[b]) + log_mass(mean[b], precision[b] ** -0.5, part)
+        weights[b] = np.exp(whole - whole.max())
+        added[b] = 2.0 * whole.max()
+    return added
 
 
 def log_mass(mean: FloatArray, sd: FloatArray, upper: FloatArray) -> FloatArray:

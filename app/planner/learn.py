@@ -8,16 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.cells import Cells, Table, cells_of, doublings_below
 from app.planner.grid import Batch, Grid, Level, draw_level, node_posterior, shape_values
 from app.planner.prior import Prior
 
-CACHED_NODES = 16_000
+CACHED_NODES = 64_000
 """Nodes of the groups worked on at once."""
 
-CACHED_VALUES = 400_000
+CACHED_VALUES = 200_000
 """Numbers of the groups' shapes and draws worked on at once, where groups have many rows."""
 
 
@@ -60,7 +61,7 @@ def learn(task: Task, prior: Prior, uniforms: FloatArray) -> Learnt:
     for groups in _batches(cells, prior, uniforms.shape[2]):
         rows = _runs(cells.group_rows, groups)
         of_group = task.table.row_group[rows]
-        p = shape_values(task.table.row_count[rows], task.n_ref[of_group], *prior.shape_nodes())
+        p = shape_values(task.table.row_count[rows], task.n_ref[of_group], *prior.shape_nodes)
         noise = np.repeat(scatter[groups], len(prior.discrepancies), axis=1)
         grid = node_posterior(_batch(task, cells, prior, groups, p, noise), prior)
         shape = _draw(learnt, groups, grid, prior, task.units[groups], uniforms[groups])
@@ -139,35 +140,38 @@ def _draw(
     flat = ((np.arange(b)[:, None] * n + noise) * shapes + shape) * floors + floor
     upper = np.broadcast_to(grid.level.upper[:, None], flat.shape)
     s = draw_level(grid.mean.ravel()[flat], grid.precision.ravel()[flat] ** -0.5, upper, uniforms[:, 1])
-    c, delta = prior.shape_nodes()
+    c, delta = prior.shape_nodes
     learnt.s[groups] = s * units[:, None]
     learnt.rho[groups] = np.asarray(prior.floors)[floor]
     learnt.c[groups], learnt.delta[groups] = c[shape], delta[shape]
     learnt.discrepancy[groups] = prior.ahead_quantiles(noise, uniforms[:, 2]) * units[:, None]
-    sigma, kappa = prior.noise_nodes()
+    sigma, kappa = prior.noise_nodes
     by_noise = grid.weights.reshape(b, n, -1).sum(axis=2)
-    scales = np.stack([sigma**2, kappa**2, prior.ahead_variance()])
+    by_noise /= by_noise.sum(axis=1, keepdims=True)
+    scales = np.stack([sigma**2, kappa**2, prior.ahead_variance])
     rms = np.sqrt((by_noise[:, None, :] * scales).sum(axis=2))
     learnt.sigma[groups], learnt.kappa[groups], learnt.forecast[groups] = rms.T
     return shape
 
 
-def _nodes(weights: FloatArray, uniform: FloatArray) -> tuple[IntArray, IntArray, IntArray]:
+def _nodes(weights: NDArray[np.float32], uniform: FloatArray) -> tuple[IntArray, IntArray, IntArray]:
     """Nodes drawn by weight, by inverting the cumulated weights at `uniform`: noise, shape, floor [B, draws].
 
     Shape and floor first, in order, then the noise by what is left of the same number: even uniforms then hold each
     shape's share of the draws steady, also between fits.
     """
     b, n, shapes, floors = weights.shape
-    weights = weights.reshape(b, n, -1)
-    total = np.cumsum(weights.sum(axis=1), axis=1)
+    total = np.cumsum(weights.sum(axis=1).reshape(b, -1), axis=1, dtype=np.float64)
     reached = uniform * total[:, -1:]
     curve = np.stack([np.searchsorted(row, at, side="right") for row, at in zip(total, reached, strict=True)])
-    curve = np.minimum(curve, shapes * floors - 1)
-    group = np.arange(b)[:, None]
-    left = reached - np.where(curve > 0, total[group, curve - 1], 0.0)
-    by_noise = np.cumsum(np.moveaxis(weights, 1, 2)[group, curve], axis=2)
-    noise = np.minimum((by_noise <= left[:, :, None]).sum(axis=2), n - 1)
+    np.minimum(curve, shapes * floors - 1, out=curve)
+    at = np.arange(b)[:, None] * (shapes * floors) + curve
+    left = reached - np.where(curve > 0, total.ravel()[at - 1], 0.0)
+    flat, at = weights.ravel(), at + np.arange(b)[:, None] * ((n - 1) * shapes * floors)
+    noise = np.zeros(curve.shape, dtype=np.int64)
+    for i in range(n - 1):
+        left -= flat[at + i * shapes * floors]
+        noise += left > 0.0
     return noise, curve // floors, curve % floors
 
 

@@ -18,7 +18,6 @@ import numpy as np
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.warnings import Warning
 
-
 _ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "reference", "discrepancy")
 """The posterior's fields that are arrays over the groups."""
 

@@ -35,8 +35,8 @@ class Prior:
     exponents: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
     offsets: tuple[float, ...] = (0.0, 0.05, 0.2, 0.7, 2.5)
     floors: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.985, 1.0)
-    noises: tuple[float, ...] = (0.01, 0.03, 0.08, 0.25)
-    discrepancies: tuple[float, ...] = (0.0, 0.04)
+    noises: tuple[float, ...] = (0.01, 0.04, 0.15)
+    discrepancies: tuple[float, ...] = (0.0, 0.05)
     forecasts: tuple[float, ...] = (0.035,)
     shape: FloatArray = field(default_factory=_zero)
     noise: FloatArray = field(default_factory=_zero)
@@ -47,15 +47,15 @@ class Prior:
     spread: FloatArray = field(default_factory=lambda: np.ones(COVARIATES))
     reach: float = 2.5
 
+    @cached_property
     def noise_nodes(self) -> tuple[FloatArray, FloatArray]:
         """σ and κ of the noise nodes, each [N]."""
-        sigma, kappa = np.meshgrid(self.noises, self.discrepancies, indexing="ij")
-        return sigma.ravel(), kappa.ravel()
+        return _crossed(self.noises, self.discrepancies)
 
+    @cached_property
     def shape_nodes(self) -> tuple[FloatArray, FloatArray]:
         """c and δ of the shapes, each [S]."""
-        c, delta = np.meshgrid(self.exponents, self.offsets, indexing="ij")
-        return c.ravel(), delta.ravel()
+        return _crossed(self.exponents, self.offsets)
 
     def covariates(self, level: FloatArray, n_ref: FloatArray) -> FloatArray:
         """x [groups, 2] of groups with ȳ / span `level` > 0 and largest count `n_ref` ≥ 1."""
@@ -65,15 +65,23 @@ class Prior:
 
     def log_weights(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Log weights of the noise nodes [groups, N] and of shapes and floors [groups, S, R]; x [groups, 2]."""
-        n = len(self.noises) * len(self.discrepancies)
-        sr = (len(self.exponents) * len(self.offsets), len(self.floors))
-        noise = self.noise + _tilted(x, np.broadcast_to(self.noise_tilt, (COVARIATES, n)))
-        shape = self.shape + _tilted(x, np.broadcast_to(self.shape_tilt, (COVARIATES, *sr)))
-        return noise, shape
+        noise, noise_tilt, shape, shape_tilt = self._tables
+        return noise + _tilted(x, noise_tilt), shape + _tilted(x, shape_tilt)
 
+    @cached_property
+    def _tables(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        n, s, r = len(self.noise_nodes[0]), len(self.shape_nodes[0]), len(self.floors)
+        return (
+            np.broadcast_to(self.noise, (n,)),
+            np.broadcast_to(self.noise_tilt, (COVARIATES, n)),
+            np.broadcast_to(self.shape, (s, r)),
+            np.broadcast_to(self.shape_tilt, (COVARIATES, s, r)),
+        )
+
+    @cached_property
     def ahead_variance(self) -> FloatArray:
         """E κ_f² given the noise node [N]."""
-        found: FloatArray = (self.ahead_weights() * np.asarray(self.forecasts) ** 2).sum(axis=1)
+        found: FloatArray = (self.ahead_weights * np.asarray(self.forecasts) ** 2).sum(axis=1)
         return found
 
     def ahead_quantiles(self, noise: IntArray, uniform: FloatArray) -> FloatArray:
@@ -91,7 +99,7 @@ class Prior:
     def _ahead_table(self) -> FloatArray:
         """The mixtures' quantiles at the normal's _STEP, 2 _STEP, … [N, _STEPS], by bisection."""
         z = _STEP * np.arange(_STEPS)
-        weights, scales = self.ahead_weights()[:, None, :], np.asarray(self.forecasts)
+        weights, scales = self.ahead_weights[:, None, :], np.asarray(self.forecasts)
         low, high = np.zeros((len(weights), _STEPS)), np.full((len(weights), _STEPS), float(scales.max()) * z[-1])
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2.0
@@ -99,6 +107,7 @@ class Prior:
             low, high = np.where(more, middle, low), np.where(more, high, middle)
         return (low + high) / 2.0
 
+    @cached_property
     def ahead_weights(self) -> FloatArray:
         """Probabilities of the scales ahead given the noise node [N, F]."""
         n = len(self.noises) * len(self.discrepancies)
@@ -106,6 +115,11 @@ class Prior:
         weights = np.exp(raw - raw.max(axis=1, keepdims=True))
         probabilities: FloatArray = weights / weights.sum(axis=1, keepdims=True)
         return probabilities
+
+
+def _crossed(first: tuple[float, ...], second: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
+    """Every pair, the second running fastest."""
+    return np.repeat(first, len(second)), np.tile(second, len(first))
 
 
 def _tilted(x: FloatArray, tilt: FloatArray) -> FloatArray:

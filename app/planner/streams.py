@@ -31,7 +31,9 @@ def uniforms(seed: int, keys: tuple[str, ...], draws: int) -> FloatArray:
     shift = (bits[:, :3] >> np.uint64(11)) * 2.0**-53
     index = np.argsort(bits[:, 3:], axis=1, kind="stable").astype(np.float64)
     steps = np.stack([index / draws, index * _KRONECKER[0], index * _KRONECKER[1]], axis=1)
-    numbers: FloatArray = np.clip((steps + shift[:, :, None]) % 1.0, _EDGE, 1.0 - _EDGE)
+    steps += shift[:, :, None]
+    steps -= np.floor(steps)
+    numbers: FloatArray = np.clip(steps, _EDGE, 1.0 - _EDGE)
     return numbers
 
 
