@@ -58,6 +58,12 @@ class Table:
         return self.errors[self.row_pair[self.row]]
 
     @property
+    def binned(self) -> IntArray:
+        """1 for groups whose rows are too many to stand alone, else 0 [G]."""
+        rows = np.bincount(self.row_group, minlength=self.groups)
+        return (rows > MAX_CELLS).astype(np.int64)
+
+    @property
     def new_size(self) -> BoolArray:
         """True at the first row of each of a group's sizes [T]."""
         return _changes(self.row_group, self.row_count)
@@ -224,9 +230,8 @@ def _starts(sizes: IntArray) -> IntArray:
 
 def _bins(table: Table, t: FloatArray) -> FloatArray:
     """What the rows of one cell have in common [T]: half-octaves down from n_ref, one row each where rows are few."""
-    many = np.bincount(table.row_group, minlength=table.groups)[table.row_group] > MAX_CELLS
     half_octave = np.where(table.row_count < 1.0, -1.0, np.floor(2.0 * t))
-    return np.where(many, half_octave, np.arange(len(t)))
+    return np.where(table.binned[table.row_group] == 1, half_octave, np.arange(len(t)))
 
 
 def _weights(cell: IntArray, pair: IntArray, size: FloatArray, variance: FloatArray) -> FloatArray:

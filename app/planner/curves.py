@@ -81,7 +81,7 @@ def _fitted(observations: Observations, prior: Prior, seed: int, draws: int, sca
 def _learnt(observations: Observations, prior: Prior, seed: int, draws: int, scale: float) -> Posterior:
     keys, table = observations.keys, table_of(observations.points)
     numbers = uniforms(seed, keys, draws)
-    task = _task(observations, table, prior, scale)
+    task = task_of(observations, table, prior, scale)
     learnt = learn(task, prior, numbers)
     residuals = standardised(task, learnt)
     warnings = checks.remarks(keys, table, task.units) + outliers(keys, task, learnt, residuals, prior, numbers)
@@ -110,7 +110,8 @@ def _sizes(observations: Observations) -> list[int]:
     return [len(points.counts) for points in observations.points]
 
 
-def _task(observations: Observations, table: Table, prior: Prior, scale: float) -> Task:
+def task_of(observations: Observations, table: Table, prior: Prior, scale: float) -> Task:
+    """What the grid needs to know of the groups; `scale` is ȳ of groups without points."""
     measured = np.array(_sizes(observations), dtype=np.int64) > 0
     units = np.where(measured, _units(table, observations.span), scale)
     # Without points, the count held is all there is to pin the scale-free curve to.
@@ -168,7 +169,7 @@ def _stated(observations: Observations, draws: int) -> Posterior:
         reference=table.n_ref,
         discrepancy=np.zeros(ones.shape),
         diagnostics=_diagnostics(table),
-        residuals=(),
+        residuals=(np.zeros(0),) * len(curves),
         warnings=(),
     )
     return replace(posterior, residuals=_residuals_of_stated(observations, posterior))

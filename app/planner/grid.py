@@ -104,7 +104,8 @@ def node_posterior(batch: Batch, prior: Prior) -> Grid:
     explained += 2.0 * batch.log_shape[:, None]
     top = explained.reshape(len(explained), -1).max(axis=1)
     explained -= top[:, None, None, None]
-    weights = explained.astype(np.float32)
+    with np.errstate(over="ignore"):
+        weights = explained.astype(np.float32)
     weights *= np.float32(0.5)
     np.exp(weights, out=weights)
     weights /= np.sqrt(precision.astype(np.float32))
@@ -128,7 +129,7 @@ def _whitened(batch: Batch, prior: Prior) -> tuple[FloatArray, FloatArray]:
     diagonal = np.arange(k)
     covariance[:, :, diagonal, diagonal] += (sigma**2)[:, None] * batch.independent[:, None]
     root = np.linalg.cholesky(covariance)
-    inverse = _inverse_triangular(root).reshape(b, -1, k)
+    inverse = _inverse_triangular(root).reshape(b, len(sigma) * k, k)
     basis = np.concatenate([np.ones((b, k, 1)), batch.y[:, :, None], batch.p], axis=2)
     white = (inverse @ basis).reshape(b, len(sigma), k, basis.shape[2])
     log_det = np.log(root[:, :, diagonal, diagonal]).sum(axis=2)

@@ -55,18 +55,27 @@ class Learnt:
 
 def learn(task: Task, prior: Prior, uniforms: FloatArray) -> Learnt:
     """Posterior draws of every group; `uniforms` [groups, 3, draws] pick node, s and discrepancy."""
-    cells = cells_of(task.table, task.units)
     learnt = _empty(len(task.units), uniforms.shape[2], len(task.table.row_group))
+    for groups, rows, p, grid in grids(task, prior, uniforms.shape[2]):
+        shape = _draw(learnt, task, groups, grid, prior, uniforms[groups])
+        owner = np.searchsorted(groups, task.table.row_group[rows])
+        _moments(learnt, groups, rows, owner, p, shape)
+    return learnt
+
+
+def grids(task: Task, prior: Prior, draws: int) -> Iterator[tuple[IntArray, IntArray, FloatArray, Grid]]:
+    """Batches of groups, their rows, the shapes there [rows, S] and the posterior at the nodes.
+
+    `draws` is how many will be taken of each group; it only bounds the batches' memory.
+    """
+    cells = cells_of(task.table, task.units)
     scatter = cells.scatter_log_likelihood(np.asarray(prior.noises))
-    for groups in _batches(cells, prior, uniforms.shape[2]):
+    for groups in _batches(cells, prior, draws):
         rows = _runs(cells.group_rows, groups)
         of_group = task.table.row_group[rows]
         p = shape_values(task.table.row_count[rows], task.n_ref[of_group], *prior.shape_nodes)
         noise = np.repeat(scatter[groups], len(prior.discrepancies), axis=1)
-        grid = node_posterior(_batch(task, cells, prior, groups, p, noise), prior)
-        shape = _draw(learnt, groups, grid, prior, task.units[groups], uniforms[groups])
-        _moments(learnt, groups, rows, np.searchsorted(groups, of_group), p, shape)
-    return learnt
+        yield groups, rows, p, node_posterior(_batch(task, cells, prior, groups, p, noise), prior)
 
 
 def _empty(groups: int, draws: int, rows: int) -> Learnt:
@@ -104,7 +113,7 @@ def _batch(task: Task, cells: Cells, prior: Prior, groups: IntArray, p: FloatArr
         t=cells.t[own].reshape(b, k),
         independent=cells.independent[own].reshape(b, k),
         shared=_shared(cells, groups, k),
-        p=_averaged(cells, groups, own, p).reshape(b, k, -1),
+        p=_averaged(cells, groups, own, p).reshape(b, k, p.shape[1]),
         scatter=scatter,
         log_noise=log_noise,
         log_shape=log_shape,
@@ -128,13 +137,12 @@ def _shared(cells: Cells, groups: IntArray, k: int) -> FloatArray:
     position = np.repeat(np.arange(len(groups)), cells.shared_start[groups + 1] - cells.shared_start[groups])
     start = cells.start[groups][position]
     entry = (position * k + cells.shared_row[at] - start) * k + cells.shared_column[at] - start
-    return np.bincount(entry, cells.shared[at], minlength=len(groups) * k * k).reshape(-1, k, k)
+    return np.bincount(entry, cells.shared[at], minlength=len(groups) * k * k).reshape(len(groups), k, k)
 
 
-def _draw(
-    learnt: Learnt, groups: IntArray, grid: Grid, prior: Prior, units: FloatArray, uniforms: FloatArray
-) -> IntArray:
+def _draw(learnt: Learnt, task: Task, groups: IntArray, grid: Grid, prior: Prior, uniforms: FloatArray) -> IntArray:
     """Writes the draws of `groups` into `learnt`; returns their shapes' numbers [B, draws]."""
+    units, binned = task.units[groups], task.table.binned[groups]
     b, n, shapes, floors = grid.weights.shape
     noise, shape, floor = _nodes(grid.weights, uniforms[:, 0])
     flat = ((np.arange(b)[:, None] * n + noise) * shapes + shape) * floors + floor
@@ -144,13 +152,14 @@ def _draw(
     learnt.s[groups] = s * units[:, None]
     learnt.rho[groups] = np.asarray(prior.floors)[floor]
     learnt.c[groups], learnt.delta[groups] = c[shape], delta[shape]
-    learnt.discrepancy[groups] = prior.ahead_quantiles(noise, uniforms[:, 2]) * units[:, None]
+    each = np.broadcast_to(binned[:, None], noise.shape)
+    learnt.discrepancy[groups] = prior.ahead_quantiles(each, noise, uniforms[:, 2]) * units[:, None]
     sigma, kappa = prior.noise_nodes
     by_noise = grid.weights.reshape(b, n, -1).sum(axis=2)
     by_noise /= by_noise.sum(axis=1, keepdims=True)
-    scales = np.stack([sigma**2, kappa**2, prior.ahead_variance])
-    rms = np.sqrt((by_noise[:, None, :] * scales).sum(axis=2))
-    learnt.sigma[groups], learnt.kappa[groups], learnt.forecast[groups] = rms.T
+    learnt.sigma[groups] = np.sqrt((by_noise * sigma**2).sum(axis=1))
+    learnt.kappa[groups] = np.sqrt((by_noise * kappa**2).sum(axis=1))
+    learnt.forecast[groups] = np.sqrt((by_noise * prior.ahead_variance[binned]).sum(axis=1))
     return shape
 
 

@@ -8,7 +8,7 @@ from app.planner.arrays import FloatArray, IntArray
 from app.planner.cells import TYPICAL_NOISE, Table, doublings_below, table_of
 from app.planner.checks import OUTLIER_SIGMAS, outlier
 from app.planner.grid import Level
-from app.planner.learn import Learnt, Task, learn
+from app.planner.learn import Learnt, Task, learn, standardised
 from app.planner.observations import Points
 from app.planner.prior import Prior
 from app.planner.warnings import Warning
@@ -67,7 +67,14 @@ def _sigmas_off(task: Task, groups: IntArray, points: IntArray, prior: Prior, nu
     noise = (learnt.sigma**2 + learnt.kappa**2 * doublings_below(n, n_ref) + beyond) * units**2
     sd = np.sqrt(f.var(axis=1) + table.shared[points] ** 2 + noise)
     distances: FloatArray = (table.losses[points] - f.mean(axis=1)) / sd
-    return distances
+    return distances / np.maximum(1.0, _rms(others, standardised(reduced, learnt)))
+
+
+def _rms(table: Table, residuals: FloatArray) -> FloatArray:
+    """Root mean square of each group's residuals [groups]: the grid's σ may be too small."""
+    many = np.maximum(np.bincount(table.group, minlength=table.groups), 1)
+    rms: FloatArray = np.sqrt(np.bincount(table.group, residuals**2, minlength=table.groups) / many)
+    return rms
 
 
 def _without(table: Table, group: int, point: int) -> Points:

@@ -28,7 +28,9 @@ class Prior:
 
     exponents c, offsets δ (shares of n_ref), floors ρ, noises σ, discrepancies κ and forecasts κ_f (shares of ȳ).
     shape: broadcasts to [S, R]; noise: to [N]; shape_tilt: to [2, S, R], noise_tilt: to [2, N], per unit of x.
-    ahead: broadcasts to [N, F], log weights of κ_f given the noise node. centre, spread, reach [2]: of the covariates;
+    ahead: broadcasts to [2, N, F], log weights of κ_f given the noise node, for groups with few points and for those
+    averaged into bins: many points leave the curve less freedom than the truth takes. widening: factors of κ_f for the
+    same two kinds of groups. centre, spread, reach [2]: of the covariates;
     beyond ±reach they count as there.
     """
 
@@ -36,7 +38,7 @@ class Prior:
     offsets: tuple[float, ...] = (0.0, 0.05, 0.2, 0.7, 2.5)
     floors: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.985, 1.0)
     noises: tuple[float, ...] = (0.01, 0.04, 0.15)
-    discrepancies: tuple[float, ...] = (0.0, 0.05)
+    discrepancies: tuple[float, ...] = (0.02, 0.1)
     forecasts: tuple[float, ...] = (0.035,)
     shape: FloatArray = field(default_factory=_zero)
     noise: FloatArray = field(default_factory=_zero)
@@ -46,6 +48,7 @@ class Prior:
     centre: FloatArray = field(default_factory=lambda: np.zeros(COVARIATES))
     spread: FloatArray = field(default_factory=lambda: np.ones(COVARIATES))
     reach: float = 2.5
+    widening: tuple[float, float] = (1.0, 1.0)
 
     @cached_property
     def noise_nodes(self) -> tuple[FloatArray, FloatArray]:
@@ -80,40 +83,47 @@ class Prior:
 
     @cached_property
     def ahead_variance(self) -> FloatArray:
-        """E κ_f² given the noise node [N]."""
-        found: FloatArray = (self.ahead_weights * np.asarray(self.forecasts) ** 2).sum(axis=1)
+        """E κ_f² given binning and noise node [2, N]."""
+        found: FloatArray = (self.ahead_weights * self._scales[:, None] ** 2).sum(axis=2)
         return found
 
-    def ahead_quantiles(self, noise: IntArray, uniform: FloatArray) -> FloatArray:
-        """Quantiles of the discrepancy at 2 n_ref in units of ȳ, given noise nodes and numbers in (0, 1), one shape."""
+    @cached_property
+    def _scales(self) -> FloatArray:
+        """κ_f given binning [2, F]."""
+        return np.outer(self.widening, self.forecasts)
+
+    def ahead_quantiles(self, binned: IntArray, noise: IntArray, uniform: FloatArray) -> FloatArray:
+        """Quantiles of the discrepancy at 2 n_ref in units of ȳ, at numbers in (0, 1); all of one shape.
+
+        binned: 1 where the group's points were averaged into bins, else 0. noise: noise nodes.
+        """
         z = ndtri(uniform)
         if len(self.forecasts) == 1:
-            return np.asarray(self.forecasts[0] * z)
-        at = np.clip(np.abs(z) / _STEP, 0.0, _STEPS - 1.001)
+            return np.asarray(self._scales[binned, 0] * z)
+        at = np.minimum(np.abs(z) / _STEP, _STEPS - 1.001)
         below = at.astype(np.int64)
-        table = self._ahead_table
-        low, high = table[noise, below], table[noise, below + 1]
+        start = (binned * len(self.noise_nodes[0]) + noise) * _STEPS + below
+        low, high = self._ahead_table[start], self._ahead_table[start + 1]
         return np.asarray(np.copysign(low + (at - below) * (high - low), z))
 
     @cached_property
     def _ahead_table(self) -> FloatArray:
-        """The mixtures' quantiles at the normal's _STEP, 2 _STEP, … [N, _STEPS], by bisection."""
-        z = _STEP * np.arange(_STEPS)
-        weights, scales = self.ahead_weights[:, None, :], np.asarray(self.forecasts)
+        """The mixtures' quantiles where the normal's are 0, _STEP, 2 _STEP, …, [2 N _STEPS], by bisection."""
+        z, scales = _STEP * np.arange(_STEPS), np.repeat(self._scales, len(self.noise_nodes[0]), axis=0)[:, None]
+        weights = self.ahead_weights.reshape(scales.shape)
         low, high = np.zeros((len(weights), _STEPS)), np.full((len(weights), _STEPS), float(scales.max()) * z[-1])
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2.0
             more = (weights * ndtr(-middle[:, :, None] / scales)).sum(axis=2) > ndtr(-z)
             low, high = np.where(more, middle, low), np.where(more, high, middle)
-        return (low + high) / 2.0
+        return ((low + high) / 2.0).ravel()
 
     @cached_property
     def ahead_weights(self) -> FloatArray:
-        """Probabilities of the scales ahead given the noise node [N, F]."""
-        n = len(self.noises) * len(self.discrepancies)
-        raw = np.broadcast_to(self.ahead, (n, len(self.forecasts)))
-        weights = np.exp(raw - raw.max(axis=1, keepdims=True))
-        probabilities: FloatArray = weights / weights.sum(axis=1, keepdims=True)
+        """Probabilities of the scales ahead given binning and noise node [2, N, F]."""
+        raw = np.broadcast_to(self.ahead, (2, len(self.noise_nodes[0]), len(self.forecasts)))
+        weights = np.exp(raw - raw.max(axis=2, keepdims=True))
+        probabilities: FloatArray = weights / weights.sum(axis=2, keepdims=True)
         return probabilities
 
 
