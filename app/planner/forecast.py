@@ -1,61 +1,64 @@
 """What a run not yet seen would measure: the curve, its deviation, and both parts of the error (planner.md 1).
 
-Notation: for one group, f the curve, y_i the losses measured so far on the run's holdout, r̄ their mean distance from
-f in one draw, s the holdout's evaluation error, τ the sd of the training error, k the number of those runs.
+Notation: for one group, f the curve, r̄ the mean distance from f of the losses measured so far on the run's holdout, in
+one draw, k their number, s the evaluation error, τ the sd of the training error. A measurement asked for is one row.
 """
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
-from app.planner.arrays import FloatArray
+from app.planner.arrays import FloatArray, IntArray
 from app.planner.observations import Points
 from app.planner.posterior import Posterior
+from app.planner.streams import uniforms
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One run's measurement of one group: own samples, evaluation error (nan unknown), holdout, a name for its
-    random numbers."""
+    """Measurements to forecast, all [rows].
 
-    group: int
-    count: float
-    stderr: float
-    holdout: int
-    name: str
+    groups: which group. counts: its own samples. stderrs: evaluation errors, nan unknown. holdouts: as in `Points`.
+    names: what the random numbers are made of, beside the seed.
+    """
+
+    groups: IntArray
+    counts: FloatArray
+    stderrs: FloatArray
+    holdouts: IntArray
+    names: tuple[str, ...]
 
 
-def predict(posterior: Posterior, points: tuple[Points, ...], asked: tuple[Asked, ...], seed: int) -> FloatArray:
-    """Predictive draws [asked, draws] of the loss that would be measured, at most the noise's scale below 0.
+def predict(posterior: Posterior, points: Sequence[Points], asked: Asked, seed: int) -> FloatArray:
+    """Predictive draws [rows, draws] of the losses that would be measured.
 
     points: per group, what the posterior was fitted to. On a holdout seen before, the shared error is what the earlier
-    runs leave of it: N(a r̄, s² (1 − a)) with a = s² / (s² + τ²/k), draw by draw; on a new one it is N(0, s²).
+    runs leave of it, N(a r̄, s² (1 − a)) with a = s² / (s² + τ²/k), draw by draw; on a new one it is N(0, s²).
     """
-    found = np.empty((len(asked), posterior.draws))
-    for row, one in enumerate(asked):
-        curve = posterior.select(np.array([one.group]))
-        noise = float(posterior.noise[one.group])
-        mean, sd = _shared(curve, points[one.group], one, noise)
-        normal = _normal(seed, f"{posterior.keys[one.group]}:{one.name}", posterior.draws)
-        band = curve.band(np.array([one.count]))[0]
-        found[row] = band + mean + np.hypot(sd, noise) * normal
-    return found
+    curves, noise = posterior.select(asked.groups), posterior.noise[asked.groups]
+    residual, seen = _residuals(posterior, points, asked.groups, asked.holdouts)
+    stderr = np.nan_to_num(asked.stderrs)
+    # A holdout not seen, or no evaluation error, leaves nothing to learn: a = 0 then.
+    known = (seen > 0) & (stderr > 0.0)
+    share = np.where(known, 1.0 / (1.0 + (noise / np.where(known, stderr, 1.0)) ** 2 / np.maximum(seen, 1)), 0.0)
+    sd = np.hypot(stderr * np.sqrt(1.0 - share), noise)
+    normal = ndtri(uniforms(seed, tuple(f"forecast:{name}" for name in asked.names), posterior.draws)[:, 0])
+    predicted: FloatArray = curves.band(asked.counts) + share[:, None] * residual + sd[:, None] * normal
+    return predicted
 
 
-def _shared(curve: Posterior, points: Points, asked: Asked, noise: float) -> tuple[FloatArray, float]:
-    """Mean [draws] and sd of the shared error of the asked run's holdout."""
-    stderr = 0.0 if np.isnan(asked.stderr) else asked.stderr
-    seen = points.holdouts == asked.holdout
-    if stderr == 0.0 or not seen.any():
-        return np.zeros(curve.draws), stderr
-    fitted = curve.loss(points.counts[seen][None, :])[0]
-    residual = (points.losses[seen][:, None] - fitted).mean(axis=0)
-    share = stderr**2 / (stderr**2 + noise**2 / int(seen.sum()))
-    return share * residual, stderr * float(np.sqrt(1.0 - share))
-
-
-def _normal(seed: int, name: str, draws: int) -> FloatArray:
-    """Standard normal numbers [draws] of their own for every (seed, name)."""
-    digest = hashlib.sha256(f"forecast:{seed}:{name}".encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:16], "big")).standard_normal(draws)
+def _residuals(
+    posterior: Posterior, points: Sequence[Points], groups: IntArray, holdouts: IntArray
+) -> tuple[FloatArray, IntArray]:
+    """r̄ [rows, draws] and k [rows] of each row's group on its holdout; 0 where it was not seen."""
+    pairs, place = np.unique(np.stack([groups, holdouts], axis=1), axis=0, return_inverse=True)
+    residual, sizes = np.zeros((len(pairs), posterior.draws)), np.zeros(len(pairs), dtype=np.int64)
+    for at, (group, holdout) in enumerate(pairs):
+        seen = points[group].holdouts == holdout
+        sizes[at] = seen.sum()
+        if sizes[at]:
+            fitted = posterior.select(np.array([group])).loss(points[group].counts[seen][None, :])[0]
+            residual[at] = (points[group].losses[seen][:, None] - fitted).mean(axis=0)
+    return residual[place], sizes[place]

@@ -65,6 +65,17 @@ class Observations:
             _check_points(key, points)
             _check_assumed(key, assumed)
 
+    def select(self, indices: IntArray) -> "Observations":
+        """The groups at `indices` alone, in that order."""
+        picked = [int(i) for i in indices]
+        return Observations(
+            keys=tuple(self.keys[i] for i in picked),
+            points=tuple(self.points[i] for i in picked),
+            assumed=tuple(self.assumed[i] for i in picked),
+            held=self.held[picked],
+            span=self.span,
+        )
+
 
 def _check_points(key: str, points: Points) -> None:
     if len({len(points.counts), len(points.losses), len(points.stderrs), len(points.holdouts)}) != 1:

@@ -9,12 +9,17 @@ samples. Below the knot the curve continues by its tangent there. Anchoring at a
 order of the losses whatever c and n; a stated curve has m = 1, so that its numbers enter as they are.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.warnings import Warning
+
+_ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "reference", "discrepancy", "noise")
+"""The posterior's fields that are arrays over the groups."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,7 @@ class Posterior:
     @property
     def nbytes(self) -> int:
         """Bytes that its arrays take."""
-        arrays = (self.asymptote, self.excess, self.anchor, self.exponent, self.offset, self.knot, self.discrepancy)
-        return sum(array.nbytes for array in arrays)
+        return sum(getattr(self, name).nbytes for name in _ARRAYS)
 
     def loss(self, counts: FloatArray) -> FloatArray:
         """f at `counts` ≥ 0: [groups] → [groups, draws], [groups, sizes] → [groups, sizes, draws]."""
@@ -117,6 +121,36 @@ class Posterior:
             residuals=tuple(self.residuals[i] for i in picked),
             warnings=tuple(w for w in self.warnings if w.group is None or w.group in keys),
         )
+
+    @staticmethod
+    def joined(parts: Sequence["Posterior"], order: IntArray) -> "Posterior":
+        """The groups of all `parts` one after the other, then put in `order` (indices into that row)."""
+
+        def stacked(name: str) -> FloatArray:
+            return np.concatenate([getattr(part, name) for part in parts])[order]
+
+        def listed(name: str) -> tuple[Any, ...]:
+            row = [item for part in parts for item in getattr(part, name)]
+            return tuple(row[i] for i in order)
+
+        keys = listed("keys")
+        place = {key: g for g, key in enumerate(keys)}
+        warnings = [warning for part in parts for warning in part.warnings]
+        return Posterior(
+            keys=keys,
+            **{name: stacked(name) for name in _ARRAYS},
+            diagnostics=listed("diagnostics"),
+            residuals=listed("residuals"),
+            warnings=tuple(sorted(warnings, key=lambda warning: place[warning.group or ""])),
+        )
+
+    def replaced(self, indices: IntArray, part: "Posterior") -> "Posterior":
+        """These groups with those at `indices` taken from `part`, in its order."""
+        changed = set(part.keys)
+        kept = replace(self, warnings=tuple(w for w in self.warnings if w.group not in changed))
+        order = np.arange(len(self.keys))
+        order[indices] = len(self.keys) + np.arange(len(part.keys))
+        return Posterior.joined((kept, part), order)
 
     def parameters(self) -> dict[str, FloatArray]:
         """Classical symbols, loss = asymptote + scale · (n + offset)^(−exponent), each [groups, draws]."""

@@ -24,6 +24,18 @@ NAMES = tuple(f"p{round(100 * p):02d}" for p in PROBABILITIES)
 DRAWS = 300
 SEED = 0
 UNSEEN = -1
+BLOCK = 2_000
+"""Measurements forecast at once, which bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A measurement to be forecast: of `group`, number `index` of the active ones, in `run`."""
+
+    run: Observation
+    group: Group
+    index: int
+    reading: Reading
 
 
 @dataclass(frozen=True)
@@ -58,38 +70,48 @@ def forecasts_of(
 ) -> list[Forecast]:
     """A scored forecast for every fresh measurement of a group that had been measured before."""
     place = {group.key: index for index, group in enumerate(groups)}
-    wanted, asked = [], []
-    for run in fresh:
-        for key, said in run.metrics.items():
-            index = place[key]
-            if not known.points[index].counts.size or groups[index].assumed_curve:
-                continue
-            error = standard_error(project, Reading(**said))
-            holdout = known.holdouts.get(run.holdout, UNSEEN)
-            wanted.append((run, groups[index], said["value"]))
-            asked.append(Asked(index, run.counts[key], np.nan if error is None else error, holdout, run.content_hash))
-    if not asked:
-        return []
-    metric = metric_of(project)
-    draws = metric.to_metric(predict(known.posterior, known.points, tuple(asked), SEED))
-    values = np.array([value for _, _, value in wanted], dtype=np.float64)
-    found = score(draws, values)
+    wanted = [
+        Wanted(run, groups[place[key]], place[key], Reading(**said))
+        for run in fresh
+        for key, said in run.metrics.items()
+        if known.points[place[key]].counts.size and not groups[place[key]].assumed_curve
+    ]
+    # Group by group, so that a block asks of few groups what earlier runs say of their holdouts.
+    wanted.sort(key=lambda one: one.index)
+    blocks = (wanted[at : at + BLOCK] for at in range(0, len(wanted), BLOCK))
+    return [forecast for block in blocks for forecast in block_of_forecasts(project, known, block, now)]
+
+
+def block_of_forecasts(project: Project, known: Fitted, wanted: Sequence[Wanted], now: datetime) -> list[Forecast]:
+    draws = metric_of(project).to_metric(predict(known.posterior, known.points, asked_of(project, known, wanted), SEED))
+    found = score(draws, np.array([one.reading.value for one in wanted], dtype=np.float64))
     quantiles = np.quantile(draws, PROBABILITIES, axis=1).T.tolist()
     return [
         Forecast(
             project_id=project.id,
-            observation_id=run.id,
-            group_id=group.id,
-            count=run.counts[group.key],
-            value=value,
+            observation_id=one.run.id,
+            group_id=one.group.id,
+            count=one.run.counts[one.group.key],
+            value=one.reading.value,
             mean=float(draws[row].mean()),
             quantiles=dict(zip(NAMES, quantiles[row], strict=True)),
             crps=float(found.crps[row]),
             wis=float(found.wis[row]),
             created_at=now,
         )
-        for row, (run, group, value) in enumerate(wanted)
+        for row, one in enumerate(wanted)
     ]
+
+
+def asked_of(project: Project, known: Fitted, wanted: Sequence[Wanted]) -> Asked:
+    errors = [standard_error(project, one.reading) for one in wanted]
+    return Asked(
+        groups=np.array([one.index for one in wanted], dtype=np.int64),
+        counts=np.array([one.run.counts[one.group.key] for one in wanted], dtype=np.float64),
+        stderrs=np.array([np.nan if error is None else error for error in errors], dtype=np.float64),
+        holdouts=np.array([known.holdouts.get(one.run.holdout, UNSEEN) for one in wanted], dtype=np.int64),
+        names=tuple(f"{one.group.key}:{one.run.content_hash}" for one in wanted),
+    )
 
 
 def record_of(session: Session, project: Project) -> Record:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from app.planner.curves import AssumedCurve, Observations, Points, Posterior, Prior, fit
+from app.planner.curves import AssumedCurve, Observations, Points, Posterior, fit
 from app.planner.metric import Metric
 from app.planner.objective import Objective
 from app.planner.plan import GroupPlan as GroupPlan
@@ -15,6 +15,7 @@ from app.planner.plan import Problem
 from app.planner.sources import Source as PlannerSource
 from app.services.fits import FitKey, Fits, Fitted
 from app.services.observations import Reading, standard_error
+from app.services.prior import prior_for
 from app.store.models import Group, Observation, Project, Source
 from app.store.types import MILLION
 
@@ -89,7 +90,7 @@ def fit_now(project: Project, groups: Sequence[Group], runs: Sequence[Observatio
         held=np.array([group.initial_count for group in groups], dtype=np.float64),
         span=metric.span,
     )
-    return Fitted(fit(observations, Prior(), seed, draws), observations.points, holdouts)
+    return Fitted(fit(observations, prior_for(metric.span), seed, draws), observations.points, holdouts)
 
 
 def runs_of(key: str, runs: Sequence[Observation]) -> list[Observation]:
