@@ -98,6 +98,8 @@ class Group(Base):
     initial_count: Mapped[int]
     reference_loss: Mapped[float | None]
     assumed_curve: Mapped[dict[str, Any] | None]
+    attributes: Mapped[dict[str, Any] | None]
+    parent: Mapped[str | None] = mapped_column(String(100))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]

@@ -1,4 +1,4 @@
-"""forecasts"""
+"""forecasts, and what groups have in common"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -32,7 +32,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_forecasts_observation_id", "forecasts", ["observation_id"], unique=False)
     op.create_index("ix_forecasts_project_id_id", "forecasts", ["project_id", "id"], unique=False)
+    op.add_column("groups", sa.Column("attributes", sa.JSON(none_as_null=True), nullable=True))
+    op.add_column("groups", sa.Column("parent", sa.String(length=100), nullable=True))
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("groups") as batch:
+        batch.drop_column("parent")
+        batch.drop_column("attributes")
     op.drop_table("forecasts")
