@@ -7,13 +7,20 @@ One draw of one group is the curve
 a the asymptote, A ≥ 0 the excess over it at the anchor n = m − d, c > 0 the exponent, d ≥ 0 the offset in
 samples. Below the knot the curve continues by its tangent there. Anchoring at a measured size keeps A of the
 order of the losses whatever c and n; a stated curve has m = 1, so that its numbers enter as they are.
+
+Where other groups' data moves this one, n is its effective count: the own count plus the head start that the counts
+held of the others give it (`transfer`). What is asked stays a question about own counts, the others' as they are;
+`moved` asks it with other counts held, so that with all groups at the counts N the losses are
+
+    posterior.moved(N).loss(N) [groups, draws],    d loss_g / d N_h = posterior.moved(N).cross_slope(N) [groups, k, draws].
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
+from app.planner.transfer import Transfer
 from app.planner.warnings import Warning
 
 
@@ -35,6 +42,7 @@ class Posterior:
     reference [groups]: n_ref, the largest measured count (at least 1), beyond which the discrepancy grows.
     discrepancy: κ_f ȳ z, by how much the truth leaves the curve at 2 n_ref.
     residuals: per group, the standardised residual of each of its points, in the points' order.
+    transfer: how the other groups' counts enter, None where none moves any; reference is an effective count then.
     """
 
     keys: tuple[str, ...]
@@ -49,6 +57,7 @@ class Posterior:
     diagnostics: tuple[Diagnostics, ...]
     residuals: tuple[FloatArray, ...]
     warnings: tuple[Warning, ...]
+    transfer: Transfer | None = None
 
     @property
     def draws(self) -> int:
@@ -57,7 +66,7 @@ class Posterior:
 
     def loss(self, counts: FloatArray) -> FloatArray:
         """f at `counts` ≥ 0: [groups] → [groups, draws], [groups, sizes] → [groups, sizes, draws]."""
-        n = np.asarray(counts, dtype=np.float64)[..., None]
+        n = self._effective(counts)
         knot = self._like(n, self.knot)
         inside = np.maximum(n, knot)
         value = self._like(n, self.asymptote) + self._excess(inside)
@@ -67,12 +76,12 @@ class Posterior:
 
     def slope(self, counts: FloatArray) -> FloatArray:
         """d f / d n ≤ 0 in loss per sample; shapes as `loss`."""
-        n = np.asarray(counts, dtype=np.float64)[..., None]
+        n = self._effective(counts)
         return self._slope(np.maximum(n, self._like(n, self.knot)))
 
     def band(self, counts: FloatArray) -> FloatArray:
         """Predictive loss ≥ 0: f plus the discrepancy beyond n_ref (planner.md 2); shapes as `loss`."""
-        n = np.asarray(counts, dtype=np.float64)[..., None]
+        n = self._effective(counts)
         doublings = np.log2(np.maximum(n / self._like(n, self.reference[:, None]), 1.0))
         return np.maximum(self.loss(counts) + np.sqrt(doublings) * self._like(n, self.discrepancy), 0.0)
 
@@ -87,8 +96,21 @@ class Posterior:
         below = np.nan_to_num(below, nan=0.0, neginf=0.0)
         # A flat curve is met everywhere or nowhere: what 0/0 gave above is replaced here.
         count = np.where(target < at_knot, np.where(target > self.asymptote, inside, np.inf), below)
+        count = count if self.transfer is None else count - self.transfer.head_start
         flat = self.excess == 0.0
         return np.where(flat, np.where(target >= self.asymptote, 0.0, np.inf), np.maximum(count, 0.0))
+
+    def moved(self, held: FloatArray) -> "Posterior":
+        """The same curves were the counts `held` [all groups the curves were fitted with] held of the others."""
+        return self if self.transfer is None else replace(self, transfer=self.transfer.moved(held))
+
+    def cross_slope(self, counts: FloatArray) -> FloatArray:
+        """d f_g / d n_h at own counts [groups], the others as held: [groups, all groups, draws], 0 without transfer.
+
+        The own column is 0: that slope is `slope`.
+        """
+        own = self.slope(counts)[:, None, :]
+        return own * self.transfer.gain_slopes if self.transfer is not None else own * np.zeros((1, len(self.keys), 1))
 
     def select(self, indices: IntArray) -> "Posterior":
         """The same draws for the groups at `indices` alone, in that order."""
@@ -107,6 +129,7 @@ class Posterior:
             diagnostics=tuple(self.diagnostics[i] for i in picked),
             residuals=tuple(self.residuals[i] for i in picked),
             warnings=tuple(w for w in self.warnings if w.group is None or w.group in keys),
+            transfer=None if self.transfer is None else self.transfer.select(indices),
         )
 
     def parameters(self) -> dict[str, FloatArray]:
@@ -115,8 +138,13 @@ class Posterior:
             "asymptote": self.asymptote,
             "scale": self.excess * self.anchor**self.exponent,
             "exponent": self.exponent,
-            "offset": self.offset,
+            "offset": self.offset if self.transfer is None else self.offset + self.transfer.head_start,
         }
+
+    def _effective(self, counts: FloatArray) -> FloatArray:
+        """Own counts as effective ones [groups, (sizes,) draws], or [groups, (sizes,) 1] without transfer."""
+        n = np.asarray(counts, dtype=np.float64)[..., None]
+        return n if self.transfer is None else n + self._like(n, self.transfer.head_start)
 
     def _excess(self, n: FloatArray) -> FloatArray:
         base = (n + self._like(n, self.offset)) / self._like(n, self.anchor)
