@@ -23,9 +23,13 @@ from app.planner.cells import SHARED_LIMIT, shared_errors
 from app.planner.observations import Points
 from app.planner.transfer import gain
 
-EXPONENTS = np.array([0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5])
-OFFSETS = np.array([0.0, 0.03, 0.1, 0.3, 1.0, 3.0])
-NOISES = np.geomspace(0.003, 0.5, 10)
+EXPONENTS = np.array([0.2, 0.4, 0.7, 1.1, 1.7, 2.5])
+OFFSETS = np.array([0.0, 0.05, 0.15, 0.4, 1.0, 3.0])
+NOISES = np.geomspace(0.004, 0.5, 8)
+
+GROWTH = 0.5
+"""The variance of a point grows by this share of σ² per halving of its effective size: small runs scatter more, and the
+curve is known to hold less well far from where it is pinned."""
 
 COEFFICIENT = 0.5
 """Prior mean and sd of a and of b, in units of ȳ."""
@@ -61,10 +65,10 @@ def effective_counts(data: Compositions, weights: FloatArray, kappa: FloatArray)
 
 def log_evidence(data: Compositions, weights: FloatArray, kappa: FloatArray) -> FloatArray:
     """log p(y | w, κ) [B], averaged over the shapes and noises."""
-    p = _shapes(effective_counts(data, weights, kappa))
-    nodes = _integrated(_Products.of(data, p), len(data.own))
-    total: FloatArray = logsumexp(nodes, axis=(1, 2))
-    return total
+    sizes = effective_counts(data, weights, kappa)
+    doublings = np.log2(np.maximum(sizes.max(axis=1), 1.0)[:, None] / np.maximum(sizes, 1.0))
+    nodes = _integrated(_Products.of(data, _shapes(sizes), 1.0 + GROWTH * doublings), len(data.own))
+    return np.asarray(logsumexp(nodes, axis=(1, 2)))
 
 
 def _shapes(sizes: FloatArray) -> FloatArray:
@@ -95,26 +99,30 @@ class _Products:
     log_det: FloatArray
 
     @classmethod
-    def of(cls, data: Compositions, p: FloatArray) -> "_Products":
-        """V⁻¹ = (I − Σ_h τ_h 1_h 1_hᵀ)/σ², τ_h = s_h²/(σ² + m_h s_h²), m_h the points on holdout h."""
-        y, variance = data.losses, NOISES[:, None] ** 2
-        member = (data.holdout[:, None] == np.arange(len(data.errors))).astype(np.float64)
-        size, y_sum = member.sum(axis=0), y @ member
-        tau = data.errors**2 / (variance + size * data.errors**2)
-        p_sum = np.matmul(member.T, p)
+    def of(cls, data: Compositions, p: FloatArray, spread: FloatArray) -> "_Products":
+        """p [B, P, S], spread D [B, P]: V⁻¹ = (D⁻¹ − Σ_h τ_h D⁻¹1_h 1_hᵀD⁻¹)/σ²,
+        τ_h = s_h²/(σ² + m_h s_h²), m_h = 1_hᵀD⁻¹1_h.
+        """
+        variance, holdouts = NOISES[:, None] ** 2, len(data.errors)
+        member = (data.holdout[:, None] == np.arange(holdouts)) / spread[:, :, None]
+        size, y_sum = member.sum(axis=1), np.einsum("bph,p->bh", member, data.losses)
+        p_sum = np.matmul(member.swapaxes(1, 2), p)
+        tau = data.errors**2 / (variance + size[:, None, :] * data.errors**2)
+        scaled_p = p / spread[:, :, None]
 
         def product(plain: FloatArray, shared: FloatArray) -> FloatArray:
-            return (plain[..., None, :] - np.matmul(tau, shared)) / variance
+            return np.asarray((plain.reshape(len(p), 1, -1) - np.matmul(tau, shared)) / variance)
 
-        ones, flat = np.ones((len(size), 1)), np.zeros(1)
+        inflation = np.log1p(size[:, None, :] * data.errors**2 / variance).sum(axis=2)
+        log_det = len(data.own) * np.log(variance[:, 0]) + np.log(spread).sum(axis=1)[:, None] + inflation
         return cls(
-            one_one=product(flat + len(y), size[:, None] ** 2 * ones),
-            one_y=product(flat + y.sum(), (size * y_sum)[:, None]),
-            y_y=product(flat + y @ y, y_sum[:, None] ** 2),
-            one_p=product(p.sum(axis=1), size[:, None] * p_sum),
-            p_y=product(np.matmul(y, p), y_sum[:, None] * p_sum),
-            p_p=product((p**2).sum(axis=1), p_sum**2),
-            log_det=(len(y) * np.log(variance[:, 0]) + np.log1p(size * data.errors**2 / variance).sum(axis=1))[:, None],
+            one_one=product((1.0 / spread).sum(axis=1), (size**2)[:, :, None]),
+            one_y=product(y_sum.sum(axis=1), (size * y_sum)[:, :, None]),
+            y_y=product((data.losses**2 / spread).sum(axis=1), (y_sum**2)[:, :, None]),
+            one_p=product(p_sum.sum(axis=1), size[:, :, None] * p_sum),
+            p_y=product(np.einsum("p,bps->bs", data.losses, scaled_p), y_sum[:, :, None] * p_sum),
+            p_p=product(np.einsum("bps,bps->bs", p, scaled_p), p_sum**2),
+            log_det=log_det[:, :, None],
         )
 
 

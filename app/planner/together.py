@@ -20,20 +20,20 @@ from app.planner.posterior import Diagnostics, Posterior
 from app.planner.transfer import Received, Transfer, gain
 from app.planner.warnings import Warning
 from app.planner.weighing import Weighed, weigh
+from app.planner.zoom import zoomed
 
-VARIANTS = 8
+VARIANTS = 6
 """So many sets of effective sizes per group that transfer moves."""
 
-OFF = 0.5
-"""With at least this posterior mass on no transfer, the group is fitted without."""
+OFF = 0.2
+"""With at least this posterior mass on no transfer, the group is fitted without: harm from a false transfer is larger
+than what a doubtful one is worth."""
 
 LEAST_SCALE = 0.004
 """The unit of losses is at least this share of the span, or of the group's largest loss."""
 
 WORTH_SAYING = 0.05
 """A head start of this share of the effective count is told."""
-
-ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "discrepancy")
 
 
 def fit_together(observations: Observations, prior: Prior, seed: int, draws: int) -> Posterior:
@@ -47,7 +47,9 @@ def fit_together(observations: Observations, prior: Prior, seed: int, draws: int
         return fit(observations, prior, seed, draws)
     variants = min(VARIANTS, draws)
     picked = [_representatives(weighed[g], observations.held, variants) for g in on]
-    fitted = [fit(_at(observations, on, picked, v), prior, seed, draws) for v in range(variants)]
+    middle = fit(_at(observations, on, picked, variants // 2), prior, seed, draws)
+    priors = [zoomed(prior, middle, i) for i in range(len(on))]
+    fitted = [_fitted(_at(observations, on, picked, v), priors, seed, draws) for v in range(variants)]
     transfer = _transfer(observations, weighed, on, picked, draws)
     off = np.setdiff1d(np.arange(len(observations.keys)), on)
     posterior = _merged(observations, fit(observations.select(off), prior, seed, draws), off, fitted, on)
@@ -124,28 +126,38 @@ def _received(keys: tuple[str, ...], weighed: Weighed) -> tuple[Received, ...]:
     return tuple(found)
 
 
+def _fitted(observations: Observations, priors: Sequence[Prior], seed: int, draws: int) -> list[Posterior]:
+    """Each group by its own prior."""
+    return [fit(observations.select(np.array([i])), one, seed, draws) for i, one in enumerate(priors)]
+
+
 def _merged(
-    observations: Observations, apart: Posterior, off: IntArray, variants: Sequence[Posterior], on: IntArray
+    observations: Observations, apart: Posterior, off: IntArray, variants: Sequence[Sequence[Posterior]], on: IntArray
 ) -> Posterior:
     """The groups `off` as fitted apart, and the groups `on` with draw i from variant i modulo their number."""
     order = np.argsort(np.concatenate([off, on]), kind="stable")
-    turn = np.arange(apart.draws) % len(variants)
+    turn, every = np.arange(apart.draws) % len(variants), np.arange(apart.draws)
     middle = variants[len(variants) // 2]
 
     def joined(name: str) -> FloatArray:
-        stacked = np.stack([getattr(one, name) for one in variants])
-        return np.asarray(np.concatenate([getattr(apart, name), stacked[turn, :, np.arange(apart.draws)].T])[order])
+        rows = [np.stack([getattr(one[i], name)[0] for one in variants])[turn, every] for i in range(len(on))]
+        return np.asarray(np.concatenate([getattr(apart, name), np.stack(rows)])[order])
 
-    residuals = [np.mean(rows, axis=0) for rows in zip(*(one.residuals for one in variants), strict=True)]
-    own = [_own(d, observations.points[g]) for g, d in zip(on, middle.diagnostics, strict=True)]
-    return replace(
-        middle,
-        **{name: joined(name) for name in ARRAYS},
+    residuals = [np.mean([one[i].residuals[0] for one in variants], axis=0) for i in range(len(on))]
+    own = [_own(one.diagnostics[0], observations.points[g]) for g, one in zip(on, middle, strict=True)]
+    return Posterior(
         keys=observations.keys,
-        reference=np.concatenate([apart.reference, middle.reference])[order],
+        asymptote=joined("asymptote"),
+        excess=joined("excess"),
+        anchor=joined("anchor"),
+        exponent=joined("exponent"),
+        offset=joined("offset"),
+        knot=joined("knot"),
+        reference=np.concatenate([apart.reference, *(one.reference for one in middle)])[order],
+        discrepancy=joined("discrepancy"),
         diagnostics=tuple([*apart.diagnostics, *own][i] for i in order),
         residuals=tuple([*apart.residuals, *residuals][i] for i in order),
-        warnings=apart.warnings + middle.warnings,
+        warnings=apart.warnings + tuple(warning for one in middle for warning in one.warnings),
     )
 
 

@@ -3,7 +3,7 @@
 Candidates lie on a grid of weights w and saturations κ; each has prior mass times the evidence of `effective`. Three
 forms, by what the observed compositions can tell apart:
 pairs    one w per helping group, and κ: the grid is searched best first, a coordinate at a time;
-alike    w_gh = w η^d, d the number of attributes in which g and h differ: the whole grid, η and κ shared by the project;
+alike    w_gh = w η^d, d the number of attributes in which g and h differ: the whole grid, with one η and one κ;
 none     the other groups' counts do not vary apart from the group's own: transfer is off.
 """
 
@@ -20,12 +20,12 @@ HARM = np.array([-0.02, -0.05, -0.12, -0.3])
 WEIGHTS = np.concatenate([[0.0], HELP, HARM])
 OFF_MASS = 0.7
 """Prior mass on no transfer into a group at all."""
-HARM_MASS = 0.1
+HARM_MASS = 0.05
 """Of the rest, the mass below 0."""
 
-SATURATIONS = np.array([0.0625, 0.25, 0.5, 1.0, 2.0, np.inf])
+SATURATIONS = np.array([0.0625, 0.25, 0.7, 2.0, np.inf])
 """κ, as shares of the largest count of another group."""
-RETENTIONS = np.array([1.0, 0.75, 0.5, 0.25])
+RETENTIONS = np.array([1.0, 0.6, 0.3])
 """η."""
 
 MOST_PAIRED = 6
@@ -184,7 +184,7 @@ def _best_of_each(mass: FloatArray, saturation: IntArray) -> IntArray:
 
 
 def _refined(data: Compositions, coarse: Weighed, weights: FloatArray, kappa: float) -> Weighed:
-    """The mass on transfer spread over a lattice in log |w| and log κ about the best candidate, fine enough to see it."""
+    """The mass on transfer spread over a lattice in log |w| and log κ about the best candidate, fine enough for it."""
     moved = np.flatnonzero(weights)
 
     def candidates(at: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -193,12 +193,10 @@ def _refined(data: Compositions, coarse: Weighed, weights: FloatArray, kappa: fl
         return found, np.exp(at[:, -1])
 
     at = np.log(np.append(np.abs(weights[moved]), min(kappa, UNBOUNDED * data.others.max())))[None]
-    mass, step = np.ones(1), STEP
-    for _ in range(HALVINGS):
-        centre = mass @ at
-        lattice, log_mass = _climb(lambda index: log_evidence(data, *candidates(centre + step * index)), at.shape[1])
-        at, mass = centre + step * lattice, _normalised(log_mass)
-        step /= 2.0
+    mass = np.ones(1)
+    for step in STEP * 0.5 ** np.arange(HALVINGS):
+        at, log_mass = _climb(lambda found: log_evidence(data, *candidates(found)), mass @ at, step)
+        mass = _normalised(log_mass)
         if mass.max() < CONCENTRATED:
             break
     off = ~coarse.weights.any(axis=1)
@@ -210,24 +208,27 @@ def _refined(data: Compositions, coarse: Weighed, weights: FloatArray, kappa: fl
     )
 
 
-def _climb(evidence: Callable[[FloatArray], FloatArray], dimensions: int) -> tuple[FloatArray, FloatArray]:
-    """Integer lattice points about 0 [T, dimensions] and their log evidence [T], neighbours of the best first."""
-    unit = np.eye(dimensions)
+def _climb(
+    evidence: Callable[[FloatArray], FloatArray], centre: FloatArray, step: float
+) -> tuple[FloatArray, FloatArray]:
+    """Points [T, d] of the lattice of `step` about `centre` [d], log evidence [T]; neighbours of the best come first."""
+    unit = np.eye(len(centre))
     # More weight with earlier saturation is the ridge along which candidates are hard to tell apart.
-    ridge = np.append(np.ones(dimensions - 1), -1.0)
+    ridge = np.append(np.ones(len(centre) - 1), -1.0)
     moves = np.concatenate([unit, -unit, [ridge, -ridge]])
-    index, fresh = np.zeros((0, dimensions)), np.zeros((1, dimensions))
+    index, fresh = np.zeros((0, len(centre))), np.zeros((1, len(centre)))
     log_mass, expanded = np.zeros(0), np.zeros(0, dtype=np.bool_)
     for _ in range(EXPANSIONS):
-        index, log_mass = np.concatenate([index, fresh]), np.concatenate([log_mass, evidence(fresh)])
+        index = np.concatenate([index, fresh])
+        log_mass = np.concatenate([log_mass, evidence(centre + step * fresh)])
         expanded = np.concatenate([expanded, np.zeros(len(fresh), dtype=np.bool_)])
         best = _worth_following(_normalised(log_mass), expanded)
         expanded[best] = True
-        around = np.unique((index[best][:, None] + moves).reshape(-1, dimensions), axis=0)
+        around = np.unique((index[best][:, None] + moves).reshape(-1, len(centre)), axis=0)
         fresh = around[~(around[:, None] == index).all(axis=2).any(axis=1)]
         if not len(fresh):
             break
-    return index, log_mass
+    return centre + step * index, log_mass
 
 
 def _worth_following(mass: FloatArray, expanded: BoolArray) -> IntArray:
