@@ -23,8 +23,8 @@ from app.planner.cells import SHARED_LIMIT, shared_errors
 from app.planner.observations import Points
 from app.planner.transfer import gain
 
-EXPONENTS = np.array([0.2, 0.4, 0.7, 1.1, 1.7, 2.5])
-OFFSETS = np.array([0.0, 0.05, 0.15, 0.4, 1.0, 3.0])
+EXPONENTS = np.array([0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5])
+OFFSETS = np.array([0.0, 0.03, 0.1, 0.3, 1.0, 3.0])
 NOISES = np.geomspace(0.004, 0.5, 8)
 
 GROWTH = 0.5
@@ -83,7 +83,7 @@ def _shapes(sizes: FloatArray) -> FloatArray:
         steep = EXPONENTS[:, None] / (base * largest[:, :, None])[:, :, None, :]
         p = np.where(below[:, :, None, None], p * (1.0 + steep * (1.0 - sizes)[:, :, None, None]), p)
     # Beyond this a shape explains nothing; the cap keeps squares finite.
-    return np.minimum(p, 1e60).reshape(*sizes.shape, -1)
+    return np.asarray(np.minimum(p, 1e60).reshape(*sizes.shape, -1))
 
 
 @dataclass(frozen=True)

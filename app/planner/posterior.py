@@ -12,7 +12,8 @@ Where other groups' data moves this one, n is its effective count: the own count
 held of the others give it (`transfer`). What is asked stays a question about own counts, the others' as they are;
 `moved` asks it with other counts held, so that with all groups at the counts N the losses are
 
-    posterior.moved(N).loss(N) [groups, draws],    d loss_g / d N_h = posterior.moved(N).cross_slope(N) [groups, k, draws].
+    posterior.moved(N).loss(N) [groups, draws],
+    d loss_g / d N_h = posterior.moved(N).cross_slope(N) [groups, k, draws].
 """
 
 from dataclasses import dataclass, replace

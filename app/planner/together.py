@@ -16,14 +16,18 @@ from app.planner.curves import fit
 from app.planner.effective import Compositions
 from app.planner.grid import Prior
 from app.planner.observations import Observations, Points
+from app.planner.pooling import pool
 from app.planner.posterior import Diagnostics, Posterior
 from app.planner.transfer import Received, Transfer, gain
 from app.planner.warnings import Warning
 from app.planner.weighing import Weighed, weigh
 from app.planner.zoom import zoomed
 
-VARIANTS = 6
+VARIANTS = 8
 """So many sets of effective sizes per group that transfer moves."""
+
+MOST_GROUPS = 50
+"""In larger projects transfer is off: its cost grows with the square of the groups."""
 
 OFF = 0.2
 """With at least this posterior mass on no transfer, the group is fitted without: harm from a false transfer is larger
@@ -37,22 +41,26 @@ WORTH_SAYING = 0.05
 
 
 def fit_together(observations: Observations, prior: Prior, seed: int, draws: int) -> Posterior:
-    """`curves.fit` with transfer between the groups, where `observations.runs` speak for it (planner.md 2).
+    """`curves.fit` with transfer between the groups and pooling of their shapes, where the data speaks for it.
 
     Deterministic by its arguments. Raises ValueError where draws < 1.
     """
-    weighed = weigh(_compositions(observations), observations.differences())
+    data = _compositions(observations)
+    weighed = weigh(data, observations.differences())
     on = np.array([g for g, one in enumerate(weighed) if one.off < OFF], dtype=np.int64)
+    off = np.setdiff1d(np.arange(len(observations.keys)), on)
     if not len(on) or draws < 1:
-        return fit(observations, prior, seed, draws)
+        return pool(observations, fit(observations, prior, seed, draws), prior, seed, off.tolist())
     variants = min(VARIANTS, draws)
     picked = [_representatives(weighed[g], observations.held, variants) for g in on]
-    middle = fit(_at(observations, on, picked, variants // 2), prior, seed, draws)
+    moved = [one for g in on if (one := data[g]) is not None]
+    sizes = [_at(observations, on, moved, picked, v) for v in range(variants)]
+    middle = fit(sizes[variants // 2], prior, seed, draws)
     priors = [zoomed(prior, middle, i) for i in range(len(on))]
-    fitted = [_fitted(_at(observations, on, picked, v), priors, seed, draws) for v in range(variants)]
+    fitted = [_fitted(one, priors, seed, draws) for one in sizes]
     transfer = _transfer(observations, weighed, on, picked, draws)
-    off = np.setdiff1d(np.arange(len(observations.keys)), on)
     posterior = _merged(observations, fit(observations.select(off), prior, seed, draws), off, fitted, on)
+    posterior = pool(observations, posterior, prior, seed, off.tolist())
     remarks = tuple(_told(posterior.keys[g], observations.keys, transfer, int(g), observations.held[g]) for g in on)
     warnings = posterior.warnings + tuple(remark for found in remarks for remark in found)
     return replace(posterior, transfer=transfer, warnings=warnings)
@@ -60,7 +68,7 @@ def fit_together(observations: Observations, prior: Prior, seed: int, draws: int
 
 def _compositions(observations: Observations) -> list[Compositions | None]:
     """Per group its points with what else was trained on; None where that is not known or the curve is stated."""
-    if observations.runs is None or observations.run_of is None:
+    if observations.runs is None or observations.run_of is None or len(observations.keys) > MOST_GROUPS:
         return [None] * len(observations.keys)
     found: list[Compositions | None] = []
     for g, points in enumerate(observations.points):
@@ -87,19 +95,21 @@ def _representatives(weighed: Weighed, held: FloatArray, variants: int) -> Weigh
     return Weighed(weighed.weights[at], weighed.kappa[at], np.full(variants, 1.0 / variants))
 
 
-def _at(observations: Observations, on: IntArray, picked: Sequence[Weighed], variant: int) -> Observations:
-    """The groups `on` with their effective sizes in the variant."""
-    assert observations.runs is not None
-    assert observations.run_of is not None
-    points, held = [], []
-    for g, one in zip(on, picked, strict=True):
+def _at(
+    observations: Observations,
+    on: IntArray,
+    data: Sequence[Compositions],
+    picked: Sequence[Weighed],
+    variant: int,
+) -> Observations:
+    """The groups `on` with their effective sizes in the variant; where harm leaves less than nothing, 0."""
+    rows, points, held = observations.select(on), [], []
+    for own, count, one, trained in zip(rows.points, rows.held, picked, data, strict=True):
         w, kappa = one.weights[variant], one.kappa[variant]
-        own = observations.points[g]
-        sizes = own.counts + gain(w, observations.runs[observations.run_of[g]], kappa).sum(axis=1)
-        # Where harm leaves less than nothing, the fit sees an empty training set.
+        sizes = trained.own + gain(w, trained.others, kappa).sum(axis=1)
         points.append(replace(own, counts=np.maximum(sizes, 0.0)))
-        held.append(max(float(observations.held[g] + gain(w, observations.held, kappa).sum()), 0.0))
-    return replace(observations.select(on), points=tuple(points), held=np.array(held))
+        held.append(max(float(count + gain(w, observations.held, kappa).sum()), 0.0))
+    return replace(rows, points=tuple(points), held=np.array(held))
 
 
 def _transfer(

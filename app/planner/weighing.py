@@ -75,7 +75,7 @@ def weight_prior(size: int) -> FloatArray:
     zero = OFF_MASS ** (1.0 / max(size, 1))
     help_, harm = (1.0 - HARM_MASS) / len(HELP), HARM_MASS / len(HARM)
     rest = np.repeat([help_, harm], [len(HELP), len(HARM)])
-    return np.log(np.concatenate([[zero], (1.0 - zero) * rest]))
+    return np.asarray(np.log(np.concatenate([[zero], (1.0 - zero) * rest])))
 
 
 def weigh(data: Sequence[Compositions | None], differences: IntArray) -> list[Weighed]:
@@ -119,7 +119,7 @@ def _told_apart(data: Compositions, helpers: BoolArray) -> bool:
 
 
 def _distinct(data: Compositions) -> FloatArray:
-    return np.unique(np.column_stack([data.own, data.others]), axis=0)
+    return np.asarray(np.unique(np.column_stack([data.own, data.others]), axis=0))
 
 
 def _without_own(data: Compositions) -> FloatArray:
@@ -130,7 +130,7 @@ def _without_own(data: Compositions) -> FloatArray:
 
 
 def _saturations(data: Compositions) -> FloatArray:
-    return SATURATIONS * data.others.max()
+    return np.asarray(SATURATIONS * data.others.max())
 
 
 def _search(data: Compositions, helpers: IntArray) -> Weighed:
@@ -211,7 +211,7 @@ def _refined(data: Compositions, coarse: Weighed, weights: FloatArray, kappa: fl
 def _climb(
     evidence: Callable[[FloatArray], FloatArray], centre: FloatArray, step: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Points [T, d] of the lattice of `step` about `centre` [d], log evidence [T]; neighbours of the best come first."""
+    """Points [T, d] of the lattice of `step` about `centre` [d], log evidence [T]; the best's neighbours first."""
     unit = np.eye(len(centre))
     # More weight with earlier saturation is the ridge along which candidates are hard to tell apart.
     ridge = np.append(np.ones(len(centre) - 1), -1.0)
@@ -274,7 +274,7 @@ def _table(data: Compositions, differences: IntArray) -> FloatArray:
     etas = len(RETENTIONS) if len(set(differences[known])) > 1 else 1
     shape = (len(WEIGHTS), etas, len(SATURATIONS))
     w, eta, share = np.unravel_index(np.arange(int(np.prod(shape))), shape)
-    weights = WEIGHTS[w][:, None] * RETENTIONS[eta][:, None] ** differences * known
+    weights = np.asarray(WEIGHTS[w][:, None] * RETENTIONS[eta][:, None] ** differences * known, dtype=np.float64)
     table = log_evidence(data, weights, _saturations(data)[share]).reshape(shape)
     full = np.broadcast_to(table, (len(WEIGHTS), len(RETENTIONS), len(SATURATIONS)))
     return np.asarray(full + weight_prior(1)[:, None, None])
