@@ -17,7 +17,8 @@ import numpy as np
 
 from app.planner.arrays import FloatArray
 from app.planner.curves import Observations, Points, Posterior, Prior, fit
-from app.planner.together import fit_together
+from app.planner.together import OFF, compositions, fit_together
+from app.planner.weighing import weigh
 
 HERE = Path(__file__).parent
 DRAWS = 300
@@ -165,15 +166,15 @@ def untransferred(sets: int) -> Result:
             truth = a + b * (asked + d) ** -c
             observations = observed(runs, losses, np.full(runs.shape, 0.01), 1.0)
             together, alone = fit_together(observations, Prior(), 0, 200), fit(observations, Prior(), 0, 200)
-            off += together.transfer.off.tolist() if together.transfer is not None else [1.0] * 3
+            off += [one.off for one in weigh(compositions(observations), observations.differences())]
             pair = [np.abs(forecast(one, asked) - truth).mean() for one in (together, alone)]
-            differing += pair[0] != pair[1]
+            differing += int(pair[0] != pair[1])
             errors.append(pair)
         mean = np.mean(errors, axis=0)
         found[f"noise {noise}"] = {
             "sets": sets,
             "median_mass_on_0": float(np.median(off)),
-            "groups_with_transfer_on": float(np.mean(np.array(off) < 0.2)),
+            "groups_with_transfer_on": float(np.mean(np.array(off) < OFF)),
             "sets_that_differ": differing,
             "mae_with": float(mean[0]),
             "mae_without": float(mean[1]),

@@ -1,7 +1,7 @@
 """What the curves are learnt from: measured points per group, and curves a user states instead."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -119,6 +119,18 @@ class Observations:
             assumed=tuple(self.assumed[i] for i in picked),
             held=self.held[picked],
             span=self.span,
+        )
+
+    def permuted(self, order: IntArray) -> "Observations":
+        """The same with its groups in another order; `order` holds the positions of all groups, each once."""
+        place = {int(at): now for now, at in enumerate(order)}
+        parents = [self.parent[i] for i in order] if self.parent else []
+        return replace(
+            self.select(order),
+            runs=None if self.runs is None else self.runs[:, order],
+            run_of=None if self.run_of is None else tuple(self.run_of[i] for i in order),
+            attributes=tuple(self.attributes[i] for i in order) if self.attributes else (),
+            parent=tuple(None if parent is None else place[parent] for parent in parents),
         )
 
 

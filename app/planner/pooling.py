@@ -28,7 +28,7 @@ FEW_SIZES = 5
 
 STRENGTHS = np.array([0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0])
 """m."""
-LEAST_GAIN, GAIN_PER_GROUP = 5.0, 1.0
+LEAST_GAIN, GAIN_PER_GROUP = 5.0, 2.0
 """So much log evidence, in all and per group, must speak for a strength above 0: unrelated groups gain some too where
 the prior is wider than all of them, and lose by leaning on each other all the same."""
 

@@ -43,9 +43,18 @@ WORTH_SAYING = 0.05
 def fit_together(observations: Observations, prior: Prior, seed: int, draws: int) -> Posterior:
     """`curves.fit` with transfer between the groups and pooling of their shapes, where the data speaks for it.
 
-    Deterministic by its arguments. Raises ValueError where draws < 1.
+    Deterministic by its arguments, whatever the order of the groups. Raises ValueError where draws < 1.
     """
-    data = _compositions(observations)
+    # Sums over groups round by their order, so there is one order: that of the keys.
+    order = np.array(sorted(range(len(observations.keys)), key=observations.keys.__getitem__), dtype=np.int64)
+    back = np.argsort(order)
+    posterior = _fit_in_order(observations.permuted(order), prior, seed, draws)
+    transfer = None if posterior.transfer is None else posterior.transfer.permuted(back)
+    return replace(posterior.select(back), transfer=transfer)
+
+
+def _fit_in_order(observations: Observations, prior: Prior, seed: int, draws: int) -> Posterior:
+    data = compositions(observations)
     weighed = weigh(data, observations.differences())
     on = np.array([g for g, one in enumerate(weighed) if one.off < OFF], dtype=np.int64)
     off = np.setdiff1d(np.arange(len(observations.keys)), on)
@@ -66,8 +75,8 @@ def fit_together(observations: Observations, prior: Prior, seed: int, draws: int
     return replace(posterior, transfer=transfer, warnings=warnings)
 
 
-def _compositions(observations: Observations) -> list[Compositions | None]:
-    """Per group its points with what else was trained on; None where that is not known or the curve is stated."""
+def compositions(observations: Observations) -> list[Compositions | None]:
+    """Per group its points with what else was trained on; None where not known or the curve is stated."""
     if observations.runs is None or observations.run_of is None or len(observations.keys) > MOST_GROUPS:
         return [None] * len(observations.keys)
     found: list[Compositions | None] = []

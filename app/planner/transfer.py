@@ -70,3 +70,7 @@ class Transfer:
         """Into the groups at `indices` alone, from all k as before."""
         received = tuple(self.received[int(i)] for i in indices)
         return Transfer(self.weights[indices], self.kappa[indices], self.held, self.off[indices], received)
+
+    def permuted(self, order: IntArray) -> "Transfer":
+        """Of a fit of all groups, with the groups in another order."""
+        return replace(self.select(order), weights=self.weights[np.ix_(order, order)], held=self.held[order])
