@@ -25,7 +25,7 @@ def observed(points: list[Points], span: float | None) -> Observations:
 
 
 def ideal_power_laws(prior: Prior, seed: int, number: int = 300) -> list[dict[str, object]]:
-    """Five points on a + b n^−c with 2 % noise; the error at 4 and 16 times the largest size, against the true family."""
+    """Five points on a + b n^−c with 2 % noise; the errors at 4 and 16 times the largest size."""
     rng = np.random.default_rng(seed)
     points, truths = [], []
     at = SIZES[-1] * np.array([4.0, 16.0])
@@ -45,7 +45,12 @@ def ideal_power_laws(prior: Prior, seed: int, number: int = 300) -> list[dict[st
         theirs = np.abs(np.array(fits) - truth[:, j]).mean()
         cover = coverage(posterior.band(everywhere), truth[:, j])
         rows.append(
-            {"times": n / SIZES[-1], "engine": float(ours), "least squares": float(theirs), "ratio": float(ours / theirs)}
+            {
+                "times": n / SIZES[-1],
+                "engine": float(ours),
+                "least squares": float(theirs),
+                "ratio": float(ours / theirs),
+            }
             | {"cover50": cover[0], "cover80": cover[1], "cover90": cover[2]}
         )
     return rows
@@ -71,7 +76,7 @@ def polygenic(path: Path, prior: Prior, seed: int) -> list[dict[str, object]]:
 
 
 def census(path: Path, prior: Prior, seed: int) -> list[dict[str, object]]:
-    """Widths of the 80 % intervals of −df/dn at the largest size, the evaluation error shared and taken as independent."""
+    """Widths of the 80 % intervals of df/dn at the largest size: errors taken as independent / shared."""
     runs: dict[tuple[str, str], list[tuple[float, float, float, int]]] = defaultdict(list)
     for row in _rows(path):
         if row["metric"] == "log_loss" and row["kind"] == "others400":

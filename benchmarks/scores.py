@@ -48,6 +48,6 @@ def table(rows: list[dict[str, object]]) -> str:
     """Rows of equal keys as a Markdown table."""
     keys = list(rows[0])
     lines = [" | ".join(keys), " | ".join("---" for _ in keys)]
-    for row in rows:
-        lines.append(" | ".join(f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values()))
+    cells = ([f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values()] for row in rows)
+    lines += [" | ".join(row) for row in cells]
     return "\n".join(f"| {line} |" for line in lines)

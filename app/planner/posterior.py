@@ -18,6 +18,14 @@ import numpy as np
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.warnings import Warning
 
+
+def _in_order(warnings: Sequence[Warning], keys: tuple[str, ...]) -> tuple[Warning, ...]:
+    """The warnings about the groups of `keys` and about none, in their order."""
+    place: dict[str | None, int] = {None: -1, **{key: g for g, key in enumerate(keys)}}
+    mine = [warning for warning in warnings if warning.group in place]
+    return tuple(sorted(mine, key=lambda warning: place[warning.group]))
+
+
 _ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "reference", "discrepancy")
 """The posterior's fields that are arrays over the groups."""
 
@@ -111,7 +119,7 @@ class Posterior:
             discrepancy=self.discrepancy[picked],
             diagnostics=tuple(self.diagnostics[i] for i in picked),
             residuals=tuple(self.residuals[i] for i in picked),
-            warnings=tuple(w for w in self.warnings if w.group is None or w.group in keys),
+            warnings=_in_order(self.warnings, keys),
         )
 
     @staticmethod
@@ -126,14 +134,12 @@ class Posterior:
             return tuple(row[i] for i in order)
 
         keys = listed("keys")
-        place = {key: g for g, key in enumerate(keys)}
-        warnings = [warning for part in parts for warning in part.warnings]
         return Posterior(
             keys=keys,
             **{name: stacked(name) for name in _ARRAYS},
             diagnostics=listed("diagnostics"),
             residuals=listed("residuals"),
-            warnings=tuple(sorted(warnings, key=lambda warning: place[warning.group or ""])),
+            warnings=_in_order([warning for part in parts for warning in part.warnings], keys),
         )
 
     def replaced(self, indices: IntArray, part: "Posterior") -> "Posterior":
