@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import log_ndtr, logsumexp
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.cells import SHARED_LIMIT, shared_errors
+from app.planner.cells import SHARED_LIMIT
 from app.planner.observations import Points
 from app.planner.transfer import gain
 
@@ -52,8 +52,10 @@ class Compositions:
     @classmethod
     def of(cls, points: Points, others: FloatArray, unit: float) -> "Compositions":
         """`unit` is ȳ."""
-        _, first, holdout = np.unique(points.holdouts, return_index=True, return_inverse=True)
-        errors = np.minimum(shared_errors(points)[first] / unit, SHARED_LIMIT)
+        _, holdout = np.unique(points.holdouts, return_inverse=True)
+        known = ~np.isnan(points.stderrs)
+        squares = np.bincount(holdout, np.where(known, np.nan_to_num(points.stderrs), 0.0) ** 2)
+        errors = np.minimum(np.sqrt(squares / np.maximum(np.bincount(holdout, known), 1.0)) / unit, SHARED_LIMIT)
         return cls(points.counts, others, points.losses / unit, np.asarray(holdout, dtype=np.int64), errors)
 
 

@@ -18,9 +18,9 @@ import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.curves import fit
-from app.planner.grid import Prior
 from app.planner.observations import Observations
 from app.planner.posterior import Posterior
+from app.planner.prior import COVARIATES, Prior
 from app.planner.warnings import Warning
 
 FEW_SIZES = 5
@@ -52,7 +52,8 @@ def pool(observations: Observations, posterior: Posterior, prior: Prior, seed: i
     for g in borrowers if strength > 0.0 else ():
         pooled = _leaning(prior, said[g], strength)
         one = fit(observations.select(np.array([g])), pooled, seed, posterior.draws)
-        posterior = _replaced(posterior, g, one, strength)
+        told = replace(one, warnings=(*one.warnings, _told(posterior.keys[g], strength)))
+        posterior = posterior.replaced(np.array([g]), told)
     return posterior
 
 
@@ -73,16 +74,16 @@ def _strength(ratios: FloatArray) -> float:
 
 
 def _plain(prior: Prior) -> FloatArray:
-    """π₀ over the nodes [C, D, R]."""
-    shape = (len(prior.noise_nodes()[0]), len(prior.exponents), len(prior.offsets), len(prior.floors))
-    weights = np.broadcast_to(prior.weights, (shape[0], shape[1] * shape[2], shape[3])).reshape(shape).sum(axis=0)
+    """π₀ over the nodes [C, D, R], where the covariates are at their centre."""
+    _, shape = prior.log_weights(np.zeros((1, COVARIATES)))
+    weights = np.exp(shape - shape.max()).reshape(len(prior.exponents), len(prior.offsets), len(prior.floors))
     return np.asarray(weights / weights.sum())
 
 
 def _leaning(prior: Prior, said: FloatArray, strength: float) -> Prior:
     """The prior with its nodes' weights drawn to q with the strength m."""
     factor = (1.0 + strength * said / _plain(prior)) / (1.0 + strength)
-    return replace(prior, weights=prior.weights * factor.reshape(1, -1, len(prior.floors)))
+    return replace(prior, shape=prior.shape + np.log(factor).reshape(-1, len(prior.floors)))
 
 
 def _ratio(posterior: Posterior, prior: Prior, group: int, said: FloatArray) -> float:
@@ -155,30 +156,9 @@ def _widened(mass: FloatArray, axis: int) -> FloatArray:
     return np.moveaxis(0.5 * moved + 0.25 * (after + before), 0, axis)
 
 
-def _replaced(posterior: Posterior, group: int, one: Posterior, strength: float) -> Posterior:
-    """The group's rows taken from a fit of it alone, and the warning `pooled_prior`."""
-
-    def rows(old: FloatArray, new: FloatArray) -> FloatArray:
-        found = old.copy()
-        found[group] = new[0]
-        return found
-
-    key = posterior.keys[group]
+def _told(key: str, strength: float) -> Warning:
     detail = (
         f"Too few sizes were measured to show its shape, so it leans on the other groups' curves ({strength:g} to 1"
         f" against the prior): train on nested subsets of at least {FEW_SIZES} sizes."
     )
-    kept = tuple(warning for warning in posterior.warnings if warning.group != key)
-    return replace(
-        posterior,
-        asymptote=rows(posterior.asymptote, one.asymptote),
-        excess=rows(posterior.excess, one.excess),
-        anchor=rows(posterior.anchor, one.anchor),
-        exponent=rows(posterior.exponent, one.exponent),
-        offset=rows(posterior.offset, one.offset),
-        knot=rows(posterior.knot, one.knot),
-        reference=rows(posterior.reference, one.reference),
-        discrepancy=rows(posterior.discrepancy, one.discrepancy),
-        residuals=(*posterior.residuals[:group], one.residuals[0], *posterior.residuals[group + 1 :]),
-        warnings=(*kept, *one.warnings, Warning("pooled_prior", detail, key)),
-    )
+    return Warning("pooled_prior", detail, key)

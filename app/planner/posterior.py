@@ -16,13 +16,26 @@ held of the others give it (`transfer`). What is asked stays a question about ow
     d loss_g / d N_h = posterior.moved(N).cross_slope(N) [groups, k, draws].
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.transfer import Transfer
 from app.planner.warnings import Warning
+
+
+def _in_order(warnings: Sequence[Warning], keys: tuple[str, ...]) -> tuple[Warning, ...]:
+    """The warnings about the groups of `keys` and about none, in their order."""
+    place: dict[str | None, int] = {None: -1, **{key: g for g, key in enumerate(keys)}}
+    mine = [warning for warning in warnings if warning.group in place]
+    return tuple(sorted(mine, key=lambda warning: place[warning.group]))
+
+
+_ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "reference", "discrepancy")
+"""The posterior's fields that are arrays over the groups."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +142,38 @@ class Posterior:
             discrepancy=self.discrepancy[picked],
             diagnostics=tuple(self.diagnostics[i] for i in picked),
             residuals=tuple(self.residuals[i] for i in picked),
-            warnings=tuple(w for w in self.warnings if w.group is None or w.group in keys),
+            warnings=_in_order(self.warnings, keys),
             transfer=None if self.transfer is None else self.transfer.select(indices),
         )
+
+    @staticmethod
+    def joined(parts: Sequence["Posterior"], order: IntArray) -> "Posterior":
+        """The groups of all `parts`, without transfer, one after the other, then in `order` (indices into that row)."""
+
+        def stacked(name: str) -> FloatArray:
+            return np.concatenate([getattr(part, name) for part in parts])[order]
+
+        def listed(name: str) -> tuple[Any, ...]:
+            row = [item for part in parts for item in getattr(part, name)]
+            return tuple(row[i] for i in order)
+
+        keys = listed("keys")
+        return Posterior(
+            keys=keys,
+            **{name: stacked(name) for name in _ARRAYS},
+            diagnostics=listed("diagnostics"),
+            residuals=listed("residuals"),
+            warnings=_in_order([warning for part in parts for warning in part.warnings], keys),
+            transfer=None,
+        )
+
+    def replaced(self, indices: IntArray, part: "Posterior") -> "Posterior":
+        """These groups with those at `indices` taken from `part`, in its order."""
+        changed = set(part.keys)
+        kept = replace(self, warnings=tuple(w for w in self.warnings if w.group not in changed))
+        order = np.arange(len(self.keys))
+        order[indices] = len(self.keys) + np.arange(len(part.keys))
+        return Posterior.joined((kept, part), order)
 
     def parameters(self) -> dict[str, FloatArray]:
         """Classical symbols, loss = asymptote + scale · (n + offset)^(−exponent), each [groups, draws]."""

@@ -11,17 +11,17 @@ from dataclasses import replace
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.cells import typical_loss
+from app.planner.cells import table_of, typical_losses
 from app.planner.curves import fit
 from app.planner.effective import Compositions
-from app.planner.grid import Prior
+from app.planner.finer import finer
 from app.planner.observations import Observations, Points
 from app.planner.pooling import pool
 from app.planner.posterior import Diagnostics, Posterior
+from app.planner.prior import Prior
 from app.planner.transfer import Received, Transfer, gain
 from app.planner.warnings import Warning
 from app.planner.weighing import Weighed, weigh
-from app.planner.zoom import zoomed
 
 VARIANTS = 8
 """So many sets of effective sizes per group that transfer moves."""
@@ -64,11 +64,11 @@ def _fit_in_order(observations: Observations, prior: Prior, seed: int, draws: in
     picked = [_representatives(weighed[g], observations.held, variants) for g in on]
     moved = [one for g in on if (one := data[g]) is not None]
     sizes = [_at(observations, on, moved, picked, v) for v in range(variants)]
-    middle = fit(sizes[variants // 2], prior, seed, draws)
-    priors = [zoomed(prior, middle, i) for i in range(len(on))]
-    fitted = [_fitted(one, priors, seed, draws) for one in sizes]
+    fine = finer(prior)
+    mixed = _mixed([fit(one, fine, seed, draws) for one in sizes], observations, on)
     transfer = _transfer(observations, weighed, on, picked, draws)
-    posterior = _merged(observations, fit(observations.select(off), prior, seed, draws), off, fitted, on)
+    apart = fit(observations.select(off), prior, seed, draws)
+    posterior = Posterior.joined((apart, mixed), np.argsort(np.concatenate([off, on]), kind="stable"))
     posterior = pool(observations, posterior, prior, seed, off.tolist())
     remarks = tuple(_told(posterior.keys[g], observations.keys, transfer, int(g), observations.held[g]) for g in on)
     warnings = posterior.warnings + tuple(remark for found in remarks for remark in found)
@@ -92,7 +92,8 @@ def compositions(observations: Observations) -> list[Compositions | None]:
 
 def _unit(points: Points, span: float | None) -> float:
     scale = span if span is not None else float(np.abs(points.losses).max())
-    return typical_loss(points, LEAST_SCALE * scale if scale > 0.0 else 1.0)
+    least = np.array([LEAST_SCALE * scale if scale > 0.0 else 1.0])
+    return float(typical_losses(table_of([points]), least)[0])
 
 
 def _representatives(weighed: Weighed, held: FloatArray, variants: int) -> Weighed:
@@ -145,38 +146,27 @@ def _received(keys: tuple[str, ...], weighed: Weighed) -> tuple[Received, ...]:
     return tuple(found)
 
 
-def _fitted(observations: Observations, priors: Sequence[Prior], seed: int, draws: int) -> list[Posterior]:
-    """Each group by its own prior."""
-    return [fit(observations.select(np.array([i])), one, seed, draws) for i, one in enumerate(priors)]
+def _mixed(variants: Sequence[Posterior], observations: Observations, on: IntArray) -> Posterior:
+    """The groups `on` with draw i from variant i modulo their number; what has no draws comes from the middle one."""
+    middle, every = variants[len(variants) // 2], np.arange(variants[0].draws)
+    turn = every % len(variants)
 
+    def taken(name: str) -> FloatArray:
+        return np.asarray(np.stack([getattr(one, name) for one in variants])[turn, :, every].T)
 
-def _merged(
-    observations: Observations, apart: Posterior, off: IntArray, variants: Sequence[Sequence[Posterior]], on: IntArray
-) -> Posterior:
-    """The groups `off` as fitted apart, and the groups `on` with draw i from variant i modulo their number."""
-    order = np.argsort(np.concatenate([off, on]), kind="stable")
-    turn, every = np.arange(apart.draws) % len(variants), np.arange(apart.draws)
-    middle = variants[len(variants) // 2]
-
-    def joined(name: str) -> FloatArray:
-        rows = [np.stack([getattr(one[i], name)[0] for one in variants])[turn, every] for i in range(len(on))]
-        return np.asarray(np.concatenate([getattr(apart, name), np.stack(rows)])[order])
-
-    residuals = [np.mean([one[i].residuals[0] for one in variants], axis=0) for i in range(len(on))]
-    own = [_own(one.diagnostics[0], observations.points[g]) for g, one in zip(on, middle, strict=True)]
-    return Posterior(
-        keys=observations.keys,
-        asymptote=joined("asymptote"),
-        excess=joined("excess"),
-        anchor=joined("anchor"),
-        exponent=joined("exponent"),
-        offset=joined("offset"),
-        knot=joined("knot"),
-        reference=np.concatenate([apart.reference, *(one.reference for one in middle)])[order],
-        discrepancy=joined("discrepancy"),
-        diagnostics=tuple([*apart.diagnostics, *own][i] for i in order),
-        residuals=tuple([*apart.residuals, *residuals][i] for i in order),
-        warnings=apart.warnings + tuple(warning for one in middle for warning in one.warnings),
+    residuals = [np.mean(rows, axis=0) for rows in zip(*(one.residuals for one in variants), strict=True)]
+    own = [_own(d, observations.points[g]) for g, d in zip(on, middle.diagnostics, strict=True)]
+    return replace(
+        middle,
+        asymptote=taken("asymptote"),
+        excess=taken("excess"),
+        anchor=taken("anchor"),
+        exponent=taken("exponent"),
+        offset=taken("offset"),
+        knot=taken("knot"),
+        discrepancy=taken("discrepancy"),
+        diagnostics=tuple(own),
+        residuals=tuple(residuals),
     )
 
 

@@ -2,12 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy.special import logsumexp
 
-from app.planner.cells import cells_of
 from app.planner.curves import Observations, Points, Posterior, Prior, fit
-from app.planner.grid import Level, node_posterior
-from app.planner.pooling import _leaning, _plain, _ratio, _said, pool
+from app.planner.pooling import _leaning, _nearest, _plain, _ratio, _said, _told_at, pool
 from app.planner.together import fit_together
 
 ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "discrepancy", "reference")
@@ -70,18 +67,17 @@ def test_groups_not_fitted_alone_keep_their_rows() -> None:
 
 
 def test_the_evidence_ratio_is_that_of_the_marginal_likelihoods() -> None:
+    """By importance: under the leaning prior the posterior is the plain one's draws weighted by the priors' ratio."""
     observations, _ = project(2, alike=True)
     prior, strength = Prior(), 5.0
     posterior = fit(observations, prior, 0, 4000)
     said = _said(observations, posterior, prior, 0, range(6), observations.differences()[0])
-    points = observations.points[0]
-    unit = float(points.losses[-2:].mean())
-    cells, level = cells_of(points, 60.0, unit), Level(0.5 / unit, 1.0 / unit, 1.0 / unit)
-    normal = [Prior(weights=p.weights / np.sum(np.broadcast_to(p.weights, (12, 54, 16)))) for p in (
-        prior, _leaning(prior, said, strength))]  # fmt: skip
-    before, after = (logsumexp(node_posterior(cells, p, level).log_weight) for p in normal)
-    ratio = _ratio(posterior, prior, 0, said)
-    assert after - before == pytest.approx(np.log((1 + strength * ratio) / (1 + strength)), abs=0.05)
+    leaning = fit(observations, _leaning(prior, said, strength), 0, 4000)
+    ratio = 1.0 / (1.0 + strength * said / _plain(prior))
+    c, delta, rho = _told_at(leaning, np.array([0]), leaning.reference[0], 4000)
+    back = ratio[_nearest(prior, c, delta, rho)].mean() * (1.0 + strength)
+    forth = (1.0 + strength * _ratio(posterior, prior, 0, said)) / (1.0 + strength)
+    assert back * forth == pytest.approx(1.0, abs=0.1)
 
 
 def test_what_others_say_is_told_at_the_receivers_size() -> None:
