@@ -59,11 +59,9 @@ def _mmf(r: FloatArray, a: float, b: float, c: float, d: float) -> FloatArray:
 
 
 RIVALS = {
-    "power law, 3 parameters": Rival(
-        _power3, (0, 0, 0.01), (1, 10, 5), lambda last, first: [(last / 2, last / 2, c) for c in (0.5,)]
-    ),
+    "power law, 3 parameters": Rival(_power3, (0, 0, 0.01), (1, 10, 5), lambda last, _: [(last / 2, last / 2, 0.5)]),
     "power law, 4 parameters": Rival(
-        _power4, (0, 0, 0.01, 0), (1, 10, 5, 10), lambda last, first: [(last / 2, last / 2, 0.5, 0.1)]
+        _power4, (0, 0, 0.01, 0), (1, 10, 5, 10), lambda last, _: [(last / 2, last / 2, 0.5, 0.1)]
     ),
     "MMF": Rival(
         _mmf, (0, 1e-6, 0.01, 0), (1, 1e3, 5, 2), lambda last, first: [(last / 2, 0.5, 1.0, min(first * 1.5, 1.9))]

@@ -32,8 +32,9 @@ STILL_DOUBLINGS = 2.0
 class Trend:
     """Each group's least squares line of the loss in log₂ n [G], in units of ȳ.
 
-    slope and its sd, by Σ a_i y_i with a = x / Σx², x the centred log₂ counts: variance
-    Σ_h s_h² (Σ_{i∈h} a_i)² + σ² Σ a², σ² from the scatter about the line shrunk to TYPICAL_NOISE. doublings: from the smallest to the largest count.
+    slope and its sd, by Σ a_i y_i with a = x / Σx², x the centred log₂ counts; the variance is
+    Σ_h s_h² (Σ_{i∈h} a_i)² + σ² Σ a², σ² from the scatter about the line shrunk to TYPICAL_NOISE.
+    doublings: from the smallest to the largest count.
     """
 
     slope: FloatArray

@@ -105,10 +105,10 @@ def node_posterior(batch: Batch, prior: Prior) -> Grid:
     top = explained.reshape(len(explained), -1).max(axis=1)
     explained -= top[:, None, None, None]
     with np.errstate(over="ignore"):
-        weights = explained.astype(np.float32)
+        weights, root = explained.astype(np.float32), precision.astype(np.float32)
     weights *= np.float32(0.5)
     np.exp(weights, out=weights)
-    weights /= np.sqrt(precision.astype(np.float32))
+    weights /= np.sqrt(root, out=root)
     top += _mass_inside(weights, explained, mean, precision, batch.level)
     return Grid(weights, mean, precision, batch.level, 0.5 * top + _log_total(weights, batch.level))
 
@@ -165,13 +165,12 @@ def _level_posterior(
     squares: FloatArray, products: FloatArray, rho: FloatArray, level: Level
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Precision P = φᵀV⁻¹φ + τ⁻² and mean (φᵀV⁻¹y + μ₀ τ⁻²) / P of s, and P mean² [B, N, S, R]."""
-    rest = 1.0 - rho
+    rest, prior_precision = 1.0 - rho, (level.sd**-2)[:, None, None, None]
+    # ρ² + 2ρ(1 − ρ) + (1 − ρ)² = ρ + (1 − ρ) = 1: what is added to every product is added to each sum.
+    squares += prior_precision
+    products += level.mean[:, None, None, None] * prior_precision
     precision = squares @ np.stack([rho**2, 2.0 * rho * rest, rest**2])
     weighted = products @ np.stack([rho, rest])
-    np.maximum(precision, 0.0, out=precision)
-    prior_precision = (level.sd**-2)[:, None, None, None]
-    precision += prior_precision
-    weighted += level.mean[:, None, None, None] * prior_precision
     mean = weighted / precision
     weighted *= mean
     return precision, mean, weighted
@@ -186,8 +185,8 @@ def _mass_inside(
     done again by logarithms.
     """
     flat = weights.reshape(len(weights), -1)
-    group, node = np.nonzero(flat > NEGLIGIBLE * flat.max(axis=1, keepdims=True))
-    at = group * flat.shape[1] + node
+    at = np.flatnonzero(flat > NEGLIGIBLE * flat.max(axis=1, keepdims=True))
+    group = at // flat.shape[1]
     inside, upper = mean.ravel()[at], level.upper[group]
     sd = precision.ravel()[at] ** -0.5
     near = np.minimum(inside, upper - inside) < CERTAIN * sd

@@ -35,7 +35,7 @@ class Prior:
     """
 
     exponents: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
-    offsets: tuple[float, ...] = (0.0, 0.05, 0.2, 0.7, 2.5)
+    offsets: tuple[float, ...] = (0.0, 0.05, 0.25, 1.0, 4.0)
     floors: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.985, 1.0)
     noises: tuple[float, ...] = (0.01, 0.04, 0.15)
     discrepancies: tuple[float, ...] = (0.02, 0.1)
