@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.errors import Fault, invalid
-from app.planner.curves import AssumedCurve, Observations, Points, Posterior, Prior, fit
+from app.planner.curves import AssumedCurve, Observations, Points, Posterior, fit
 from app.planner.metric import Metric
 from app.planner.objective import Objective
 from app.planner.plan import GroupPlan as GroupPlan
@@ -17,6 +17,7 @@ from app.planner.plan import Plan, Policy, Problem, make_plan
 from app.planner.sources import Source as PlannerSource
 from app.planner.warnings import Warning
 from app.services.observations import Reading, standard_error
+from app.services.prior import prior_for
 from app.store.models import Group, Observation, Project, Source
 from app.store.observations import fitted_observations
 from app.store.projects import members
@@ -135,7 +136,7 @@ def posterior_of(
         held=np.array([group.initial_count for group in groups], dtype=np.float64),
         span=metric.span,
     )
-    return fit(observations, Prior(), seed, draws)
+    return fit(observations, prior_for(observations.span), seed, draws)
 
 
 def runs_of(key: str, runs: Sequence[Observation]) -> list[Observation]:
