@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from app.api.common import Call, Route, question_tag, reads
 from app.api.inputs import MAX_COUNT, Answer
@@ -64,6 +64,21 @@ class PointOut(Answer):
     residual: float | None
 
 
+class WeightOut(Answer):
+    mean: float
+    p05: float
+    p95: float
+
+
+class TransferOut(Answer):
+    """What a sample of the group `source` is worth to this one, in own samples, while few are held of it."""
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    source: str = Field(alias="from")
+    weight: WeightOut
+
+
 class DiagnosticsOut(Answer):
     points: int
     distinct_sizes: int
@@ -96,6 +111,7 @@ CURVE_EXAMPLE: dict[str, Any] = {
             "residual": -0.3,
         }
     ],
+    "transfer": [{"from": "White_Female", "weight": {"mean": 0.4, "p05": 0.3, "p95": 0.5}}],
     "diagnostics": {"points": 6, "distinct_sizes": 6, "largest_count": 40, "holdouts": 1},
     "warnings": [],
 }
@@ -113,6 +129,7 @@ class CurveOut(Answer):
     parameters: dict[str, Parameter]
     bands: list[BandOut]
     points: list[PointOut]
+    transfer: list[TransferOut]
     diagnostics: DiagnosticsOut
     warnings: list[WarningOut]
 
@@ -125,6 +142,7 @@ def curve_shape(project: Project, curve: Curve) -> CurveOut:
         parameters={name: Parameter(mean=one.mean, **main_quantiles(one)) for name, one in curve.parameters.items()},
         bands=[BandOut(count=count, mean=one.mean, **one.quantiles) for count, one in curve.bands],
         points=[PointOut.model_validate(point) for point in curve.points],
+        transfer=[TransferOut(source=one.source, weight=WeightOut.model_validate(one)) for one in curve.transfer],
         diagnostics=DiagnosticsOut.model_validate(curve.diagnostics),
         warnings=[WarningOut.model_validate(warning) for warning in curve.warnings],
     )

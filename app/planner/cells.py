@@ -81,7 +81,7 @@ def table_of(points: Sequence[Points]) -> Table:
     sizes = np.array([len(p.counts) for p in points], dtype=np.int64)
     group = np.repeat(np.arange(len(points)), sizes)
     counts, losses, stderrs = (_joined([getattr(p, name) for p in points]) for name in ("counts", "losses", "stderrs"))
-    holdouts = _joined([p.holdouts for p in points]).astype(np.int64)
+    holdouts = np.concatenate([np.zeros(0, dtype=np.int64), *(p.holdouts for p in points)])
     pair = _numbered((holdouts, group))
     row = _numbered((pair, counts, group))
     first = _first_of(row)
@@ -102,6 +102,11 @@ def table_of(points: Sequence[Points]) -> Table:
         errors=np.sqrt(squares / np.maximum(np.bincount(pair, known), 1.0)),
         n_ref=n_ref,
     )
+
+
+def summed(index: IntArray, values: FloatArray, size: int = 0) -> FloatArray:
+    """The sum of the values of each index [at least size], in their order."""
+    return np.asarray(np.bincount(index, values, minlength=size), dtype=np.float64)
 
 
 def _joined(parts: list[FloatArray]) -> FloatArray:
@@ -210,9 +215,9 @@ def cells_of(table: Table, units: FloatArray) -> Cells:
         row_start=np.append(np.flatnonzero(new), len(new)),
         group_rows=_starts(rows),
         weight=weight,
-        y=np.bincount(cell, weight * y),
-        t=np.bincount(cell, weight * t),
-        independent=np.bincount(cell, weight**2 / size),
+        y=summed(cell, weight * y),
+        t=summed(cell, weight * t),
+        independent=summed(cell, weight**2 / size),
         shared_start=np.searchsorted(owner[shared[0]], np.arange(table.groups + 1)),
         shared_row=shared[0],
         shared_column=shared[1],

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr
 
-from app.planner.arrays import FloatArray, IntArray
-from app.planner.cells import TYPICAL_NOISE, Table
+from app.planner.arrays import BoolArray, FloatArray, IntArray
+from app.planner.cells import TYPICAL_NOISE, Table, summed
 from app.planner.warnings import Warning
 
 ENOUGH_SIZES = 3
@@ -48,7 +48,7 @@ class Trend:
         chance: FloatArray = np.where(self.sd > 0.0, stdtr(self.freedom, -self.slope / self._sd), 1.0)
         return chance
 
-    def still(self) -> FloatArray:
+    def still(self) -> BoolArray:
         """True where the loss is known to have fallen, or risen, by less than STILL over the sizes measured [G]."""
         moved = (np.abs(self.slope) + 2.0 * self._sd) * self.doublings
         return (self.doublings >= STILL_DOUBLINGS) & (self.sd > 0.0) & (moved < STILL)
@@ -62,7 +62,7 @@ def trend_of(table: Table, units: FloatArray) -> Trend:
     """The line through each group's points; `units` is ȳ [G]."""
 
     def sums(values: FloatArray) -> FloatArray:
-        return np.bincount(table.group, values, minlength=table.groups)
+        return summed(table.group, values, table.groups)
 
     n = sums(np.ones(len(table.group)))
     many = np.maximum(n, 1.0)
@@ -93,7 +93,7 @@ def _shared_variance(table: Table, a: FloatArray, units: FloatArray) -> FloatArr
     pair = table.row_pair[table.row]
     owner = table.pair_group
     by_holdout = (table.errors / units[owner]) ** 2 * np.bincount(pair, a) ** 2
-    return np.bincount(owner, by_holdout, minlength=table.groups)
+    return summed(owner, by_holdout, table.groups)
 
 
 def remarks(keys: tuple[str, ...], table: Table, units: FloatArray) -> list[Warning]:

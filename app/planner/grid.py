@@ -128,7 +128,7 @@ def _whitened(batch: Batch, prior: Prior) -> tuple[FloatArray, FloatArray]:
     covariance = batch.shared[:, None] + (kappa**2)[:, None, None] * brownian[:, None]
     diagonal = np.arange(k)
     covariance[:, :, diagonal, diagonal] += (sigma**2)[:, None] * batch.independent[:, None]
-    root = np.linalg.cholesky(covariance)
+    root: FloatArray = np.linalg.cholesky(covariance)
     inverse = _inverse_triangular(root).reshape(b, len(sigma) * k, k)
     basis = np.concatenate([np.ones((b, k, 1)), batch.y[:, :, None], batch.p], axis=2)
     white = (inverse @ basis).reshape(b, len(sigma), k, basis.shape[2])

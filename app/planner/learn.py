@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.cells import Cells, Table, cells_of, doublings_below
+from app.planner.cells import Cells, Table, cells_of, doublings_below, summed
 from app.planner.grid import Batch, Grid, Level, draw_level, node_posterior, shape_values
 from app.planner.prior import Prior
 
@@ -79,8 +79,10 @@ def grids(task: Task, prior: Prior, draws: int) -> Iterator[tuple[IntArray, IntA
 
 
 def _empty(groups: int, draws: int, rows: int) -> Learnt:
-    wide = [np.zeros((groups, draws)) for _ in range(5)]
-    return Learnt(*wide, *(np.zeros(groups) for _ in range(3)), np.zeros(rows), np.zeros(rows))
+    s, rho, c, delta, discrepancy = np.zeros((5, groups, draws))
+    sigma, kappa, forecast = np.zeros((3, groups))
+    mean, variance = np.zeros((2, rows))
+    return Learnt(s, rho, c, delta, discrepancy, sigma, kappa, forecast, mean, variance)
 
 
 def _batches(cells: Cells, prior: Prior, draws: int) -> Iterator[IntArray]:
@@ -137,7 +139,7 @@ def _shared(cells: Cells, groups: IntArray, k: int) -> FloatArray:
     position = np.repeat(np.arange(len(groups)), cells.shared_start[groups + 1] - cells.shared_start[groups])
     start = cells.start[groups][position]
     entry = (position * k + cells.shared_row[at] - start) * k + cells.shared_column[at] - start
-    return np.bincount(entry, cells.shared[at], minlength=len(groups) * k * k).reshape(len(groups), k, k)
+    return summed(entry, cells.shared[at], len(groups) * k * k).reshape(len(groups), k, k)
 
 
 def _draw(learnt: Learnt, task: Task, groups: IntArray, grid: Grid, prior: Prior, uniforms: FloatArray) -> IntArray:

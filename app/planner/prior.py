@@ -116,7 +116,8 @@ class Prior:
             middle = (low + high) / 2.0
             more = (weights * ndtr(-middle[:, :, None] / scales)).sum(axis=2) > ndtr(-z)
             low, high = np.where(more, middle, low), np.where(more, high, middle)
-        return ((low + high) / 2.0).ravel()
+        table: FloatArray = ((low + high) / 2.0).ravel()
+        return table
 
     @cached_property
     def ahead_weights(self) -> FloatArray:

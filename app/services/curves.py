@@ -12,6 +12,7 @@ from app.planner.arrays import FloatArray
 from app.planner.metric import Metric
 from app.planner.posterior import Diagnostics, Posterior
 from app.planner.scoring import rescale
+from app.planner.transfer import Received
 from app.planner.warnings import Warning
 from app.services.fits import Fits
 from app.services.forecasts import record_of
@@ -63,6 +64,7 @@ class Curve:
     parameters: dict[str, Summary]
     bands: list[tuple[int, Summary]]
     points: list[CurvePoint]
+    transfer: tuple[Received, ...]
     diagnostics: Diagnostics
     warnings: tuple[Warning, ...]
 
@@ -101,6 +103,7 @@ def curve_of(
         parameters=parameters_of(one, metric, group),
         bands=[(count, widened(summary(band), metric, factors)) for count, band in zip(counts, bands, strict=True)],
         points=curve_points(project, group, runs, one.residuals[0]),
+        transfer=one.transfer.received[0] if one.transfer else (),
         diagnostics=one.diagnostics[0],
         warnings=one.warnings,
     )

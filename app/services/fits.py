@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from threading import Lock
 from uuid import UUID
 
-from app.planner.observations import Points
+from app.planner.observations import Observations
 from app.planner.posterior import Posterior
 
 STRIPES = 64
@@ -14,11 +14,10 @@ STRIPES = 64
 
 @dataclass(frozen=True)
 class Fitted:
-    """The curves of a project's groups, in their order, with the points they were fitted to and the codes of their
-    holdouts."""
+    """The curves of a project's groups, in their order, with what they were fitted to and the codes of its holdouts."""
 
     posterior: Posterior
-    points: tuple[Points, ...]
+    observations: Observations
     holdouts: dict[str, int]
 
 

@@ -74,7 +74,7 @@ def forecasts_of(
         Wanted(run, groups[place[key]], place[key], Reading(**said))
         for run in fresh
         for key, said in run.metrics.items()
-        if known.points[place[key]].counts.size and not groups[place[key]].assumed_curve
+        if known.observations.points[place[key]].counts.size and not groups[place[key]].assumed_curve
     ]
     # Group by group, so that a block asks of few groups what earlier runs say of their holdouts.
     wanted.sort(key=lambda one: one.index)
@@ -83,7 +83,9 @@ def forecasts_of(
 
 
 def block_of_forecasts(project: Project, known: Fitted, wanted: Sequence[Wanted], now: datetime) -> list[Forecast]:
-    draws = metric_of(project).to_metric(predict(known.posterior, known.points, asked_of(project, known, wanted), SEED))
+    draws = metric_of(project).to_metric(
+        predict(known.posterior, known.observations, asked_of(project, known, wanted), SEED)
+    )
     found = score(draws, np.array([one.reading.value for one in wanted], dtype=np.float64))
     quantiles = np.quantile(draws, PROBABILITIES, axis=1).T.tolist()
     return [
@@ -107,7 +109,9 @@ def asked_of(project: Project, known: Fitted, wanted: Sequence[Wanted]) -> Asked
     errors = [standard_error(project, one.reading) for one in wanted]
     return Asked(
         groups=np.array([one.index for one in wanted], dtype=np.int64),
-        counts=np.array([one.run.counts[one.group.key] for one in wanted], dtype=np.float64),
+        runs=np.array(
+            [[one.run.counts.get(key, 0) for key in known.observations.keys] for one in wanted], dtype=np.float64
+        ),
         stderrs=np.array([np.nan if error is None else error for error in errors], dtype=np.float64),
         holdouts=np.array([known.holdouts.get(one.run.holdout, UNSEEN) for one in wanted], dtype=np.int64),
         names=tuple(f"{one.group.key}:{one.run.content_hash}" for one in wanted),

@@ -7,12 +7,14 @@ from typing import Literal
 
 import numpy as np
 
-from app.planner.curves import AssumedCurve, Observations, Points, Posterior, fit
+from app.planner.arrays import FloatArray
+from app.planner.curves import AssumedCurve, Observations, Points, Posterior
 from app.planner.metric import Metric
 from app.planner.objective import Objective
 from app.planner.plan import GroupPlan as GroupPlan
 from app.planner.plan import Problem
 from app.planner.sources import Source as PlannerSource
+from app.planner.together import fit_together
 from app.services.fits import FitKey, Fits, Fitted
 from app.services.observations import Reading, standard_error
 from app.services.prior import prior_for
@@ -83,14 +85,28 @@ def fitted(fits: Fits, key: FitKey, project: Project, groups: Sequence[Group], r
 def fit_now(project: Project, groups: Sequence[Group], runs: Sequence[Observation], draws: int, seed: int) -> Fitted:
     metric = metric_of(project)
     holdouts = {name: code for code, name in enumerate(sorted({run.holdout for run in runs}))}
+    place = {group.key: index for index, group in enumerate(groups)}
+    row_of = {run.id: row for row, run in enumerate(runs)}
     observations = Observations(
         keys=tuple(group.key for group in groups),
         points=tuple(points_of(project, metric, group.key, runs, holdouts) for group in groups),
         assumed=tuple(AssumedCurve(**group.assumed_curve) if group.assumed_curve else None for group in groups),
         held=np.array([group.initial_count for group in groups], dtype=np.float64),
         span=metric.span,
+        runs=compositions(groups, runs),
+        run_of=tuple(
+            np.array([row_of[run.id] for run in runs_of(group.key, runs)], dtype=np.int64) for group in groups
+        ),
+        attributes=tuple(group.attributes or {} for group in groups),
+        parent=tuple(place.get(group.parent or "") for group in groups),
     )
-    return Fitted(fit(observations, prior_for(metric.span), seed, draws), observations.points, holdouts)
+    return Fitted(fit_together(observations, prior_for(metric.span), seed, draws), observations, holdouts)
+
+
+def compositions(groups: Sequence[Group], runs: Sequence[Observation]) -> FloatArray:
+    """What each run was trained on [runs, groups]; a group that came later counts 0."""
+    counts = [[run.counts.get(group.key, 0) for group in groups] for run in runs]
+    return np.array(counts, dtype=np.float64).reshape(len(runs), len(groups))
 
 
 def runs_of(key: str, runs: Sequence[Observation]) -> list[Observation]:

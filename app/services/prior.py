@@ -1,11 +1,13 @@
 """The curves' prior that ships with the package, read once from its data file (see data/PROVENANCE.md)."""
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
 import numpy as np
 
+from app.planner.arrays import FloatArray
 from app.planner.curves import Prior
 
 
@@ -20,14 +22,30 @@ def _shipped(form: str) -> Prior:
     return prior_from(json.loads(text)[form])
 
 
-def prior_from(values: dict[str, list[float] | float]) -> Prior:
+def prior_from(values: Mapping[str, object]) -> Prior:
     """A prior from the numbers of a data file: nodes as lists, tables as nested lists."""
-    nodes = ("exponents", "offsets", "floors", "noises", "discrepancies", "forecasts")
-    tables = ("shape", "noise", "shape_tilt", "noise_tilt", "ahead", "centre", "spread")
-    few, binned = np.asarray(values["widening"], dtype=np.float64)
+
+    def table(name: str) -> FloatArray:
+        return np.asarray(values[name], dtype=np.float64)
+
+    def nodes(name: str) -> tuple[float, ...]:
+        return tuple(table(name).tolist())
+
+    few, binned = nodes("widening")
     return Prior(
-        **{name: tuple(np.asarray(values[name], dtype=np.float64).tolist()) for name in nodes},
-        **{name: np.asarray(values[name], dtype=np.float64) for name in tables},
-        reach=float(np.asarray(values["reach"])),
-        widening=(float(few), float(binned)),
+        exponents=nodes("exponents"),
+        offsets=nodes("offsets"),
+        floors=nodes("floors"),
+        noises=nodes("noises"),
+        discrepancies=nodes("discrepancies"),
+        forecasts=nodes("forecasts"),
+        shape=table("shape"),
+        noise=table("noise"),
+        shape_tilt=table("shape_tilt"),
+        noise_tilt=table("noise_tilt"),
+        ahead=table("ahead"),
+        centre=table("centre"),
+        spread=table("spread"),
+        reach=float(table("reach")),
+        widening=(few, binned),
     )

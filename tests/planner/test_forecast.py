@@ -13,7 +13,9 @@ def ask(*rows: tuple[int, float, float, int]) -> Asked:
     """Rows of (group, count, stderr, holdout), named by what they ask."""
     groups, counts, stderrs, holdouts = zip(*rows, strict=True)
     names = tuple(repr(row) for row in rows)
-    return Asked(np.array(groups), np.array(counts), np.array(stderrs), np.array(holdouts), names)
+    runs = np.zeros((len(rows), 1 + max(groups)))
+    runs[np.arange(len(rows)), groups] = counts
+    return Asked(np.array(groups), runs, np.array(stderrs), np.array(holdouts), names)
 
 
 def simulated(rng: np.random.Generator, same_holdout: bool) -> tuple[Points, float, Asked]:
@@ -36,7 +38,7 @@ def covered(same_holdout: bool) -> tuple[float, float]:
         points, measured, asked = simulated(rng, same_holdout)
         observations = Observations((f"g{number}",), (points,), (None,), np.array([800.0]), 1.0)
         posterior = fit(observations, Prior(), 0, 200)
-        low, _, high = intervals(predict(posterior, (points,), asked, 0))
+        low, _, high = intervals(predict(posterior, observations, asked, 0))
         inside.append(low[0, 2] <= measured <= high[0, 2])
         widths.append(high[0, 2] - low[0, 2])
     return float(np.mean(inside)), float(np.median(widths))
@@ -54,11 +56,11 @@ def test_a_forecast_does_not_depend_on_what_else_is_asked() -> None:
     points, _, asked = simulated(np.random.default_rng(1), True)
     observations = Observations(("a", "b"), (points, points), (None, None), np.array([800.0, 800.0]), 1.0)
     posterior = fit(observations, Prior(), 0, 100)
-    alone = predict(posterior, (points, points), asked, 0)
-    several = predict(posterior, (points, points), ask((1, 900.0, 0.02, 0), (0, 1600.0, 0.02, 0), (0, 9.0, 0.1, 7)), 0)
+    alone = predict(posterior, observations, asked, 0)
+    several = predict(posterior, observations, ask((1, 900.0, 0.02, 0), (0, 1600.0, 0.02, 0), (0, 9.0, 0.1, 7)), 0)
     np.testing.assert_array_equal(alone[0], several[1])
-    np.testing.assert_array_equal(alone, predict(posterior, (points, points), asked, 0))
-    assert not np.array_equal(alone, predict(posterior, (points, points), asked, 1))
+    np.testing.assert_array_equal(alone, predict(posterior, observations, asked, 0))
+    assert not np.array_equal(alone, predict(posterior, observations, asked, 1))
 
 
 def test_hard_questions_get_finite_answers() -> None:
@@ -66,4 +68,4 @@ def test_hard_questions_get_finite_answers() -> None:
     observations = Observations(("a",), (points,), (None,), np.array([0.0]), None)
     posterior = fit(observations, Prior(), 0, 50)
     rows = [(0, n, error, 0) for n in (0.0, 1.0, 1e9) for error in (0.0, np.nan, 10.0)]
-    assert np.all(np.isfinite(predict(posterior, (points,), ask(*rows), 0)))
+    assert np.all(np.isfinite(predict(posterior, observations, ask(*rows), 0)))

@@ -10,7 +10,8 @@ from app.services.fits import FitKey, Fits, Fitted
 
 def fitted(size: int) -> Fitted:
     posterior: Any = SimpleNamespace(nbytes=size)
-    return Fitted(posterior, (), {})
+    nothing: Any = None
+    return Fitted(posterior, nothing, {})
 
 
 def key(project: int, version: int = 1) -> FitKey:
