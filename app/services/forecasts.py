@@ -13,7 +13,7 @@ from app.planner.scoring import LEVELS, score, widening
 from app.services import observations
 from app.services.fits import Fits, Fitted
 from app.services.observations import Accepted, Draft, Reading, standard_error
-from app.services.planning import fit_key, fitted, metric_of
+from app.services.planning import compositions, fit_key, fitted, metric_of
 from app.store import forecasts as store
 from app.store.models import Forecast, Group, Observation, Project
 from app.store.observations import fitted_observations
@@ -30,9 +30,11 @@ BLOCK = 2_000
 
 @dataclass(frozen=True)
 class Wanted:
-    """A measurement to be forecast: of `group`, number `index` of the active ones, in `run`."""
+    """A measurement to be forecast: of `group`, number `index` of the active ones, in `run`; trained: the run's counts
+    [groups]."""
 
     run: Observation
+    trained: FloatArray
     group: Group
     index: int
     reading: Reading
@@ -71,8 +73,8 @@ def forecasts_of(
     """A scored forecast for every fresh measurement of a group that had been measured before."""
     place = {group.key: index for index, group in enumerate(groups)}
     wanted = [
-        Wanted(run, groups[place[key]], place[key], Reading(**said))
-        for run in fresh
+        Wanted(run, trained, groups[place[key]], place[key], Reading(**said))
+        for run, trained in zip(fresh, compositions(groups, fresh), strict=True)
         for key, said in run.metrics.items()
         if known.observations.points[place[key]].counts.size and not groups[place[key]].assumed_curve
     ]
@@ -83,9 +85,8 @@ def forecasts_of(
 
 
 def block_of_forecasts(project: Project, known: Fitted, wanted: Sequence[Wanted], now: datetime) -> list[Forecast]:
-    draws = metric_of(project).to_metric(
-        predict(known.posterior, known.observations, asked_of(project, known, wanted), SEED)
-    )
+    asked = asked_of(project, known, wanted)
+    draws = metric_of(project).to_metric(predict(known.posterior, known.observations, asked, SEED))
     found = score(draws, np.array([one.reading.value for one in wanted], dtype=np.float64))
     quantiles = np.quantile(draws, PROBABILITIES, axis=1).T.tolist()
     return [
@@ -109,9 +110,7 @@ def asked_of(project: Project, known: Fitted, wanted: Sequence[Wanted]) -> Asked
     errors = [standard_error(project, one.reading) for one in wanted]
     return Asked(
         groups=np.array([one.index for one in wanted], dtype=np.int64),
-        runs=np.array(
-            [[one.run.counts.get(key, 0) for key in known.observations.keys] for one in wanted], dtype=np.float64
-        ),
+        runs=np.array([one.trained for one in wanted]),
         stderrs=np.array([np.nan if error is None else error for error in errors], dtype=np.float64),
         holdouts=np.array([known.holdouts.get(one.run.holdout, UNSEEN) for one in wanted], dtype=np.int64),
         names=tuple(f"{one.group.key}:{one.run.content_hash}" for one in wanted),
