@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import stdtr
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
-from app.planner.cells import TYPICAL_NOISE, Table, summed
+from app.planner.cells import TYPICAL_NOISE, Table, summed, typical_losses
 from app.planner.warnings import Warning
 
 ENOUGH_SIZES = 3
@@ -96,8 +96,8 @@ def _shared_variance(table: Table, a: FloatArray, units: FloatArray) -> FloatArr
     return summed(owner, by_holdout, table.groups)
 
 
-def remarks(keys: tuple[str, ...], table: Table, units: FloatArray) -> list[Warning]:
-    """no_observations, few_points, stderr_unknown, not_monotone and not_started, where they hold for a group."""
+def remarks(keys: tuple[str, ...], table: Table, units: FloatArray, span: float | None) -> list[Warning]:
+    """What holds for each group's points: about their number and sizes, their errors, their trend."""
     trend = trend_of(table, units)
     points = np.bincount(table.group, minlength=table.groups)
     unknown = np.bincount(table.group, np.isnan(table.stderrs), minlength=table.groups)
@@ -109,9 +109,28 @@ def remarks(keys: tuple[str, ...], table: Table, units: FloatArray) -> list[Warn
     found += [
         Warning("stderr_unknown", _unknown(int(unknown[g]), int(points[g])), keys[g]) for g in np.flatnonzero(unknown)
     ]
+    for code, detail, holds in _extremes(table, units, span):
+        found += [Warning(code, detail, keys[g]) for g in np.flatnonzero(holds)]
     found += [Warning("not_monotone", _RISES, keys[g]) for g in np.flatnonzero(rises)]
     found += [Warning("not_started", _STILL, keys[g]) for g in np.flatnonzero(still)]
     return found
+
+
+def _extremes(table: Table, units: FloatArray, span: float | None) -> list[tuple[str, str, BoolArray]]:
+    """Remarks on losses at a bound and on errors of 0 or beyond the losses: code, detail, where it holds [G]."""
+    measured = np.bincount(table.group, minlength=table.groups) > 0
+    last = typical_losses(table, np.zeros(table.groups))
+    perfect, worst = measured & (last <= 0.0), measured & (last >= (np.inf if span is None else span))
+    least = np.full(table.groups, np.inf)
+    np.minimum.at(least, table.pair_group, table.errors)
+    largest = summed(table.group, np.nan_to_num(table.stderrs), table.groups)
+    known = measured & (np.bincount(table.group, ~np.isnan(table.stderrs), minlength=table.groups) > 0)
+    return [
+        ("at_bound", _PERFECT, perfect),
+        ("at_bound", _WORST, worst),
+        ("stderr_zero", _EXACT, known & (largest == 0.0)),
+        ("stderr_large", _VAGUE, measured & ~perfect & (least > units)),
+    ]
 
 
 def outlier(key: str, index: int, count: float, loss: float, sigmas: float) -> Warning:
@@ -140,6 +159,16 @@ def _unknown(unknown: int, total: int) -> str:
 
 
 _NOTHING = "No run has a metric for this group; it is planned on the prior. Post one evaluated run."
+
+_PERFECT = (
+    "The metric is at its best value, so nothing is left to learn from it; use a harder holdout or a finer metric."
+)
+
+_WORST = "The metric is at its worst value, so it shows no learning yet; measure at larger sizes or use a finer metric."
+
+_EXACT = "Every standard error is 0, which says the holdout is infinite; give the true ones, or leave them out."
+
+_VAGUE = "The standard errors exceed the losses themselves, so the points say little; check their unit."
 
 _RISES = (
     "The loss rises with the number of samples, more than its errors explain; the curve is fitted as flat."

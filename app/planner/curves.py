@@ -84,7 +84,8 @@ def _learnt(observations: Observations, prior: Prior, seed: int, draws: int, sca
     task = task_of(observations, table, prior, scale)
     learnt = learn(task, prior, numbers)
     residuals = standardised(task, learnt)
-    warnings = checks.remarks(keys, table, task.units) + outliers(keys, task, learnt, residuals, prior, numbers)
+    warnings = checks.remarks(keys, table, task.units, observations.span)
+    warnings += outliers(keys, task, learnt, residuals, prior, numbers)
     return Posterior(
         keys=keys,
         asymptote=learnt.s * learnt.rho,

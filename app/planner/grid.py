@@ -24,6 +24,9 @@ from app.planner.prior import Prior
 CERTAIN = 5.5
 """A level this many sds inside its bounds has all its mass there (to 4e-8)."""
 
+STEEPEST = 28.0
+"""Log of the largest p: a loss of 10¹² times the level rules a node out as well as a larger one, and can be squared."""
+
 NEGLIGIBLE = np.float32(1e-8)
 """Nodes of this share of the largest weight need no exact mass of the level."""
 
@@ -81,7 +84,7 @@ def shape_values(counts: FloatArray, n_ref: FloatArray, c: FloatArray, delta: Fl
     offsets, of_offset = delta[: _period(delta)], np.arange(len(delta)) % _period(delta)
     r = (np.maximum(counts, 1.0) / n_ref)[:, None]
     steps = np.log((r + offsets) / (1.0 + offsets))
-    p: FloatArray = np.exp(-c * steps[:, of_offset])
+    p: FloatArray = np.exp(np.minimum(-c * steps[:, of_offset], STEEPEST))
     below = counts < 1.0
     if below.any():
         base = r[below] + delta
@@ -128,7 +131,7 @@ def _whitened(batch: Batch, prior: Prior) -> tuple[FloatArray, FloatArray]:
     covariance = batch.shared[:, None] + (kappa**2)[:, None, None] * brownian[:, None]
     diagonal = np.arange(k)
     covariance[:, :, diagonal, diagonal] += (sigma**2)[:, None] * batch.independent[:, None]
-    root: FloatArray = np.linalg.cholesky(covariance)
+    root = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
     inverse = _inverse_triangular(root).reshape(b, len(sigma) * k, k)
     basis = np.concatenate([np.ones((b, k, 1)), batch.y[:, :, None], batch.p], axis=2)
     white = (inverse @ basis).reshape(b, len(sigma), k, basis.shape[2])
