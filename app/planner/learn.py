@@ -191,7 +191,7 @@ def _nodes(weights: NDArray[np.float32], uniform: FloatArray) -> tuple[IntArray,
 
 
 def _moments(learnt: Learnt, groups: IntArray, rows: IntArray, owner: IntArray, p: FloatArray, shape: IntArray) -> None:
-    """Mean and variance over MOMENT_DRAWS draws of f at the rows of `groups`; owner [rows] numbers the group in the batch."""
+    """Mean and variance over MOMENT_DRAWS draws of f at rows of `groups`; owner [rows]: their place in the batch."""
     s, rho, shape = learnt.s[groups, :MOMENT_DRAWS], learnt.rho[groups, :MOMENT_DRAWS], shape[:, :MOMENT_DRAWS]
     steep = s * (1.0 - rho)
     f = p[np.arange(len(rows))[:, None], shape[owner]]
