@@ -52,7 +52,10 @@ lock:  ## resolve the dependencies anew (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade \
 	  --group build --extra dev --extra examples -c requirements.lock pyproject.toml -o requirements-dev.lock
 
+bench-curves: .venv/dev.stamp  ## measure the curve engine (BENCH_ARGS go to it)
+	$(BIN)/python benchmarks/bench_curves.py $(BENCH_ARGS)
+
 bench: .venv/dev.stamp  ## run the benchmarks (BENCH_ARGS go to each)
 	@for b in benchmarks/bench_*.py; do echo "== $$b"; $(BIN)/python $$b $(BENCH_ARGS) || exit 1; done
 
-.PHONY: help setup demo serve test check openapi lock bench
+.PHONY: help setup demo serve test check openapi lock bench bench-curves

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from app.api import allocations, curves, groups, health, keys, observations, problems, projects, sources
+from app.api import allocations, curves, forecasts, groups, health, keys, observations, problems, projects, sources
 from app.api.common import SOFTWARE_VERSION, Runtime
 from app.api.contract import finish_contract
+from app.services.fits import Fits
 from app.services.keys import peppers
 from app.settings import Settings
 from app.store.db import connect
@@ -41,9 +42,10 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
     )
-    app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys))
+    fits = Fits(settings.cache_mb * 1_000_000)
+    app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys), fits)
     problems.install(app)
-    for module in (projects, groups, sources, observations, curves, allocations, keys, health):
+    for module in (projects, groups, sources, observations, curves, forecasts, allocations, keys, health):
         app.include_router(module.router)
     for module in (groups, sources):
         app.include_router(module.bulk)

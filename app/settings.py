@@ -20,6 +20,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     pool_size: int = Field(10, ge=1, le=200)
+    cache_mb: int = Field(100, ge=0, le=100_000)
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field((), validation_alias="TRANCHE_SECRET_KEY")
 
     @field_validator("database_url")

@@ -12,7 +12,7 @@ from app.api.curves import Draws, Seed
 from app.api.inputs import MONEY_PATTERN, Answer, MoneyOut, read_money
 from app.api.observations import WarningOut
 from app.errors import Fault, invalid
-from app.services.planning import Allocation, GroupPlan, Question, amount, next_allocation
+from app.services.allocations import Allocation, GroupPlan, Question, amount, next_allocation
 from app.store.models import Project
 
 router = APIRouter(prefix="/v1/projects/{project_id}/allocations", tags=["allocations"], route_class=Route)
@@ -250,5 +250,5 @@ def read_next_allocation(
     question = Question(read_budget(budget), policy, draws, seed)
     project = call.project(project_id)
     call.unless_matched(question_tag(project, question, groups))
-    answer = next_allocation(call.session, project, question)
+    answer = next_allocation(call.session, call.runtime.fits, project, question)
     return allocation_shape(project, question, answer, groups == "bought")

@@ -38,6 +38,7 @@ from app.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from app.services.fits import Fits
 from app.services.keys import Caller, authenticate
 from app.services.projects import get_project
 from app.settings import Settings
@@ -57,6 +58,7 @@ class Runtime:
     database: Database
     clock: Callable[[], datetime]
     hash_keys: Sequence[bytes]
+    fits: Fits
 
     def identify(self, token: str | None) -> Caller:
         """The caller behind a bearer token. Raises Unauthenticated."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from app.api.common import Call, Route, question_tag, reads
 from app.api.inputs import MAX_COUNT, Answer
@@ -12,9 +12,8 @@ from app.api.observations import WarningOut
 from app.api.pages import Cursor, Limit, Page, page, position
 from app.errors import Fault, invalid
 from app.services.changes import get_member
-from app.services.curves import Curve, Summary, curves_of
+from app.services.curves import Curve, Question, Summary, curves_of
 from app.store.models import Group, Project
-from app.store.observations import fitted_observations
 from app.store.projects import members
 
 router = APIRouter(prefix="/v1/projects/{project_id}/curves", tags=["curves"], route_class=Route)
@@ -65,6 +64,21 @@ class PointOut(Answer):
     residual: float | None
 
 
+class WeightOut(Answer):
+    mean: float
+    p05: float
+    p95: float
+
+
+class TransferOut(Answer):
+    """What a sample of the group `source` is worth to this one, in own samples, while few are held of it."""
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    source: str = Field(alias="from")
+    weight: WeightOut
+
+
 class DiagnosticsOut(Answer):
     points: int
     distinct_sizes: int
@@ -97,6 +111,7 @@ CURVE_EXAMPLE: dict[str, Any] = {
             "residual": -0.3,
         }
     ],
+    "transfer": [{"from": "White_Female", "weight": {"mean": 0.4, "p05": 0.3, "p95": 0.5}}],
     "diagnostics": {"points": 6, "distinct_sizes": 6, "largest_count": 40, "holdouts": 1},
     "warnings": [],
 }
@@ -114,6 +129,7 @@ class CurveOut(Answer):
     parameters: dict[str, Parameter]
     bands: list[BandOut]
     points: list[PointOut]
+    transfer: list[TransferOut]
     diagnostics: DiagnosticsOut
     warnings: list[WarningOut]
 
@@ -126,6 +142,7 @@ def curve_shape(project: Project, curve: Curve) -> CurveOut:
         parameters={name: Parameter(mean=one.mean, **main_quantiles(one)) for name, one in curve.parameters.items()},
         bands=[BandOut(count=count, mean=one.mean, **one.quantiles) for count, one in curve.bands],
         points=[PointOut.model_validate(point) for point in curve.points],
+        transfer=[TransferOut(source=one.source, weight=WeightOut.model_validate(one)) for one in curve.transfer],
         diagnostics=DiagnosticsOut.model_validate(curve.diagnostics),
         warnings=[WarningOut.model_validate(warning) for warning in curve.warnings],
     )
@@ -160,13 +177,13 @@ def list_curves(
     counts = read_at(at)
     project = call.project(project_id)
     call.unless_matched(question_tag(project, counts, draws, seed, limit, cursor))
-    runs = fitted_observations(call.session, project.id, project.recipe)
 
     def fetch(after: str | None, count: int) -> Any:
         return members(call.session, Group, project.id, False, position(after), count)
 
     rows = page(call, cursor, limit, fetch, lambda row: row, lambda row: row.id)
-    curves = curves_of(project, rows.items, runs, counts, draws, seed)
+    question = Question(counts, draws, seed)
+    curves = curves_of(call.session, call.runtime.fits, project, rows.items, question)
     return Page(items=[curve_shape(project, curve) for curve in curves], next_cursor=rows.next_cursor)
 
 
@@ -183,6 +200,5 @@ def read_curve(
     project = call.project(project_id)
     row = get_member(call.session, project, Group, group)
     call.unless_matched(question_tag(project, group, counts, draws, seed))
-    runs = fitted_observations(call.session, project.id, project.recipe)
-    [curve] = curves_of(project, [row], runs, counts, draws, seed)
+    [curve] = curves_of(call.session, call.runtime.fits, project, [row], Question(counts, draws, seed))
     return curve_shape(project, curve)

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from app.api.bulk import list_body, list_contract
 from app.api.common import BulkRoute, Call, Route, changes, list_tag, posts, reads
-from app.api.inputs import Answer, Count, Key, NonNegative, Positive, PriceIn, Real, Shape, Text, unset
+from app.api.inputs import Answer, Count, Key, NonNegative, Positive, PriceIn, Real, Shape, ShortText, Text, unset
 from app.api.pages import Archived, Cursor, Limit, Page, page, position
 from app.api.problems import declared
 from app.errors import Archived as ArchivedError
@@ -31,18 +31,22 @@ class AssumedCurve(Shape):
     offset: NonNegative = 0.0
 
 
+Attributes = Annotated[dict[ShortText, ShortText], Field(max_length=50)]
+
 GROUP_EXAMPLE: dict[str, Any] = {
     "key": "Black_Female",
     "name": "Black women",
     "weight": 0.05,
     "target": 0.9,
     "initial_count": 40,
+    "attributes": {"sex": "F", "race": "Black"},
     "unit_cost": "1.60",
 }
 
 
 class GroupIn(Shape):
-    """A group. `unit_cost` makes a source of the same key that delivers only this group."""
+    """A group. Groups that share more `attributes` may help each other more; `parent` is the key of a broader group to
+    lean on while there are few points. `unit_cost` makes a source of the same key that delivers only this group."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [GROUP_EXAMPLE]})
 
@@ -53,6 +57,8 @@ class GroupIn(Shape):
     initial_count: Count = 0
     reference_loss: Positive | None = None
     assumed_curve: AssumedCurve | None = None
+    attributes: Attributes | None = None
+    parent: Key | None = None
     unit_cost: PriceIn | None = None
 
 
@@ -68,6 +74,8 @@ class GroupPatch(Shape):
     initial_count: Count = unset()
     reference_loss: Positive | None = unset()
     assumed_curve: AssumedCurve | None = unset()
+    attributes: Attributes | None = unset()
+    parent: Key | None = unset()
     unit_cost: PriceIn = unset()
 
 
@@ -79,6 +87,7 @@ class GroupOut(Answer):
                     **{name: value for name, value in GROUP_EXAMPLE.items() if name != "unit_cost"},
                     "reference_loss": None,
                     "assumed_curve": None,
+                    "parent": None,
                     "created_at": "2026-11-20T10:00:00Z",
                     "updated_at": "2026-11-20T10:00:00Z",
                     "archived_at": None,
@@ -94,6 +103,8 @@ class GroupOut(Answer):
     initial_count: int
     reference_loss: float | None
     assumed_curve: AssumedCurve | None
+    attributes: dict[str, str] | None
+    parent: str | None
     created_at: datetime
     updated_at: datetime
     archived_at: datetime | None

@@ -15,7 +15,7 @@ from app.api.intake import read_observations
 from app.api.pages import Cursor, Limit, Page, page
 from app.api.problems import declared
 from app.errors import KeyTaken
-from app.services import observations
+from app.services import forecasts, observations
 from app.services.observations import Draft
 from app.store.models import Observation
 from app.store.observations import observations_page
@@ -123,10 +123,10 @@ def post_observations(
     nothing: one bad item refuses the request, naming every bad one. A repeat of an `external_id` is counted, not
     stored again."""
     project = call.project(project_id)
-    done = observations.accept(call.session, project, runs, missing == "zero", call.now)
+    done = forecasts.post(call.session, call.runtime.fits, project, runs, missing == "zero", call.now)
     warnings = [WarningOut.model_validate(notice) for notice in done.warnings]
     return AcceptedOut(
-        accepted=done.accepted,
+        accepted=len(done.stored),
         duplicates=done.duplicates,
         data_version=project.data_version,
         warnings=warnings,

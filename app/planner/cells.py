@@ -1,16 +1,21 @@
-"""From a group's raw points to the few averaged cells a fit works on (planner.md 1 and 2).
+"""From all groups' raw points to the few averaged cells a fit works on (planner.md 1 and 2).
 
-Exact replicates (same count, same holdout) are averaged and their scatter kept: together they say as much as the
-raw points. What is then more than nine rows is averaged into half-octave bins of the count, which loses little;
-the scatter about a line in each bin goes on to teach σ.
-M [cells, rows] averages, and M y ~ N(s M φ, M V Mᵀ) is the model of the averaged data. Losses in units of ȳ.
+One flat table holds every group's points, so that the cost per group is a few passes over its own numbers.
+Exact replicates (same count, same holdout) are averaged into rows and their scatter kept: together they say as
+much as the raw points. A group with more than nine rows is averaged into half-octave bins of the count, which
+loses little; the scatter about a line in each bin goes on to teach σ. Row weights w make the averages, and
+M y ~ N(s M φ, M V Mᵀ) is the model of the averaged data. Losses in units of ȳ.
+
+Shapes: P points, L levels (group, count), T rows (group, count, holdout), C cells, G groups. Sums run over a
+group's own numbers in their own order: no group changes another's, to the last bit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from app.planner.arrays import FloatArray, IntArray
+from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.observations import Points
 
 MAX_CELLS = 9
@@ -27,119 +32,238 @@ SHARED_LIMIT = 1e3
 
 
 @dataclass(frozen=True)
-class Cells:
-    """Averaged data in units of ȳ.
+class Table:
+    """All groups' points, group after group in their own order.
 
-    counts, losses [rows]: distinct (count, holdout) and their mean loss. average M [cells, rows].
-    shared Σ_h s_h² 1_h 1_hᵀ and brownian K [cells, cells]; independent: the variance's share of σ² [cells].
-    scatter, freedom, extra [k]: sums of squares of what averaging left out (exact replicates about their means,
-    a bin's rows about their line), degrees of freedom, and the variance in them that is not σ².
+    group, counts, losses, stderrs [P] as posted; row [P]: each point's row. Rows [T] are sorted by group, count and
+    holdout: row_group, row_count, row_pair (its (group, holdout), numbered from 0). errors [pairs]: s_h, the rms of
+    the known errors on a holdout, 0 where none is known. n_ref [G]: the largest count, at least 1.
     """
 
+    groups: int
+    group: IntArray
     counts: FloatArray
     losses: FloatArray
-    n_ref: float
-    average: FloatArray
-    shared: FloatArray
-    brownian: FloatArray
-    independent: FloatArray
-    scatter: FloatArray
-    freedom: FloatArray
-    extra: FloatArray
+    stderrs: FloatArray
+    row: IntArray
+    row_group: IntArray
+    row_count: FloatArray
+    row_pair: IntArray
+    errors: FloatArray
+    n_ref: FloatArray
 
-    def scatter_log_likelihood(self, sigma: FloatArray) -> FloatArray:
-        """What the scatter inside the cells says of σ [N], up to a constant."""
-        variance = sigma[:, None] ** 2 + self.extra
-        terms: FloatArray = self.freedom * np.log(variance) + self.scatter / variance
-        return np.asarray(-0.5 * terms.sum(axis=1))
+    @property
+    def shared(self) -> FloatArray:
+        """s_h of each point [P]."""
+        return self.errors[self.row_pair[self.row]]
+
+    @property
+    def binned(self) -> IntArray:
+        """1 for groups whose rows are too many to stand alone, else 0 [G]."""
+        rows = np.bincount(self.row_group, minlength=self.groups)
+        return (rows > MAX_CELLS).astype(np.int64)
+
+    @property
+    def new_size(self) -> BoolArray:
+        """True at the first row of each of a group's sizes [T]."""
+        return _changes(self.row_group, self.row_count)
+
+    @property
+    def pair_group(self) -> IntArray:
+        """The group of each (group, holdout) [pairs]."""
+        owner = np.zeros(len(self.errors), dtype=np.int64)
+        owner[self.row_pair] = self.row_group
+        return owner
 
 
-def typical_loss(points: Points, floor: float) -> float:
-    """ȳ: the mean loss at the two largest counts (planner.md 1), at least `floor` > 0."""
-    largest = np.unique(points.counts)[-2:]
-    means = [points.losses[points.counts == n].mean() for n in largest]
-    return max(float(np.mean(means)), floor) if means else floor
+def table_of(points: Sequence[Points]) -> Table:
+    """The flat table of `points`, one entry per group."""
+    sizes = np.array([len(p.counts) for p in points], dtype=np.int64)
+    group = np.repeat(np.arange(len(points)), sizes)
+    counts, losses, stderrs = (_joined([getattr(p, name) for p in points]) for name in ("counts", "losses", "stderrs"))
+    holdouts = np.concatenate([np.zeros(0, dtype=np.int64), *(p.holdouts for p in points)])
+    pair = _numbered((holdouts, group))
+    row = _numbered((pair, counts, group))
+    first = _first_of(row)
+    known = ~np.isnan(stderrs)
+    squares = np.bincount(pair, np.where(known, np.nan_to_num(stderrs) ** 2, 0.0))
+    n_ref = np.ones(len(points))
+    np.maximum.at(n_ref, group, counts)
+    return Table(
+        groups=len(points),
+        group=group,
+        counts=counts,
+        losses=losses,
+        stderrs=stderrs,
+        row=row,
+        row_group=group[first],
+        row_count=counts[first],
+        row_pair=pair[first],
+        errors=np.sqrt(squares / np.maximum(np.bincount(pair, known), 1.0)),
+        n_ref=n_ref,
+    )
 
 
-def shared_errors(points: Points) -> FloatArray:
-    """s_h of each point's holdout [points]: the rms of the known errors on it, 0 where none is known."""
-    known = ~np.isnan(points.stderrs)
-    _, index = np.unique(points.holdouts, return_inverse=True)
-    squares = np.bincount(index, np.where(known, np.nan_to_num(points.stderrs) ** 2, 0.0))
-    rms: FloatArray = np.sqrt(squares / np.maximum(np.bincount(index, known), 1.0))[index]
-    return rms
+def summed(index: IntArray, values: FloatArray, size: int = 0) -> FloatArray:
+    """The sum of the values of each index [at least size], in their order."""
+    return np.asarray(np.bincount(index, values, minlength=size), dtype=np.float64)
 
 
-def doublings_below(counts: FloatArray, n_ref: float) -> FloatArray:
+def _joined(parts: list[FloatArray]) -> FloatArray:
+    return np.concatenate([np.zeros(0), *parts])
+
+
+def _numbered(keys: tuple[FloatArray | IntArray, ...]) -> IntArray:
+    """Numbers from 0 in sorted order of the distinct keys (the last key is the primary one)."""
+    order = np.lexsort(keys)
+    numbers = np.empty(len(order), dtype=np.int64)
+    numbers[order] = np.cumsum(_changes(*(key[order] for key in keys))) - 1
+    return numbers
+
+
+def _changes(*columns: FloatArray | IntArray | BoolArray) -> BoolArray:
+    """True where a sorted table's row differs from the one before it."""
+    new = np.zeros(len(columns[0]), dtype=np.bool_)
+    new[:1] = True
+    for column in columns:
+        new[1:] |= column[1:] != column[:-1]
+    return new
+
+
+def _first_of(numbers: IntArray) -> IntArray:
+    """Where each number first occurs [largest + 1]."""
+    first = np.full(int(numbers.max(initial=-1)) + 1, len(numbers), dtype=np.int64)
+    np.minimum.at(first, numbers, np.arange(len(numbers)))
+    return first
+
+
+def typical_losses(table: Table, floors: FloatArray) -> FloatArray:
+    """ȳ of each group [G]: the mean loss at its two largest counts (planner.md 1), at least `floors` > 0 [G]."""
+    new = table.new_size
+    level = (np.cumsum(new) - 1)[table.row]
+    owner = table.row_group[new]
+    means = np.bincount(level, table.losses) / np.maximum(np.bincount(level), 1)
+    from_top = np.cumsum(np.bincount(owner, minlength=table.groups))[owner] - np.arange(len(owner))
+    top = from_top <= 2
+    sums = np.bincount(owner[top], means[top], minlength=table.groups)
+    n = np.bincount(owner[top], minlength=table.groups)
+    return np.maximum(sums / np.maximum(n, 1), floors)
+
+
+def doublings_below(counts: FloatArray, n_ref: FloatArray) -> FloatArray:
     """t = log₂(n_ref / n) ≥ 0; counts below 1 count as 1."""
     return np.log2(n_ref / np.clip(counts, 1.0, n_ref))
 
 
-def cells_of(points: Points, n_ref: float, unit: float) -> Cells:
-    """Averages a group's points; `unit` is ȳ."""
-    errors = np.minimum(shared_errors(points) / unit, SHARED_LIMIT)
-    row, counts, holdout = _rows(points)
-    size = np.bincount(row).astype(np.float64)
-    losses = np.bincount(row, points.losses / unit) / np.maximum(size, 1.0)
-    variance = np.zeros(len(size))
-    variance[row] = errors**2
-    cell = _half_octaves(counts, n_ref) if len(counts) > MAX_CELLS else np.arange(len(counts))
-    average = _averages(cell, holdout, size, variance)
-    sums = _sums_by_holdout(average, holdout)
-    by_holdout = np.zeros(sums.shape[1])
-    by_holdout[holdout] = variance
-    doublings = doublings_below(counts, n_ref)
-    t = average @ doublings
-    inside = _scatter_in_bins(cell, doublings, losses, size)
-    replicates = float(((points.losses / unit - losses[row]) ** 2).sum())
+@dataclass(frozen=True)
+class Cells:
+    """Averaged data in units of ȳ, cells sorted by group.
+
+    start [G + 1]: where each group's cells begin; row_start [C + 1], group_rows [G + 1]: where a cell's and a
+    group's rows begin. weight [T]: w. y, t, independent [C]: averaged loss and log₂(n_ref/n), and the variance's
+    share of σ². shared_row, shared_column, shared: Σ_h s_h² 1_h 1_hᵀ, summands with their cells, group by group from
+    shared_start [G + 1].
+    scatter, freedom, extra, owner: sums of squares of what averaging left out (exact replicates about their means,
+    a bin's rows about their line), degrees of freedom, the variance in them that is not σ², and their group.
+    """
+
+    start: IntArray
+    row_start: IntArray
+    group_rows: IntArray
+    weight: FloatArray
+    y: FloatArray
+    t: FloatArray
+    independent: FloatArray
+    shared_start: IntArray
+    shared_row: IntArray
+    shared_column: IntArray
+    shared: FloatArray
+    scatter: FloatArray
+    freedom: FloatArray
+    extra: FloatArray
+    owner: IntArray
+
+    def scatter_log_likelihood(self, sigmas: FloatArray) -> FloatArray:
+        """What the scatter inside the cells says of σ [G, sigmas], up to a constant."""
+        found = np.zeros((len(self.start) - 1, len(sigmas)))
+        used = self.freedom > 0.0
+        if used.any():
+            variance = sigmas**2 + self.extra[used, None]
+            terms = self.freedom[used, None] * np.log(variance) + self.scatter[used, None] / variance
+            np.add.at(found, self.owner[used], -0.5 * terms)
+        return found
+
+
+def cells_of(table: Table, units: FloatArray) -> Cells:
+    """Averages every group's points; `units` is ȳ [G]."""
+    size = np.bincount(table.row).astype(np.float64)
+    unit = units[table.row_group]
+    y = np.bincount(table.row, table.losses) / np.maximum(size, 1.0) / unit
+    variance = np.minimum(table.errors[table.row_pair] / unit, SHARED_LIMIT) ** 2
+    t = doublings_below(table.row_count, table.n_ref[table.row_group])
+    new = _changes(table.row_group, _bins(table, t))
+    cell = np.cumsum(new) - 1
+    owner = table.row_group[new]
+    weight = _weights(cell, table.row_pair, size, variance)
+    replicates = (table.losses / units[table.group] - y[table.row]) ** 2
+    scatter, freedom = _scatter_in_bins(cell, t, y, size)
+    shared = _shared(cell, table.row_pair, weight, variance)
+    rows = np.bincount(table.row_group, minlength=table.groups)
+    spare = np.bincount(table.group, minlength=table.groups) - rows
     return Cells(
-        counts=counts,
-        losses=losses,
-        n_ref=n_ref,
-        average=average,
-        shared=(sums * by_holdout) @ sums.T,
-        brownian=np.minimum(t[:, None], t[None, :]),
-        independent=(average**2) @ (1.0 / size),
-        scatter=np.append(inside[0], replicates),
-        freedom=np.append(inside[1], float(len(row) - len(size))),
-        extra=np.append(_variance_in_bins(cell, holdout, size, variance), 0.0),
+        start=_starts(np.bincount(owner, minlength=table.groups)),
+        row_start=np.append(np.flatnonzero(new), len(new)),
+        group_rows=_starts(rows),
+        weight=weight,
+        y=summed(cell, weight * y),
+        t=summed(cell, weight * t),
+        independent=summed(cell, weight**2 / size),
+        shared_start=np.searchsorted(owner[shared[0]], np.arange(table.groups + 1)),
+        shared_row=shared[0],
+        shared_column=shared[1],
+        shared=shared[2],
+        scatter=np.append(scatter, np.bincount(table.group, replicates, minlength=table.groups)),
+        freedom=np.append(freedom, spare),
+        extra=np.append(_variance_in_bins(cell, table.row_pair, size, variance), np.zeros(table.groups)),
+        owner=np.append(owner, np.arange(table.groups)),
     )
 
 
-def _rows(points: Points) -> tuple[IntArray, FloatArray, IntArray]:
-    """The row of each point, and each row's count and holdout (numbered from 0)."""
-    counts, by_count = np.unique(points.counts, return_inverse=True)
-    holdouts, by_holdout = np.unique(points.holdouts, return_inverse=True)
-    many = max(len(holdouts), 1)
-    codes, row = np.unique(by_count * many + by_holdout, return_inverse=True)
-    return row, counts[codes // many], codes % many
+def _starts(sizes: IntArray) -> IntArray:
+    return np.append(0, np.cumsum(sizes))
 
 
-def _half_octaves(counts: FloatArray, n_ref: float) -> IntArray:
-    """The bin of each count, half-octaves down from n_ref; counts below 1 have their own."""
-    bins = np.where(counts < 1.0, -1.0, np.floor(2.0 * doublings_below(counts, n_ref)))
-    return np.asarray(np.unique(bins, return_inverse=True)[1], dtype=np.int64)
+def _bins(table: Table, t: FloatArray) -> FloatArray:
+    """What the rows of one cell have in common [T]: half-octaves down from n_ref, one row each where rows are few."""
+    half_octave = np.where(table.row_count < 1.0, -1.0, np.floor(2.0 * t))
+    return np.where(table.binned[table.row_group] == 1, half_octave, np.arange(len(t)))
 
 
-def _averages(cell: IntArray, holdout: IntArray, size: FloatArray, variance: FloatArray) -> FloatArray:
-    """M [cells, rows]: weights by precision, the shared error counted once per holdout and cell."""
-    pair = np.unique(cell * (holdout.max(initial=0) + 1) + holdout, return_inverse=True)[1]
-    together = np.bincount(pair, size)[pair]
+def _weights(cell: IntArray, pair: IntArray, size: FloatArray, variance: FloatArray) -> FloatArray:
+    """w [T], summing to 1 in each cell: by precision, the shared error counted once per holdout and cell."""
+    both = _numbered((pair, cell))
+    together = np.bincount(both, size)[both]
     weight = size / (together * variance + TYPICAL_NOISE**2)
-    matrix = np.zeros((int(cell.max(initial=-1)) + 1, len(cell)))
-    matrix[cell, np.arange(len(cell))] = weight / np.bincount(cell, weight)[cell]
-    return matrix
+    return weight / np.bincount(cell, weight)[cell]
 
 
-def _sums_by_holdout(average: FloatArray, holdout: IntArray) -> FloatArray:
-    """M's weight on each holdout [cells, holdouts]."""
-    sums = np.zeros((len(average), int(holdout.max(initial=-1)) + 1))
-    np.add.at(sums.T, holdout, average.T)
-    return sums
+def _shared(
+    cell: IntArray, pair: IntArray, weight: FloatArray, variance: FloatArray
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """s_h² q_ih q_jh for all cells i, j that share a holdout h, q_ih the weight of h in i; sorted by group."""
+    both = _numbered((cell, pair))
+    first = _first_of(both)
+    q, i, h = np.bincount(both, weight), cell[first], pair[first]
+    many = np.bincount(h)
+    mates = many[h]
+    left = np.repeat(np.arange(len(h)), mates)
+    within = np.arange(len(left)) - np.repeat(_starts(mates)[:-1], mates)
+    right = np.repeat(_starts(many)[h], mates) + within
+    return i[left], i[right], variance[first][left] * q[left] * q[right]
 
 
 def _scatter_in_bins(cell: IntArray, x: FloatArray, y: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Sum of squares of a bin's rows about their line in x, weighted by size, and degrees of freedom; each [cells]."""
+    """Sum of squares of a bin's rows about their line in x, weighted by size, and degrees of freedom; each [C]."""
     rows = np.bincount(cell)
     total = np.maximum(np.bincount(cell, size), 1.0)
     x = x - (np.bincount(cell, size * x) / total)[cell]
@@ -151,12 +275,12 @@ def _scatter_in_bins(cell: IntArray, x: FloatArray, y: FloatArray, size: FloatAr
     return np.where(freedom > 0.0, scatter, 0.0), freedom
 
 
-def _variance_in_bins(cell: IntArray, holdout: IntArray, size: FloatArray, variance: FloatArray) -> FloatArray:
+def _variance_in_bins(cell: IntArray, pair: IntArray, size: FloatArray, variance: FloatArray) -> FloatArray:
     """m/(m − 1) Σ_h s_h² q_h (1 − q_h): what a bin's different holdouts, of shares q_h, add to its m rows' variance."""
-    codes = cell * (holdout.max(initial=0) + 1) + holdout
-    _, first, pair = np.unique(codes, return_index=True, return_inverse=True)
+    both = _numbered((pair, cell))
+    first = _first_of(both)
     bins = cell[first]
     total = np.maximum(np.bincount(cell, size), 1.0)
-    q = np.bincount(pair, size) / total[bins]
+    q = np.bincount(both, size) / total[bins]
     spread = np.bincount(bins, variance[first] * q * (1.0 - q))
     return spread * total / np.maximum(total - 1.0, 1.0)

@@ -1,24 +1,26 @@
 """Fits every group's learning curve: observations in, posterior draws out (planner.md 1 and 2).
 
-Groups are fitted one by one, each with a random stream made of (seed, key): neither the order of the groups nor
-the presence of others changes a group's draws, to the last bit. One group's grid is some 10⁴ nodes, enough for
-array operations to pay; a batch over groups would be no faster, and its rounding would depend on its members.
+All groups are fitted at once, each with random numbers made of (seed, key): neither the order of the groups nor the
+presence of others changes a group's draws, to the last bit.
 
 ȳ, the unit of a group's losses, is the mean of its losses at its two largest counts.
 """
 
-import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from app.planner import checks
-from app.planner.arrays import FloatArray
-from app.planner.cells import TYPICAL_NOISE, shared_errors, typical_loss
-from app.planner.grid import Level, Prior
-from app.planner.learn import learn, standardised, stratified, suspect, without
+from app.planner.arrays import FloatArray, IntArray
+from app.planner.cells import TYPICAL_NOISE, Table, table_of, typical_losses
+from app.planner.grid import Level
+from app.planner.learn import Task, learn, standardised
 from app.planner.observations import AssumedCurve, Observations, ObservationsError, Points
+from app.planner.outliers import outliers
 from app.planner.posterior import Diagnostics, Posterior
+from app.planner.prior import Prior
+from app.planner.streams import uniforms
 from app.planner.warnings import Warning
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "Posterior",
     "Prior",
     "fit",
+    "refit",
 ]
 
 LEAST_LOSS = 0.004
@@ -37,22 +40,6 @@ LEAST_LOSS = 0.004
 
 NO_LOSS = 1e-100
 """Losses up to this are zero: they cannot be squared."""
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """One group's result: the fields of `Posterior` of the same names, arrays [draws]."""
-
-    asymptote: FloatArray
-    excess: FloatArray
-    anchor: FloatArray
-    exponent: FloatArray
-    offset: FloatArray
-    knot: FloatArray
-    discrepancy: FloatArray
-    reference: float
-    residuals: FloatArray
-    warnings: tuple[Warning, ...]
 
 
 def fit(observations: Observations, prior: Prior, seed: int, draws: int) -> Posterior:
@@ -64,145 +51,140 @@ def fit(observations: Observations, prior: Prior, seed: int, draws: int) -> Post
     """
     if draws < 1:
         raise ValueError(f"draws is {draws}; ask for at least 1")
-    scale = _scale_without_points(observations)
-    rows = zip(observations.keys, observations.points, observations.assumed, observations.held, strict=True)
-    fits = []
-    for key, points, assumed, held in rows:
-        if assumed is not None:
-            fits.append(_stated(assumed, points, draws))
-            continue
-        unit = _unit(points, observations.span) if len(points.counts) else scale
-        task = _Task(key, points, float(held), unit, _level(observations.span, unit))
-        fits.append(_learnt(task, prior, stratified(_stream(seed, key), draws)))
-    return _assemble(observations, fits, draws)
+    return _fitted(observations, prior, seed, draws, _scale_without_points(observations))
 
 
-@dataclass(frozen=True)
-class _Task:
-    """One group to fit: `unit` is ȳ."""
+def refit(before: Posterior, observations: Observations, changed: IntArray, prior: Prior, seed: int) -> Posterior:
+    """`before` with the groups numbered in `changed` fitted anew; the others keep their draws.
 
-    key: str
-    points: Points
-    held: float
-    unit: float
-    level: Level
+    Equals `fit` of everything where the others' points are as they were, but for groups without points on a metric
+    with an open bound, whose scale comes from the others. Raises ValueError where `observations` has other groups.
+    """
+    if observations.keys != before.keys:
+        raise ValueError("the observations' groups are not those of the posterior; fit them all")
+    part = observations.select(changed)
+    bare = any(not len(points.counts) for points in part.points)
+    scale = _scale_without_points(observations) if bare else 1.0
+    return before.replaced(changed, _fitted(part, prior, seed, before.draws, scale))
 
 
-def _learnt(task: _Task, prior: Prior, uniforms: FloatArray) -> _Fit:
-    points, unit = task.points, task.unit
-    # Without points, the count held is all there is to pin the scale-free curve to.
-    n_ref = max(1.0, float(points.counts.max()) if len(points.counts) else task.held)
-    learnt = learn(points, prior, task.level, n_ref, unit, uniforms)
-    residuals = standardised(points, learnt)
-    warnings = checks.remarks(task.key, points, unit)
-    doubted = suspect(residuals, learnt)
-    if doubted is not None:
-        warnings += checks.outlier(task.key, points, doubted, _sigmas_off(task, prior, uniforms, doubted))
-    return _Fit(
+def _fitted(observations: Observations, prior: Prior, seed: int, draws: int, scale: float) -> Posterior:
+    """`scale` is ȳ of groups without points."""
+    stated = np.array([curve is not None for curve in observations.assumed], dtype=np.bool_)
+    if not stated.any():
+        return _learnt(observations, prior, seed, draws, scale)
+    free, fixed = np.flatnonzero(~stated), np.flatnonzero(stated)
+    parts = _learnt(observations.select(free), prior, seed, draws, scale), _stated(observations.select(fixed), draws)
+    return Posterior.joined(parts, np.argsort(np.concatenate([free, fixed])))
+
+
+def _learnt(observations: Observations, prior: Prior, seed: int, draws: int, scale: float) -> Posterior:
+    keys, table = observations.keys, table_of(observations.points)
+    numbers = uniforms(seed, keys, draws)
+    task = task_of(observations, table, prior, scale)
+    learnt = learn(task, prior, numbers)
+    residuals = standardised(task, learnt)
+    warnings = checks.remarks(keys, table, task.units, observations.span)
+    warnings += outliers(keys, task, learnt, residuals, prior, numbers)
+    return Posterior(
+        keys=keys,
         asymptote=learnt.s * learnt.rho,
         excess=learnt.s * (1.0 - learnt.rho),
-        anchor=n_ref * (1.0 + learnt.delta),
+        anchor=task.n_ref[:, None] * (1.0 + learnt.delta),
         exponent=learnt.c,
-        offset=n_ref * learnt.delta,
-        knot=np.ones(uniforms.shape[1]),
-        discrepancy=learnt.forecast * unit * learnt.z,
-        reference=n_ref,
-        residuals=residuals,
-        warnings=warnings,
+        offset=task.n_ref[:, None] * learnt.delta,
+        knot=np.ones(learnt.c.shape),
+        reference=task.n_ref,
+        noise=learnt.sigma * task.units,
+        discrepancy=learnt.discrepancy,
+        diagnostics=_diagnostics(table),
+        residuals=tuple(np.split(residuals, np.cumsum(_sizes(observations))[:-1])) if keys else (),
+        warnings=tuple(sorted(warnings, key=_by_group(keys))),
     )
 
 
-def _sigmas_off(task: _Task, prior: Prior, uniforms: FloatArray, index: int) -> float:
-    """How many predictive sds point `index` lies from what the group's other points say."""
-    others = without(task.points, index)
-    learnt = learn(others, prior, task.level, max(1.0, float(others.counts.max())), task.unit, uniforms)
-    return float(standardised(task.points, learnt)[index])
+def _by_group(keys: tuple[str, ...]) -> Callable[[Warning], int]:
+    place = {key: g for g, key in enumerate(keys)}
+    return lambda warning: place[warning.group or ""]
 
 
-def _unit(points: Points, span: float | None) -> float:
-    """ȳ of a group with points."""
-    scale = span if span is not None else float(np.abs(points.losses).max())
-    return typical_loss(points, LEAST_LOSS * (scale if scale > NO_LOSS else 1.0))
+def _sizes(observations: Observations) -> list[int]:
+    return [len(points.counts) for points in observations.points]
 
 
-def _level(span: float | None, unit: float) -> Level:
-    """A wide prior of the level: over the metric's span where it has one, else over a few ȳ."""
-    if span is None:
-        return Level(1.0, 2.0, np.inf)
-    return Level(0.5 * span / unit, span / unit, span / unit)
+def task_of(observations: Observations, table: Table, prior: Prior, scale: float) -> Task:
+    """What the grid needs to know of the groups; `scale` is ȳ of groups without points."""
+    measured = np.array(_sizes(observations), dtype=np.int64) > 0
+    units = np.where(measured, _units(table, observations.span), scale)
+    # Without points, the count held is all there is to pin the scale-free curve to.
+    n_ref = np.where(measured, table.n_ref, np.maximum(observations.held, 1.0))
+    if observations.span is None:
+        wide = np.ones(len(units))
+        return Task(table, n_ref, units, Level(wide, 2.0 * wide, np.inf * wide), np.zeros((len(units), 2)))
+    share = observations.span / units
+    return Task(table, n_ref, units, Level(0.5 * share, share, share), prior.covariates(1.0 / share, n_ref))
+
+
+def _units(table: Table, span: float | None) -> FloatArray:
+    """ȳ [groups]."""
+    if span is not None:
+        return typical_losses(table, np.full(table.groups, LEAST_LOSS * span))
+    largest = np.zeros(table.groups)
+    np.maximum.at(largest, table.group, np.abs(table.losses))
+    return typical_losses(table, LEAST_LOSS * np.where(largest > NO_LOSS, largest, 1.0))
 
 
 def _scale_without_points(observations: Observations) -> float:
     """ȳ of a group without points: half the span, or else the median over the groups with points, or else 1."""
     if observations.span is not None:
         return observations.span / 2.0
-    known = [_unit(points, None) for points in observations.points if len(points.counts)]
-    return float(np.median(known)) if known else 1.0
+    known = [points for points in observations.points if len(points.counts)]
+    return float(np.median(_units(table_of(known), None))) if known else 1.0
 
 
-def _stream(seed: int, key: str) -> np.random.Generator:
-    """The group's own random stream, the same whatever other groups there are."""
-    digest = hashlib.sha256(f"{seed}:{key}".encode("utf-8", "surrogatepass")).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big")))
+def _diagnostics(table: Table) -> tuple[Diagnostics, ...]:
+    points, holdouts = (np.bincount(of, minlength=table.groups) for of in (table.group, table.pair_group))
+    sizes = np.bincount(table.row_group[table.new_size], minlength=table.groups)
+    largest = np.zeros(table.groups)
+    np.maximum.at(largest, table.row_group, table.row_count)
+    columns = (values.tolist() for values in (points, sizes, largest, holdouts))
+    return tuple(Diagnostics(*row) for row in zip(*columns, strict=True))
 
 
-def _assemble(observations: Observations, fits: list[_Fit], draws: int) -> Posterior:
-    def stack(rows: list[FloatArray]) -> FloatArray:
-        return np.stack(rows) if rows else np.zeros((0, draws))
+def _stated(observations: Observations, draws: int) -> Posterior:
+    """Stated curves in every draw, exact down to n + offset = 1, without discrepancy or remarks."""
+    curves = [curve for curve in observations.assumed if curve is not None]
 
+    def every(values: list[float]) -> FloatArray:
+        return np.repeat(np.array(values, dtype=np.float64)[:, None], draws, axis=1)
+
+    table = table_of(observations.points)
+    ones = every([1.0] * len(curves))
     posterior = Posterior(
         keys=observations.keys,
-        asymptote=stack([f.asymptote for f in fits]),
-        excess=stack([f.excess for f in fits]),
-        anchor=stack([f.anchor for f in fits]),
-        exponent=stack([f.exponent for f in fits]),
-        offset=stack([f.offset for f in fits]),
-        knot=stack([f.knot for f in fits]),
-        reference=np.array([f.reference for f in fits], dtype=np.float64),
-        discrepancy=stack([f.discrepancy for f in fits]),
-        diagnostics=tuple(_diagnostics(points) for points in observations.points),
-        residuals=tuple(f.residuals for f in fits),
-        warnings=tuple(warning for f in fits for warning in f.warnings),
-    )
-    return replace(posterior, residuals=_residuals(observations, posterior))
-
-
-def _residuals(observations: Observations, posterior: Posterior) -> tuple[FloatArray, ...]:
-    """The fits' residuals, and those against assumed curves (by evaluation error and a typical σ)."""
-    found = list(posterior.residuals)
-    for g, points in enumerate(observations.points):
-        if observations.assumed[g] is None or not len(points.counts):
-            continue
-        f = posterior.select(np.array([g])).loss(points.counts[None, :])[0, :, 0]
-        noise = TYPICAL_NOISE * _unit(points, observations.span)
-        found[g] = (points.losses - f) / np.sqrt(shared_errors(points) ** 2 + noise**2)
-    return tuple(found)
-
-
-def _diagnostics(points: Points) -> Diagnostics:
-    return Diagnostics(
-        points=len(points.counts),
-        distinct_sizes=len(np.unique(points.counts)),
-        largest_count=float(points.counts.max(initial=0.0)),
-        holdouts=len(np.unique(points.holdouts)),
-    )
-
-
-def _stated(curve: AssumedCurve, points: Points, draws: int) -> _Fit:
-    """The stated curve in every draw, exact down to n + offset = 1, without discrepancy or remarks."""
-
-    def every(value: float) -> FloatArray:
-        return np.full(draws, value, dtype=np.float64)
-
-    return _Fit(
-        asymptote=every(curve.asymptote),
-        excess=every(curve.scale),
-        anchor=every(1.0),
-        exponent=every(curve.exponent),
-        offset=every(curve.offset),
-        knot=every(max(0.0, 1.0 - curve.offset)),
-        discrepancy=every(0.0),
-        reference=max(1.0, float(points.counts.max(initial=0.0))),
-        residuals=np.zeros(0),
+        asymptote=every([curve.asymptote for curve in curves]),
+        excess=every([curve.scale for curve in curves]),
+        anchor=ones,
+        exponent=every([curve.exponent for curve in curves]),
+        offset=every([curve.offset for curve in curves]),
+        knot=every([max(0.0, 1.0 - curve.offset) for curve in curves]),
+        reference=table.n_ref,
+        noise=np.zeros(len(curves)),
+        discrepancy=np.zeros(ones.shape),
+        diagnostics=_diagnostics(table),
+        residuals=(np.zeros(0),) * len(curves),
         warnings=(),
     )
+    return replace(posterior, residuals=_residuals_of_stated(observations, posterior))
+
+
+def _residuals_of_stated(observations: Observations, posterior: Posterior) -> tuple[FloatArray, ...]:
+    """Residuals against assumed curves, by evaluation error and a typical σ."""
+    table = table_of(observations.points)
+    noise = TYPICAL_NOISE * _units(table, observations.span)
+    found = []
+    for g, points in enumerate(observations.points):
+        f = posterior.select(np.array([g])).loss(points.counts[None, :])[0, :, 0]
+        errors = table.shared[table.group == g]
+        found.append((points.losses - f) / np.sqrt(errors**2 + noise[g] ** 2))
+    return tuple(found)

@@ -1,4 +1,4 @@
-"""One group's posterior on a grid, closed form where the curve is linear (planner.md 2).
+"""Posteriors of many groups on one grid, closed form where the curve is linear (planner.md 2).
 
 Losses are measured in units of ȳ, the group's typical loss. With r = n / n_ref, a node (σ, κ, c, δ, ρ) says
 
@@ -6,150 +6,226 @@ Losses are measured in units of ȳ, the group's typical loss. With r = n / n_ref
     y ~ N(s φ, V),    V = Σ_h s_h² 1_h 1_hᵀ + κ² K + σ² I,    K_ij = min(t_i, t_j),  t = log₂(n_ref / n),
     s ~ N(μ₀, τ²) truncated to (0, upper).
 
-Shapes: N noise nodes (σ, κ); S shapes (c, δ); R floors ρ; nodes are arrays [N, S, R]. V depends on N alone and p
-on S alone, so that one whitened inner product per (N, S) serves every ρ.
+Shapes: B groups with K cells each; N noise nodes (σ, κ); S shapes (c, δ); R floors ρ; nodes are arrays [B, N, S, R].
+V depends on N alone and p on S alone, so that one whitened inner product per (N, S) serves every ρ. No operation
+mixes groups, and each group's matrix products have the same shape in any batch: a group's posterior is the same, to
+the last bit, in any company.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_ndtr, ndtri_exp
+from numpy.typing import NDArray
+from scipy.special import log_ndtr, ndtri, ndtri_exp
 
 from app.planner.arrays import FloatArray
-from app.planner.cells import Cells
+from app.planner.prior import Prior
 
+CERTAIN = 5.5
+"""A level this many sds inside its bounds has all its mass there (to 4e-8)."""
 
-def _flat() -> FloatArray:
-    return np.ones((1, 1, 1))
+STEEPEST = 28.0
+"""Log of the largest p: a loss of 10¹² times the level rules a node out as well as a larger one, and can be squared."""
 
+NEGLIGIBLE = np.float32(1e-8)
+"""Nodes of this share of the largest weight need no exact mass of the level."""
 
-@dataclass(frozen=True)
-class Prior:
-    """The grid's nodes and their weights; the defaults are the flat prior, for metrics of any level.
-
-    exponents c, offsets δ (shares of n_ref), floors ρ, noises σ and discrepancies κ (shares of ȳ).
-    forecast: κ_f, the discrepancy's scale beyond n_ref. weights: broadcast to [N, S, R], need not sum to 1.
-    """
-
-    exponents: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
-    offsets: tuple[float, ...] = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0)
-    floors: tuple[float, ...] = (
-        *(0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
-        *(0.925, 0.95, 0.965, 0.98, 0.99, 1.0),
-    )
-    noises: tuple[float, ...] = (0.01, 0.03, 0.08, 0.25)
-    discrepancies: tuple[float, ...] = (0.0, 0.02, 0.08)
-    forecast: float = 0.035
-    weights: FloatArray = field(default_factory=_flat)
-
-    def noise_nodes(self) -> tuple[FloatArray, FloatArray]:
-        """σ and κ of the noise nodes, each [N]."""
-        sigma, kappa = np.meshgrid(self.noises, self.discrepancies, indexing="ij")
-        return sigma.ravel(), kappa.ravel()
-
-    def shape_nodes(self) -> tuple[FloatArray, FloatArray]:
-        """c and δ of the shapes, each [S]."""
-        c, delta = np.meshgrid(self.exponents, self.offsets, indexing="ij")
-        return c.ravel(), delta.ravel()
+LOST = 1e-3
+"""If the bounds leave less than this of a group's weights, nodes that seemed negligible may not be."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """The prior of the level s in units of ȳ: N(mean, sd²) truncated to (0, upper)."""
+    """The prior of the level s in units of ȳ, arrays [B]: N(mean, sd²) truncated to (0, upper)."""
 
-    mean: float
-    sd: float
-    upper: float
+    mean: FloatArray
+    sd: FloatArray
+    upper: FloatArray
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Averaged data of B groups with K cells each, in units of ȳ.
+
+    y, t, independent [B, K], shared [B, K, K]: as in `Cells`. p [B, K, S]: the shapes at the cells.
+    scatter [B, N]: log likelihood of the scatter inside the cells. log_prior [B, N], [B, S, R]: up to a constant.
+    """
+
+    y: FloatArray
+    t: FloatArray
+    independent: FloatArray
+    shared: FloatArray
+    p: FloatArray
+    scatter: FloatArray
+    log_noise: FloatArray
+    log_shape: FloatArray
+    level: Level
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A group's posterior at the nodes [N, S, R].
+    """Posterior at the nodes [B, N, S, R].
 
-    log_weight: log of prior weight × marginal likelihood. mean, sd, upper: s there is N(mean, sd²) on (0, upper).
+    weights: in single precision, to within a factor per group. mean, precision: s there is N(mean, 1/precision) on
+    (0, upper). log_evidence [B]: log marginal likelihood of the group's data, up to a constant of the data's size,
+    the prior's weights taken as they stand.
     """
 
-    log_weight: FloatArray
+    weights: NDArray[np.float32]
     mean: FloatArray
-    sd: FloatArray
-    upper: float
-
-    def weights(self) -> FloatArray:
-        """Posterior probabilities of the nodes [N, S, R]."""
-        raw = np.exp(self.log_weight - self.log_weight.max())
-        probabilities: FloatArray = raw / raw.sum()
-        return probabilities
+    precision: FloatArray
+    level: Level
+    log_evidence: FloatArray
 
 
-def shape_values(counts: FloatArray, n_ref: float, c: FloatArray, delta: FloatArray) -> FloatArray:
-    """p at `counts` [points] for every shape → [points, S]; below n = 1 by the tangent at 1."""
-    n = np.maximum(counts, 1.0)[:, None]
-    base = n / n_ref + delta
-    p = (base / (1.0 + delta)) ** -c
-    return p * (1.0 - c * (np.minimum(counts, 1.0)[:, None] - 1.0) / (base * n_ref))
+def shape_values(counts: FloatArray, n_ref: FloatArray, c: FloatArray, delta: FloatArray) -> FloatArray:
+    """p at `counts` [T] of groups with `n_ref` [T], for every shape → [T, S]; below n = 1 by the tangent at 1."""
+    # δ runs fastest over the shapes, so its distinct values come first.
+    offsets, of_offset = delta[: _period(delta)], np.arange(len(delta)) % _period(delta)
+    r = (np.maximum(counts, 1.0) / n_ref)[:, None]
+    steps = np.log((r + offsets) / (1.0 + offsets))
+    p: FloatArray = np.exp(np.minimum(-c * steps[:, of_offset], STEEPEST))
+    below = counts < 1.0
+    if below.any():
+        base = r[below] + delta
+        p[below] *= 1.0 + c * (1.0 - counts[below, None]) / (base * n_ref[below, None])
+    return p
 
 
-def node_posterior(cells: Cells, prior: Prior, level: Level) -> Grid:
-    """Marginal likelihood and posterior of s at every node, for one group's cells (no cell: the prior)."""
-    sigma, kappa = prior.noise_nodes()
-    p = shape_values(cells.counts, cells.n_ref, *prior.shape_nodes())
-    basis = cells.average @ np.column_stack([np.ones(len(p)), cells.losses, p])
-    covariance = cells.shared + (kappa**2)[:, None, None] * cells.brownian
-    covariance += (sigma**2)[:, None, None] * np.diag(cells.independent)
-    root = np.linalg.cholesky(covariance)
-    white = np.linalg.solve(root, basis[None])
-    log_det = 2.0 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
-    fixed = -0.5 * (log_det + (white[:, :, 1] ** 2).sum(axis=1) + len(basis) * np.log(2.0 * np.pi))
-    fixed += cells.scatter_log_likelihood(sigma)
-    precision, weighted = _normal_equations(white, np.asarray(prior.floors))
-    grid = _integrate_level(precision, weighted, level)
-    log_prior = np.log(np.maximum(prior.weights, 1e-300))
-    return Grid(fixed[:, None, None] + grid.log_weight + log_prior, grid.mean, grid.sd, level.upper)
+def _period(delta: FloatArray) -> int:
+    """After how many shapes δ repeats itself."""
+    again = np.flatnonzero(delta[1:] == delta[0])
+    return int(again[0]) + 1 if len(again) else len(delta)
 
 
-def _normal_equations(white: FloatArray, floors: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """φᵀV⁻¹φ and φᵀV⁻¹y [N, S, R] from the whitened columns 1, y, p (white [N, cells, 2 + S])."""
-    one, y, p = white[:, :, 0], white[:, :, 1], white[:, :, 2:]
-    rho, rest = floors, 1.0 - floors
-    one_p = (one[:, :, None] * p).sum(axis=1)[:, :, None]
-    y_p = (y[:, :, None] * p).sum(axis=1)[:, :, None]
-    p_p = (p**2).sum(axis=1)[:, :, None]
-    one_one = (one**2).sum(axis=1)[:, None, None]
-    one_y = (one * y).sum(axis=1)[:, None, None]
-    return rho**2 * one_one + 2.0 * rho * rest * one_p + rest**2 * p_p, rho * one_y + rest * y_p
+def node_posterior(batch: Batch, prior: Prior) -> Grid:
+    """Weights and posterior of s at every node of every group (K = 0: the prior)."""
+    fixed, white = _whitened(batch, prior)
+    squares, products = _inner_products(white)
+    precision, mean, explained = _level_posterior(squares, products, np.asarray(prior.floors), batch.level)
+    explained += 2.0 * (fixed + batch.log_noise)[:, :, None, None]
+    explained += 2.0 * batch.log_shape[:, None]
+    top = explained.reshape(len(explained), -1).max(axis=1)
+    explained -= top[:, None, None, None]
+    with np.errstate(over="ignore"):
+        weights, root = explained.astype(np.float32), precision.astype(np.float32)
+    weights *= np.float32(0.5)
+    np.exp(weights, out=weights)
+    weights /= np.sqrt(root, out=root)
+    top += _mass_inside(weights, explained, mean, precision, batch.level)
+    return Grid(weights, mean, precision, batch.level, 0.5 * top + _log_total(weights, batch.level))
 
 
-def _integrate_level(precision: FloatArray, weighted: FloatArray, level: Level) -> Grid:
-    """Posterior of s and the part of the log marginal likelihood that depends on it."""
-    total = np.maximum(precision, 0.0) + level.sd**-2
-    mean = (weighted + level.mean / level.sd**2) / total
-    sd = total**-0.5
-    evidence = 0.5 * (total * mean**2 - np.log(total) - (level.mean / level.sd) ** 2) - np.log(level.sd)
-    evidence += _log_mass(mean, sd, level.upper)
-    evidence -= _log_mass(np.array([level.mean]), np.array([level.sd]), level.upper)
-    return Grid(evidence, mean, sd, level.upper)
+def _log_total(weights: NDArray[np.float32], level: Level) -> FloatArray:
+    """Log of each group's sum of weights, and what the level's prior density leaves out of them [B]."""
+    total = np.log(weights.reshape(len(weights), -1).sum(axis=1, dtype=np.float64))
+    density = 0.5 * (level.mean / level.sd) ** 2 + np.log(level.sd) + log_mass(level.mean, level.sd, level.upper)
+    return np.asarray(total - density)
 
 
-def _log_mass(mean: FloatArray, sd: FloatArray, upper: float) -> FloatArray:
-    """log P(0 < s < upper) for s ~ N(mean, sd²)."""
+def _whitened(batch: Batch, prior: Prior) -> tuple[FloatArray, FloatArray]:
+    """Log density's part that depends on the noise alone [B, N], and L⁻¹ (1, y, p) [B, N, K, 2 + S], V = L Lᵀ."""
+    sigma, kappa = prior.noise_nodes
+    b, k = batch.y.shape
+    brownian = np.minimum(batch.t[:, :, None], batch.t[:, None, :])
+    covariance = batch.shared[:, None] + (kappa**2)[:, None, None] * brownian[:, None]
+    diagonal = np.arange(k)
+    covariance[:, :, diagonal, diagonal] += (sigma**2)[:, None] * batch.independent[:, None]
+    root = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
+    inverse = _inverse_triangular(root).reshape(b, len(sigma) * k, k)
+    basis = np.concatenate([np.ones((b, k, 1)), batch.y[:, :, None], batch.p], axis=2)
+    white = (inverse @ basis).reshape(b, len(sigma), k, basis.shape[2])
+    log_det = np.log(root[:, :, diagonal, diagonal]).sum(axis=2)
+    return batch.scatter - log_det - 0.5 * (white[:, :, :, 1] ** 2).sum(axis=2), white
+
+
+def _inverse_triangular(root: FloatArray) -> FloatArray:
+    """Inverses of lower triangular matrices [B, N, K, K], by forward substitution."""
+    k = root.shape[-1]
+    inverse = np.zeros_like(root)
+    for i in range(k):
+        inverse[:, :, i, i] = 1.0
+        for j in range(i):
+            inverse[:, :, i, : j + 1] -= root[:, :, i, j, None] * inverse[:, :, j, : j + 1]
+        inverse[:, :, i, : i + 1] /= root[:, :, i, i, None]
+    return inverse
+
+
+def _inner_products(white: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(1·1, 1·p, p·p) [B, N·S, 3] and (1·y, y·p) [B, N·S, 2] in the metric V⁻¹."""
+    b, n, _, columns = white.shape
+    one, y, p = white[:, :, :, :1], white[:, :, :, 1:2], white[:, :, :, 2:]
+    squares, products = np.empty((b, n, columns - 2, 3)), np.empty((b, n, columns - 2, 2))
+    squares[..., 0] = (one**2).sum(axis=2)
+    squares[..., 1] = (one * p).sum(axis=2)
+    squares[..., 2] = (p**2).sum(axis=2)
+    products[..., 0] = (one * y).sum(axis=2)
+    products[..., 1] = (y * p).sum(axis=2)
+    return squares, products
+
+
+def _level_posterior(
+    squares: FloatArray, products: FloatArray, rho: FloatArray, level: Level
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Precision P = φᵀV⁻¹φ + τ⁻² and mean (φᵀV⁻¹y + μ₀ τ⁻²) / P of s, and P mean² [B, N, S, R]."""
+    rest, prior_precision = 1.0 - rho, (level.sd**-2)[:, None, None, None]
+    # ρ² + 2ρ(1 − ρ) + (1 − ρ)² = ρ + (1 − ρ) = 1: what is added to every product is added to each sum.
+    squares += prior_precision
+    products += level.mean[:, None, None, None] * prior_precision
+    precision = squares @ np.stack([rho**2, 2.0 * rho * rest, rest**2])
+    weighted = products @ np.stack([rho, rest])
+    mean = weighted / precision
+    weighted *= mean
+    return precision, mean, weighted
+
+
+def _mass_inside(
+    weights: NDArray[np.float32], explained: FloatArray, mean: FloatArray, precision: FloatArray, level: Level
+) -> FloatArray:
+    """Multiplies the weights, in place, by P(0 < s < upper) at their nodes; returns what to add to 2 log(scale) [B].
+
+    Most nodes that count lie well inside. Where the mass is so small that others may be all that counts, a group is
+    done again by logarithms.
+    """
+    flat = weights.reshape(len(weights), -1)
+    at = np.flatnonzero(flat > NEGLIGIBLE * flat.max(axis=1, keepdims=True))
+    group = at // flat.shape[1]
+    inside, upper = mean.ravel()[at], level.upper[group]
+    sd = precision.ravel()[at] ** -0.5
+    near = np.minimum(inside, upper - inside) < CERTAIN * sd
+    added = np.zeros(len(weights))
+    if not near.any():
+        return added
+    before = flat.sum(axis=1)
+    weights.ravel()[at[near]] *= np.exp(log_mass(inside[near], sd[near], upper[near]))
+    for b in np.flatnonzero(flat.sum(axis=1) < LOST * before):
+        part = np.full(mean[b].shape, level.upper[b])
+        whole = 0.5 * explained[b] - 0.5 * np.log(precision[b]) + log_mass(mean[b], precision[b] ** -0.5, part)
+        weights[b] = np.exp(whole - whole.max())
+        added[b] = 2.0 * whole.max()
+    return added
+
+
+def log_mass(mean: FloatArray, sd: FloatArray, upper: FloatArray) -> FloatArray:
+    """log P(0 < s < upper) for s ~ N(mean, sd²), in the tail where it is accurate."""
     low, high = -mean / sd, (upper - mean) / sd
-    mass = np.zeros(mean.shape)
-    near = (low > -9.0) | (high < 9.0)
-    mass[near] = _log_interval(low[near], high[near])
-    return mass
-
-
-def _log_interval(low: FloatArray, high: FloatArray) -> FloatArray:
-    """log(Φ(high) − Φ(low)), low < high, in the tail where it is accurate."""
     mirror = low > 0.0
     top = log_ndtr(np.where(mirror, -low, high))
     bottom = log_ndtr(np.where(mirror, -high, low))
-    log_mass: FloatArray = top + np.log1p(-np.exp(np.minimum(bottom - top, -1e-16)))
-    return log_mass
+    mass: FloatArray = top + np.log1p(-np.exp(np.minimum(bottom - top, -1e-16)))
+    return mass
 
 
-def draw_level(mean: FloatArray, sd: FloatArray, upper: float, uniform: FloatArray) -> FloatArray:
-    """s of N(mean, sd²) truncated to (0, upper), by inverting its distribution at `uniform` ∈ (0, 1)."""
+def draw_level(mean: FloatArray, sd: FloatArray, upper: FloatArray, uniform: FloatArray) -> FloatArray:
+    """s of N(mean, sd²) truncated to (0, upper), by inverting its distribution at `uniform` ∈ (0, 1); any one shape."""
+    s: FloatArray = mean + sd * ndtri(uniform)
+    near = (mean < CERTAIN * sd) | (upper - mean < CERTAIN * sd)
+    if near.any():
+        s[near] = _draw_truncated(mean[near], sd[near], upper[near], uniform[near])
+    return np.clip(s, 0.0, upper)
+
+
+def _draw_truncated(mean: FloatArray, sd: FloatArray, upper: FloatArray, uniform: FloatArray) -> FloatArray:
     low, high = -mean / sd, (upper - mean) / sd
     # From whichever tail holds the interval: there Φ keeps its relative precision.
     mirror = low > 0.0
@@ -157,5 +233,5 @@ def draw_level(mean: FloatArray, sd: FloatArray, upper: float, uniform: FloatArr
     end = log_ndtr(np.where(mirror, -low, high))
     share = np.where(mirror, 1.0 - uniform, uniform)
     z = ndtri_exp(np.logaddexp(np.log(share) + end, np.log1p(-share) + start))
-    s: FloatArray = np.clip(mean + sd * np.where(mirror, -z, z), 0.0, upper)
-    return s
+    drawn: FloatArray = mean + sd * np.where(mirror, -z, z)
+    return drawn

@@ -1,108 +1,214 @@
-"""One group's curve learnt from its points: draws off the grid, and how the points sit with them."""
+"""Draws of many groups' curves off the grid, and how each group's points sit with them.
 
+Groups with the same number of cells are worked on together, a few at a time: few enough for their grids to stay in
+the processor's cache, which also bounds the memory.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
+from numpy.typing import NDArray
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.cells import TYPICAL_NOISE, cells_of, doublings_below, shared_errors
-from app.planner.grid import Grid, Level, Prior, draw_level, node_posterior, shape_values
-from app.planner.observations import Points
+from app.planner.cells import Cells, Table, cells_of, doublings_below, summed
+from app.planner.grid import Batch, Grid, Level, draw_level, node_posterior, shape_values
+from app.planner.prior import Prior
 
-LEAST_POINTS_TO_DOUBT = 4
-"""Without one of them, three must be left to contradict it."""
+CACHED_NODES = 64_000
+"""Nodes of the groups worked on at once."""
+
+CACHED_VALUES = 200_000
+"""Numbers of the groups' shapes and draws worked on at once, where groups have many rows."""
+
+
+MOMENT_DRAWS = 120
+"""So many draws (they are in random order) say where a point sits to a tenth of the curve's sd."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Groups to fit: their points, n_ref (for groups without points, what stands for it), ȳ, the prior of s."""
+
+    table: Table
+    n_ref: FloatArray
+    units: FloatArray
+    level: Level
+    covariates: FloatArray
 
 
 @dataclass(frozen=True)
 class Learnt:
-    """Draws of f(n) = s (ρ + (1 − ρ) p(n)) and z; arrays [draws], s in loss units.
+    """Draws of f(n) = s (ρ + (1 − ρ) p(n)) and of the discrepancy at 2 n_ref; arrays [groups, draws] in loss units.
 
-    unit: ȳ. sigma, kappa: posterior rms of the noise scales, as shares of ȳ; forecast: κ_f.
+    c, delta: the shape. sigma, kappa, forecast [groups]: posterior rms of the scales, as shares of ȳ.
+    mean, variance [rows]: of f at each row.
     """
 
     s: FloatArray
     rho: FloatArray
     c: FloatArray
     delta: FloatArray
-    z: FloatArray
-    n_ref: float
-    unit: float
-    sigma: float
-    kappa: float
-    forecast: float
-
-    def loss(self, counts: FloatArray) -> FloatArray:
-        """f at counts [points] → [points, draws]."""
-        return self.s * (self.rho + (1.0 - self.rho) * shape_values(counts, self.n_ref, self.c, self.delta))
+    discrepancy: FloatArray
+    sigma: FloatArray
+    kappa: FloatArray
+    forecast: FloatArray
+    mean: FloatArray
+    variance: FloatArray
 
 
-def learn(points: Points, prior: Prior, level: Level, n_ref: float, unit: float, uniforms: FloatArray) -> Learnt:
-    """Posterior draws given `points` (none: prior draws); `uniforms` in (0, 1) [3, draws] pick node, s and z."""
-    grid = node_posterior(cells_of(points, n_ref, unit), prior, level)
-    weights = grid.weights()
-    shape, floor, s = _pick(grid, weights, uniforms)
-    sigma, kappa = prior.noise_nodes()
-    c, delta = prior.shape_nodes()
-    by_noise = weights.sum(axis=(1, 2))
-    return Learnt(
-        s=s * unit,
-        rho=np.asarray(prior.floors)[floor],
-        c=c[shape],
-        delta=delta[shape],
-        z=ndtri(uniforms[2]),
-        n_ref=n_ref,
-        unit=unit,
-        sigma=float(np.sqrt(by_noise @ sigma**2)),
-        kappa=float(np.sqrt(by_noise @ kappa**2)),
-        forecast=prior.forecast,
+def learn(task: Task, prior: Prior, uniforms: FloatArray) -> Learnt:
+    """Posterior draws of every group; `uniforms` [groups, 3, draws] pick node, s and discrepancy."""
+    learnt = _empty(len(task.units), uniforms.shape[2], len(task.table.row_group))
+    for groups, rows, p, grid in grids(task, prior, uniforms.shape[2]):
+        shape = _draw(learnt, task, groups, grid, prior, uniforms[groups])
+        owner = np.searchsorted(groups, task.table.row_group[rows])
+        _moments(learnt, groups, rows, owner, p, shape)
+    return learnt
+
+
+def grids(task: Task, prior: Prior, draws: int) -> Iterator[tuple[IntArray, IntArray, FloatArray, Grid]]:
+    """Batches of groups, their rows, the shapes there [rows, S] and the posterior at the nodes.
+
+    `draws` is how many will be taken of each group; it only bounds the batches' memory.
+    """
+    cells = cells_of(task.table, task.units)
+    scatter = cells.scatter_log_likelihood(np.asarray(prior.noises))
+    for groups in _batches(cells, prior, draws):
+        rows = _runs(cells.group_rows, groups)
+        of_group = task.table.row_group[rows]
+        p = shape_values(task.table.row_count[rows], task.n_ref[of_group], *prior.shape_nodes)
+        noise = np.repeat(scatter[groups], len(prior.discrepancies), axis=1)
+        yield groups, rows, p, node_posterior(_batch(task, cells, prior, groups, p, noise), prior)
+
+
+def _empty(groups: int, draws: int, rows: int) -> Learnt:
+    s, rho, c, delta, discrepancy = np.zeros((5, groups, draws))
+    sigma, kappa, forecast = np.zeros((3, groups))
+    mean, variance = np.zeros((2, rows))
+    return Learnt(s, rho, c, delta, discrepancy, sigma, kappa, forecast, mean, variance)
+
+
+def _batches(cells: Cells, prior: Prior, draws: int) -> Iterator[IntArray]:
+    """Groups to work on together, in ascending order: alike in cells, and few enough."""
+    sizes, rows = np.diff(cells.start), np.diff(cells.group_rows)
+    shapes = len(prior.exponents) * len(prior.offsets)
+    nodes = len(prior.noises) * len(prior.discrepancies) * shapes * len(prior.floors)
+    for size in np.unique(sizes):
+        alike = np.flatnonzero(sizes == size)
+        most = max(1, int(rows[alike].max()))
+        step = max(1, min(CACHED_NODES // nodes, CACHED_VALUES // (most * (shapes + draws))))
+        for first in range(0, len(alike), step):
+            yield alike[first : first + step]
+
+
+def _runs(starts: IntArray, groups: IntArray) -> IntArray:
+    """The indices start[g] … start[g + 1] − 1 of the groups, one after the other."""
+    lengths = starts[groups + 1] - starts[groups]
+    before = np.cumsum(lengths) - lengths
+    return np.repeat(starts[groups] - before, lengths) + np.arange(int(lengths.sum()))
+
+
+def _batch(task: Task, cells: Cells, prior: Prior, groups: IntArray, p: FloatArray, scatter: FloatArray) -> Batch:
+    """The batch of `groups`, all with the same number of cells; p [their rows, S]."""
+    b, k = len(groups), int(cells.start[groups[0] + 1] - cells.start[groups[0]])
+    own = _runs(cells.start, groups)
+    log_noise, log_shape = prior.log_weights(task.covariates[groups])
+    return Batch(
+        y=cells.y[own].reshape(b, k),
+        t=cells.t[own].reshape(b, k),
+        independent=cells.independent[own].reshape(b, k),
+        shared=_shared(cells, groups, k),
+        p=_averaged(cells, groups, own, p).reshape(b, k, p.shape[1]),
+        scatter=scatter,
+        log_noise=log_noise,
+        log_shape=log_shape,
+        level=Level(task.level.mean[groups], task.level.sd[groups], task.level.upper[groups]),
     )
 
 
-def _pick(grid: Grid, weights: FloatArray, uniforms: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
-    """Nodes by weight, then the level: shape and floor index and s in units of ȳ, each [draws]."""
-    # Shapes in the slow order: then the strata hold each shape's share of the draws steady, also between fits.
-    by_shape = np.moveaxis(weights, 0, -1)
-    cumulated = np.cumsum(by_shape)
-    node = np.searchsorted(cumulated, uniforms[0] * cumulated[-1], side="right")
-    node = np.minimum(node, weights.size - 1)
-    shape, floor, noise = np.unravel_index(node, by_shape.shape)
-    s = draw_level(grid.mean[noise, shape, floor], grid.sd[noise, shape, floor], grid.upper, uniforms[1])
-    return np.asarray(shape, dtype=np.int64), np.asarray(floor, dtype=np.int64), s
+def _averaged(cells: Cells, groups: IntArray, own: IntArray, p: FloatArray) -> FloatArray:
+    """M p: the shapes averaged over each cell's rows."""
+    if len(own) == len(p):
+        return p
+    sizes = cells.row_start[own + 1] - cells.row_start[own]
+    weighted = cells.weight[_runs(cells.group_rows, groups)][:, None] * p
+    averaged: FloatArray = np.add.reduceat(weighted, np.cumsum(sizes) - sizes, axis=0)
+    return averaged
 
 
-def stratified(rng: np.random.Generator, draws: int) -> FloatArray:
-    """Three independent uniforms in (0, 1) per draw [3, draws], one in each of `draws` equal strata.
+def _shared(cells: Cells, groups: IntArray, k: int) -> FloatArray:
+    """Σ_h s_h² 1_h 1_hᵀ [B, K, K]."""
+    at = _runs(cells.shared_start, groups)
+    position = np.repeat(np.arange(len(groups)), cells.shared_start[groups + 1] - cells.shared_start[groups])
+    start = cells.start[groups][position]
+    entry = (position * k + cells.shared_row[at] - start) * k + cells.shared_column[at] - start
+    return summed(entry, cells.shared[at], len(groups) * k * k).reshape(len(groups), k, k)
 
-    Strata cut the Monte Carlo error of means and quantiles; the permutations keep draws of different groups, and
-    the three numbers of one draw, independent.
+
+def _draw(learnt: Learnt, task: Task, groups: IntArray, grid: Grid, prior: Prior, uniforms: FloatArray) -> IntArray:
+    """Writes the draws of `groups` into `learnt`; returns their shapes' numbers [B, draws]."""
+    units, binned = task.units[groups], task.table.binned[groups]
+    b, n, shapes, floors = grid.weights.shape
+    noise, shape, floor = _nodes(grid.weights, uniforms[:, 0])
+    flat = ((np.arange(b)[:, None] * n + noise) * shapes + shape) * floors + floor
+    upper = np.broadcast_to(grid.level.upper[:, None], flat.shape)
+    s = draw_level(grid.mean.ravel()[flat], grid.precision.ravel()[flat] ** -0.5, upper, uniforms[:, 1])
+    c, delta = prior.shape_nodes
+    learnt.s[groups] = s * units[:, None]
+    learnt.rho[groups] = np.asarray(prior.floors)[floor]
+    learnt.c[groups], learnt.delta[groups] = c[shape], delta[shape]
+    each = np.broadcast_to(binned[:, None], noise.shape)
+    learnt.discrepancy[groups] = prior.ahead_quantiles(each, noise, uniforms[:, 2]) * units[:, None]
+    sigma, kappa = prior.noise_nodes
+    by_noise = grid.weights.reshape(b, n, -1).sum(axis=2)
+    by_noise /= by_noise.sum(axis=1, keepdims=True)
+    learnt.sigma[groups] = np.sqrt((by_noise * sigma**2).sum(axis=1))
+    learnt.kappa[groups] = np.sqrt((by_noise * kappa**2).sum(axis=1))
+    learnt.forecast[groups] = np.sqrt((by_noise * prior.ahead_variance[binned]).sum(axis=1))
+    return shape
+
+
+def _nodes(weights: NDArray[np.float32], uniform: FloatArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Nodes drawn by weight, by inverting the cumulated weights at `uniform`: noise, shape, floor [B, draws].
+
+    Shape and floor first, in order, then the noise by what is left of the same number: even uniforms then hold each
+    shape's share of the draws steady, also between fits.
     """
-    strata = np.stack([rng.permutation(draws) for _ in range(3)])
-    uniforms: FloatArray = (strata + rng.uniform(1e-9, 1.0 - 1e-9, size=(3, 1))) / draws
-    return uniforms
+    b, n, shapes, floors = weights.shape
+    total = np.cumsum(weights.sum(axis=1).reshape(b, -1), axis=1, dtype=np.float64)
+    reached = uniform * total[:, -1:]
+    curve = np.stack([np.searchsorted(row, at, side="right") for row, at in zip(total, reached, strict=True)])
+    np.minimum(curve, shapes * floors - 1, out=curve)
+    at = np.arange(b)[:, None] * (shapes * floors) + curve
+    left = reached - np.where(curve > 0, total.ravel()[at - 1], 0.0)
+    flat, at = weights.ravel(), at + np.arange(b)[:, None] * ((n - 1) * shapes * floors)
+    noise = np.zeros(curve.shape, dtype=np.int64)
+    for i in range(n - 1):
+        left -= flat[at + i * shapes * floors]
+        noise += left > 0.0
+    return noise, curve // floors, curve % floors
 
 
-def standardised(points: Points, learnt: Learnt) -> FloatArray:
-    """(y − E f) / sd of each point [points]; the sd has curve, evaluation error, σ and the discrepancy."""
-    f = learnt.loss(points.counts)
-    inside = learnt.kappa**2 * doublings_below(points.counts, learnt.n_ref)
-    beyond = learnt.forecast**2 * np.log2(np.maximum(points.counts / learnt.n_ref, 1.0))
-    noise = (learnt.sigma**2 + inside + beyond) * learnt.unit**2
-    sd = np.sqrt(f.var(axis=1) + shared_errors(points) ** 2 + noise)
-    residuals: FloatArray = (points.losses - f.mean(axis=1)) / sd
+def _moments(learnt: Learnt, groups: IntArray, rows: IntArray, owner: IntArray, p: FloatArray, shape: IntArray) -> None:
+    """Mean and variance over MOMENT_DRAWS draws of f at rows of `groups`; owner [rows]: their place in the batch."""
+    s, rho, shape = learnt.s[groups, :MOMENT_DRAWS], learnt.rho[groups, :MOMENT_DRAWS], shape[:, :MOMENT_DRAWS]
+    steep = s * (1.0 - rho)
+    f = p[np.arange(len(rows))[:, None], shape[owner]]
+    f *= steep[owner]
+    f += (s * rho)[owner]
+    mean = f.mean(axis=1)
+    f -= mean[:, None]
+    learnt.mean[rows] = mean
+    learnt.variance[rows] = (f * f).mean(axis=1)
+
+
+def standardised(task: Task, learnt: Learnt) -> FloatArray:
+    """(y − E f) / sd of each point [P]; the sd has curve, evaluation error, σ and the discrepancy."""
+    table = task.table
+    group, unit = table.group, task.units[table.group]
+    inside = learnt.kappa[group] ** 2 * doublings_below(table.counts, task.n_ref[group])
+    noise = (learnt.sigma[group] ** 2 + inside) * unit**2
+    sd = np.sqrt(learnt.variance[table.row] + table.shared**2 + noise)
+    residuals: FloatArray = (table.losses - learnt.mean[table.row]) / sd
     return residuals
-
-
-def suspect(residuals: FloatArray, learnt: Learnt) -> int | None:
-    """The point worth a second fit without it: the worst fitted, if that is bad or inflated the noise."""
-    if len(residuals) < LEAST_POINTS_TO_DOUBT:
-        return None
-    worst = int(np.argmax(np.abs(residuals)))
-    size = abs(residuals[worst])
-    return worst if size > 3.0 or (size > 1.5 and learnt.sigma > TYPICAL_NOISE) else None
-
-
-def without(points: Points, index: int) -> Points:
-    """The points but one."""
-    keep = np.arange(len(points.counts)) != index
-    return Points(points.counts[keep], points.losses[keep], points.stderrs[keep], points.holdouts[keep])

@@ -48,7 +48,11 @@ class Metric:
 
     def to_metric(self, losses: FloatArray) -> FloatArray:
         """Losses of any shape in the metric's own units, never beyond its bounds; nan stays nan."""
-        return np.clip(self._turn(losses, back=True), self.lower, self.upper)
+        return self.within(self._turn(losses, back=True))
+
+    def within(self, values: FloatArray) -> FloatArray:
+        """Metric values of any shape, never beyond the bounds."""
+        return np.clip(values, self.lower, self.upper)
 
     def _turn(self, numbers: FloatArray, back: bool = False) -> FloatArray:
         numbers = np.asarray(numbers, dtype=np.float64)

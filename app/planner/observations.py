@@ -1,6 +1,7 @@
 """What the curves are learnt from: measured points per group, and curves a user states instead."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,6 +44,9 @@ class Observations:
     """Everything known about the groups' curves, in the order of `keys`.
 
     held [groups]: counts held now. span: upper − lower of the metric where both bounds are given, else None.
+    runs [runs, groups]: what each run was trained on, and run_of, per group, the run of each of its points; both None
+    where only the own counts are known. attributes: each group's attributes. parent: the index of a broader group.
+    Without entries, no group has any.
     """
 
     keys: tuple[str, ...]
@@ -50,6 +54,10 @@ class Observations:
     assumed: tuple[AssumedCurve | None, ...]
     held: FloatArray
     span: float | None
+    runs: FloatArray | None = None
+    run_of: tuple[IntArray, ...] | None = None
+    attributes: tuple[Mapping[str, str], ...] = ()
+    parent: tuple[int | None, ...] = ()
 
     def __post_init__(self) -> None:
         lengths = {len(self.keys), len(self.points), len(self.assumed), len(self.held)}
@@ -64,6 +72,66 @@ class Observations:
         for key, points, assumed in zip(self.keys, self.points, self.assumed, strict=True):
             _check_points(key, points)
             _check_assumed(key, assumed)
+        self._check_runs()
+        self._check_relations()
+
+    def _check_runs(self) -> None:
+        if self.runs is None and self.run_of is None:
+            return
+        if self.runs is None or self.run_of is None or len(self.run_of) != len(self.keys):
+            raise ObservationsError("give runs together with run_of, one array of run_of per group, or neither")
+        if self.runs.shape != (len(self.runs), len(self.keys)):
+            raise ObservationsError(f"runs has shape {self.runs.shape}; it needs one column per group")
+        if not np.all(np.isfinite(self.runs) & (self.runs >= 0)):
+            raise ObservationsError("the counts of runs must be finite and at least 0")
+        for g, (key, points, run) in enumerate(zip(self.keys, self.points, self.run_of, strict=True)):
+            if len(run) != len(points.counts) or np.any((run < 0) | (run >= len(self.runs))):
+                raise ObservationsError(f"group {key}: run_of must name one of the {len(self.runs)} runs per point")
+            if not np.array_equal(self.runs[run, g], points.counts):
+                raise ObservationsError(f"group {key}: its points' counts are not those of their runs")
+
+    def _check_relations(self) -> None:
+        groups = len(self.keys)
+        if self.attributes and len(self.attributes) != groups:
+            raise ObservationsError("attributes must have one entry per group, or none")
+        if self.parent and len(self.parent) != groups:
+            raise ObservationsError("parent must have one entry per group, or none")
+        for g, parent in enumerate(self.parent):
+            if parent is not None and (parent == g or not 0 <= parent < groups):
+                raise ObservationsError(f"group {self.keys[g]}: its parent must be the index of another group")
+
+    def differences(self) -> IntArray:
+        """The number of attributes in which two groups differ [groups, groups]; one that only one has counts."""
+        groups = len(self.keys)
+        found = np.zeros((groups, groups), dtype=np.int64)
+        for name in sorted({name for owned in self.attributes for name in owned}):
+            values = [owned.get(name) for owned in self.attributes]
+            codes = np.array([values.index(value) for value in values])
+            found += codes[:, None] != codes
+        return found
+
+    def select(self, indices: IntArray) -> "Observations":
+        """What is known of the groups at `indices` alone, in that order, without their runs and relations."""
+        picked = [int(i) for i in indices]
+        return Observations(
+            keys=tuple(self.keys[i] for i in picked),
+            points=tuple(self.points[i] for i in picked),
+            assumed=tuple(self.assumed[i] for i in picked),
+            held=self.held[picked],
+            span=self.span,
+        )
+
+    def permuted(self, order: IntArray) -> "Observations":
+        """The same with its groups in another order; `order` holds the positions of all groups, each once."""
+        place = {int(at): now for now, at in enumerate(order)}
+        parents = [self.parent[i] for i in order] if self.parent else []
+        return replace(
+            self.select(order),
+            runs=None if self.runs is None else self.runs[:, order],
+            run_of=None if self.run_of is None else tuple(self.run_of[i] for i in order),
+            attributes=tuple(self.attributes[i] for i in order) if self.attributes else (),
+            parent=tuple(None if parent is None else place[parent] for parent in parents),
+        )
 
 
 def _check_points(key: str, points: Points) -> None:

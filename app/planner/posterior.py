@@ -7,14 +7,35 @@ One draw of one group is the curve
 a the asymptote, A ≥ 0 the excess over it at the anchor n = m − d, c > 0 the exponent, d ≥ 0 the offset in
 samples. Below the knot the curve continues by its tangent there. Anchoring at a measured size keeps A of the
 order of the losses whatever c and n; a stated curve has m = 1, so that its numbers enter as they are.
+
+Where other groups' data moves this one, n is its effective count: the own count plus the head start that the counts
+held of the others give it (`transfer`). What is asked stays a question about own counts, the others' as they are;
+`moved` asks it with other counts held, so that with all groups at the counts N the losses are
+
+    posterior.moved(N).loss(N) [groups, draws],
+    d loss_g / d N_h = posterior.moved(N).cross_slope(N) [groups, k, draws].
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
+from app.planner.transfer import Transfer
 from app.planner.warnings import Warning
+
+
+def _in_order(warnings: Sequence[Warning], keys: tuple[str, ...]) -> tuple[Warning, ...]:
+    """The warnings about the groups of `keys` and about none, in their order."""
+    place: dict[str | None, int] = {None: -1, **{key: g for g, key in enumerate(keys)}}
+    mine = [warning for warning in warnings if warning.group in place]
+    return tuple(sorted(mine, key=lambda warning: place[warning.group]))
+
+
+_ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "reference", "discrepancy", "noise")
+"""The posterior's fields that are arrays over the groups."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +54,10 @@ class Posterior:
 
     asymptote a, excess A, anchor m, exponent c, offset d, knot: see the head of the module.
     reference [groups]: n_ref, the largest measured count (at least 1), beyond which the discrepancy grows.
+    noise [groups]: σ ȳ, the posterior rms of the training error of one run.
     discrepancy: κ_f ȳ z, by how much the truth leaves the curve at 2 n_ref.
     residuals: per group, the standardised residual of each of its points, in the points' order.
+    transfer: how the other groups' counts enter, None where none moves any; reference is an effective count then.
     """
 
     keys: tuple[str, ...]
@@ -46,18 +69,25 @@ class Posterior:
     knot: FloatArray
     reference: FloatArray
     discrepancy: FloatArray
+    noise: FloatArray
     diagnostics: tuple[Diagnostics, ...]
     residuals: tuple[FloatArray, ...]
     warnings: tuple[Warning, ...]
+    transfer: Transfer | None = None
 
     @property
     def draws(self) -> int:
         """Number of draws per group."""
         return int(self.asymptote.shape[1])
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that its arrays take."""
+        return sum(getattr(self, name).nbytes for name in _ARRAYS)
+
     def loss(self, counts: FloatArray) -> FloatArray:
         """f at `counts` ≥ 0: [groups] → [groups, draws], [groups, sizes] → [groups, sizes, draws]."""
-        n = np.asarray(counts, dtype=np.float64)[..., None]
+        n = self._effective(counts)
         knot = self._like(n, self.knot)
         inside = np.maximum(n, knot)
         value = self._like(n, self.asymptote) + self._excess(inside)
@@ -67,12 +97,12 @@ class Posterior:
 
     def slope(self, counts: FloatArray) -> FloatArray:
         """d f / d n ≤ 0 in loss per sample; shapes as `loss`."""
-        n = np.asarray(counts, dtype=np.float64)[..., None]
+        n = self._effective(counts)
         return self._slope(np.maximum(n, self._like(n, self.knot)))
 
     def band(self, counts: FloatArray) -> FloatArray:
         """Predictive loss ≥ 0: f plus the discrepancy beyond n_ref (planner.md 2); shapes as `loss`."""
-        n = np.asarray(counts, dtype=np.float64)[..., None]
+        n = self._effective(counts)
         doublings = np.log2(np.maximum(n / self._like(n, self.reference[:, None]), 1.0))
         return np.maximum(self.loss(counts) + np.sqrt(doublings) * self._like(n, self.discrepancy), 0.0)
 
@@ -87,8 +117,21 @@ class Posterior:
         below = np.nan_to_num(below, nan=0.0, neginf=0.0)
         # A flat curve is met everywhere or nowhere: what 0/0 gave above is replaced here.
         count = np.where(target < at_knot, np.where(target > self.asymptote, inside, np.inf), below)
+        count = count if self.transfer is None else count - self.transfer.head_start
         flat = self.excess == 0.0
         return np.where(flat, np.where(target >= self.asymptote, 0.0, np.inf), np.maximum(count, 0.0))
+
+    def moved(self, held: FloatArray) -> "Posterior":
+        """The same curves were the counts `held` [all groups the curves were fitted with] held of the others."""
+        return self if self.transfer is None else replace(self, transfer=self.transfer.moved(held))
+
+    def cross_slope(self, counts: FloatArray) -> FloatArray:
+        """d f_g / d n_h at own counts [groups], the others as held: [groups, all groups, draws], 0 without transfer.
+
+        The own column is 0: that slope is `slope`.
+        """
+        own = self.slope(counts)[:, None, :]
+        return own * self.transfer.gain_slopes if self.transfer is not None else own * np.zeros((1, len(self.keys), 1))
 
     def select(self, indices: IntArray) -> "Posterior":
         """The same draws for the groups at `indices` alone, in that order."""
@@ -103,11 +146,42 @@ class Posterior:
             offset=self.offset[picked],
             knot=self.knot[picked],
             reference=self.reference[picked],
+            noise=self.noise[picked],
             discrepancy=self.discrepancy[picked],
             diagnostics=tuple(self.diagnostics[i] for i in picked),
             residuals=tuple(self.residuals[i] for i in picked),
-            warnings=tuple(w for w in self.warnings if w.group is None or w.group in keys),
+            warnings=_in_order(self.warnings, keys),
+            transfer=None if self.transfer is None else self.transfer.select(indices),
         )
+
+    @staticmethod
+    def joined(parts: Sequence["Posterior"], order: IntArray) -> "Posterior":
+        """The groups of all `parts`, without transfer, one after the other, then in `order` (indices into that row)."""
+
+        def stacked(name: str) -> FloatArray:
+            return np.concatenate([getattr(part, name) for part in parts])[order]
+
+        def listed(name: str) -> tuple[Any, ...]:
+            row = [item for part in parts for item in getattr(part, name)]
+            return tuple(row[i] for i in order)
+
+        keys = listed("keys")
+        return Posterior(
+            keys=keys,
+            **{name: stacked(name) for name in _ARRAYS},
+            diagnostics=listed("diagnostics"),
+            residuals=listed("residuals"),
+            warnings=_in_order([warning for part in parts for warning in part.warnings], keys),
+            transfer=None,
+        )
+
+    def replaced(self, indices: IntArray, part: "Posterior") -> "Posterior":
+        """These groups with those at `indices` taken from `part`, in its order."""
+        changed = set(part.keys)
+        kept = replace(self, warnings=tuple(w for w in self.warnings if w.group not in changed))
+        order = np.arange(len(self.keys))
+        order[indices] = len(self.keys) + np.arange(len(part.keys))
+        return Posterior.joined((kept, part), order)
 
     def parameters(self) -> dict[str, FloatArray]:
         """Classical symbols, loss = asymptote + scale · (n + offset)^(−exponent), each [groups, draws]."""
@@ -115,8 +189,13 @@ class Posterior:
             "asymptote": self.asymptote,
             "scale": self.excess * self.anchor**self.exponent,
             "exponent": self.exponent,
-            "offset": self.offset,
+            "offset": self.offset if self.transfer is None else self.offset + self.transfer.head_start,
         }
+
+    def _effective(self, counts: FloatArray) -> FloatArray:
+        """Own counts as effective ones [groups, (sizes,) draws], or [groups, (sizes,) 1] without transfer."""
+        n = np.asarray(counts, dtype=np.float64)[..., None]
+        return n if self.transfer is None else n + self._like(n, self.transfer.head_start)
 
     def _excess(self, n: FloatArray) -> FloatArray:
         base = (n + self._like(n, self.offset)) / self._like(n, self.anchor)

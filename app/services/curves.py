@@ -6,19 +6,36 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 from app.planner.arrays import FloatArray
 from app.planner.metric import Metric
 from app.planner.posterior import Diagnostics, Posterior
+from app.planner.scoring import rescale
+from app.planner.transfer import Received
 from app.planner.warnings import Warning
+from app.services.fits import Fits
+from app.services.forecasts import record_of
 from app.services.observations import Reading, standard_error
-from app.services.planning import metric_of, posterior_of, runs_of
+from app.services.planning import fit_key, fitted, metric_of, runs_of
 from app.store.models import Group, Observation, Project
+from app.store.observations import fitted_observations
+from app.store.projects import members
 
 QUANTILES = (5, 10, 25, 50, 75, 90, 95)
+QUANTILE_NAMES = tuple(f"p{level:02d}" for level in QUANTILES)
 DEFAULT_STEPS = 12
 BEYOND = 4
 """Without counts asked for, bands reach to this many times the largest count."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """At which counts bands are asked for (none: a spread round what is held), and how they are drawn."""
+
+    at: Sequence[int]
+    draws: int
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -47,46 +64,56 @@ class Curve:
     parameters: dict[str, Summary]
     bands: list[tuple[int, Summary]]
     points: list[CurvePoint]
+    transfer: tuple[Received, ...]
     diagnostics: Diagnostics
     warnings: tuple[Warning, ...]
 
 
 def curves_of(
-    project: Project,
-    groups: Sequence[Group],
-    runs: Sequence[Observation],
-    at: Sequence[int],
-    draws: int,
-    seed: int,
+    session: Session, fits: Fits, project: Project, shown: Sequence[Group], question: Question
 ) -> list[Curve]:
-    """The curves of `groups`, with bands at the counts `at`, or at a spread of counts where it is empty."""
-    if not groups:
-        return []
-    posterior = posterior_of(project, groups, runs, draws, seed)
-    return [curve_of(project, group, runs, posterior, index, at) for index, group in enumerate(groups)]
+    """The curves of `shown`, some of the project's active groups."""
+    groups = members(session, Group, project.id)
+    runs = fitted_observations(session, project.id, project.recipe)
+    key = fit_key(project, question.draws, question.seed)
+    posterior = fitted(fits, key, project, groups, runs).posterior
+    factors = record_of(session, project).widening
+    place = {group.key: index for index, group in enumerate(groups)}
+    return [
+        curve_of(project, group, runs, posterior.select(np.array([place[group.key]])), question.at, factors)
+        for group in shown
+    ]
 
 
 def curve_of(
     project: Project,
     group: Group,
     runs: Sequence[Observation],
-    posterior: Posterior,
-    index: int,
+    one: Posterior,
     at: Sequence[int],
+    factors: FloatArray,
 ) -> Curve:
+    """`one` is the group's own posterior, `factors` what the project's record widens bands by."""
     metric = metric_of(project)
-    one = posterior.select(np.array([index]))
     counts = list(at) or default_counts(group, one.diagnostics[0])
     bands = metric.to_metric(one.band(np.array([counts], dtype=np.float64))[0])
     return Curve(
         group=group.key,
         count=group.initial_count,
         parameters=parameters_of(one, metric, group),
-        bands=[(count, summary(band)) for count, band in zip(counts, bands, strict=True)],
+        bands=[(count, widened(summary(band), metric, factors)) for count, band in zip(counts, bands, strict=True)],
         points=curve_points(project, group, runs, one.residuals[0]),
+        transfer=one.transfer.received[0] if one.transfer else (),
         diagnostics=one.diagnostics[0],
         warnings=one.warnings,
     )
+
+
+def widened(band: Summary, metric: Metric, factors: FloatArray) -> Summary:
+    """The band's quantiles as the record of past forecasts says they should have been."""
+    quantiles = np.array([band.quantiles[name] for name in QUANTILE_NAMES], dtype=np.float64)
+    moved = metric.within(rescale(np.array(QUANTILES) / 100, quantiles, factors))
+    return Summary(band.mean, dict(zip(QUANTILE_NAMES, moved.tolist(), strict=True)))
 
 
 def default_counts(group: Group, diagnostics: Diagnostics) -> list[int]:
@@ -114,8 +141,7 @@ def summary(values: FloatArray) -> Summary:
     """Over draws. None stands for a number that is not finite: a target never reached."""
     # "inverted_cdf" picks draws and never averages two, which may be infinite.
     quantiles = np.percentile(values, QUANTILES, method="inverted_cdf")
-    named = {f"p{level:02d}": finite(value) for level, value in zip(QUANTILES, quantiles, strict=True)}
-    return Summary(finite(np.mean(values)), named)
+    return Summary(finite(np.mean(values)), dict(zip(QUANTILE_NAMES, map(finite, quantiles), strict=True)))
 
 
 def finite(value: float | np.floating[Any]) -> float | None:

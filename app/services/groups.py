@@ -40,6 +40,7 @@ def add_groups(session: Session, project: Project, items: Sequence[Fields], now:
     session.add_all(rows)
     session.flush()
     set_prices(session, project, rows, prices(items), now)
+    check_parents(session, project, rows, lambda key: pointer(at, index_of[key], "parent"))
     check_group_list(session, project, at)
     return rows
 
@@ -107,6 +108,19 @@ def check_targets(project: Project, groups: Sequence[Group], where: Callable[[st
         raise invalid(*faults)
 
 
+def check_parents(session: Session, project: Project, groups: Sequence[Group], where: Callable[[str], str]) -> None:
+    """Raises Invalid for parents that are not other active groups of the project."""
+    named = {group.parent for group in groups if group.parent is not None}
+    known = store.members_by_key(session, Group, project.id, named)
+    faults = []
+    for group in groups:
+        parent = known.get(group.parent or "")
+        if group.parent is not None and (parent is None or parent.archived_at or parent is group):
+            faults.append(Fault(where(group.key), f"'{group.parent}' is no other group of this project"))
+    if faults:
+        raise invalid(*faults)
+
+
 def check_group_list(session: Session, project: Project, at: str) -> None:
     groups = store.members(session, Group, project.id)
     if len(groups) > MAX_GROUPS:
@@ -121,9 +135,13 @@ def update_group(session: Session, project: Project, group: Group, changes: Fiel
         if observation_store.has_observations(session, project.id):
             raise Frozen(f"The key '{group.key}' is fixed since the first observation. Its name may still change.")
         refuse_taken(session, project, Group, [changes["key"]], "")
+        for child in store.members(session, Group, project.id, archived=None):
+            if child.parent == group.key:
+                child.parent = changes["key"]
     assign(group, without_price(changes), now)
     check_targets(project, [group], lambda _: "/target")
     session.flush()
+    check_parents(session, project, [group], lambda _: "/parent")
     set_prices(session, project, [group], prices([{"key": group.key, **changes}]), now)
     check_group_list(session, project, "/weight")
     touch(project, now)
@@ -164,4 +182,5 @@ def replace_groups(
     set_prices(session, project, changed, prices(old), now)
     session.flush()
     add_groups(session, project, [item for item in items if item["key"] not in known], now, at="")
+    check_parents(session, project, changed, lambda key: f"/{index_of[key]}/parent")
     touch(project, now)

@@ -73,7 +73,9 @@ class Notice:
 
 @dataclass(frozen=True)
 class Accepted:
-    accepted: int
+    """`stored` are the rows of the runs that were not there yet."""
+
+    stored: tuple[Observation, ...]
     duplicates: int
     warnings: tuple[Notice, ...]
 
@@ -98,12 +100,13 @@ def accept(
     if faults:
         raise invalid(*faults[:MAX_FAULTS])
     fresh = unseen(session, project, drafts)
-    session.add_all(stored(project, draft, now) for draft in fresh)
+    rows = tuple(stored(project, draft, now) for draft in fresh)
+    session.add_all(rows)
     if fresh:
         settle_reference_loss(project, active, fresh)
         touch(project, now)
     session.flush()
-    return Accepted(len(fresh), len(drafts) - len(fresh), notices(project, active, fresh))
+    return Accepted(rows, len(drafts) - len(fresh), notices(project, active, fresh))
 
 
 def draft_faults(

@@ -2,37 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from typing import Literal
 
 import numpy as np
-from sqlalchemy.orm import Session
 
-from app.errors import Fault, invalid
-from app.planner.curves import AssumedCurve, Observations, Points, Posterior, Prior, fit
+from app.planner.arrays import FloatArray
+from app.planner.curves import AssumedCurve, Observations, Points, Posterior
 from app.planner.metric import Metric
 from app.planner.objective import Objective
 from app.planner.plan import GroupPlan as GroupPlan
-from app.planner.plan import Plan, Policy, Problem, make_plan
+from app.planner.plan import Problem
 from app.planner.sources import Source as PlannerSource
-from app.planner.warnings import Warning
+from app.planner.together import fit_together
+from app.services.fits import FitKey, Fits, Fitted
 from app.services.observations import Reading, standard_error
+from app.services.prior import prior_for
 from app.store.models import Group, Observation, Project, Source
-from app.store.observations import fitted_observations
-from app.store.projects import members
 from app.store.types import MILLION
 
 MILLIONTH = Decimal("0.000001")
-
-
-@dataclass(frozen=True)
-class Question:
-    """What the next allocation depends on beside the data; all have defaults in the API."""
-
-    budget: Decimal | None
-    policy: Policy
-    draws: int
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -43,51 +32,12 @@ class Budget:
     remaining: Decimal
 
 
-@dataclass(frozen=True)
-class Allocation:
-    """The plan, with what it was made from. `known` is False where nothing at all is known of the metric."""
-
-    plan: Plan
-    budget: Budget
-    known: bool
-    warnings: tuple[Warning, ...]
-
-
-def amount(millionths: int) -> Decimal:
-    return Decimal(millionths) / MILLION
-
-
-def next_allocation(session: Session, project: Project, question: Question) -> Allocation:
-    """What to buy in the next round. Raises Invalid for a project without groups or a budget not to be had."""
-    groups = members(session, Group, project.id)
-    if not groups:
-        raise invalid(Fault("", "the project has no groups yet; add them with POST …/groups"))
-    budget = round_budget(project, question.budget)
-    runs = fitted_observations(session, project.id, project.recipe)
-    known = bool(runs) or metric_of(project).span is not None or all(group.assumed_curve for group in groups)
-    problem = problem_of(project, groups, members(session, Source, project.id), runs, budget, question)
-    plan = make_plan(problem, question.policy if known else "equal_spend")
-    return Allocation(plan, budget, known, (*problem.posterior.warnings, *plan.warnings))
-
-
-def round_budget(project: Project, asked: Decimal | None) -> Budget:
-    """The total, shared by the rounds; `asked` overrides it up to the total."""
-    left = project.budget_total
-    if asked is None:
-        share = (left / project.budget_rounds).quantize(MILLIONTH, ROUND_DOWN)
-        return Budget(share, left)
-    if asked > left:
-        raise invalid(Fault("?budget", f"{asked} is more than the {left} that the project has left"))
-    return Budget(asked, left)
-
-
 def problem_of(
     project: Project,
     groups: Sequence[Group],
     sources: Sequence[Source],
-    runs: Sequence[Observation],
+    posterior: Posterior,
     budget: Budget,
-    question: Question,
 ) -> Problem:
     index = {group.id: position for position, group in enumerate(groups)}
     kind = project.objective["kind"]
@@ -100,7 +50,7 @@ def problem_of(
         reference_loss=np.array([group.reference_loss or project.reference_loss or 1.0 for group in groups]),
         metric=metric_of(project),
         objective=Objective.parse(kind, parameters),
-        posterior=posterior_of(project, groups, runs, question.draws, question.seed),
+        posterior=posterior,
         sources=tuple(planner_source(source, index[source.group_id]) for source in sources),
         budget=int(budget.available * MILLION),
     )
@@ -122,20 +72,41 @@ def planner_source(source: Source, group: int) -> PlannerSource:
     )
 
 
-def posterior_of(
-    project: Project, groups: Sequence[Group], runs: Sequence[Observation], draws: int, seed: int
-) -> Posterior:
-    """The fitted curves of `groups`, in their order."""
+def fit_key(project: Project, draws: int, seed: int) -> FitKey:
+    return FitKey(project.id, project.data_version, draws, seed)
+
+
+def fitted(fits: Fits, key: FitKey, project: Project, groups: Sequence[Group], runs: Sequence[Observation]) -> Fitted:
+    """The curves of all the project's active groups, in their order, fitted to `runs`, all that the key's data
+    version has."""
+    return fits.get(key, lambda: fit_now(project, groups, runs, key.draws, key.seed))
+
+
+def fit_now(project: Project, groups: Sequence[Group], runs: Sequence[Observation], draws: int, seed: int) -> Fitted:
     metric = metric_of(project)
     holdouts = {name: code for code, name in enumerate(sorted({run.holdout for run in runs}))}
+    place = {group.key: index for index, group in enumerate(groups)}
+    row_of = {run.id: row for row, run in enumerate(runs)}
     observations = Observations(
         keys=tuple(group.key for group in groups),
         points=tuple(points_of(project, metric, group.key, runs, holdouts) for group in groups),
         assumed=tuple(AssumedCurve(**group.assumed_curve) if group.assumed_curve else None for group in groups),
         held=np.array([group.initial_count for group in groups], dtype=np.float64),
         span=metric.span,
+        runs=compositions(groups, runs),
+        run_of=tuple(
+            np.array([row_of[run.id] for run in runs_of(group.key, runs)], dtype=np.int64) for group in groups
+        ),
+        attributes=tuple(group.attributes or {} for group in groups),
+        parent=tuple(place.get(group.parent or "") for group in groups),
     )
-    return fit(observations, Prior(), seed, draws)
+    return Fitted(fit_together(observations, prior_for(metric.span), seed, draws), observations, holdouts)
+
+
+def compositions(groups: Sequence[Group], runs: Sequence[Observation]) -> FloatArray:
+    """What each run was trained on [runs, groups]; a group that came later counts 0."""
+    counts = [[run.counts.get(group.key, 0) for group in groups] for run in runs]
+    return np.array(counts, dtype=np.float64).reshape(len(runs), len(groups))
 
 
 def runs_of(key: str, runs: Sequence[Observation]) -> list[Observation]:

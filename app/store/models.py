@@ -98,6 +98,8 @@ class Group(Base):
     initial_count: Mapped[int]
     reference_loss: Mapped[float | None]
     assumed_curve: Mapped[dict[str, Any] | None]
+    attributes: Mapped[dict[str, Any] | None]
+    parent: Mapped[str | None] = mapped_column(String(100))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
@@ -162,3 +164,23 @@ class IdempotentCall(Base):
     answer: Mapped[str] = mapped_column(Text)
     headers: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Forecast(Base):
+    """What the posterior from before a run said of it, and how it fared. Quantiles are the posterior's own, in the
+    metric's units, before any rescaling by the record."""
+
+    __tablename__ = "forecasts"
+    __table_args__ = (Index("ix_forecasts_project_id_id", "project_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
+    observation_id: Mapped[UUID] = mapped_column(ForeignKey("observations.id"), index=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id"))
+    count: Mapped[int]
+    value: Mapped[float]
+    mean: Mapped[float]
+    quantiles: Mapped[dict[str, Any]]
+    crps: Mapped[float]
+    wis: Mapped[float]
+    created_at: Mapped[datetime]

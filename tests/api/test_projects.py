@@ -213,3 +213,21 @@ def test_a_key_limited_to_projects_sees_no_others(api: Api, database: Database) 
     assert len(limited.get("/v1/projects").json()["items"]) == 1
     new = {"name": "x", "metric": ACCURACY, "budget": {"total": "1"}}
     assert limited.post("/v1/projects", json=new).status_code == 409
+
+
+def test_attributes_and_parents_tell_who_may_learn_from_whom(api: Api) -> None:
+    groups = [{"key": "all", "attributes": {"sex": "any"}}, {"key": "young", "parent": "all"}]
+    path = api.project(groups=groups)
+    read = {group["key"]: group for group in api.get(f"{path}/groups").json()["items"]}
+    assert read["all"]["attributes"] == {"sex": "any"}
+    assert read["young"]["parent"] == "all"
+    api.patch(f"{path}/groups/all", json={"key": "everyone"})
+    assert api.get(f"{path}/groups/young").json()["parent"] == "everyone"
+    api.patch(f"{path}/groups/everyone", json={"key": "all"})
+    for parent in ("young", "nobody"):
+        refused = api.patch(f"{path}/groups/young", json={"parent": parent})
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/parent")
+    assert api.patch(f"{path}/groups/young", json={"parent": None}).json()["parent"] is None
+    bad = api.post(f"{path}/groups", json={"key": "old", "parent": "nobody"})
+    assert bad.status_code == 422
+    assert api.patch(f"{path}/groups/all", json={"attributes": {"sex": 3}}).status_code == 422

@@ -1,0 +1,164 @@
+"""Groups with few points borrow the shape of the others' curves (planner.md 2, "Pooling").
+
+A group's prior over the nodes (c, δ, ρ) becomes (π₀ + m q)/(1 + m): π₀ the prior, q what the other groups' posteriors
+say, m the strength. δ and ρ belong to a group's n_ref, so every donor's draw is first told at the receiver's. Donors
+count by ½ to the number of attributes in which they differ; a parent counts as much as all the others together.
+
+m is chosen by the evidence, each group judged by what the others alone say of it: its marginal likelihood grows by
+
+    (1 + m B_g)/(1 + m),    B_g = E[q_{−g}/π₀]  over g's posterior,
+
+and m = 0 stands unless the product over the groups speaks clearly for more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from app.planner.arrays import FloatArray, IntArray
+from app.planner.curves import fit
+from app.planner.observations import Observations
+from app.planner.posterior import Posterior
+from app.planner.prior import COVARIATES, Prior
+from app.planner.warnings import Warning
+
+FEW_SIZES = 5
+"""Groups measured at fewer distinct sizes borrow."""
+
+STRENGTHS = np.array([0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0])
+"""m."""
+LEAST_GAIN, GAIN_PER_GROUP = 5.0, 2.0
+"""So much log evidence, in all and per group, must speak for a strength above 0: unrelated groups gain some too where
+the prior is wider than all of them, and lose by leaning on each other all the same."""
+
+DONORS, DONATED = 128, 48
+"""At most so many other groups, and draws of each, enter q."""
+
+
+def pool(observations: Observations, posterior: Posterior, prior: Prior, seed: int, alone: Sequence[int]) -> Posterior:
+    """The posterior with the groups of few points among `alone` refitted on the pooled prior, if that is worth it.
+
+    alone: the groups whose posterior came from `fit` with `prior` on own counts. Others' rows stay as they are.
+    """
+    known = [g for g in range(len(observations.keys)) if _is_measured(observations, g)]
+    borrowers = [g for g in alone if observations.assumed[g] is None and _sizes(observations, g) < FEW_SIZES]
+    judged = [g for g in alone if g in set(known)][:DONORS]
+    if not borrowers or len(known) < 2:
+        return posterior
+    differences = observations.differences()
+    said = {g: _said(observations, posterior, prior, g, known, differences[g]) for g in {*borrowers, *judged}}
+    strength = _strength(np.array([_ratio(posterior, prior, g, said[g]) for g in judged]))
+    for g in borrowers if strength > 0.0 else ():
+        pooled = _leaning(prior, said[g], strength)
+        one = fit(observations.select(np.array([g])), pooled, seed, posterior.draws)
+        told = replace(one, warnings=(*one.warnings, _told(posterior.keys[g], strength)))
+        posterior = posterior.replaced(np.array([g]), told)
+    return posterior
+
+
+def _is_measured(observations: Observations, group: int) -> bool:
+    return observations.assumed[group] is None and _sizes(observations, group) > 1
+
+
+def _sizes(observations: Observations, group: int) -> int:
+    return len(np.unique(observations.points[group].counts))
+
+
+def _strength(ratios: FloatArray) -> float:
+    """The strength of most evidence, by the groups' B [groups]."""
+    evidence = np.log((1.0 + STRENGTHS[:, None] * ratios) / (1.0 + STRENGTHS[:, None])).sum(axis=1)
+    best = int(np.argmax(evidence))
+    enough = max(LEAST_GAIN, GAIN_PER_GROUP * len(ratios))
+    return float(STRENGTHS[best]) if evidence[best] > enough else 0.0
+
+
+def _plain(prior: Prior) -> FloatArray:
+    """π₀ over the nodes [C, D, R], where the covariates are at their centre."""
+    _, shape = prior.log_weights(np.zeros((1, COVARIATES)))
+    weights = np.exp(shape - shape.max()).reshape(len(prior.exponents), len(prior.offsets), len(prior.floors))
+    return np.asarray(weights / weights.sum())
+
+
+def _leaning(prior: Prior, said: FloatArray, strength: float) -> Prior:
+    """The prior with its nodes' weights drawn to q with the strength m."""
+    factor = (1.0 + strength * said / _plain(prior)) / (1.0 + strength)
+    return replace(prior, shape=prior.shape + np.log(factor).reshape(-1, len(prior.floors)))
+
+
+def _ratio(posterior: Posterior, prior: Prior, group: int, said: FloatArray) -> float:
+    """B_g."""
+    c, delta, rho = _told_at(posterior, np.array([group]), posterior.reference[group], posterior.draws)
+    nodes = _nearest(prior, c, delta, rho)
+    return float((said / _plain(prior))[nodes].mean())
+
+
+def _said(
+    observations: Observations,
+    posterior: Posterior,
+    prior: Prior,
+    group: int,
+    known: Sequence[int],
+    differences: IntArray,
+) -> FloatArray:
+    """q_{−g} over the nodes [C, D, R]: the donors' posteriors told at the group's n_ref, one node wide."""
+    donors = np.array([h for h in known if h != group], dtype=np.int64)
+    parent = observations.parent[group] if observations.parent else None
+    # The most alike come first where there are too many.
+    donors = donors[np.lexsort((donors, differences[donors], donors != parent))][:DONORS]
+    if not len(donors):
+        return _plain(prior)
+    share = 0.5 ** differences[donors].astype(np.float64)
+    if parent is not None and parent in donors and len(donors) > 1:
+        share[donors == parent] = share[donors != parent].sum()
+    draws = min(DONATED, posterior.draws)
+    nodes = _nearest(prior, *_told_at(posterior, donors, posterior.reference[group], draws))
+    found = np.zeros((len(prior.exponents), len(prior.offsets), len(prior.floors)))
+    np.add.at(found, nodes, np.repeat(share / (share.sum() * draws), draws))
+    for axis in range(3):
+        found = _widened(found, axis)
+    return found
+
+
+def _told_at(
+    posterior: Posterior, groups: IntArray, n_ref: float, draws: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """c, δ, ρ of the groups' first draws at the reference size n_ref, each [groups · draws]."""
+    part = slice(0, draws)
+    c, shift = posterior.exponent[groups, part], posterior.offset[groups, part]
+    excess = posterior.excess[groups, part] * ((n_ref + shift) / posterior.anchor[groups, part]) ** -c
+    floor = posterior.asymptote[groups, part]
+    level = floor + excess
+    rho = np.divide(floor, level, out=np.ones_like(level), where=level > 0.0)
+    return c.ravel(), (shift / n_ref).ravel(), rho.ravel()
+
+
+def _nearest(prior: Prior, c: FloatArray, delta: FloatArray, rho: FloatArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Indices of the nodes nearest to (c, δ, ρ), in log c, √δ and ρ."""
+    axes = (
+        (np.log(prior.exponents), np.log(c)),
+        (np.sqrt(prior.offsets), np.sqrt(delta)),
+        (np.array(prior.floors), rho),
+    )
+    c_at, delta_at, rho_at = (np.searchsorted((nodes[1:] + nodes[:-1]) / 2.0, value) for nodes, value in axes)
+    return c_at, delta_at, rho_at
+
+
+def _widened(mass: FloatArray, axis: int) -> FloatArray:
+    """A quarter of each node's mass to each neighbour along the axis; what would leave the grid stays."""
+    moved = np.moveaxis(mass, axis, 0)
+    if len(moved) < 2:
+        return mass
+    after, before = np.zeros_like(moved), np.zeros_like(moved)
+    after[1:], before[:-1] = moved[:-1], moved[1:]
+    after[-1] += moved[-1]
+    before[0] += moved[0]
+    return np.moveaxis(0.5 * moved + 0.25 * (after + before), 0, axis)
+
+
+def _told(key: str, strength: float) -> Warning:
+    detail = (
+        f"Too few sizes were measured to show its shape, so it leans on the other groups' curves ({strength:g} to 1"
+        f" against the prior): train on nested subsets of at least {FEW_SIZES} sizes."
+    )
+    return Warning("pooled_prior", detail, key)

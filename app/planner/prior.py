@@ -1,0 +1,140 @@
+"""What is believed of a curve before its points: the grid's nodes, their weights, the discrepancy ahead (planner.md 2).
+
+Weights are log-linear in two covariates of the group, x = (log₁₀ of the level ȳ / span, log₁₀ n_ref), centred and
+scaled. With every table zero, the default, all nodes weigh the same whatever the level: the flat form, for metrics
+whose level has no common meaning.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from app.planner.arrays import FloatArray, IntArray
+
+COVARIATES = 2
+
+_STEP, _STEPS, _BISECTIONS = 0.05, 130, 45
+
+
+def _zero() -> FloatArray:
+    return np.zeros(1)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Nodes and log weights; N noise nodes (σ, κ), S shapes (c, δ), R floors ρ, F scales ahead κ_f.
+
+    exponents c, offsets δ (shares of n_ref), floors ρ, noises σ, discrepancies κ and forecasts κ_f (shares of ȳ).
+    shape: broadcasts to [S, R]; noise: to [N]; shape_tilt: to [2, S, R], noise_tilt: to [2, N], per unit of x.
+    ahead: broadcasts to [2, N, F], log weights of κ_f given the noise node, for groups with few points and for those
+    averaged into bins: many points leave the curve less freedom than the truth takes. widening: factors of κ_f for the
+    same two kinds of groups. centre, spread, reach [2]: of the covariates;
+    beyond ±reach they count as there.
+    """
+
+    exponents: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
+    offsets: tuple[float, ...] = (0.0, 0.05, 0.25, 1.0, 4.0)
+    floors: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.985, 1.0)
+    noises: tuple[float, ...] = (0.01, 0.04, 0.15)
+    discrepancies: tuple[float, ...] = (0.02, 0.1)
+    forecasts: tuple[float, ...] = (0.035,)
+    shape: FloatArray = field(default_factory=_zero)
+    noise: FloatArray = field(default_factory=_zero)
+    shape_tilt: FloatArray = field(default_factory=_zero)
+    noise_tilt: FloatArray = field(default_factory=_zero)
+    ahead: FloatArray = field(default_factory=_zero)
+    centre: FloatArray = field(default_factory=lambda: np.zeros(COVARIATES))
+    spread: FloatArray = field(default_factory=lambda: np.ones(COVARIATES))
+    reach: float = 2.5
+    widening: tuple[float, float] = (1.0, 1.0)
+
+    @cached_property
+    def noise_nodes(self) -> tuple[FloatArray, FloatArray]:
+        """σ and κ of the noise nodes, each [N]."""
+        return _crossed(self.noises, self.discrepancies)
+
+    @cached_property
+    def shape_nodes(self) -> tuple[FloatArray, FloatArray]:
+        """c and δ of the shapes, each [S]."""
+        return _crossed(self.exponents, self.offsets)
+
+    def covariates(self, level: FloatArray, n_ref: FloatArray) -> FloatArray:
+        """x [groups, 2] of groups with ȳ / span `level` > 0 and largest count `n_ref` ≥ 1."""
+        raw = np.log10(np.stack([level, n_ref], axis=1))
+        x: FloatArray = np.clip((raw - self.centre) / self.spread, -self.reach, self.reach)
+        return x
+
+    def log_weights(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Log weights of the noise nodes [groups, N] and of shapes and floors [groups, S, R]; x [groups, 2]."""
+        noise, noise_tilt, shape, shape_tilt = self._tables
+        return noise + _tilted(x, noise_tilt), shape + _tilted(x, shape_tilt)
+
+    @cached_property
+    def _tables(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        n, s, r = len(self.noise_nodes[0]), len(self.shape_nodes[0]), len(self.floors)
+        return (
+            np.broadcast_to(self.noise, (n,)),
+            np.broadcast_to(self.noise_tilt, (COVARIATES, n)),
+            np.broadcast_to(self.shape, (s, r)),
+            np.broadcast_to(self.shape_tilt, (COVARIATES, s, r)),
+        )
+
+    @cached_property
+    def ahead_variance(self) -> FloatArray:
+        """E κ_f² given binning and noise node [2, N]."""
+        found: FloatArray = (self.ahead_weights * self._scales[:, None] ** 2).sum(axis=2)
+        return found
+
+    @cached_property
+    def _scales(self) -> FloatArray:
+        """κ_f given binning [2, F]."""
+        return np.outer(self.widening, self.forecasts)
+
+    def ahead_quantiles(self, binned: IntArray, noise: IntArray, uniform: FloatArray) -> FloatArray:
+        """Quantiles of the discrepancy at 2 n_ref in units of ȳ, at numbers in (0, 1); all of one shape.
+
+        binned: 1 where the group's points were averaged into bins, else 0. noise: noise nodes.
+        """
+        z = ndtri(uniform)
+        if len(self.forecasts) == 1:
+            return np.asarray(self._scales[binned, 0] * z)
+        at = np.minimum(np.abs(z) / _STEP, _STEPS - 1.001)
+        below = at.astype(np.int64)
+        start = (binned * len(self.noise_nodes[0]) + noise) * _STEPS + below
+        low, high = self._ahead_table[start], self._ahead_table[start + 1]
+        return np.asarray(np.copysign(low + (at - below) * (high - low), z))
+
+    @cached_property
+    def _ahead_table(self) -> FloatArray:
+        """The mixtures' quantiles where the normal's are 0, _STEP, 2 _STEP, …, [2 N _STEPS], by bisection."""
+        z, scales = _STEP * np.arange(_STEPS), np.repeat(self._scales, len(self.noise_nodes[0]), axis=0)[:, None]
+        weights = self.ahead_weights.reshape(scales.shape)
+        low, high = np.zeros((len(weights), _STEPS)), np.full((len(weights), _STEPS), float(scales.max()) * z[-1])
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2.0
+            more = (weights * ndtr(-middle[:, :, None] / scales)).sum(axis=2) > ndtr(-z)
+            low, high = np.where(more, middle, low), np.where(more, high, middle)
+        table: FloatArray = ((low + high) / 2.0).ravel()
+        return table
+
+    @cached_property
+    def ahead_weights(self) -> FloatArray:
+        """Probabilities of the scales ahead given binning and noise node [2, N, F]."""
+        raw = np.broadcast_to(self.ahead, (2, len(self.noise_nodes[0]), len(self.forecasts)))
+        weights = np.exp(raw - raw.max(axis=2, keepdims=True))
+        probabilities: FloatArray = weights / weights.sum(axis=2, keepdims=True)
+        return probabilities
+
+
+def _crossed(first: tuple[float, ...], second: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
+    """Every pair, the second running fastest."""
+    return np.repeat(first, len(second)), np.tile(second, len(first))
+
+
+def _tilted(x: FloatArray, tilt: FloatArray) -> FloatArray:
+    """Σ_j x_j tilt_j [groups, ...]; written out, so that no group's sum depends on how many there are."""
+    first, second = (x[:, j].reshape(-1, *(1,) * (tilt.ndim - 1)) for j in range(COVARIATES))
+    total: FloatArray = first * tilt[0] + second * tilt[1]
+    return total

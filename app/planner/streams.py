@@ -1,0 +1,49 @@
+"""Every group's own random numbers, the same whatever other groups there are.
+
+A group's 64-bit key is hashed from (seed, group key) and expanded by the counter-based generator SplitMix64
+(Steele, Lea and Flood 2014): arrays of any number of groups at once, each row depending on its own key alone.
+"""
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.planner.arrays import FloatArray
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+_KRONECKER = np.array([0.7548776662466927, 0.5698402909980532])
+"""1/x and 1/x² for x³ = x + 1: the plane's golden ratio (Roberts 2018), of least discrepancy for its simplicity."""
+
+_EDGE = 1e-9
+
+
+def uniforms(seed: int, keys: tuple[str, ...], draws: int) -> FloatArray:
+    """Three numbers in (0, 1) per group and draw [groups, 3, draws], evenly spread over the cube within a group.
+
+    Row i of a group is the point (i/draws, α₁ i, α₂ i) shifted at random modulo 1: means and quantiles over the
+    draws have a small Monte Carlo error. The draws are then shuffled, group by group, so that those of different
+    groups are independent.
+    """
+    start = np.array([_hash(seed, key) for key in keys], dtype=np.uint64)[:, None]
+    bits = _splitmix(start + _GOLDEN * np.arange(1, draws + 4, dtype=np.uint64))
+    shift = (bits[:, :3] >> np.uint64(11)) * 2.0**-53
+    index = np.argsort(bits[:, 3:], axis=1, kind="stable").astype(np.float64)
+    steps = np.stack([index / draws, index * _KRONECKER[0], index * _KRONECKER[1]], axis=1)
+    steps += shift[:, :, None]
+    steps -= np.floor(steps)
+    numbers: FloatArray = np.clip(steps, _EDGE, 1.0 - _EDGE)
+    return numbers
+
+
+def _hash(seed: int, key: str) -> int:
+    digest = hashlib.sha256(f"{seed}:{key}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+def _splitmix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """SplitMix64's output function, element by element."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

@@ -1,0 +1,160 @@
+"""Accuracy, coverage, speed and memory of the curve engine, beside SciPy fits in the same run.
+
+    python benchmarks/bench_curves.py [--data ../shared/data]
+
+Writes benchmarks/results/curves.json and prints tables; benchmarks/README.md explains each number.
+"""
+
+import argparse
+import json
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import ideal
+import lcdb
+import numpy as np
+import train_prior
+from rivals import RIVALS
+from scores import Forecasts, table
+
+from app.planner.arrays import IntArray
+from app.planner.curves import Points, Prior, fit, refit
+from app.services.prior import prior_for
+
+FOLDS, DRAWS, SHARES, KINDS = 5, 300, (4, 8, 16), ("five", "single", "dense")
+PAIRED = 8
+"""Every so many questions the rivals are asked as well: they take a hundred times as long."""
+
+Row = dict[str, object]
+
+
+def cross_fitted(path: Path, seed: int) -> tuple[list[lcdb.Curve], list[Prior], IntArray]:
+    """The curves, the priors trained without each fold, and each curve's fold."""
+    curves = lcdb.load(path)
+    asked = train_prior.training_questions(curves, seed)
+    prior, fold = train_prior.blank(asked, Prior()), lcdb.folds(curves, FOLDS, seed)
+    data = train_prior.evidence(asked, prior)
+    return curves, [train_prior.train(data.select(fold[data.curve] != k), prior) for k in range(FOLDS)], fold
+
+
+def forecasts(asked: list[lcdb.Question], priors: list[Prior], fold: IntArray) -> Forecasts:
+    """The engine's answers, each by the prior that has not seen the question's data set."""
+    at, truth = (np.array([getattr(one, name) for one in asked]) for name in ("target", "truth"))
+    mine = fold[[one.curve for one in asked]]
+    curve, band = np.zeros((len(asked), DRAWS)), np.zeros((len(asked), DRAWS))
+    for k, prior in enumerate(priors):
+        chosen = np.flatnonzero(mine == k)
+        if len(chosen):
+            posterior = fit(lcdb.observations([asked[i] for i in chosen]), prior, 0, DRAWS)
+            curve[chosen], band[chosen] = posterior.loss(at[chosen]), posterior.band(at[chosen])
+    return Forecasts(curve, band, truth)
+
+
+def accuracy(curves: list[lcdb.Curve], priors: list[Prior], fold: IntArray) -> list[Row]:
+    """One row per kind of points, share of the final size and choice of learners."""
+    rows: list[Row] = []
+    for kind in KINDS:
+        for share in SHARES:
+            asked = lcdb.questions(curves, share, kind)
+            answers = forecasts(asked, priors, fold)
+            usual = np.array([not curves[one.curve].odd for one in asked])
+            for learners, keep in (("without TabNet, QDA", usual), ("all", usual | True)):
+                rows.append({"points": kind, "share": f"1/{share}", "learners": learners, **answers.select(keep).row()})
+    return rows
+
+
+def paired(curves: list[lcdb.Curve], priors: list[Prior], fold: IntArray) -> list[Row]:
+    """Mean absolute errors of engine and rivals on the same questions, without TabNet and QDA."""
+    rows: list[Row] = []
+    for kind in ("five", "single"):
+        for share in SHARES:
+            asked = [one for one in lcdb.questions(curves, share, kind) if not curves[one.curve].odd][::PAIRED]
+            answers = forecasts(asked, priors, fold)
+            row: Row = {"points": kind, "share": f"1/{share}", "n": len(asked), "engine": answers.row()["mae"]}
+            for name, rival in RIVALS.items():
+                found = [rival.predict(one.points.counts, one.points.losses, one.target) for one in asked]
+                row[name] = float(np.abs(np.array(found) - answers.truth).mean())
+            last = np.array([one.points.losses[-1] for one in asked])
+            rows.append({**row, "last value": float(np.abs(last - answers.truth).mean())})
+    return rows
+
+
+def simulated(groups: int, sizes: int, seed: int = 0) -> list[Points]:
+    """Noisy power laws, measured at `sizes` sizes from 20 to 2,000 on one holdout."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for _ in range(groups):
+        counts = np.round(np.geomspace(20, 2000, sizes) * rng.uniform(0.9, 1.1))
+        losses = rng.uniform(0.0, 0.2) + rng.uniform(1.0, 2.0) * counts ** -rng.uniform(0.3, 0.8)
+        made.append(
+            Points(counts, losses + 0.01 * rng.normal(size=sizes), np.full(sizes, 0.01), np.zeros(sizes, np.int64))
+        )
+    return made
+
+
+def speed() -> list[Row]:
+    """CPU seconds; the SciPy loop on the same points in the same run."""
+    prior, five = prior_for(1.0), simulated(1000, 5)
+    everything = ideal.observed(five, 1.0)
+    before = fit(everything, prior, 0, DRAWS)
+    engine = min(_cpu(lambda: fit(everything, prior, 0, DRAWS)) for _ in range(3)) / 1000
+    small = ideal.observed(five[:60], 1.0)
+    sixty = min(_cpu(lambda: fit(small, prior, 0, DRAWS)) for _ in range(5)) / 60
+    rival = RIVALS["power law, 3 parameters"]
+    scipy = _cpu(lambda: [rival.fit(p.counts, p.losses) for p in five[:100]]) / 100
+    one = min(_cpu(lambda: refit(before, everything, np.array([500]), prior, 0)) for _ in range(10))
+    many = ideal.observed(simulated(10_000, 20), 1.0)
+    large = _cpu(lambda: fit(many, prior, 0, DRAWS))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    return [
+        {"what": "groups per second, 1,000 groups of 5 points", "value": 1.0 / engine},
+        {"what": "groups per second, 60 groups of 5 points", "value": 1.0 / sixty},
+        {"what": "SciPy fits of the 3-parameter power law per second", "value": 1.0 / scipy},
+        {"what": "times as fast as the SciPy loop", "value": scipy / engine},
+        {"what": "seconds for 10,000 groups of 20 points", "value": large},
+        {"what": "milliseconds to refit one group of 1,000", "value": 1000.0 * one},
+        {"what": "largest memory of the process so far, GB", "value": peak},
+    ]
+
+
+def _cpu(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/curves.json"))
+    arguments = parser.parse_args()
+    data: Path = arguments.data
+    results: dict[str, list[Row]] = {"speed and memory": speed()}
+    results["ideal power laws"] = ideal.ideal_power_laws(prior_for(1.0), 0)
+    results["a shared holdout, simulated"] = ideal.shared_errors(prior_for(None), 0)
+    curves, scores, adult = (
+        data / "lcdb/curves.jsonl.gz",
+        data / "prs/prs_curves.csv.gz",
+        data / "census/adult_curves.csv.gz",
+    )
+    for path in (curves, scores, adult):
+        if not path.exists():
+            print(f"{path} is not there; its tables are left out (give --data)")
+    if scores.exists():
+        results["polygenic scores"] = ideal.polygenic(scores, prior_for(None), 0)
+    if adult.exists():
+        results["census, widths independent / shared"] = ideal.census(adult, prior_for(None), 0)
+    if curves.exists():
+        held_out = cross_fitted(curves, 0)
+        results["LCDB, held out by data set"] = accuracy(*held_out)
+        results["LCDB, paired with rivals (mean absolute error)"] = paired(*held_out)
+    for title, rows in results.items():
+        print(f"\n## {title}\n{table(rows)}")
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

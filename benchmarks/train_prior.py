@@ -1,0 +1,263 @@
+"""Trains the prior of the learning curves on LCDB 1.1 by the log density it gives to later, held-out points.
+
+    python benchmarks/train_prior.py [--data ../shared/data] [--out app/services/data/prior.json] [--seed 0]
+
+With w the prior's weights, L a curve's likelihood and D the density of a later point at each node, the gain of one
+question is log Σ w L D − log Σ w L: conditional likelihood, which rewards forecasts and not the fit of the past.
+A quadratic penalty keeps the log weights near zero; it is light on what depends on one parameter alone.
+Same data and seed, same file.
+"""
+
+import argparse
+import json
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import lcdb
+import numpy as np
+from scipy.optimize import minimize
+
+from app.planner.arrays import FloatArray, IntArray
+from app.planner.cells import table_of
+from app.planner.curves import Prior, task_of
+from app.planner.grid import shape_values
+from app.planner.learn import grids
+
+FLAT = Prior(noises=(0.005, 0.03, 0.15), discrepancies=(0.01, 0.1))
+"""The nodes of the flat form: losses of open metrics (log loss) can be smoother than error rates."""
+
+FORECASTS = (0.01, 0.025, 0.06, 0.15, 0.4)
+"""The scales κ_f that are mixed."""
+
+LIGHT, HEAVY, TILT = 1.0, 10.0, 10.0
+"""Penalties on log weights: of one parameter, of combinations, of dependence on level and size."""
+
+WIDENING = (1.2, 1.0)
+"""What κ_f is multiplied with after training, for few points and for bins: on data sets not trained on, intervals are
+too narrow without; chosen there, once for all."""
+
+SURPRISE = 0.025
+"""Least weight of the two largest κ_f together, for the same reason."""
+
+STEPS = 80
+SHARES = (4, 8, 16)
+
+
+def training_questions(curves: list[lcdb.Curve], seed: int) -> list[lcdb.Question]:
+    """Five points, single splits, three points and dense curves, at one share of the final size each."""
+    found = []
+    for number, curve in enumerate(curves):
+        rng = np.random.default_rng([seed, number])
+        for kind in ("five", "single", "three", "dense"):
+            last = curve.counts[-1] / rng.choice(SHARES)
+            noisy = rng if kind == "single" or (kind == "three" and rng.random() < 0.5) else None
+            chosen = (
+                lcdb.dense(curve, last) if kind == "dense" else lcdb.doubling(curve, last, 3 if kind == "three" else 5)
+            )
+            if chosen is not None:
+                later = np.flatnonzero(curve.counts > 1.5 * last)
+                target = later[-1] if rng.random() < 0.75 else rng.choice(later)
+                found.append(lcdb.question(number, curve, chosen, int(target), noisy))
+    return found
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """For each question: x [Q, 2], likelihood L [Q, N, SR], and L D [Q, F, N, SR], each scaled to at most 1.
+
+    binned, curve [Q]: whether its points were averaged into bins, and its curve's number.
+    """
+
+    x: FloatArray
+    likelihood: np.ndarray
+    joint: np.ndarray
+    binned: IntArray
+    curve: IntArray
+
+    def select(self, keep: np.ndarray) -> "Evidence":
+        return Evidence(self.x[keep], self.likelihood[keep], self.joint[keep], self.binned[keep], self.curve[keep])
+
+
+def evidence(asked: list[lcdb.Question], prior: Prior) -> Evidence:
+    """Likelihoods and densities at every node of the grid of `prior`, whose weights must be flat."""
+    observed = lcdb.observations(asked)
+    table = table_of(observed.points)
+    task = task_of(observed, table, prior, 1.0)
+    target, truth, stderr = (np.array([getattr(one, name) for one in asked]) for name in ("target", "truth", "stderr"))
+    n, (c, delta), rho = len(prior.noise_nodes[0]), prior.shape_nodes, np.asarray(prior.floors)
+    nodes = len(c) * len(rho)
+    likelihood = np.zeros((len(asked), n, nodes), dtype=np.float32)
+    joint = np.zeros((len(asked), len(prior.forecasts), n, nodes), dtype=np.float32)
+    for groups, _, _, grid in grids(task, prior, 300):
+        p = shape_values(target[groups], task.n_ref[groups], c, delta)
+        phi = (rho + (1.0 - rho) * p[:, :, None]).reshape(len(groups), 1, nodes)
+        mean, precision = (values.reshape(len(groups), n, nodes) for values in (grid.mean, grid.precision))
+        weights = grid.weights.reshape(len(groups), n, nodes)
+        likelihood[groups] = weights / weights.max(axis=(1, 2), keepdims=True)
+        y, error = truth[groups] / task.units[groups], stderr[groups] / task.units[groups]
+        off = (y[:, None, None] - phi * mean) ** 2
+        spread = phi**2 / precision + (error**2)[:, None, None]
+        doublings = np.log2(target[groups] / task.n_ref[groups])[:, None, None]
+        logs = [
+            -0.5 * (np.log(variance) + off / variance)
+            for variance in (spread + kappa**2 * doublings for kappa in prior.forecasts)
+        ]
+        density = np.stack(logs, axis=1)
+        density -= density.max(axis=(1, 2, 3), keepdims=True)
+        joint[groups] = likelihood[groups][:, None] * np.exp(density)
+    return Evidence(task.covariates, likelihood, joint, table.binned, np.array([one.curve for one in asked]))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the parameters lie in one vector: tables over (c, δ, ρ) and noise, for 1 and for each covariate; κ_f."""
+
+    sizes: tuple[int, int, int]
+    noises: int
+    forecasts: int
+
+    @property
+    def blocks(self) -> list[tuple[str, tuple[int, ...], float]]:
+        c, d, r = self.sizes
+        single = [("c", (c, 1, 1)), ("d", (1, d, 1)), ("r", (1, 1, r))]
+        pairs = [("cd", (c, d, 1)), ("cr", (c, 1, r)), ("dr", (1, d, r))]
+        found = [(name, shape, LIGHT) for name, shape in single]
+        found += [(name, shape, HEAVY) for name, shape in pairs]
+        for j in ("0", "1"):
+            found += [(name + j, shape, TILT) for name, shape in single]
+        found += [("n", (self.noises,), LIGHT), ("n0", (self.noises,), TILT), ("n1", (self.noises,), TILT)]
+        return [*found, ("f", (2, 1, self.forecasts), LIGHT), ("nf", (2, self.noises, self.forecasts), HEAVY)]
+
+    def split(self, theta: FloatArray) -> dict[str, FloatArray]:
+        parts, at = {}, 0
+        for name, shape, _ in self.blocks:
+            size = int(np.prod(shape))
+            parts[name] = theta[at : at + size].reshape(shape)
+            at += size
+        return parts
+
+    @property
+    def penalties(self) -> FloatArray:
+        return np.concatenate([np.full(int(np.prod(shape)), penalty) for _, shape, penalty in self.blocks])
+
+    def tables(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Log weights of shapes and floors [3, SR], of noise [3, N], for 1 and the covariates; of κ_f [2, N, F]."""
+        parts = self.split(theta)
+        shape = [sum(parts[name] for name in ("c", "d", "r", "cd", "cr", "dr"))]
+        shape += [parts["c" + j] + parts["d" + j] + parts["r" + j] for j in ("0", "1")]
+        noise = np.stack([parts["n"], parts["n0"], parts["n1"]])
+        return np.stack([table.ravel() for table in shape]), noise, parts["f"] + parts["nf"]
+
+    def pull(self, shape: FloatArray, noise: FloatArray, ahead: FloatArray) -> FloatArray:
+        """Gradients by the tables turned into gradients by the parameters."""
+        parts = {"n": noise[0], "n0": noise[1], "n1": noise[2], "f": ahead, "nf": ahead}
+        cubes = shape.reshape(3, *self.sizes)
+        found = []
+        for name, size, _ in self.blocks:
+            cube = parts[name] if name in parts else cubes[int(name[-1]) + 1 if name[-1] in "01" else 0]
+            axes = tuple(i for i, length in enumerate(size) if length == 1 and cube.shape[i] > 1)
+            found.append(cube.sum(axis=axes).ravel())
+        return np.concatenate(found)
+
+
+def _softmax(table: FloatArray) -> FloatArray:
+    raw = np.exp(table - table.max(axis=-1, keepdims=True))
+    return raw / raw.sum(axis=-1, keepdims=True)
+
+
+def objective(theta: FloatArray, data: Evidence, layout: Layout) -> tuple[float, FloatArray]:
+    """Mean loss −(log Σ w L D − log Σ w L) with the penalty per question, and its gradient."""
+    shape, noise, ahead = layout.tables(theta)
+    x = np.column_stack([np.ones(len(data.x)), data.x])
+    w_shape, w_noise, w_ahead = _softmax(x @ shape), _softmax(x @ noise), _softmax(ahead)
+    q, mix = len(x), np.swapaxes(w_ahead, 1, 2)[data.binned]
+    wide = w_shape.astype(np.float32)[:, :, None]
+    past = (data.likelihood @ wide)[:, :, 0].astype(np.float64)
+    both = (data.joint.reshape(q, -1, wide.shape[1]) @ wide).reshape(mix.shape).astype(np.float64)
+    z_past = (w_noise * past).sum(axis=1)
+    mixed = (both * mix).sum(axis=1)
+    z_both = (w_noise * mixed).sum(axis=1)
+    gain = np.log(np.maximum(z_both, 1e-30)) - np.log(z_past)
+    # d gain / d log w: posterior shares with the later point, less those without it.
+    at_noise = w_noise * (mixed / z_both[:, None] - past / z_past[:, None])
+    by_both = (w_noise / z_both[:, None])[:, None, :] * mix
+    each = np.swapaxes(by_both * both, 1, 2)
+    at_ahead = np.stack([each[data.binned == flag].sum(axis=0) for flag in (0, 1)])
+    at_ahead -= w_ahead * at_ahead.sum(axis=2, keepdims=True)
+    by_both = by_both.astype(np.float32).reshape(q, 1, -1)
+    by_past = (w_noise / z_past[:, None]).astype(np.float32)[:, None, :]
+    at_shape = (by_both @ data.joint.reshape(q, by_both.shape[2], -1) - by_past @ data.likelihood)[:, 0]
+    at_shape = at_shape.astype(np.float64) * w_shape
+    gradient = layout.pull(x.T @ at_shape, x.T @ at_noise, at_ahead)
+    penalty = layout.penalties
+    value = -gain.sum() + 0.5 * float(penalty @ theta**2)
+    return value / q, (-gradient + penalty * theta) / q
+
+
+def train(data: Evidence, prior: Prior, flat: bool = False) -> Prior:
+    """The prior with the weights that forecast `data` best; `flat`: of noise and κ_f alone, whatever level and size."""
+    layout = Layout(
+        (len(prior.exponents), len(prior.offsets), len(prior.floors)), len(prior.noise_nodes[0]), len(prior.forecasts)
+    )
+    start = np.zeros(len(layout.penalties))
+    free = [
+        name in ("n", "f", "nf") or not flat for name, shape, _ in layout.blocks for _ in range(int(np.prod(shape)))
+    ]
+    bounds = [(None, None) if moves else (0.0, 0.0) for moves in free]
+    found = minimize(objective, start, (data, layout), "L-BFGS-B", jac=True, bounds=bounds, options={"maxiter": STEPS})
+    shape, noise, ahead = (np.round(table, 3) for table in layout.tables(found.x))
+    s, r = len(prior.shape_nodes[0]), len(prior.floors)
+    return replace(
+        prior,
+        shape=shape[0].reshape(s, r),
+        shape_tilt=shape[1:].reshape(2, s, r),
+        noise=noise[0],
+        noise_tilt=noise[1:],
+        ahead=_with_surprise(ahead),
+        widening=WIDENING,
+    )
+
+
+def _with_surprise(ahead: FloatArray) -> FloatArray:
+    """Log weights of κ_f with SURPRISE of the weight moved to the two largest."""
+    largest = np.zeros(ahead.shape[-1])
+    largest[-2:] = 0.5
+    return np.round(np.log((1.0 - SURPRISE) * _softmax(ahead) + SURPRISE * largest), 3)
+
+
+def blank(asked: list[lcdb.Question], nodes: Prior) -> Prior:
+    """The flat prior on the grid of `nodes`, with the covariates' centre and spread taken from the questions."""
+    task = _levels(asked)
+    return replace(
+        nodes, forecasts=FORECASTS, centre=np.round(task.mean(axis=0), 3), spread=np.round(task.std(axis=0), 3)
+    )
+
+
+def _levels(asked: list[lcdb.Question]) -> FloatArray:
+    observed = lcdb.observations(asked)
+    flat = replace(Prior(), reach=np.inf)
+    return task_of(observed, table_of(observed.points), flat, 1.0).covariates
+
+
+def numbers(prior: Prior) -> dict[str, object]:
+    """The prior as numbers of a data file."""
+    return {field.name: np.asarray(getattr(prior, field.name)).tolist() for field in fields(prior)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with lcdb/curves.jsonl.gz")
+    parser.add_argument("--out", type=Path, default=Path("app/services/data/prior.json"))
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    asked = training_questions(lcdb.load(arguments.data / "lcdb" / "curves.jsonl.gz"), arguments.seed)
+    forms = {}
+    for form, nodes in (("trained", Prior()), ("flat", FLAT)):
+        prior = blank(asked, nodes)
+        forms[form] = numbers(train(evidence(asked, prior), prior, flat=form == "flat"))
+    arguments.out.write_text(json.dumps(forms, separators=(",", ":")) + "\n", encoding="utf-8")
+    print(f"{len(asked)} questions; wrote {arguments.out}")
+
+
+if __name__ == "__main__":
+    main()

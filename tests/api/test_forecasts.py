@@ -1,0 +1,100 @@
+"""The forecast ledger over HTTP."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.api_client import RUNS, Api, run
+
+
+def curve(n: int, noise: float = 0.0) -> float:
+    return float(1 - 0.1 - 2.0 * n**-0.5 + noise)
+
+
+def rounds(api: Api, sizes: list[int], spread: float, stated: float) -> str:
+    """A project in which A is measured once per request, with real errors `spread` and stated ones `stated`."""
+    rng = np.random.default_rng(11)
+    path = api.project()
+    for number, n in enumerate(sizes):
+        value = curve(n, rng.normal(0, spread))
+        item = {
+            "external_id": f"r{number}", "counts": {"A": n, "B": 0}, "holdout": f"h{number}",
+            "metrics": {"A": {"value": value, "stderr": stated}},
+        }  # fmt: skip
+        assert api.post(f"{path}/observations", json={"observations": [item]}).status_code == 201
+    return path
+
+
+def test_a_run_is_forecast_from_the_runs_before_it(api: Api) -> None:
+    path = api.project()
+    api.post(f"{path}/observations", json={"observations": RUNS})
+    assert api.get(f"{path}/forecasts").json()["items"] == []
+    band = api.get(f"{path}/curves/A?at=300").json()["bands"][0]
+    api.patch(f"{path}/groups/A", json={"initial_count": 300})
+    api.post(f"{path}/observations", json={"observations": [run(4, {"A": 300, "B": 100}, A=0.79, B=0.71)]})
+    items = {item["group"]: item for item in api.get(f"{path}/forecasts").json()["items"]}
+    assert set(items) == {"A", "B"}
+    one = items["A"]
+    assert (one["count"], one["value"]) == (300, 0.79)
+    assert one["p05"] < one["p25"] < one["p50"] < one["p75"] < one["p95"]
+    # A run's measurement is less sure than the curve itself.
+    assert one["p95"] - one["p05"] > band["p95"] - band["p05"]
+    assert abs(one["p50"] - band["p50"]) < 0.02
+    assert 0 < one["crps"] < 0.05
+    assert 0 < one["wis"] < 0.05
+
+
+def test_forecasts_are_never_made_by_asking(api: Api) -> None:
+    path = rounds(api, [50, 100, 200], 0.01, 0.01)
+    before = api.get(f"{path}/forecasts").content
+    for place in ("curves", "allocations/next", "forecasts"):
+        api.get(f"{path}/{place}")
+    assert api.get(f"{path}/forecasts").content == before
+
+
+def test_runs_of_another_recipe_or_voided_leave_the_record(api: Api) -> None:
+    path = rounds(api, [50, 100, 200], 0.01, 0.01)
+    record = api.get(f"{path}/forecasts").json()["record"]
+    assert record["count"] == 2
+    api.post(f"{path}/observations", json={"observations": [{**run(9, {"A": 5, "B": 5}, A=0.5), "recipe": "other"}]})
+    assert api.get(f"{path}/forecasts").json()["record"] == record
+    last = api.get(f"{path}/observations").json()["items"][2]["id"]
+    api.delete(f"{path}/observations/{last}?reason=wrong")
+    assert api.get(f"{path}/forecasts").json()["record"]["count"] == 1
+    assert len(api.get(f"{path}/forecasts").json()["items"]) == 2
+
+
+def test_the_record_widens_bands_that_were_too_narrow(api: Api) -> None:
+    """Errors five times what is stated: after twenty forecasts the bands follow the record, in order and in bounds."""
+    sizes = [int(n) for n in np.geomspace(40, 400, 26)]
+    path = rounds(api, sizes[:18], 0.05, 0.01)
+    before: dict[str, Any] = api.get(f"{path}/forecasts").json()["record"]
+    assert set(before["widening"].values()) == {1.0}
+    path = rounds(api, sizes, 0.05, 0.01)
+    answer = api.get(f"{path}/forecasts?limit=500").json()
+    record, items = answer["record"], answer["items"]
+    assert record["count"] == 25
+    inside = [item["p10"] <= item["value"] <= item["p90"] for item in items]
+    assert record["coverage"]["level_80"] == pytest.approx(np.mean(inside))
+    assert record["crps"] == pytest.approx(np.mean([item["crps"] for item in items]))
+    assert record["widening"]["level_80"] != 1.0
+    for bands in (curve["bands"] for curve in api.get(f"{path}/curves").json()["items"]):
+        for band in bands:
+            values = [band[name] for name in ("p05", "p10", "p25", "p50", "p75", "p90", "p95")]
+            assert values == sorted(values)
+            assert values[0] >= 0
+            assert values[-1] <= 1
+    for group in api.get(f"{path}/allocations/next").json()["groups"]:
+        assert group["metric_now"]["p05"] <= group["metric_now"]["p50"] <= group["metric_now"]["p95"]
+
+
+def test_pages_of_forecasts_can_be_of_one_group(api: Api) -> None:
+    path = api.project()
+    for number in range(4):
+        item = run(number, {"A": 50 + number, "B": 40 + number}, A=0.7, B=0.6)
+        api.post(f"{path}/observations", json={"observations": [item]})
+    first = api.get(f"{path}/forecasts?group=B&limit=2").json()
+    rest = api.get(f"{path}/forecasts", params={"group": "B", "limit": 2, "cursor": first["next_cursor"]}).json()
+    assert [item["count"] for item in first["items"] + rest["items"]] == [41, 42, 43]
+    assert api.get(f"{path}/forecasts?group=Z").status_code == 404

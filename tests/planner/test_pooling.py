@@ -1,0 +1,103 @@
+"""Pooling: a rare group leans on the others where they are alike, and nothing changes where they are not."""
+
+import numpy as np
+import pytest
+
+from app.planner.curves import Observations, Points, Posterior, Prior, fit
+from app.planner.pooling import _leaning, _nearest, _plain, _ratio, _said, _told_at, pool
+from app.planner.together import fit_together
+
+ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "discrepancy", "reference")
+
+
+def project(seed: int, alike: bool, **more: object) -> tuple[Observations, float]:
+    """A group g0 with three points of 8 % noise, five well-measured ones, and g0's true loss at 8 times its data."""
+    rng = np.random.default_rng(seed)
+    common = rng.uniform(0.3, 0.9), rng.uniform(0.05, 0.2)
+    points, losses = [], []
+    for g in range(6):
+        c = common[0] * np.exp(rng.normal(0, 0.1)) if alike else rng.uniform(0.1, 1.5)
+        a = common[1] * np.exp(rng.normal(0, 0.2)) if alike else rng.uniform(0, 0.4)
+        b = rng.uniform(0.8, 1.4)
+        n = np.array([20.0, 35.0, 60.0]) if g == 0 else np.round(np.geomspace(25, 3200, 8))
+        y = (a + b * n**-c) * np.exp(rng.normal(0, 0.08 if g == 0 else 0.02, len(n)))
+        points.append(Points(n, y, np.full(len(n), 0.005), np.arange(len(n))))
+        losses.append(a + b * 480.0**-c)
+    keys = tuple(f"g{g}" for g in range(6))
+    held = np.array([one.counts.max() for one in points])
+    return Observations(keys, tuple(points), (None,) * 6, held, 1.0, **more), losses[0]
+
+
+def changed(one: Posterior, other: Posterior) -> list[int]:
+    return [
+        g for g in range(len(one.keys))
+        if any(getattr(one, name)[g].tobytes() != getattr(other, name)[g].tobytes() for name in ARRAYS)
+    ]  # fmt: skip
+
+
+def test_a_rare_group_gains_from_groups_like_it() -> None:
+    errors = []
+    for seed in range(20):
+        observations, truth = project(seed, alike=True)
+        pair = [f(observations, Prior(), 0, 150) for f in (fit_together, fit)]
+        errors.append([abs(np.log(p.loss(np.full(6, 480.0))[0].mean() / truth)) for p in pair])
+    pooled, alone = np.mean(errors, axis=0)
+    assert pooled < 0.8 * alone, (pooled, alone)
+
+
+def test_unlike_groups_are_left_as_they_are_nearly_always() -> None:
+    unchanged = 0
+    for seed in range(20):
+        observations, _ = project(seed, alike=False)
+        unchanged += not changed(*(f(observations, Prior(), 0, 50) for f in (fit_together, fit)))
+    assert unchanged >= 18
+
+
+def test_only_groups_of_few_points_borrow_and_are_told_so() -> None:
+    observations, _ = project(1, alike=True)
+    together, alone = fit_together(observations, Prior(), 0, 150), fit(observations, Prior(), 0, 150)
+    assert changed(together, alone) == [0]
+    assert [w.group for w in together.warnings if w.code == "pooled_prior"] == ["g0"]
+
+
+def test_groups_not_fitted_alone_keep_their_rows() -> None:
+    observations, _ = project(1, alike=True)
+    alone = fit(observations, Prior(), 0, 150)
+    assert pool(observations, alone, Prior(), 0, [1, 2, 3, 4, 5]) is alone
+
+
+def test_the_evidence_ratio_is_that_of_the_marginal_likelihoods() -> None:
+    """By importance: under the leaning prior the posterior is the plain one's draws weighted by the priors' ratio."""
+    observations, _ = project(2, alike=True)
+    prior, strength = Prior(), 5.0
+    posterior = fit(observations, prior, 0, 4000)
+    said = _said(observations, posterior, prior, 0, range(6), observations.differences()[0])
+    leaning = fit(observations, _leaning(prior, said, strength), 0, 4000)
+    ratio = 1.0 / (1.0 + strength * said / _plain(prior))
+    c, delta, rho = _told_at(leaning, np.array([0]), leaning.reference[0], 4000)
+    back = ratio[_nearest(prior, c, delta, rho)].mean() * (1.0 + strength)
+    forth = (1.0 + strength * _ratio(posterior, prior, 0, said)) / (1.0 + strength)
+    assert back * forth == pytest.approx(1.0, abs=0.1)
+
+
+def test_what_others_say_is_told_at_the_receivers_size() -> None:
+    counts = np.geomspace(25, 3200, 8)
+    exact = Points(counts, 0.1 + counts**-0.5, np.zeros(8), np.arange(8))
+    rare = Points(counts[:3], exact.losses[:3], np.zeros(3), np.arange(3))
+    observations = Observations(("rare", "rich"), (rare, exact), (None, None), np.full(2, 3200.0), 1.0)
+    prior = Prior()
+    said = _said(observations, fit(observations, prior, 0, 300), prior, 0, [1], np.zeros(2, dtype=np.int64))
+    assert said.sum() == pytest.approx(1.0)
+    floor = said.sum(axis=(0, 1)) @ np.array(prior.floors)
+    assert floor == pytest.approx(0.1 / (0.1 + 100**-0.5), abs=0.1)
+    assert _plain(prior).sum() == pytest.approx(1.0)
+
+
+def test_a_parent_counts_as_much_as_all_the_others() -> None:
+    observations, _ = project(3, alike=False, parent=(4, None, None, None, None, None))
+    posterior, prior = fit(observations, Prior(), 0, 300), Prior()
+
+    def said(known: list[int]) -> np.ndarray:
+        return _said(observations, posterior, prior, 0, known, observations.differences()[0])
+
+    np.testing.assert_allclose(said([1, 2, 3, 4, 5]), (said([4]) + said([1, 2, 3, 5])) / 2, atol=1e-12)

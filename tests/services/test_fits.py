@@ -1,0 +1,80 @@
+"""Fits are kept within their bound, and made once however many ask."""
+
+import threading
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+from app.services.fits import FitKey, Fits, Fitted
+
+
+def fitted(size: int) -> Fitted:
+    posterior: Any = SimpleNamespace(nbytes=size)
+    nothing: Any = None
+    return Fitted(posterior, nothing, {})
+
+
+def key(project: int, version: int = 1) -> FitKey:
+    return FitKey(UUID(int=project), version, 300, 0)
+
+
+def test_a_fit_is_made_once_for_many_who_ask_at_once() -> None:
+    fits, made = Fits(1000), []
+    gate = threading.Barrier(8)
+
+    def make() -> Fitted:
+        made.append(1)
+        return fitted(10)
+
+    found: list[Fitted] = []
+
+    def ask() -> None:
+        gate.wait()
+        found.append(fits.get(key(1), make))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+    assert all(one is found[0] for one in found)
+
+
+def test_another_version_is_another_fit() -> None:
+    fits = Fits(1000)
+    assert fits.get(key(1, 1), lambda: fitted(10)) is not fits.get(key(1, 2), lambda: fitted(10))
+
+
+def test_what_was_used_longest_ago_makes_room() -> None:
+    fits = Fits(100)
+    first = fits.get(key(1), lambda: fitted(40))
+    fits.get(key(2), lambda: fitted(40))
+    assert fits.get(key(1), lambda: fitted(1)) is first
+    fits.get(key(3), lambda: fitted(40))
+    assert fits.bytes == 80
+    assert fits.get(key(1), lambda: fitted(1)) is first
+    second = fitted(20)
+    assert fits.get(key(2), lambda: second) is second
+
+
+def test_a_fit_over_the_bound_is_made_but_not_kept() -> None:
+    fits = Fits(100)
+    fits.get(key(1), lambda: fitted(101))
+    again = fitted(101)
+    assert fits.get(key(1), lambda: again) is again
+    assert fits.bytes == 0
+
+
+def test_a_fit_that_fails_leaves_the_way_free() -> None:
+    fits = Fits(100)
+
+    def fail() -> Fitted:
+        raise RuntimeError
+
+    for _ in range(2):
+        try:
+            fits.get(key(1), fail)
+        except RuntimeError:
+            continue
+    assert fits.get(key(1), lambda: fitted(1)).posterior.nbytes == 1
