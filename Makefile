@@ -52,10 +52,11 @@ lock:  ## resolve the dependencies anew (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade \
 	  --group build --extra dev --extra examples -c requirements.lock pyproject.toml -o requirements-dev.lock
 
-bench-curves: .venv/dev.stamp  ## measure the curve engine (BENCH_ARGS go to it)
+bench-curves: .venv/dev.stamp  ## measure the curve engine, transfer and pooling (BENCH_ARGS, such as --data DIR)
 	$(BIN)/python benchmarks/bench_curves.py $(BENCH_ARGS)
+	$(BIN)/python benchmarks/bench_transfer.py $(BENCH_ARGS)
 
-bench: .venv/dev.stamp  ## run the benchmarks (BENCH_ARGS go to each)
-	@for b in benchmarks/bench_*.py; do echo "== $$b"; $(BIN)/python $$b $(BENCH_ARGS) || exit 1; done
+bench: bench-curves  ## run every benchmark
+	$(BIN)/python benchmarks/bench_service.py
 
 .PHONY: help setup demo serve test check openapi lock bench bench-curves

@@ -88,17 +88,21 @@ class Posterior:
     def loss(self, counts: FloatArray) -> FloatArray:
         """f at `counts` ≥ 0: [groups] → [groups, draws], [groups, sizes] → [groups, sizes, draws]."""
         n = self._effective(counts)
-        knot = self._like(n, self.knot)
-        inside = np.maximum(n, knot)
-        value = self._like(n, self.asymptote) + self._excess(inside)
-        if np.all(n >= knot):
-            return value
-        return np.where(n < knot, value + self._slope(inside) * (n - knot), value)
+        inside = np.maximum(n, self._like(n, self.knot))
+        return self._continued(n, inside, self._excess(inside))
 
     def slope(self, counts: FloatArray) -> FloatArray:
         """d f / d n ≤ 0 in loss per sample; shapes as `loss`."""
         n = self._effective(counts)
-        return self._slope(np.maximum(n, self._like(n, self.knot)))
+        inside = np.maximum(n, self._like(n, self.knot))
+        return self._steepness(inside) * self._excess(inside)
+
+    def loss_and_slope(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Both at once, to the last bit the same: the power in them is what they cost."""
+        n = self._effective(counts)
+        inside = np.maximum(n, self._like(n, self.knot))
+        excess = self._excess(inside)
+        return self._continued(n, inside, excess), self._steepness(inside) * excess
 
     def band(self, counts: FloatArray) -> FloatArray:
         """Predictive loss ≥ 0: f plus the discrepancy beyond n_ref (planner.md 2); shapes as `loss`."""
@@ -113,7 +117,7 @@ class Posterior:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             ratio = (target - self.asymptote) / self.excess
             inside = self.anchor * np.maximum(ratio, 0.0) ** (-1.0 / self.exponent) - self.offset
-            below = self.knot + (target - at_knot) / self._slope(self.knot)
+            below = self.knot + (target - at_knot) / (self._steepness(self.knot) * self._excess(self.knot))
         below = np.nan_to_num(below, nan=0.0, neginf=0.0)
         # A flat curve is met everywhere or nowhere: what 0/0 gave above is replaced here.
         count = np.where(target < at_knot, np.where(target > self.asymptote, inside, np.inf), below)
@@ -201,9 +205,18 @@ class Posterior:
         base = (n + self._like(n, self.offset)) / self._like(n, self.anchor)
         return self._like(n, self.excess) * base ** -self._like(n, self.exponent)
 
-    def _slope(self, n: FloatArray) -> FloatArray:
-        steepness = self._like(n, self.exponent) / (n + self._like(n, self.offset))
-        return -steepness * self._excess(n)
+    def _steepness(self, n: FloatArray) -> FloatArray:
+        """f' over the excess, at n ≥ knot."""
+        return -self._like(n, self.exponent) / (n + self._like(n, self.offset))
+
+    def _continued(self, n: FloatArray, inside: FloatArray, excess: FloatArray) -> FloatArray:
+        """f at n from the excess at max(n, knot): on the curve, or on its tangent below the knot."""
+        value = self._like(n, self.asymptote) + excess
+        below = n < inside
+        if not below.any():
+            return value
+        # Only values below the knot take the tangent, so that the others stay exact.
+        return np.where(below, value + self._steepness(inside) * excess * (n - inside), value)
 
     @staticmethod
     def _like(n: FloatArray, values: FloatArray) -> FloatArray:

@@ -14,6 +14,8 @@ from app.planner.words import count, money, near, number, percent
 
 FAR = 3.0
 """Counts this many times beyond the largest measured one are said to extrapolate."""
+STALE = 1.25
+"""Held counts this many times the largest measured one have moved since the last measurement."""
 LIKELY, UNLIKELY = 0.9, 0.05
 IDLE_SHARE = 0.05
 """Money left that is worth a warning, as a share of the budget."""
@@ -33,7 +35,7 @@ def plan_warnings(
     task: Task, decision: Decision, margins: Margins, metric_now: FloatArray, reason: str | None
 ) -> tuple[Warning, ...]:
     """All warnings, group by group in the order of keys. metric_now: predictive draws [groups, draws]."""
-    found = [*_unsupplied(task), *_targets(task, metric_now), *_extrapolations(task, decision)]
+    found = [*_unsupplied(task), *_targets(task, metric_now), *_stale(task), *_extrapolations(task, decision)]
     if decision.policy == "optimal":
         found += [
             *_caps(task, decision, margins),
@@ -72,6 +74,20 @@ def _targets(task: Task, metric_now: FloatArray) -> list[Warning]:
                 f" (chance {percent(reachable)}): lower the target or improve the model."
             )
             found.append(Warning("hopeless_target", detail, group=key))
+    return found
+
+
+def _stale(task: Task) -> list[Warning]:
+    """Groups of which much more is held than any run was trained on."""
+    found = []
+    for at, diagnostics in enumerate(task.utility.posterior.diagnostics):
+        measured, held = diagnostics.largest_count, float(task.held[at])
+        if diagnostics.points and held > STALE * max(measured, 1.0):
+            detail = (
+                f"{count(held)} samples are held, but no run was trained on more than {count(measured)}:"
+                " retrain on what is held and post it before buying more."
+            )
+            found.append(Warning("stale", detail, group=task.keys[at]))
     return found
 
 

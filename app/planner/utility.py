@@ -53,8 +53,8 @@ class Utility:
 
     def terms(self, counts: FloatArray) -> Terms:
         """V and V' at counts [groups] or [groups, sizes]."""
-        loss = self.posterior.loss(counts)
-        fall = np.where(loss > 0.0, -self.posterior.slope(counts), 0.0)
+        loss, slope = self.posterior.loss_and_slope(counts)
+        fall = np.where(loss > 0.0, -slope, 0.0)
         scaled, unit = self._scaled(loss)
         value, worth = self._phi(scaled)
         return Terms(value.mean(axis=-1), (worth * fall).mean(axis=-1) / unit)

@@ -280,8 +280,18 @@ def test_counts_far_beyond_the_measured_ones_are_said_to_extrapolate() -> None:
         diagnostics=(Diagnostics(4, 4, 50.0, 1), Diagnostics(4, 4, 10.0, 1)),
     )
     plan = two_groups(posterior=posterior)
-    assert [(warning.code, warning.group) for warning in plan.warnings] == [("extrapolates", "g1")]
-    assert f"{plan.groups[1].count + plan.groups[1].add:,}" in plan.warnings[0].detail
+    [far] = [warning for warning in plan.warnings if warning.code == "extrapolates"]
+    assert far.group == "g1"
+    assert f"{plan.groups[1].count + plan.groups[1].add:,}" in far.detail
+
+
+def test_counts_that_moved_since_the_last_measurement_are_said_to_be_stale() -> None:
+    curves = stated([(0.05, 2.0, 0.5, 0.0), (0.05, 4.0, 0.5, 0.0)])
+    held = two_groups(posterior=curves).groups[0].count
+    for share, said in [(1.0, []), (0.85, []), (0.5, ["g0"])]:
+        measured = (Diagnostics(4, 4, share * held, 1), Diagnostics(4, 4, 1e6, 1))
+        plan = two_groups(posterior=replace(curves, diagnostics=measured))
+        assert [warning.group for warning in plan.warnings if warning.code == "stale"] == said
 
 
 def test_a_gain_within_the_noise_is_said_to_be() -> None:

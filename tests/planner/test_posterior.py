@@ -119,3 +119,12 @@ def test_selected_groups_answer_as_they_did_among_all() -> None:
     at = np.array([30.0, 900.0])
     np.testing.assert_array_equal(chosen.band(at[::-1]), posterior.band(at)[::-1])
     assert [w.group for w in posterior.select(np.array([0])).warnings] == []
+
+
+@pytest.mark.parametrize("posterior", [stated(), learnt()], ids=["stated", "learnt"])
+def test_loss_and_slope_together_are_the_two_apart(posterior: Posterior) -> None:
+    sizes = np.tile(np.array([0.0, 0.4, 1.0, 33.0, 1e9]), (len(posterior.keys), 1))
+    for counts in (sizes, sizes[:, 1], sizes[:, 4]):
+        loss, slope = posterior.loss_and_slope(counts)
+        np.testing.assert_array_equal(loss, posterior.loss(counts))
+        np.testing.assert_array_equal(slope, posterior.slope(counts))
