@@ -40,10 +40,9 @@ class Parameter(Answer):
     p95: float | None
 
 
-class BandOut(Answer):
-    """The metric at `count` own samples, in its own units."""
+class Quantiles(Answer):
+    """A distribution of the metric, in its own units."""
 
-    count: int
     mean: float
     p05: float
     p10: float
@@ -52,6 +51,12 @@ class BandOut(Answer):
     p75: float
     p90: float
     p95: float
+
+
+class BandOut(Quantiles):
+    """The metric at `count` own samples."""
+
+    count: int
 
 
 class PointOut(Answer):

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import ConfigDict
 
 from app.api.common import Call, Route, list_tag, reads
+from app.api.curves import Quantiles
 from app.api.inputs import Answer
 from app.api.pages import Cursor, Limit, Page, page, position
 from app.services.changes import get_member
@@ -37,7 +38,7 @@ class RecordOut(Answer):
     widening: ByLevel
 
 
-class ForecastOut(Answer):
+class ForecastOut(Quantiles):
     """What the posterior from before a run said that it would measure, and what it did: quantiles in the metric's own
     units, the continuous ranked probability score and the weighted interval score (less is better)."""
 
@@ -45,14 +46,6 @@ class ForecastOut(Answer):
     group: str
     count: int
     value: float
-    mean: float
-    p05: float
-    p10: float
-    p25: float
-    p50: float
-    p75: float
-    p90: float
-    p95: float
     crps: float
     wis: float
     created_at: datetime

@@ -1,6 +1,7 @@
 """How requests are read: strict JSON, exact money, finite numbers, keys."""
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
@@ -65,8 +66,7 @@ def refuse_constant(name: str) -> Any:
 def refuse_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     read = dict(pairs)
     if len(read) < len(pairs):
-        seen: set[str] = set()
-        repeated = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        repeated = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"the name {json.dumps(repeated[:100])} stands twice in one object")
     return read
 

@@ -13,7 +13,7 @@ and no point is binned: evidences of different candidates compare the same data.
 Shapes: B candidates, P points, S shapes (c, δ), N noises σ, H holdouts, k groups.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import log_ndtr, logsumexp
@@ -57,6 +57,15 @@ class Compositions:
         squares = np.bincount(holdout, np.where(known, np.nan_to_num(points.stderrs), 0.0) ** 2)
         errors = np.minimum(np.sqrt(squares / np.maximum(np.bincount(holdout, known), 1.0)) / unit, SHARED_LIMIT)
         return cls(points.counts, others, points.losses / unit, np.asarray(holdout, dtype=np.int64), errors)
+
+    def thinned(self, most: int) -> "Compositions":
+        """At most `most` of the points, evenly spread over them, the first and the last included."""
+        if len(self.own) <= most:
+            return self
+        kept = np.round(np.linspace(0, len(self.own) - 1, most)).astype(np.int64)
+        return replace(
+            self, own=self.own[kept], others=self.others[kept], losses=self.losses[kept], holdout=self.holdout[kept]
+        )
 
 
 def effective_counts(data: Compositions, weights: FloatArray, kappa: FloatArray) -> FloatArray:

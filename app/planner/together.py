@@ -29,6 +29,9 @@ VARIANTS = 8
 MOST_GROUPS = 50
 """In larger projects transfer is off: its cost grows with the square of the groups."""
 
+MOST_RUNS = 150
+"""More runs of a group say little more about transfer, and the evidence of each candidate costs a look at every one."""
+
 OFF = 0.2
 """With at least this posterior mass on no transfer, the group is fitted without: harm from a false transfer is larger
 than what a doubtful one is worth."""
@@ -55,7 +58,8 @@ def fit_together(observations: Observations, prior: Prior, seed: int, draws: int
 
 def _fit_in_order(observations: Observations, prior: Prior, seed: int, draws: int) -> Posterior:
     data = compositions(observations)
-    weighed = weigh(data, observations.differences())
+    evidence = [None if one is None else one.thinned(MOST_RUNS) for one in data]
+    weighed = weigh(evidence, observations.differences())
     on = np.array([g for g, one in enumerate(weighed) if one.off < OFF], dtype=np.int64)
     off = np.setdiff1d(np.arange(len(observations.keys)), on)
     if not len(on) or draws < 1:

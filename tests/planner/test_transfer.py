@@ -280,3 +280,22 @@ def test_attributes_that_differ_are_counted_with_missing_ones() -> None:
     attributes = ({"sex": "F", "race": "Black"}, {"sex": "M", "race": "Black"}, {"sex": "M"})
     found = observed(runs, np.ones(runs.shape), attributes=attributes).differences()
     np.testing.assert_array_equal(found, [[0, 1, 2], [1, 0, 1], [2, 1, 0]])
+
+
+def test_many_runs_are_thinned_for_the_evidence_and_still_tell_who_helps_whom() -> None:
+    many = simulated(3, WEIGHTS, count=900)
+    posterior = fit_together(many, Prior(), 0, 100)
+    assert posterior.transfer is not None
+    means = posterior.transfer.weights.mean(axis=2)
+    np.testing.assert_allclose(means[0], WEIGHTS[0], atol=0.15)
+    np.testing.assert_allclose(means[1], WEIGHTS[1], atol=0.15)
+
+
+def test_thinning_keeps_the_ends_and_spreads_evenly() -> None:
+    n = np.arange(1000.0)
+    whole = Compositions(n, n[:, None], n, np.zeros(1000, dtype=np.int64), np.zeros(1))
+    thin = whole.thinned(150)
+    assert (len(thin.own), thin.own[0], thin.own[-1]) == (150, 0.0, 999.0)
+    assert np.ptp(np.diff(thin.own)) <= 1.0
+    np.testing.assert_array_equal(thin.losses, thin.own)
+    assert whole.thinned(1000) is whole
