@@ -58,10 +58,21 @@ def _mmf(r: FloatArray, a: float, b: float, c: float, d: float) -> FloatArray:
     return (a * r**c + b * d) / (r**c + b)
 
 
+SPLITS = ((0.5, 0.5), (0.1, 0.25), (0.9, 1.0))
+"""Starts: the floor's share of the last loss, and the exponent. Squares of power laws have several valleys."""
+
 RIVALS = {
-    "power law, 3 parameters": Rival(_power3, (0, 0, 0.01), (1, 10, 5), lambda last, _: [(last / 2, last / 2, 0.5)]),
+    "power law, 3 parameters": Rival(
+        _power3,
+        (0, 0, 0.01),
+        (1, 10, 5),
+        lambda last, _: [(last * share, last * (1 - share), c) for share, c in SPLITS],
+    ),
     "power law, 4 parameters": Rival(
-        _power4, (0, 0, 0.01, 0), (1, 10, 5, 10), lambda last, _: [(last / 2, last / 2, 0.5, 0.1)]
+        _power4,
+        (0, 0, 0.01, 0),
+        (1, 10, 5, 10),
+        lambda last, _: [(last * share, last * (1 - share), c, 0.1) for share, c in SPLITS],
     ),
     "MMF": Rival(
         _mmf, (0, 1e-6, 0.01, 0), (1, 1e3, 5, 2), lambda last, first: [(last / 2, 0.5, 1.0, min(first * 1.5, 1.9))]

@@ -79,6 +79,15 @@ def test_the_commands_for_postgresql_work(tmp_path: Path, postgresql_url: str) -
     assert run_commands(served + wait, tmp_path, TRANCHE_PORT=str(port)) == '{"status":"ok"}'
 
 
+def test_every_warning_has_its_line() -> None:
+    told = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "warnings.md").read_text(), re.MULTILINE))
+    sources = "".join(path.read_text() for path in (ROOT / "app").rglob("*.py"))
+    made = set(re.findall(r"(?:Warning|Notice)\(\s*\"(\w+)\"", sources))
+    extremes = set(re.findall(r"\(\"(\w+)\", _[A-Z]+, ", sources))
+    assert extremes
+    assert told == made | extremes
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):

@@ -21,6 +21,12 @@ SCATTER_FREEDOM = 3.0
 OUTLIER_SIGMAS = 5.0
 """A point this far from what the others say is named."""
 
+WIDE_DOUBLINGS = 20.0
+"""Over so many doublings, a factor of a million, no real curve is one power law."""
+
+MANY_POINTS = 1_000
+"""So many points are worth thinning: more than nine sizes are averaged into bins in any case."""
+
 STILL = 0.03
 """A loss that fell by less than this share from its smallest to its largest size has not moved."""
 
@@ -111,6 +117,9 @@ def remarks(keys: tuple[str, ...], table: Table, units: FloatArray, span: float 
     ]
     for code, detail, holds in _extremes(table, units, span):
         found += [Warning(code, detail, keys[g]) for g in np.flatnonzero(holds)]
+    wide = trend.doublings >= WIDE_DOUBLINGS
+    found += [Warning("wide_range", _wide(float(trend.doublings[g])), keys[g]) for g in np.flatnonzero(wide)]
+    found += [Warning("many_points", _many(int(points[g])), keys[g]) for g in np.flatnonzero(points >= MANY_POINTS)]
     found += [Warning("not_monotone", _RISES, keys[g]) for g in np.flatnonzero(rises)]
     found += [Warning("not_started", _STILL, keys[g]) for g in np.flatnonzero(still)]
     return found
@@ -148,6 +157,20 @@ def _few(sizes: int) -> str:
     return (
         f"Measured at {measured} only, so it is planned on the wide prior;"
         f" train on nested subsets of at least {ENOUGH_SIZES} sizes, which costs no samples."
+    )
+
+
+def _wide(doublings: float) -> str:
+    return (
+        f"The sizes measured span a factor of {2.0**doublings:.2g}; one curve seldom holds so far."
+        " Leave out runs far below the sizes you decide on."
+    )
+
+
+def _many(points: int) -> str:
+    return (
+        f"{points:,} points are averaged into bins of half an octave; from here on a few runs per doubling of the size"
+        " tell as much."
     )
 
 

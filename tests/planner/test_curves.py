@@ -232,6 +232,12 @@ def test_extreme_scores_and_errors_are_said(losses: FloatArray, stderr: float, c
     assert codes(points(np.array([20.0, 40.0, 80.0, 160.0, 320.0]), losses, stderr)) == [code]
 
 
+def test_sizes_a_million_times_apart_are_said() -> None:
+    counts = np.array([1.0, 1e3, 1e6, 1e9])
+    assert codes(points(counts, 0.05 + 0.4 * counts**-0.1)) == ["wide_range"]
+    assert codes(points(counts[:2], 0.05 + 0.4 * counts[:2] ** -0.1)) == ["few_points"]
+
+
 def test_a_loss_that_does_not_move_is_said() -> None:
     counts = np.geomspace(20, 20480, 21)
     still = points(counts, 0.4 + 0.0002 * np.tile([1.0, -1.0, 0.0], 7), 0.001)
@@ -257,7 +263,7 @@ def test_ten_thousand_points_are_fitted_like_their_averages() -> None:
         posterior = fit(observed(points(counts, losses, 0.002, holdouts)), Prior(), 0, 100)
         at = np.array([[50.0, 500.0, 5000.0]])
         np.testing.assert_allclose(posterior.loss(at).mean(axis=2), 0.1 + at**-0.5, rtol=0.07)
-        assert posterior.warnings == ()
+        assert [warning.code for warning in posterior.warnings] == ["many_points"]
 
 
 @pytest.mark.parametrize(
