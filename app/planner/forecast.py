@@ -5,7 +5,7 @@ one draw, k their number, s the evaluation error, τ the sd of the training erro
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri
@@ -37,6 +37,8 @@ def predict(posterior: Posterior, observations: Observations, asked: Asked, seed
     observations: what the posterior was fitted to. On a holdout seen before, the shared error is what the earlier runs
     leave of it, N(a r̄, s² (1 − a)) with a = s² / (s² + τ²/k), draw by draw; on a new one it is N(0, s²).
     """
+    # Every selection would search the warnings for its groups'.
+    posterior = replace(posterior, warnings=())
     noise = posterior.noise[asked.groups]
     residual, seen = _residuals(posterior, observations, asked.groups, asked.holdouts)
     stderr = np.nan_to_num(asked.stderrs)

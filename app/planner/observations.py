@@ -100,14 +100,15 @@ class Observations:
             if parent is not None and (parent == g or not 0 <= parent < groups):
                 raise ObservationsError(f"group {self.keys[g]}: its parent must be the index of another group")
 
-    def differences(self) -> IntArray:
-        """The number of attributes in which two groups differ [groups, groups]; one that only one has counts."""
-        groups = len(self.keys)
-        found = np.zeros((groups, groups), dtype=np.int64)
+    def differences(self, of: IntArray) -> IntArray:
+        """The number of attributes in which the groups `of` differ from every group [of, groups]; one that only one
+        of the two has counts."""
+        found = np.zeros((len(of), len(self.keys)), dtype=np.int64)
         for name in sorted({name for owned in self.attributes for name in owned}):
             values = [owned.get(name) for owned in self.attributes]
-            codes = np.array([values.index(value) for value in values])
-            found += codes[:, None] != codes
+            place = {value: code for code, value in enumerate(dict.fromkeys(values))}
+            codes = np.array([place[value] for value in values])
+            found += codes[of][:, None] != codes
         return found
 
     def select(self, indices: IntArray) -> "Observations":

@@ -46,15 +46,23 @@ def pool(observations: Observations, posterior: Posterior, prior: Prior, seed: i
     judged = [g for g in alone if g in set(known)][:DONORS]
     if not borrowers or len(known) < 2:
         return posterior
-    differences = observations.differences()
-    said = {g: _said(observations, posterior, prior, g, known, differences[g]) for g in {*borrowers, *judged}}
+    before = posterior
+    said = {g: _said(observations, before, prior, g, known, _apart(observations, g)) for g in judged}
     strength = _strength(np.array([_ratio(posterior, prior, g, said[g]) for g in judged]))
     for g in borrowers if strength > 0.0 else ():
-        pooled = _leaning(prior, said[g], strength)
+        others = said.get(g)
+        if others is None:
+            others = _said(observations, before, prior, g, known, _apart(observations, g))
+        pooled = _leaning(prior, others, strength)
         one = fit(observations.select(np.array([g])), pooled, seed, posterior.draws)
         told = replace(one, warnings=(*one.warnings, _told(posterior.keys[g], strength)))
         posterior = posterior.replaced(np.array([g]), told)
     return posterior
+
+
+def _apart(observations: Observations, group: int) -> IntArray:
+    """The number of attributes in which the group differs from each [groups]."""
+    return np.asarray(observations.differences(np.array([group]))[0])
 
 
 def _is_measured(observations: Observations, group: int) -> bool:

@@ -57,11 +57,14 @@ def fit_together(observations: Observations, prior: Prior, seed: int, draws: int
 
 
 def _fit_in_order(observations: Observations, prior: Prior, seed: int, draws: int) -> Posterior:
+    everyone = np.arange(len(observations.keys))
+    if observations.runs is None or len(everyone) > MOST_GROUPS:
+        return pool(observations, fit(observations, prior, seed, draws), prior, seed, everyone.tolist())
     data = compositions(observations)
     evidence = [None if one is None else one.thinned(MOST_RUNS) for one in data]
-    weighed = weigh(evidence, observations.differences())
+    weighed = weigh(evidence, observations.differences(everyone))
     on = np.array([g for g, one in enumerate(weighed) if one.off < OFF], dtype=np.int64)
-    off = np.setdiff1d(np.arange(len(observations.keys)), on)
+    off = np.setdiff1d(everyone, on)
     if not len(on) or draws < 1:
         return pool(observations, fit(observations, prior, seed, draws), prior, seed, off.tolist())
     variants = min(VARIANTS, draws)

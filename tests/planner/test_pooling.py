@@ -71,7 +71,7 @@ def test_the_evidence_ratio_is_that_of_the_marginal_likelihoods() -> None:
     observations, _ = project(2, alike=True)
     prior, strength = Prior(), 5.0
     posterior = fit(observations, prior, 0, 4000)
-    said = _said(observations, posterior, prior, 0, range(6), observations.differences()[0])
+    said = _said(observations, posterior, prior, 0, range(6), observations.differences(np.array([0]))[0])
     leaning = fit(observations, _leaning(prior, said, strength), 0, 4000)
     ratio = 1.0 / (1.0 + strength * said / _plain(prior))
     c, delta, rho = _told_at(leaning, np.array([0]), leaning.reference[0], 4000)
@@ -98,6 +98,6 @@ def test_a_parent_counts_as_much_as_all_the_others() -> None:
     posterior, prior = fit(observations, Prior(), 0, 300), Prior()
 
     def said(known: list[int]) -> np.ndarray:
-        return _said(observations, posterior, prior, 0, known, observations.differences()[0])
+        return _said(observations, posterior, prior, 0, known, observations.differences(np.array([0]))[0])
 
     np.testing.assert_allclose(said([1, 2, 3, 4, 5]), (said([4]) + said([1, 2, 3, 5])) / 2, atol=1e-12)

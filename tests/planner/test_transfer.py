@@ -278,7 +278,7 @@ def test_runs_that_contradict_the_points_are_refused() -> None:
 def test_attributes_that_differ_are_counted_with_missing_ones() -> None:
     runs = drawn(np.random.default_rng(9), 8, 3)
     attributes = ({"sex": "F", "race": "Black"}, {"sex": "M", "race": "Black"}, {"sex": "M"})
-    found = observed(runs, np.ones(runs.shape), attributes=attributes).differences()
+    found = observed(runs, np.ones(runs.shape), attributes=attributes).differences(np.arange(len(attributes)))
     np.testing.assert_array_equal(found, [[0, 1, 2], [1, 0, 1], [2, 1, 0]])
 
 
