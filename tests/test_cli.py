@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from app.__main__ import main
 from app.services.keys import authenticate, peppers
@@ -100,7 +101,7 @@ def test_keys_outlive_a_new_secret_key(tmp_path: Path, tranche: Tranche) -> None
     without = tranche("key", "create", "--scopes", "read").out.strip()
     with_it = tranche("key", "create", "--scopes", "read", TRANCHE_SECRET_KEY=SECRET).out.strip()
     database = connect(settings)
-    keyed = peppers(Settings(database_url=settings.database_url, secret_keys=SECRET).secret_keys)  # type: ignore[arg-type]
+    keyed = peppers((SecretStr(SECRET),))
     with database.reading() as session:
         assert authenticate(session, NOW, keyed, without).scopes == {"read"}
         assert authenticate(session, NOW, keyed, with_it).scopes == {"read"}
@@ -162,8 +163,7 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, tranche: Tranche)
                 if number == 20:
                     serving.kill()
                     break
-        serving.wait()
-        serving.stderr.close()  # type: ignore[union-attr]
+        serving.communicate()
     port = free_port()
     serving = start(tmp_path, port)
     listed = httpx.get(f"http://127.0.0.1:{port}/v1/projects?limit=500", headers=headers).json()["items"]
