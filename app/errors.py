@@ -11,9 +11,11 @@ TrancheError
 │   ├── KeyTaken                 a key or external id that is in use
 │   ├── Frozen                   fixed by the first observation
 │   ├── Archived                 archived: restore it first
+│   ├── AllocationChanged        the allocation that was looked at is not the present one
 │   ├── MissingKeys              a whole list leaves out keys that exist
 │   └── CallRunning              the first call with this Idempotency-Key still runs
 ├── PreconditionFailed      412  If-Match names another version
+├── PreconditionRequired    428  this needs an If-Match
 ├── TooLarge                413  the body is over the limit
 ├── UnsupportedMediaType    415  a content type the route does not read
 ├── Invalid                 422  read, but not acceptable: `errors` says where and why
@@ -108,6 +110,10 @@ class MissingKeys(Conflict):
     title = "The list leaves out keys that exist"
 
 
+class AllocationChanged(Conflict):
+    title = "The allocation has changed since you looked at it"
+
+
 class CallRunning(Conflict):
     title = "The first call with this Idempotency-Key is still running"
 
@@ -115,6 +121,11 @@ class CallRunning(Conflict):
 class PreconditionFailed(TrancheError):
     status = 412
     title = "It has changed since you read it"
+
+
+class PreconditionRequired(TrancheError):
+    status = 428
+    title = "If-Match is needed here"
 
 
 class TooLarge(TrancheError):

@@ -186,6 +186,23 @@ def posts(scope: str) -> Any:
     return Depends(post)
 
 
+def buys(scope: str) -> Any:
+    """A POST that may be conditional on what was looked at."""
+
+    async def buy(
+        request: Request,
+        bearer: Bearer,
+        if_match: Annotated[str | None, Header(description="Act only if this ETag is current")] = None,
+        idempotency_key: Annotated[
+            str | None,
+            Header(min_length=1, max_length=255, description="The same key and body within 24 h: one effect"),
+        ] = None,
+    ) -> Call:
+        return await enter(request, bearer, scope, if_match=if_match, idempotency_key=idempotency_key)
+
+    return Depends(buy)
+
+
 def changes(scope: str) -> Any:
     async def change(
         request: Request,
