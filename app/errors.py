@@ -12,6 +12,8 @@ TrancheError
 │   ├── Frozen                   fixed by the first observation
 │   ├── Archived                 archived: restore it first
 │   ├── MissingKeys              a whole list leaves out keys that exist
+│   ├── InUse                    limits or objective name it: take it out of there first
+│   ├── Infeasible               constraints that cannot be met together: `errors` lists all culprits
 │   └── CallRunning              the first call with this Idempotency-Key still runs
 ├── PreconditionFailed      412  If-Match names another version
 ├── TooLarge                413  the body is over the limit
@@ -106,6 +108,14 @@ class Archived(Conflict):
 
 class MissingKeys(Conflict):
     title = "The list leaves out keys that exist"
+
+
+class InUse(Conflict):
+    title = "It is named elsewhere"
+
+
+class Infeasible(Conflict):
+    title = "The constraints cannot be met together"
 
 
 class CallRunning(Conflict):
