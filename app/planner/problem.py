@@ -7,7 +7,7 @@ import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.metric import Metric
-from app.planner.objective import Objective
+from app.planner.objective import Objective, ObjectiveError
 from app.planner.posterior import Posterior
 from app.planner.sources import Market, Source
 from app.planner.utility import Utility
@@ -57,6 +57,10 @@ class Problem:
             raise ProblemError("held counts must be finite and at least 0")
         if not 0 <= self.budget <= MAX_BUDGET:
             raise ProblemError(f"the budget is {self.budget} millionths; it must lie from 0 to {MAX_BUDGET}")
+        try:
+            self.objective.check(len(self.keys), int((~np.isnan(self.targets) & (self.weights > 0)).sum()))
+        except ObjectiveError as error:
+            raise ProblemError(str(error)) from error
         self._check_reference()
         self._check_sources()
 
@@ -100,16 +104,15 @@ class Task:
         order = np.array(sorted(range(len(problem.keys)), key=problem.keys.__getitem__), dtype=np.int64)
         place = np.argsort(order).tolist()
         market = Market.of(problem.sources, place, len(order), problem.budget)
-        weights = problem.weights[order] / problem.weights.max()
-        unit = np.full(len(order), problem.metric.span or 1.0)
-        if problem.metric.span is None and problem.reference_loss is not None:
-            unit = problem.reference_loss[order]
-        utility = Utility(
-            objective=problem.objective,
-            weights=weights / weights.sum(),
-            unit=unit,
-            bounded=problem.metric.span is not None,
-            posterior=replace(problem.posterior, warnings=()).select(order),
+        utility = Utility.of(
+            problem.objective,
+            problem.weights,
+            problem.metric,
+            problem.reference_loss,
+            problem.targets,
+            problem.held,
+            replace(problem.posterior, warnings=()),
+            order,
         )
         return cls(
             order=order,
