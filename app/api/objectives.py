@@ -45,7 +45,7 @@ class Cvar(Kind):
     """The mean benefit of the worst-off share `tail` of the weights: 1 is utilitarian, towards 0 maximin."""
 
     kind: Literal["cvar"]
-    tail: Share
+    tail: Share = 0.25
 
 
 class Targets(Kind):

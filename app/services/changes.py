@@ -16,6 +16,8 @@ from app.store.models import Group, Project, Source
 from app.store.projects import Member
 
 Fields = dict[str, Any]
+MAX_FAULTS = 1_000
+"""The most faults that one answer lists."""
 
 
 def touch(project: Project, now: datetime) -> None:

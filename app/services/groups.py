@@ -165,8 +165,10 @@ def archive_groups(session: Session, project: Project, groups: Sequence[Group], 
     idle = [source for source in concerned if not staying & {one.group_id for one in source.yields}]
     refuse_named(project, Group, {group.key for group in groups})
     refuse_named(project, Source, {source.key for source in idle})
-    for row in (*idle, *groups):
-        archive(project, row, now)
+    for source in idle:
+        archive(project, source, now)
+    for group in groups:
+        archive(project, group, now)
 
 
 def archive_group(session: Session, project: Project, group: Group, now: datetime) -> None:

@@ -13,13 +13,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.errors import Fault, InUse, invalid
-from app.services.changes import escape
+from app.services.changes import MAX_FAULTS, escape
 from app.store import projects as store
 from app.store.models import Group, Project, Source
+from app.store.projects import Member
 
 Json = dict[str, Any]
 KINDS: dict[str, type[Group] | type[Source]] = {"groups": Group, "sources": Source}
-MAX_FAULTS = 1_000
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,7 @@ def unknown_faults(session: Session, project: Project) -> list[Fault]:
     ]
 
 
-def active_keys(
-    session: Session, project: Project, kind: type[Group] | type[Source], keys: Collection[str]
-) -> set[str]:
+def active_keys(session: Session, project: Project, kind: type[Member], keys: Collection[str]) -> set[str]:
     rows = store.members_by_key(session, kind, project.id, keys)
     return {key for key, row in rows.items() if row.archived_at is None}
 

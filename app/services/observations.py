@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.errors import Fault, KeyTaken, NotFound, invalid
-from app.services.changes import escape, touch
+from app.services.changes import MAX_FAULTS, escape, touch
 from app.services.ids import new_id
 from app.services.projects import as_uuid
 from app.store import observations as store
@@ -18,7 +18,6 @@ from app.store.models import Group, Observation, Project
 from app.store.projects import members
 
 MAX_OBSERVATIONS = 10_000
-MAX_FAULTS = 1_000
 DEFAULT_HOLDOUT = "default"
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault, invalid
 from app.services.changes import (
+    MAX_FAULTS,
     Fields,
     archive,
     assign,
@@ -22,7 +23,7 @@ from app.services.changes import (
     restore,
     touch,
 )
-from app.services.named import MAX_FAULTS, refuse_named, rename
+from app.services.named import refuse_named, rename
 from app.store import projects as store
 from app.store.models import Group, Project, Source, SourceYield
 

@@ -1,5 +1,7 @@
 """sources as they are sold, several groups per source, bounds and limits"""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -11,7 +13,7 @@ branch_labels = None
 depends_on = None
 
 Serial = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-SOURCE_DEFAULTS: dict[str, tuple[sa.types.TypeEngine[object], str]] = {
+SOURCE_DEFAULTS: dict[str, tuple[sa.types.TypeEngine[Any], str]] = {
     "billed": (sa.String(length=20), "'delivered'"),
     "price_tiers": (sa.JSON(none_as_null=True), "'[]'"),
     "tier_scope": (sa.String(length=20), "'order'"),
@@ -47,7 +49,7 @@ def upgrade() -> None:
     op.add_column("groups", sa.Column("max_count", sa.BigInteger(), nullable=True))
 
 
-def add_required(table: str, columns: dict[str, tuple[sa.types.TypeEngine[object], str]]) -> None:
+def add_required(table: str, columns: dict[str, tuple[sa.types.TypeEngine[Any], str]]) -> None:
     """Columns that no row may lack: rows there already take the given value, new ones must name theirs."""
     with op.batch_alter_table(table) as batch:
         for name, (kind, default) in columns.items():
