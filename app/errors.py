@@ -13,6 +13,8 @@ TrancheError
 │   ├── Archived                 archived: restore it first
 │   ├── AllocationChanged        the allocation that was looked at is not the present one
 │   ├── MissingKeys              a whole list leaves out keys that exist
+│   ├── InUse                    limits or objective name it: take it out of there first
+│   ├── Infeasible               constraints that cannot be met together: `errors` lists all culprits
 │   └── CallRunning              the first call with this Idempotency-Key still runs
 ├── PreconditionFailed      412  If-Match names another version
 ├── PreconditionRequired    428  this needs an If-Match
@@ -112,6 +114,14 @@ class MissingKeys(Conflict):
 
 class AllocationChanged(Conflict):
     title = "The allocation has changed since you looked at it"
+
+
+class InUse(Conflict):
+    title = "It is named elsewhere"
+
+
+class Infeasible(Conflict):
+    title = "The constraints cannot be met together"
 
 
 class CallRunning(Conflict):

@@ -12,7 +12,7 @@ from app.api.inputs import Answer, Count, Key, NonNegative, Positive, PriceIn, R
 from app.api.pages import Archived, Cursor, Limit, Page, page, position
 from app.api.problems import declared
 from app.errors import Archived as ArchivedError
-from app.errors import Frozen, KeyTaken, MissingKeys
+from app.errors import Frozen, InUse, KeyTaken, MissingKeys
 from app.services import groups
 from app.services.changes import get_member, restore, touch
 from app.store.models import Group, Project
@@ -46,7 +46,8 @@ GROUP_EXAMPLE: dict[str, Any] = {
 
 class GroupIn(Shape):
     """A group. Groups that share more `attributes` may help each other more; `parent` is the key of a broader group to
-    lean on while there are few points. `unit_cost` makes a source of the same key that delivers only this group."""
+    lean on while there are few points. `min_count` and `max_count` bound what is held after buying. `unit_cost` makes
+    a source of the same key that delivers only this group."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [GROUP_EXAMPLE]})
 
@@ -55,6 +56,8 @@ class GroupIn(Shape):
     weight: NonNegative = 1.0
     target: Real | None = None
     initial_count: Count = 0
+    min_count: Count | None = None
+    max_count: Count | None = None
     reference_loss: Positive | None = None
     assumed_curve: AssumedCurve | None = None
     attributes: Attributes | None = None
@@ -72,6 +75,8 @@ class GroupPatch(Shape):
     weight: NonNegative = unset()
     target: Real | None = unset()
     initial_count: Count = unset()
+    min_count: Count | None = unset()
+    max_count: Count | None = unset()
     reference_loss: Positive | None = unset()
     assumed_curve: AssumedCurve | None = unset()
     attributes: Attributes | None = unset()
@@ -85,6 +90,8 @@ class GroupOut(Answer):
             "examples": [
                 {
                     **{name: value for name, value in GROUP_EXAMPLE.items() if name != "unit_cost"},
+                    "min_count": None,
+                    "max_count": None,
                     "reference_loss": None,
                     "assumed_curve": None,
                     "parent": None,
@@ -101,6 +108,8 @@ class GroupOut(Answer):
     weight: float
     target: float | None
     initial_count: int
+    min_count: int | None
+    max_count: int | None
     reference_loss: float | None
     assumed_curve: AssumedCurve | None
     attributes: dict[str, str] | None
@@ -151,7 +160,7 @@ def add_group(project_id: str, body: GroupIn, call: Annotated[Call, posts("write
 @bulk.put(
     "",
     summary="Replace the list of groups",
-    responses=declared(MissingKeys, ArchivedError, KeyTaken),
+    responses=declared(MissingKeys, ArchivedError, KeyTaken, InUse),
     openapi_extra=list_contract(GroupIn),
 )
 def replace_groups(
@@ -186,8 +195,9 @@ def update_group(project_id: str, key: str, body: GroupPatch, call: Annotated[Ca
     return GroupOut.model_validate(row)
 
 
-@router.delete("/{key}", status_code=204, summary="Archive a group and its sources")
+@router.delete("/{key}", status_code=204, summary="Archive a group and its sources", responses=declared(InUse))
 def archive_group(project_id: str, key: str, call: Annotated[Call, changes("write")]) -> None:
+    """Sources that deliver other groups too go on. What a limit or the objective names cannot be archived."""
     project = call.project(project_id)
     row = get_member(call.session, project, Group, key)
     call.match(GroupOut.model_validate(row))

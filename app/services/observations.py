@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.errors import Fault, KeyTaken, NotFound, invalid
-from app.services.changes import touch
+from app.services.changes import MAX_FAULTS, escape, touch
 from app.services.ids import new_id
 from app.services.projects import as_uuid
 from app.store import observations as store
@@ -18,7 +18,6 @@ from app.store.models import Group, Observation, Project
 from app.store.projects import members
 
 MAX_OBSERVATIONS = 10_000
-MAX_FAULTS = 1_000
 DEFAULT_HOLDOUT = "default"
 
 
@@ -78,11 +77,6 @@ class Accepted:
     stored: tuple[Observation, ...]
     duplicates: int
     warnings: tuple[Notice, ...]
-
-
-def escape(key: str) -> str:
-    """A key as a token of a JSON pointer (RFC 6901)."""
-    return key.replace("~", "~0").replace("/", "~1")
 
 
 def accept(

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, Integer, MetaData, String, Text, Uuid
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from app.store.types import Instant, Money
 
@@ -31,6 +31,7 @@ class Base(DeclarativeBase):
         int: BigInteger,
         float: Double,
         dict[str, Any]: JSON(none_as_null=True),
+        list[dict[str, Any]]: JSON(none_as_null=True),
         list[str]: JSON(none_as_null=True),
         UUID: Uuid,
     }
@@ -60,7 +61,10 @@ class ApiKey(Base):
 
 
 class Project(Base):
-    """A model to be trained fairly. `reference_loss` is fixed by the first data version (planner.md 3)."""
+    """A model to be trained fairly. `reference_loss` is fixed by the first data version (planner.md 3).
+
+    `set_limits` and `objective` name groups and sources by key. Money inside JSON is a decimal string.
+    """
 
     __tablename__ = "projects"
 
@@ -74,6 +78,9 @@ class Project(Base):
     metric_lower: Mapped[float | None]
     metric_upper: Mapped[float | None]
     objective: Mapped[dict[str, Any]]
+    set_limits: Mapped[list[dict[str, Any]]]
+    value_per_utility: Mapped[Decimal | None]
+    smallest_gain: Mapped[float | None]
     budget_total: Mapped[Decimal]
     budget_rounds: Mapped[int]
     recipe: Mapped[str] = mapped_column(String(100))
@@ -96,6 +103,8 @@ class Group(Base):
     weight: Mapped[float]
     target: Mapped[float | None]
     initial_count: Mapped[int]
+    min_count: Mapped[int | None]
+    max_count: Mapped[int | None]
     reference_loss: Mapped[float | None]
     assumed_curve: Mapped[dict[str, Any] | None]
     attributes: Mapped[dict[str, Any] | None]
@@ -105,7 +114,19 @@ class Group(Base):
     archived_at: Mapped[datetime | None]
 
 
+class SourceYield(Base):
+    """The share of a source's delivered samples that belongs to a group; a source's shares sum to at most 1."""
+
+    __tablename__ = "source_yields"
+
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"), primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id"), primary_key=True, index=True)
+    share: Mapped[float]
+
+
 class Source(Base):
+    """`price_tiers`: [{from, unit_cost}], ascending, the prices as decimal strings."""
+
     __tablename__ = "sources"
     __table_args__ = (Index("uq_sources_project_id_key", "project_id", "key", unique=True),)
 
@@ -114,16 +135,26 @@ class Source(Base):
     key: Mapped[str] = mapped_column(String(100))
     name: Mapped[str | None] = mapped_column(String(200))
     kind: Mapped[str] = mapped_column(String(20))
-    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id"), index=True)
     unit_cost: Mapped[Decimal]
+    billed: Mapped[str] = mapped_column(String(20))
+    price_tiers: Mapped[list[dict[str, Any]]]
+    tier_scope: Mapped[str] = mapped_column(String(20))
+    fixed_cost: Mapped[Decimal]
     min_order: Mapped[int]
     max_order: Mapped[int | None]
     lot_size: Mapped[int]
+    max_total: Mapped[int | None]
+    acceptance_rate: Mapped[float]
+    quality: Mapped[float]
+    lead_time_days: Mapped[int | None]
     license: Mapped[str | None] = mapped_column(String(200))
     provenance: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
+    yields: Mapped[list[SourceYield]] = relationship(
+        cascade="all, delete-orphan", lazy="selectin", order_by=SourceYield.group_id
+    )
 
 
 class Observation(Base):
