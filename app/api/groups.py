@@ -12,9 +12,11 @@ from app.api.inputs import Answer, Count, Key, NonNegative, Positive, PriceIn, R
 from app.api.pages import Archived, Cursor, Limit, Page, page, position
 from app.api.problems import declared
 from app.errors import Archived as ArchivedError
-from app.errors import Frozen, InUse, KeyTaken, MissingKeys
+from app.errors import Conflict, Frozen, InUse, KeyTaken, MissingKeys
 from app.services import groups
 from app.services.changes import get_member, restore, touch
+from app.services.holdings import NONE_COLLECTED
+from app.store.ledger import Collected, collected_counts
 from app.store.models import Group, Project
 from app.store.projects import members
 
@@ -85,11 +87,16 @@ class GroupPatch(Shape):
 
 
 class GroupOut(Answer):
+    """`collected_count`: samples that orders brought and that were accepted; `effective_count`: their worth in clean
+    ones. Held is `initial_count` and what was collected."""
+
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
                 {
                     **{name: value for name, value in GROUP_EXAMPLE.items() if name != "unit_cost"},
+                    "collected_count": 120,
+                    "effective_count": 108.0,
                     "min_count": None,
                     "max_count": None,
                     "reference_loss": None,
@@ -108,6 +115,8 @@ class GroupOut(Answer):
     weight: float
     target: float | None
     initial_count: int
+    collected_count: int
+    effective_count: float
     min_count: int | None
     max_count: int | None
     reference_loss: float | None
@@ -117,6 +126,16 @@ class GroupOut(Answer):
     created_at: datetime
     updated_at: datetime
     archived_at: datetime | None
+
+
+def group_shape(row: Group, collected: Collected) -> GroupOut:
+    counted = {"collected_count": collected.count, "effective_count": collected.effective}
+    columns = {name: getattr(row, name) for name in GroupOut.model_fields if name not in counted}
+    return GroupOut(**counted, **columns)
+
+
+def shape_of(call: Call, project: Project, row: Group) -> GroupOut:
+    return group_shape(row, collected_counts(call.session, project.id).get(row.id, NONE_COLLECTED))
 
 
 class Replaced(Answer):
@@ -132,7 +151,12 @@ def group_page(call: Call, project: Project, cursor: str | None, limit: int, arc
     def fetch(after: str | None, count: int) -> Any:
         return members(call.session, Group, project.id, archived, position(after), count)
 
-    return page(call, cursor, limit, fetch, GroupOut.model_validate, lambda row: row.id)
+    collected = collected_counts(call.session, project.id)
+
+    def shape(row: Group) -> GroupOut:
+        return group_shape(row, collected.get(row.id, NONE_COLLECTED))
+
+    return page(call, cursor, limit, fetch, shape, lambda row: row.id)
 
 
 @router.get("", summary="List groups")
@@ -154,7 +178,7 @@ def add_group(project_id: str, body: GroupIn, call: Annotated[Call, posts("write
     [row] = groups.add_groups(call.session, project, [body.model_dump()], call.now, at="")
     touch(project, call.now)
     call.headers["Location"] = f"{call.path}/{row.key}"
-    return GroupOut.model_validate(row)
+    return shape_of(call, project, row)
 
 
 @bulk.put(
@@ -182,25 +206,27 @@ def replace_groups(
 @router.get("/{key}", summary="Read a group")
 def read_group(project_id: str, key: str, call: Annotated[Call, reads("read")], archived: Archived = False) -> GroupOut:
     project = call.project(project_id)
-    return GroupOut.model_validate(get_member(call.session, project, Group, key, archived=archived))
+    return shape_of(call, project, get_member(call.session, project, Group, key, archived=archived))
 
 
 @router.patch("/{key}", summary="Change a group", responses=declared(Frozen, KeyTaken))
 def update_group(project_id: str, key: str, body: GroupPatch, call: Annotated[Call, changes("write")]) -> GroupOut:
-    """After a purchase, set `initial_count` to what is held now."""
+    """Set `initial_count` for what comes by other ways than orders; deliveries are counted by themselves."""
     project = call.project(project_id)
     row = get_member(call.session, project, Group, key)
-    call.match(GroupOut.model_validate(row))
+    call.match(shape_of(call, project, row))
     groups.update_group(call.session, project, row, body.model_dump(exclude_unset=True), call.now)
-    return GroupOut.model_validate(row)
+    return shape_of(call, project, row)
 
 
-@router.delete("/{key}", status_code=204, summary="Archive a group and its sources", responses=declared(InUse))
+@router.delete(
+    "/{key}", status_code=204, summary="Archive a group and its sources", responses=declared(InUse, Conflict)
+)
 def archive_group(project_id: str, key: str, call: Annotated[Call, changes("write")]) -> None:
     """Sources that deliver other groups too go on. What a limit or the objective names cannot be archived."""
     project = call.project(project_id)
     row = get_member(call.session, project, Group, key)
-    call.match(GroupOut.model_validate(row))
+    call.match(shape_of(call, project, row))
     groups.archive_group(call.session, project, row, call.now)
 
 
@@ -210,4 +236,4 @@ def restore_group(project_id: str, key: str, call: Annotated[Call, posts("write"
     project = call.project(project_id)
     row = get_member(call.session, project, Group, key, archived=True)
     restore(project, row, call.now)
-    return GroupOut.model_validate(row)
+    return shape_of(call, project, row)

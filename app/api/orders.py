@@ -106,7 +106,7 @@ class DeliveryIn(Shape):
     )
 
     external_id: Text | None = None
-    groups: Annotated[dict[Key, CountsIn], Field(max_length=20_000)] = {}
+    groups: Annotated[dict[Key, CountsIn], Field(max_length=20_000, default_factory=dict)]
     unmapped: Count = 0
     cost: MoneyIn | None = None
     note: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = None
@@ -135,7 +135,7 @@ class CorrectionIn(Shape):
     )
 
     external_id: Text | None = None
-    groups: Annotated[dict[Key, ChangesIn], Field(max_length=20_000)] = {}
+    groups: Annotated[dict[Key, ChangesIn], Field(max_length=20_000, default_factory=dict)]
     unmapped: Change = 0
     refund: MoneyIn | None = None
     note: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
@@ -192,9 +192,7 @@ def recorded(call: Call, project_id: str, number: int, order_id: str, said: Reco
     order = get_order(call, project, order_id)
     if order.round_id != purchase.id:
         raise NotFound(f"There is no such order in round {number}.")
-    row, _ = record_delivery(
-        call.session, project, purchase, order, said, call.caller, call.now, call.runtime.enqueue
-    )
+    row, _ = record_delivery(call.session, project, purchase, order, said, call.caller, call.now, call.enqueue)
     shape = order_shape(progress_one(call, project, order))
     return DeliveryOut(
         id=row.id,

@@ -17,7 +17,7 @@ from app.api.problems import declared
 from app.api.sources import MAX_SOURCES, SourceIn, source_fields
 from app.errors import Conflict, Frozen
 from app.services import projects
-from app.services.changes import archive, restore
+from app.services.changes import restore
 from app.store.models import Project
 from app.store.projects import projects_of_workspace
 
@@ -71,7 +71,8 @@ PROJECT_EXAMPLE: dict[str, Any] = {
 
 class ProjectIn(Shape):
     """`value_per_utility` is what one unit of utility is worth in money, `smallest_gain` the least gain in utility
-    worth a round: with either, the next allocation says when to stop."""
+    worth a round: with either, the next allocation says when to stop. A round that costs more than `approval_threshold`
+    needs two keys to accept it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [PROJECT_EXAMPLE]})
 
@@ -86,6 +87,7 @@ class ProjectIn(Shape):
     set_limits: SetLimits = ()
     value_per_utility: PriceIn | None = None
     smallest_gain: Positive | None = None
+    approval_threshold: MoneyIn | None = None
 
 
 class ProjectPatch(Shape):
@@ -102,6 +104,7 @@ class ProjectPatch(Shape):
     set_limits: SetLimits = unset()
     value_per_utility: PriceIn | None = unset()
     smallest_gain: Positive | None = unset()
+    approval_threshold: MoneyIn | None = unset()
 
 
 class ProjectOut(Answer):
@@ -114,6 +117,7 @@ class ProjectOut(Answer):
                     "budget": {"total": "20000.00", "rounds": 10},
                     "value_per_utility": "50000.00",
                     "smallest_gain": None,
+                    "approval_threshold": None,
                     "recipe": "default",
                     "reference_loss": None,
                     "data_version": 1,
@@ -136,6 +140,7 @@ class ProjectOut(Answer):
     set_limits: SetLimits
     value_per_utility: MoneyOut | None
     smallest_gain: float | None
+    approval_threshold: MoneyOut | None
     reference_loss: float | None
     data_version: int
     data_at: datetime
@@ -158,6 +163,7 @@ def project_shape(row: Project) -> ProjectOut:
         set_limits=row.set_limits,
         value_per_utility=row.value_per_utility,
         smallest_gain=row.smallest_gain,
+        approval_threshold=row.approval_threshold,
         reference_loss=row.reference_loss,
         data_version=row.data_version,
         data_at=row.data_at,
@@ -214,12 +220,12 @@ def update_project(project_id: str, body: ProjectPatch, call: Annotated[Call, ch
     return project_shape(row)
 
 
-@router.delete("/{project_id}", status_code=204, summary="Archive a project")
+@router.delete("/{project_id}", status_code=204, summary="Archive a project", responses=declared(Conflict))
 def archive_project(project_id: str, call: Annotated[Call, changes("write")]) -> None:
     """Hides it; nothing is erased. `POST …/restore` brings it back."""
     row = call.project(project_id)
     call.match(project_shape(row))
-    archive(row, row, call.now)
+    projects.archive_project(call.session, row, call.now)
 
 
 @router.post("/{project_id}/restore", summary="Bring an archived project back")

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Body
 from pydantic import ConfigDict, Field
 
 from app.api.allocations import MetricOut, PolicyName, allocation_shape
-from app.api.common import Call, Route, buys, changes, list_tag, matches, question_tag, reads
+from app.api.common import Call, Route, buys, changes, matches, question_tag, reads
 from app.api.inputs import Answer, Count, Key, MoneyIn, MoneyOut, Shape, Text
-from app.api.orders import CountsOut, OrderOut, order_shape
+from app.api.orders import OrderOut, order_shape
 from app.api.pages import Cursor, Limit, Page, page, position
 from app.api.problems import declared
 from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, PreconditionRequired, invalid
@@ -45,7 +45,9 @@ class RoundIn(Shape):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"external_id": "2026-11", "data_version": 42, "query": {"budget": "2000", "policy": "optimal"}}]
+            "examples": [
+                {"external_id": "2026-11", "data_version": 42, "query": {"budget": "2000", "policy": "optimal"}}
+            ]
         }
     )
 
@@ -69,6 +71,7 @@ class CancelIn(Shape):
 class LineOut(Answer):
     source: str
     quantity: int
+    cost: MoneyOut
 
 
 class MeasuredOut(Answer):
@@ -131,7 +134,9 @@ def summary_of(project: Project, row: Round) -> dict[str, Any]:
     return {
         **{name: getattr(row, name) for name in names},
         "currency": project.currency,
-        "lines": [LineOut(source=key, quantity=count) for key, count in sorted(row.lines.items())],
+        "lines": [
+            LineOut(source=key, quantity=line["quantity"], cost=line["cost"]) for key, line in sorted(row.lines.items())
+        ],
         "approvals_needed": rounds.approvals_needed(project, row),
     }
 
@@ -242,7 +247,7 @@ def edit_round(project_id: str, number: int, body: RoundPatch, call: Annotated[C
     row = get_round(call.session, project, number)
     call.match(shape_of(call, project, row))
     rounds.require(row, "proposed", "edited")
-    question = QueryIn.model_validate_json(json_of(row.query)).question()
+    question = QueryIn.model_validate(row.query).question()
     allocation = typed_allocation(call.session, call.runtime.fits, project, question, body.orders)
     rounds.edit(call.session, project, row, allocation, call.caller, call.now)
     return shape_of(call, project, row)
@@ -253,7 +258,7 @@ def accept_round(project_id: str, number: int, call: Annotated[Call, buys("buy")
     """Commits the money: needs the round's ETag as If-Match. Over the project's `approval_threshold` a second key must
     accept as well."""
     project, row = conditional(call, project_id, number)
-    rounds.accept(call.session, project, row, call.caller, call.now, call.runtime.enqueue)
+    rounds.accept(call.session, project, row, call.caller, call.now, call.enqueue)
     return shape_of(call, project, row)
 
 
@@ -261,7 +266,7 @@ def accept_round(project_id: str, number: int, call: Annotated[Call, buys("buy")
 def close_round(project_id: str, number: int, call: Annotated[Call, buys("buy")]) -> RoundOut:
     """Ends the collecting: what was committed and not spent is free again."""
     project, row = conditional(call, project_id, number)
-    rounds.close(call.session, project, row, call.caller, call.now, call.runtime.enqueue)
+    rounds.close(call.session, project, row, call.caller, call.now, call.enqueue)
     return shape_of(call, project, row)
 
 

@@ -31,7 +31,8 @@ from app.errors import Archived as ArchivedError
 from app.errors import Conflict, InUse, KeyTaken, MissingKeys
 from app.services import sources
 from app.services.changes import get_member, touch
-from app.store.models import Group, Source
+from app.services.holdings import Record, holdings_of
+from app.store.models import Group, Project, Source
 from app.store.projects import members, members_by_id
 
 router = APIRouter(prefix="/v1/projects/{project_id}/sources", tags=["sources"], route_class=Route)
@@ -136,8 +137,27 @@ class SourcePatch(Shape):
     lead_time_days: Days | None = unset()
 
 
+class RateOut(Answer):
+    """A share as deliveries show it, the stated value being the prior: mean and 90 % interval."""
+
+    mean: float
+    p05: float
+    p95: float
+
+
+class RecordOut(Answer):
+    """What the source proved to be: samples ordered, accepted and rejected so far, and the rates that plans use."""
+
+    ordered: int
+    accepted: int
+    rejected: int
+    acceptance_rate: RateOut
+    yields: dict[str, RateOut]
+
+
 class SourceOut(Answer):
-    """`group` is null for a source of several; `yields` names them all."""
+    """`group` is null for a source of several; `yields` names them all. `record`: what deliveries showed, beside what
+    is stated."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -145,6 +165,13 @@ class SourceOut(Answer):
                 {
                     **SOURCE_EXAMPLE,
                     "group": None,
+                    "record": {
+                        "ordered": 500,
+                        "accepted": 430,
+                        "rejected": 50,
+                        "acceptance_rate": {"mean": 0.897, "p05": 0.874, "p95": 0.918},
+                        "yields": {"Black_Female": {"mean": 0.54, "p05": 0.5, "p95": 0.58}},
+                    },
                     "created_at": "2026-11-20T10:00:00Z",
                     "updated_at": "2026-11-20T10:00:00Z",
                     "archived_at": None,
@@ -172,6 +199,7 @@ class SourceOut(Answer):
     license: str | None
     provenance: str | None
     lead_time_days: int | None
+    record: RecordOut
     created_at: datetime
     updated_at: datetime
     archived_at: datetime | None
@@ -185,19 +213,35 @@ def source_fields(body: SourceIn | SourcePatch) -> dict[str, Any]:
     return said
 
 
-def source_shape(row: Source, groups: Mapping[int, Group]) -> SourceOut:
+def source_shape(row: Source, groups: Mapping[int, Group], record: Record) -> SourceOut:
     yields = {groups[one.group_id].key: one.share for one in row.yields}
-    columns = {name: getattr(row, name) for name in SourceOut.model_fields if name not in ("group", "yields")}
-    return SourceOut(group=next(iter(yields)) if len(yields) == 1 else None, yields=yields, **columns)
+    derived = {
+        "group": next(iter(yields)) if len(yields) == 1 else None,
+        "yields": yields,
+        "record": record_shape(record, groups),
+    }
+    columns = {name: getattr(row, name) for name in SourceOut.model_fields if name not in derived}
+    return SourceOut(**derived, **columns)
 
 
-def shapes_of(call: Call, rows: Sequence[Source]) -> list[SourceOut]:
+def record_shape(record: Record, groups: Mapping[int, Group]) -> RecordOut:
+    return RecordOut(
+        ordered=record.ordered,
+        accepted=record.accepted,
+        rejected=record.rejected,
+        acceptance_rate=RateOut.model_validate(record.acceptance),
+        yields={groups[group_id].key: RateOut.model_validate(rate) for group_id, rate in record.yields.items()},
+    )
+
+
+def shapes_of(call: Call, project: Project, rows: Sequence[Source]) -> list[SourceOut]:
     groups = members_by_id(call.session, Group, [one.group_id for row in rows for one in row.yields])
-    return [source_shape(row, groups) for row in rows]
+    records = holdings_of(call.session, project, rows).records
+    return [source_shape(row, groups, records[row.id]) for row in rows]
 
 
-def shape_of(call: Call, row: Source) -> SourceOut:
-    return shapes_of(call, [row])[0]
+def shape_of(call: Call, project: Project, row: Source) -> SourceOut:
+    return shapes_of(call, project, [row])[0]
 
 
 @router.get("", summary="List sources")
@@ -215,7 +259,7 @@ def list_sources(
         return members(call.session, Source, project.id, archived, position(after), count)
 
     rows = page(call, cursor, limit, fetch, lambda row: row, lambda row: row.id)
-    return Page(items=shapes_of(call, rows.items), next_cursor=rows.next_cursor)
+    return Page(items=shapes_of(call, project, rows.items), next_cursor=rows.next_cursor)
 
 
 @router.post("", status_code=201, summary="Add a source", responses=declared(KeyTaken))
@@ -224,7 +268,7 @@ def add_source(project_id: str, body: SourceIn, call: Annotated[Call, posts("wri
     [row] = sources.add_sources(call.session, project, [source_fields(body)], call.now, at="")
     touch(project, call.now)
     call.headers["Location"] = f"{call.path}/{row.key}"
-    return shape_of(call, row)
+    return shape_of(call, project, row)
 
 
 @bulk.put(
@@ -254,25 +298,25 @@ def read_source(
     project_id: str, key: str, call: Annotated[Call, reads("read")], archived: Archived = False
 ) -> SourceOut:
     project = call.project(project_id)
-    return shape_of(call, get_member(call.session, project, Source, key, archived=archived))
+    return shape_of(call, project, get_member(call.session, project, Source, key, archived=archived))
 
 
 @router.patch("/{key}", summary="Change a source", responses=declared(KeyTaken))
 def update_source(project_id: str, key: str, body: SourcePatch, call: Annotated[Call, changes("write")]) -> SourceOut:
     project = call.project(project_id)
     row = get_member(call.session, project, Source, key)
-    call.match(shape_of(call, row))
+    call.match(shape_of(call, project, row))
     sources.update_source(call.session, project, row, source_fields(body), call.now)
-    return shape_of(call, row)
+    return shape_of(call, project, row)
 
 
-@router.delete("/{key}", status_code=204, summary="Archive a source", responses=declared(InUse))
+@router.delete("/{key}", status_code=204, summary="Archive a source", responses=declared(InUse, Conflict))
 def archive_source(project_id: str, key: str, call: Annotated[Call, changes("write")]) -> None:
-    """What a limit names cannot be archived."""
+    """What a limit names, or has open orders, cannot be archived."""
     project = call.project(project_id)
     row = get_member(call.session, project, Source, key)
-    call.match(shape_of(call, row))
-    sources.archive_source(project, row, call.now)
+    call.match(shape_of(call, project, row))
+    sources.archive_source(call.session, project, row, call.now)
 
 
 @router.post("/{key}/restore", summary="Bring an archived source back", responses=declared(Conflict))
@@ -280,4 +324,4 @@ def restore_source(project_id: str, key: str, call: Annotated[Call, posts("write
     project = call.project(project_id)
     row = get_member(call.session, project, Source, key, archived=True)
     sources.restore_source(call.session, project, row, call.now)
-    return shape_of(call, row)
+    return shape_of(call, project, row)

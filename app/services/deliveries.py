@@ -12,13 +12,14 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault, KeyTaken, invalid
 from app.services import ledger
-from app.services.changes import touch
-from app.services.events import Enqueue, record
+from app.services.audit import write_audit
+from app.services.changes import escape, touch
+from app.services.enqueue import Enqueue
+from app.services.events import record
 from app.services.ids import new_id
 from app.services.keys import Caller
 from app.services.ledger import Cause
-from app.services.observations import escape
-from app.services.audit import write_audit
+from app.services.orders import about_order
 from app.store import ledger as store
 from app.store.ledger import Cell, Totals
 from app.store.ledger_models import Delivery, Order, Round
@@ -103,7 +104,7 @@ def after_delivery(
         purchase.state = "collecting"
     purchase.updated_at = order.updated_at = now
     touch(project, now)
-    data = {"round": purchase.number, "order_id": str(order.id)}
+    data = about_order(project, purchase, order)
     record(session, project.workspace_id, "delivery.recorded", project.id, data, now, enqueue)
 
 
@@ -120,7 +121,9 @@ def changes_of(session: Session, project: Project, said: Recording) -> dict[Cell
     """Samples by group id and state. Raises Invalid naming unknown groups, and for a recording of nothing."""
     ids = group_ids(session, project)
     faults = [
-        Fault(f"/groups/{escape(key)}", f"there is no group '{key}' in this project") for key in said.groups if key not in ids
+        Fault(f"/groups/{escape(key)}", f"there is no group '{key}' in this project")
+        for key in said.groups
+        if key not in ids
     ]
     if faults:
         raise invalid(*faults)

@@ -18,6 +18,7 @@ from app.services.changes import (
     touch,
 )
 from app.services.named import refuse_named, rename
+from app.services.orders import refuse_open_orders
 from app.services.sources import new_source, set_yields
 from app.store import observations as observation_store
 from app.store import projects as store
@@ -156,7 +157,7 @@ def update_group(session: Session, project: Project, group: Group, changes: Fiel
 def archive_groups(session: Session, project: Project, groups: Sequence[Group], now: datetime) -> None:
     """Archive groups and the sources that deliver nothing else. A source of other groups too goes on.
 
-    Raises InUse where the project's limits or objective name any of them.
+    Raises InUse where the project's limits or objective name any of them, Conflict while orders for them are open.
     """
     leaving = {group.id for group in groups}
     concerned = store.sources_of_groups(session, project.id, leaving)
@@ -165,6 +166,7 @@ def archive_groups(session: Session, project: Project, groups: Sequence[Group], 
     idle = [source for source in concerned if not staying & {one.group_id for one in source.yields}]
     refuse_named(project, Group, {group.key for group in groups})
     refuse_named(project, Source, {source.key for source in idle})
+    refuse_open_orders(session, project, concerned)
     for source in idle:
         archive(project, source, now)
     for group in groups:

@@ -109,9 +109,7 @@ def measured_since(session: Session, project: Project, row: Round) -> dict[str, 
     if row.accepted_at is None:
         return {}
     runs: list[Observation] = [
-        run
-        for run in fitted_observations(session, project.id, project.recipe)
-        if run.created_at > row.accepted_at
+        run for run in fitted_observations(session, project.id, project.recipe) if run.created_at > row.accepted_at
     ]
     return {
         key: Measured(run.id, run.counts.get(key, 0), Reading(**said).value)

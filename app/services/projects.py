@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 from app.errors import Conflict, Fault, Frozen, NotFound, invalid
 from app.services import groups as group_service
 from app.services import sources as source_service
-from app.services.changes import Fields, assign, touch
+from app.services.changes import Fields, archive, assign, touch
 from app.services.ids import new_id
 from app.services.keys import Caller
 from app.services.named import check_named
+from app.services.orders import refuse_open_orders
 from app.store import observations as observation_store
 from app.store import projects as store
 from app.store.models import Group, Project
@@ -105,3 +106,9 @@ def update_project(session: Session, project: Project, changes: Fields, now: dat
     if {"objective", "set_limits"} & changes.keys():
         check_named(session, project)
     touch(project, now)
+
+
+def archive_project(session: Session, project: Project, now: datetime) -> None:
+    """Raises Conflict while orders are open."""
+    refuse_open_orders(session, project)
+    archive(project, project, now)

@@ -6,8 +6,8 @@ Every transition is one transaction with its event and an audit entry.
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,14 +16,17 @@ from sqlalchemy.orm import Session
 
 from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, NotFound, invalid
 from app.services import ledger
-from app.services.allocations import Allocation, amount
+from app.services.allocations import Allocation, GroupPlan, amount
 from app.services.audit import write_audit
-from app.services.changes import touch
-from app.services.events import Enqueue, record
+from app.services.changes import escape, touch
+from app.services.enqueue import Enqueue
+from app.services.events import record
+from app.services.holdings import holdings_of
 from app.services.ids import new_id
 from app.services.keys import Caller
 from app.services.ledger import Cause
-from app.services.planning import order_terms, price_of
+from app.services.orders import about_order, about_round
+from app.services.terms import terms_of
 from app.store import rounds as store
 from app.store.ledger import money_of_project
 from app.store.ledger_models import Order, Round
@@ -43,7 +46,10 @@ class Proposal:
     @property
     def content(self) -> str:
         said = [self.data_version, dict(self.query)]
-        return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    def with_answer(self, answer: Mapping[str, Any]) -> "Proposal":
+        return replace(self, answer=answer)
 
 
 def get_round(session: Session, project: Project, number: int) -> Round:
@@ -67,7 +73,7 @@ def refuse_moved(project: Project, data_version: int) -> None:
     """Raises AllocationChanged where the data moved since the allocation was looked at."""
     if project.data_version != data_version:
         detail = (
-            f"The allocation was made from data version {data_version}, and the project is at {project.data_version} now."
+            f"The allocation was made from data version {data_version}; the project is at {project.data_version} now."
             " Ask for the next allocation again, look at it and propose that."
         )
         faults = (
@@ -105,7 +111,7 @@ def propose(
         accepted_at=None,
         closed_at=None,
         cancelled_at=None,
-        **purchase_of(allocation),
+        **purchase_of(session, project, allocation),
     )
     session.add(row)
     session.flush()
@@ -113,37 +119,47 @@ def propose(
     return row
 
 
-def purchase_of(allocation: Allocation) -> dict[str, Any]:
+def purchase_of(session: Session, project: Project, allocation: Allocation) -> dict[str, Any]:
     """What an allocation buys, as columns of a round. Raises Invalid where that is nothing."""
     plan = allocation.plan
-    lines = {source.key: source.order for source in plan.sources if source.order}
-    if not lines:
+    bought = [source for source in plan.sources if source.order]
+    if not bought:
         reason = plan.unspent_reason or "The orders are all 0."
         raise invalid(Fault("", f"the round would buy nothing: {reason}"))
-    forecast = {
-        group.key: {
-            "count": group.count,
-            "count_after": group.count + group.add,
-            "now": vars(group.metric_now) if allocation.known else None,
-            "after": vars(group.metric_after) if allocation.known else None,
-        }
-        for group in plan.groups
-    }
+    terms = present_terms(session, project, [source.key for source in bought])
     return {
-        "lines": lines,
+        "lines": {
+            source.key: {"quantity": source.order, "cost": str(amount(source.cost)), "terms": terms[source.key]}
+            for source in bought
+        },
         "added": {group.key: group.add for group in plan.groups if group.add},
-        "forecast": forecast,
+        "forecast": {group.key: forecast_of(group, allocation.known) for group in plan.groups},
         "cost": amount(plan.spend),
     }
 
 
-def edit(
-    session: Session, project: Project, row: Round, allocation: Allocation, caller: Caller, now: datetime
-) -> None:
+def forecast_of(group: GroupPlan, known: bool) -> dict[str, Any]:
+    """What the group's metric is and is forecast to become, to be read beside what is measured later."""
+    return {
+        "count": group.count,
+        "count_after": group.count + group.add,
+        "now": vars(group.metric_now) if known else None,
+        "after": vars(group.metric_after) if known else None,
+    }
+
+
+def present_terms(session: Session, project: Project, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Source key → its price terms as they are now, as an order freezes them."""
+    sources = members_by_key(session, Source, project.id, keys)
+    records = holdings_of(session, project, list(sources.values())).records
+    return {key: terms_of(source, records[source.id].ordered).stored() for key, source in sources.items()}
+
+
+def edit(session: Session, project: Project, row: Round, allocation: Allocation, caller: Caller, now: datetime) -> None:
     """Put other orders into a proposal; approvals given before are void. Raises Conflict once it is accepted."""
     require(row, "proposed", "edited")
     before = row.lines
-    for name, value in purchase_of(allocation).items():
+    for name, value in purchase_of(session, project, allocation).items():
         setattr(row, name, value)
     row.approvals = []
     row.updated_at = now
@@ -156,9 +172,7 @@ def require(row: Round, state: str, what: str) -> None:
         raise Conflict(f"Round {row.number} is {row.state}; only a round that is {state} can be {what}.")
 
 
-def accept(
-    session: Session, project: Project, row: Round, caller: Caller, now: datetime, enqueue: Enqueue
-) -> None:
+def accept(session: Session, project: Project, row: Round, caller: Caller, now: datetime, enqueue: Enqueue) -> None:
     """Approve the purchase; with enough approvals its orders are made and their cost is committed.
 
     A round that costs more than the project's `approval_threshold` needs two different keys. Raises Conflict for a
@@ -181,8 +195,7 @@ def accept(
         ledger.commit_order(session, order, Cause("order", f"round:{row.number}", caller.key_id), now)
     touch(project, now)
     session.flush()
-    data = {"round": row.number}
-    record(session, project.workspace_id, "round.accepted", project.id, data, now, enqueue)
+    record(session, project.workspace_id, "round.accepted", project.id, about_round(project, row), now, enqueue)
     place_by_hand(session, project, row, orders, now, enqueue)
     tell_exhausted(session, project, now, enqueue)
 
@@ -193,17 +206,23 @@ def approvals_needed(project: Project, row: Round) -> int:
 
 
 def sources_of(session: Session, project: Project, row: Round) -> dict[str, Source]:
-    """The sources of the round's lines. Raises Conflict where one was archived, or costs something else now."""
+    """The sources of the round's lines. Raises Conflict where one was archived, changed its price, or sells no more."""
     found = members_by_key(session, Source, project.id, row.lines)
     gone = sorted(key for key in row.lines if key not in found or found[key].archived_at)
     if gone:
         raise Conflict(f"These sources are archived: {', '.join(gone)}. Restore them, or edit or cancel the round.")
-    cost = sum((price_of(session, found[key], count) for key, count in row.lines.items()), Decimal(0))
-    if cost != row.cost:
-        raise Conflict(
-            f"The sources' prices changed: the orders cost {cost} now, and the round says {row.cost}."
-            " Edit the round with the same orders to take the new prices, or cancel it."
-        )
+    records = holdings_of(session, project, list(found.values())).records
+    faults = []
+    for key, line in sorted(row.lines.items()):
+        source, ordered = found[key], records[found[key].id].ordered
+        if terms_of(source, ordered).stored() != line["terms"]:
+            faults.append(Fault(f"/lines/{escape(key)}", f"the price of '{key}' changed since the round was proposed"))
+        if source.max_total is not None and ordered + line["quantity"] > source.max_total:
+            detail = f"{ordered} are ordered of '{key}'; {line['quantity']} more pass its max_total {source.max_total}"
+            faults.append(Fault(f"/lines/{escape(key)}", detail))
+    if faults:
+        hint = "Edit the round, with the same orders if you take the new prices, or cancel it."
+        raise Conflict(f"{faults[0].detail}. {hint}", tuple(faults))
     return found
 
 
@@ -229,16 +248,19 @@ def make_orders(
             round_id=row.id,
             source_id=sources[key].id,
             state="open",
-            quantity=count,
-            cost=price_of(session, sources[key], count),
+            quantity=line["quantity"],
+            terms=line["terms"],
+            acceptance_rate=sources[key].acceptance_rate,
+            quality=sources[key].quality,
+            yields={str(one.group_id): one.share for one in sources[key].yields},
+            cost=Decimal(line["cost"]),
             external_id=None,
             created_at=now,
             updated_at=now,
             placed_at=None,
             closed_at=None,
-            **order_terms(session, sources[key]),
         )
-        for key, count in sorted(row.lines.items())
+        for key, line in sorted(row.lines.items())
     ]
     session.add_all(orders)
     session.flush()
@@ -267,8 +289,7 @@ def mark_placed(
         return
     order.state, order.placed_at, order.updated_at = "placed", now, now
     order.external_id = external_id
-    data = {"round": row.number, "order_id": str(order.id)}
-    record(session, project.workspace_id, "order.placed", project.id, data, now, enqueue)
+    record(session, project.workspace_id, "order.placed", project.id, about_order(project, row, order), now, enqueue)
 
 
 def tell_exhausted(session: Session, project: Project, now: datetime, enqueue: Enqueue) -> None:
@@ -278,7 +299,8 @@ def tell_exhausted(session: Session, project: Project, now: datetime, enqueue: E
     prices = [source.unit_cost for source in members(session, Source, project.id)]
     exhausted = left <= 0 or (bool(prices) and left < min(prices))
     if exhausted and project.exhausted_at is None:
-        record(session, project.workspace_id, "budget.exhausted", project.id, {"left": str(left)}, now, enqueue)
+        data = {"url": f"/v1/projects/{project.id}", "left": str(left)}
+        record(session, project.workspace_id, "budget.exhausted", project.id, data, now, enqueue)
     project.exhausted_at = (project.exhausted_at or now) if exhausted else None
 
 
@@ -290,7 +312,7 @@ def close(session: Session, project: Project, row: Round, caller: Caller, now: d
     end_orders(session, row, "closed", Cause("close", f"round:{row.number}", caller.key_id), now)
     touch(project, now)
     write_audit(session, project, caller, "round.closed", f"round:{row.number}", {}, now)
-    record(session, project.workspace_id, "round.closed", project.id, {"round": row.number}, now, enqueue)
+    record(session, project.workspace_id, "round.closed", project.id, about_round(project, row), now, enqueue)
 
 
 def cancel(session: Session, project: Project, row: Round, reason: str | None, caller: Caller, now: datetime) -> None:
@@ -311,15 +333,3 @@ def end_orders(session: Session, row: Round, state: str, cause: Cause, now: date
         if order.state in store.OPEN_ORDERS:
             order.state, order.closed_at, order.updated_at = state, now, now
             ledger.release(session, order, cause, now)
-
-
-def refuse_open_orders(session: Session, project: Project, source_ids: set[int] | None = None) -> None:
-    """Raises Conflict while orders (of these sources, or of any) are open: they must be closed before archiving."""
-    waiting = [
-        order for order in store.open_orders(session, project.id) if source_ids is None or order.source_id in source_ids
-    ]
-    if waiting:
-        numbers = sorted({row.number for row in store.rounds_of_orders(session, waiting)})
-        listed = ", ".join(str(number) for number in numbers)
-        raise Conflict(f"Orders are open in round {listed}. Close or cancel the round before archiving.")
-

@@ -24,6 +24,7 @@ from app.services.changes import (
     touch,
 )
 from app.services.named import refuse_named, rename
+from app.services.orders import refuse_open_orders
 from app.store import projects as store
 from app.store.models import Group, Project, Source, SourceYield
 
@@ -159,6 +160,7 @@ def replace_sources(
     known = {source.key: source for source in store.members(session, Source, project.id, archived=None)}
     absent = refuse_incomplete(items, known, archive_missing)
     refuse_named(project, Source, {source.key for source in absent})
+    refuse_open_orders(session, project, absent)
     for source in absent:
         archive(project, source, now)
     rows = [known.get(item["key"]) or new_source(project, now) for item in items]
@@ -172,9 +174,10 @@ def new_source(project: Project, now: datetime) -> Source:
     return Source(project_id=project.id, created_at=now, updated_at=now, archived_at=None, yields=[], **DEFAULTS)
 
 
-def archive_source(project: Project, source: Source, now: datetime) -> None:
-    """Raises InUse for one that the project's limits name."""
+def archive_source(session: Session, project: Project, source: Source, now: datetime) -> None:
+    """Raises InUse for one that the project's limits name, Conflict while orders from it are open."""
     refuse_named(project, Source, {source.key})
+    refuse_open_orders(session, project, [source])
     archive(project, source, now)
 
 

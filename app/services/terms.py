@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from app.store.models import Source
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -50,3 +52,14 @@ class Terms:
             cost += (reach - low) * price
             low, price = reach, following
         return cost
+
+
+def terms_of(source: Source, ordered: int) -> Terms:
+    """The source's present terms; `ordered` samples were ordered from it before."""
+    return Terms(
+        unit_cost=source.unit_cost,
+        tiers=tuple((int(tier["from"]), Decimal(tier["unit_cost"])) for tier in source.price_tiers),
+        fixed_cost=source.fixed_cost,
+        billed=source.billed,
+        start=ordered if source.tier_scope == "project" else 0,
+    )

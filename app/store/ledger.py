@@ -99,13 +99,9 @@ class Collected:
 def collected_counts(session: Session, project_id: UUID) -> dict[int, Collected]:
     """Group id → what its orders brought."""
     query = (
-        select(
-            LedgerEntry.group_id, func.sum(LedgerEntry.count), func.sum(LedgerEntry.count * Order.quality)
-        )
+        select(LedgerEntry.group_id, func.sum(LedgerEntry.count), func.sum(LedgerEntry.count * Order.quality))
         .join(Order, Order.id == LedgerEntry.order_id)
-        .where(
-            LedgerEntry.project_id == project_id, LedgerEntry.state == "accepted", LedgerEntry.group_id.is_not(None)
-        )
+        .where(LedgerEntry.project_id == project_id, LedgerEntry.state == "accepted", LedgerEntry.group_id.is_not(None))
         .group_by(LedgerEntry.group_id)
     )
     return {

@@ -15,8 +15,8 @@ class Round(Base):
     """One purchase, kept with the allocation it came from.
 
     `query`, `allocation` and `forecast` are frozen at the proposal: what was asked, the answer that was looked at, and
-    per group what the metric was and was forecast to become. `lines`: source key → samples, `added`: group key →
-    samples expected; an edit changes both. `approvals`: the API keys that accepted.
+    per group what the metric was and was forecast to become. `lines`: source key → {quantity, cost, terms},
+    `added`: group key → samples expected; an edit changes both. `approvals`: the API keys that accepted.
     """
 
     __tablename__ = "rounds"

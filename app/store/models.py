@@ -64,6 +64,7 @@ class Project(Base):
     """A model to be trained fairly. `reference_loss` is fixed by the first data version (planner.md 3).
 
     `set_limits` and `objective` name groups and sources by key. Money inside JSON is a decimal string.
+    `approval_threshold`: a round that costs more needs two keys. `exhausted_at`: since when nothing more can be bought.
     """
 
     __tablename__ = "projects"
@@ -81,6 +82,8 @@ class Project(Base):
     set_limits: Mapped[list[dict[str, Any]]]
     value_per_utility: Mapped[Decimal | None]
     smallest_gain: Mapped[float | None]
+    approval_threshold: Mapped[Decimal | None]
+    exhausted_at: Mapped[datetime | None]
     budget_total: Mapped[Decimal]
     budget_rounds: Mapped[int]
     recipe: Mapped[str] = mapped_column(String(100))
