@@ -14,7 +14,7 @@ from app.jobs.schema import migrate
 from app.services.keys import create_key, peppers
 from app.settings import Settings
 from app.store.db import ENGINE_TABLES, Database, connect
-from app.store.models import Base
+from app.store.tables import metadata
 from tests.api_client import NOW, Api
 
 BACKENDS = ["sqlite", *(["postgresql"] if os.environ.get("TEST_DATABASE_URL") else [])]
@@ -53,7 +53,7 @@ def postgresql_url() -> Iterator[str]:
 
 def empty(url: str) -> None:
     engine = create_engine(url)
-    ours = [f'"{table.name}"' for table in Base.metadata.sorted_tables]
+    ours = [f'"{table.name}"' for table in metadata.sorted_tables]
     names = ", ".join([*ours, *(f"dbos.{name}" for name in ENGINE_TABLES - {"dbos_migrations"})])
     with engine.begin() as connection:
         connection.execute(text(f"TRUNCATE {names} CASCADE"))

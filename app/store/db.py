@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session as Session
 
 from app.errors import Unavailable
 from app.settings import Settings
-from app.store.models import Base
+from app.store.tables import metadata
 
 BUSY_TIMEOUT_MS = 30_000
 SQLITE_PRAGMAS = (
@@ -154,7 +154,7 @@ def drift(database: Database) -> list[str]:
     with database.engine.connect() as connection:
         options = {"compare_type": True, "include_name": is_ours}
         context = MigrationContext.configure(connection, opts=options)
-        return [repr(difference) for difference in compare_metadata(context, Base.metadata)]
+        return [repr(difference) for difference in compare_metadata(context, metadata)]
 
 
 def ping(database: Database) -> None:

@@ -6,7 +6,7 @@ from alembic import op
 from app.store.types import Instant
 
 revision = "0035"
-down_revision = "0002"
+down_revision = "0030"
 branch_labels = None
 depends_on = None
 
