@@ -71,7 +71,7 @@ def post(
     done = observations.accept(session, project, drafts, missing_is_zero, now)
     fresh = [run for run in done.stored if run.recipe == project.recipe]
     if before and fresh:
-        known = fitted(fits, key, project, groups, before)
+        known = fitted(session, fits, key, project, groups, before)
         session.add_all(forecasts_of(project, groups, known, fresh, now))
     if done.stored:
         announce(session, project, len(done.stored), now, enqueue)

@@ -1,6 +1,6 @@
 """What a project has and awaits: counts per group, what sources proved to deliver, money, rounds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
@@ -11,9 +11,23 @@ from app.planner.rates import Rate, acceptance, yields
 from app.store import rounds as round_store
 from app.store.ledger import Collected, Totals, collected_counts, money_of_project, totals_of_orders
 from app.store.ledger_models import Order
-from app.store.models import Project, Source
+from app.store.models import Group, Project, Source
 
 NONE_COLLECTED = Collected(0, 0.0)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is held of a group: accepted samples, and their worth in clean ones."""
+
+    raw: int
+    effective: float
+
+
+def held_of(group: Group, collected: Mapping[int, Collected]) -> Held:
+    """What was there at the start and what orders brought."""
+    more = collected.get(group.id, NONE_COLLECTED)
+    return Held(group.initial_count + more.count, group.initial_count + more.effective)
 
 
 @dataclass(frozen=True)
@@ -46,9 +60,6 @@ class Holdings:
     spent: Decimal
     committed: Decimal
     rounds: int
-
-    def collected_of(self, group_id: int) -> Collected:
-        return self.collected.get(group_id, NONE_COLLECTED)
 
 
 @dataclass
