@@ -5,6 +5,7 @@ S sources; money is in whole millionths of the currency and never leaves the int
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -19,29 +20,70 @@ class SourceError(ValueError):
 
 
 @dataclass(frozen=True)
-class Source:
-    """An offer of samples of one group.
+class Tier:
+    """Samples of one order beyond `start` cost `unit_cost` millionths each, those up to it the price before."""
 
-    group: index into the problem's groups. unit_cost: money per sample in millionths of the currency.
-    An order is 0 or a multiple of lot_size between min_order and max_order (None: no limit), in samples.
+    start: int
+    unit_cost: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """An offer of samples; money in millionths of the currency, orders in ordered samples.
+
+    yields: (index of a group, share of the delivered samples that belong to it), ascending; the rest is of no use.
+    unit_cost: price of a sample, that of the first tier where there are `tiers`. An order is 0 or a multiple of
+    lot_size between min_order and max_order (None: no limit). fixed_cost: once per order above 0.
+    max_total: over the project, of which `ordered` are ordered already. project_tiers: tiers count from `ordered`.
+    acceptance_rate α: share that passes review. quality q: clean samples that an accepted one is worth.
+    billed: whether the price is charged on the ordered samples x or on α·x, tiers included.
+    fixed_order: this round's order is held at this; the rest is optimised.
     """
 
     key: str
-    group: int
+    yields: tuple[tuple[int, float], ...]
     unit_cost: int
-    min_order: int
-    max_order: int | None
-    lot_size: int
+    min_order: int = 0
+    max_order: int | None = None
+    lot_size: int = 1
+    tiers: tuple[Tier, ...] = ()
+    fixed_cost: int = 0
+    max_total: int | None = None
+    ordered: int = 0
+    project_tiers: bool = False
+    acceptance_rate: float = 1.0
+    quality: float = 1.0
+    billed: Literal["delivered", "accepted"] = "delivered"
+    fixed_order: int | None = None
 
     def __post_init__(self) -> None:
         if self.unit_cost <= 0:
             raise SourceError(f"source {self.key}: unit_cost is {self.unit_cost} millionths; it must be above 0")
         if self.lot_size < 1:
             raise SourceError(f"source {self.key}: lot_size is {self.lot_size}; it must be at least 1")
-        if self.min_order < 0:
-            raise SourceError(f"source {self.key}: min_order is {self.min_order}; it must be at least 0")
-        if self.max_order is not None and self.max_order < 0:
-            raise SourceError(f"source {self.key}: max_order is {self.max_order}; it must be at least 0")
+        for name in ("min_order", "max_order", "fixed_cost", "max_total", "ordered", "fixed_order"):
+            number = getattr(self, name)
+            if number is not None and number < 0:
+                raise SourceError(f"source {self.key}: {name} is {number}; it must be at least 0")
+        for name in ("acceptance_rate", "quality"):
+            if not 0.0 < getattr(self, name) <= 1.0:
+                raise SourceError(f"source {self.key}: {name} is {getattr(self, name)}; it must lie above 0, up to 1")
+        self._check_yields()
+        self._check_tiers()
+
+    def _check_yields(self) -> None:
+        places = [group for group, _ in self.yields]
+        if not places or places != sorted(set(places)):
+            raise SourceError(f"source {self.key}: yields must name at least one group, each once, in their order")
+        if not all(share > 0.0 for _, share in self.yields) or sum(share for _, share in self.yields) > 1.0 + 1e-9:
+            raise SourceError(f"source {self.key}: yields must be above 0 and sum to at most 1")
+
+    def _check_tiers(self) -> None:
+        starts = [tier.start for tier in self.tiers]
+        if starts != sorted(set(starts)) or any(start <= 0 for start in starts):
+            raise SourceError(f"source {self.key}: tiers must begin above 0 and be listed by where they begin")
+        if any(tier.unit_cost <= 0 for tier in self.tiers):
+            raise SourceError(f"source {self.key}: the unit_cost of every tier must be above 0")
 
     @property
     def least(self) -> int:
@@ -85,11 +127,11 @@ class Market:
 
         def rank_of(position: int) -> tuple[int, int, str]:
             source = sources[position]
-            return place[source.group], source.unit_cost, source.key
+            return place[source.yields[0][0]], source.unit_cost, source.key
 
         order = sorted(range(len(sources)), key=rank_of)
         listed = [sources[position] for position in order]
-        group = np.array([place[source.group] for source in listed], dtype=np.int64)
+        group = np.array([place[source.yields[0][0]] for source in listed], dtype=np.int64)
         affordable = [budget // source.unit_cost for source in listed]
         most = [_most(source, pays) for source, pays in zip(listed, affordable, strict=True)]
         return cls(

@@ -64,7 +64,7 @@ def metric_of(project: Project) -> Metric:
 def planner_source(source: Source, group: int) -> PlannerSource:
     return PlannerSource(
         key=source.key,
-        group=group,
+        yields=((group, 1.0),),
         unit_cost=int(source.unit_cost * MILLION),
         min_order=source.min_order,
         max_order=source.max_order,

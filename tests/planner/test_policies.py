@@ -72,7 +72,7 @@ def test_no_source_at_all_is_no_error() -> None:
 def test_a_source_that_contradicts_itself_is_named(numbers: tuple[int, int, int | None, int], message: str) -> None:
     cost, low, high, lot = numbers
     with pytest.raises(SourceError, match=f"source west: {message}"):
-        Source("west", 0, cost, low, high, lot)
+        Source("west", ((0, 1.0),), cost, low, high, lot)
 
 
 sources = st.builds(
