@@ -28,10 +28,10 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def server_database() -> Iterator[str]:
+def server_database(purpose: str = "test") -> Iterator[str]:
     """A database of this run's own on the server of TEST_DATABASE_URL, dropped at the end."""
     server = make_url(os.environ["TEST_DATABASE_URL"]).set(drivername="postgresql+psycopg")
-    name = f"tranche_test_{os.getpid()}"
+    name = f"tranche_{purpose}_{os.getpid()}"
     admin = create_engine(server, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
@@ -69,6 +69,16 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     url: str = request.getfixturevalue("postgresql_url")
     empty(url)
     return url
+
+
+@pytest.fixture(params=BACKENDS)
+def unmigrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database, without any table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/unmigrated.db"
+    else:
+        with server_database("unmigrated") as url:
+            yield url
 
 
 @pytest.fixture

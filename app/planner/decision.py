@@ -31,7 +31,7 @@ class Decision:
     policy: Policy
     method: str
     orders: IntArray
-    added: IntArray
+    added: FloatArray
     counts: FloatArray
     now: Terms
     after: Terms

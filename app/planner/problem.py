@@ -7,10 +7,11 @@ from typing import Literal
 import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
+from app.planner.market import Market
 from app.planner.metric import Metric
 from app.planner.objective import Objective, ObjectiveError
 from app.planner.posterior import Posterior
-from app.planner.sources import Market, Source
+from app.planner.sources import Source
 from app.planner.utility import Utility
 
 MAX_BUDGET = 10**18

@@ -5,10 +5,10 @@ named can be archived.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
@@ -45,7 +45,7 @@ def mentions(project: Project) -> Iterator[Mention]:
             yield Mention(pointer, Group, key, f"weight vector {index} of the objective")
 
 
-def over_of(limit: Json) -> str:
+def over_of(limit: Mapping[str, Any]) -> Literal["groups", "sources"]:
     """'groups' or 'sources': what the limit is over."""
     return "groups" if limit.get("groups") is not None else "sources"
 
