@@ -16,7 +16,7 @@ from app.api.pages import Cursor, Limit, Page, page, position
 from app.api.problems import declared
 from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, PreconditionRequired, invalid
 from app.services import rounds
-from app.services.allocations import Question, next_allocation, typed_allocation
+from app.services.allocations import Question, next_allocation
 from app.services.progress import GroupProgress, RoundProgress, progress_of
 from app.services.rounds import Proposal, get_round
 from app.store.ledger_models import Round
@@ -247,8 +247,8 @@ def edit_round(project_id: str, number: int, body: RoundPatch, call: Annotated[C
     row = get_round(call.session, project, number)
     call.match(shape_of(call, project, row))
     rounds.require(row, "proposed", "edited")
-    question = QueryIn.model_validate(row.query).question()
-    allocation = typed_allocation(call.session, call.runtime.fits, project, question, body.orders)
+    question = QueryIn.model_validate({**row.query, "budget": None}).question()
+    allocation = next_allocation(call.session, call.runtime.fits, project, question, body.orders)
     rounds.edit(call.session, project, row, allocation, call.caller, call.now)
     return shape_of(call, project, row)
 
