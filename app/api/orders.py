@@ -14,7 +14,7 @@ from app.api.observations import WarningOut
 from app.api.pages import Cursor, Limit, Page, page, position
 from app.api.problems import declared
 from app.errors import Conflict, Fault, KeyTaken, NotFound, invalid
-from app.services.deliveries import Recording, over_delivered, record_delivery
+from app.services.deliveries import Recording, check_ledger, over_delivered, record_delivery
 from app.services.progress import OrderProgress, order_progress
 from app.services.projects import as_uuid
 from app.services.rounds import get_round
@@ -288,6 +288,26 @@ def list_entries(
         return entries_page(call.session, project.id, only, position(after), count)
 
     return page(call, cursor, limit, fetch, lambda row: entry_shape(row, keys), lambda row: row.id)
+
+
+class DiscrepancyOut(Answer):
+    order_id: UUID
+    detail: str
+
+
+class CheckOut(Answer):
+    """Whether all entries add up to the deliveries and vendors' items they record; empty means that they do."""
+
+    entries_add_up: bool
+    discrepancies: list[DiscrepancyOut]
+
+
+@router.get("/ledger/check", summary="Prove that the ledger adds up")
+def check_entries(project_id: str, call: Annotated[Call, reads("read")]) -> CheckOut:
+    """Sums the entries anew, order by order, against the records they came from."""
+    found = check_ledger(call.session, call.project(project_id), {})
+    shapes = [DiscrepancyOut.model_validate(one) for one in found]
+    return CheckOut(entries_add_up=not shapes, discrepancies=shapes)
 
 
 class AuditOut(Answer):
