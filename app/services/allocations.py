@@ -19,12 +19,14 @@ from app.services.fits import Fits
 from app.services.forecasts import record_of
 from app.services.holdings import Holdings, holdings_of
 from app.services.planning import Budget, fit_key, fitted, metric_of, problem_of
-from app.store.models import Group, Project, Source
+from app.store.models import Group, Observation, Project, Source
 from app.store.observations import fitted_observations
 from app.store.projects import members
 from app.store.types import MILLION
 
 MILLIONTH = Decimal("0.000001")
+WORN_ROUNDS = 5
+"""So many rounds decided on one holdout wear it out."""
 PROBABILITIES = np.array([0.05, 0.5, 0.95])
 
 
@@ -74,7 +76,18 @@ def next_allocation(
     problem = problem_of(project, groups, sources, holdings, posterior, budget, held_orders)
     plan = make_plan(problem, question.policy if known else "equal_spend")
     plan = widened(plan, problem.metric, record_of(session, project).widening)
-    return Allocation(plan, holdings.rounds + 1, budget, known, (*posterior.warnings, *plan.warnings))
+    warnings = (*posterior.warnings, *plan.warnings, *worn(holdings.rounds, runs))
+    return Allocation(plan, holdings.rounds + 1, budget, known, warnings)
+
+
+def worn(rounds: int, runs: Sequence[Observation]) -> list[Warning]:
+    """A holdout that decided many rounds is no longer a fresh measure of what they bought."""
+    holdouts = {run.holdout for run in runs}
+    if rounds < WORN_ROUNDS or len(holdouts) != 1:
+        return []
+    [name] = holdouts
+    detail = f"{rounds} rounds were decided on the holdout '{name}' alone: score the next runs on a fresh one."
+    return [Warning("holdout_worn", detail)]
 
 
 def all_orders(sources: Sequence[Source], orders: Mapping[str, int]) -> dict[str, int]:
