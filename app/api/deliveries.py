@@ -12,7 +12,7 @@ from app.api.observations import WarningOut
 from app.api.orders import OrderOut, get_order, order_shape, progress_one
 from app.api.problems import declared
 from app.errors import Conflict, Fault, KeyTaken, NotFound, invalid
-from app.services.deliveries import Recording, record_delivery
+from app.services.recordings import Recording, record_delivery
 from app.services.rounds import get_round
 from app.store.ledger_models import Order
 

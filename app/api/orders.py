@@ -10,7 +10,7 @@ from pydantic import ConfigDict
 from app.api.common import Call, Route, reads
 from app.api.inputs import Answer, MoneyOut
 from app.errors import NotFound
-from app.services.deliveries import over_delivered
+from app.services.recordings import over_delivered
 from app.services.progress import OrderProgress, order_progress
 from app.services.projects import as_uuid
 from app.services.terms import Terms
