@@ -5,16 +5,18 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from app.jobs.schema import migrate
+from app.services.ids import new_id
 from app.services.keys import create_key, peppers
 from app.settings import Settings
-from app.store.db import ENGINE_TABLES, Database, connect
-from app.store.models import Base
+from app.store.db import ENGINE_TABLES, Database, Session, connect
+from app.store.models import Base, Workspace
 from tests.api_client import NOW, Api
 
 BACKENDS = ["sqlite", *(["postgresql"] if os.environ.get("TEST_DATABASE_URL") else [])]
@@ -81,6 +83,13 @@ def database(settings: Settings) -> Iterator[Database]:
     made = connect(settings)
     yield made
     made.close()
+
+
+def new_workspace(session: Session, name: str = "default") -> UUID:
+    workspace = Workspace(id=new_id(), name=name, created_at=NOW)
+    session.add(workspace)
+    session.flush()
+    return workspace.id
 
 
 def new_key(database: Database, scopes: str = "admin", **limits: object) -> str:
