@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+from app.jobs.schema import migrate
 from app.services.keys import create_key, peppers
 from app.settings import Settings
-from app.store.db import Database, connect, migrate
+from app.store.db import ENGINE_TABLES, Database, connect
 from app.store.models import Base
 from tests.api_client import NOW, Api
 
@@ -52,7 +53,8 @@ def postgresql_url() -> Iterator[str]:
 
 def empty(url: str) -> None:
     engine = create_engine(url)
-    names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    ours = [f'"{table.name}"' for table in Base.metadata.sorted_tables]
+    names = ", ".join([*ours, *(f"dbos.{name}" for name in ENGINE_TABLES - {"dbos_migrations"})])
     with engine.begin() as connection:
         connection.execute(text(f"TRUNCATE {names} CASCADE"))
     engine.dispose()

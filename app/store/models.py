@@ -37,10 +37,13 @@ class Base(DeclarativeBase):
 
 
 class Workspace(Base):
+    """`last_sequence` is that of its newest event."""
+
     __tablename__ = "workspaces"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
+    last_sequence: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime]
 
 
@@ -183,6 +186,22 @@ class Forecast(Base):
     quantiles: Mapped[dict[str, Any]]
     crps: Mapped[float]
     wis: Mapped[float]
+    created_at: Mapped[datetime]
+
+
+class Event(Base):
+    """A change that matters, written with it and never changed. `sequence` rises by one per workspace."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index("uq_events_workspace_id_sequence", "workspace_id", "sequence", unique=True),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    sequence: Mapped[int]
+    project_id: Mapped[UUID | None] = mapped_column(ForeignKey("projects.id"), index=True)
+    type: Mapped[str] = mapped_column(String(50))
+    version: Mapped[int]
+    data: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
 
 

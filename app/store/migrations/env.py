@@ -3,6 +3,7 @@
 from alembic import context
 from sqlalchemy import create_engine, pool
 
+from app.store.db import is_ours
 from app.store.models import Base
 
 engine = create_engine(context.config.attributes["database_url"], poolclass=pool.NullPool)
@@ -11,6 +12,7 @@ with engine.connect() as connection:
         connection=connection,
         target_metadata=Base.metadata,
         compare_type=True,
+        include_name=is_ours,
         render_as_batch=connection.dialect.name == "sqlite",
     )
     with context.begin_transaction():
