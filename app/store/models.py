@@ -264,7 +264,7 @@ class WebhookDelivery(Base):
 
 
 class WebhookAttempt(Base):
-    """One call. `status` null: none came back, `error` says why. `answer`: its first 2 kB, redacted."""
+    """One call. `status` null: none came back, `error` and `detail` say why. `answer`: its first 2 kB, redacted."""
 
     __tablename__ = "webhook_attempts"
     __table_args__ = (Index("ix_webhook_attempts_endpoint_id_id", "endpoint_id", "id"),)
@@ -275,7 +275,8 @@ class WebhookAttempt(Base):
     number: Mapped[int]
     succeeded: Mapped[bool]
     status: Mapped[int | None]
-    error: Mapped[str | None] = mapped_column(String(200))
+    error: Mapped[str | None] = mapped_column(String(50))
+    detail: Mapped[str | None] = mapped_column(String(500))
     answer: Mapped[str] = mapped_column(Text)
     duration_ms: Mapped[int]
     attempted_at: Mapped[datetime]

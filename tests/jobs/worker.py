@@ -7,7 +7,8 @@ from time import monotonic, sleep
 
 from app.jobs.client import JobClient
 from app.jobs.engine import running_engine
-from app.jobs.workflows import WORKFLOWS, Context, Workflow
+from app.jobs.registry import WORKFLOWS
+from app.jobs.workflows import Context, Workflow
 from app.services.fits import Fits
 from app.settings import Settings
 from app.store.db import connect

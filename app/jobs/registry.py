@@ -1,0 +1,15 @@
+"""The jobs by the names under which they are enqueued."""
+
+from collections.abc import Mapping
+
+from app.jobs import webhooks
+from app.jobs.workflows import Workflow
+from app.services.deliveries import ATTEMPT
+from app.services.replays import REDELIVER
+from app.services.wakeups import DISPATCH
+
+WORKFLOWS: Mapping[str, Workflow] = {
+    DISPATCH: webhooks.dispatch,
+    ATTEMPT: webhooks.attempt,
+    REDELIVER: webhooks.redeliver,
+}
