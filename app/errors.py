@@ -2,6 +2,7 @@
 
 TrancheError
 ├── InternalError           500  something failed on our side
+│   └── SecretUnreadable         a stored secret cannot be decrypted
 ├── Malformed               400  the body cannot be read at all
 ├── Unauthenticated         401  no key, or one that is not valid
 ├── Forbidden               403  the key lacks the scope
@@ -12,7 +13,8 @@ TrancheError
 │   ├── Frozen                   fixed by the first observation
 │   ├── Archived                 archived: restore it first
 │   ├── MissingKeys              a whole list leaves out keys that exist
-│   └── CallRunning              the first call with this Idempotency-Key still runs
+│   ├── CallRunning              the first call with this Idempotency-Key still runs
+│   └── SecretKeyMissing         a secret is to be kept, and no key is set to encrypt it with
 ├── PreconditionFailed      412  If-Match names another version
 ├── TooLarge                413  the body is over the limit
 ├── UnsupportedMediaType    415  a content type the route does not read
@@ -60,6 +62,10 @@ class TrancheError(Exception):
 
 class InternalError(TrancheError):
     pass
+
+
+class SecretUnreadable(InternalError):
+    title = "A stored secret cannot be read"
 
 
 class Malformed(TrancheError):
@@ -110,6 +116,10 @@ class MissingKeys(Conflict):
 
 class CallRunning(Conflict):
     title = "The first call with this Idempotency-Key is still running"
+
+
+class SecretKeyMissing(Conflict):
+    title = "The service has no key for secrets"
 
 
 class PreconditionFailed(TrancheError):

@@ -20,6 +20,7 @@ from app.api import (
     problems,
     projects,
     sources,
+    webhooks,
 )
 from app.api.common import SOFTWARE_VERSION, Runtime
 from app.api.contract import finish_contract
@@ -61,7 +62,20 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     fits = Fits(settings.cache_mb * 1_000_000)
     app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys), fits, engine.enqueue)
     problems.install(app)
-    for module in (projects, groups, sources, observations, curves, forecasts, allocations, events, jobs, keys, health):
+    for module in (
+        projects,
+        groups,
+        sources,
+        observations,
+        curves,
+        forecasts,
+        allocations,
+        events,
+        jobs,
+        webhooks,
+        keys,
+        health,
+    ):
         app.include_router(module.router)
     app.include_router(jobs.streams)
     for module in (groups, sources):

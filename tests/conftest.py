@@ -4,21 +4,25 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_network
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from app.jobs.schema import migrate
 from app.services.ids import new_id
 from app.services.keys import create_key, peppers
+from app.services.secrets import new_secret_key
 from app.settings import Settings
 from app.store.db import ENGINE_TABLES, Database, Session, connect
 from app.store.models import Base, Workspace
 from tests.api_client import NOW, Api
 
+LOOPBACK = (ip_network("127.0.0.0/8"),)
 BACKENDS = ["sqlite", *(["postgresql"] if os.environ.get("TEST_DATABASE_URL") else [])]
 
 
@@ -75,7 +79,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    return Settings(database_url=database_url)
+    return Settings(database_url=database_url, secret_keys=(SecretStr(new_secret_key()),), outbound_allow=LOOPBACK)
 
 
 @pytest.fixture
