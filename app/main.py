@@ -14,6 +14,7 @@ from app.api import (
     forecasts,
     groups,
     health,
+    jobs,
     keys,
     observations,
     problems,
@@ -41,12 +42,12 @@ def utc_now() -> datetime:
 def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> FastAPI:
     """The service on the database of `settings`. Connects lazily; the lifespan closes what was opened."""
     database = connect(settings)
-    jobs = JobClient(database)
+    engine = JobClient(database)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        jobs.close()
+        engine.close()
         database.close()
 
     # Its API documentation fetches nothing from elsewhere.
@@ -59,7 +60,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         lifespan=lifespan,
     )
     fits = Fits(settings.cache_mb * 1_000_000)
-    app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys), fits, jobs.enqueue)
+    app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys), fits, engine.enqueue)
     problems.install(app)
     for module in (
         projects,
@@ -70,11 +71,13 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         forecasts,
         allocations,
         events,
+        jobs,
         webhooks,
         keys,
         health,
     ):
         app.include_router(module.router)
+    app.include_router(jobs.streams)
     for module in (groups, sources):
         app.include_router(module.bulk)
     finish_contract(app)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_network
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
@@ -13,11 +14,12 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from app.jobs.schema import migrate
+from app.services.ids import new_id
 from app.services.keys import create_key, peppers
 from app.services.secrets import new_secret_key
 from app.settings import Settings
-from app.store.db import ENGINE_TABLES, Database, connect
-from app.store.models import Base
+from app.store.db import ENGINE_TABLES, Database, Session, connect
+from app.store.models import Base, Workspace
 from tests.api_client import NOW, Api
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
@@ -85,6 +87,13 @@ def database(settings: Settings) -> Iterator[Database]:
     made = connect(settings)
     yield made
     made.close()
+
+
+def new_workspace(session: Session, name: str = "default") -> UUID:
+    workspace = Workspace(id=new_id(), name=name, created_at=NOW)
+    session.add(workspace)
+    session.flush()
+    return workspace.id
 
 
 def new_key(database: Database, scopes: str = "admin", **limits: object) -> str:

@@ -11,6 +11,7 @@ from app.planner.arrays import FloatArray
 from app.planner.metric import Metric
 from app.planner.plan import Band, Plan, Policy, make_plan
 from app.planner.plan import GroupPlan as GroupPlan
+from app.planner.problem import Problem
 from app.planner.scoring import rescale
 from app.planner.warnings import Warning
 from app.services.fits import Fits
@@ -39,6 +40,7 @@ class Question:
 class Allocation:
     """The plan, with what it was made from. `known` is False where nothing at all is known of the metric."""
 
+    problem: Problem
     plan: Plan
     budget: Budget
     known: bool
@@ -62,7 +64,7 @@ def next_allocation(session: Session, fits: Fits, project: Project, question: Qu
     problem = problem_of(project, groups, members(session, Source, project.id), posterior, budget)
     plan = make_plan(problem, question.policy if known else "equal_spend")
     plan = widened(plan, problem.metric, record_of(session, project).widening)
-    return Allocation(plan, budget, known, (*posterior.warnings, *plan.warnings))
+    return Allocation(problem, plan, budget, known, (*posterior.warnings, *plan.warnings))
 
 
 def widened(plan: Plan, metric: Metric, factors: FloatArray) -> Plan:
