@@ -1,7 +1,7 @@
 """Jobs run one by one on a clock that jumps to the next one's time: days of retries in a moment, with real calls."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,12 +13,11 @@ from app.services import events
 from app.services.enqueue import QueueName
 from app.services.events import EventType
 from app.services.fits import Fits
-from app.services.keys import Caller
 from app.settings import Settings
 from app.store.db import Database
 from app.store.keys import workspace_named
 from app.store.models import Event
-from tests.api_client import NOW, Clock
+from tests.api_client import Api, Clock
 
 
 @dataclass(order=True)
@@ -38,6 +37,13 @@ class Deck:
         self.cards: list[Card] = []
         self.ids: set[str] = set()
         self.context = Context(settings, database, self.clock, Fits(0), self.enqueue)
+
+    @classmethod
+    def of(cls, api: Api, settings: Settings, database: Database) -> "Deck":
+        """With the service's clock; what the service enqueues comes here."""
+        made = cls(settings, database, api.clock)
+        api.app.state.runtime = replace(api.app.state.runtime, enqueue=made.enqueue)
+        return made
 
     def enqueue(
         self,
@@ -79,14 +85,3 @@ class Deck:
             assert workspace is not None
             body = {"url": "/v1/somewhere", **data}
             return events.record(session, workspace.id, type, None, body, self.clock.now, self.enqueue)
-
-
-def somebody(database: Database) -> Caller:
-    """A caller of the workspace 'default' who may do everything."""
-    with database.reading() as session:
-        workspace = workspace_named(session, "default")
-        assert workspace is not None
-        return Caller("test", workspace.id, frozenset(["admin"]), None)
-
-
-__all__ = ["NOW", "Card", "Deck", "somebody"]

@@ -1,8 +1,6 @@
 """Events reach their receivers: real calls to loopback, on a clock that jumps from job to job."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -24,11 +22,8 @@ HOUR = 3_600
 
 
 @pytest.fixture
-def deck(settings: Settings, database: Database, api: Api) -> Iterator[Deck]:
-    """The service's own jobs; the clock starts at the API's, and is the API's."""
-    made = Deck(settings, database, api.clock)
-    api.app.state.runtime = replace(api.app.state.runtime, enqueue=made.enqueue)
-    return made
+def deck(settings: Settings, database: Database, api: Api) -> Deck:
+    return Deck.of(api, settings, database)
 
 
 def endpoint(api: Api, url: str, **more: Any) -> dict[str, Any]:
