@@ -21,8 +21,9 @@ from app.jobs.schema import migrate, quiet_engine
 from app.jobs.supervisor import Supervisor
 from app.jobs.worker import stop_on_signal, stop_with_parent, work
 from app.main import create_app, utc_now
+from app.services.endpoints import renew_secrets
 from app.services.keys import create_key, peppers
-from app.services.secrets import new_secret_key
+from app.services.secrets import SecretBox, new_secret_key
 from app.settings import Settings
 from app.store.db import Database, connect, drift, is_current
 from app.store.keys import any_valid_key
@@ -77,6 +78,8 @@ def parser() -> argparse.ArgumentParser:
     secrets = secret.add_subparsers(required=True, metavar="COMMAND")
     one = secrets.add_parser("create", help="print a new one; nothing is changed")
     one.set_defaults(run=run_secret_key_create)
+    one = secrets.add_parser("renew", help="encrypt every stored secret under the first key of the list")
+    one.set_defaults(run=run_secret_key_renew)
     one = commands.add_parser("demo", help="plan a real purchase on a fresh database, then serve it")
     one.add_argument("--port", type=int, default=8000, help="port to serve on, if free (default: %(default)s)")
     one.add_argument("--exit", action="store_true", help="end when the plan is printed")
@@ -121,6 +124,8 @@ def prepare_database(settings: Settings) -> None:
 def log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     quiet_engine()
+    # It would log each URL that is called, and some hold tokens.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def run_worker(options: argparse.Namespace) -> int:
@@ -187,6 +192,16 @@ def run_key_create(options: argparse.Namespace) -> int:
 
 def run_secret_key_create(_: argparse.Namespace) -> int:
     print(new_secret_key())
+    return 0
+
+
+def run_secret_key_renew(_: argparse.Namespace) -> int:
+    settings = Settings()
+    database = connect(settings)
+    with database.writing() as session:
+        renewed = renew_secrets(session, SecretBox(settings.secret_keys))
+    database.close()
+    print(f"{renewed} secrets encrypted anew")
     return 0
 
 

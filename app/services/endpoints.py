@@ -163,7 +163,7 @@ def send_test(session: Session, row: WebhookEndpoint, now: datetime, enqueue: En
 
 
 def renew_secrets(session: Session, box: SecretBox) -> int:
-    """Encrypt every stored secret under the newest key; how many were not. Raises SecretUnreadable naming whose."""
+    """Encrypt every stored secret under the newest key; how many were not. Raises SecretUnreadable."""
     renewed = 0
     for row in store.all_endpoints(session):
         for name in ("secret", "previous_secret"):
