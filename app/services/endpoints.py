@@ -152,7 +152,7 @@ def resume_endpoint(session: Session, row: WebhookEndpoint, now: datetime, enque
     # Events that are not committed yet have not seen it active: wait for them.
     last_sequence(session, row.workspace_id, lock=True)
     enqueue_dispatch(session, row.id, f"resumed-{new_id()}", enqueue)
-    enqueue_redelivery(session, row, enqueue)
+    enqueue_redelivery(session, row.id, str(new_id()), enqueue)
 
 
 def send_test(session: Session, row: WebhookEndpoint, now: datetime, enqueue: Enqueue) -> WebhookDelivery:
