@@ -19,6 +19,7 @@ from app.services.events import EVENT_TYPES
 from app.services.ids import new_id
 from app.services.messages import payload
 from app.services.retries import DELAYS_S
+from app.services.secrets import new_secret_key
 from app.services.signing import new_signing_secret, signed_headers
 from app.store.models import Event, WebhookDelivery, WebhookEndpoint
 
@@ -154,3 +155,17 @@ def test_the_webhooks_page_tells_every_type_and_every_error() -> None:
         assert f"`{name}`" in page, name
     for delay in DELAYS_S:
         assert re.search(rf"\b{delay:g} s|\b{delay / 60:g} min|\b{delay / 3600:g} h", page), delay
+
+
+def test_the_endpoint_of_the_webhooks_page_is_made(tmp_path: Path) -> None:
+    [create] = [block for block in blocks("docs/webhooks.md") if "webhook-endpoints" in block]
+    port = free_port()
+    serve = f"""
+export TRANCHE=http://127.0.0.1:{port} TRANCHE_API_KEY=$(tranche key create --scopes admin)
+tranche serve --no-worker --port {port} &
+until curl -sf $TRANCHE/readyz; do sleep 0.2; done
+"""
+    url, key = f"sqlite:///{tmp_path}/hooks.db", new_secret_key()
+    said = run_commands(serve + create, tmp_path, TRANCHE_DATABASE_URL=url, TRANCHE_SECRET_KEY=key)
+    assert '"secret":"whsec_' in said
+    assert '"event_types":["allocation.changed","target.reached"]' in said
