@@ -108,7 +108,10 @@ def update_endpoint(
     session: Session, caller: Caller, row: WebhookEndpoint, changes: Fields, settings: Settings, now: datetime
 ) -> None:
     """Raises Invalid."""
-    for name, value in check_fields(session, caller, changes, settings).items():
+    checked = check_fields(session, caller, changes, settings)
+    if checked.get("url", row.url) != row.url:
+        row.failing_since = None
+    for name, value in checked.items():
         setattr(row, name, value)
     row.updated_at = now
 
@@ -122,7 +125,7 @@ def archive_endpoint(session: Session, row: WebhookEndpoint, now: datetime) -> N
 def restore_endpoint(session: Session, row: WebhookEndpoint, now: datetime) -> None:
     """It gets the events after this, not those it missed."""
     if row.archived_at is not None:
-        row.archived_at, row.updated_at = None, now
+        row.archived_at, row.failing_since, row.updated_at = None, None, now
         row.sequence = last_sequence(session, row.workspace_id, lock=True)
 
 
@@ -152,7 +155,7 @@ def resume_endpoint(session: Session, row: WebhookEndpoint, now: datetime, enque
     # Events that are not committed yet have not seen it active: wait for them.
     last_sequence(session, row.workspace_id, lock=True)
     enqueue_dispatch(session, row.id, f"resumed-{new_id()}", enqueue)
-    enqueue_redelivery(session, row, enqueue)
+    enqueue_redelivery(session, row.id, str(new_id()), enqueue)
 
 
 def send_test(session: Session, row: WebhookEndpoint, now: datetime, enqueue: Enqueue) -> WebhookDelivery:
