@@ -73,6 +73,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "TRANCHE_DATABASE_URL": settings.database_url,
         "TRANCHE_SECRET_KEY": SECRET_KEY,
         "TRANCHE_OUTBOUND_ALLOW": "127.0.0.0/8",
+        "TRANCHE_LOG_LEVEL": "warning",
     }
 
 
@@ -82,8 +83,6 @@ def running(settings: Settings, *words: str) -> Iterator[subprocess.Popen[bytes]
         [sys.executable, "-m", "app", *words],
         env=environment(settings),
         stdin=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
     )
     yield process
     process.terminate()
