@@ -101,7 +101,7 @@ def run_serve(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
     settings = Settings(**given)
     prepare_database(settings)
-    log_to_stderr()
+    log_to_stderr(settings)
     # The server raises the signal that ended it again, once it has shut down: then the worker's turn comes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with Supervisor() if not options.no_worker else nullcontext():
@@ -121,10 +121,11 @@ def prepare_database(settings: Settings) -> None:
     database.close()
 
 
-def log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+def log_to_stderr(settings: Settings) -> None:
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
     quiet_engine()
     # It would log each URL that is called, and some hold tokens.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
@@ -135,7 +136,7 @@ def run_worker(options: argparse.Namespace) -> int:
     database.close()
     if not current:
         return complain("the database lacks the newest schema. Run: tranche migrate")
-    log_to_stderr()
+    log_to_stderr(settings)
     stop = stop_on_signal()
     if options.until_parent_ends:
         stop_with_parent(stop)
