@@ -28,6 +28,8 @@ from app.settings import Settings
 from app.store.db import Database, connect, drift, is_current
 from app.store.keys import any_valid_key
 
+SHUTDOWN_S = 10
+"""What requests under way get when the service stops; a stream that somebody watches would never end by itself."""
 NO_KEY = "No API key exists yet. Make one with: tranche key create --scopes admin"
 
 
@@ -105,7 +107,13 @@ def run_serve(options: argparse.Namespace) -> int:
     # The server raises the signal that ended it again, once it has shut down: then the worker's turn comes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with Supervisor() if not options.no_worker else nullcontext():
-        uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None)
+        uvicorn.run(
+            create_app(settings),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+        )
     return 0
 
 

@@ -67,14 +67,15 @@ def process_lives(pid: int) -> bool:
 def look_after(settings: Settings, database: Database, client: JobClient, seat: Seat, stop: threading.Event) -> bool:
     """Show that the worker lives, resume what dead ones left, delete what is old; False where the seat was lost."""
     kept_for = timedelta(days=settings.job_retention_days)
-    next_clean = next_sweep = monotonic()
+    next_reap = next_clean = next_sweep = monotonic()
     while not stop.wait(BEAT_S):
         try:
             with database.writing() as session:
                 if not store.heard_of(session, seat.id, seat.life, store.shared_now(session)):
                     log.error("worker %s was taken for dead; it ends, and its jobs run elsewhere", seat.id)
                     return False
-            reap(database, client)
+            if monotonic() >= next_reap:
+                reap(database, client)
             if monotonic() >= next_clean:
                 clean(database, client, kept_for)
                 next_clean = monotonic() + CLEAN_EVERY_S
@@ -84,6 +85,8 @@ def look_after(settings: Settings, database: Database, client: JobClient, seat: 
                 next_sweep = monotonic() + SWEEP_EVERY_S
         except Unavailable as error:
             log.warning("the worker cannot show that it lives: %s", error.detail)
+            # The others could not either. They come first when the database is back.
+            next_reap = monotonic() + 3 * BEAT_S
     return True
 
 
