@@ -62,5 +62,6 @@ bench-curves: .venv/dev.stamp  ## measure the curve engine, transfer and pooling
 bench: bench-curves  ## run every benchmark
 	$(BIN)/python benchmarks/bench_service.py
 	$(BIN)/python benchmarks/bench_jobs.py
+	$(BIN)/python benchmarks/bench_receivers.py
 
 .PHONY: help setup demo serve test test-chaos check openapi lock bench bench-curves

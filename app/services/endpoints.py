@@ -68,14 +68,16 @@ def create_endpoint(
         state="active",
         disabled_reason=None,
         secret=SecretBox(settings.secret_keys).seal(secret, purpose(endpoint_id)),
-        # No event is numbered until this is committed: none falls between "before" and "after".
-        sequence=last_sequence(session, caller.workspace_id, lock=True),
+        sequence=0,
         created_at=now,
         updated_at=now,
         **checked,
     )
     session.add(row)
     session.flush()
+    # No event is numbered until this is committed: none falls between "before" and "after". Only now, because the row
+    # needs its project, and who holds the project may be waiting for the number.
+    row.sequence = last_sequence(session, caller.workspace_id, lock=True)
     return row, secret
 
 

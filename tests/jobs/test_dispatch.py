@@ -16,7 +16,7 @@ from app.services.dispatch import LEASE, take_next
 from app.services.wakeups import DISPATCH
 from app.settings import Settings
 from app.store.db import Database
-from tests.api_client import Api
+from tests.api_client import Api, run
 from tests.jobs.deck import Deck
 from tests.receivers import Receiver, answers, one_after_another, receiving, slow
 
@@ -170,6 +170,35 @@ def test_events_of_an_open_transaction_are_not_missed_by_resuming(api: Api, deck
             assert resuming.result(timeout=60).status_code == 200
         deck.run()
         assert sightings(receiver) == [1, 2]
+
+
+def test_changes_of_a_project_and_what_tells_of_its_endpoints_do_not_lock_each_other_out(api: Api, deck: Deck) -> None:
+    """Each needs the project and the number of the next event; taken in one order, both get them."""
+    path = api.project()
+    with receiving(answers(410)) as receiver:
+        for _ in range(8):
+            body = {"url": receiver.url, "project_id": path.rsplit("/")[-1], "event_types": ["observations.accepted"]}
+            assert api.post("/v1/webhook-endpoints", json=body).status_code == 201
+
+        def change(number: int) -> int:
+            body = {"observations": [run(number, {"A": number, "B": 1}, A=0.5)]}
+            return api.post(f"{path}/observations", json=body).status_code
+
+        def make(_: int) -> int:
+            body = {"url": receiver.url, "project_id": path.rsplit("/")[-1]}
+            return api.post("/v1/webhook-endpoints", json=body).status_code
+
+        assert change(1) == 201
+        disabling = [card for card in deck.cards if card.name == DISPATCH]
+        deck.cards.clear()
+        with ThreadPoolExecutor(3) as pool:
+            changing = pool.map(change, range(2, 10))
+            making = pool.map(make, range(8))
+            jobs = pool.map(lambda card: WORKFLOWS[card.name](deck.context, card.args), disabling)
+            assert set(changing) == set(making) == {201}
+            assert list(jobs) == [None] * 8
+    told = api.get("/v1/events", params={"type": "endpoint.disabled"}).json()["items"]
+    assert len(told) == 8
 
 
 def test_a_secret_that_cannot_be_read_fails_the_attempt_and_sends_nothing(
