@@ -34,6 +34,9 @@ serve: .venv/run.stamp  ## serve the API
 test: .venv/dev.stamp  ## run every fast test (PostgreSQL too where TEST_DATABASE_URL is set)
 	$(BIN)/python -m pytest -n auto -m "not slow" $(TEST_ARGS)
 
+test-chaos: .venv/dev.stamp  ## kill the API and workers 50 times while they work (minutes; CHAOS_KILLS, CHAOS_SEED)
+	$(BIN)/python -m pytest -n 0 -s -m slow tests/chaos $(TEST_ARGS)
+
 check: .venv/dev.stamp  ## format, lint, types, layering, OpenAPI drift, migration drift
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -58,5 +61,7 @@ bench-curves: .venv/dev.stamp  ## measure the curve engine, transfer and pooling
 
 bench: bench-curves  ## run every benchmark
 	$(BIN)/python benchmarks/bench_service.py
+	$(BIN)/python benchmarks/bench_jobs.py
+	$(BIN)/python benchmarks/bench_receivers.py
 
-.PHONY: help setup demo serve test check openapi lock bench bench-curves
+.PHONY: help setup demo serve test test-chaos check openapi lock bench bench-curves

@@ -10,6 +10,7 @@ compare columns of one run, not runs.
 import argparse
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -26,7 +27,6 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 RESULTS = Path(__file__).parent / "results" / "service.json"
-PORT = 18_321
 ACCURACY = {"name": "accuracy", "kind": "proportion", "goal": "maximize", "lower": 0.0, "upper": 1.0}
 
 
@@ -40,14 +40,20 @@ def databases() -> Iterator[dict[str, str]]:
             yield found
             return
         url = make_url(server).set(drivername="postgresql+psycopg")
+        name = f"tranche_bench_{os.getpid()}"
         admin = create_engine(url, isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:
-            connection.execute(text("DROP DATABASE IF EXISTS tranche_bench WITH (FORCE)"))
-            connection.execute(text("CREATE DATABASE tranche_bench"))
-        yield {**found, "postgresql": url.set(database="tranche_bench").render_as_string(hide_password=False)}
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        yield {**found, "postgresql": url.set(database=name).render_as_string(hide_password=False)}
         with admin.connect() as connection:
-            connection.execute(text("DROP DATABASE tranche_bench WITH (FORCE)"))
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
         admin.dispose()
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
 
 def memory_mb(pid: int) -> float:
@@ -64,12 +70,13 @@ def service(url: str, figures: dict[str, float]) -> Iterator[httpx.Client]:
     made = subprocess.run(
         [*command, "key", "create", "--scopes", "admin"], env=environment, check=True, capture_output=True, text=True
     )
+    port = free_port()
     began = time.perf_counter()
     serving = subprocess.Popen(
-        [*command, "serve", "--port", str(PORT)], env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        [*command, "serve", "--port", str(port)], env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )
     headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
-    with httpx.Client(base_url=f"http://127.0.0.1:{PORT}", headers=headers, timeout=300) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=300) as client:
         while not answers(client):
             time.sleep(0.02)
         figures["start to first answer, s"] = time.perf_counter() - began
