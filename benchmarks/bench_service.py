@@ -44,10 +44,12 @@ def databases() -> Iterator[dict[str, str]]:
         admin = create_engine(url, isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:
             connection.execute(text(f"CREATE DATABASE {name}"))
-        yield {**found, "postgresql": url.set(database=name).render_as_string(hide_password=False)}
-        with admin.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-        admin.dispose()
+        try:
+            yield {**found, "postgresql": url.set(database=name).render_as_string(hide_password=False)}
+        finally:
+            with admin.connect() as connection:
+                connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+            admin.dispose()
 
 
 def free_port() -> int:
