@@ -86,7 +86,9 @@ class Programme:
     def lotted(self) -> IntArray:
         """The sources [lots] whose orders the solver holds to whole lots."""
         market = self.market
-        return np.flatnonzero((market.most > 0) & (market.most / market.lot <= LARGE)) if self.whole else np.zeros(0, int)
+        return (
+            np.flatnonzero((market.most > 0) & (market.most / market.lot <= LARGE)) if self.whole else np.zeros(0, int)
+        )
 
     @cached_property
     def at(self) -> dict[str, slice]:
@@ -101,7 +103,7 @@ class Programme:
     @property
     def columns(self) -> int:
         """Number of columns."""
-        return self.at["lots"].stop
+        return int(self.at["lots"].stop)
 
     @cached_property
     def integrality(self) -> IntArray:
@@ -125,7 +127,9 @@ class Programme:
         segments, market = self.market.segments, self.market
         fixed = [market.sources[at].fixed_cost / max(market.budget, 1) for at in self.opened]
         row = np.concatenate([segments.source, self.opened])
-        column = np.concatenate([np.arange(len(segments.price)), np.arange(self.at["open"].start, self.at["open"].stop)])
+        column = np.concatenate(
+            [np.arange(len(segments.price)), np.arange(self.at["open"].start, self.at["open"].stop)]
+        )
         values = np.concatenate([np.ones(len(segments.price)), fixed])
         return csr_array((values, (row, column)), shape=(len(market.sources), self.columns))
 
@@ -187,11 +191,13 @@ class Programme:
     @cached_property
     def budget(self) -> Rows:
         """What is spent, at most 1."""
-        spent = csr_array(np.ones((1, len(self.market.sources))) @ self.cost_of)
-        return Rows(csr_array(spent.reshape(1, -1)), np.array([-np.inf]), np.ones(1))
+        spent = csr_array(csr_array(np.ones((1, len(self.market.sources)))) @ self.cost_of)
+        return Rows(spent, np.array([-np.inf]), np.ones(1))
 
     def _links(self) -> Rows:
-        matrix = csr_array(-diags_array(1.0 / self.reach) @ self.count_of) + self._pick("n", np.arange(self.market.groups))
+        matrix = csr_array(-diags_array(1.0 / self.reach) @ self.count_of) + self._pick(
+            "n", np.arange(self.market.groups)
+        )
         zero = np.zeros(self.market.groups)
         return Rows(csr_array(matrix), zero, zero)
 
@@ -210,7 +216,7 @@ class Programme:
         """What each row of the region [R] is multiplied by in the programme."""
         if not self._limited.nnz:
             return np.ones(len(self.region.bounds))
-        size = np.abs(self._limited).max(axis=1).toarray().ravel()
+        size = abs(self._limited).max(axis=1).toarray().ravel()
         return np.asarray(1.0 / np.where(size > 0.0, size, 1.0))
 
     def _opening(self) -> Rows:
