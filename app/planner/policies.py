@@ -56,31 +56,34 @@ def proportional(market: Market, weights: FloatArray, space: FloatArray | None =
     offered = shelves.offered()
     served = (offered > 0.0) & (weights > 0.0)
     # A whole count that the halving approaches from below is not lost to its last bit.
-    return highest(
-        market,
-        float((offered[served] / weights[served]).max(initial=0.0)),
-        lambda scale: shelves.fill(np.minimum(scale * weights * (1.0 + 1e-12), offered)),
-    )
+    top = float((offered[served] / weights[served]).max(initial=0.0))
+
+    def orders(scale: float) -> IntArray:
+        return shelves.fill(np.minimum(scale * weights * (1.0 + 1e-12), offered))
+
+    return orders(highest(market, top, orders))
 
 
 def water_filling(market: Market, held: FloatArray, space: FloatArray | None = None) -> IntArray:
     """Orders [S] that bring all counts, of which `held` [groups] are there, up to one level."""
     shelves = Shelves(market, space)
     top = float((held + shelves.offered()).max(initial=0.0))
-    orders = highest(market, top, lambda level: shelves.fill(np.maximum(level * (1.0 + 1e-12) - held, 0.0)))
+    level = highest(market, top, lambda level: shelves.fill(np.maximum(level - held, 0.0)))
+    # Just below the level no count is rounded up by chance; the last sample of each is bought lowest first.
+    orders = shelves.fill(np.maximum(level * (1.0 - 1e-8) - held, 0.0))
     counts = held + market.added(orders)
     return shelves.top_up(orders, np.argsort(counts[market.group], kind="stable").tolist())
 
 
-def highest(market: Market, high: float, orders: Callable[[float], IntArray]) -> IntArray:
-    """The orders of the highest level up to `high` that is paid for."""
-    low = 0.0
-    if _paid(market, orders(high)):
-        return orders(high)
+def highest(market: Market, top: float, orders: Callable[[float], IntArray]) -> float:
+    """The highest level from 0 to `top` whose orders [S] the budget pays for; those of level 0 it must pay for."""
+    low, high = 0.0, top
+    if _paid(market, orders(top)):
+        return top
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if _paid(market, orders(middle)) else (low, middle)
-    return orders(low)
+    return low
 
 
 def _largest(high: int, fits: Callable[[int], bool]) -> int:

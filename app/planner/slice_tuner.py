@@ -166,7 +166,7 @@ def _nearest(market: Market, shelves: Shelves, wished: FloatArray) -> IntArray:
 
     Dearer tiers and fixed costs are not in the program: what they would cost too much is given up evenly.
     """
-    orders = highest(market, 1.0, lambda share: shelves.fill(share * wished))
+    orders = shelves.fill(wished * highest(market, 1.0, lambda share: shelves.fill(share * wished)))
     brought = market.effective.T @ np.ones(market.groups)
     step = np.where(orders > 0, market.lot, market.least)
     part = (wished - market.added(orders))[market.group] / (brought * step)

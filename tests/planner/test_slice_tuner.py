@@ -41,16 +41,13 @@ def test_the_program_is_solved_as_a_cone_solver_solves_it(lambda_: float, seed: 
     bought = solve(laws, counts, price, np.full(groups, np.inf), budget, lambda_)
     assert price @ bought == pytest.approx(budget, rel=1e-9)
     d = cp.Variable(groups, nonneg=True)
-    loss = cp.multiply(laws.b, cp.exp(cp.multiply(-laws.a, cp.log(counts + d))))
     now = laws.loss(counts)
     others = (now.sum() - now) / (groups - 1)
-    # exp ∘ (−a log) is convex, but not by the rules: an epigraph of power cones is.
-    t = cp.Variable(groups)
-    cones = [cp.exp(-(cp.log(t[i] / laws.b[i])) * 1.0) <= 1.0 for i in range(0)]
-    del loss, cones
-    power = [t[i] >= laws.b[i] * cp.power(counts[i] + d[i], -round(float(laws.a[i]), 12)) for i in range(groups)]
-    total = cp.sum(t) + lambda_ * cp.sum(cp.pos(cp.multiply(1.0 / others, t) - 1.0))
-    problem = cp.Problem(cp.Minimize(total), [*power, price @ d <= budget])
+    # v below the logarithm of the counts makes b n^(−a) an exponential cone.
+    v = cp.Variable(groups)
+    loss = cp.exp(np.log(laws.b) - cp.multiply(laws.a, v))
+    total = cp.sum(loss) + lambda_ * cp.sum(cp.pos(cp.multiply(1.0 / others, loss) - 1.0))
+    problem = cp.Problem(cp.Minimize(total), [v <= cp.log(counts + d), price @ d <= budget])
     problem.solve(solver=cp.CLARABEL)
     theirs = objective(laws, counts, np.maximum(d.value, 0.0), lambda_)
     assert objective(laws, counts, bought, lambda_) <= theirs * (1.0 + 1e-7)
