@@ -103,7 +103,7 @@ class Programme:
     @property
     def columns(self) -> int:
         """Number of columns."""
-        return self.at["lots"].stop
+        return int(self.at["lots"].stop)
 
     @cached_property
     def integrality(self) -> IntArray:
@@ -191,8 +191,8 @@ class Programme:
     @cached_property
     def budget(self) -> Rows:
         """What is spent, at most 1."""
-        spent = csr_array(np.ones((1, len(self.market.sources))) @ self.cost_of)
-        return Rows(csr_array(spent.reshape(1, -1)), np.array([-np.inf]), np.ones(1))
+        spent = csr_array(csr_array(np.ones((1, len(self.market.sources)))) @ self.cost_of)
+        return Rows(spent, np.array([-np.inf]), np.ones(1))
 
     def _links(self) -> Rows:
         matrix = csr_array(-diags_array(1.0 / self.reach) @ self.count_of) + self._pick(
@@ -216,7 +216,7 @@ class Programme:
         """What each row of the region [R] is multiplied by in the programme."""
         if not self._limited.nnz:
             return np.ones(len(self.region.bounds))
-        size = np.abs(self._limited).max(axis=1).toarray().ravel()
+        size = abs(self._limited).max(axis=1).toarray().ravel()
         return np.asarray(1.0 / np.where(size > 0.0, size, 1.0))
 
     def _opening(self) -> Rows:
