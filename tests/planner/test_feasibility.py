@@ -27,12 +27,20 @@ def culprits(asked: Problem) -> dict[str, Culprit]:
     return {culprit.constraint: culprit for culprit in error.value.culprits}
 
 
+def culprits_if_any(asked: Problem) -> dict[str, Culprit]:
+    try:
+        make_plan(asked)
+    except InfeasibleError as error:
+        return {culprit.constraint: culprit for culprit in error.culprits}
+    return {}
+
+
 def test_least_counts_dearer_than_the_budget_say_what_they_cost() -> None:
     found = culprits(three_groups(min_count=np.array([100.0, 60.0, 70.0])))
     assert set(found) == {"budget"}
     # 50 at 1, 10 at 2 and 20 at 5.
     assert found["budget"].need == 170 * MONEY
-    assert found["budget"].change == "Raise the budget from 100.00 to 170.00, the least that meets all bounds."
+    assert found["budget"].change == "Raise the budget from 100 to 170, the least that meets all bounds."
 
 
 def test_every_fault_is_listed_at_once() -> None:
@@ -95,11 +103,7 @@ def test_with_all_culprits_moved_the_problem_can_be_met(seed: int, ambition: flo
     asked = general(seed, Objective("utilitarian"), bounded=False)
     rng = np.random.default_rng(seed)
     asked = replace(asked, min_count=asked.held + np.round(rng.uniform(0.0, 100.0, size=len(asked.keys)) * ambition))
-    try:
-        make_plan(asked)
-        return
-    except InfeasibleError as error:
-        found = {culprit.constraint: culprit for culprit in error.culprits}
+    found = culprits_if_any(asked)
     least = asked.min_count
     assert least is not None
     for at, key in enumerate(asked.keys):

@@ -1,7 +1,7 @@
 """Whole orders in the general setting against brute force, and the exact cost of an order."""
 
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -82,7 +82,7 @@ def by_hand(source: Source, order: int) -> int:
     start = Fraction(source.ordered if source.project_tiers else 0) * share
     cost, at, end = Fraction(0), start, start + order * share
     edges = sorted({start, end, *(Fraction(tier.start) for tier in source.tiers if start < tier.start < end)})
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         price = source.unit_cost
         for tier in source.tiers:
             if low >= tier.start:
