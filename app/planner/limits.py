@@ -40,7 +40,7 @@ def _groups(
     low, high = np.where(low > 0.0, low, -np.inf), np.where(np.isnan(high), np.inf, high)
     rows = np.flatnonzero(np.isfinite(low) | np.isfinite(high))
     bounds = tuple(
-        Bound(f"group:{keys[at]}:min_count", f"group:{keys[at]}:max_count", offset=float(raw[at]))
+        Bound(f"group:{keys[at]}:min_count", f"group:{keys[at]}:max_count", offset=float(raw[at]), group=at)
         for at in rows.tolist()
     )
     empty = csr_array((len(rows), len(market.sources)))
@@ -64,17 +64,26 @@ def _limit(
 ) -> Region:
     share, minimum, maximum = row
     size = len(market.sources) if limit.over == "sources" else market.groups
-    weights = np.zeros(size)
-    weights[list(limit.members)] = 1.0
-    if share is not None:
-        whole = range(size) if limit.share_of is None else limit.share_of
-        weights[list(whole)] -= share
-    offset = float(weights @ raw) if limit.over == "groups" else 0.0
+    members, whole = np.zeros(size), np.zeros(size)
+    members[list(limit.members)] = 1.0
+    whole[list(range(size) if limit.share_of is None else limit.share_of)] = 1.0
+    weights = members - (share or 0.0) * whole
+    by_group = limit.over == "groups"
+    offset = float(weights @ raw) if by_group else 0.0
     unit = float(max(market.budget, 1)) if limit.measure == "cost" else 1.0
     low = -np.inf if minimum is None else (minimum - offset) / unit
     high = np.inf if maximum is None else (maximum - offset) / unit
-    line = csr_array((weights @ market.delivered if limit.over == "groups" else weights).reshape(1, -1))
+    line = csr_array((weights @ market.delivered if by_group else weights).reshape(1, -1))
     empty = csr_array(line.shape)
     samples, costs = (empty, line) if limit.measure in ("cost", "cost_share") else (line, empty)
     name = f"set:{limit.name}"
-    return Region(samples, costs, np.array([low]), np.array([high]), (Bound(name, name, unit, offset, share),))
+    bound = Bound(
+        name,
+        name,
+        unit,
+        offset,
+        share,
+        whole=np.asarray(whole @ market.delivered if by_group else whole),
+        whole_held=float(whole @ raw) if by_group else 0.0,
+    )
+    return Region(samples, costs, np.array([low]), np.array([high]), (bound,))

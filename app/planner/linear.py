@@ -34,8 +34,8 @@ class Linear:
 class Solution:
     """columns: None where none was found. value: of the objective; bound: no solution has a higher one.
 
-    infeasible: proven to have none. duals [R]: value per unit by which a row's active side is loosened, ≥ 0.
-    edges [columns]: value per unit by which the columns' upper bounds are loosened, ≥ 0. Both of divisible programmes.
+    infeasible: proven to have none. duals [R]: of divisible programmes, value per unit by which a row's bounds are
+    raised: ≥ 0 where `high` binds, ≤ 0 where `low` does.
     """
 
     columns: FloatArray | None
@@ -44,7 +44,6 @@ class Solution:
     infeasible: bool
     nodes: int = 0
     duals: FloatArray = field(default_factory=lambda: np.zeros(0))
-    edges: FloatArray = field(default_factory=lambda: np.zeros(0))
 
 
 def maximise(question: Linear) -> Solution:
@@ -65,11 +64,11 @@ def maximise(question: Linear) -> Solution:
     if result.x is None:
         return Solution(None, -np.inf, np.inf, result.status == INFEASIBLE)
     duals = np.zeros(len(question.low))
-    duals[above] -= result.ineqlin.marginals[: len(above)]
-    duals[below] -= result.ineqlin.marginals[len(above) :]
-    edges = np.maximum(-result.upper.marginals, 0.0)
-    value = -float(result.fun)
-    return Solution(np.asarray(result.x), value, value, False, duals=np.maximum(duals, 0.0), edges=edges)
+    duals[above] = -result.ineqlin.marginals[: len(above)]
+    duals[below] = result.ineqlin.marginals[len(above) :]
+    duals[equal] = -result.eqlin.marginals
+    value = -float(result.fun or 0.0)
+    return Solution(np.asarray(result.x), value, value, False, duals=duals)
 
 
 def maximise_whole(question: Linear, integrality: IntArray, gap: float, nodes: int) -> Solution:
@@ -85,8 +84,8 @@ def maximise_whole(question: Linear, integrality: IntArray, gap: float, nodes: i
         options={"mip_rel_gap": gap, "node_limit": max(nodes, 1)},
     )
     used = int(result.mip_node_count or 0)
-    known = result.mip_dual_bound is not None and np.isfinite(result.mip_dual_bound)
-    bound = -float(result.mip_dual_bound) if known else np.inf
+    dual = result.mip_dual_bound
+    bound = -float(dual) if dual is not None and np.isfinite(dual) else np.inf
     if result.x is None:
         return Solution(None, -np.inf, bound, result.status == INFEASIBLE, used)
-    return Solution(np.asarray(result.x), -float(result.fun), bound, False, used)
+    return Solution(np.asarray(result.x), -float(result.fun or 0.0), bound, False, used)

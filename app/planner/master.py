@@ -117,8 +117,8 @@ class Master:
 class Found:
     """The best divisible answer. columns: of the programme. counts [k]: effective, held included.
 
-    From the last master: price: utility per share of the budget; rows [R]: per unit of the region's rows, whichever
-    side binds; levels: the weights that F's rows have in the optimum.
+    From the last master: price: utility per share of the budget; rows [R]: per unit by which the bounds of the region's
+    rows are raised (below 0 where the lower one binds); levels: the weights that F's rows have in the optimum.
     """
 
     columns: FloatArray

@@ -66,9 +66,8 @@ def whole_orders(master: Master, columns: FloatArray) -> IntArray:
     orders = np.minimum(lots * market.lot, market.most)
     orders = np.where(orders >= market.least, orders, 0)
     fixed = [source.fixed_order for source in market.sources]
-    return np.array(
-        [order if held is None else held for order, held in zip(orders.tolist(), fixed, strict=True)], np.int64
-    )
+    held = [order if kept is None else kept for order, kept in zip(orders.tolist(), fixed, strict=True)]
+    return np.array(held, dtype=np.int64)
 
 
 def _candidate(master: Master, orders: IntArray) -> Cart | None:

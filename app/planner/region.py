@@ -23,7 +23,8 @@ class Bound:
 
     lower, upper: the constraint's name as in `Culprit`, by the side that is meant. unit: the constraint's unit per unit
     of the row, and offset: what is held of it already: a bound of the row is (the constraint's − offset) / unit.
-    share: of a limit on a share, the share itself, else None.
+    group: the group whose counts are bounded, None: a set. share: of a limit on a share, the share itself, else None;
+    whole [S] and whole_held: what it is a share of, per unit of each order or of its cost, and held already.
     """
 
     lower: str
@@ -31,6 +32,9 @@ class Bound:
     unit: float = 1.0
     offset: float = 0.0
     share: float | None = None
+    group: int | None = None
+    whole: FloatArray | None = None
+    whole_held: float = 0.0
 
 
 @dataclass(frozen=True)
