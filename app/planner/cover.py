@@ -1,7 +1,7 @@
 """The cheapest whole orders that bring every group the samples it needs (planner.md 5).
 
-The orders are those of `programme`, without a budget: counts N [k] after buying are bounded below, by numbers, by linear
-cuts, or by concave functions of single counts that must sum to a level. Arrays [groups] in the task's order.
+The orders are those of `programme`, without a budget: counts N [k] after buying are bounded below, by numbers, by
+linear cuts, or by concave functions of single counts that must sum to a level. Arrays [groups] in the task's order.
 """
 
 from dataclasses import dataclass, field, replace
@@ -108,7 +108,9 @@ def shortfall(task: Task, need: Need) -> BoolArray:
     question = _question(programme, task, replace(need, least=np.full(len(need.least), -np.inf), hulls=(), level=0.0))
     wanted = np.maximum(need.least - task.held, 0.0) / programme.reach
     groups = np.flatnonzero(np.isfinite(need.least) & (wanted > 0.0))
-    slack = csr_array((np.ones(len(groups)), (np.arange(len(groups)), np.arange(len(groups)))), shape=(len(groups),) * 2)
+    slack = csr_array(
+        (np.ones(len(groups)), (np.arange(len(groups)), np.arange(len(groups)))), shape=(len(groups),) * 2
+    )
     picks = csr_array(
         (np.ones(len(groups)), (np.arange(len(groups)), programme.at["n"].start + groups)),
         shape=(len(groups), programme.columns),
