@@ -72,11 +72,10 @@ def cover(problem: Problem, need: Need, rough: int) -> Cover | BoolArray:
         found = _by_group(task, need)
         if found is not None:
             return found
+        answer = _cheapest(task, need)
+        if answer is not None:
+            return answer
         short = shortfall(task, need)
-        if not short.any():
-            answer = _cheapest(task, need)
-            if answer is not None:
-                return answer
         if budget == MAX_BUDGET:
             break
     return short

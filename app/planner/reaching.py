@@ -204,22 +204,22 @@ class Question:
         """Orders at which the tails of the goals served are at most 0, by cutting planes."""
         tail, free = self._tail(chance), np.full(len(self.held), -np.inf)
         slopes, floors = np.zeros((0, len(self.held))), np.zeros(0)
-        counts = self.held
+        met = MET * np.maximum(np.abs(self.goals.loss), MET)
+        over = served
         for _ in range(CUTS):
-            value, slope = tail.at(counts)
-            over = served & (value > MET * np.maximum(np.abs(self.goals.loss), MET))
             found = self._covered(Need(free, slopes[:, self._order], floors), needed)
-            if not over.any() or not isinstance(found, Cover):
+            if not isinstance(found, Cover):
+                return over
+            counts = self._counts(found)
+            value, slope = tail.at(counts)
+            over = served & (value > met)
+            if not over.any():
+                return found
+            if counts.max() > LARGEST:
                 break
             slopes = np.concatenate([slopes, -slope[over]])
             floors = np.concatenate([floors, value[over] - slope[over] @ counts])
-            found = self._covered(Need(free, slopes[:, self._order], floors), needed)
-            if not isinstance(found, Cover):
-                break
-            counts = self._counts(found)
-            if counts.max() > LARGEST:
-                return over
-        return found if isinstance(found, Cover) and not over.any() else over
+        return over
 
     def _counts(self, found: Cover) -> FloatArray:
         counts = np.empty_like(self.held)

@@ -156,7 +156,7 @@ def _group(question: Question, answer: Answer, at: int, reached: float, lost: Un
         reason = f"It reaches its target with a chance of {percent(before)} without another sample."
     else:
         more = count(float(answer.counts[group]) - now)
-        reason = f"It needs {count(needed)} samples; the orders bring {more} more, for a chance of {percent(reached)}."
+        reason = f"It needs {count(np.ceil(needed))} samples; the orders bring {more} more, for a chance of {percent(reached)}."
     return GroupRequirement(
         key=question.problem.keys[group],
         target=float(question.problem.targets[group]),
@@ -193,7 +193,7 @@ def _unreachable(question: Question, answer: Answer, at: int, chance: float) -> 
         reason = "No source sells samples of it. Add one, or take its target away."
     else:
         top = float(question.chances_now[at])
-        wanted = count(float(answer.needed[at]))
+        wanted = count(np.ceil(answer.needed[at]))
         reason = (
             f"Its sources, or the bounds and limits on buying, do not allow the {wanted} samples that it needs."
             " Loosen them, or add a source."
