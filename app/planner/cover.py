@@ -17,7 +17,7 @@ from app.planner.problem import MAX_BUDGET, Problem
 from app.planner.programme import Programme
 from app.planner.task import Task
 
-GROWTH = (4, 64, 4096, 10**7)
+GROWTH = (4, 256, 10**5)
 """The money looked at, in multiples of a rough estimate: it only keeps the numbers of a size the solver likes."""
 NODES = 4000
 GAP = 1e-7
@@ -144,6 +144,8 @@ def _cheapest(task: Task, need: Need) -> Cover | None:
     if solution.columns is None:
         return None
     orders = _lifted(task, need, whole_orders(programme, solution.columns))
+    if not _is_met(task, need, orders):
+        return None
     cost = task.market.cost(orders)
     least = -solution.bound * max(task.market.budget, 1)
     return Cover(task, orders, cost, float(max(0.0, (cost - least) / max(cost, 1))) if np.isfinite(least) else 1.0)
@@ -198,6 +200,15 @@ def _hulls(programme: Programme, task: Task, need: Need) -> tuple[csr_array, Flo
     floor = np.append(-intercept - slope * task.held[group], need.level)
     kept = np.arange(total + (len(places) > 0))
     return csr_array(matrix[kept]), floor[kept]
+
+
+def _is_met(task: Task, need: Need, orders: IntArray) -> bool:
+    """Whether the orders keep the region and reach what is needed, hulls aside: the solver has its tolerances."""
+    counts = task.held + task.market.added(orders)
+    enough = np.all(counts >= need.least - 2.0 * NEAR * np.maximum(need.least, 1.0))
+    cut = need.slopes.reshape(-1, len(counts)) @ counts - need.floor
+    size = np.abs(need.slopes.reshape(-1, len(counts))) @ counts
+    return bool(enough and np.all(cut >= -1e-5 * np.maximum(size, 1e-300))) and task.region.allows(task.market, orders)
 
 
 def _lifted(task: Task, need: Need, orders: IntArray) -> IntArray:
