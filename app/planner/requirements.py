@@ -155,8 +155,8 @@ def _group(question: Question, answer: Answer, at: int, reached: float, lost: Un
     elif needed <= now:
         reason = f"It reaches its target with a chance of {percent(before)} without another sample."
     else:
-        more = count(float(answer.counts[group]) - now)
-        reason = f"It needs {count(np.ceil(needed))} samples; the orders bring {more} more, for a chance of {percent(reached)}."
+        whole, more = count(np.ceil(needed)), count(float(answer.counts[group]) - now)
+        reason = f"It needs {whole} samples; the orders bring {more} more, for a chance of {percent(reached)}."
     return GroupRequirement(
         key=question.problem.keys[group],
         target=float(question.problem.targets[group]),

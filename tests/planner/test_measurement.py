@@ -12,7 +12,8 @@ from app.planner.belief import Belief
 from app.planner.curves import Observations, Points, Prior, fit
 from app.planner.measurement import measurement_plan, slope_draws
 from app.planner.posterior import Posterior
-from app.planner.problem import Problem, ProblemError, Task
+from app.planner.problem import Problem, ProblemError
+from app.planner.task import Task
 from tests.planner.problems import isoelastic, offers, problem, scattered, stated
 
 
