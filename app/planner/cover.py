@@ -93,6 +93,22 @@ def rough_cost(problem: Problem, missing: FloatArray) -> int:
     return sum(cheapest.values()) + max((source.cost(source.least) for source in problem.sources), default=0)
 
 
+def most_of(problem: Problem, group: int, wanted: float, rough: int) -> float:
+    """The largest effective count of a group (an index into the problem's) that any orders bring, up to `wanted`."""
+    budget = min(max(rough, 1) * GROWTH[0], MAX_BUDGET)
+    task = Task.of(replace(problem, budget=budget, objective=Objective("utilitarian")))
+    at = int(np.flatnonzero(task.order == group)[0])
+    programme = Programme(task.market, task.region, 0, whole=True, money=False)
+    question = _question(programme, task, Need(np.full(len(task.keys), -np.inf)))
+    column = programme.at["n"].start + at
+    objective, upper = np.zeros(programme.columns), question.upper.copy()
+    objective[column], upper[column] = 1.0, max(0.0, (wanted - task.held[at]) / programme.reach[at])
+    solution = maximise_whole(replace(question, objective=objective, upper=upper), programme.integrality, GAP, NODES)
+    if solution.columns is None:
+        return float(task.held[at])
+    return float(task.held[at] + task.market.added(whole_orders(programme, solution.columns))[at])
+
+
 def _by_group(task: Task, need: Need) -> Cover | None:
     """The answer where every group has one source of its own and nothing else binds: the first order that is enough."""
     market = task.market

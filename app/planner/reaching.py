@@ -11,7 +11,7 @@ import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.chances import Goals, hull
-from app.planner.cover import Cover, Hull, Need, cover, rough_cost
+from app.planner.cover import Cover, Hull, Need, cover, most_of, rough_cost
 from app.planner.feasibility import check_feasible
 from app.planner.objective import Objective
 from app.planner.problem import MAX_BUDGET, InfeasibleError, Problem
@@ -110,11 +110,23 @@ class Question:
         """Chance [goals] that the curve's asymptote beats the target."""
         return self.goals.reachable()
 
-    def best_metric(self, chance: float) -> FloatArray:
-        """The metric [goals] that the asymptotes reach with the chance."""
-        asymptote = np.sort(self.goals.posterior.asymptote, axis=1)
-        place = max(0, int(np.ceil(chance * asymptote.shape[1] - 1e-9)) - 1)
-        return self.problem.metric.to_metric(np.maximum(asymptote[:, place], 0.0))
+    def best_metric(self, chance: float, counts: FloatArray | None) -> FloatArray:
+        """The metric [goals] that is reached with the chance at counts [groups], None: by the asymptotes."""
+        if counts is None:
+            losses = np.maximum(self.goals.posterior.asymptote, 0.0)
+        else:
+            losses = self.problem.posterior.moved(counts).band(counts)[self.goals.indices]
+        place = max(0, int(np.ceil(chance * losses.shape[1] - 1e-9)) - 1)
+        return self.problem.metric.to_metric(np.sort(losses, axis=1)[:, place])
+
+    def most(self, at: int, needed: float) -> FloatArray:
+        """Counts [groups] with all that the goal's group can be brought, up to what it needs, and no more of others."""
+        group = int(self.goals.indices[at])
+        missing = np.zeros_like(self.held)
+        missing[group] = max(0.0, needed - self.held[group])
+        counts = self.held.copy()
+        counts[group] = most_of(self.problem, group, needed, rough_cost(self.problem, missing))
+        return counts
 
     def solve(self, chance: float, within: BoolArray | None = None) -> Answer:
         """The cheapest orders that give the goals `within` [goals] (None: all) the chance, each or with `joint` all
