@@ -13,25 +13,34 @@ from scipy.sparse import csr_array, vstack
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.market import Market
 
-SLACK = 1e-9
+SLACK = 1e-12
 """A row counts as kept where it is missed by less than this share of its largest possible term."""
 
 
 @dataclass(frozen=True)
 class Bound:
-    """What a row stands for. name: as in `Culprit`. unit: the constraint's unit per unit of the row.
+    """What a row stands for.
 
-    offset: what is held of it already, in the constraint's unit: the constraint's own bound is unit · row's + offset.
+    lower, upper: the constraint's name as in `Culprit`, by the side that is meant. unit: the constraint's unit per unit
+    of the row, and offset: what is held of it already: a bound of the row is (the constraint's − offset) / unit.
+    group: the group whose counts are bounded, None: a set. share: of a limit on a share, the share itself, else None;
+    whole [S] and whole_held: what it is a share of, per unit of each order or of its cost (of_money), and held already.
     """
 
-    name: str
-    unit: float
-    offset: float
+    lower: str
+    upper: str
+    unit: float = 1.0
+    offset: float = 0.0
+    share: float | None = None
+    group: int | None = None
+    whole: FloatArray | None = None
+    whole_held: float = 0.0
+    of_money: bool = False
 
 
 @dataclass(frozen=True)
 class Region:
-    """samples X and costs C, both [R, S]; lower, upper [R], infinite where there is none; bounds: what each row says."""
+    """samples X, costs C [R, S]; lower, upper [R], infinite where there is none; bounds: what each row says."""
 
     samples: csr_array
     costs: csr_array
@@ -56,6 +65,20 @@ class Region:
         """Whether there is no row at all."""
         return not self.bounds
 
+    @cached_property
+    def entries(self) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+        """Row, source, X and C of every place where X or C is not 0."""
+        samples, costs = self.samples.tocoo(), self.costs.tocoo()
+        size = self.samples.shape[1]
+        keys, place = np.unique(
+            np.concatenate([part.coords[0].astype(np.int64) * size + part.coords[1] for part in (samples, costs)]),
+            return_inverse=True,
+        )
+        parts = np.zeros((2, len(keys)))
+        parts[0, place[: samples.nnz]] = samples.data
+        parts[1, place[samples.nnz :]] = costs.data
+        return keys // size, keys % size, parts[0], parts[1]
+
     def values(self, market: Market, orders: IntArray) -> FloatArray:
         """The rows' values [R] at whole orders [S]."""
         shares = np.array([cost / max(market.budget, 1) for cost in market.costs(orders)])
@@ -66,11 +89,28 @@ class Region:
         size = np.maximum(np.where(np.isfinite(self.lower), np.abs(self.lower), 0.0), np.abs(values))
         size = np.maximum(size, np.where(np.isfinite(self.upper), np.abs(self.upper), 0.0))
         away = np.maximum(np.maximum(self.lower - values, values - self.upper), 0.0)
-        return np.where(away > SLACK * (1.0 + size), away, 0.0)
+        return np.where(away > SLACK * np.maximum(size, 1e-3), away, 0.0)
 
     def allows(self, market: Market, orders: IntArray) -> bool:
         """Whether whole orders [S] keep every row."""
         return self.is_open or not self.missed(self.values(market, orders)).any()
+
+    def keeps(self, market: Market, values: FloatArray, samples: FloatArray, costs: FloatArray) -> BoolArray:
+        """Whether every row, of these values [R], is missed by no more than now after a step of each source alone.
+
+        samples, costs [S]: what the steps add, in ordered samples and in millionths.
+        """
+        fine = np.ones(len(samples), dtype=np.bool_)
+        if self.is_open:
+            return fine
+        row, source, per_sample, per_share = self.entries
+        before, lower, upper = values[row], self.lower[row], self.upper[row]
+        after = before + per_sample * samples[source] + per_share * costs[source] / max(market.budget, 1)
+        away = np.maximum(np.maximum(lower - after, after - upper), 0.0)
+        was = np.maximum(np.maximum(lower - before, before - upper), 0.0)
+        bad = away > np.maximum(was, SLACK * np.maximum(np.abs(before), 1e-3))
+        fine[source[bad]] = False
+        return fine
 
     @property
     def allows_nothing(self) -> bool:

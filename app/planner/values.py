@@ -12,8 +12,11 @@ from app.planner.arrays import FloatArray, IntArray
 from app.planner.benefit import mean, phi
 from app.planner.utility import Utility
 
-CROSS_WORK = 2_000_000
+CROSS_WORK = 400_000
 """Groups squared times draws up to which transfer enters the plan; beyond it the others' counts are held."""
+
+FARTHER = 100.0
+"""How much faster than near the centre thinned cuts may rise, per factor e of the samples bought."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Values:
 
     def at(self, counts: FloatArray) -> FloatArray:
         """V [k] at counts [k]."""
-        return self._moved(counts).terms(counts).value
+        return self.moved(counts).terms(counts).value
 
     def total(self, counts: FloatArray) -> float:
         """U at counts [k]."""
@@ -41,7 +44,7 @@ class Values:
 
     def tangents(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
         """V [k] and its gradient [k, k] (row g: of V_g) at counts [k]."""
-        utility = self._moved(counts)
+        utility = self.moved(counts)
         posterior = utility.posterior
         loss = posterior.loss(counts)
         unit = utility.unit[:, None]
@@ -59,7 +62,8 @@ class Values:
         behind, lambda_ = utility.reference - value, utility.objective.lambda_
         return value - lambda_ * np.maximum(behind, 0.0), gradient * (1.0 + lambda_ * (behind > 0.0))[:, None]
 
-    def _moved(self, counts: FloatArray) -> Utility:
+    def moved(self, counts: FloatArray) -> Utility:
+        """The utility with the others' counts where they are at counts [k]."""
         if not self.crossed:
             return self.utility
         held = np.empty_like(counts)
@@ -111,6 +115,32 @@ class Cuts:
         terms = self.counted.terms(counts[live])
         points = counts.shape[1]
         self._keep(np.repeat(live, points), terms.value.ravel(), terms.slope.ravel(), counts[live].ravel())
+
+    def thinned(self, centre: FloatArray, error: float) -> "Cuts":
+        """Fewer cuts: near the counts `centre` [k] their envelope rises by up to `error`, far from it by more.
+
+        Fewer cuts bound as truly, only less tightly. Crossed cuts are kept as they are.
+        """
+        if self.values.crossed or not self.group:
+            return self
+        group, value = np.concatenate(self.group), np.concatenate(self.value)
+        slope, at = np.concatenate(self.slope), np.concatenate(self.at)
+        away = np.abs(np.log((at - self.held[group] + 1.0) / (centre - self.held + 1.0)[group]))
+        allowed = error * (1.0 + FARTHER * away)
+        order = np.lexsort((-slope, at, group))
+        kept: list[int] = []
+        for place, cut in enumerate(order.tolist()):
+            last = place + 1 == len(order) or group[order[place + 1]] != group[cut]
+            first = not kept or group[kept[-1]] != group[cut]
+            if not first and not last:
+                before, after = kept[-1], order[place + 1]
+                left = value[before] + slope[before] * (at[cut] - at[before])
+                right = value[after] + slope[after] * (at[cut] - at[after])
+                if min(left, right) - value[cut] <= allowed[cut]:
+                    continue
+            kept.append(cut)
+        chosen = np.array(kept, dtype=np.int64)
+        return Cuts(self.values, self.held, [group[chosen]], [value[chosen]], [slope[chosen]], [at[chosen]])
 
     def _keep(self, group: IntArray, value: FloatArray, slope: FloatArray, at: FloatArray) -> None:
         self.group.append(group)
