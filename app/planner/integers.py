@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.planner import topup
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.ladder import Ladder
 from app.planner.market import Market
@@ -101,6 +102,8 @@ def round_down(market: Market, orders: FloatArray) -> IntArray:
 
 def improve(utility: Utility, market: Market, held: FloatArray, orders: IntArray) -> Basket:
     """The best basket reached from affordable `orders` by filling up and by single swaps."""
+    if topup.applies(utility, market):
+        return Basket(utility, market, held, topup.top_up(utility, market, held, orders))
     basket = Basket(utility, market, held, orders.copy())
     swap = _swap_level if utility.is_level else _swap_priced
     for _ in range(REFILLS):
