@@ -32,8 +32,8 @@ def applies(utility: Utility, market: Market) -> bool:
     )
 
 
-def top_up(utility: Utility, market: Market, held: FloatArray, orders: IntArray) -> IntArray:
-    """Orders [S] reached from affordable ones by filling up and by single swaps."""
+def top_up(utility: Utility, market: Market, held: FloatArray, orders: IntArray) -> tuple[IntArray, float]:
+    """Orders [S] reached from affordable ones by filling up and by single swaps, and U after them."""
     state = _State.of(utility, market, held, orders)
     while state.fill():
         pass
@@ -41,7 +41,7 @@ def top_up(utility: Utility, market: Market, held: FloatArray, orders: IntArray)
         if not state.swap():
             break
         state.fill()
-    return state.orders
+    return state.orders, state.total(market, held, utility)
 
 
 @dataclass
@@ -89,6 +89,12 @@ class _State:
             gain,
             unknown,
         )
+
+    def total(self, market: Market, held: FloatArray, utility: Utility) -> float:
+        """U; groups without a source stay where they are."""
+        if len(self.orders) == market.groups:
+            return utility.total(self.value)
+        return utility.at(held + market.added(self.orders))
 
     def _terms(self, at: IntArray, step: int) -> tuple[FloatArray, FloatArray]:
         """V and V' of the sources `at` so many samples from where they stand."""
