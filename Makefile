@@ -65,4 +65,4 @@ bench-allocation: .venv/dev.stamp  ## time the allocation beside CVXPY + Clarabe
 bench: bench-curves bench-allocation  ## run every benchmark
 	$(BIN)/python benchmarks/bench_service.py
 
-.PHONY: help setup demo serve test test-numerics check openapi lock bench bench-curves
+.PHONY: help setup demo serve test test-numerics check openapi lock bench bench-allocation bench-curves
