@@ -62,7 +62,10 @@ bench-curves: .venv/dev.stamp  ## measure the curve engine, transfer and pooling
 	$(BIN)/python benchmarks/bench_curves.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/bench_transfer.py $(BENCH_ARGS)
 
-bench: bench-curves  ## run every benchmark
+bench-allocation: .venv/dev.stamp  ## time the allocation beside CVXPY + Clarabel (BENCH_ARGS, such as --largest 10000)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 RAYON_NUM_THREADS=1 $(BIN)/python benchmarks/allocation.py $(BENCH_ARGS)
+
+bench: bench-curves bench-allocation  ## run every benchmark
 	$(BIN)/python benchmarks/bench_service.py
 	$(BIN)/python benchmarks/bench_jobs.py
 	$(BIN)/python benchmarks/bench_receivers.py

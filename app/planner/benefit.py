@@ -55,7 +55,9 @@ def _power(scaled: FloatArray, aversion: float) -> tuple[FloatArray, FloatArray]
 def mean(value: FloatArray, slope: FloatArray, risk: float | None) -> tuple[FloatArray, FloatArray]:
     """Means over the last axis of φ and its slope in the counts: of all draws, or of the worst `risk` of them."""
     draws = value.shape[-1]
-    if risk is None or risk == 1.0 or draws == 1:
+    if draws == 1:
+        return value[..., 0], slope[..., 0]
+    if risk is None or risk == 1.0:
         return value.mean(axis=-1), slope.mean(axis=-1)
     # The worst α of D draws: all of the ⌈αD⌉ lowest but for what the last of them exceeds αD by.
     kept = int(np.ceil(risk * draws - 1e-9))

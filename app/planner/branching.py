@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.integers import Basket, improve, round_down
+from app.planner.integers import Filled, improve, round_down
 from app.planner.ladder import Ladder
 from app.planner.market import Market
 from app.planner.relaxed import solve
@@ -34,9 +34,9 @@ class _Node:
 
 
 def branch(
-    utility: Utility, market: Market, held: FloatArray, best: Basket, now: float, nodes: int
-) -> tuple[Basket, float]:
-    """The best basket found within `nodes` nodes, and a bound that no basket exceeds. now: U at the counts held."""
+    utility: Utility, market: Market, held: FloatArray, best: Filled, now: float, nodes: int
+) -> tuple[Filled, float]:
+    """The best orders found within `nodes` nodes, and a bound that none exceed. now: U at the counts held."""
     root = _relax(utility, market, held, np.zeros_like(market.most), market.most)
     queue = [(-root.bound, 0, root)]
     opened, closed = 0, -np.inf

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.planner import topup
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.ladder import Ladder
 from app.planner.market import Market
@@ -99,8 +100,18 @@ def round_down(market: Market, orders: FloatArray) -> IntArray:
     return whole
 
 
-def improve(utility: Utility, market: Market, held: FloatArray, orders: IntArray) -> Basket:
-    """The best basket reached from affordable `orders` by filling up and by single swaps."""
+@dataclass(frozen=True)
+class Filled:
+    """Whole orders [S] that no step and no swap improves, and their U."""
+
+    orders: IntArray
+    total: float
+
+
+def improve(utility: Utility, market: Market, held: FloatArray, orders: IntArray) -> Filled:
+    """The best orders reached from affordable ones by filling up and by single swaps."""
+    if topup.applies(utility, market):
+        return Filled(*topup.top_up(utility, market, held, orders))
     basket = Basket(utility, market, held, orders.copy())
     swap = _swap_level if utility.is_level else _swap_priced
     for _ in range(REFILLS):
@@ -111,7 +122,7 @@ def improve(utility: Utility, market: Market, held: FloatArray, orders: IntArray
         _fill_up(basket)
         if utility.objective.stop_ratio > 0.0 or not swap(basket):
             break
-    return basket
+    return Filled(basket.orders, basket.total)
 
 
 def _refill(basket: Basket) -> None:

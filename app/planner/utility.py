@@ -98,6 +98,15 @@ class Utility:
         return self.objective.kind in ADDITIVE
 
     @cached_property
+    def is_smooth(self) -> bool:
+        """Whether every V has a continuous slope."""
+        objective = self.objective
+        jumps = objective.kind == "gap" or (objective.kind == "targets" and objective.power == 1)
+        jumps |= objective.risk is not None and objective.risk < 1.0 and self.posterior.draws > 1
+        # A loss below 0 counts as 0.
+        return not jumps and bool((self.posterior.asymptote >= 0.0).all())
+
+    @cached_property
     def counted(self) -> BoolArray:
         """The groups U depends on [groups]."""
         if self.objective.kind == "robust":

@@ -8,7 +8,7 @@ from app.planner.cart import Cart
 from app.planner.certificate import LEAST_GAIN
 from app.planner.divisible import Divisible
 from app.planner.feasibility import cheapest
-from app.planner.integers import Basket, round_down
+from app.planner.integers import Filled, round_down
 from app.planner.integers import improve as improve_plain
 from app.planner.master import Master
 from app.planner.milp import Whole, solve_whole
@@ -79,8 +79,8 @@ def _plain(task: Task, divisible: Divisible, baselines: list[IntArray], bound: f
     return best.orders, min(bound, branched), divisible.method + ", branch and bound", BRANCHED
 
 
-def _total(basket: Basket) -> float:
-    return basket.total
+def _total(filled: Filled) -> float:
+    return filled.total
 
 
 def _gap(bound: float, total: float, now: float) -> float:

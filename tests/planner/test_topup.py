@@ -1,0 +1,117 @@
+"""Many groups at once come to the same whole samples as one step at a time, and to the best there is."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from app.planner.arrays import FloatArray, IntArray
+from app.planner.integers import Basket, round_down
+from app.planner.ladder import Ladder
+from app.planner.local import solve_local
+from app.planner.objective import Objective
+from app.planner.relaxed import solve
+from app.planner.tables import solve_by_tables
+from app.planner.task import Task
+from app.planner.topup import _two_best_before, applies, top_up
+from tests.planner.problems import best_by_brute_force, offers, problem, random_curves, scattered
+
+OBJECTIVES = [Objective("utilitarian"), Objective("isoelastic", aversion=1.0), Objective("isoelastic", aversion=3.0)]
+
+
+def random_task(seed: int, groups: int, objective: Objective, samples: float, equal_prices: bool) -> Task:
+    """The budget pays for about so many samples."""
+    rng = np.random.default_rng(seed)
+    prices = np.full(groups, 1.0) if equal_prices else np.round(rng.uniform(0.3, 9.0, groups), 2)
+    held, weights = rng.integers(1, 60, groups).tolist(), rng.uniform(0.2, 3.0, groups).tolist()
+    posterior = scattered(random_curves(rng, groups), 7, seed)
+    budget = float(prices.mean()) * samples
+    return Task.of(problem(posterior, offers(prices.tolist()), budget, objective, held, weights))
+
+
+def ladder_of(task: Task) -> Ladder:
+    market = task.market
+    return Ladder.of(task.held, 1.0, market.group, market.share, market.limit)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("seed", range(4))
+def test_at_equal_prices_the_answer_is_the_best_of_all(objective: Objective, seed: int) -> None:
+    task = random_task(seed, 3, objective, 9.0, equal_prices=True)
+    assert applies(task.utility, task.market)
+    found, total = top_up(task.utility, task.market, task.held, np.zeros(3, dtype=np.int64))
+    assert total == pytest.approx(task.utility.at(task.held + task.market.added(found)), abs=1e-15)
+    assert total == pytest.approx(best_by_brute_force(task), abs=1e-12)
+
+
+@hypothesis_settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 30), st.sampled_from(OBJECTIVES), st.floats(0.5, 300.0), st.booleans())
+def test_no_affordable_step_and_no_swap_is_left_that_helps(
+    seed: int, groups: int, objective: Objective, samples: float, equal_prices: bool
+) -> None:
+    task = random_task(seed, groups, objective, samples, equal_prices)
+    market, utility = task.market, task.utility
+    orders, _ = top_up(utility, market, task.held, round_down(market, solve(utility, ladder_of(task)).orders))
+    left = market.budget - market.cost(orders)
+    assert left >= 0
+    assert np.all((orders >= 0) & (orders <= market.most))
+    here = utility.at(task.held + market.added(orders))
+    tolerance = 1e-13 * max(1.0, abs(here))
+    for forth in range(groups):
+        for back in (None, *range(groups)):
+            changed = moved(orders, forth, back)
+            if changed is not None and market.cost(changed) <= market.budget:
+                assert utility.at(task.held + market.added(changed)) <= here + tolerance
+
+
+def moved(orders: IntArray, forth: int, back: int | None) -> IntArray | None:
+    changed = orders.copy()
+    changed[forth] += 1
+    if back is not None:
+        changed[back] -= 1
+    return None if changed.min() < 0 or back == forth else changed
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_step_by_step_ends_no_better(seed: int) -> None:
+    task = random_task(seed, 40, OBJECTIVES[seed % 3], 400.0, equal_prices=False)
+    start = round_down(task.market, solve(task.utility, ladder_of(task)).orders)
+    _, quick = top_up(task.utility, task.market, task.held, start)
+    basket = Basket(task.utility, task.market, task.held, start.copy())
+    while True:
+        able = np.flatnonzero((basket.up > 0) & (basket.up_cost <= basket.left) & (basket.gain > 0.0))
+        if not len(able):
+            break
+        best = able[np.argmax(basket.gain[able] / basket.up_cost[able])]
+        basket.move({int(best): 1})
+    assert quick >= basket.total - 1e-12
+
+
+@given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=12))
+def test_the_two_best_of_every_prefix_are_found(numbers: list[float]) -> None:
+    gain: FloatArray = np.array(numbers)
+    first, second = _two_best_before(gain)
+    for end in range(1, len(numbers) + 1):
+        ranked = sorted(numbers[:end], reverse=True)
+        assert gain[first[end - 1]] == ranked[0]
+        if end > 1:
+            assert gain[second[end - 1]] == ranked[1]
+            assert first[end - 1] != second[end - 1]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("seed", range(5))
+def test_fitted_power_laws_and_tables_reach_the_same_optimum(objective: Objective, seed: int) -> None:
+    task = random_task(seed, 20, objective, 500.0, equal_prices=False)
+    near = solve_local(task.utility, ladder_of(task), 1e-9)
+    table = solve_by_tables(task.utility, ladder_of(task), 1e-9)
+    either = solve(task.utility, ladder_of(task), 1e-9)
+    assert near is not None
+    gain = table.utility - task.utility.at(task.held)
+    assert either.residual <= 1e-9
+    assert either.utility == pytest.approx(table.utility, abs=3e-9 * gain)
+    assert near.bound >= table.utility - 1e-9 * gain
+    if objective.aversion == 0.0:
+        # Far from the tangents that continue φ, the laws never need the tables.
+        assert near.residual <= 1e-9
