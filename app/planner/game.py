@@ -56,9 +56,10 @@ class Rules:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a player fared: counts [W, R + 1, k]; utility and the worst group's benefit [W, R + 1]; spent [W], millionths.
+    """How a player fared: counts [W, R + 1, k] and spent [W], millionths.
 
-    Utility and benefit are those of the true losses.
+    utility, worst, benefit [W, R + 1]: U, the worst counted group's benefit and the weighted mean benefit, all of the
+    true losses.
     """
 
     player: Player
@@ -203,14 +204,14 @@ def judge(rules: Rules, losses: FloatArray) -> tuple[FloatArray, FloatArray, Flo
 
     The m̄ of `gap` is that of the start. Regret is judged as the worst case: its best values depend on the world.
     """
-    order = np.arange(len(rules.keys))
+    held = np.zeros(len(rules.keys))
     question = Problem(
-        rules.keys, rules.weights, np.zeros(len(order)), rules.targets, rules.reference_loss, rules.metric,
-        rules.objective, _ignorance(rules), (), 0,
+        rules.keys, rules.weights, held, rules.targets, rules.reference_loss, rules.metric, rules.objective,
+        _ignorance(rules), (), 0,
     )  # fmt: skip
     task = Task.of(question)
     utility = task.utility
-    flat = losses[:, :, task.order].reshape(-1, len(order)).T
+    flat = losses[:, :, task.order].reshape(-1, len(held)).T
     scaled = np.maximum(flat, 0.0) / utility.unit[:, None]
     value, _ = phi(rules.objective, scaled, utility.bounded, utility.goal[:, None])
     benefit = (1.0 if utility.bounded else 0.0) - scaled
