@@ -1,0 +1,224 @@
+"""The collection game: a policy collects round after round in a world, and what it reaches is compared (planner.md 8).
+
+All worlds of a game are played in step, so that their curves are fitted together. W worlds, k groups, R rounds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from app.planner.arrays import FloatArray, IntArray
+from app.planner.benefit import phi
+from app.planner.curves import AssumedCurve, Observations, Points, Posterior, fit
+from app.planner.decision import decide
+from app.planner.metric import Metric
+from app.planner.objective import Objective
+from app.planner.policies import Policy
+from app.planner.prior import Prior
+from app.planner.problem import Problem
+from app.planner.sources import Source
+from app.planner.task import Task
+from app.planner.together import fit_together
+from app.planner.worlds import Measured, World, nested_runs
+
+Player = Policy | Literal["oracle"]
+"""A policy, or `optimal` on the true curves of worlds that know them."""
+
+CURVES: tuple[Player, ...] = ("optimal", "greedy", "thompson", "worst_first", "slice_tuner")
+"""The players that fit curves to what they measured."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a game is about; arrays [k] in the order of `keys`.
+
+    weights, targets, reference_loss, metric, objective, sources: as in `Problem`. budget: millionths for all rounds.
+    sizes: shares of what is held at which every round trains, nested. together: curves are fitted with transfer and
+    pooling, world by world.
+    """
+
+    keys: tuple[str, ...]
+    weights: FloatArray
+    targets: FloatArray
+    reference_loss: FloatArray | None
+    metric: Metric
+    objective: Objective
+    sources: tuple[Source, ...]
+    budget: int
+    rounds: int
+    prior: Prior
+    sizes: tuple[float, ...] = (0.25, 0.5, 1.0)
+    draws: int = 300
+    together: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a player fared: counts [W, R + 1, k] and spent [W], millionths.
+
+    utility, worst, benefit [W, R + 1]: U, the worst counted group's benefit and the weighted mean benefit, all of the
+    true losses.
+    """
+
+    player: Player
+    counts: FloatArray
+    utility: FloatArray
+    worst: FloatArray
+    benefit: FloatArray
+    spent: IntArray
+
+    @property
+    def final(self) -> FloatArray:
+        """Utility [W] at the end."""
+        return np.asarray(self.utility[:, -1])
+
+
+@dataclass
+class _Seat:
+    """One world of a game under way."""
+
+    world: World
+    held: FloatArray
+    left: int
+    ordered: IntArray
+    runs: list[FloatArray]
+    scores: list[Measured]
+
+
+def play(worlds: Sequence[World], rules: Rules, player: Player, seed: int) -> Outcome:
+    """The game of `player` in every world; the same arguments give the same bytes.
+
+    seed: of posterior draws and of `thompson`. Raises ValueError where the oracle meets a world that hides its curves.
+    """
+    seats = [
+        _Seat(world, world.start.copy(), rules.budget, np.zeros(len(rules.sources), dtype=np.int64), [], [])
+        for world in worlds
+    ]
+    path = [[seat.held.copy() for seat in seats]]
+    for number in range(rules.rounds):
+        for seat, posterior in zip(seats, _posteriors(seats, rules, player, seed, number), strict=True):
+            _buy(seat, rules, player, posterior, rules.rounds - number, seed + number)
+        path.append([seat.held.copy() for seat in seats])
+    counts = np.array(path).swapaxes(0, 1)
+    return _judged(worlds, rules, player, counts, np.array([rules.budget - seat.left for seat in seats]))
+
+
+def _posteriors(seats: list[_Seat], rules: Rules, player: Player, seed: int, number: int) -> list[Posterior]:
+    """What the player believes of each world's curves before it buys."""
+    if player == "oracle":
+        known = [seat.world.truth for seat in seats]
+        if any(truth is None for truth in known):
+            raise ValueError("the oracle needs worlds that know their true curves")
+        return [truth.moved(seat.held) for truth, seat in zip(known, seats, strict=True) if truth is not None]
+    if player not in CURVES:
+        return [_ignorance(rules)] * len(seats)
+    for seat in seats:
+        runs = nested_runs(seat.held, rules.sizes)
+        seat.runs.append(runs)
+        seat.scores.append(seat.world.measure(runs, number))
+    if rules.together:
+        return [fit_together(_observed(seat, rules, ""), rules.prior, seed, rules.draws) for seat in seats]
+    return _fitted_in_step(seats, rules, seed)
+
+
+def _ignorance(rules: Rules) -> Posterior:
+    """Curves that say nothing, for players that ask them nothing."""
+    groups = len(rules.keys)
+    nothing = Points(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
+    flat = (AssumedCurve(0.0, 0.0, 1.0, 0.0),) * groups
+    said = Observations(rules.keys, (nothing,) * groups, flat, np.zeros(groups), rules.metric.span)
+    return fit(said, rules.prior, 0, 1)
+
+
+def _observed(seat: _Seat, rules: Rules, name: str) -> Observations:
+    """All that was measured in a world; its groups' keys begin with `name`."""
+    runs, losses = np.concatenate(seat.runs), np.concatenate([one.losses for one in seat.scores])
+    stderrs = np.concatenate([one.stderrs for one in seat.scores])
+    holdouts = np.concatenate([np.full(len(one.losses), one.holdout) for one in seat.scores])
+    every = np.arange(len(runs))
+    return Observations(
+        keys=tuple(name + key for key in rules.keys),
+        points=tuple(
+            Points(runs[:, g], losses[:, g], stderrs[:, g], holdouts.astype(np.int64)) for g in range(len(rules.keys))
+        ),
+        assumed=(None,) * len(rules.keys),
+        held=seat.held,
+        span=rules.metric.span,
+        runs=runs,
+        run_of=(every,) * len(rules.keys),
+    )
+
+
+def _fitted_in_step(seats: list[_Seat], rules: Rules, seed: int) -> list[Posterior]:
+    """Own-count curves of all worlds in one fit."""
+    parts = [_observed(seat, rules, f"{at}:") for at, seat in enumerate(seats)]
+    whole = Observations(
+        keys=tuple(key for part in parts for key in part.keys),
+        points=tuple(points for part in parts for points in part.points),
+        assumed=tuple(curve for part in parts for curve in part.assumed),
+        held=np.concatenate([part.held for part in parts]),
+        span=rules.metric.span,
+    )
+    posterior = replace(fit(whole, rules.prior, seed, rules.draws), warnings=())
+    groups = len(rules.keys)
+    mine = [posterior.select(at * groups + np.arange(groups)) for at in range(len(seats))]
+    return [replace(one, keys=rules.keys) for one in mine]
+
+
+def _buy(seat: _Seat, rules: Rules, player: Player, posterior: Posterior, rounds: int, seed: int) -> None:
+    """One round's purchase; what is ordered arrives as the sources' rates say."""
+    sources = tuple(
+        replace(source, ordered=source.ordered + int(more))
+        for source, more in zip(rules.sources, seat.ordered, strict=True)
+    )
+    problem = Problem(
+        keys=rules.keys,
+        weights=rules.weights,
+        held=seat.held,
+        targets=rules.targets,
+        reference_loss=rules.reference_loss,
+        metric=rules.metric,
+        objective=rules.objective,
+        posterior=posterior,
+        sources=sources,
+        budget=seat.left // rounds,
+    )
+    task = Task.of(problem)
+    decision = decide(task, "optimal" if player == "oracle" else player, seed)
+    seat.held = seat.held.copy()
+    seat.held[task.order] += decision.added
+    seat.ordered[task.market.order] += decision.orders
+    seat.left -= int(sum(decision.spent.tolist()))
+
+
+def _judged(worlds: Sequence[World], rules: Rules, player: Player, counts: FloatArray, spent: IntArray) -> Outcome:
+    losses = np.array([world.losses(path) for world, path in zip(worlds, counts, strict=True)])
+    utility, worst, benefit = judge(rules, losses)
+    return Outcome(player, counts, utility, worst, benefit, spent)
+
+
+def judge(rules: Rules, losses: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """U, the worst counted group's and the weighted mean benefit [W, R + 1] of true losses [W, R + 1, k].
+
+    The m̄ of `gap` is that of the start. Regret is judged as the worst case: its best values depend on the world.
+    """
+    held = np.zeros(len(rules.keys))
+    question = Problem(
+        rules.keys, rules.weights, held, rules.targets, rules.reference_loss, rules.metric, rules.objective,
+        _ignorance(rules), (), 0,
+    )  # fmt: skip
+    task = Task.of(question)
+    utility = task.utility
+    flat = losses[:, :, task.order].reshape(-1, len(held)).T
+    scaled = np.maximum(flat, 0.0) / utility.unit[:, None]
+    value, _ = phi(rules.objective, scaled, utility.bounded, utility.goal[:, None])
+    benefit = (1.0 if utility.bounded else 0.0) - scaled
+    mean = utility.weights @ benefit
+    if rules.objective.kind == "gap":
+        start = np.repeat(mean.reshape(losses.shape[:2])[:, :1], losses.shape[1], axis=1).ravel()
+        value = value - rules.objective.lambda_ * np.maximum(start - value, 0.0)
+    shape = losses.shape[:2]
+    worst = np.where(utility.counted[:, None], benefit, np.inf).min(axis=0)
+    return utility.aggregate.totals(value).reshape(shape), worst.reshape(shape), mean.reshape(shape)

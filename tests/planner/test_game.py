@@ -1,0 +1,178 @@
+"""The collection game: worlds measure honestly, players spend within the rules, outcomes are paired."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.planner.comparison import Estimate, chance_better, difference, money_per_benefit, regret
+from app.planner.game import Outcome, Player, Rules, judge, play
+from app.planner.metric import Metric
+from app.planner.objective import Objective
+from app.planner.sources import Source
+from app.planner.worlds import (
+    POLYGENIC_KEYS,
+    POLYGENIC_TRANSFER,
+    CurveWorld,
+    nested_runs,
+    one_of,
+    polygenic_surrogate,
+    posterior_world,
+)
+from app.services.prior import prior_for
+
+START = np.array([30.0, 450.0, 30.0])
+
+
+def rules(objective: Objective, **changes: Any) -> Rules:
+    sources = tuple(
+        Source(key, ((g, 1.0),), cost) for g, (key, cost) in enumerate(zip(POLYGENIC_KEYS, (2, 1, 1.5), strict=True))
+    )
+    sources = tuple(replace(source, unit_cost=int(source.unit_cost * 1e6)) for source in sources)
+    found = Rules(
+        keys=POLYGENIC_KEYS,
+        weights=np.ones(3),
+        targets=np.full(3, np.nan),
+        reference_loss=None,
+        metric=Metric("maximize", 0.0, 1.0),
+        objective=objective,
+        sources=sources,
+        budget=300_000_000,
+        rounds=2,
+        prior=prior_for(1.0),
+        draws=50,
+    )
+    return replace(found, **changes)
+
+
+def worlds(count: int) -> list[CurveWorld]:
+    return [polygenic_surrogate(START, seed) for seed in range(count)]
+
+
+def test_the_surrogate_is_the_stated_hyperbola() -> None:
+    counts = np.array([100.0, 500.0, 40.0])
+    top, half = np.array([0.96, 0.92, 0.90]), np.array([523.0, 402.0, 368.0])
+    effective = counts + POLYGENIC_TRANSFER @ (counts / (1.0 + counts / 1500.0))
+    expected = top * effective / (effective + half)
+    world = polygenic_surrogate(START, 0)
+    assert 1.0 - world.losses(counts[None])[0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_luck_is_the_same_whatever_was_bought() -> None:
+    world = polygenic_surrogate(START, 5)
+    small, large = np.array([[100.0, 450.0, 50.0]]), np.array([[300.0, 450.0, 90.0]])
+    luck = [world.measure(runs, 1).losses - world.losses(runs) for runs in (small, large)]
+    assert luck[0] == pytest.approx(luck[1], abs=1e-12)
+    assert not np.allclose(world.measure(small, 2).losses, world.measure(small, 1).losses)
+
+
+def test_errors_are_shared_by_the_holdout_and_each_runs_own() -> None:
+    runs = np.tile(START, (400, 1))
+    errors = np.array([polygenic_surrogate(START, seed).measure(runs, 0).losses for seed in range(200)])
+    errors = errors - polygenic_surrogate(START, 0).losses(runs[:1])
+    assert errors.mean(axis=1).std(axis=0) == pytest.approx(np.full(3, 0.03), rel=0.2)
+    assert errors.std(axis=1).mean(axis=0) == pytest.approx(np.full(3, 0.01), rel=0.05)
+
+
+@pytest.mark.parametrize("player", ["oracle", "optimal", "equal", "water_filling"])
+def test_money_is_spent_within_the_budget_and_bought_counts_follow_from_it(player: Player) -> None:
+    outcome = play(worlds(2), rules(Objective("utilitarian")), player, 0)
+    bought = outcome.counts[:, -1] - outcome.counts[:, 0]
+    assert outcome.spent.tolist() == (bought @ np.array([2_000_000, 1_000_000, 1_500_000])).astype(int).tolist()
+    assert np.all(outcome.spent <= 300_000_000)
+    # A policy of equal counts may leave up to a sample of each group, 4.5, in each of the two rounds.
+    assert np.all(outcome.spent > 291_000_000)
+    assert np.all(np.diff(outcome.counts, axis=1) >= 0.0)
+
+
+def test_the_same_seed_plays_the_same_game() -> None:
+    one, two = (play(worlds(2), rules(Objective("isoelastic", aversion=1.0)), "optimal", 7) for _ in range(2))
+    assert one.counts.tobytes() == two.counts.tobytes()
+    assert one.utility.tobytes() == two.utility.tobytes()
+
+
+def test_a_world_plays_alike_alone_and_beside_others() -> None:
+    alone = play(worlds(1), rules(Objective("maximin")), "optimal", 0)
+    beside = play(worlds(3), rules(Objective("maximin")), "optimal", 0)
+    assert alone.counts[0].tolist() == beside.counts[0].tolist()
+
+
+@pytest.mark.parametrize("objective", [Objective("utilitarian"), Objective("isoelastic", aversion=1.0)])
+def test_the_oracle_is_beaten_by_no_one(objective: Objective) -> None:
+    game = rules(objective, rounds=1)
+    oracle = play(worlds(1), game, "oracle", 0)
+    for player in ("equal", "proportional", "equal_spend", "optimal"):
+        assert play(worlds(1), game, player, 0).final[0] <= oracle.final[0] + 1e-9
+
+
+def test_transfer_is_played_where_the_rules_say_so() -> None:
+    outcome = play(worlds(1), rules(Objective("utilitarian"), together=True), "optimal", 0)
+    # A policy of equal counts may leave up to a sample of each group, 4.5, in each of the two rounds.
+    assert np.all(outcome.spent > 291_000_000)
+
+
+def test_the_oracle_needs_a_world_that_knows_its_curves() -> None:
+    class Hidden(CurveWorld):
+        @property
+        def truth(self) -> None:  # type: ignore[override]  # a world that hides what a CurveWorld shows
+            return None
+
+    shown = polygenic_surrogate(START, 0)
+    hidden = object.__new__(Hidden)
+    for name in ("start", "shared", "noise", "seed"):
+        object.__setattr__(hidden, name, getattr(shown, name))
+    with pytest.raises(ValueError, match="oracle needs worlds"):
+        play([hidden], rules(Objective("utilitarian")), "oracle", 0)
+
+
+def test_a_draw_of_a_posterior_makes_a_world_of_its_own() -> None:
+    truth = polygenic_surrogate(START, 0).truth
+    wide = replace(
+        truth,
+        asymptote=np.hstack([truth.asymptote, truth.asymptote + 0.01]),
+        **{
+            name: np.repeat(getattr(truth, name), 2, axis=1)
+            for name in ("excess", "anchor", "exponent", "offset", "knot", "discrepancy")
+        },
+        transfer=None,
+    )
+    first, second = (posterior_world(wide, draw, START, np.zeros(3), 0) for draw in (0, 1))
+    runs = START[None]
+    assert second.losses(runs) - first.losses(runs) == pytest.approx(np.full((1, 3), 0.01))
+    assert one_of(wide, 1).draws == 1
+
+
+def test_nested_runs_grow_to_what_is_held() -> None:
+    runs = nested_runs(np.array([31.0, 450.0]), (1.0, 0.25, 0.5))
+    assert runs.tolist() == [[7.0, 112.0], [15.0, 225.0], [31.0, 450.0]]
+
+
+@pytest.mark.parametrize(
+    ("objective", "expected"),
+    [
+        (Objective("utilitarian"), 0.6),
+        (Objective("maximin"), 0.5),
+        (Objective("isoelastic", aversion=1.0), (2 * np.log(0.5) + np.log(0.8)) / 3),
+    ],
+)
+def test_true_losses_are_judged_by_the_objective(objective: Objective, expected: float) -> None:
+    utility, worst, benefit = judge(rules(objective), np.array([[[0.5, 0.2, 0.5]]]))
+    assert utility[0, 0] == pytest.approx(expected)
+    assert (worst[0, 0], benefit[0, 0]) == (pytest.approx(0.5), pytest.approx(0.6))
+
+
+def outcome(final: list[float], start: float = 0.0) -> Outcome:
+    utility = np.array([[start, value] for value in final])
+    return Outcome("equal", np.zeros((len(final), 2, 1)), utility, utility, utility, np.full(len(final), 1_000_000))
+
+
+def test_players_are_compared_world_by_world() -> None:
+    one, other = outcome([0.5, 0.7, 0.9]), outcome([0.4, 0.7, 0.6])
+    gap = difference(one, other)
+    assert gap.mean == pytest.approx(0.4 / 3)
+    assert gap.se == pytest.approx(np.std([0.1, 0.0, 0.3], ddof=1) / np.sqrt(3))
+    assert chance_better(one, other) == pytest.approx(2.5 / 3)
+    assert regret(other, one) == pytest.approx(0.4 / 2.1)
+    assert money_per_benefit(one) == pytest.approx(3_000_000 / 2.1)
+    assert np.isnan(Estimate.of(np.array([1.0])).se)
