@@ -7,7 +7,21 @@ from datetime import UTC, datetime
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from app.api import allocations, curves, forecasts, groups, health, keys, observations, problems, projects, sources
+from app.api import (
+    allocations,
+    curves,
+    forecasts,
+    groups,
+    health,
+    keys,
+    measurements,
+    observations,
+    problems,
+    projects,
+    requirements,
+    scenarios,
+    sources,
+)
 from app.api.common import SOFTWARE_VERSION, Runtime
 from app.api.contract import finish_contract
 from app.services.fits import Fits
@@ -45,7 +59,8 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     fits = Fits(settings.cache_mb * 1_000_000)
     app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys), fits)
     problems.install(app)
-    for module in (projects, groups, sources, observations, curves, forecasts, allocations, keys, health):
+    resources = (projects, groups, sources, observations, curves, forecasts, measurements)
+    for module in (*resources, allocations, scenarios, requirements, keys, health):
         app.include_router(module.router)
     for module in (groups, sources):
         app.include_router(module.bulk)

@@ -110,16 +110,9 @@ class SourceIn(Shape):
     lead_time_days: Days | None = None
 
 
-class SourcePatch(Shape):
-    """Fields left out stay as they are; null takes an optional one away."""
+class SourceTerms(Shape):
+    """Price and amounts of a source. Fields left out stay as they are; null takes an optional one away."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"unit_cost": "2.10"}]})
-
-    key: Key = unset()
-    name: Text | None = unset()
-    kind: Kind = unset()
-    group: Key = unset()
-    yields: Yields = unset()
     unit_cost: PriceIn = unset()
     billed: Billed = unset()
     price_tiers: PriceTiers = unset()
@@ -131,6 +124,18 @@ class SourcePatch(Shape):
     max_total: Count | None = unset()
     acceptance_rate: Share = unset()
     quality: Share = unset()
+
+
+class SourcePatch(SourceTerms):
+    """Fields left out stay as they are; null takes an optional one away."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"unit_cost": "2.10"}]})
+
+    key: Key = unset()
+    name: Text | None = unset()
+    kind: Kind = unset()
+    group: Key = unset()
+    yields: Yields = unset()
     license: Text | None = unset()
     provenance: LongText | None = unset()
     lead_time_days: Days | None = unset()
@@ -177,9 +182,9 @@ class SourceOut(Answer):
     archived_at: datetime | None
 
 
-def source_fields(body: SourceIn | SourcePatch) -> dict[str, Any]:
+def source_fields(body: SourceIn | SourceTerms) -> dict[str, Any]:
     """The fields that the body sets, its tiers as they are stored."""
-    said = body.model_dump(exclude_unset=isinstance(body, SourcePatch))
+    said = body.model_dump(exclude_unset=isinstance(body, SourceTerms))
     if "price_tiers" in said:
         said["price_tiers"] = [tier.model_dump(mode="json") for tier in body.price_tiers]
     return said

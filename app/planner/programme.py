@@ -86,7 +86,9 @@ class Programme:
     def lotted(self) -> IntArray:
         """The sources [lots] whose orders the solver holds to whole lots."""
         market = self.market
-        return np.flatnonzero((market.most > 0) & (market.most / market.lot <= LARGE)) if self.whole else np.zeros(0, int)
+        return (
+            np.flatnonzero((market.most > 0) & (market.most / market.lot <= LARGE)) if self.whole else np.zeros(0, int)
+        )
 
     @cached_property
     def at(self) -> dict[str, slice]:
@@ -125,7 +127,9 @@ class Programme:
         segments, market = self.market.segments, self.market
         fixed = [market.sources[at].fixed_cost / max(market.budget, 1) for at in self.opened]
         row = np.concatenate([segments.source, self.opened])
-        column = np.concatenate([np.arange(len(segments.price)), np.arange(self.at["open"].start, self.at["open"].stop)])
+        column = np.concatenate(
+            [np.arange(len(segments.price)), np.arange(self.at["open"].start, self.at["open"].stop)]
+        )
         values = np.concatenate([np.ones(len(segments.price)), fixed])
         return csr_array((values, (row, column)), shape=(len(market.sources), self.columns))
 
@@ -191,7 +195,9 @@ class Programme:
         return Rows(csr_array(spent.reshape(1, -1)), np.array([-np.inf]), np.ones(1))
 
     def _links(self) -> Rows:
-        matrix = csr_array(-diags_array(1.0 / self.reach) @ self.count_of) + self._pick("n", np.arange(self.market.groups))
+        matrix = csr_array(-diags_array(1.0 / self.reach) @ self.count_of) + self._pick(
+            "n", np.arange(self.market.groups)
+        )
         zero = np.zeros(self.market.groups)
         return Rows(csr_array(matrix), zero, zero)
 

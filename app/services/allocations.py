@@ -1,38 +1,42 @@
 """The next allocation: rows to the planner, its plan back."""
 
-from dataclasses import dataclass, replace
-from decimal import ROUND_DOWN, Decimal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, invalid
 from app.planner.arrays import FloatArray
 from app.planner.metric import Metric
-from app.planner.plan import Band, Plan, Policy, make_plan
+from app.planner.plan import Band, Plan, make_plan
 from app.planner.plan import GroupPlan as GroupPlan
+from app.planner.policies import Policy
 from app.planner.scoring import rescale
 from app.planner.warnings import Warning
 from app.services.fits import Fits
-from app.services.forecasts import record_of
-from app.services.planning import Budget, fit_key, fitted, metric_of, problem_of
-from app.store.models import Group, Project, Source
-from app.store.observations import fitted_observations
-from app.store.projects import members
+from app.services.planning import Budget, metric_of
+from app.services.situations import feasibly, refuse_unknown_sources, round_budget, situation_of
+from app.store.models import Project
 from app.store.types import MILLION
 
-MILLIONTH = Decimal("0.000001")
 PROBABILITIES = np.array([0.05, 0.5, 0.95])
 
 
 @dataclass(frozen=True)
 class Question:
-    """What the next allocation depends on beside the data; all have defaults in the API."""
+    """What the next allocation depends on beside the data; all have defaults in the API.
+
+    `exploration`: the share of the money that goes to where it narrows the decision most. `hold`: orders of this round
+    that are fixed, by source.
+    """
 
     budget: Decimal | None
     policy: Policy
     draws: int
     seed: int
+    exploration: float = 0.0
+    hold: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,19 +54,20 @@ def amount(millionths: int) -> Decimal:
 
 
 def next_allocation(session: Session, fits: Fits, project: Project, question: Question) -> Allocation:
-    """What to buy in the next round. Raises Invalid for a project without groups or a budget not to be had."""
-    groups = members(session, Group, project.id)
-    if not groups:
-        raise invalid(Fault("", "the project has no groups yet; add them with POST …/groups"))
+    """What to buy in the next round.
+
+    Raises Invalid for a project without groups, a budget not to be had, or orders of unknown sources; Infeasible.
+    """
     budget = round_budget(project, question.budget)
-    runs = fitted_observations(session, project.id, project.recipe)
-    known = bool(runs) or metric_of(project).span is not None or all(group.assumed_curve for group in groups)
-    key = fit_key(project, question.draws, question.seed)
-    posterior = fitted(fits, key, project, groups, runs).posterior
-    problem = problem_of(project, groups, members(session, Source, project.id), posterior, budget)
-    plan = make_plan(problem, question.policy if known else "equal_spend")
-    plan = widened(plan, problem.metric, record_of(session, project).widening)
-    return Allocation(plan, budget, known, (*posterior.warnings, *plan.warnings))
+    situation = situation_of(session, fits, project, question.draws, question.seed)
+    refuse_unknown_sources(situation.sources, list(question.hold), lambda _: "?hold")
+    problem = situation.problem(budget, question.hold)
+    policy = question.policy if situation.known else "equal_spend"
+    exploration = question.exploration if situation.known else 0.0
+    plan = feasibly(project, lambda: make_plan(problem, policy, exploration=exploration, seed=question.seed))
+    plan = widened(plan, metric_of(project), situation.widening)
+    warnings = (*situation.fitted.posterior.warnings, *plan.warnings)
+    return Allocation(plan, budget, situation.known, warnings)
 
 
 def widened(plan: Plan, metric: Metric, factors: FloatArray) -> Plan:
@@ -84,14 +89,3 @@ def widened_band(band: Band, metric: Metric, factors: FloatArray) -> Band:
     quantiles = np.array([band.p05, band.p50, band.p95])
     p05, p50, p95 = metric.within(rescale(PROBABILITIES, quantiles, factors)).tolist()
     return replace(band, p05=p05, p50=p50, p95=p95)
-
-
-def round_budget(project: Project, asked: Decimal | None) -> Budget:
-    """The total, shared by the rounds; `asked` overrides it up to the total."""
-    left = project.budget_total
-    if asked is None:
-        share = (left / project.budget_rounds).quantize(MILLIONTH, ROUND_DOWN)
-        return Budget(share, left)
-    if asked > left:
-        raise invalid(Fault("?budget", f"{asked} is more than the {left} that the project has left"))
-    return Budget(asked, left)

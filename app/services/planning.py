@@ -55,15 +55,17 @@ def problem_of(
     sources: Sequence[Source],
     posterior: Posterior,
     budget: Budget,
-    held_orders: Mapping[str, int] | None = None,
+    pending: Pending,
+    hold: Mapping[str, int],
 ) -> Problem:
-    """The planner's problem; `held_orders` fixes this round's orders of the named sources. Raises Invalid."""
-    pending = pending_orders()
+    """The planner's problem; `hold` fixes this round's orders of the named sources.
+
+    Raises Invalid where the objective is about targets and no group has one.
+    """
     keys = tuple(group.key for group in groups)
     place = {group.id: position for position, group in enumerate(groups)}
     offers = tuple(
-        planner_source(source, place, pending.ordered.get(source.key, 0), (held_orders or {}).get(source.key))
-        for source in sources
+        planner_source(source, place, pending.ordered.get(source.key, 0), hold.get(source.key)) for source in sources
     )
     objective = project.objective
     if objective["kind"] == "targets" and not any(group.weight > 0 and group.target is not None for group in groups):
@@ -138,8 +140,9 @@ def metric_of(project: Project) -> Metric:
     return Metric(goal, project.metric_lower, project.metric_upper)
 
 
-def planner_source(source: Source, place: Mapping[int, int], ordered: int, held_order: int | None) -> PlannerSource:
-    """`place`: a group's position by its id; what the source delivers of archived groups is of no use."""
+def planner_source(source: Source, place: Mapping[int, int], ordered: int, order: int | None) -> PlannerSource:
+    """`place`: a group's position by its id; what the source delivers of archived groups is of no use. `order`: what
+    this round's order is held at."""
     return PlannerSource(
         key=source.key,
         yields=tuple(sorted((place[one.group_id], one.share) for one in source.yields if one.group_id in place)),
@@ -155,7 +158,7 @@ def planner_source(source: Source, place: Mapping[int, int], ordered: int, held_
         acceptance_rate=source.acceptance_rate,
         quality=source.quality,
         billed="accepted" if source.billed == "accepted" else "delivered",
-        fixed_order=held_order,
+        fixed_order=order,
     )
 
 

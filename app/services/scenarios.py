@@ -1,0 +1,84 @@
+"""What if: a project as it is and as it might be, planned side by side on the same draws."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from app.errors import Fault, Invalid, invalid
+from app.planner.comparison import Gain, worth_by
+from app.planner.plan import Plan, evaluate, make_plan
+from app.planner.problem import InfeasibleError
+from app.services.allocations import widened
+from app.services.changes import MAX_FAULTS
+from app.services.fits import Fits
+from app.services.planning import Budget
+from app.services.situations import culprit_faults, situation_of
+from app.services.variations import Scenario, Varied, vary
+from app.store.models import Project
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A scenario's plan, or the culprits that leave it none. `gain` over the first scenario by the first's objective,
+    None where either has no plan or nothing is known of the metric."""
+
+    scenario: Scenario
+    budget: Budget
+    known: bool
+    plan: Plan | None
+    culprits: tuple[Fault, ...]
+    gain: Gain | None
+
+
+def what_if(
+    session: Session, fits: Fits, project: Project, scenarios: Sequence[Scenario], draws: int, seed: int
+) -> list[Outcome]:
+    """The outcome of every scenario. Raises Invalid naming every fault of every scenario."""
+    situation = situation_of(session, fits, project, draws, seed)
+    faults: list[Fault] = []
+    varied: list[Varied] = []
+    for index, scenario in enumerate(scenarios):
+        try:
+            varied.append(vary(session, situation, scenario, f"/scenarios/{index}", draws, seed))
+        except Invalid as error:
+            faults.extend(error.faults)
+    if faults:
+        raise invalid(*faults[:MAX_FAULTS])
+    outcomes = [outcome_of(one, seed) for one in varied]
+    return [
+        replace(outcome, gain=gain_over(varied[0], outcomes[0], one, outcome))
+        for one, outcome in zip(varied, outcomes, strict=True)
+    ]
+
+
+def outcome_of(one: Varied, seed: int) -> Outcome:
+    """Its gain over the first is left open."""
+    scenario, situation = one.scenario, one.situation
+    try:
+        plan = planned(one, seed)
+    except InfeasibleError as error:
+        culprits = culprit_faults(situation.project, error.culprits)
+        return Outcome(scenario, one.budget, situation.known, None, culprits, None)
+    plan = widened(plan, one.problem.metric, situation.widening)
+    return Outcome(scenario, one.budget, situation.known, plan, (), None)
+
+
+def planned(one: Varied, seed: int) -> Plan:
+    scenario = one.scenario
+    if scenario.orders is not None:
+        return evaluate(one.problem, scenario.orders)
+    if not one.situation.known:
+        return make_plan(one.problem, "equal_spend")
+    return make_plan(one.problem, scenario.policy, exploration=scenario.exploration, seed=seed)
+
+
+def gain_over(first: Varied, base: Outcome, one: Varied, outcome: Outcome) -> Gain | None:
+    if base.plan is None or outcome.plan is None or not (base.known and outcome.known):
+        return None
+    ours = worth_by(first.problem, one.problem, orders_of(outcome.plan))
+    return Gain.of(ours, worth_by(first.problem, first.problem, orders_of(base.plan)))
+
+
+def orders_of(plan: Plan) -> dict[str, int]:
+    return {source.key: source.order for source in plan.sources}

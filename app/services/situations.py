@@ -1,0 +1,140 @@
+"""Where a project stands: all that a question about buying starts from."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+from types import MappingProxyType
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+
+from app.errors import Conflict, Fault, Infeasible, invalid
+from app.planner.arrays import FloatArray
+from app.planner.problem import Culprit, InfeasibleError, Problem
+from app.services.fits import Fits, Fitted
+from app.services.forecasts import record_of
+from app.services.planning import Budget, Pending, fit_key, fitted, metric_of, pending_orders, problem_of
+from app.store.models import Group, Project, Source
+from app.store.observations import fitted_observations
+from app.store.projects import members
+from app.store.types import MILLION
+
+MILLIONTH = Decimal("0.000001")
+Answer = TypeVar("Answer")
+NO_HOLD: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A project with its active groups and sources and the curves of the groups, in their order.
+
+    `known` is False where nothing at all is known of the metric. `widening`: the factors by which the record of past
+    forecasts widens bands. `pending`: what is ordered and not delivered.
+    """
+
+    project: Project
+    groups: Sequence[Group]
+    sources: Sequence[Source]
+    fitted: Fitted
+    known: bool
+    widening: FloatArray
+    pending: Pending
+
+    def problem(self, budget: Budget, hold: Mapping[str, int] = NO_HOLD) -> Problem:
+        """What to buy for `budget`; `hold` fixes the orders of the named sources. Raises Invalid."""
+        posterior = self.fitted.posterior
+        return problem_of(self.project, self.groups, self.sources, posterior, budget, self.pending, hold)
+
+
+def situation_of(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Situation:
+    """Raises Invalid for a project without groups."""
+    groups = members(session, Group, project.id)
+    if not groups:
+        raise invalid(Fault("", "the project has no groups yet; add them with POST …/groups"))
+    runs = fitted_observations(session, project.id, project.recipe)
+    known = bool(runs) or metric_of(project).span is not None or all(group.assumed_curve for group in groups)
+    return Situation(
+        project=project,
+        groups=groups,
+        sources=members(session, Source, project.id),
+        fitted=fitted(fits, fit_key(project, draws, seed), project, groups, runs),
+        known=known,
+        widening=record_of(session, project).widening,
+        pending=pending_orders(),
+    )
+
+
+def known_situation(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Situation:
+    """As `situation_of`. Raises Conflict where nothing at all is known of the metric."""
+    situation = situation_of(session, fits, project, draws, seed)
+    if not situation.known:
+        raise Conflict(
+            "Nothing is known of the metric yet. Post one evaluated run, or give every group a curve to assume."
+        )
+    return situation
+
+
+def round_budget(project: Project, asked: Decimal | None, pointer: str = "?budget") -> Budget:
+    """The total, shared by the rounds; `asked`, which stands at `pointer`, overrides it up to the total."""
+    left = project.budget_total
+    if asked is None:
+        share = (left / project.budget_rounds).quantize(MILLIONTH, ROUND_DOWN)
+        return Budget(share, left)
+    if asked > left:
+        raise invalid(Fault(pointer, f"{asked} is more than the {left} that the project has left"))
+    return Budget(asked, left)
+
+
+def refuse_unknown_sources(sources: Sequence[Source], keys: Sequence[str], where: Callable[[str], str]) -> None:
+    """Raises Invalid for keys that are no active source's; `where` points from a key into the request."""
+    known = {source.key for source in sources}
+    faults = [Fault(where(key), f"there is no source '{key}' in this project") for key in keys if key not in known]
+    if faults:
+        raise invalid(*faults)
+
+
+def feasibly(project: Project, plan: Callable[[], Answer]) -> Answer:
+    """`plan()`. Raises Infeasible with all the culprits where no plan keeps all constraints."""
+    try:
+        return plan()
+    except InfeasibleError as error:
+        faults = culprit_faults(project, error.culprits)
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise Infeasible(f"{faults[0].pointer}: {faults[0].detail}{more}", faults) from None
+
+
+def culprit_faults(project: Project, culprits: Sequence[Culprit]) -> tuple[Fault, ...]:
+    """Each culprit with the field that it is, what there is, what is needed and the least change."""
+    return tuple(
+        Fault(culprit_pointer(project, one.constraint), f"{one.change} ({words_of(project, one)})") for one in culprits
+    )
+
+
+def culprit_pointer(project: Project, constraint: str) -> str:
+    kind, _, rest = constraint.partition(":")
+    if kind == "set":
+        names = [limit["name"] for limit in project.set_limits]
+        return f"/set_limits/{names.index(rest)}"
+    if kind in ("group", "source"):
+        key, _, field = rest.rpartition(":")
+        return f"/{kind}s/{key}/{field}"
+    return f"/{constraint}"
+
+
+def words_of(project: Project, culprit: Culprit) -> str:
+    show = money_text if in_money(project, culprit.constraint) else number_text
+    return f"have {show(culprit.have)}, need {show(culprit.need)}"
+
+
+def in_money(project: Project, constraint: str) -> bool:
+    kind, _, rest = constraint.partition(":")
+    limits = {limit["name"]: limit["measure"] for limit in project.set_limits}
+    return constraint == "budget" or (kind == "set" and limits[rest] == "cost")
+
+
+def money_text(millionths: float) -> str:
+    return f"{Decimal(round(millionths)) / MILLION:,.2f}"
+
+
+def number_text(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.6g}"
