@@ -10,8 +10,8 @@ from app.planner.certificate import LEAST_GAIN, Relaxation
 from app.planner.integers import Basket, improve, round_down
 from app.planner.ladder import Ladder
 from app.planner.policies import Policy, equal, equal_spend, proportional
-from app.planner.problem import Task
 from app.planner.relaxed import solve
+from app.planner.task import Task
 from app.planner.utility import Terms, Utility
 
 NEAR = 1e-5

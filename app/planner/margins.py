@@ -9,7 +9,7 @@ import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.decision import Decision
-from app.planner.problem import Task
+from app.planner.task import Task
 from app.planner.words import MILLIONTHS
 
 

@@ -17,12 +17,14 @@ from app.planner.sources import Source
 
 @dataclass(frozen=True)
 class Segments:
-    """Arrays [J], by source and then by start: source, price in shares of the budget per ordered sample, length in
-    ordered samples (the last one inf). falls: whether the price is below that of the source's segment before.
+    """Arrays [J], by source and then by start: source; price in shares of the budget per ordered sample; starts: where
+    each begins, length: how long it is, in ordered samples, the last of a source inf. falls: whether the price is below
+    that of the source's segment before.
     """
 
     source: IntArray
     price: FloatArray
+    starts: FloatArray
     length: FloatArray
     falls: BoolArray
 
@@ -31,18 +33,19 @@ class Segments:
         """The segments of the sources, prices as shares of `budget`."""
         rows = [
             # Quotients of integers, rounded once: scaling prices and budget alike changes no bit of them.
-            (at, price / max(budget, 1), length, start > 0.0)
+            (at, price / max(budget, 1), length, start)
             for at, source in enumerate(sources)
             for start, length, price in source.segments()
         ]
         price = np.array([row[1] for row in rows], dtype=np.float64)
-        later = np.array([row[3] for row in rows], dtype=np.bool_)
+        starts = np.array([row[3] for row in rows], dtype=np.float64)
         before = np.concatenate([[0.0], price[:-1]]) if len(price) else price
         return cls(
             source=np.array([row[0] for row in rows], dtype=np.int64),
             price=price,
+            starts=starts,
             length=np.array([row[2] for row in rows], dtype=np.float64),
-            falls=np.asarray(later & (price < before)),
+            falls=np.asarray((starts > 0.0) & (price < before)),
         )
 
 

@@ -5,14 +5,14 @@ Kelley's method in one-count form: V_g is bounded by tangents, F is linear rows,
 parabola would leave its tangent by as much as the master overrates V_g there: the gap falls with its own square.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.optimize import OptimizeResult, linprog
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array, hstack, vstack
 
 from app.planner.arrays import FloatArray
 from app.planner.certificate import LEAST_GAIN
+from app.planner.linear import Linear, Solution, maximise
 from app.planner.programme import Programme
 from app.planner.utility import Outer
 from app.planner.values import Cuts, Values
@@ -22,7 +22,6 @@ GRID = np.concatenate([[0.0], np.geomspace(1e-5, 1.0, 16)])
 ROUNDS = 60
 STEP = 1e-4
 """Share of a count over which the curvature is measured."""
-EXACT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 LINE = np.array([0.05, 0.15, 0.3, 0.5, 0.7, 0.9])
 """Points between the best answer and the master's that are tried as answers."""
 
@@ -35,7 +34,7 @@ class SolverError(Exception):
 class Master:
     """A concave problem: the values V, F as rows, the allowed orders, and the effective counts held [k].
 
-    now: V at the counts held. cuts are shared by all that solve the same values.
+    now: V at the counts held. cuts are shared by all that solve the same values. floor [k]: V must reach it.
     """
 
     values: Values
@@ -44,6 +43,7 @@ class Master:
     held: FloatArray
     now: FloatArray
     cuts: Cuts
+    floor: FloatArray
 
     @classmethod
     def of(cls, values: Values, programme: Programme, held: FloatArray, cuts: Cuts | None = None) -> "Master":
@@ -51,7 +51,7 @@ class Master:
         if cuts is None:
             cuts = Cuts.none(values, held)
             cuts.add(held[:, None] + GRID * programme.reach[:, None])
-        return cls(values, values.utility.outer, programme, held, values.at(held), cuts)
+        return cls(values, values.utility.outer, programme, held, values.at(held), cuts, np.full(len(held), -np.inf))
 
     @property
     def start(self) -> float:
@@ -62,10 +62,12 @@ class Master:
         """Effective counts [k] of a solution [columns]."""
         return np.asarray(self.held + np.maximum(self.programme.count_of @ columns, 0.0))
 
-    def linear(self, scale: float) -> tuple[FloatArray, csr_array, FloatArray, float]:
-        """Objective to be maximised, rows ≤ rhs of cuts and F, in units of `scale`, and the constant left out."""
-        outer, at = self.outer, self.programme.at
-        k = len(self.held)
+    def linear(self, scale: float) -> tuple[Linear, float]:
+        """The programme with the cuts and F in units of `scale`, and the constant that its objective leaves out.
+
+        The rows are the programme's, the cuts', F's.
+        """
+        outer, at, k = self.outer, self.programme.at, len(self.held)
         shift = np.zeros(outer.extra)
         if outer.extra:
             # The first extra variable is a level of values: it is counted from where it stands.
@@ -75,15 +77,22 @@ class Master:
         constant = float(outer.objective[:k] @ self.now + outer.objective[k:] @ shift)
         places = (at["n"].start, at["t"].start, self.programme.columns)
         cuts, below = self.cuts.rows(self.now, scale, self.programme.reach, places)
-        rows, rhs = outer.rows, outer.rhs - outer.rows @ np.concatenate([self.now, shift])
-        wide = csr_array((rows.shape[0], self.programme.columns)).tolil()
-        wide[:, at["t"].start : at["z"].stop] = rows.tolil() if rows.shape[0] else 0.0
-        return objective, csr_array(vstack([cuts, csr_array(wide)])), np.concatenate([below, rhs / scale]), constant
+        rest = self.programme.columns - at["z"].stop
+        before, after = csr_array((len(outer.rhs), at["t"].start)), csr_array((len(outer.rhs), rest))
+        level = hstack([before, outer.rows, after])
+        rhs = outer.rhs - outer.rows @ np.concatenate([self.now, shift])
+        rows = self.programme.rows
+        high = np.concatenate([rows.upper, below, rhs / scale])
+        low = np.concatenate([rows.lower, np.full(len(high) - len(rows.lower), -np.inf)])
+        lower, upper = self._free(scale)
+        return Linear(objective, csr_array(vstack([rows.matrix, cuts, level])), low, high, lower, upper), constant
 
-    def free(self) -> tuple[FloatArray, FloatArray]:
+    def _free(self, scale: float) -> tuple[FloatArray, FloatArray]:
         """Bounds of the columns; the values of groups that do not count are held."""
         lower, upper = (bound.copy() for bound in self.programme.bounds)
-        idle = np.flatnonzero(~self.values.utility.counted) + self.programme.at["t"].start
+        values = self.programme.at["t"]
+        lower[values] = (self.floor - self.now) / scale
+        idle = np.flatnonzero(~self.values.utility.counted) + values.start
         lower[idle] = upper[idle] = 0.0
         return lower, upper
 
@@ -104,12 +113,12 @@ class Master:
         self.cuts.add(np.stack(points, axis=1))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Found:
-    """The best divisible answer so far. duals: utility per unit of the rows of the programme, from the last master.
+    """The best divisible answer. columns: of the programme. counts [k]: effective, held included.
 
-    columns: of the programme; price: utility per share of the budget; edge [J]: utility per share of the budget that
-    a segment's own bound costs.
+    From the last master: price: utility per share of the budget; rows [R]: per unit by which the bounds of the region's
+    rows are raised (below 0 where the lower one binds); levels: the weights that F's rows have in the optimum.
     """
 
     columns: FloatArray
@@ -118,7 +127,7 @@ class Found:
     bound: float
     price: float = 0.0
     rows: FloatArray = field(default_factory=lambda: np.zeros(0))
-    edge: FloatArray = field(default_factory=lambda: np.zeros(0))
+    levels: FloatArray = field(default_factory=lambda: np.zeros(0))
     rounds: int = 0
 
 
@@ -128,22 +137,19 @@ def solve(master: Master, tolerance: float) -> Found:
     Raises SolverError where the linear solver finds no answer although there is one.
     """
     scale = _first_scale(master)
-    best: Found | None = None
-    bound = np.inf
-    for count in range(1, ROUNDS + 1):
-        result, constant = _solve_linear(master, scale)
-        columns = np.asarray(result.x)
-        bound = min(bound, constant - scale * float(result.fun))
-        best = _better(master, best, columns)
-        best.bound, best.rounds = max(bound, best.utility), count
-        gain = max(best.utility - master.start, LEAST_GAIN)
-        if bound - best.utility <= tolerance * gain:
+    solution, bound, columns = _bounded(master, scale)
+    best = _best_of(master, [columns])
+    for count in range(ROUNDS):
+        best = replace(best, bound=max(bound, best.utility), rounds=count + 1)
+        if bound - best.utility <= tolerance * max(best.utility - master.start, LEAST_GAIN):
             break
         master.refine(columns, scale)
-        scale = float(np.clip(bound - master.start, LEAST_GAIN, None))
-    assert best is not None
-    _read_duals(master, best, result, scale)
-    return best
+        scale = max(bound - master.start, LEAST_GAIN)
+        solution, lower, columns = _bounded(master, scale)
+        bound = min(bound, lower)
+        between = [best.columns + part * (columns - best.columns) for part in LINE]
+        best = _best_of(master, [best.columns, columns, *between])
+    return _with_duals(master, best, solution, scale)
 
 
 def _first_scale(master: Master) -> float:
@@ -152,51 +158,29 @@ def _first_scale(master: Master) -> float:
     return max(top - master.start, LEAST_GAIN)
 
 
-def _solve_linear(master: Master, scale: float) -> tuple[OptimizeResult, float]:
-    objective, cuts, rhs, constant = master.linear(scale)
-    rows = master.programme.rows
-    same = rows.lower == rows.upper
-    upper, lower = np.isfinite(rows.upper) & ~same, np.isfinite(rows.lower) & ~same
-    above, below = np.flatnonzero(upper), np.flatnonzero(lower)
-    matrix = vstack([rows.matrix[above], -rows.matrix[below], cuts])
-    limit = np.concatenate([rows.upper[above], -rows.lower[below], rhs])
-    equal = np.flatnonzero(same)
-    result = linprog(
-        -objective,
-        A_ub=csr_array(matrix),
-        b_ub=limit,
-        A_eq=rows.matrix[equal],
-        b_eq=rows.upper[equal],
-        bounds=np.stack(master.free(), axis=1),
-        method="highs-ds",
-        options=EXACT,
-    )
-    if result.x is None:
+def _bounded(master: Master, scale: float) -> tuple[Solution, float, FloatArray]:
+    """The linear master's solution, the bound on U that it is, and its columns."""
+    question, constant = master.linear(scale)
+    solution = maximise(question)
+    if solution.columns is None:
         raise SolverError("the numbers lie too far apart for the solver; state counts and prices in other units")
-    duals = np.zeros(len(rows.upper))
-    duals[above] -= result.ineqlin.marginals[: len(above)]
-    duals[below] += result.ineqlin.marginals[len(above) : len(above) + len(below)]
-    result.duals = duals
-    return result, constant
+    return solution, constant + scale * solution.bound, solution.columns
 
 
-def _better(master: Master, best: Found | None, columns: FloatArray) -> Found:
-    """The best of the answer so far, the master's point, and points between them."""
-    candidates = [columns]
-    if best is not None:
-        candidates += [best.columns + part * (columns - best.columns) for part in LINE]
-    for candidate in candidates:
-        counts = master.counts(candidate)
-        total = master.values.total(counts)
-        if best is None or total > best.utility:
-            best = Found(candidate, counts, total, np.inf)
-    assert best is not None
-    return best
+def _best_of(master: Master, candidates: list[FloatArray]) -> Found:
+    counts = [master.counts(candidate) for candidate in candidates]
+    totals = [master.values.total(count) for count in counts]
+    best = int(np.argmax(totals))
+    return Found(candidates[best], counts[best], totals[best], np.inf)
 
 
-def _read_duals(master: Master, best: Found, result: OptimizeResult, scale: float) -> None:
-    money = int(master.programme.money)
-    rows = len(master.programme.region.bounds)
-    best.price = scale * float(result.duals[0]) if money else 0.0
-    best.rows = scale * result.duals[money : money + rows] * master.programme.row_scale
-    best.edge = np.maximum(-scale * result.upper.marginals[master.programme.at["u"]], 0.0)
+def _with_duals(master: Master, best: Found, solution: Solution, scale: float) -> Found:
+    programme = master.programme
+    money = int(programme.money)
+    rows = len(programme.region.bounds)
+    return replace(
+        best,
+        price=scale * float(solution.duals[0]) if money else 0.0,
+        rows=scale * solution.duals[money : money + rows] * programme.row_scale,
+        levels=solution.duals[len(solution.duals) - len(master.outer.rhs) :],
+    )

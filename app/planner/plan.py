@@ -14,10 +14,11 @@ from app.planner.margins import Margins, room
 from app.planner.metric import Metric
 from app.planner.objective import Objective
 from app.planner.policies import Policy
-from app.planner.problem import Culprit, InfeasibleError, Limit, Problem, ProblemError, Task
+from app.planner.problem import Culprit, InfeasibleError, Limit, Problem, ProblemError
 from app.planner.reasons import group_reasons, unspent_reason
 from app.planner.remarks import plan_warnings
 from app.planner.sources import Source, Tier
+from app.planner.task import Task
 from app.planner.warnings import Warning
 from app.planner.words import MILLIONTHS
 

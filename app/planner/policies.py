@@ -1,7 +1,8 @@
 """The heuristics every plan is compared with (planner.md 6). They need no curve: counts, money and weights decide.
 
 All are whole orders within the sources' limits, the cheaper source of a group first. What a capped group cannot take
-goes to the others; what whole lots leave over stays unspent.
+goes to the others; what whole lots leave over stays unspent. Each raises one level, the same for all groups, as far as
+the budget goes. Counts are effective samples; `space` [groups]: accepted samples up to a group's max_count, None: any.
 """
 
 from collections.abc import Callable
@@ -10,50 +11,79 @@ from typing import Literal
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
+from app.planner.filling import Shelves
 from app.planner.market import Market
 
-Policy = Literal["optimal", "equal", "equal_spend", "proportional"]
+Policy = Literal[
+    "optimal", "greedy", "thompson", "worst_first",
+    "equal", "equal_spend", "proportional", "water_filling", "slice_tuner",
+]  # fmt: skip
+NEEDS_CURVES: tuple[Policy, ...] = ("optimal", "greedy", "thompson", "worst_first", "slice_tuner")
+"""These plan a group of fewer than three distinct sizes on the pooled prior."""
 
 HALVINGS = 60
-"""Halvings of the share of `proportional`: enough for the last bit of a double."""
+"""Halvings of a level: enough for the last bit of a double."""
 
 
-def equal(market: Market) -> IntArray:
+def equal(market: Market, space: FloatArray | None = None) -> IntArray:
     """Orders [S]: the largest equal count for every group with a source."""
+    shelves = Shelves(market, space)
 
     def orders(count: int) -> IntArray:
-        return market.fill(np.full(market.groups, count))
+        return shelves.fill(np.full(market.groups, float(count)))
 
-    return orders(_largest(int(_offered(market).max(initial=0)), lambda count: _paid(market, orders(count))))
+    return orders(_largest(int(shelves.offered().max(initial=0.0)), lambda count: _paid(market, orders(count))))
 
 
-def equal_spend(market: Market) -> IntArray:
+def equal_spend(market: Market, space: FloatArray | None = None) -> IntArray:
     """Orders [S]: the same money for every group with a source."""
-    room = _full_cost(market)
+    shelves = Shelves(market, space)
 
-    def within(money: int) -> bool:
-        return int(sum(np.minimum(room, money).tolist())) <= market.budget
+    room = np.minimum(shelves.full_cost(), market.budget)
 
-    money = _largest(market.budget, within)
-    return market.fill_money(np.minimum(room, money))
+    def orders(money: int) -> IntArray:
+        return shelves.fill_money(np.minimum(room, money))
+
+    def fits(money: int) -> bool:
+        return float(np.minimum(room, money).sum()) <= market.budget and _paid(market, orders(money))
+
+    return orders(_largest(market.budget, fits))
 
 
-def proportional(market: Market, weights: FloatArray) -> IntArray:
+def proportional(market: Market, weights: FloatArray, space: FloatArray | None = None) -> IntArray:
     """Orders [S]: counts in proportion to the weights [groups]."""
-    offered = _offered(market)
+    shelves = Shelves(market, space)
+    offered = shelves.offered()
+    served = (offered > 0.0) & (weights > 0.0)
+    # A whole count that the halving approaches from below is not lost to its last bit.
+    top = float((offered[served] / weights[served]).max(initial=0.0))
 
     def orders(scale: float) -> IntArray:
-        # A whole count that the halving approaches from below is not lost to its last bit.
-        return market.fill(np.minimum(np.floor(scale * weights * (1.0 + 1e-12)), offered).astype(np.int64))
+        return shelves.fill(np.minimum(scale * weights * (1.0 + 1e-12), offered))
 
-    served = (offered > 0) & (weights > 0)
-    low, high = 0.0, float((offered[served] / weights[served]).max(initial=0.0))
-    if _paid(market, orders(high)):
-        return orders(high)
+    return orders(highest(market, top, orders))
+
+
+def water_filling(market: Market, held: FloatArray, space: FloatArray | None = None) -> IntArray:
+    """Orders [S] that bring all counts, of which `held` [groups] are there, up to one level."""
+    shelves = Shelves(market, space)
+    top = float((held + shelves.offered()).max(initial=0.0))
+    level = highest(market, top, lambda level: shelves.fill(np.maximum(level - held, 0.0)))
+    # Just below the level no count is rounded up by chance; the last sample of each is bought lowest first.
+    orders = shelves.fill(np.maximum(level * (1.0 - 1e-8) - held, 0.0))
+    counts = held + market.added(orders)
+    return shelves.top_up(orders, np.argsort(counts[market.group], kind="stable").tolist())
+
+
+def highest(market: Market, top: float, orders: Callable[[float], IntArray]) -> float:
+    """The highest level from 0 to `top` whose orders [S] the budget pays for; those of level 0 it must pay for."""
+    low, high = 0.0, top
+    if _paid(market, orders(top)):
+        return top
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if _paid(market, orders(middle)) else (low, middle)
-    return orders(low)
+    return low
 
 
 def _largest(high: int, fits: Callable[[int], bool]) -> int:
@@ -67,17 +97,3 @@ def _largest(high: int, fits: Callable[[int], bool]) -> int:
 
 def _paid(market: Market, orders: IntArray) -> bool:
     return market.cost(orders) <= market.budget
-
-
-def _offered(market: Market) -> IntArray:
-    """The most samples [groups] the sources would sell to this budget."""
-    return market.added(market.most).astype(np.int64)
-
-
-def _full_cost(market: Market) -> IntArray:
-    """Cost [groups] of everything a group is offered, in millionths, at most the budget."""
-    cost = np.zeros(market.groups, dtype=np.int64)
-    for source in range(len(market.most)):
-        group = market.group[source]
-        cost[group] = min(market.budget, int(cost[group]) + int(market.most[source] * market.unit_cost[source]))
-    return cost

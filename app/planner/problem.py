@@ -1,18 +1,15 @@
 """The question put to the planner, and its check (planner.md 3 and 4)."""
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from app.planner.arrays import BoolArray, FloatArray, IntArray
-from app.planner.market import Market
+from app.planner.arrays import FloatArray
 from app.planner.metric import Metric
 from app.planner.objective import Objective, ObjectiveError
 from app.planner.posterior import Posterior
 from app.planner.sources import Source
-from app.planner.utility import Utility
 
 MAX_BUDGET = 10**18
 """Millionths; a trillion of the currency. Whatever an order may cost then fits into 64 bits."""
@@ -172,64 +169,3 @@ class Problem:
             most = len(self.sources if limit.over == "sources" else self.keys)
             if not all(0 <= member < most for member in (*limit.members, *(limit.share_of or ()))):
                 raise ProblemError(f"limit {limit.name}: it names {limit.over} that do not exist")
-
-
-@dataclass(frozen=True)
-class Task:
-    """A problem as the solvers see it: groups in the order of their keys, sources by group, price and key.
-
-    This order is what makes ties, rounding and so the answer independent of the order a problem is posed in.
-    order [groups]: positions of these groups in the problem. sources: keys in the market's order.
-    held: effective counts the plan builds on, pending ones included; raw: accepted now; pending_raw: expected.
-    """
-
-    order: IntArray
-    keys: tuple[str, ...]
-    sources: tuple[Source, ...]
-    held: FloatArray
-    raw: FloatArray
-    pending_raw: FloatArray
-    targets: FloatArray
-    metric: Metric
-    utility: Utility
-    market: Market
-
-    @classmethod
-    def of(cls, problem: Problem) -> "Task":
-        """The problem in the solvers' order, weights normalised."""
-        order = np.array(sorted(range(len(problem.keys)), key=problem.keys.__getitem__), dtype=np.int64)
-        place = np.argsort(order).tolist()
-        market = Market.of(problem.sources, place, len(order), problem.budget)
-        utility = Utility.of(
-            problem.objective,
-            problem.weights,
-            problem.metric,
-            problem.reference_loss,
-            problem.targets,
-            problem.held,
-            replace(problem.posterior, warnings=()),
-            order,
-        )
-        none = np.zeros(len(order))
-        pending = none if problem.pending is None else problem.pending[order]
-        return cls(
-            order=order,
-            keys=tuple(problem.keys[at] for at in order),
-            sources=tuple(problem.sources[at] for at in market.order),
-            held=problem.held[order] + pending,
-            raw=(problem.held if problem.raw is None else problem.raw)[order],
-            pending_raw=pending if problem.pending_raw is None else problem.pending_raw[order],
-            targets=problem.targets[order],
-            metric=problem.metric,
-            utility=utility,
-            market=market,
-        )
-
-    @cached_property
-    def supplied(self) -> BoolArray:
-        """The groups [groups] for which a source is listed."""
-        return np.isin(np.arange(len(self.keys)), self.market.group)
-
-    def metric_at(self, counts: FloatArray) -> FloatArray:
-        """The predictive metric in its own units [groups, draws] at counts [groups]."""
-        return self.metric.to_metric(self.utility.posterior.band(counts))

@@ -49,18 +49,10 @@ class Programme:
     def width(self) -> FloatArray:
         """The most money [J] that a segment can take: what its source sells there, and what there is."""
         segments, market = self.market.segments, self.market
-        most = market.most if self.money else np.minimum(market.limit, 1e15)
-        length = np.minimum(segments.length, np.maximum(most[segments.source] - self.starts, 0.0))
-        return np.asarray(length * segments.price)
-
-    @cached_property
-    def starts(self) -> FloatArray:
-        """Where each segment begins [J], in ordered samples."""
-        segments = self.market.segments
-        length = np.where(np.isfinite(segments.length), segments.length, 0.0)
-        before = np.concatenate([[0.0], np.cumsum(length)[:-1]]) if len(length) else length
-        first = np.searchsorted(segments.source, segments.source)
-        return np.asarray(before - before[first])
+        most = market.most.astype(np.float64) if self.whole else market.limit
+        length = np.minimum(segments.length, np.maximum(most[segments.source] - segments.starts, 0.0))
+        width = length * segments.price
+        return np.asarray(np.minimum(width, 1.0) if self.money else width)
 
     @cached_property
     def opened(self) -> IntArray:
@@ -74,7 +66,7 @@ class Programme:
     def filled(self) -> IntArray:
         """The segments [full] that may only be used once those before are used up."""
         segments = self.market.segments
-        strict = np.isin(segments.source, self._valued) & (self.starts > 0.0)
+        strict = np.isin(segments.source, self._valued) & (self.market.segments.starts > 0.0)
         return np.flatnonzero((segments.falls | strict) & (self.width > 0.0)) if self.whole else np.zeros(0, np.int64)
 
     @cached_property
@@ -103,7 +95,7 @@ class Programme:
     @property
     def columns(self) -> int:
         """Number of columns."""
-        return self.at["lots"].stop
+        return int(self.at["lots"].stop)
 
     @cached_property
     def integrality(self) -> IntArray:
@@ -166,12 +158,15 @@ class Programme:
             if source.fixed_order is None:
                 continue
             own = np.flatnonzero(segments.source == at)
-            filled = np.clip(source.fixed_order - self.starts[own], 0.0, segments.length[own]) * segments.price[own]
+            filled = (
+                np.clip(source.fixed_order - self.market.segments.starts[own], 0.0, segments.length[own])
+                * segments.price[own]
+            )
             lower[own] = upper[own] = filled
             opened = np.flatnonzero(self.opened == at) + self.at["open"].start
             lower[opened] = upper[opened] = float(source.fixed_order > 0)
             full = np.flatnonzero(segments.source[self.filled] == at)
-            reached = (source.fixed_order > self.starts[self.filled[full]]).astype(np.float64)
+            reached = (source.fixed_order > self.market.segments.starts[self.filled[full]]).astype(np.float64)
             lower[full + self.at["full"].start] = upper[full + self.at["full"].start] = reached
             lots = np.flatnonzero(self.lotted == at) + self.at["lots"].start
             lower[lots] = upper[lots] = source.fixed_order / source.lot_size
@@ -191,8 +186,8 @@ class Programme:
     @cached_property
     def budget(self) -> Rows:
         """What is spent, at most 1."""
-        spent = csr_array(np.ones((1, len(self.market.sources))) @ self.cost_of)
-        return Rows(csr_array(spent.reshape(1, -1)), np.array([-np.inf]), np.ones(1))
+        spent = csr_array(csr_array(np.ones((1, len(self.market.sources)))) @ self.cost_of)
+        return Rows(spent, np.array([-np.inf]), np.ones(1))
 
     def _links(self) -> Rows:
         matrix = csr_array(-diags_array(1.0 / self.reach) @ self.count_of) + self._pick(
@@ -216,7 +211,7 @@ class Programme:
         """What each row of the region [R] is multiplied by in the programme."""
         if not self._limited.nnz:
             return np.ones(len(self.region.bounds))
-        size = np.abs(self._limited).max(axis=1).toarray().ravel()
+        size = abs(self._limited).max(axis=1).toarray().ravel()
         return np.asarray(1.0 / np.where(size > 0.0, size, 1.0))
 
     def _opening(self) -> Rows:

@@ -7,7 +7,7 @@ import numpy as np
 from app.planner.arrays import FloatArray
 from app.planner.decision import Decision
 from app.planner.margins import Margins, room
-from app.planner.problem import Task
+from app.planner.task import Task
 from app.planner.words import count, money, number, percent
 
 ALIKE = 0.05

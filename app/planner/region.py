@@ -13,25 +13,33 @@ from scipy.sparse import csr_array, vstack
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.market import Market
 
-SLACK = 1e-9
+SLACK = 1e-12
 """A row counts as kept where it is missed by less than this share of its largest possible term."""
 
 
 @dataclass(frozen=True)
 class Bound:
-    """What a row stands for. name: as in `Culprit`. unit: the constraint's unit per unit of the row.
+    """What a row stands for.
 
-    offset: what is held of it already, in the constraint's unit: the constraint's own bound is unit · row's + offset.
+    lower, upper: the constraint's name as in `Culprit`, by the side that is meant. unit: the constraint's unit per unit
+    of the row, and offset: what is held of it already: a bound of the row is (the constraint's − offset) / unit.
+    group: the group whose counts are bounded, None: a set. share: of a limit on a share, the share itself, else None;
+    whole [S] and whole_held: what it is a share of, per unit of each order or of its cost, and held already.
     """
 
-    name: str
-    unit: float
-    offset: float
+    lower: str
+    upper: str
+    unit: float = 1.0
+    offset: float = 0.0
+    share: float | None = None
+    group: int | None = None
+    whole: FloatArray | None = None
+    whole_held: float = 0.0
 
 
 @dataclass(frozen=True)
 class Region:
-    """samples X and costs C, both [R, S]; lower, upper [R], infinite where there is none; bounds: what each row says."""
+    """samples X, costs C [R, S]; lower, upper [R], infinite where there is none; bounds: what each row says."""
 
     samples: csr_array
     costs: csr_array
@@ -66,7 +74,7 @@ class Region:
         size = np.maximum(np.where(np.isfinite(self.lower), np.abs(self.lower), 0.0), np.abs(values))
         size = np.maximum(size, np.where(np.isfinite(self.upper), np.abs(self.upper), 0.0))
         away = np.maximum(np.maximum(self.lower - values, values - self.upper), 0.0)
-        return np.where(away > SLACK * (1.0 + size), away, 0.0)
+        return np.where(away > SLACK * np.maximum(size, 1e-3), away, 0.0)
 
     def allows(self, market: Market, orders: IntArray) -> bool:
         """Whether whole orders [S] keep every row."""

@@ -8,7 +8,7 @@ from app.planner.arrays import BoolArray, FloatArray
 from app.planner.decision import Decision, relax
 from app.planner.margins import Margins, room
 from app.planner.objective import Objective
-from app.planner.problem import Task
+from app.planner.task import Task
 from app.planner.warnings import Warning
 from app.planner.words import count, money, near, number, percent
 

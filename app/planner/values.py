@@ -33,7 +33,7 @@ class Values:
 
     def at(self, counts: FloatArray) -> FloatArray:
         """V [k] at counts [k]."""
-        return self._moved(counts).terms(counts).value
+        return self.moved(counts).terms(counts).value
 
     def total(self, counts: FloatArray) -> float:
         """U at counts [k]."""
@@ -41,7 +41,7 @@ class Values:
 
     def tangents(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
         """V [k] and its gradient [k, k] (row g: of V_g) at counts [k]."""
-        utility = self._moved(counts)
+        utility = self.moved(counts)
         posterior = utility.posterior
         loss = posterior.loss(counts)
         unit = utility.unit[:, None]
@@ -59,7 +59,8 @@ class Values:
         behind, lambda_ = utility.reference - value, utility.objective.lambda_
         return value - lambda_ * np.maximum(behind, 0.0), gradient * (1.0 + lambda_ * (behind > 0.0))[:, None]
 
-    def _moved(self, counts: FloatArray) -> Utility:
+    def moved(self, counts: FloatArray) -> Utility:
+        """The utility with the others' counts where they are at counts [k]."""
         if not self.crossed:
             return self.utility
         held = np.empty_like(counts)

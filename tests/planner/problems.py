@@ -9,8 +9,9 @@ import numpy as np
 from app.planner.curves import AssumedCurve, Observations, Points, Posterior, Prior, fit
 from app.planner.metric import Metric
 from app.planner.objective import Objective
-from app.planner.problem import Problem, Task
+from app.planner.problem import Problem
 from app.planner.sources import Source
+from app.planner.task import Task
 
 ACCURACY = Metric("maximize", 0.0, 1.0)
 RMSE = Metric("minimize", 0.0, None)

@@ -5,7 +5,8 @@ import pytest
 
 from app.planner.decision import decide
 from app.planner.objective import Objective
-from app.planner.problem import Problem, Task
+from app.planner.problem import Problem
+from app.planner.task import Task
 from tests.planner.problems import (
     MAXIMIN,
     UTILITARIAN,

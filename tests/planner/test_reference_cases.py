@@ -11,8 +11,9 @@ import pytest
 from app.planner.metric import Metric
 from app.planner.objective import Objective
 from app.planner.plan import Plan, make_plan
-from app.planner.problem import Problem, Task
+from app.planner.problem import Problem
 from app.planner.sources import Source
+from app.planner.task import Task
 from tests.planner.problems import MONEY, stated
 
 CASES: list[dict[str, Any]] = json.loads(

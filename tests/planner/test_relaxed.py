@@ -11,7 +11,8 @@ from app.planner.arrays import FloatArray
 from app.planner.certificate import Relaxation
 from app.planner.decision import relax
 from app.planner.objective import Objective
-from app.planner.problem import Problem, Task
+from app.planner.problem import Problem
+from app.planner.task import Task
 from tests.planner.problems import (
     ACCURACY,
     MAXIMIN,

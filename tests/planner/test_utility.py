@@ -9,7 +9,8 @@ from scipy.differentiate import derivative
 from app.planner.arrays import FloatArray
 from app.planner.metric import Metric, MetricError
 from app.planner.objective import Objective, ObjectiveError
-from app.planner.problem import ProblemError, Task
+from app.planner.problem import ProblemError
+from app.planner.task import Task
 from app.planner.utility import Utility
 from tests.planner.problems import ACCURACY, MAXIMIN, RMSE, UTILITARIAN, isoelastic, offers, problem, scattered, stated
 
