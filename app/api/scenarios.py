@@ -38,15 +38,15 @@ MAX_NAMED = 20_000
 
 DrawsIn = Annotated[int, Field(strict=True, ge=50, le=2000)]
 SeedIn = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
-SignedMoney = Annotated[
-    Decimal,
-    PlainSerializer(lambda amount: signed(amount), return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^-?\d{1,13}(\.\d{1,6})?$", "examples": ["-120.50"]}),
-]
-
-
 def signed(amount: Decimal) -> str:
     return ("-" if amount < 0 else "") + write_money(abs(amount))
+
+
+SignedMoney = Annotated[
+    Decimal,
+    PlainSerializer(signed, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^-?\d{1,13}(\.\d{1,6})?$", "examples": ["-120.50"]}),
+]
 
 
 class GroupTerms(Shape):

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.planner.arrays import FloatArray
-from app.planner.problem import Problem, Task
+from app.planner.problem import Problem
+from app.planner.task import Task
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from app.planner.arrays import FloatArray
 from app.planner.metric import Metric
-from app.planner.plan import Band, Plan, make_plan
+from app.planner.plan import Band, make_plan
 from app.planner.plan import GroupPlan as GroupPlan
+from app.planner.plan import Plan as Plan
+from app.planner.plan import SourcePlan as SourcePlan
 from app.planner.policies import Policy
 from app.planner.scoring import rescale
 from app.planner.warnings import Warning

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from app.errors import Fault, Invalid, invalid
-from app.planner.comparison import Gain, worth_by
-from app.planner.plan import Plan, evaluate, make_plan
+from app.planner.comparison import Gain as Gain
+from app.planner.comparison import worth_by
+from app.planner.plan import Plan as Plan
+from app.planner.plan import evaluate, make_plan
 from app.planner.problem import InfeasibleError
 from app.services.allocations import widened
 from app.services.changes import MAX_FAULTS
