@@ -144,7 +144,11 @@ def group_shape(group: GroupPlan, known: bool, evaluation: EvaluationAdvice | No
 
 def source_plan_shape(one: SourcePlan) -> SourcePlanOut:
     return SourcePlanOut(
-        source=one.key, group=one.group, order=one.order, cost=amount(one.cost), binding=list(one.binding)
+        source=one.key,
+        group=one.groups[0] if len(one.groups) == 1 else None,
+        order=one.order,
+        cost=amount(one.cost),
+        binding=["hold" if name == "fixed_order" else name for name in one.binding],
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.planner.arrays import FloatArray
+from app.planner.divisible import with_base
 from app.planner.problem import Problem
 from app.planner.task import Task
 
@@ -29,11 +30,25 @@ class Gain:
         return cls(mean=float(gain.mean()), p05=float(p05), p95=float(p95), p_better=better)
 
 
-def worth_by(measure: Problem, problem: Problem, orders: Mapping[str, int]) -> FloatArray:
-    """U of `measure` [draws] once `orders` of the sources of `problem` have come, on the curves of `problem`.
+@dataclass(frozen=True)
+class Measure:
+    """A problem's objective, weights and targets as a measure of other problems of the same groups.
 
-    The two have the same groups; `measure` lends its objective, weights and targets.
+    base [vectors]: regret's best values V*, those of this problem throughout.
     """
-    task = Task.of(replace(measure, posterior=problem.posterior, sources=problem.sources, limits=()))
-    ordered = np.array([orders.get(source.key, 0) for source in task.sources], dtype=np.float64)
-    return task.utility.draws(task.held + task.market.added(ordered))
+
+    problem: Problem
+    base: FloatArray
+
+    @classmethod
+    def of(cls, problem: Problem) -> "Measure":
+        """The measure that the problem is solved by."""
+        return cls(problem, with_base(Task.of(problem)).utility.base)
+
+    def draws(self, problem: Problem, orders: Mapping[str, int]) -> FloatArray:
+        """U [draws] once `orders` of the sources of `problem` have come, on the curves of `problem`."""
+        task = Task.of(replace(self.problem, posterior=problem.posterior, sources=problem.sources, limits=()))
+        task = replace(task, utility=task.utility.with_base(self.base))
+        ordered = np.array([orders.get(source.key, 0) for source in task.sources], dtype=np.float64)
+        counts = task.held + task.market.added(ordered)
+        return task.values.moved(counts).draws(counts)

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from app.errors import Fault, Invalid, invalid
 from app.planner.comparison import Gain as Gain
-from app.planner.comparison import worth_by
+from app.planner.comparison import Measure
+from app.planner.master import SolverError
 from app.planner.plan import Plan as Plan
 from app.planner.plan import evaluate, make_plan
 from app.planner.problem import InfeasibleError
@@ -15,7 +16,7 @@ from app.services.allocations import widened
 from app.services.changes import MAX_FAULTS
 from app.services.fits import Fits
 from app.services.planning import Budget
-from app.services.situations import culprit_faults, situation_of
+from app.services.situations import FAR_APART, culprit_faults, situation_of
 from app.services.variations import Scenario, Varied, vary
 from app.store.models import Project
 
@@ -48,10 +49,7 @@ def what_if(
     if faults:
         raise invalid(*faults[:MAX_FAULTS])
     outcomes = [outcome_of(one, seed) for one in varied]
-    return [
-        replace(outcome, gain=gain_over(varied[0], outcomes[0], one, outcome))
-        for one, outcome in zip(varied, outcomes, strict=True)
-    ]
+    return with_gains(varied, outcomes)
 
 
 def outcome_of(one: Varied, seed: int) -> Outcome:
@@ -62,6 +60,8 @@ def outcome_of(one: Varied, seed: int) -> Outcome:
     except InfeasibleError as error:
         culprits = culprit_faults(situation.project, error.culprits)
         return Outcome(scenario, one.budget, situation.known, None, culprits, None)
+    except SolverError:
+        return Outcome(scenario, one.budget, situation.known, None, (Fault("", FAR_APART),), None)
     plan = widened(plan, one.problem.metric, situation.widening)
     return Outcome(scenario, one.budget, situation.known, plan, (), None)
 
@@ -75,11 +75,19 @@ def planned(one: Varied, seed: int) -> Plan:
     return make_plan(one.problem, scenario.policy, exploration=scenario.exploration, seed=seed)
 
 
-def gain_over(first: Varied, base: Outcome, one: Varied, outcome: Outcome) -> Gain | None:
-    if base.plan is None or outcome.plan is None or not (base.known and outcome.known):
-        return None
-    ours = worth_by(first.problem, one.problem, orders_of(outcome.plan))
-    return Gain.of(ours, worth_by(first.problem, first.problem, orders_of(base.plan)))
+def with_gains(varied: Sequence[Varied], outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The outcomes with their gains over the first."""
+    first = outcomes[0]
+    if first.plan is None or not first.known:
+        return list(outcomes)
+    measure = Measure.of(varied[0].problem)
+    base = measure.draws(varied[0].problem, orders_of(first.plan))
+    return [
+        outcome
+        if outcome.plan is None
+        else replace(outcome, gain=Gain.of(measure.draws(one.problem, orders_of(outcome.plan)), base))
+        for one, outcome in zip(varied, outcomes, strict=True)
+    ]
 
 
 def orders_of(plan: Plan) -> dict[str, int]:

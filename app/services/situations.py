@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault, Infeasible, invalid
 from app.planner.arrays import FloatArray
+from app.planner.master import SolverError
 from app.planner.problem import Culprit, InfeasibleError, Problem
 from app.services.fits import Fits, Fitted
 from app.services.forecasts import record_of
@@ -21,6 +22,7 @@ from app.store.types import MILLION
 
 MILLIONTH = Decimal("0.000001")
 Answer = TypeVar("Answer")
+FAR_APART = "Its numbers lie too far apart to be planned with certainty. State prices, counts or limits in other units."
 NO_HOLD: Mapping[str, int] = MappingProxyType({})
 
 
@@ -94,9 +96,12 @@ def refuse_unknown_sources(sources: Sequence[Source], keys: Sequence[str], where
 
 
 def feasibly(project: Project, plan: Callable[[], Answer]) -> Answer:
-    """`plan()`. Raises Infeasible with all the culprits where no plan keeps all constraints."""
+    """`plan()`. Raises Infeasible with all the culprits where no plan keeps all constraints, Conflict where the numbers
+    are beyond what can be computed."""
     try:
         return plan()
+    except SolverError:
+        raise Conflict(FAR_APART) from None
     except InfeasibleError as error:
         faults = culprit_faults(project, error.culprits)
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
