@@ -1,9 +1,8 @@
-"""Whole orders in any market, changed lot by lot: repair, spend what is left, swap (planner.md 4).
+"""Whole orders in any market, and what one lot more or less of each source would do (planner.md 4).
 
-The general counterpart of `integers`: sources that feed several groups, tiers and fixed costs, bounds and limits, any
-utility. S sources, k groups; orders [S] in samples, money in millionths. One step of a source is its next lot, or its
-smallest order from nothing; one step back is a lot, or all of a smallest order. What a step does to U is estimated from
-the gradient of F, and computed for the best of them.
+The general counterpart of the basket of `integers`: sources that feed several groups, tiers and fixed costs, bounds and
+limits, any utility. S sources, k groups; orders [S] in samples, money in millionths. One step of a source is its next
+lot, or its smallest order from nothing; one step back is a lot, or all of a smallest order.
 """
 
 from collections.abc import Sequence
@@ -14,14 +13,8 @@ from scipy.sparse import csc_array
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.market import Market
-from app.planner.region import SLACK, Region
+from app.planner.region import Region
 from app.planner.values import Values
-
-TRIED = 24
-"""So many of the steps or swaps that look best are computed exactly."""
-MOVES = 3000
-NOISE = 1e-14
-"""A step must gain more than this share of the utility's size."""
 
 
 @dataclass
@@ -70,7 +63,8 @@ class Cart:
             self.left -= cost - self.spent[source]
             self.spent[source] = cost
         touched = np.array([source for source, _ in changes])
-        self.row_values = self.region.values(self.market, self.orders)
+        if not self.region.is_open:
+            self.row_values = self.region.values(self.market, self.orders)
         self.counts = self.held + self.market.added(self.orders)
         self.value = self.values.at(self.counts)
         groups = np.unique(self.fed[:, touched].indices)
@@ -151,137 +145,4 @@ class Cart:
 
     def keeps(self, samples: FloatArray, costs: FloatArray) -> BoolArray:
         """Whether every row is missed by no more than now after steps of so many samples and millionths [S]."""
-        if self.region.is_open:
-            return np.ones(len(samples), dtype=np.bool_)
-        share = costs / max(self.market.budget, 1)
-        moved = (self.rows[0].multiply(samples[None, :]) + self.rows[1].multiply(share[None, :])).tocoo()
-        row, source = moved.coords
-        before = self.row_values[row]
-        after = before + moved.data
-        lower, upper = self.region.lower[row], self.region.upper[row]
-        away = np.maximum(np.maximum(lower - after, after - upper), 0.0)
-        was = np.maximum(np.maximum(lower - before, before - upper), 0.0)
-        bad = away > np.maximum(was, SLACK * np.maximum(np.abs(before), 1e-3))
-        fine = np.ones(len(samples), dtype=np.bool_)
-        fine[source[bad]] = False
-        return fine
-
-
-def improve(cart: Cart) -> Cart:
-    """The cart filled up and swapped until nothing helps; from allowed orders it stays within what is allowed."""
-    for _ in range(MOVES):
-        if not (_fill(cart) or _swap(cart)):
-            break
-    return cart
-
-
-def repair(cart: Cart) -> bool:
-    """Steps up until every row is kept; False where none helps any more."""
-    for _ in range(MOVES):
-        missed = cart.region.missed(cart.row_values)
-        if not missed.any():
-            return cart.left >= 0
-        wanted = np.sign(np.where(missed > 0.0, np.where(cart.row_values < cart.region.lower, 1.0, -1.0), 0.0))
-        weight = wanted / _size(cart)
-        shares = cart.cost_up / max(cart.market.budget, 1)
-        help_ = (cart.rows[0].T @ weight) * cart.step_up + (cart.rows[1].T @ weight) * shares
-        able = (cart.step_up > 0) & (cart.cost_up <= cart.left) & (help_ > 0.0)
-        able &= cart.keeps(cart.step_up.astype(np.float64), cart.cost_up.astype(np.float64))
-        if not able.any():
-            return False
-        rank = np.where(able, help_ / np.maximum(cart.cost_up, 1), -np.inf)
-        best = int(np.argmax(rank))
-        cart.move([(best, int(cart.step_up[best]))])
-    return False
-
-
-def _size(cart: Cart) -> FloatArray:
-    """A row's own size [R], to weigh misses of unlike rows."""
-    lower = np.where(np.isfinite(cart.region.lower), np.abs(cart.region.lower), 0.0)
-    return np.maximum(lower, 1e-9)
-
-
-def _fill(cart: Cart) -> bool:
-    """Take the affordable step that gains most per cost; False where none gains."""
-    gain, _ = cart.estimates()
-    able = (cart.step_up > 0) & (cart.cost_up <= cart.left)
-    if not able.any():
-        return False
-    able &= cart.keeps(cart.step_up.astype(np.float64), cart.cost_up.astype(np.float64))
-    cost = np.maximum(cart.cost_up, 1)
-    hope = np.where(able & (gain > 0.0), gain / cost, 0.0)
-    source = _best_step(cart, np.argsort(-hope, kind="stable")[:TRIED], hope)
-    if source is None:
-        promise = np.where(able, cart.promise() / cost, 0.0)
-        source = int(np.argmax(promise)) if promise.any() else None
-        if source is None or promise[source] <= 0.0:
-            return False
-        cart.move([(source, int(cart.step_up[source]))])
-        return True
-    cart.move([(source, int(cart.step_up[source]) * _stride(cart, source))])
-    return True
-
-
-def _best_step(cart: Cart, tried: IntArray, hope: FloatArray) -> int | None:
-    """The tried source whose step gains most per cost, exactly."""
-    total, best, found = cart.total, 0.0, None
-    for source in tried.tolist():
-        if hope[source] <= 0.0:
-            break
-        gained = cart.total_after([(source, int(cart.step_up[source]))]) - total
-        rate = gained / max(int(cart.cost_up[source]), 1)
-        if gained > NOISE * abs(total) and rate > best:
-            best, found = rate, source
-    return found
-
-
-def _stride(cart: Cart, source: int) -> int:
-    """How many lots of the source to take at once: while the money would pay for many more than there are sources."""
-    offer, order = cart.market.sources[source], int(cart.orders[source])
-    step = int(cart.step_up[source])
-    if step != offer.lot_size or cart.left < int(cart.cost_up[source]) * (len(cart.orders) + 64):
-        return 1
-    strides, total = 1, cart.total
-    last = cart.total_after([(source, step)]) - total
-    while True:
-        samples = 2 * strides * step
-        cost = offer.cost(order + samples) - cart.spent[source]
-        change = np.zeros((2, len(cart.orders)))
-        change[:, source] = samples, cost
-        if order + samples > int(cart.market.most[source]) or cost > cart.left or not cart.keeps(*change)[source]:
-            return strides
-        gained = cart.total_after([(source, samples)]) - total
-        if gained < 1.9 * last:
-            return strides
-        strides, last = 2 * strides, gained
-
-
-def _swap(cart: Cart) -> bool:
-    """Take one step back and another forward where that gains; False where no pair that was tried does."""
-    gain, loss = cart.estimates()
-    back, forth = np.flatnonzero(cart.step_down > 0), np.flatnonzero(cart.step_up > 0)
-    if not len(back) or not len(forth):
-        return False
-    net = gain[forth][None, :] - loss[back][:, None]
-    net[back[:, None] == forth[None, :]] = -np.inf
-    net[cart.cost_up[forth][None, :] > cart.left + cart.cost_down[back][:, None]] = -np.inf
-    total = cart.total
-    for place in np.argsort(-net, axis=None, kind="stable")[:TRIED].tolist():
-        if net.flat[place] <= NOISE * abs(total):
-            return False
-        changes = [
-            (int(back[place // len(forth)]), -int(cart.step_down[back[place // len(forth)]])),
-            (int(forth[place % len(forth)]), int(cart.step_up[forth[place % len(forth)]])),
-        ]
-        if cart.total_after(changes) - total > NOISE * max(abs(total), 1e-3) and _pair_keeps(cart, changes):
-            cart.move(changes)
-            return True
-    return False
-
-
-def _pair_keeps(cart: Cart, changes: Sequence[tuple[int, int]]) -> bool:
-    orders = cart.orders.copy()
-    for source, samples in changes:
-        orders[source] += samples
-    missed = cart.region.missed(cart.region.values(cart.market, orders))
-    return cart.region.is_open or bool(np.all(missed <= cart.region.missed(cart.row_values)))
+        return self.region.keeps(self.market, self.row_values, samples, costs)

@@ -1,41 +1,48 @@
 """What to buy: the policy's whole orders, and how far they can be from the best (planner.md 4 and 6)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.branching import branch
 from app.planner.certificate import LEAST_GAIN, Relaxation
-from app.planner.integers import Basket, improve, round_down
-from app.planner.ladder import Ladder
-from app.planner.policies import Policy, equal, equal_spend, proportional
-from app.planner.relaxed import solve
+from app.planner.divisible import Divisible, relax, with_base
+from app.planner.feasibility import check_feasible
+from app.planner.policies import Policy, equal, equal_spend, proportional, water_filling
+from app.planner.single import one_draw
+from app.planner.slice_tuner import slice_tuner
+from app.planner.steps import greedy, worst_first
 from app.planner.task import Task
-from app.planner.utility import Terms, Utility
+from app.planner.utility import Terms
+from app.planner.whole import best_whole, keep_within
 
-NEAR = 1e-5
-"""Whole orders within this share of the gain of their bound are not searched further."""
-BRANCHES = 60
-BRANCH_WORK = 120_000
-"""Curves (at least 600 per source) times nodes of branch and bound: large problems round well and would wait."""
+Rule = Policy | Literal["given"]
+"""A policy, or orders typed in by hand."""
 
 
 @dataclass(frozen=True)
 class Decision:
     """Orders [S] and what they lead to; arrays in the task's order. relaxed: the divisible optimum.
 
-    bound: no whole orders reach a higher U (with `stop_ratio`: the U of its divisible resting point).
+    added [groups]: effective samples bought; accepted [groups]: raw ones. spent [S]: millionths. rows [R]: shadow
+    prices of the region's rows (`Divisible`). bound: no whole orders reach a higher U (with `stop_ratio`: the U of its
+    divisible resting point). task: the one solved, which knows regret's best values.
     """
 
-    policy: Policy
+    task: Task
+    policy: Rule
     method: str
     orders: IntArray
+    spent: IntArray
     added: FloatArray
+    accepted: FloatArray
     counts: FloatArray
     now: Terms
     after: Terms
     relaxed: Relaxation
+    rows: FloatArray
     bound: float
     gap: float
     proof: str
@@ -43,63 +50,100 @@ class Decision:
     baselines: dict[Policy, IntArray]
 
 
-def relax(task: Task, utility: Utility) -> Relaxation:
-    """The divisible optimum of the task under `utility`, smallest orders left out."""
-    market = task.market
-    money = 1.0 if market.budget else 0.0
-    return solve(utility, Ladder.of(task.held, money, market.group, market.share, market.limit))
+def decide(task: Task, policy: Rule, seed: int = 0, given: Mapping[str, int] | None = None) -> Decision:
+    """The policy's orders, which for `optimal` are never worse than any allowed baseline's or than none.
 
-
-def decide(task: Task, policy: Policy) -> Decision:
-    """The policy's orders, which for `optimal` are never worse than any baseline's or than none."""
-    utility, market, held = task.utility, task.market, task.held
-    relaxed = relax(task, utility)
-    baselines: dict[Policy, IntArray] = {
-        "equal": equal(market),
-        "equal_spend": equal_spend(market),
-        "proportional": proportional(market, utility.weights),
-    }
-    now = utility.terms(held)
-    bound, method = relaxed.bound, "level" if utility.is_level else "multiplier"
-    if utility.objective.stop_ratio > 0.0:
-        bound, method = relaxed.utility, "level with stop_ratio"
-    if not market.most.any():
-        bound = utility.total(now.value)
+    given: orders by source of the rule `given`, which the task's sources must hold fixed too, so that they are checked.
+    seed: of `thompson`. Raises InfeasibleError, SolverError.
+    """
+    check_feasible(task)
+    task = with_base(task)
+    divisible = relax(task, task.utility)
+    baselines = _baselines(task)
     if policy == "optimal":
-        basket, bound, branched = _best(task, relaxed, list(baselines.values()), bound, utility.total(now.value))
-        orders, method = basket.orders, method + ", branch and bound" * branched
-    else:
-        orders, method = baselines[policy], policy
+        orders, bound, method, proof = best_whole(task, divisible, list(baselines.values()))
+        return _decision(task, policy, divisible, baselines, orders, bound, method, proof)
+    orders = _by_rule(task, policy, baselines, seed, given or {})
+    return _decision(task, policy, divisible, baselines, orders, divisible.relaxation.bound, policy, divisible.proof)
+
+
+def _decision(
+    task: Task,
+    policy: Rule,
+    divisible: Divisible,
+    baselines: dict[Policy, IntArray],
+    orders: IntArray,
+    bound: float,
+    method: str,
+    proof: str,
+) -> Decision:
+    market, values = task.market, task.values
     added = market.added(orders)
-    after = utility.terms(held + added)
-    gap = _gap(bound, utility.total(after.value), utility.total(now.value))
-    proof = "The margins at the divisible optimum bound the utility of every affordable order."
-    left = market.budget - market.cost(orders)
+    counts = task.held + added
+    now, after = values.moved(task.held).terms(task.held), values.moved(counts).terms(counts)
+    start, total = task.utility.total(now.value), task.utility.total(after.value)
+    gap = max(0.0, bound - total) / max(abs(bound - start), LEAST_GAIN)
+    spent = np.array(market.costs(orders), dtype=np.int64)
     return Decision(
-        policy, method, orders, added, held + added, now, after, relaxed, bound, gap, proof, left, baselines
+        task=task,
+        policy=policy,
+        method=method,
+        orders=orders,
+        spent=spent,
+        added=added,
+        accepted=market.accepted(orders),
+        counts=counts,
+        now=now,
+        after=after,
+        relaxed=divisible.relaxation,
+        rows=divisible.rows,
+        bound=bound,
+        gap=gap,
+        proof=proof,
+        left=market.budget - int(sum(spent.tolist())),
+        baselines=baselines,
     )
 
 
-def _best(
-    task: Task, relaxed: Relaxation, baselines: list[IntArray], bound: float, now: float
-) -> tuple[Basket, float, bool]:
-    """The best basket, a bound on all, and whether branching was needed for them."""
-    utility, market, held = task.utility, task.market, task.held
-    best = improve(utility, market, held, round_down(market, relaxed.orders))
-    if utility.objective.stop_ratio > 0.0:
-        # The rule gives up some of the least benefit on purpose: no baseline is held against it.
-        return best, bound, False
-    # What a baseline buys for groups that do not count is money for those that do.
-    for orders in [np.where(utility.counted[market.group], orders, 0) for orders in baselines]:
-        if utility.at(held + market.added(orders)) > best.total:
-            best = max(best, improve(utility, market, held, orders), key=lambda basket: basket.total)
-    work = max(len(task.keys) * utility.posterior.draws, 600 * len(market.most))
-    nodes = min(BRANCHES, BRANCH_WORK // work)
-    if not nodes or _gap(bound, best.total, now) <= NEAR:
-        return best, bound, False
-    best, branched = branch(utility, market, held, best, now, nodes)
-    return best, min(bound, branched), True
+def space(task: Task) -> FloatArray | None:
+    """Accepted samples [groups] that the groups may still take, None: any number."""
+    bounded = [(bound.group, row) for row, bound in enumerate(task.region.bounds) if bound.group is not None]
+    if not bounded:
+        return None
+    found = np.full(task.market.groups, np.inf)
+    for group, row in bounded:
+        found[group] = task.region.upper[row]
+    return found
 
 
-def _gap(bound: float, total: float, now: float) -> float:
-    return max(0.0, bound - total) / max(abs(bound - now), LEAST_GAIN)
+def _baselines(task: Task) -> dict[Policy, IntArray]:
+    market, room = task.market, space(task)
+    return {
+        "equal": equal(market, room),
+        "equal_spend": equal_spend(market, room),
+        "proportional": proportional(market, task.utility.weights, room),
+    }
+
+
+def _by_rule(
+    task: Task, policy: Rule, baselines: dict[Policy, IntArray], seed: int, given: Mapping[str, int]
+) -> IntArray:
+    """The orders [S] of a policy that does not optimise, brought within the bounds and limits it does not know."""
+    market, utility, room = task.market, task.utility, space(task)
+    match policy:
+        case "given":
+            return np.array([given.get(source.key, 0) for source in task.sources], dtype=np.int64)
+        case "greedy":
+            orders = greedy(utility, market, task.held, room)
+        case "worst_first":
+            orders = worst_first(utility, market, task.held, room)
+        case "water_filling":
+            orders = water_filling(market, task.held, room)
+        case "slice_tuner":
+            orders = slice_tuner(utility.posterior, market, task.held, room)
+        case "thompson":
+            drawn = replace(task, utility=replace(utility, posterior=one_draw(utility.posterior, seed)))
+            orders = best_whole(drawn, relax(drawn, drawn.utility), [])[0]
+        case _:
+            orders = baselines[policy]
+    return keep_within(task, orders)

@@ -98,8 +98,9 @@ def _together(market: Market, region: Region) -> list[Culprit]:
     misses, columns = _least_miss(programme)
     culprits = _missed(programme, misses, columns)
     moved = replace(region, lower=region.lower - misses[0], upper=region.upper + misses[1])
-    need = _least_cost(replace(programme, region=moved))
-    if need is not None and need > market.budget:
+    orders = _cheapest(replace(programme, region=moved))
+    need = 0 if orders is None else market.cost(orders)
+    if need > market.budget:
         change = f"Raise the budget from {money(market.budget)} to {money(need)}, the least that meets all bounds."
         culprits.append(Culprit("budget", float(market.budget), float(need), change))
     return culprits
@@ -165,7 +166,7 @@ def _missed(programme: Programme, misses: tuple[FloatArray, FloatArray], columns
         for row in np.flatnonzero(missed > 0.0).tolist():
             bound = region.bounds[row]
             have, need = _in_units(region, row, bound, side, float(missed[row]), orders, costs)
-            found.append(_culprit(bound, side, have, need, programme.market.budget))
+            found.append(_culprit(bound, side, have, need))
     return found
 
 
@@ -178,13 +179,13 @@ def _in_units(
         moved = edge - missed if side == 0 else edge + missed
         return edge * bound.unit + bound.offset, moved * bound.unit + bound.offset
     # A row Σ_M − r Σ_all is missed by m where the share is r ∓ m / Σ_all.
-    amounts = costs if region.costs[[row]].nnz else orders
+    amounts = costs if bound.of_money else orders
     value = float((region.samples[[row]] @ orders + region.costs[[row]] @ costs)[0]) + bound.offset
     whole = bound.whole_held + float((np.zeros(len(orders)) if bound.whole is None else bound.whole) @ amounts)
     return bound.share, bound.share + value / whole if whole > 0.0 else bound.share
 
 
-def _culprit(bound: Bound, side: int, have: float, need: float, budget: int) -> Culprit:
+def _culprit(bound: Bound, side: int, have: float, need: float) -> Culprit:
     name = bound.lower if side == 0 else bound.upper
     direction = "Lower" if side == 0 else "Raise"
     limit = "minimum" if side == 0 else "maximum"
@@ -195,17 +196,20 @@ def _culprit(bound: Bound, side: int, have: float, need: float, budget: int) -> 
     return Culprit(name, have, need, change)
 
 
-def _least_cost(programme: Programme) -> int | None:
-    """The least money in millionths that meets every row; None where none was found."""
+def cheapest(task: Task) -> IntArray | None:
+    """The cheapest orders [S] that keep the bounds and the limits, None where none were found."""
+    market = _rich(task.market, task.region)
+    return _cheapest(Programme(market=market, region=task.region, extra=0, whole=True, money=False))
+
+
+def _cheapest(programme: Programme) -> IntArray | None:
     cost = np.asarray(programme.cost_of.sum(axis=0), dtype=np.float64).ravel()
     rows = programme.rows
     lower, upper = programme.bounds
     solution = _solved(Linear(-cost, rows.matrix, rows.lower, rows.upper, lower, upper), programme)
     if solution.columns is None:
         return None
-    market = programme.market
-    orders = whole_lots(market, programme.order_of @ solution.columns)
-    return market.cost(orders)
+    return whole_lots(programme.market, programme.order_of @ solution.columns)
 
 
 def whole_lots(market: Market, orders: FloatArray) -> IntArray:

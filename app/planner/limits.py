@@ -85,5 +85,6 @@ def _limit(
         share,
         whole=np.asarray(whole @ market.delivered if by_group else whole),
         whole_held=float(whole @ raw) if by_group else 0.0,
+        of_money=limit.measure in ("cost", "cost_share"),
     )
     return Region(samples, costs, np.array([low]), np.array([high]), (bound,))

@@ -1,6 +1,6 @@
 """What one more unit of money is worth to each group, and where no more can be bought (planner.md 4).
 
-Arrays [groups] in the task's order; prices and marginals per unit of the currency.
+Arrays in the task's order; prices and marginals per unit of the currency. S sources, k groups.
 """
 
 from dataclasses import dataclass
@@ -10,51 +10,90 @@ import numpy as np
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.decision import Decision
 from app.planner.task import Task
+from app.planner.utility import Terms
 from app.planner.words import MILLIONTHS
 
 
 @dataclass(frozen=True)
 class Margins:
-    """now, after: marginal utility per currency unit, 0 without a source. price: of the next sample now.
+    """now, after [k]: marginal utility per currency unit spent on the best source that feeds the group, what the source
+    brings to other groups included; 0 without a source. price [k]: of the group's next effective sample now.
 
-    open: whether the group's sources sell more than the plan orders, money aside. For maximin a group's own benefit
-    counts, whether it is the worst or not.
+    open [k]: whether the group's sources sell more than the plan orders, money aside. For maximin a group's own benefit
+    counts, whether it is the worst or not. source_now, source_after [S]: the same per source.
     """
 
     now: FloatArray
     after: FloatArray
     price: FloatArray
     open: BoolArray
+    source_now: FloatArray
+    source_after: FloatArray
 
     @classmethod
     def of(cls, task: Task, decision: Decision) -> "Margins":
         """The margins before and after the decision's orders."""
         nothing = np.zeros_like(decision.orders)
-        price, _ = _next_price(task, nothing)
-        later, still = _next_price(task, decision.orders)
-        emphasis = task.utility.emphasis
-        now, after = emphasis * decision.now.slope / price, emphasis * decision.after.slope / later
-        return cls(now=now, after=after, price=price, open=still)
+        first = _per_cost(task, nothing, worth(task, task.held, decision.now))
+        later = _per_cost(task, decision.orders, worth(task, decision.counts, decision.after))
+        now, _ = _best_of_group(task, first, room(task, nothing))
+        after, still = _best_of_group(task, later, room(task, decision.orders))
+        return cls(now, after, _sample_price(task), still, first, later)
+
+
+def worth(task: Task, counts: FloatArray, terms: Terms) -> FloatArray:
+    """Utility per effective sample [k] at counts [k] and their terms, what it does for other groups included."""
+    utility = task.utility
+    share = utility.emphasis if utility.is_additive or utility.is_level else utility.gradient(terms.value)
+    if not task.values.crossed:
+        return np.asarray(share * terms.slope)
+    _, gradient = task.values.tangents(counts)
+    return np.asarray(share @ gradient)
 
 
 def room(task: Task, orders: IntArray) -> BoolArray:
-    """The sources [S] whose own limits leave room for a further step."""
-    limits = [source.cap for source in task.sources]
-    market = task.market
-    step = np.where(orders > 0, market.lot, market.least)
-    return np.array(
-        [limit is None or int(order) + int(up) <= limit for limit, order, up in zip(limits, orders, step, strict=True)],
-        dtype=np.bool_,
-    )
+    """The sources [S] whose own limits, and their groups' bounds, leave room for a further step, money aside."""
+    found = np.zeros(len(orders), dtype=np.bool_)
+    steps, costs = np.zeros(len(orders)), np.zeros(len(orders))
+    for at, (source, order) in enumerate(zip(task.sources, orders.tolist(), strict=True)):
+        step = source.lot_size if order else source.least
+        cap = source.cap
+        found[at] = source.fixed_order is None and (cap is None or order + step <= cap)
+        if not task.region.is_open:
+            steps[at], costs[at] = step, source.cost(order + step) - source.cost(order)
+    if task.region.is_open:
+        return found
+    return found & task.region.keeps(task.market, task.region.values(task.market, orders), steps, costs)
 
 
-def _next_price(task: Task, orders: IntArray) -> tuple[FloatArray, BoolArray]:
-    """Price of the next sample, the last one's where there is no next, inf without a source; and whether one is."""
-    market = task.market
-    unit = market.unit_cost / MILLIONTHS
-    free = room(task, orders)
-    following, last = np.full(market.groups, np.inf), np.zeros(market.groups)
-    np.minimum.at(following, market.group[free], unit[free])
-    np.maximum.at(last, market.group, unit)
-    open_ = np.isfinite(following)
-    return np.where(open_, following, np.where(last > 0.0, last, np.inf)), open_
+def _per_cost(task: Task, orders: IntArray, value: FloatArray) -> FloatArray:
+    """Utility per currency unit [S] of each source's next sample."""
+    brought = task.market.effective.T @ value
+    return np.asarray(brought / next_prices(task, orders))
+
+
+def next_prices(task: Task, orders: IntArray) -> FloatArray:
+    """Price of each source's next ordered sample [S] in currency units, fixed costs aside."""
+    if task.market.is_plain:
+        return task.market.unit_cost / MILLIONTHS
+    prices = [source.next_price(int(order)) for source, order in zip(task.sources, orders, strict=True)]
+    return np.array(prices, dtype=np.float64) / MILLIONTHS
+
+
+def _best_of_group(task: Task, per_cost: FloatArray, free: BoolArray) -> tuple[FloatArray, BoolArray]:
+    """The best source's figure [k] among those with room, the worst's where none has; and whether one has."""
+    groups, sources = task.market.effective.tocoo().coords
+    best, last = np.full(task.market.groups, -np.inf), np.full(task.market.groups, np.inf)
+    np.maximum.at(best, groups[free[sources]], per_cost[sources[free[sources]]])
+    np.minimum.at(last, groups, per_cost[sources])
+    open_ = np.isfinite(best)
+    return np.where(open_, best, np.where(np.isfinite(last), last, 0.0)), open_
+
+
+def _sample_price(task: Task) -> FloatArray:
+    """What an effective sample [k] costs from the cheapest source at the first price, inf without a source."""
+    entries = task.market.effective.tocoo()
+    groups, sources = entries.coords
+    price = np.full(task.market.groups, np.inf)
+    np.minimum.at(price, groups, next_prices(task, np.zeros(len(task.sources), dtype=np.int64))[sources] / entries.data)
+    return price

@@ -92,7 +92,7 @@ class Master:
         lower, upper = (bound.copy() for bound in self.programme.bounds)
         values = self.programme.at["t"]
         lower[values] = (self.floor - self.now) / scale
-        idle = np.flatnonzero(~self.values.utility.counted) + values.start
+        idle = np.setdiff1d(np.arange(len(self.held)), self.cuts.live) + values.start
         lower[idle] = upper[idle] = 0.0
         return lower, upper
 

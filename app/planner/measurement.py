@@ -17,7 +17,8 @@ from app.planner.forecast import Asked, at_runs, shared_error
 from app.planner.margins import Margins
 from app.planner.observations import Observations
 from app.planner.posterior import Posterior
-from app.planner.problem import Problem, ProblemError, Task
+from app.planner.problem import Problem, ProblemError
+from app.planner.task import Task
 from app.planner.utility import Utility
 from app.planner.words import count, listed, percent
 

@@ -9,15 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.cart import Cart, improve, repair
+from app.planner.cart import Cart
 from app.planner.certificate import LEAST_GAIN
 from app.planner.linear import maximise_whole
 from app.planner.master import Master
+from app.planner.stepping import improve, repair
 
 ROUNDS = 12
 NODES = 4_000
 """Nodes of the integer solver in all rounds: a count, not a time, so that the same question has the same answer."""
 
+BLUR = 2e-7
+"""The integer solver keeps rows to 1e-7 or so of the gain: its bound is taken to be that much higher."""
 SHARE = 0.3
 """The integer solver may leave this share of the tolerance open."""
 
@@ -34,6 +37,7 @@ class Whole:
 def solve_whole(master: Master, best: Whole, tolerance: float, nodes: int = NODES) -> Whole:
     """The best whole orders, from `best` on, until its gap is at most `tolerance` of the gain or the nodes are used."""
     orders, utility, bound = best.orders, best.utility, best.bound
+    seen: set[bytes] = set()
     for _ in range(ROUNDS):
         gain = max(utility - master.start, LEAST_GAIN) if orders is not None else np.inf
         if orders is not None and bound - utility <= tolerance * gain:
@@ -41,21 +45,22 @@ def solve_whole(master: Master, best: Whole, tolerance: float, nodes: int = NODE
         scale = float(np.clip(bound - master.start, LEAST_GAIN, None))
         question, constant = master.linear(scale)
         solution = maximise_whole(question, master.programme.integrality, SHARE * tolerance, nodes)
-        bound = min(bound, constant + scale * solution.bound)
+        bound = min(bound, constant + scale * (solution.bound + BLUR))
         nodes -= max(1, solution.nodes)
         if solution.columns is None:
             break
-        before = len(master.cuts.group)
         found = whole_orders(master, solution.columns)
+        if found.tobytes() in seen or nodes <= 0:
+            break
+        seen.add(found.tobytes())
         master.cuts.add((master.held + master.programme.market.added(found))[:, None])
         master.refine(solution.columns, scale)
         cart = _candidate(master, found)
-        if cart is not None:
-            master.cuts.add(cart.counts[:, None])
-            if orders is None or cart.total > utility:
-                orders, utility = cart.orders, cart.total
-        if nodes <= 0 or len(master.cuts.group) == before:
-            break
+        if cart is None:
+            continue
+        master.cuts.add(cart.counts[:, None])
+        if orders is None or cart.total > utility:
+            orders, utility = cart.orders, cart.total
     return Whole(orders, utility, max(bound, utility))
 
 
@@ -74,8 +79,4 @@ def _candidate(master: Master, orders: IntArray) -> Cart | None:
     """The orders improved, where they are allowed or can be mended."""
     programme = master.programme
     cart = Cart(programme.market, programme.region, master.values, master.held, orders.copy())
-    if cart.left < 0:
-        return None
-    if not cart.is_allowed and not repair(cart):
-        return None
-    return improve(cart)
+    return improve(cart) if cart.is_allowed or repair(cart) else None

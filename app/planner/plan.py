@@ -3,13 +3,16 @@
 Notation: k groups in the order of `Problem.keys`; money is in whole millionths of the currency.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from app.planner.arrays import FloatArray
+from app.planner.bounds import BoundPrice, bound_prices
 from app.planner.certificate import level_multiplier
-from app.planner.decision import Decision, decide
+from app.planner.decision import Decision, Rule, decide
+from app.planner.feasibility import check_feasible
 from app.planner.margins import Margins, room
 from app.planner.metric import Metric
 from app.planner.objective import Objective
@@ -25,7 +28,7 @@ from app.planner.words import MILLIONTHS
 __all__ = [
     "Band", "BoundPrice", "Culprit", "GroupPlan", "InfeasibleError", "Interval", "Limit", "Metric", "Objective",
     "Optimality", "Plan", "Policy", "Problem", "ProblemError", "Relaxed", "Source", "SourcePlan", "Tier",
-    "UtilitySummary", "make_plan",
+    "UtilitySummary", "evaluate", "make_plan",
 ]  # fmt: skip
 
 
@@ -76,17 +79,6 @@ class Optimality:
 
 
 @dataclass(frozen=True)
-class BoundPrice:
-    """A constraint that binds, named as in `Culprit`, and what loosening it is worth.
-
-    shadow_price: utility per unit of the constraint, that is per sample, per currency unit, or per 1 of a share.
-    """
-
-    constraint: str
-    shadow_price: float
-
-
-@dataclass(frozen=True)
 class GroupPlan:
     """One group's part. cost in millionths; marginals in utility per currency unit, None without a source.
 
@@ -107,13 +99,18 @@ class GroupPlan:
 
 @dataclass(frozen=True)
 class SourcePlan:
-    """One source's order in samples, its cost in millionths, and which of its limits decided it."""
+    """One source's order in samples, the groups it feeds, its cost in millionths, and which limits decided it."""
 
     key: str
-    group: str
+    groups: tuple[str, ...]
     order: int
     cost: int
     binding: tuple[str, ...]
+
+    @property
+    def group(self) -> str:
+        """The first group it feeds, the only one of a plain source."""
+        return self.groups[0]
 
 
 @dataclass(frozen=True)
@@ -136,7 +133,7 @@ class Plan:
     more could be bought. unspent_reason: None where nothing is left. bounds: the constraints that bind.
     """
 
-    policy: Policy
+    policy: Rule
     groups: tuple[GroupPlan, ...]
     sources: tuple[SourcePlan, ...]
     spend: int
@@ -150,10 +147,30 @@ class Plan:
     bounds: tuple[BoundPrice, ...] = ()
 
 
-def make_plan(problem: Problem, policy: Policy) -> Plan:
-    """The plan of `policy` for the problem; the same inputs give the same plan, bit for bit."""
+def make_plan(problem: Problem, policy: Policy = "optimal", *, seed: int = 0) -> Plan:
+    """The plan of `policy` for the problem; the same inputs give the same plan, bit for bit. seed: of `thompson`.
+
+    Raises InfeasibleError with every constraint that cannot be met, SolverError where numbers lie too far apart.
+    """
     task = Task.of(problem)
-    decision = decide(task, policy)
+    return _plan(problem, decide(task, policy, seed))
+
+
+def evaluate(problem: Problem, orders: Mapping[str, int]) -> Plan:
+    """What orders by source, typed in by hand, lead to; sources left out get 0. The gap is to the best orders.
+
+    Raises InfeasibleError where they break the budget, a bound or a limit, ProblemError where a source is unknown.
+    """
+    unknown = sorted(set(orders) - {source.key for source in problem.sources})
+    if unknown:
+        raise ProblemError(f"no source is called {', '.join(unknown)}; order from the problem's sources")
+    fixed = [replace(source, fixed_order=orders.get(source.key, 0)) for source in problem.sources]
+    check_feasible(Task.of(replace(problem, sources=tuple(fixed))))
+    return _plan(problem, decide(Task.of(problem), "given", given=orders))
+
+
+def _plan(problem: Problem, decision: Decision) -> Plan:
+    task = decision.task
     margins = Margins.of(task, decision)
     reason = unspent_reason(task, decision, margins)
     metric_now = task.metric_at(task.held)
@@ -163,7 +180,7 @@ def make_plan(problem: Problem, policy: Policy) -> Plan:
     relaxed[task.market.order] = decision.relaxed.orders
     bound_gain = max(0.0, decision.relaxed.bound - decision.relaxed.utility)
     return Plan(
-        policy=policy,
+        policy=decision.policy,
         groups=tuple(groups[key] for key in problem.keys),
         sources=tuple(sources[source.key] for source in problem.sources),
         spend=problem.budget - decision.left,
@@ -174,22 +191,21 @@ def make_plan(problem: Problem, policy: Policy) -> Plan:
         optimality=Optimality(decision.gap, decision.method, decision.proof),
         relaxed=Relaxed(relaxed, decision.relaxed.utility, bound_gain),
         warnings=plan_warnings(task, decision, margins, metric_now, reason),
+        bounds=bound_prices(task, decision),
     )
 
 
 def _group_plans(task: Task, decision: Decision, margins: Margins, metric_now: FloatArray) -> dict[str, GroupPlan]:
     now, after = _bands(metric_now), _bands(task.metric_at(decision.counts))
     reasons = group_reasons(task, decision, margins, metric_now.mean(axis=1))
-    market = task.market
-    cost = np.zeros(market.groups, dtype=np.int64)
-    np.add.at(cost, market.group, decision.orders * market.unit_cost)
+    cost = task.spent_on(decision.spent)
     return {
         key: GroupPlan(
             key=key,
             count=round(float(task.raw[at])),
             pending=round(float(task.pending_raw[at])),
-            add=int(decision.added[at]),
-            cost=int(cost[at]),
+            add=round(float(decision.accepted[at])),
+            cost=round(float(cost[at])),
             metric_now=now[at],
             metric_after=after[at],
             marginal_now=float(margins.now[at]) if task.supplied[at] else None,
@@ -207,9 +223,9 @@ def _source_plans(task: Task, decision: Decision) -> dict[str, SourcePlan]:
         order = int(decision.orders[at])
         found[source.key] = SourcePlan(
             key=source.key,
-            group=task.keys[task.market.group[at]],
+            groups=tuple(task.keys[group] for group in task.groups_of(at)),
             order=order,
-            cost=order * source.unit_cost,
+            cost=int(decision.spent[at]),
             binding=_binding(task, decision, at, bool(full[at])),
         )
     return found
@@ -219,8 +235,12 @@ def _binding(task: Task, decision: Decision, at: int, full: bool) -> tuple[str, 
     """Which of its limits keep the source's order from being what the plan would make it without them."""
     source, order = task.sources[at], int(decision.orders[at])
     wanted = float(decision.relaxed.orders[at]) if decision.policy == "optimal" else float(order)
+    if source.fixed_order is not None:
+        return ("fixed_order",)
     binding = []
-    if full:
+    if full and (source.cap is None or order + (source.lot_size if order else source.least) <= source.cap):
+        binding.append("bounds")
+    elif full:
         binding.append("max_order")
     elif order > 0 and decision.relaxed.multiplier != 0.0:
         binding.append("budget")
@@ -232,9 +252,13 @@ def _binding(task: Task, decision: Decision, at: int, full: bool) -> tuple[str, 
 
 
 def _utilities(task: Task, decision: Decision) -> UtilitySummary:
-    utility, market = task.utility, task.market
-    now, after = utility.draws(task.held), utility.draws(decision.counts)
-    baselines = {name: utility.draws(task.held + market.added(orders)) for name, orders in decision.baselines.items()}
+    market = task.market
+
+    def draws(counts: FloatArray) -> FloatArray:
+        return task.values.moved(counts).draws(counts)
+
+    now, after = draws(task.held), draws(decision.counts)
+    baselines = {name: draws(task.held + market.added(orders)) for name, orders in decision.baselines.items()}
     better = (after > baselines["equal"]) + 0.5 * (after == baselines["equal"])
     return UtilitySummary(
         now=_interval(now),

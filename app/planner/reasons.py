@@ -13,6 +13,11 @@ from app.planner.words import count, money, number, percent
 ALIKE = 0.05
 """Groups whose factors differ by less than this, in logarithms, are said to gain alike."""
 
+NOISY = 0.5
+"""Where no factor sets a group further apart than this, in logarithms, what is not known of its curve may decide."""
+LIKELY = 0.3
+"""A group left out gains more than those served in this share of the draws: noise decides."""
+
 
 @dataclass(frozen=True)
 class _View:
@@ -57,20 +62,19 @@ def unspent_reason(task: Task, decision: Decision, margins: Margins) -> str | No
 def _cheapest_step(task: Task, decision: Decision, margins: Margins) -> int | None:
     """Least cost in millionths of a further order for a group that can gain, None where there is none."""
     gains = margins.after > 0.0 if decision.policy == "optimal" else np.ones_like(margins.open)
-    costs = [
-        source.unit_cost * (source.lot_size if order > 0 else source.least)
-        for source, order, free, group in zip(
-            task.sources, decision.orders, room(task, decision.orders), task.market.group, strict=True
-        )
-        if free and gains[group]
-    ]
+    costs = []
+    for at, free in enumerate(room(task, decision.orders)):
+        source, order = task.sources[at], int(decision.orders[at])
+        if free and gains[task.groups_of(at)].any():
+            step = source.lot_size if order else source.least
+            costs.append(source.cost(order + step) - source.cost(order))
     return min(costs, default=None)
 
 
 def _unavailable(task: Task, group: int) -> str | None:
     """Why nothing can be bought for the group at all, whatever it is worth."""
     market = task.market
-    own = np.flatnonzero(market.group == group)
+    own = task.sources_of(group)
     if not len(own):
         return "No source sells samples of it."
     if market.budget == 0:
@@ -78,7 +82,7 @@ def _unavailable(task: Task, group: int) -> str | None:
     if all(task.sources[at].cap == 0 for at in own):
         return "Its sources sell less than their smallest order."
     if not market.most[own].any():
-        smallest = min(task.sources[at].least * task.sources[at].unit_cost for at in own)
+        smallest = min(task.sources[at].cost(task.sources[at].least) for at in own)
         return f"Its smallest order costs {money(smallest)}, more than the budget."
     return None
 
@@ -93,12 +97,13 @@ def _worthless(task: Task, decision: Decision, group: int) -> str | None:
 
 
 def _weighed(view: _View, group: int) -> str:
-    task, added = view.task, int(view.decision.added[group])
+    task, added = view.task, round(float(view.decision.accepted[group]))
     worthless = _worthless(task, view.decision, group)
     if worthless:
         return worthless
-    if added and not view.margins.open[group]:
-        return f"Its sources sell no more than {count(added)}, or it would get more."
+    bound = _bounded(view, group)
+    if bound:
+        return bound
     if not added and _waits_for_lot(task, view.decision, group):
         return "Its smallest order would take more money than it is worth here."
     if task.utility.is_level:
@@ -107,9 +112,39 @@ def _weighed(view: _View, group: int) -> str:
         return "It is the only group that counts and can be bought for."
     sign = 1.0 if added else -1.0
     name = max(view.drivers, key=lambda driver: float(sign * view.drivers[driver][group]))
+    if not added and sign * view.drivers[name][group] <= NOISY and _is_noise(view, group):
+        return "Noise: in many of the curves that the data allow it would gain more than those that get samples."
     if sign * view.drivers[name][group] <= ALIKE:
         return "It gains about as much per cost as the other groups." if added else "Others gain more per cost."
     return (GAINS if added else LACKS)[name].format(count=count(task.held[group]))
+
+
+def _bounded(view: _View, group: int) -> str | None:
+    """The bound that keeps the group from more, or that makes it get as much as it gets."""
+    task, added = view.task, round(float(view.decision.accepted[group]))
+    row = next((at for at, bound in enumerate(task.region.bounds) if bound.group == group), None)
+    if row is not None:
+        raw = task.region.bounds[row].offset
+        bought = float(view.decision.accepted[group])
+        if view.decision.rows[row] > 0.0 or (not added and task.region.upper[row] <= 0.0):
+            return f"Its largest count, {count(raw + task.region.upper[row])}, keeps it from more."
+        if view.decision.rows[row] < 0.0 and bought <= task.region.lower[row] + 1.0:
+            return f"Its least count, {count(raw + task.region.lower[row])}, decides: money gains more elsewhere."
+    if added and not view.margins.open[group]:
+        return f"Its sources sell no more than {count(added)}, or it would get more."
+    return None
+
+
+def _is_noise(view: _View, group: int) -> bool:
+    """Whether the group left out gains more per cost than money does where it is spent, in many draws."""
+    task, utility = view.task, view.task.utility
+    own = np.array([group])
+    slopes = -utility.posterior.select(own).slope(task.held[own])[0]
+    mean = float(slopes.mean())
+    served = float(view.margins.after[(view.decision.added > 0) & view.margins.open].max(initial=0.0))
+    if mean <= 0.0 or served <= 0.0:
+        return False
+    return bool(np.mean(slopes / mean * view.margins.now[group] > served) >= LIKELY)
 
 
 GAINS = {
@@ -142,7 +177,7 @@ def _drivers(task: Task, decision: Decision, margins: Margins) -> dict[str, Floa
 
 
 def _waits_for_lot(task: Task, decision: Decision, group: int) -> bool:
-    own = np.flatnonzero(task.market.group == group)
+    own = task.sources_of(group)
     wanted = decision.relaxed.orders[own]
     return bool(np.any((wanted >= 1.0) & (wanted < task.market.least[own])))
 
@@ -162,11 +197,23 @@ def _leveled(view: _View, group: int) -> str:
 
 
 def _by_rule(view: _View, group: int) -> str:
-    added = int(view.decision.added[group])
+    added = round(float(view.decision.accepted[group]))
+    if view.decision.policy == "given":
+        return "The order is the one that was typed in."
     if added and not view.margins.open[group]:
         return f"The policy would give it more, but its sources sell no more than {count(added)}."
     if view.decision.policy == "proportional":
         weight = float(view.task.utility.weights[group])
         return f"The policy gives counts by weight, and its weight is {percent(weight)}."
-    what = "count" if view.decision.policy == "equal" else "money"
-    return f"The policy gives every group with a source the same {what}."
+    return RULES[view.decision.policy]
+
+
+RULES = {
+    "greedy": "The policy gives each batch to the group with the largest gain per cost at its point estimate.",
+    "thompson": "The policy buys what would be best if one draw of the curves were the truth.",
+    "worst_first": "The policy gives each batch to the group that is worst off.",
+    "equal": "The policy gives every group with a source the same count.",
+    "equal_spend": "The policy gives every group with a source the same money.",
+    "water_filling": "The policy brings all counts up to one level.",
+    "slice_tuner": "The policy weighs loss and gap at fitted power laws, and limits how much the imbalance changes.",
+}

@@ -24,7 +24,7 @@ class Bound:
     lower, upper: the constraint's name as in `Culprit`, by the side that is meant. unit: the constraint's unit per unit
     of the row, and offset: what is held of it already: a bound of the row is (the constraint's − offset) / unit.
     group: the group whose counts are bounded, None: a set. share: of a limit on a share, the share itself, else None;
-    whole [S] and whole_held: what it is a share of, per unit of each order or of its cost, and held already.
+    whole [S] and whole_held: what it is a share of, per unit of each order or of its cost (of_money), and held already.
     """
 
     lower: str
@@ -35,6 +35,7 @@ class Bound:
     group: int | None = None
     whole: FloatArray | None = None
     whole_held: float = 0.0
+    of_money: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,25 @@ class Region:
     def allows(self, market: Market, orders: IntArray) -> bool:
         """Whether whole orders [S] keep every row."""
         return self.is_open or not self.missed(self.values(market, orders)).any()
+
+    def keeps(self, market: Market, values: FloatArray, samples: FloatArray, costs: FloatArray) -> BoolArray:
+        """Whether every row, of these values [R], is missed by no more than now after a step of each source alone.
+
+        samples, costs [S]: what the steps add, in ordered samples and in millionths.
+        """
+        fine = np.ones(len(samples), dtype=np.bool_)
+        if self.is_open:
+            return fine
+        share = costs / max(market.budget, 1)
+        moved = (self.samples.multiply(samples[None, :]) + self.costs.multiply(share[None, :])).tocoo()
+        row, source = moved.coords
+        before, lower, upper = values[row], self.lower[row], self.upper[row]
+        after = before + moved.data
+        away = np.maximum(np.maximum(lower - after, after - upper), 0.0)
+        was = np.maximum(np.maximum(lower - before, before - upper), 0.0)
+        bad = away > np.maximum(was, SLACK * np.maximum(np.abs(before), 1e-3))
+        fine[source[bad]] = False
+        return fine
 
     @property
     def allows_nothing(self) -> bool:

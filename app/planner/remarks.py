@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.planner.arrays import BoolArray, FloatArray
-from app.planner.decision import Decision, relax
-from app.planner.margins import Margins, room
+from app.planner.arrays import BoolArray, FloatArray, IntArray
+from app.planner.decision import Decision
+from app.planner.divisible import relax
+from app.planner.margins import Margins, next_prices, room, worth
 from app.planner.objective import Objective
+from app.planner.separable import is_separable
 from app.planner.task import Task
+from app.planner.values import Values, is_held
 from app.planner.warnings import Warning
 from app.planner.words import count, money, near, number, percent
 
@@ -39,6 +42,8 @@ def plan_warnings(
     if decision.policy == "optimal":
         found += [
             *_caps(task, decision, margins),
+            *_limits(task, decision),
+            *_held(task),
             *_prices(task, decision, margins),
             *_hopeless(task, decision, margins),
         ]
@@ -108,24 +113,77 @@ def _extrapolations(task: Task, decision: Decision) -> list[Warning]:
 
 def _caps(task: Task, decision: Decision, margins: Margins) -> list[Warning]:
     """Sources at their cap although a further sample there would be worth more than money is elsewhere."""
-    market = task.market
     elsewhere = float(margins.after[margins.open].max(initial=0.0))
-    full = (decision.orders > 0) & ~room(task, decision.orders)
+    free = np.array([source.fixed_order is None for source in task.sources], dtype=np.bool_)
+    full = (decision.orders > 0) & free & ~room(task, decision.orders)
+    per_cost = (task.market.effective.T @ worth(task, decision.counts, decision.after)) / next_prices(
+        task, decision.orders
+    )
     found = []
-    for at in np.flatnonzero(full):
-        group = market.group[at]
-        worth = task.utility.emphasis[group] * decision.after.slope[group] / market.unit_cost[at] * 1e6
-        if task.utility.is_level and decision.after.value[group] > decision.after.value[task.utility.counted].min():
+    for at in np.flatnonzero(full).tolist():
+        groups = task.groups_of(at)
+        if task.utility.is_level and not _feeds_the_worst(task, decision, groups):
             continue
-        if worth > FREER * elsewhere:
+        if task.sources[at].cap is not None and per_cost[at] > FREER * elsewhere:
             gain = "more than other money buys"
             if elsewhere:
-                gain = f"{number(worth / elsewhere)} times what money buys elsewhere"
+                gain = f"{number(per_cost[at] / elsewhere)} times what money buys elsewhere"
             detail = (
                 f"It is at its largest order, {count(decision.orders[at])}, and a further sample would be worth {gain}:"
                 " raise the limit or add a source."
             )
-            found.append(Warning("bound_binds", detail, group=task.keys[group], source=task.sources[at].key))
+            key = task.keys[groups[0]] if len(groups) == 1 else None
+            found.append(Warning("bound_binds", detail, group=key, source=task.sources[at].key))
+    return found
+
+
+def _feeds_the_worst(task: Task, decision: Decision, groups: IntArray) -> bool:
+    worst = decision.after.value[task.utility.counted].min()
+    return bool(np.any(decision.after.value[groups] <= worst))
+
+
+def _limits(task: Task, decision: Decision) -> list[Warning]:
+    """Bounds of groups and limits over sets that cost utility, with what loosening them by one is worth."""
+    found = []
+    price = decision.relaxed.multiplier
+    for row, (bound, worth_of) in enumerate(zip(task.region.bounds, decision.rows.tolist(), strict=True)):
+        if abs(worth_of) <= SLIGHT * price * _row_size(task, row) or not price > 0.0:
+            continue
+        upper = worth_of > 0.0
+        edge = task.region.upper[row] if upper else task.region.lower[row]
+        limit = edge * bound.unit + bound.offset if bound.share is None else bound.share
+        side, change = ("largest", "raise") if upper else ("least", "lower")
+        if bound.group is not None:
+            detail = f"Its {side} count, {count(limit)}, decides what it gets: {change} it if that is not meant."
+            found.append(Warning("bound_binds", detail, group=task.keys[bound.group]))
+            continue
+        said = percent(limit) if bound.share is not None else money(round(limit)) if bound.unit > 1.0 else count(limit)
+        name = bound.lower.removeprefix("set:")
+        detail = f"The limit {name} is at its {side}, {said}, and costs utility: {change} it if that is not meant."
+        found.append(Warning("bound_binds", detail))
+    return found
+
+
+def _row_size(task: Task, row: int) -> float:
+    """The share of the budget that a unit of a row costs from its cheapest source; a share's: all of it."""
+    if task.region.bounds[row].share is not None or task.region.costs[[row]].nnz:
+        return 1.0
+    entries = task.region.samples[[row]].tocoo()
+    sources = entries.coords[1]
+    return float((task.market.share[sources] / np.abs(entries.data)).min()) if len(sources) else np.inf
+
+
+def _held(task: Task) -> list[Warning]:
+    """What of the objective or the curves the problem is too large or too mixed for."""
+    found = []
+    if is_held(task.utility):
+        detail = (
+            "Other groups' data moves the curves, but the problem is too large to plan for it: others' counts are held."
+        )
+        found.append(Warning("transfer_held", detail))
+    if task.utility.is_level and task.utility.objective.stop_ratio > 0.0 and not is_separable(task, task.utility):
+        detail = "stop_ratio needs sources that feed one group each at prices that do not fall: maximin is exact here."
+        found.append(Warning("stop_ratio_ignored", detail))
     return found
 
 
@@ -133,7 +191,7 @@ def _prices(task: Task, decision: Decision, margins: Margins) -> list[Warning]:
     """The group that gains most per sample gets less than another only because it is dearer."""
     utility = task.utility
     live = utility.counted & task.supplied & (margins.now > 0.0)
-    if utility.is_level or not decision.added.any() or not live.any():
+    if utility.is_level or not task.market.is_single or not decision.added.any() or not live.any():
         return []
     per_sample = np.where(live, utility.emphasis * decision.now.slope, 0.0)
     needy, served = int(np.argmax(per_sample)), int(np.argmax(decision.added))
@@ -151,17 +209,18 @@ def _prices(task: Task, decision: Decision, margins: Margins) -> list[Warning]:
 
 def _hopeless(task: Task, decision: Decision, margins: Margins) -> list[Warning]:
     """Groups that exact maximin feeds though they gain little, and what a milder aversion would do (planner.md 3)."""
-    utility, market = task.utility, task.market
+    utility = task.utility
     if not utility.is_level or utility.objective.stop_ratio > 0.0 or not decision.added.any():
         return []
     able: BoolArray = margins.open & utility.counted
     best = int(np.argmax(np.where(able, margins.after, 0.0)))
-    spent = np.bincount(market.group, weights=decision.orders * market.share, minlength=market.groups)
+    budget = max(task.market.budget, 1)
+    spent = task.spent_on(decision.spent / budget)
     named = np.flatnonzero(able & (spent > NOTABLE) & (margins.after < HOPELESS * margins.after[best]))
     if not len(named):
         return []
-    other = relax(task, replace(utility, objective=Objective("isoelastic", aversion=5.0)))
-    would = np.bincount(market.group, weights=other.orders * market.share, minlength=market.groups)
+    other = relax(task, replace(utility, objective=Objective("isoelastic", aversion=5.0))).relaxation
+    would = task.spent_on(other.orders * task.market.share)
     ours, theirs = task.metric_at(decision.counts).mean(axis=1), task.metric_at(other.counts).mean(axis=1)
     return [
         Warning(
@@ -181,8 +240,9 @@ def _gainless(task: Task, decision: Decision) -> list[Warning]:
     if not decision.added.any():
         return []
     plain = replace(task.utility, objective=Objective("utilitarian"))
-    now = plain.draws(task.held)
-    gain = float(np.quantile(plain.draws(decision.counts) - now, 0.95))
+    values = Values.of(plain, task.order)
+    now = values.moved(task.held).draws(task.held)
+    gain = float(np.quantile(values.moved(decision.counts).draws(decision.counts) - now, 0.95))
     if gain > max(min(float(now.std()), SLIGHT), 1e-9):
         return []
     detail = (

@@ -134,6 +134,10 @@ class Source:
                 found.append((first, last - first, price * self.billed_share))
         return found
 
+    def next_price(self, order: int) -> float:
+        """Price of a further sample, in millionths per ordered one, beyond an order; the fixed cost aside."""
+        return next(price for start, length, price in self.segments() if order < start + length)
+
     def affordable(self, money: int) -> int:
         """The largest order in whole lots that its limits allow and `money` millionths pay for; 0: none."""
         cap = self.cap

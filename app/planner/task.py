@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse import csc_array
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.limits import region_of
@@ -88,6 +89,26 @@ class Task:
     def supplied(self) -> BoolArray:
         """The groups [groups] for which a source is listed."""
         return np.isin(np.arange(len(self.keys)), self.market.effective.tocoo().coords[0])
+
+    def sources_of(self, group: int) -> IntArray:
+        """The sources that feed a group."""
+        feeds = self.market.effective
+        return np.asarray(feeds.indices[feeds.indptr[group] : feeds.indptr[group + 1]], dtype=np.int64)
+
+    def groups_of(self, source: int) -> IntArray:
+        """The groups that a source feeds."""
+        feeds = self._fed
+        return np.asarray(feeds.indices[feeds.indptr[source] : feeds.indptr[source + 1]], dtype=np.int64)
+
+    @cached_property
+    def _fed(self) -> csc_array:
+        return csc_array(self.market.effective)
+
+    def spent_on(self, spent: IntArray | FloatArray) -> FloatArray:
+        """Money [groups] of money [S] spent on the sources, shared out by what they bring."""
+        delivered = csc_array(self.market.delivered)
+        whole = np.asarray(delivered.sum(axis=0), dtype=np.float64).ravel()
+        return np.asarray(delivered @ (spent / np.where(whole > 0.0, whole, 1.0)))
 
     def metric_at(self, counts: FloatArray) -> FloatArray:
         """The predictive metric in its own units [groups, draws] at counts [groups]."""
