@@ -63,7 +63,7 @@ EXAMPLE: dict[str, Any] = {
     },
     "shadow_price": 0.0000134,
     "optimality": {"gap": 0.0, "method": "multiplier", "proof": "…"},
-    "binding": [{"bound": "budget", "shadow_price": 0.0000134}],
+    "binding": [{"bound": "/budget", "shadow_price": 0.0000134}],
     "groups": [
         {
             "group": "Black_Female",
@@ -112,11 +112,11 @@ EXAMPLE: dict[str, Any] = {
 
 
 class BoundOut(Answer):
-    """A constraint that holds the plan back, and what one more unit of it would be worth in utility: a currency unit of
-    the budget or of a limit on money, a sample of the others; null where that is not known."""
+    """A constraint that holds the plan back, as a pointer like those of infeasible constraints, and what one unit more
+    room would be worth in utility: a currency unit, a sample, or 1 of a share."""
 
     bound: str
-    shadow_price: float | None
+    shadow_price: float
 
 
 class AllocationOut(Answer):
@@ -170,7 +170,7 @@ def allocation_shape(project: Project, question: Question, answer: Allocation, o
         utility=utility_shape(plan, known),
         shadow_price=plan.shadow_price if known else None,
         optimality=OptimalityOut.model_validate(plan.optimality),
-        binding=[BoundOut.model_validate(bound) for bound in plan.binding],
+        binding=[BoundOut(bound=bound, shadow_price=price) for bound, price in answer.bounds.items()] if known else [],
         groups=[
             group_shape(group, known, answer.evaluation.get(group.key))
             for group in plan.groups

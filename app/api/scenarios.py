@@ -38,6 +38,8 @@ MAX_NAMED = 20_000
 
 DrawsIn = Annotated[int, Field(strict=True, ge=50, le=2000)]
 SeedIn = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
+
+
 def signed(amount: Decimal) -> str:
     return ("-" if amount < 0 else "") + write_money(abs(amount))
 

@@ -7,6 +7,8 @@ from decimal import Decimal
 import numpy as np
 from sqlalchemy.orm import Session
 
+from app.planner.advice import EvaluationAdvice as EvaluationAdvice
+from app.planner.advice import StopAdvice as StopAdvice
 from app.planner.arrays import FloatArray
 from app.planner.metric import Metric
 from app.planner.plan import Band, make_plan
@@ -18,7 +20,7 @@ from app.planner.scoring import rescale
 from app.planner.warnings import Warning
 from app.services.fits import Fits
 from app.services.planning import Budget, metric_of
-from app.services.situations import feasibly, refuse_unknown_sources, round_budget, situation_of
+from app.services.situations import bound_pointer, feasibly, refuse_unknown_sources, round_budget, situation_of
 from app.store.models import Project
 from app.store.types import MILLION
 
@@ -43,12 +45,19 @@ class Question:
 
 @dataclass(frozen=True)
 class Allocation:
-    """The plan, with what it was made from. `known` is False where nothing at all is known of the metric."""
+    """The plan, with what it was made from. `known` is False where nothing at all is known of the metric.
+
+    `bounds`: JSON pointers of the constraints that bind, with their shadow prices. `stop` is None for a project that
+    says neither what utility is worth nor which gain is too small. `evaluation`: by group.
+    """
 
     plan: Plan
     budget: Budget
     known: bool
     warnings: tuple[Warning, ...]
+    bounds: Mapping[str, float]
+    stop: StopAdvice | None = None
+    evaluation: Mapping[str, EvaluationAdvice] = field(default_factory=dict)
 
 
 def amount(millionths: int) -> Decimal:
@@ -66,10 +75,11 @@ def next_allocation(session: Session, fits: Fits, project: Project, question: Qu
     problem = situation.problem(budget, question.hold)
     policy = question.policy if situation.known else "equal_spend"
     exploration = question.exploration if situation.known else 0.0
-    plan = feasibly(project, lambda: make_plan(problem, policy, exploration=exploration, seed=question.seed))
+    plan = feasibly(project, lambda: make_plan(problem, policy, seed=question.seed))
     plan = widened(plan, metric_of(project), situation.widening)
     warnings = (*situation.fitted.posterior.warnings, *plan.warnings)
-    return Allocation(plan, budget, situation.known, warnings)
+    bounds = {bound_pointer(project, one.constraint): one.shadow_price for one in plan.bounds}
+    return Allocation(plan, budget, situation.known, warnings, bounds)
 
 
 def widened(plan: Plan, metric: Metric, factors: FloatArray) -> Plan:

@@ -111,11 +111,12 @@ def feasibly(project: Project, plan: Callable[[], Answer]) -> Answer:
 def culprit_faults(project: Project, culprits: Sequence[Culprit]) -> tuple[Fault, ...]:
     """Each culprit with the field that it is, what there is, what is needed and the least change."""
     return tuple(
-        Fault(culprit_pointer(project, one.constraint), f"{one.change} ({words_of(project, one)})") for one in culprits
+        Fault(bound_pointer(project, one.constraint), f"{one.change} ({words_of(project, one)})") for one in culprits
     )
 
 
-def culprit_pointer(project: Project, constraint: str) -> str:
+def bound_pointer(project: Project, constraint: str) -> str:
+    """The field of a constraint that the planner names: 'group:KEY:min_count' is '/groups/KEY/min_count'."""
     kind, _, rest = constraint.partition(":")
     if kind == "set":
         names = [limit["name"] for limit in project.set_limits]

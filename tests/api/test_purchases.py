@@ -166,8 +166,8 @@ def test_what_binds_is_named_with_what_more_of_it_would_be_worth(api: Api) -> No
     plan, orders = ordered(api, path)
     assert orders["B"] == 50
     binding = {one["bound"]: one["shadow_price"] for one in plan["binding"]}
-    assert binding["budget"] == plan["shadow_price"] > 0
-    assert binding["group:B:max_count"] > 0
+    assert binding["/budget"] == plan["shadow_price"] > 0
+    assert binding["/groups/B/max_count"] > 0
 
 
 def test_held_orders_are_kept_and_the_rest_is_optimised(api: Api) -> None:

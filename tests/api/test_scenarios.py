@@ -266,7 +266,12 @@ def test_a_bad_question_is_named_by_its_pointer(api: Api, body: dict[str, Any], 
 
 def test_the_faults_of_all_scenarios_are_listed_at_once(api: Api) -> None:
     path = api.project()
-    scenarios = [{"orders": {"X": 1, "Y": 2}}, {}, {"groups": {"Z": {}}}, {"sources": {"A": {"min_order": 7, "max_order": 6}}}]
+    scenarios = [
+        {"orders": {"X": 1, "Y": 2}},
+        {},
+        {"groups": {"Z": {}}},
+        {"sources": {"A": {"min_order": 7, "max_order": 6}}},
+    ]
     body = problem(api.post(f"{path}/allocations/what-if", json={"scenarios": scenarios}), 422)
     assert [fault["pointer"] for fault in body["errors"]] == [
         "/scenarios/0/orders/X", "/scenarios/0/orders/Y", "/scenarios/2/groups/Z", "/scenarios/3/sources/A/max_order",
