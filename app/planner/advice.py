@@ -1,15 +1,32 @@
 """When to stop buying, and whether to buy evaluation samples instead (planner.md 9, stop and evaluation advice)."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
+
+import numpy as np
+
+from app.planner.arrays import FloatArray
+from app.planner.benefit import phi
+from app.planner.decision import decide
+from app.planner.observations import Observations, Points
+from app.planner.problem import InfeasibleError, Problem, ProblemError
+from app.planner.task import Task
+from app.planner.words import MILLIONTHS, money, near, number
+
+GRID = (0.0, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)
+"""Shares of the budget that are looked at first."""
+REFINEMENTS = 12
+GOLDEN = 0.5 * (5.0**0.5 - 1.0)
 
 
 @dataclass(frozen=True)
 class StopAdvice:
     """How much of the budget is worth spending.
 
-    worth_spending: millionths, at most the budget; beyond it the money buys less than it costs. worth: currency's value
-    of what the whole budget buys, None without `value_per_utility`. gain: utility that the whole budget buys.
+    worth_spending: millionths, at most the budget; beyond it the money buys less than it costs. worth: what the utility
+    that the whole budget buys is worth in currency units, None without `value_per_utility`. gain: that utility.
     stop: whether nothing is worth spending. reason: one sentence.
     """
 
@@ -36,3 +53,155 @@ class EvaluationAdvice:
     advice: Literal["evaluation", "training", "neither"]
     enlarge: float | None
     reason: str
+
+
+def stop_advice(
+    problem: Problem, value_per_utility: float | None = None, smallest_gain: float | None = None
+) -> StopAdvice:
+    """How much of the problem's budget to spend at most.
+
+    With U(B) the optimal policy's utility for the budget B, value_per_utility v (currency per unit of utility) stops
+    where v U(B) − B is largest: at a concave U, where the next money's utility is worth less than it costs.
+    smallest_gain stops where all that the rest of the budget buys is a smaller utility. With both, the earlier counts.
+    Raises ProblemError where neither is given, or one is not above 0.
+    """
+    _check(value_per_utility, smallest_gain)
+
+    @cache
+    def utility(budget: int) -> float:
+        task = Task.of(replace(problem, budget=budget))
+        try:
+            return task.utility.total(decide(task, "optimal").after.value)
+        except InfeasibleError:
+            # What must be bought costs more than this; with the whole budget the error is the caller's.
+            if budget == problem.budget:
+                raise
+            return -np.inf
+
+    now, all_ = _utility_now(problem), utility(problem.budget)
+    gain = all_ - now
+    stops = []
+    if value_per_utility is not None:
+        value = value_per_utility * MILLIONTHS
+        stops.append(_highest_net(lambda budget: value * (utility(budget) - now) - budget, problem.budget))
+    if smallest_gain is not None:
+        stops.append(_least_enough(lambda budget: all_ - utility(budget) < smallest_gain, problem.budget))
+    spend = min(stops)
+    worth = None if value_per_utility is None else value_per_utility * gain
+    reason = _stop_reason(problem.budget, spend, all_ - utility(spend), value_per_utility)
+    return StopAdvice(spend, worth, gain, spend == 0, reason)
+
+
+def _check(value_per_utility: float | None, smallest_gain: float | None) -> None:
+    if value_per_utility is None and smallest_gain is None:
+        raise ProblemError("stop advice needs value_per_utility, or the smallest gain worth having; state one of them")
+    for name, number_ in (("value_per_utility", value_per_utility), ("smallest_gain", smallest_gain)):
+        if number_ is not None and not 0.0 < number_ < np.inf:
+            raise ProblemError(f"{name} is {number_}; it must be above 0")
+
+
+def _utility_now(problem: Problem) -> float:
+    task = Task.of(replace(problem, budget=0))
+    return task.utility.at(task.held)
+
+
+def _highest_net(net: Callable[[int], float], budget: int) -> int:
+    """The least spend of the highest net gain: the best of a grid, refined by golden section round it."""
+    spends = sorted({round(share * budget) for share in GRID})
+    best = max(spends, key=lambda spend: (net(spend), -spend))
+    at = spends.index(best)
+    low, high = spends[max(at - 1, 0)], spends[min(at + 1, len(spends) - 1)]
+    for _ in range(REFINEMENTS):
+        left, right = high - round(GOLDEN * (high - low)), low + round(GOLDEN * (high - low))
+        low, high = (low, right) if net(left) >= net(right) else (left, high)
+        best = max(best, left, right, key=lambda spend: (net(spend), -spend))
+    return best
+
+
+def _least_enough(enough: Callable[[int], bool], budget: int) -> int:
+    """The least spend, to within a 4,096th of the budget, from which on the rest is not worth having."""
+    low, high = -1, budget
+    if enough(0):
+        return 0
+    for _ in range(REFINEMENTS):
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def _stop_reason(budget: int, spend: int, left_gain: float, value: float | None) -> str:
+    rest = money(budget - spend)
+    if budget == 0:
+        return "The budget is 0, so there is nothing to stop."
+    if spend == budget:
+        return "All of the budget is worth spending: its last part still buys more than it costs."
+    bought = f"a utility of {number(left_gain)}"
+    if value is not None:
+        bought += f", worth {near(value * left_gain)}"
+    if spend == 0:
+        return f"Stop: the {rest} of this round buy {bought}, less than they cost or than is worth having."
+    return f"Stop at {money(spend)}: the other {rest} buy {bought}, less than they cost or than is worth having."
+
+
+def evaluation_advice(problem: Problem, observations: Observations) -> tuple[EvaluationAdvice, ...]:
+    """Per group of the problem, in its order, what more samples of it would help with.
+
+    A group's part of the utility after the plan is V at N, the count that the optimal policy recommends (where it buys
+    none, twice what is held). It is uncertain by the level, which the holdout's error s moves as a whole however many
+    runs are scored on it, and by what the curve does from the largest measured count n to N, the training error σ of
+    the k runs there are, and how far the truth strays. With w φ'/unit the utility per loss,
+
+        evaluation = (w φ'/unit)² s²,    s⁻² = Σ_h s_h⁻² over the group's holdouts,
+        training = (w φ'/unit)² (Var[f(n) − f(N)] + Var[δ(N)] + σ²/k).
+
+    Evaluation samples shrink the first, s² as 1 / their number; training samples and their runs the second.
+    """
+    task = Task.of(problem)
+    decision = decide(task, "optimal")
+    counts, scale = np.empty(len(task.keys)), np.empty(len(task.keys))
+    recommended = np.where(decision.counts > task.held, decision.counts, 2.0 * np.maximum(task.held, 1.0))
+    counts[task.order] = recommended
+    scale[task.order] = _utility_per_loss(task, recommended)
+    posterior = replace(problem.posterior, warnings=())
+    change = posterior.loss(posterior.reference) - posterior.loss(counts)
+    strays = posterior.band(counts) - np.maximum(posterior.loss(counts), 0.0)
+    found = []
+    for g, key in enumerate(problem.keys):
+        points = observations.points[g]
+        curve = float(change[g].var() + strays[g].var() + posterior.noise[g] ** 2 / max(len(points.counts), 1))
+        found.append(_advise(key, holdout_variance(points), curve, float(scale[g]) ** 2))
+    return tuple(found)
+
+
+def _utility_per_loss(task: Task, counts: FloatArray) -> FloatArray:
+    """w φ'/unit [groups] at counts [groups]."""
+    utility = task.utility
+    scaled = np.maximum(utility.posterior.loss(counts), 0.0) / utility.unit[:, None]
+    _, worth = phi(utility.objective, scaled, utility.bounded, utility.goal[:, None])
+    return np.asarray(utility.emphasis * worth.mean(axis=1) / utility.unit)
+
+
+def holdout_variance(points: Points) -> float:
+    """s²: what the evaluation errors leave of the level's variance when all holdouts are pooled; 0 where unknown."""
+    known = ~np.isnan(points.stderrs) & (points.stderrs > 0.0)
+    if not known.any():
+        return 0.0
+    holdouts = points.holdouts[known]
+    squares = [float((points.stderrs[known][holdouts == h] ** 2).mean()) for h in np.unique(holdouts)]
+    return 1.0 / sum(1.0 / square for square in squares)
+
+
+def _advise(key: str, holdout: float, curve: float, scale: float) -> EvaluationAdvice:
+    sds = f"{number(np.sqrt(holdout))} in the holdout's error, {number(np.sqrt(curve))} in the curve"
+    if holdout <= 0.0 and curve <= 0.0:
+        return EvaluationAdvice(key, 0.0, 0.0, "neither", None, "Its curve is taken as certain.")
+    if holdout > curve:
+        enlarge = holdout / curve if curve > 0.0 else None
+        size = f"; a holdout {number(enlarge)} times as large would be as certain as the curve" if enlarge else ""
+        reason = f"More evaluation samples help more: its loss is uncertain by {sds}{size}."
+        return EvaluationAdvice(key, scale * holdout, scale * curve, "evaluation", enlarge, reason)
+    if holdout <= 0.0:
+        reason = "Its runs state no evaluation error; state stderr or eval_size to have the holdout judged."
+        return EvaluationAdvice(key, 0.0, scale * curve, "training", None, reason)
+    reason = f"More training samples help more: its loss is uncertain by {sds}."
+    return EvaluationAdvice(key, scale * holdout, scale * curve, "training", None, reason)

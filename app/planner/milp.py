@@ -13,6 +13,7 @@ from app.planner.cart import Cart
 from app.planner.certificate import LEAST_GAIN
 from app.planner.linear import maximise_whole
 from app.planner.master import Master
+from app.planner.programme import Programme
 from app.planner.stepping import improve, repair
 
 ROUNDS = 12
@@ -49,7 +50,7 @@ def solve_whole(master: Master, best: Whole, tolerance: float, nodes: int = NODE
         nodes -= max(1, solution.nodes)
         if solution.columns is None:
             break
-        found = whole_orders(master, solution.columns)
+        found = whole_orders(master.programme, solution.columns)
         if found.tobytes() in seen or nodes <= 0:
             break
         seen.add(found.tobytes())
@@ -64,10 +65,10 @@ def solve_whole(master: Master, best: Whole, tolerance: float, nodes: int = NODE
     return Whole(orders, utility, max(bound, utility))
 
 
-def whole_orders(master: Master, columns: FloatArray) -> IntArray:
+def whole_orders(programme: Programme, columns: FloatArray) -> IntArray:
     """The orders [S] of a solution in whole lots."""
-    market = master.programme.market
-    lots = np.rint(master.programme.order_of @ columns / market.lot).astype(np.int64)
+    market = programme.market
+    lots = np.rint(programme.order_of @ columns / market.lot).astype(np.int64)
     orders = np.minimum(lots * market.lot, market.most)
     orders = np.where(orders >= market.least, orders, 0)
     fixed = [source.fixed_order for source in market.sources]

@@ -1,10 +1,20 @@
-"""The reverse question: the least cost at which every group reaches its target with a stated chance (planner.md 5)."""
+"""The reverse question: the least cost at which every group reaches its target with a stated chance (planner.md 5).
 
+Where each group's curve depends on its own count alone, P_g(N_g) ≥ p says how many samples a group needs, and the
+cheapest orders that bring them are the answer. `joint` asks Σ log P_g(N_g) ≥ log p instead, log P_g replaced by its
+concave hull, and the level raised until the true chance is p. Where other groups' data moves the curves a sufficient
+condition stands for the chance (`tail`), and the chance it gives is counted.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Cause = Literal["floor", "noise", "no_source", "bound"]
-"""Why a target is out of reach: the curve's floor, what is not known of the curve, no source, or limits on buying."""
+import numpy as np
+
+from app.planner.problem import MAX_BUDGET, Problem, ProblemError
+from app.planner.reaching import Answer, Cause, Question
+from app.planner.words import count, near, percent
 
 
 @dataclass(frozen=True)
@@ -51,11 +61,16 @@ class BudgetChance:
 
 @dataclass(frozen=True)
 class Unreachable:
-    """A group whose target cannot be reached with the chance asked, why, and what could be done: one sentence."""
+    """A group whose target cannot be reached with the chance asked, why, and what could be done: one sentence.
+
+    chance: the best that can be reached. best: the metric that endless data reaches with the chance asked, None where
+    the curve is not what stands in the way.
+    """
 
     key: str
     cause: Cause
     chance: float
+    best: float | None
     reason: str
 
 
@@ -65,7 +80,8 @@ class Requirements:
 
     Where `unreachable` names groups, the orders serve all the others. spend: millionths. method: "exact", or
     "conservative" where other groups' data moves the curves and a sufficient condition stands for the chance.
-    joint_chance: that all groups reach their targets. curve: chances by budget, ascending.
+    gap: the share of `spend` by which cheaper orders are not ruled out. joint_chance: that all groups reach their
+    targets. curve: chances by budget, ascending.
     """
 
     chance: float
@@ -73,7 +89,142 @@ class Requirements:
     groups: tuple[GroupRequirement, ...]
     sources: tuple[SourceRequirement, ...]
     spend: int
+    gap: float
     method: Literal["exact", "conservative"]
     joint_chance: float
     curve: tuple[BudgetChance, ...]
     unreachable: tuple[Unreachable, ...]
+
+
+LEVELS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99)
+"""Chances among which a budget's is searched."""
+SHOWN = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+"""Chances whose budgets are shown where none is asked for."""
+MAX_BUDGETS = 50
+
+
+def requirements(problem: Problem, chance: float, joint: bool, budgets: Sequence[int] = ()) -> Requirements:
+    """The least cost at which every group with a target reaches it with the chance; the problem's budget is no limit.
+
+    joint: the chance is that all of them reach theirs together. budgets: millionths, for the curve; without any, those
+    of some chances are shown. Raises ProblemError where no group has a target or an argument is out of range.
+    """
+    _check(problem, chance, budgets)
+    question = Question.of(problem, joint)
+    answer = question.solve(chance)
+    chances = question.chances(answer.counts)
+    goals = question.goals
+    lost = {int(goals.indices[at]): _unreachable(question, answer, int(at), chance) for at in answer.causes}
+    return Requirements(
+        chance=chance,
+        joint=joint,
+        groups=tuple(
+            _group(question, answer, at, float(chances[at]), lost.get(int(g))) for at, g in enumerate(goals.indices)
+        ),
+        sources=tuple(
+            SourceRequirement(source.key, order, source.cost(order))
+            for source, order in zip(problem.sources, answer.orders.tolist(), strict=True)
+        ),
+        spend=answer.spend,
+        gap=answer.gap,
+        method="conservative" if question.crossed else "exact",
+        joint_chance=float(chances.prod()),
+        curve=_curve(question, answer, chance, budgets),
+        unreachable=tuple(lost[g] for g in sorted(lost)),
+    )
+
+
+def _check(problem: Problem, chance: float, budgets: Sequence[int]) -> None:
+    if not 0.0 < chance < 1.0:
+        raise ProblemError(f"the chance is {chance}; it must lie above 0 and below 1")
+    if np.isnan(problem.targets).all():
+        raise ProblemError("no group has a target; give one a target")
+    if len(budgets) > MAX_BUDGETS:
+        raise ProblemError(f"{len(budgets)} budgets are asked for; ask for at most {MAX_BUDGETS}")
+    for budget in budgets:
+        if not 0 <= budget <= MAX_BUDGET:
+            raise ProblemError(f"a budget is {budget} millionths; it must lie from 0 to {MAX_BUDGET}")
+
+
+def _group(question: Question, answer: Answer, at: int, reached: float, lost: Unreachable | None) -> GroupRequirement:
+    group = int(question.goals.indices[at])
+    needed, now = float(answer.needed[at]), float(question.held[group])
+    before = float(question.chances_now[at])
+    if lost is not None:
+        reason = lost.reason
+    elif needed <= now:
+        reason = f"It reaches its target with a chance of {percent(before)} without another sample."
+    else:
+        more = count(float(answer.counts[group]) - now)
+        reason = f"It needs {count(np.ceil(needed))} samples; the orders bring {more} more, for a chance of {percent(reached)}."
+    return GroupRequirement(
+        key=question.problem.keys[group],
+        target=float(question.problem.targets[group]),
+        count_now=now,
+        count_needed=needed if np.isfinite(needed) else None,
+        count=float(answer.counts[group]),
+        chance_now=before,
+        chance=reached,
+        chance_reachable=float(question.reachable[at]),
+        reason=reason,
+    )
+
+
+def _unreachable(question: Question, answer: Answer, at: int, chance: float) -> Unreachable:
+    """Why the target at place `at` of the goals is out of reach."""
+    group = int(question.goals.indices[at])
+    cause, key = answer.causes[at], question.problem.keys[group]
+    top, target = float(question.reachable[at]), near(float(question.problem.targets[group]))
+    best = None
+    if cause in ("floor", "noise"):
+        best = float(question.best_metric(chance)[at])
+    if cause == "floor":
+        reason = (
+            f"Its curve levels off before the target {target}: endless data reaches it with a chance of {percent(top)},"
+            f" and {near(best or 0.0)} with {percent(chance)}. Lower the target, or change the model."
+        )
+    elif cause == "noise":
+        reason = (
+            f"Its curve is not known well enough: the target {target} may be within reach, but not with a chance of"
+            f" {percent(chance)}. Measure it at more sizes, or ask for a lower chance."
+        )
+    elif cause == "no_source":
+        top = float(question.chances_now[at])
+        reason = "No source sells samples of it. Add one, or take its target away."
+    else:
+        top = float(question.chances_now[at])
+        wanted = count(np.ceil(answer.needed[at]))
+        reason = (
+            f"Its sources, or the bounds and limits on buying, do not allow the {wanted} samples that it needs."
+            " Loosen them, or add a source."
+        )
+    return Unreachable(key, cause, top, best, reason)
+
+
+def _curve(question: Question, answer: Answer, chance: float, budgets: Sequence[int]) -> tuple[BudgetChance, ...]:
+    if not budgets:
+        found = [(level, question.solve(level, answer.served)) for level in sorted({*SHOWN, chance})]
+        return tuple(_point(question, other.spend, level, other) for level, other in found if other.is_whole)
+    levels = sorted({*LEVELS, chance})
+    return tuple(_affordable(question, answer, levels, budget) for budget in sorted(budgets))
+
+
+def _affordable(question: Question, answer: Answer, levels: list[float], budget: int) -> BudgetChance:
+    """The highest of the levels that the budget pays for."""
+    low, high, best = 0, len(levels), None
+    while low < high:
+        middle = (low + high) // 2
+        other = question.solve(levels[middle], answer.served)
+        if other.is_whole and other.spend <= budget:
+            low, best = middle + 1, (levels[middle], other)
+        else:
+            high = middle
+    if best is None:
+        return _point(question, budget, 0.0, None)
+    return _point(question, budget, *best)
+
+
+def _point(question: Question, budget: int, level: float, answer: Answer | None) -> BudgetChance:
+    chances = question.chances_now if answer is None else question.chances(answer.counts)
+    spend = 0 if answer is None else answer.spend
+    return BudgetChance(budget, spend, level, float(chances.prod()), tuple(chances.tolist()))

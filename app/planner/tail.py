@@ -1,0 +1,43 @@
+"""What stands for a chance where other groups' data moves the curves: the mean of the worst draws (planner.md 5).
+
+P(m ≥ t) ≥ p is not convex in all counts N together. Sufficient for it is
+
+    T(N) = mean of the largest 1 − p of the draws of  f(N) + δ − ℓ  ≤ 0,
+
+ℓ the loss at the target, δ by how much the truth strays from the curve. For a given δ, T is convex where other groups'
+data only helps. δ grows with the counts; it is taken at the count where T is looked at.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.planner.arrays import FloatArray, IntArray
+from app.planner.benefit import mean
+from app.planner.posterior import Posterior
+
+
+@dataclass(frozen=True)
+class Tail:
+    """T of the groups at `indices` with the losses `loss` [indices] at their targets; share: 1 − p."""
+
+    posterior: Posterior
+    indices: IntArray
+    loss: FloatArray
+    share: float
+
+    def at(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """T [indices] and its slopes [indices, all groups] at counts [all groups]."""
+        moved = self.posterior.moved(counts)
+        slopes = moved.cross_slope(counts)
+        own = np.arange(len(counts))
+        slopes[own, own] = moved.slope(counts)
+        over = moved.band(counts)[self.indices] - self.loss[:, None]
+        groups = [mean(-over, slopes[self.indices, other], self.share) for other in own]
+        return -groups[0][0], np.stack([slope for _, slope in groups], axis=1)
+
+    def at_the_limit(self) -> FloatArray:
+        """T [indices] of the curves' asymptotes, without what strays."""
+        asymptote = self.posterior.asymptote[self.indices] - self.loss[:, None]
+        value, _ = mean(-asymptote, asymptote, self.share)
+        return -value
