@@ -16,7 +16,13 @@ from app.planner.utility import Utility
 from app.planner.values import Values
 
 TOLERANCE = 4e-7
-"""Gap left by the cutting planes, as a share of the gain."""
+"""Gap left by the cutting planes, as a share of the gain ..."""
+FINE_TOLERANCE, FINE_SIZE = 1e-9, 2_500
+"""... and where sources times groups are at most so many: shadow prices converge as the gap's square root."""
+CHECKED = 1e-7
+"""A multiplier or a level whose own certificate leaves more than this open is left to the cutting planes ..."""
+LARGEST = 3_000
+"""... unless there are more sources than this."""
 STAGES = 20
 LEFT = 1e-7
 """Money left, as a share of the budget, that is worth raising the next worst groups with."""
@@ -56,8 +62,15 @@ def relax(task: Task, utility: Utility) -> Divisible:
         if market.is_plain and task.region.is_open:
             money = 1.0 if market.budget else 0.0
             ladder = Ladder.of(task.held, money, market.group, market.share, market.limit)
-            return Divisible(solve_ladder(utility, ladder), none, method, proof)
-        return Divisible(*relax_separable(task, utility), method, proof)
+            found = Divisible(solve_ladder(utility, ladder), none, method, proof)
+        else:
+            found = Divisible(*relax_separable(task, utility), method, proof)
+        rests = utility.is_level and utility.objective.stop_ratio > 0.0
+        if rests or found.relaxation.residual <= CHECKED or not 0 < len(market.sources) <= LARGEST:
+            return found
+        # Kinks of the values, or numbers far apart: what bounds them is a matter of tangents.
+        cut = _by_cuts(task, utility)
+        return cut if cut.relaxation.residual < found.relaxation.residual else found
     if not market.budget or not market.sources:
         return Divisible(_nothing(task, utility), none, "cutting planes", CUTS)
     return _by_cuts(task, utility)
@@ -83,7 +96,8 @@ def _by_cuts(task: Task, utility: Utility) -> Divisible:
     values = Values.of(utility, task.order)
     programme = Programme(task.market, task.region, utility.outer.extra, whole=False)
     master = Master.of(values, programme, task.held)
-    found = solve(master, TOLERANCE)
+    small = len(task.keys) * len(task.sources) <= FINE_SIZE and not values.crossed
+    found = solve(master, FINE_TOLERANCE if small else TOLERANCE)
     last = _leximin(master, found) if utility.is_level else found
     gain = max(found.utility - master.start, LEAST_GAIN)
     orders = np.maximum(programme.order_of @ last.columns, 0.0)

@@ -41,7 +41,7 @@ def solve_whole(master: Master, best: Whole, tolerance: float, nodes: int = NODE
     seen: set[bytes] = set()
     for _ in range(ROUNDS):
         gain = max(utility - master.start, LEAST_GAIN) if orders is not None else np.inf
-        if orders is not None and bound - utility <= tolerance * gain:
+        if orders is not None and bound - utility <= max(tolerance, 1.5 * BLUR) * gain:
             break
         scale = float(np.clip(bound - master.start, LEAST_GAIN, None))
         question, constant = master.linear(scale)

@@ -25,8 +25,8 @@ SMALL = 16
 """Up to so many sources the integer programme is solved to the last digit."""
 LARGEST = 600
 """More sources than this are not given to the integer programme."""
-TIGHT, LOOSE = 1e-9, 5e-5
-SMALL_NODES, LARGE_NODES = 20_000, 4_000
+TIGHT, LOOSE = 1e-8, 5e-5
+SMALL_NODES, LARGE_NODES = 6_000, 4_000
 WHOLE = "The integer programme over tangents of every group's value bounds the utility of every allowed order."
 BRANCHED = "The divisible optima of the parts that branching leaves open bound the utility of every allowed order."
 
@@ -95,7 +95,8 @@ def _general(task: Task, divisible: Divisible, baselines: list[IntArray]) -> Ans
         task, [_rounded(task, divisible.relaxation.orders), *baselines, _rounded(task, np.zeros(len(market.sources)))]
     )
     small = len(market.sources) <= SMALL
-    near = TIGHT if small else NEAR
+    stepped = not market.is_convex or bool(np.any(market.least > 1))
+    near = TIGHT if small and stepped else NEAR
     settled = best.orders is not None and _gap(bound, best.utility, now) <= near
     if settled or len(market.sources) > LARGEST or not market.budget:
         return _answer(task, best, bound, divisible.method, divisible.proof)
