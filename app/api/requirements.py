@@ -31,7 +31,7 @@ class RequirementsIn(Shape):
     )
 
     chance: Chance = 0.9
-    joint: bool = False
+    joint: Annotated[bool, Field(strict=True)] = False
     targets: Annotated[dict[str, Real | None], Field(max_length=MAX_NAMED)] = Field(default_factory=dict)
     budgets: Annotated[tuple[MoneyIn, ...], Field(max_length=MAX_BUDGETS)] = ()
     draws: DrawsIn = 300

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from app.api.common import Call, QuestionRoute, asks
 from app.api.groups import AssumedCurve
-from app.api.inputs import Answer, Count, MoneyIn, MoneyOut, NonNegative, Real, Shape, Text, unset, write_money
+from app.api.inputs import Answer, Count, MoneyIn, MoneyOut, NonNegative, Real, Shape, Text, said, unset, write_money
 from app.api.limits import SetLimits, stored_limits
 from app.api.objectives import Objective
 from app.api.observations import WarningOut
@@ -215,7 +215,7 @@ def scenario_of(body: ScenarioIn, index: int) -> Scenario:
         policy=body.policy,
         exploration=body.exploration,
         project=project,
-        groups={key: terms.model_dump(exclude_unset=True) for key, terms in body.groups.items()},
+        groups={key: said(terms) for key, terms in body.groups.items()},
         sources={key: source_fields(terms) for key, terms in body.sources.items()},
         hold=body.hold,
         orders=body.orders,

@@ -22,6 +22,7 @@ from app.api.inputs import (
     PriceIn,
     Shape,
     Text,
+    said,
     unset,
     write_money,
 )
@@ -184,10 +185,10 @@ class SourceOut(Answer):
 
 def source_fields(body: SourceIn | SourceTerms) -> dict[str, Any]:
     """The fields that the body sets, its tiers as they are stored."""
-    said = body.model_dump(exclude_unset=isinstance(body, SourceTerms))
-    if "price_tiers" in said:
-        said["price_tiers"] = [tier.model_dump(mode="json") for tier in body.price_tiers]
-    return said
+    fields = said(body) if isinstance(body, SourceTerms) else body.model_dump()
+    if "price_tiers" in fields:
+        fields["price_tiers"] = [tier.model_dump(mode="json") for tier in body.price_tiers]
+    return fields
 
 
 def source_shape(row: Source, groups: Mapping[int, Group]) -> SourceOut:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.planner.advice import EvaluationAdvice as EvaluationAdvice
 from app.planner.advice import StopAdvice as StopAdvice
+from app.planner.advice import evaluation_advice, stop_advice
 from app.planner.arrays import FloatArray
 from app.planner.metric import Metric
 from app.planner.plan import Band, make_plan
@@ -16,6 +17,7 @@ from app.planner.plan import GroupPlan as GroupPlan
 from app.planner.plan import Plan as Plan
 from app.planner.plan import SourcePlan as SourcePlan
 from app.planner.policies import Policy
+from app.planner.problem import Problem
 from app.planner.scoring import rescale
 from app.planner.warnings import Warning
 from app.services.fits import Fits
@@ -79,7 +81,19 @@ def next_allocation(session: Session, fits: Fits, project: Project, question: Qu
     plan = widened(plan, metric_of(project), situation.widening)
     warnings = (*situation.fitted.posterior.warnings, *plan.warnings)
     bounds = {bound_pointer(project, one.constraint): one.shadow_price for one in plan.bounds}
-    return Allocation(plan, budget, situation.known, warnings, bounds)
+    if not situation.known:
+        return Allocation(plan, budget, False, warnings, {})
+    advised = evaluation_advice(problem, situation.fitted.observations)
+    evaluation = {advice.key: advice for advice in advised}
+    return Allocation(plan, budget, True, warnings, bounds, stop_of(project, problem), evaluation)
+
+
+def stop_of(project: Project, problem: Problem) -> StopAdvice | None:
+    """How much of the money is worth spending, where the project says what its worth is measured by."""
+    value, gain = project.value_per_utility, project.smallest_gain
+    if value is None and gain is None:
+        return None
+    return stop_advice(problem, None if value is None else float(value), gain)
 
 
 def widened(plan: Plan, metric: Metric, factors: FloatArray) -> Plan:

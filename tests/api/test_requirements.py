@@ -95,7 +95,7 @@ def test_more_money_never_has_a_smaller_chance(api: Api) -> None:
     for one in found["curve"]:
         assert Decimal(one["spend"]) <= Decimal(one["budget"])
         assert one["chances"].keys() == targets.keys()
-        assert one["level"] == pytest.approx(min(one["chances"].values()), abs=1e-9)
+        assert one["level"] <= min(one["chances"].values()) + 1e-9
         assert one["joint_chance"] <= min(one["chances"].values()) + 1e-9
 
 
