@@ -81,6 +81,18 @@ def cover(problem: Problem, need: Need, rough: int) -> Cover | BoolArray:
     return short
 
 
+def rough_cost(problem: Problem, missing: FloatArray) -> int:
+    """About what the samples missing [groups in the problem's order] cost, in millionths: each group from its cheapest
+    source alone, and the dearest of the smallest orders beside."""
+    cheapest: dict[int, int] = {}
+    for source in problem.sources:
+        for group, share in source.yields:
+            rate = share * source.acceptance_rate * source.quality
+            cost = source.cost(max(int(np.ceil(missing[group] / rate)), 1))
+            cheapest[group] = min(cost, cheapest.get(group, cost))
+    return sum(cheapest.values()) + max((source.cost(source.least) for source in problem.sources), default=0)
+
+
 def _by_group(task: Task, need: Need) -> Cover | None:
     """The answer where every group has one source of its own and nothing else binds: the first order that is enough."""
     market = task.market

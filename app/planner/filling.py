@@ -168,6 +168,16 @@ class Shelves:
         return np.asarray(market.unit_cost * billed / brought)
 
 
+def sample_prices(market: Market) -> FloatArray:
+    """Millionths per effective sample [groups] from the cheapest source, in its first tier; inf without one."""
+    entries = market.effective.tocoo()
+    groups, sources = entries.coords
+    billed = np.array([source.billed_share for source in market.sources])
+    price = np.full(market.groups, np.inf)
+    np.minimum.at(price, groups, (market.unit_cost * billed)[sources] / entries.data)
+    return price
+
+
 class _Prices:
     """Costs of orders and orders for money, in floating point: exact costs are checked where a level is chosen."""
 

@@ -11,15 +11,13 @@ import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.belief import Belief
-from app.planner.benefit import phi
 from app.planner.decision import decide
 from app.planner.forecast import Asked, at_runs, shared_error
-from app.planner.margins import Margins
+from app.planner.marginals import marginal_draws
 from app.planner.observations import Observations
 from app.planner.posterior import Posterior
 from app.planner.problem import Problem, ProblemError
 from app.planner.task import Task
-from app.planner.utility import Utility
 from app.planner.words import count, listed, percent
 
 MAX_RUNS = 20
@@ -111,21 +109,9 @@ def _marginals(problem: Problem) -> tuple[FloatArray, FloatArray]:
     """The recommended counts [groups], and the marginal utility per currency unit there in every draw."""
     task = Task.of(problem)
     decision = decide(task, "optimal")
-    slope = decision.after.slope
-    per_slope = np.divide(Margins.of(task, decision).after, slope, out=np.zeros_like(slope), where=slope > 0.0)
-    marginals = np.empty((len(task.keys), problem.posterior.draws))
-    counts = np.empty(len(task.keys))
-    marginals[task.order] = per_slope[:, None] * slope_draws(task.utility, decision.counts)
-    counts[task.order] = decision.counts
+    marginals, counts = np.empty((len(task.keys), problem.posterior.draws)), np.empty(len(task.keys))
+    marginals[task.order], counts[task.order] = marginal_draws(task, decision), decision.counts
     return counts, marginals
-
-
-def slope_draws(utility: Utility, counts: FloatArray) -> FloatArray:
-    """dφ/dn [groups, draws] at counts [groups]: what the mean over draws in V' is taken of, `gap`'s kink left out."""
-    loss, slope = utility.posterior.loss_and_slope(counts)
-    unit = utility.unit[:, None]
-    _, worth = phi(utility.objective, np.maximum(loss, 0.0) / unit, utility.bounded, utility.goal[:, None])
-    return np.asarray(worth * np.where(loss > 0.0, -slope, 0.0) / unit)
 
 
 def _shared(posterior: Posterior, observations: Observations, held: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -22,7 +22,7 @@ NODES = 4_000
 
 BLUR = 2e-7
 """The integer solver keeps rows to 1e-7 or so of the gain: its bound is taken to be that much higher."""
-SHARE = 0.3
+SHARE = 0.5
 """The integer solver may leave this share of the tolerance open."""
 
 
@@ -68,7 +68,8 @@ def solve_whole(master: Master, best: Whole, tolerance: float, nodes: int = NODE
 def whole_orders(programme: Programme, columns: FloatArray) -> IntArray:
     """The orders [S] of a solution in whole lots."""
     market = programme.market
-    lots = np.rint(programme.order_of @ columns / market.lot).astype(np.int64)
+    # Rounding errors of the solver aside, single samples that it did not hold whole are rounded down.
+    lots = np.floor(programme.order_of @ columns / market.lot * (1.0 + 1e-7) + 1e-6).astype(np.int64)
     orders = np.minimum(lots * market.lot, market.most)
     orders = np.where(orders >= market.least, orders, 0)
     fixed = [source.fixed_order for source in market.sources]

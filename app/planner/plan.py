@@ -12,6 +12,7 @@ from app.planner.arrays import FloatArray
 from app.planner.bounds import BoundPrice, bound_prices
 from app.planner.certificate import level_multiplier
 from app.planner.decision import Decision, Rule, decide
+from app.planner.exploration import decide_exploring
 from app.planner.feasibility import check_feasible
 from app.planner.margins import Margins, room
 from app.planner.metric import Metric
@@ -131,6 +132,7 @@ class Plan:
 
     spend + unspent = budget, in millionths. shadow_price: utility per further currency unit, None where nothing
     more could be bought. unspent_reason: None where nothing is left. bounds: the constraints that bind.
+    explored: millionths of the spend that went to learning. draw_seed: which draw `thompson` took, else None.
     """
 
     policy: Rule
@@ -145,15 +147,19 @@ class Plan:
     relaxed: Relaxed
     warnings: tuple[Warning, ...]
     bounds: tuple[BoundPrice, ...] = ()
+    explored: int = 0
+    draw_seed: int | None = None
 
 
-def make_plan(problem: Problem, policy: Policy = "optimal", *, seed: int = 0) -> Plan:
+def make_plan(problem: Problem, policy: Policy = "optimal", *, exploration: float = 0.0, seed: int = 0) -> Plan:
     """The plan of `policy` for the problem; the same inputs give the same plan, bit for bit. seed: of `thompson`.
 
+    exploration: the share of the budget that is spent where it narrows the decision most.
     Raises InfeasibleError with every constraint that cannot be met, SolverError where numbers lie too far apart.
     """
-    task = Task.of(problem)
-    return _plan(problem, decide(task, policy, seed))
+    decision, explored = decide_exploring(problem, policy, exploration, seed)
+    plan = _plan(problem, decision)
+    return replace(plan, explored=explored, draw_seed=seed if policy == "thompson" else None)
 
 
 def evaluate(problem: Problem, orders: Mapping[str, int]) -> Plan:

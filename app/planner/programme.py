@@ -33,8 +33,8 @@ class Rows:
 
 @dataclass(frozen=True)
 class Programme:
-    """The columns and rows of a market within a region. whole: orders in whole lots, else divisible ones.
-
+    """The columns and rows of a market within a region. whole: orders in whole lots, else divisible ones;
+    single: also where a lot is a single sample.
     money: whether the budget is a row. order_of [S, columns]: x in samples; cost_of [S, columns]: its cost in shares;
     count_of [k, columns]: effective samples. reach [k]: the most of them that the budget can buy of a group.
     """
@@ -44,6 +44,7 @@ class Programme:
     extra: int
     whole: bool
     money: bool = True
+    single: bool = True
 
     @cached_property
     def width(self) -> FloatArray:
@@ -78,9 +79,8 @@ class Programme:
     def lotted(self) -> IntArray:
         """The sources [lots] whose orders the solver holds to whole lots."""
         market = self.market
-        return (
-            np.flatnonzero((market.most > 0) & (market.most / market.lot <= LARGE)) if self.whole else np.zeros(0, int)
-        )
+        able = (market.most > 0) & (market.most / market.lot <= LARGE) & (self.single | (market.lot > 1))
+        return np.flatnonzero(able & self.whole)
 
     @cached_property
     def at(self) -> dict[str, slice]:

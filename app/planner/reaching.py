@@ -10,19 +10,23 @@ from typing import Literal
 import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
-from app.planner.chances import LARGEST, Goals, hull
-from app.planner.cover import Cover, Hull, Need, cover
-from app.planner.problem import Problem
-from app.planner.tail import Tail
+from app.planner.chances import Goals, hull
+from app.planner.cover import Cover, Hull, Need, cover, rough_cost
+from app.planner.feasibility import check_feasible
+from app.planner.objective import Objective
+from app.planner.problem import MAX_BUDGET, InfeasibleError, Problem
+from app.planner.tail import Tail, met_by_cuts
+from app.planner.task import Task
 
 Cause = Literal["floor", "noise", "no_source", "bound"]
 """Why a target is out of reach: the curve's floor, what is not known of the curve, no source, or limits on buying."""
 
+RICHES = (10, 10**4, 10**7)
+"""Budgets, in multiples of a rough cost, that are tried before bounds and limits are called contradictory."""
 HULL_NODES = 25
 RAISES = 8
-CUTS = 60
 MET = 1e-9
-"""A tail this small, as a share of the loss at the target, is at 0."""
+"""A chance this near, in logarithms, is reached."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,23 @@ class Question:
         goals = Goals.of(problem.targets, problem.metric, posterior)
         return cls(replace(problem, posterior=posterior), joint, goals, held, crossed)
 
+    def check(self) -> None:
+        """Raises InfeasibleError where bounds and limits allow no orders, whatever is spent."""
+        rough, plain = (
+            max(rough_cost(self.problem, np.zeros_like(self.held)), self.problem.budget, 1),
+            Objective("utilitarian"),
+        )
+        for riches in RICHES:
+            budget = min(rough * riches, MAX_BUDGET)
+            try:
+                check_feasible(Task.of(replace(self.problem, budget=budget, objective=plain)))
+            except InfeasibleError as error:
+                lacking = any(culprit.constraint == "budget" for culprit in error.culprits)
+                if not lacking or riches == RICHES[-1]:
+                    raise
+                continue
+            return
+
     def chances(self, counts: FloatArray) -> FloatArray:
         """Chance [goals] of each target at counts [groups]."""
         goals = self.goals
@@ -113,9 +134,10 @@ class Question:
             if isinstance(found, Cover):
                 return self._answer(found, needed, causes, (within, served))
             # What falls short is left out; the rest may then be served.
-            lost = np.flatnonzero(served & found)
+            wants = needed > self.held[self.goals.indices]
+            lost = np.flatnonzero(served & found & wants)
             if not len(lost):
-                lost = np.flatnonzero(served)
+                lost = np.flatnonzero(served & wants)
             if not len(lost):
                 return self._nothing(needed, causes, (within, served))
             causes = causes | {int(at): "bound" for at in lost}
@@ -201,25 +223,14 @@ class Question:
         return Tail(self.problem.posterior, self.goals.indices, self.goals.loss, share)
 
     def _conservative(self, chance: float, needed: FloatArray, served: BoolArray) -> Cover | BoolArray:
-        """Orders at which the tails of the goals served are at most 0, by cutting planes."""
-        tail, free = self._tail(chance), np.full(len(self.held), -np.inf)
-        slopes, floors = np.zeros((0, len(self.held))), np.zeros(0)
-        met = MET * np.maximum(np.abs(self.goals.loss), MET)
-        over = served
-        for _ in range(CUTS):
+        """Orders at which the tails of the goals served are at most 0."""
+        free = np.full(len(self.held), -np.inf)
+
+        def covered(slopes: FloatArray, floors: FloatArray) -> tuple[Cover, FloatArray] | None:
             found = self._covered(Need(free, slopes[:, self._order], floors), needed)
-            if not isinstance(found, Cover):
-                return over
-            counts = self._counts(found)
-            value, slope = tail.at(counts)
-            over = served & (value > met)
-            if not over.any():
-                return found
-            if counts.max() > LARGEST:
-                break
-            slopes = np.concatenate([slopes, -slope[over]])
-            floors = np.concatenate([floors, value[over] - slope[over] @ counts])
-        return over
+            return (found, self._counts(found)) if isinstance(found, Cover) else None
+
+        return met_by_cuts(self._tail(chance), served, covered)
 
     def _counts(self, found: Cover) -> FloatArray:
         counts = np.empty_like(self.held)
@@ -227,21 +238,9 @@ class Question:
         return counts
 
     def _rough(self, needed: FloatArray) -> int:
-        """About what the counts cost, in millionths: each group from its cheapest source alone."""
-        total = 0
-        for group, wanted in zip(self.goals.indices.tolist(), needed.tolist(), strict=True):
-            if not np.isfinite(wanted):
-                continue
-            missing = max(0.0, wanted - float(self.held[group]))
-            rates = [
-                (source, share * source.acceptance_rate * source.quality)
-                for source in self.problem.sources
-                for fed, share in source.yields
-                if fed == group
-            ]
-            costs = [source.cost(max(int(np.ceil(missing / rate)), source.least)) for source, rate in rates]
-            total += min(costs, default=0)
-        return total
+        wanted = self.held.copy()
+        wanted[self.goals.indices] = np.where(np.isfinite(needed), needed, 0.0)
+        return rough_cost(self.problem, np.maximum(wanted - self.held, 0.0))
 
     def _answer(
         self, found: Cover, needed: FloatArray, causes: dict[int, Cause], goals: tuple[BoolArray, BoolArray]

@@ -53,10 +53,22 @@ def unspent_reason(task: Task, decision: Decision, margins: Margins) -> str | No
     if cheapest > decision.left:
         return f"It is less than the cheapest further order, {money(cheapest)}."
     if decision.policy != "optimal":
-        return "It does not buy one more step for every group, and this policy favours none."
+        return UNSPENT.get(
+            decision.policy, "It does not buy one more step for every group, and this policy favours none."
+        )
     if task.utility.objective.stop_ratio > 0.0:
         return "What it could buy goes to groups that stop_ratio leaves at rest."
     return "More samples would not raise the utility."
+
+
+UNSPENT: dict[str, str] = {
+    "given": "The orders that were typed in leave it.",
+    "greedy": "At the point estimates more samples would not raise the utility.",
+    "thompson": "In the draw of the curves that was taken, more samples would not raise the utility.",
+    "worst_first": "No source can serve the groups that count any further with it.",
+    "slice_tuner": "It is kept for later rounds: one round may change the imbalance by no more than 1.",
+}
+"""Why a policy that does not optimise leaves money that would still buy something."""
 
 
 def _cheapest_step(task: Task, decision: Decision, margins: Margins) -> int | None:

@@ -65,6 +65,19 @@ class Region:
         """Whether there is no row at all."""
         return not self.bounds
 
+    @cached_property
+    def entries(self) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+        """Row, source, X and C of every place where X or C is not 0."""
+        filled = abs(self.samples) + abs(self.costs)
+        row, source = filled.tocoo().coords
+        samples, costs = self.samples.tocsr(), self.costs.tocsr()
+        return (
+            np.asarray(row, dtype=np.int64),
+            np.asarray(source, dtype=np.int64),
+            np.asarray(samples[row, source], dtype=np.float64).ravel(),
+            np.asarray(costs[row, source], dtype=np.float64).ravel(),
+        )
+
     def values(self, market: Market, orders: IntArray) -> FloatArray:
         """The rows' values [R] at whole orders [S]."""
         shares = np.array([cost / max(market.budget, 1) for cost in market.costs(orders)])
@@ -89,11 +102,9 @@ class Region:
         fine = np.ones(len(samples), dtype=np.bool_)
         if self.is_open:
             return fine
-        share = costs / max(market.budget, 1)
-        moved = (self.samples.multiply(samples[None, :]) + self.costs.multiply(share[None, :])).tocoo()
-        row, source = moved.coords
+        row, source, per_sample, per_share = self.entries
         before, lower, upper = values[row], self.lower[row], self.upper[row]
-        after = before + moved.data
+        after = before + per_sample * samples[source] + per_share * costs[source] / max(market.budget, 1)
         away = np.maximum(np.maximum(lower - after, after - upper), 0.0)
         was = np.maximum(np.maximum(lower - before, before - upper), 0.0)
         bad = away > np.maximum(was, SLACK * np.maximum(np.abs(before), 1e-3))

@@ -107,10 +107,12 @@ def requirements(problem: Problem, chance: float, joint: bool, budgets: Sequence
     """The least cost at which every group with a target reaches it with the chance; the problem's budget is no limit.
 
     joint: the chance is that all of them reach theirs together. budgets: millionths, for the curve; without any, those
-    of some chances are shown. Raises ProblemError where no group has a target or an argument is out of range.
+    of some chances are shown. Raises ProblemError where no group has a target or an argument is out of range,
+    InfeasibleError where bounds and limits allow no orders whatever is spent.
     """
     _check(problem, chance, budgets)
     question = Question.of(problem, joint)
+    question.check()
     answer = question.solve(chance)
     chances = question.chances(answer.counts)
     goals = question.goals
@@ -155,8 +157,8 @@ def _group(question: Question, answer: Answer, at: int, reached: float, lost: Un
     elif needed <= now:
         reason = f"It reaches its target with a chance of {percent(before)} without another sample."
     else:
-        more = count(float(answer.counts[group]) - now)
-        reason = f"It needs {count(np.ceil(needed))} samples; the orders bring {more} more, for a chance of {percent(reached)}."
+        whole, more = count(np.ceil(needed)), count(float(answer.counts[group]) - now)
+        reason = f"It needs {whole} samples; the orders bring {more} more, for a chance of {percent(reached)}."
     return GroupRequirement(
         key=question.problem.keys[group],
         target=float(question.problem.targets[group]),

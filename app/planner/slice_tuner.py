@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.filling import Shelves
+from app.planner.filling import Shelves, sample_prices
 from app.planner.market import Market
 from app.planner.policies import highest
 from app.planner.posterior import Posterior
@@ -50,7 +50,7 @@ class PowerLaws:
 def slice_tuner(posterior: Posterior, market: Market, held: FloatArray, space: FloatArray | None = None) -> IntArray:
     """Orders [S] of one round."""
     shelves = Shelves(market, space)
-    price = _prices(market)
+    price = sample_prices(market)
     served = np.isfinite(price)
     laws = power_laws(point_estimate(posterior), held)
     most = np.where(served, shelves.offered(), 0.0)
@@ -149,16 +149,6 @@ def scaled_to_limit(counts: FloatArray, bought: FloatArray, limit: float) -> Flo
         middle = 0.5 * (low + high)
         low, high = (middle, high) if abs(change(middle)) < abs(target) else (low, middle)
     return low * bought
-
-
-def _prices(market: Market) -> FloatArray:
-    """Cost [groups] of an effective sample from the cheapest source, in its first tier; inf: none."""
-    price = np.full(market.groups, np.inf)
-    entries = market.effective.tocoo()
-    rows, columns = entries.coords
-    billed = np.array([source.billed_share for source in market.sources])
-    np.minimum.at(price, rows, (market.unit_cost * billed)[columns] / entries.data)
-    return price
 
 
 def _nearest(market: Market, shelves: Shelves, wished: FloatArray) -> IntArray:

@@ -37,9 +37,30 @@ def repair(cart: Cart) -> bool:
         if not len(ranks) or ranks[best] <= 0.0:
             return False
         source = best % len(cart.orders)
-        samples = int(cart.step_up[source]) if best < len(cart.orders) else -int(cart.step_down[source])
-        cart.move([(source, samples)])
+        step = int(cart.step_up[source]) if best < len(cart.orders) else -int(cart.step_down[source])
+        cart.move([(source, step * _repeats(cart, source, step, missed))])
     return False
+
+
+def _repeats(cart: Cart, source: int, step: int, missed: FloatArray) -> int:
+    """How often a step can be taken before the first of the missed rows [R] that it helps is kept."""
+    offer, order = cart.market.sources[source], int(cart.orders[source])
+    if abs(step) != offer.lot_size or cart.left < 0:
+        return 1
+    cost = int(cart.cost_up[source] if step > 0 else -cart.cost_down[source])
+    row, column, per_sample, per_share = cart.region.entries
+    own = column == source
+    moved = np.abs(per_sample * step + per_share * cost / max(cart.market.budget, 1))[own]
+    needed = missed[row[own]]
+    helped = (needed > 0.0) & (moved > 0.0)
+    times = int((needed[helped] / moved[helped]).min()) if helped.any() else 1
+    room = (int(cart.market.most[source]) - order if step > 0 else order - offer.least) // abs(step)
+    times = max(1, min(times, room))
+    while times > 1 and (offer.cost(order + times * step) - cart.spent[source] > cart.left):
+        times //= 2
+    change = np.zeros((2, len(cart.orders)))
+    change[:, source] = times * step, offer.cost(order + times * step) - cart.spent[source]
+    return times if cart.keeps(*change)[source] else 1
 
 
 def _helps(cart: Cart, missed: FloatArray) -> tuple[FloatArray, FloatArray]:

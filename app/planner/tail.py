@@ -8,13 +8,22 @@ P(m ≥ t) ≥ p is not convex in all counts N together. Sufficient for it is
 data only helps. δ grows with the counts; it is taken at the count where T is looked at.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from app.planner.arrays import FloatArray, IntArray
+from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.benefit import mean
+from app.planner.chances import LARGEST
 from app.planner.posterior import Posterior
+
+CUTS = 60
+MET = 1e-9
+"""A tail this small, as a share of the loss at the target, is at 0."""
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -41,3 +50,29 @@ class Tail:
         asymptote = self.posterior.asymptote[self.indices] - self.loss[:, None]
         value, _ = mean(-asymptote, asymptote, self.share)
         return -value
+
+
+def met_by_cuts(
+    tail: Tail, served: BoolArray, covered: Callable[[FloatArray, FloatArray], tuple[Found, FloatArray] | None]
+) -> Found | BoolArray:
+    """What meets the tails of the goals served [goals], or which of them could not be met.
+
+    covered(slopes, floors): the cheapest with slopes @ N ≥ floors, slopes [cuts, all groups], and its counts N; None
+    where there is none. Each round adds the tangents of the tails that are above 0 at the counts found.
+    """
+    met = MET * np.maximum(np.abs(tail.loss), MET)
+    slopes, floors = np.zeros((0, len(tail.posterior.keys))), np.zeros(0)
+    over = served
+    for _ in range(CUTS):
+        found = covered(slopes, floors)
+        if found is None:
+            break
+        value, slope = tail.at(found[1])
+        over = served & (value > met)
+        if not over.any():
+            return found[0]
+        if found[1].max() > LARGEST:
+            break
+        slopes = np.concatenate([slopes, -slope[over]])
+        floors = np.concatenate([floors, value[over] - slope[over] @ found[1]])
+    return over

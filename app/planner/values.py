@@ -15,6 +15,9 @@ from app.planner.utility import Utility
 CROSS_WORK = 2_000_000
 """Groups squared times draws up to which transfer enters the plan; beyond it the others' counts are held."""
 
+FARTHER = 100.0
+"""How much faster than near the centre thinned cuts may rise, per factor e of the samples bought."""
+
 
 @dataclass(frozen=True)
 class Values:
@@ -112,6 +115,32 @@ class Cuts:
         terms = self.counted.terms(counts[live])
         points = counts.shape[1]
         self._keep(np.repeat(live, points), terms.value.ravel(), terms.slope.ravel(), counts[live].ravel())
+
+    def thinned(self, centre: FloatArray, error: float) -> "Cuts":
+        """Fewer cuts: near the counts `centre` [k] their envelope rises by up to `error`, far from it by more.
+
+        Fewer cuts bound as truly, only less tightly. Crossed cuts are kept as they are.
+        """
+        if self.values.crossed or not self.group:
+            return self
+        group, value = np.concatenate(self.group), np.concatenate(self.value)
+        slope, at = np.concatenate(self.slope), np.concatenate(self.at)
+        away = np.abs(np.log((at - self.held[group] + 1.0) / (centre - self.held + 1.0)[group]))
+        allowed = error * (1.0 + FARTHER * away)
+        order = np.lexsort((-slope, at, group))
+        kept: list[int] = []
+        for place, cut in enumerate(order.tolist()):
+            last = place + 1 == len(order) or group[order[place + 1]] != group[cut]
+            first = not kept or group[kept[-1]] != group[cut]
+            if not first and not last:
+                before, after = kept[-1], order[place + 1]
+                left = value[before] + slope[before] * (at[cut] - at[before])
+                right = value[after] + slope[after] * (at[cut] - at[after])
+                if min(left, right) - value[cut] <= allowed[cut]:
+                    continue
+            kept.append(cut)
+        chosen = np.array(kept, dtype=np.int64)
+        return Cuts(self.values, self.held, [group[chosen]], [value[chosen]], [slope[chosen]], [at[chosen]])
 
     def _keep(self, group: IntArray, value: FloatArray, slope: FloatArray, at: FloatArray) -> None:
         self.group.append(group)

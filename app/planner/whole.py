@@ -25,7 +25,7 @@ SMALL = 16
 """Up to so many sources the integer programme is solved to the last digit."""
 LARGEST = 600
 """More sources than this are not given to the integer programme."""
-TIGHT, LOOSE = 1e-8, 5e-5
+TIGHT, LOOSE = 1e-8, 9e-5
 SMALL_NODES, LARGE_NODES = 6_000, 4_000
 WHOLE = "The integer programme over tangents of every group's value bounds the utility of every allowed order."
 BRANCHED = "The divisible optima of the parts that branching leaves open bound the utility of every allowed order."
@@ -100,8 +100,11 @@ def _general(task: Task, divisible: Divisible, baselines: list[IntArray]) -> Ans
     settled = best.orders is not None and _gap(bound, best.utility, now) <= near
     if settled or len(market.sources) > LARGEST or not market.budget:
         return _answer(task, best, bound, divisible.method, divisible.proof)
-    programme = Programme(market, task.region, task.utility.outer.extra, whole=True)
-    master = Master.of(task.values, programme, task.held, None if divisible.master is None else divisible.master.cuts)
+    programme = Programme(market, task.region, task.utility.outer.extra, whole=True, single=small)
+    cuts = None if divisible.master is None else divisible.master.cuts
+    if cuts is not None and not small:
+        cuts = cuts.thinned(divisible.relaxation.counts, 0.1 * LOOSE * max(bound - now, LEAST_GAIN))
+    master = Master.of(task.values, programme, task.held, cuts)
     start = Whole(best.orders, best.utility, bound)
     found = solve_whole(master, start, TIGHT if small else LOOSE, SMALL_NODES if small else LARGE_NODES)
     return _answer(task, found, found.bound, divisible.method + ", integer programme", WHOLE)
@@ -117,13 +120,13 @@ def _answer(task: Task, best: Whole, bound: float, method: str, proof: str) -> A
 
 
 def _stepped(task: Task, starts: list[IntArray]) -> Whole:
-    """The best allowed orders reached by steps from the first start and from any better one."""
+    """The best allowed orders reached by steps from the first start, mended where it must be, and from better ones."""
     best: Cart | None = None
-    for orders in starts:
+    for at, orders in enumerate(starts):
         cart = _cart(task, orders.copy())
-        if not cart.is_allowed and not repair(cart):
-            continue
-        if best is None or cart.total > best.total:
+        # Only where nothing else is at hand are the later ones worth mending.
+        allowed = cart.is_allowed or ((at == 0 or best is None) and repair(cart))
+        if allowed and (best is None or cart.total > best.total):
             cart = improve(cart)
             best = cart if best is None or cart.total > best.total else best
     return Whole(None, -np.inf, np.inf) if best is None else Whole(best.orders, best.total, np.inf)

@@ -10,9 +10,11 @@ from scipy.stats import multivariate_normal
 from app.planner.arrays import FloatArray
 from app.planner.belief import Belief
 from app.planner.curves import Observations, Points, Prior, fit
-from app.planner.measurement import measurement_plan, slope_draws
+from app.planner.marginals import slope_draws
+from app.planner.measurement import measurement_plan
 from app.planner.posterior import Posterior
-from app.planner.problem import Problem, ProblemError, Task
+from app.planner.problem import Problem, ProblemError
+from app.planner.task import Task
 from tests.planner.problems import isoelastic, offers, problem, scattered, stated
 
 

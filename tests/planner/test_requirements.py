@@ -1,7 +1,11 @@
 """The reverse question against closed forms, brute force and what must hold."""
 
+import gzip
+import json
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,12 +14,15 @@ from hypothesis import strategies as st
 
 from app.planner.arrays import FloatArray
 from app.planner.posterior import Posterior
-from app.planner.problem import Limit, Problem, ProblemError
+from app.planner.problem import InfeasibleError, Limit, Problem, ProblemError
 from app.planner.requirements import Requirements, requirements
 from app.planner.sources import Source
 from app.planner.transfer import Transfer
 from tests.planner.problems import MONEY, Curve, offers, problem, scattered, stated
+from tests.planner.test_reference_cases import problem_of
 
+CASES = json.loads(gzip.decompress((Path(__file__).parent / "data" / "allocation_cases.json.gz").read_bytes()))["cases"]
+REVERSED = [case for case in CASES if case["objective"]["kind"] == "requirements"]
 CURVES: list[Curve] = [(0.08, 1.5, 0.5, 0.0), (0.1, 2.5, 0.6, 0.0)]
 
 
@@ -65,6 +72,23 @@ def cheapest(asking: Problem, steps: int, enough: object) -> int:
 
 def spread(answer: Requirements) -> list[tuple[str, int]]:
     return [(source.key, source.order) for source in answer.sources]
+
+
+@pytest.mark.parametrize("case", REVERSED, ids=lambda case: str(case["name"]))
+def test_reference_cases_are_met_in_whole_samples(case: dict[str, Any]) -> None:
+    asking = problem_of({**case, "budget": 0, "objective": {"kind": "utilitarian"}})
+    answer, known = requirements(asking, 0.9, joint=False), case["answer"]
+    if known.get("infeasible"):
+        names = [culprit["constraint"] for culprit in known["infeasible"]]
+        assert [f"group:{lost.key}:target" for lost in answer.unreachable] == names
+        assert [lost.best for lost in answer.unreachable] == pytest.approx([c["have"] for c in known["infeasible"]])
+        return
+    for group in answer.groups:
+        assert max(group.count_needed or 0.0, group.count_now) == pytest.approx(known["needed_counts"][group.key])
+        assert group.count >= known["needed_counts"][group.key] * (1.0 - 1e-9)
+    slack = 0 if known["integer"] else sum(source.unit_cost for source in asking.sources)
+    least = known["spend"] * MONEY - (case["answer"]["spend_tolerance"] or 0.0) * MONEY - 1.0
+    assert least <= answer.spend <= known["spend"] * MONEY + slack + 1.0
 
 
 def test_stated_curves_need_the_closed_form_counts_whatever_the_chance() -> None:
@@ -257,3 +281,15 @@ def test_a_chance_out_of_range_is_refused(chance: float) -> None:
 def test_without_a_target_there_is_no_question() -> None:
     with pytest.raises(ProblemError, match="no group has a target"):
         requirements(asked(stated(CURVES), [1.0, 1.0], [np.nan, np.nan]), 0.9, joint=False)
+
+
+def test_limits_that_contradict_each_other_are_named_whatever_is_spent() -> None:
+    asking = asked(stated(CURVES), [1.0, 1.0], [0.5, 0.5], held=[500.0, 500.0])
+    asking = replace(
+        asking,
+        sources=(replace(asking.sources[0], max_order=50), asking.sources[1]),
+        limits=(Limit("much", "sources", (0,), "count", minimum=100.0),),
+    )
+    with pytest.raises(InfeasibleError) as caught:
+        requirements(asking, 0.9, joint=False)
+    assert caught.value.culprits

@@ -1,0 +1,133 @@
+"""Where money teaches most: the knowledge gradient against quadrature, and what exploring must keep."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.planner.decision import decide
+from app.planner.exploration import BATCHES, decide_exploring, explore, knowledge_gradient
+from app.planner.marginals import marginal_draws
+from app.planner.margins import Margins
+from app.planner.posterior import Posterior
+from app.planner.problem import Limit, Problem, ProblemError
+from app.planner.task import Task
+from tests.planner.problems import MONEY, offers, problem, stated
+
+
+def learning(spread: tuple[float, float], noise: float = 0.002, draws: int = 200) -> Posterior:
+    """Two curves alike but for how well their falls are known."""
+    sure = stated([(0.1, 2.0, 0.5, 0.0), (0.1, 2.0, 0.5, 0.0)], draws)
+    normal = np.random.default_rng(0).normal(size=(2, draws))
+    normal = (normal - normal.mean(axis=1, keepdims=True)) / normal.std(axis=1, keepdims=True)
+    excess = sure.excess * (1.0 + np.array([[spread[0]], [spread[1]]]) * normal)
+    return replace(sure, excess=excess, noise=np.full(2, noise))
+
+
+def asked(posterior: Posterior, budget: float = 400.0, prices: tuple[float, float] = (1.0, 1.0)) -> Problem:
+    return problem(posterior, offers(prices), budget, held=[200.0, 200.0])
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.3, 2.0])
+@pytest.mark.parametrize("step", [0.1, 1.0])
+def test_the_knowledge_gradient_is_what_a_normal_step_gains_over_staying(step: float, gap: float) -> None:
+    grid = np.linspace(-9.0, 9.0, 400_001)
+    density = np.exp(-0.5 * grid**2) / np.sqrt(2.0 * np.pi)
+    gained = float((np.maximum(step * grid - gap, 0.0) * density).sum() * (grid[1] - grid[0]))
+    assert knowledge_gradient(np.array(step), np.array(gap)) == pytest.approx(gained, rel=1e-6, abs=1e-12)
+
+
+def test_money_goes_to_the_group_that_is_less_known() -> None:
+    task = Task.of(asked(learning((0.02, 0.3))))
+    first = decide(Task.of(asked(learning((0.02, 0.3)), 300.0)), "optimal")
+    more = task.market.added(explore(task, first, 100 * MONEY))
+    assert more[1] > 0
+    assert more[0] < 0.1 * more[1]
+
+
+def test_a_curve_that_is_certain_teaches_nothing() -> None:
+    task = Task.of(asked(learning((0.0, 0.0))))
+    first = decide(Task.of(asked(learning((0.0, 0.0)), 300.0)), "optimal")
+    assert not explore(task, first, 100 * MONEY).any()
+
+
+def test_noise_that_hides_what_is_learnt_lowers_its_worth() -> None:
+    step = []
+    for noise in (0.001, 0.05):
+        posterior = learning((0.1, 0.1), noise=noise)
+        fall = posterior.loss(np.full(2, 400.0)) - posterior.loss(np.full(2, 500.0))
+        step.append(fall[0].var() / np.sqrt(fall[0].var() + 2.0 * noise**2))
+    assert knowledge_gradient(np.array(step[1]), np.array(0.0)) < knowledge_gradient(np.array(step[0]), np.array(0.0))
+
+
+def test_the_draws_of_the_margin_average_to_the_margin() -> None:
+    task = Task.of(asked(learning((0.1, 0.3)), prices=(1.0, 3.0)))
+    decision = decide(task, "optimal")
+    found = marginal_draws(task, decision).mean(axis=1)
+    np.testing.assert_allclose(found, Margins.of(task, decision).after, rtol=1e-9)
+
+
+def test_exploring_spends_its_share_and_the_policy_the_rest() -> None:
+    question = asked(learning((0.02, 0.3)))
+    decision, cost = decide_exploring(question, "optimal", 0.25, seed=0)
+    plain = decide(Task.of(asked(learning((0.02, 0.3)), 300.0)), "optimal")
+    assert cost == 100 * MONEY
+    assert decision.policy == "optimal"
+    assert np.all(decision.orders >= plain.orders)
+    assert decision.task.market.cost(decision.orders) == 400 * MONEY
+
+
+def test_without_exploration_the_decision_is_the_policys() -> None:
+    question = asked(learning((0.02, 0.3)))
+    decision, cost = decide_exploring(question, "optimal", 0.0, seed=0)
+    assert cost == 0
+    np.testing.assert_array_equal(decision.orders, decide(Task.of(question), "optimal").orders)
+
+
+def test_bounds_come_before_exploring() -> None:
+    question = replace(asked(learning((0.02, 0.3))), min_count=np.array([580.0, np.nan]))
+    decision, cost = decide_exploring(question, "optimal", 0.5, seed=0)
+    assert decision.counts[0] >= 580.0
+    assert cost + 380 * MONEY <= 400 * MONEY
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.floats(0.0, 1.0),
+    st.integers(0, 2000),
+    st.sampled_from([(1, 0), (25, 0), (1, 90), (40, 120)]),
+    st.none() | st.integers(0, 150),
+)
+def test_exploring_keeps_the_budget_and_every_limit(
+    share: float, budget: int, lots: tuple[int, int], most: int | None
+) -> None:
+    sources = offers([1.0, 2.0], lots=[lots[0], 1], least=[0, lots[1]], most=[most, None])
+    limit = Limit("half", "sources", (1,), "cost", maximum=budget * MONEY / 2)
+    question = replace(
+        problem(learning((0.05, 0.3), draws=30), sources, float(budget), held=[200.0, 200.0]),
+        limits=(limit,),
+        max_count=np.array([400.0, np.nan]),
+    )
+    decision, cost = decide_exploring(question, "optimal", share, seed=0)
+    task = decision.task
+    assert 0 <= cost <= share * budget * MONEY + 1e-6
+    assert task.market.cost(decision.orders) <= budget * MONEY
+    assert task.region.allows(task.market, decision.orders)
+    for order, source in zip(decision.orders.tolist(), task.sources, strict=True):
+        assert order % source.lot_size == 0
+        assert order == 0 or source.least <= order <= (order if source.cap is None else source.cap)
+
+
+def test_a_share_out_of_range_is_refused() -> None:
+    with pytest.raises(ProblemError, match=r"exploration is 1\.5; it must lie from 0 to 1"):
+        decide_exploring(asked(learning((0.1, 0.1))), "optimal", 1.5, seed=0)
+
+
+def test_the_parts_are_few_enough_to_be_batches() -> None:
+    task = Task.of(asked(learning((0.3, 0.3))))
+    first = decide(Task.of(asked(learning((0.3, 0.3)), 200.0)), "optimal")
+    more = task.market.added(explore(task, first, 160 * MONEY))
+    assert more.sum() == 160
+    assert np.all(more % (160 / BATCHES) == 0)
