@@ -36,8 +36,10 @@ router = APIRouter(prefix="/v1/projects/{project_id}/allocations", tags=["alloca
 
 
 class RoundBudgetOut(BudgetShare):
-    """`available` for this round, of which `spend` and `unspent`; `remaining` of the project after it."""
+    """`available` for this round, of which `spend` and `unspent`, and of the former `explored` for learning;
+    `remaining` of the project after it."""
 
+    explored: MoneyOut
     remaining: MoneyOut
 
 
@@ -49,9 +51,10 @@ EXAMPLE: dict[str, Any] = {
     "data_version": 42,
     "data_at": "2026-11-20T10:00:00Z",
     "seed": 0,
+    "draw_seed": None,
     "draws": 300,
     "currency": "USD",
-    "budget": {"available": "2000.00", "spend": "1999.20", "unspent": "0.80", "remaining": "18000.80"},
+    "budget": {"available": "2000.00", "spend": "1999.20", "unspent": "0.80", "explored": "0.00", "remaining": "18000.80"},
     "unspent_reason": "less than the cheapest sample",
     "utility": {
         "now": {"mean": 0.81, "p05": 0.80, "p95": 0.82},
@@ -122,7 +125,7 @@ class BoundOut(Answer):
 class AllocationOut(Answer):
     """What to buy in the next round, why, how sure, and how simple splits of the same money would do. `binding` are the
     constraints that hold it back; `stop` says when to stop buying, where the project has a `value_per_utility` or a
-    `smallest_gain`."""
+    `smallest_gain`. `draw_seed` says which draw the policy `thompson` took."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
@@ -133,6 +136,7 @@ class AllocationOut(Answer):
     data_version: int
     data_at: datetime
     seed: int
+    draw_seed: int | None
     draws: int
     currency: str
     budget: RoundBudgetOut
@@ -158,12 +162,14 @@ def allocation_shape(project: Project, question: Question, answer: Allocation, o
         data_version=project.data_version,
         data_at=project.data_at,
         seed=question.seed,
+        draw_seed=plan.draw_seed,
         draws=question.draws,
         currency=project.currency,
         budget=RoundBudgetOut(
             available=answer.budget.available,
             spend=spend,
             unspent=amount(plan.unspent),
+            explored=amount(plan.explored),
             remaining=answer.budget.remaining - spend,
         ),
         unspent_reason=plan.unspent_reason,

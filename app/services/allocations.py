@@ -77,7 +77,7 @@ def next_allocation(session: Session, fits: Fits, project: Project, question: Qu
     problem = situation.problem(budget, question.hold)
     policy = question.policy if situation.known else "equal_spend"
     exploration = question.exploration if situation.known else 0.0
-    plan = feasibly(project, lambda: make_plan(problem, policy, seed=question.seed))
+    plan = feasibly(project, lambda: make_plan(problem, policy, exploration=exploration, seed=question.seed))
     plan = widened(plan, metric_of(project), situation.widening)
     warnings = (*situation.fitted.posterior.warnings, *plan.warnings)
     bounds = {bound_pointer(project, one.constraint): one.shadow_price for one in plan.bounds}

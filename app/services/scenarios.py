@@ -72,7 +72,7 @@ def planned(one: Varied, seed: int) -> Plan:
         return evaluate(one.problem, scenario.orders)
     if not one.situation.known:
         return make_plan(one.problem, "equal_spend")
-    return make_plan(one.problem, scenario.policy, seed=seed)
+    return make_plan(one.problem, scenario.policy, exploration=scenario.exploration, seed=seed)
 
 
 def with_gains(varied: Sequence[Varied], outcomes: Sequence[Outcome]) -> list[Outcome]:

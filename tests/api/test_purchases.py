@@ -199,6 +199,7 @@ def test_exploration_spends_a_share_of_the_money_and_is_repeatable(api: Api) -> 
     path = measured(api)
     plan, _ = ordered(api, path, exploration=0.3)
     assert plan["exploration"] == 0.3
+    assert 0 < Decimal(plan["budget"]["explored"]) <= Decimal("0.3") * Decimal(plan["budget"]["available"])
     check_spend(plan, {"A": "1", "B": "2"})
     assert plan == ordered(api, path, exploration=0.3)[0]
     assert plan["utility"]["after"]["mean"] <= ordered(api, path)[0]["utility"]["after"]["mean"] + 1e-12
