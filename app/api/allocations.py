@@ -54,7 +54,13 @@ EXAMPLE: dict[str, Any] = {
     "draw_seed": None,
     "draws": 300,
     "currency": "USD",
-    "budget": {"available": "2000.00", "spend": "1999.20", "unspent": "0.80", "explored": "0.00", "remaining": "18000.80"},
+    "budget": {
+        "available": "2000.00",
+        "spend": "1999.20",
+        "unspent": "0.80",
+        "explored": "0.00",
+        "remaining": "18000.80",
+    },
     "unspent_reason": "less than the cheapest sample",
     "utility": {
         "now": {"mean": 0.81, "p05": 0.80, "p95": 0.82},

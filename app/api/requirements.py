@@ -90,6 +90,7 @@ EXAMPLE: dict[str, Any] = {
     "chance": 0.9,
     "joint": False,
     "spend": "2432.00",
+    "gap": 0.0,
     "joint_chance": 0.9,
     "method": "exact",
     "groups": [
@@ -116,7 +117,7 @@ EXAMPLE: dict[str, Any] = {
 
 class RequirementsOut(Answer):
     """The least money and the orders with which every group that can reach its target does so with the chance asked.
-    `unreachable` names the others. `method` is "conservative" where other groups' data moves the curves and a
+    `gap` is the share by which a cheaper answer could cost less. `unreachable` names the others. `method` is "conservative" where other groups' data moves the curves and a
     sufficient condition stands for the chance."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
@@ -129,6 +130,7 @@ class RequirementsOut(Answer):
     chance: float
     joint: bool
     spend: MoneyOut
+    gap: float
     joint_chance: float
     method: Literal["exact", "conservative"]
     groups: list[GroupRequirementOut]
@@ -151,6 +153,7 @@ def requirements_shape(
         chance=found.chance,
         joint=found.joint,
         spend=amount(found.spend),
+        gap=found.gap,
         joint_chance=found.joint_chance,
         method=found.method,
         groups=[GroupRequirementOut(group=one.key, **fields_of(one, GroupRequirementOut)) for one in found.groups],

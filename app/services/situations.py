@@ -1,5 +1,6 @@
 """Where a project stands: all that a question about buying starts from."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
@@ -128,19 +129,25 @@ def bound_pointer(project: Project, constraint: str) -> str:
 
 
 def words_of(project: Project, culprit: Culprit) -> str:
-    show = money_text if in_money(project, culprit.constraint) else number_text
-    return f"have {show(culprit.have)}, need {show(culprit.need)}"
+    """Both sides of the constraint, the needed one rounded so that it still makes room."""
+    measure = measure_of(project, culprit.constraint)
+    if measure == "cost":
+        return f"have {money_text(culprit.have)}, need {money_text(culprit.need)}"
+    if measure == "share":
+        return f"have {culprit.have:.6g}, need {culprit.need:.6g}"
+    outward = math.floor if culprit.need < culprit.have else math.ceil
+    return f"have {culprit.have:,.0f}, need {outward(culprit.need):,}"
 
 
-def in_money(project: Project, constraint: str) -> bool:
+def measure_of(project: Project, constraint: str) -> str:
+    """'cost' in millionths, 'share', or 'count'."""
     kind, _, rest = constraint.partition(":")
+    if kind != "set":
+        return "cost" if kind == "budget" else "count"
     limits = {limit["name"]: limit["measure"] for limit in project.set_limits}
-    return constraint == "budget" or (kind == "set" and limits[rest] == "cost")
+    return str(limits[rest]).rpartition("_")[2] if "share" in limits[rest] else str(limits[rest])
 
 
 def money_text(millionths: float) -> str:
-    return f"{Decimal(round(millionths)) / MILLION:,.2f}"
-
-
-def number_text(value: float) -> str:
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.6g}"
+    whole, _, decimals = f"{Decimal(round(millionths)) / MILLION:,.6f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
