@@ -63,9 +63,11 @@ def stop_advice(
     With U(B) the optimal policy's utility for the budget B, value_per_utility v (currency per unit of utility) stops
     where v U(B) − B is largest: at a concave U, where the next money's utility is worth less than it costs.
     smallest_gain stops where all that the rest of the budget buys is a smaller utility. With both, the earlier counts.
+    Regret is measured against the best for each budget, so `robust` is judged by its worst case in either mode.
     Raises ProblemError where neither is given, or one is not above 0.
     """
     _check(value_per_utility, smallest_gain)
+    problem = replace(problem, objective=replace(problem.objective, mode="worst_case"))
 
     @cache
     def utility(budget: int) -> float:
@@ -175,7 +177,7 @@ def evaluation_advice(problem: Problem, observations: Observations) -> tuple[Eva
 
 def _utility_per_loss(task: Task, counts: FloatArray) -> FloatArray:
     """w φ'/unit [groups] at counts [groups]."""
-    utility = task.utility
+    utility = task.values.moved(counts)
     scaled = np.maximum(utility.posterior.loss(counts), 0.0) / utility.unit[:, None]
     _, worth = phi(utility.objective, scaled, utility.bounded, utility.goal[:, None])
     return np.asarray(utility.emphasis * worth.mean(axis=1) / utility.unit)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.planner.arrays import FloatArray, IntArray
+from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.metric import Metric
 from app.planner.posterior import Posterior
 
@@ -18,6 +18,7 @@ LARGEST = 1e12
 NODES = 65
 FINER = 33
 BISECTIONS = 44
+HULL_NODES = 25
 ROUNDING = 1e-12
 """A loss above its target by this share is at it."""
 BLOCK = 2_000_000
@@ -78,6 +79,21 @@ class Goals:
         if len(search):
             start[search] = _search(self.select(search), chance)
         return np.where(start <= LARGEST, start, np.inf)
+
+    def log_hulls(self, chance: float, held: FloatArray, served: BoolArray) -> dict[int, tuple[FloatArray, FloatArray]]:
+        """The concave hull of log F from the count that gives `chance` upwards, as lines (`hull`), of those served.
+
+        held [groups]: no count lies below.
+        """
+        counts = np.stack([self.needed(level) for level in np.linspace(chance, 1.0, HULL_NODES)], axis=1)
+        counts = np.maximum(counts, held[:, None])
+        values = np.log(np.maximum(self.chance(np.where(np.isfinite(counts), counts, 1.0)), 1e-300))
+        found = {}
+        for at in np.flatnonzero(served).tolist():
+            kept = np.isfinite(counts[at])
+            sizes, first = np.unique(counts[at][kept], return_index=True)
+            found[at] = hull(sizes, values[at][kept][first])
+        return found
 
     def select(self, places: IntArray) -> "Goals":
         """The goals at `places` among these alone."""

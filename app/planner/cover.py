@@ -4,45 +4,24 @@ The orders are those of `programme`, without a budget: counts N [k] after buying
 linear cuts, or by concave functions of single counts that must sum to a level. Arrays [groups] in the task's order.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse import csr_array, vstack
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
-from app.planner.linear import Linear, maximise, maximise_whole
+from app.planner.linear import maximise_whole
 from app.planner.milp import whole_orders
+from app.planner.needs import Need, question_of
 from app.planner.objective import Objective
 from app.planner.problem import MAX_BUDGET, Problem
 from app.planner.programme import Programme
+from app.planner.supply import GAP, NODES, shortfall
 from app.planner.task import Task
 
 GROWTH = (4, 256, 10**5)
 """The money looked at, in multiples of a rough estimate: it only keeps the numbers of a size the solver likes."""
-NODES = 4000
-GAP = 1e-7
 NEAR = 1e-9
 """A count that is short by this share is reached."""
-
-
-@dataclass(frozen=True)
-class Hull:
-    """min over lines of slope · N + intercept: a concave function of one group's count."""
-
-    group: int
-    slopes: FloatArray
-    intercepts: FloatArray
-
-
-@dataclass(frozen=True)
-class Need:
-    """What counts N [groups] must satisfy: N ≥ least (−inf: nothing), slopes @ N ≥ floor, Σ hulls(N) ≥ level."""
-
-    least: FloatArray
-    slopes: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
-    floor: FloatArray = field(default_factory=lambda: np.zeros(0))
-    hulls: tuple[Hull, ...] = ()
-    level: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -81,18 +60,6 @@ def cover(problem: Problem, need: Need, rough: int) -> Cover | BoolArray:
     return short
 
 
-def rough_cost(problem: Problem, missing: FloatArray) -> int:
-    """About what the samples missing [groups in the problem's order] cost, in millionths: each group from its cheapest
-    source alone, and the dearest of the smallest orders beside."""
-    cheapest: dict[int, int] = {}
-    for source in problem.sources:
-        for group, share in source.yields:
-            rate = share * source.acceptance_rate * source.quality
-            cost = source.cost(max(int(np.ceil(missing[group] / rate)), 1))
-            cheapest[group] = min(cost, cheapest.get(group, cost))
-    return sum(cheapest.values()) + max((source.cost(source.least) for source in problem.sources), default=0)
-
-
 def _by_group(task: Task, need: Need) -> Cover | None:
     """The answer where every group has one source of its own and nothing else binds: the first order that is enough."""
     market = task.market
@@ -113,45 +80,10 @@ def _by_group(task: Task, need: Need) -> Cover | None:
     return Cover(task, orders, market.cost(orders), 0.0)
 
 
-def shortfall(task: Task, need: Need) -> BoolArray:
-    """The groups [groups] that must fall short of `need.least`, whatever is spent on whatever can be bought."""
-    programme = Programme(task.market, task.region, 0, whole=False, money=False)
-    question = _question(programme, task, replace(need, least=np.full(len(need.least), -np.inf), hulls=(), level=0.0))
-    wanted = np.maximum(need.least - task.held, 0.0) / programme.reach
-    groups = np.flatnonzero(np.isfinite(need.least) & (wanted > 0.0))
-    slack = csr_array(
-        (np.ones(len(groups)), (np.arange(len(groups)), np.arange(len(groups)))), shape=(len(groups),) * 2
-    )
-    picks = csr_array(
-        (np.ones(len(groups)), (np.arange(len(groups)), programme.at["n"].start + groups)),
-        shape=(len(groups), programme.columns),
-    )
-    none = csr_array((question.matrix.shape[0], len(groups)))
-    elastic = Linear(
-        objective=np.concatenate([np.zeros(programme.columns), -1.0 / wanted[groups]]),
-        matrix=csr_array(vstack([_beside(question.matrix, none), _beside(picks, slack)])),
-        low=np.concatenate([question.low, wanted[groups]]),
-        high=np.concatenate([question.high, np.full(len(groups), np.inf)]),
-        lower=np.concatenate([question.lower, np.zeros(len(groups))]),
-        upper=np.concatenate([question.upper, np.full(len(groups), np.inf)]),
-    )
-    solution = maximise(elastic)
-    short = np.zeros(len(need.least), dtype=np.bool_)
-    if solution.columns is None:
-        short[groups] = True
-        return short
-    short[groups] = solution.columns[programme.columns :] > 1e-7 * wanted[groups]
-    return short
-
-
-def _beside(left: csr_array, right: csr_array) -> csr_array:
-    return csr_array(vstack([csr_array(left.T), csr_array(right.T)]).T)
-
-
 def _cheapest(task: Task, need: Need) -> Cover | None:
     """The integer programme's answer, made to reach every need exactly; None where it found none."""
     programme = Programme(task.market, task.region, 0, whole=True, money=False)
-    question = _question(programme, task, need)
+    question = question_of(programme, task, need)
     solution = maximise_whole(question, programme.integrality, GAP, NODES)
     if solution.columns is None:
         return None
@@ -161,57 +93,6 @@ def _cheapest(task: Task, need: Need) -> Cover | None:
     cost = task.market.cost(orders)
     least = -solution.bound * max(task.market.budget, 1)
     return Cover(task, orders, cost, float(max(0.0, (cost - least) / max(cost, 1))) if np.isfinite(least) else 1.0)
-
-
-def _question(programme: Programme, task: Task, need: Need) -> Linear:
-    """Least cost subject to the programme's rows and the need's."""
-    rows, at = programme.rows, programme.at
-    lower, upper = (bound.copy() for bound in programme.bounds)
-    lower[at["n"]] = np.maximum((need.least - task.held) / programme.reach, 0.0)
-    matrices, low, high = [rows.matrix], [rows.lower], [rows.upper]
-    for matrix, floor in (_cuts(programme, task, need), _hulls(programme, task, need)):
-        matrices.append(matrix)
-        low.append(floor)
-        high.append(np.full(len(floor), np.inf))
-    idle = np.setdiff1d(np.arange(len(task.keys)), [hull.group for hull in need.hulls]) + at["t"].start
-    lower[idle] = upper[idle] = 0.0
-    cost = np.asarray(np.ones(len(task.market.sources)) @ programme.cost_of)
-    matrix = csr_array(vstack(matrices))
-    return Linear(-cost, matrix, np.concatenate(low), np.concatenate(high), lower, upper)
-
-
-def _cuts(programme: Programme, task: Task, need: Need) -> tuple[csr_array, FloatArray]:
-    """slopes @ N ≥ floor, each row divided by its largest entry."""
-    rows = len(need.floor)
-    slopes = need.slopes.reshape(rows, len(task.keys))
-    scaled = slopes * programme.reach
-    size = np.maximum(np.abs(scaled).max(axis=1, initial=0.0), np.finfo(np.float64).tiny)
-    matrix = csr_array((rows, programme.columns)).tolil()
-    matrix[:, programme.at["n"]] = scaled / size[:, None]
-    return csr_array(matrix), (need.floor - slopes @ task.held) / size
-
-
-def _hulls(programme: Programme, task: Task, need: Need) -> tuple[csr_array, FloatArray]:
-    """Every line above its t, and the t's above the level in sum."""
-    group = np.concatenate([np.full(len(hull.slopes), hull.group) for hull in need.hulls] or [np.zeros(0)]).astype(int)
-    slope = np.concatenate([hull.slopes for hull in need.hulls] or [np.zeros(0)])
-    intercept = np.concatenate([hull.intercepts for hull in need.hulls] or [np.zeros(0)])
-    lines = np.arange(len(group))
-    at, total = programme.at, len(group)
-    places = np.array([hull.group for hull in need.hulls], dtype=np.int64)
-    matrix = csr_array(
-        (
-            np.concatenate([slope * programme.reach[group], -np.ones(len(group)), np.ones(len(places))]),
-            (
-                np.concatenate([lines, lines, np.full(len(places), total)]),
-                np.concatenate([at["n"].start + group, at["t"].start + group, at["t"].start + places]),
-            ),
-        ),
-        shape=(total + 1, programme.columns),
-    )
-    floor = np.append(-intercept - slope * task.held[group], need.level)
-    kept = np.arange(total + (len(places) > 0))
-    return csr_array(matrix[kept]), floor[kept]
 
 
 def _is_met(task: Task, need: Need, orders: IntArray) -> bool:

@@ -78,7 +78,7 @@ def _gains(task: Task, decision: Decision, marginals: FloatArray, money: float) 
     """K [groups, parts] of 0 to BATCHES parts of `money` millionths spent on a group's samples."""
     mean = marginals.mean(axis=1)
     gap = np.abs(mean - _best_of_others(np.where(task.utility.counted, mean, -np.inf)))
-    posterior = task.utility.posterior
+    posterior = task.values.moved(decision.counts).posterior
     batch = money / sample_prices(task.market)
     counts = decision.counts[:, None] + np.where(np.isfinite(batch), batch, 0.0)[:, None] * np.arange(BATCHES + 1)
     fall = posterior.loss(decision.counts)[:, None, :] - posterior.loss(counts)

@@ -14,7 +14,7 @@ def marginal_draws(task: Task, decision: Decision) -> FloatArray:
     """Marginal utility per currency unit [groups, draws] after the decision; its mean is that of `Margins.after`."""
     slope = decision.after.slope
     per_slope = np.divide(Margins.of(task, decision).after, slope, out=np.zeros_like(slope), where=slope > 0.0)
-    return np.asarray(per_slope[:, None] * slope_draws(task.utility, decision.counts))
+    return np.asarray(per_slope[:, None] * slope_draws(task.values.moved(decision.counts), decision.counts))
 
 
 def slope_draws(utility: Utility, counts: FloatArray) -> FloatArray:

@@ -10,11 +10,13 @@ from typing import Literal
 import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
-from app.planner.chances import Goals, hull
-from app.planner.cover import Cover, Hull, Need, cover, rough_cost
+from app.planner.chances import Goals
+from app.planner.cover import Cover, cover
 from app.planner.feasibility import check_feasible
+from app.planner.needs import Hull, Need
 from app.planner.objective import Objective
 from app.planner.problem import MAX_BUDGET, InfeasibleError, Problem
+from app.planner.supply import most_of, rough_cost
 from app.planner.tail import Tail, met_by_cuts
 from app.planner.task import Task
 
@@ -23,7 +25,6 @@ Cause = Literal["floor", "noise", "no_source", "bound"]
 
 RICHES = (10, 10**4, 10**7)
 """Budgets, in multiples of a rough cost, that are tried before bounds and limits are called contradictory."""
-HULL_NODES = 25
 RAISES = 8
 MET = 1e-9
 """A chance this near, in logarithms, is reached."""
@@ -110,11 +111,23 @@ class Question:
         """Chance [goals] that the curve's asymptote beats the target."""
         return self.goals.reachable()
 
-    def best_metric(self, chance: float) -> FloatArray:
-        """The metric [goals] that the asymptotes reach with the chance."""
-        asymptote = np.sort(self.goals.posterior.asymptote, axis=1)
-        place = max(0, int(np.ceil(chance * asymptote.shape[1] - 1e-9)) - 1)
-        return self.problem.metric.to_metric(np.maximum(asymptote[:, place], 0.0))
+    def best_metric(self, chance: float, counts: FloatArray | None) -> FloatArray:
+        """The metric [goals] that is reached with the chance at counts [groups], None: by the asymptotes."""
+        if counts is None:
+            losses = np.maximum(self.goals.posterior.asymptote, 0.0)
+        else:
+            losses = self.problem.posterior.moved(counts).band(counts)[self.goals.indices]
+        place = max(0, int(np.ceil(chance * losses.shape[1] - 1e-9)) - 1)
+        return self.problem.metric.to_metric(np.sort(losses, axis=1)[:, place])
+
+    def most(self, at: int, needed: float) -> FloatArray:
+        """Counts [groups] with all that the goal's group can be brought, up to what it needs, and no more of others."""
+        group = int(self.goals.indices[at])
+        missing = np.zeros_like(self.held)
+        missing[group] = max(0.0, needed - self.held[group])
+        counts = self.held.copy()
+        counts[group] = most_of(self.problem, group, needed, rough_cost(self.problem, missing))
+        return counts
 
     def solve(self, chance: float, within: BoolArray | None = None) -> Answer:
         """The cheapest orders that give the goals `within` [goals] (None: all) the chance, each or with `joint` all
@@ -190,7 +203,9 @@ class Question:
 
     def _jointly(self, chance: float, needed: FloatArray, served: BoolArray, least: FloatArray) -> Cover | BoolArray:
         """All together: the level of the hulls is raised by what the true chance falls short."""
-        hulls = self._hulls(chance, served)
+        place = np.argsort(self._order)
+        lines = self.goals.log_hulls(chance, self.held[self.goals.indices], served)
+        hulls = tuple(Hull(int(place[self.goals.indices[at]]), *line) for at, line in lines.items())
         level = np.log(chance)
         best: Cover | BoolArray = ~np.zeros(len(served), dtype=np.bool_)
         for _ in range(RAISES):
@@ -203,20 +218,6 @@ class Question:
                 break
             level += np.log(chance) - true
         return best
-
-    def _hulls(self, chance: float, served: BoolArray) -> tuple[Hull, ...]:
-        """Concave hulls of log P from the count that gives the chance upwards, in the task's order."""
-        place = np.argsort(self._order)
-        levels = np.linspace(chance, 1.0, HULL_NODES)
-        counts = np.stack([self.goals.needed(level) for level in levels], axis=1)
-        counts = np.maximum(counts, self.held[self.goals.indices][:, None])
-        values = np.log(np.maximum(self.goals.chance(np.where(np.isfinite(counts), counts, 1.0)), 1e-300))
-        found = []
-        for at in np.flatnonzero(served):
-            kept = np.isfinite(counts[at])
-            n, last = np.unique(counts[at][kept], return_index=True)
-            found.append(Hull(int(place[self.goals.indices[at]]), *hull(n, values[at][kept][last])))
-        return tuple(found)
 
     def _tail(self, chance: float) -> Tail:
         share = 1.0 - (chance ** (1.0 / len(self.goals.loss)) if self.joint else chance)

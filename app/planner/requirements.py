@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from app.planner.problem import MAX_BUDGET, Problem, ProblemError
+from app.planner.problem import MAX_BUDGET, Culprit, Problem, ProblemError
 from app.planner.reaching import Answer, Cause, Question
 from app.planner.words import count, near, percent
 
@@ -63,14 +63,14 @@ class BudgetChance:
 class Unreachable:
     """A group whose target cannot be reached with the chance asked, why, and what could be done: one sentence.
 
-    chance: the best that can be reached. best: the metric that endless data reaches with the chance asked, None where
-    the curve is not what stands in the way.
+    chance: the best that can be reached. best: the metric that is reached with the chance asked, by endless data where
+    the curve stands in the way, else by all that can be bought of the group.
     """
 
     key: str
     cause: Cause
     chance: float
-    best: float | None
+    best: float
     reason: str
 
 
@@ -94,6 +94,14 @@ class Requirements:
     joint_chance: float
     curve: tuple[BudgetChance, ...]
     unreachable: tuple[Unreachable, ...]
+
+    @property
+    def culprits(self) -> tuple[Culprit, ...]:
+        """The targets out of reach as constraints that cannot be met: lowered to `have`, they can."""
+        targets = {group.key: group.target for group in self.groups}
+        return tuple(
+            Culprit(f"group:{lost.key}:target", lost.best, targets[lost.key], lost.reason) for lost in self.unreachable
+        )
 
 
 LEVELS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99)
@@ -177,13 +185,14 @@ def _unreachable(question: Question, answer: Answer, at: int, chance: float) -> 
     group = int(question.goals.indices[at])
     cause, key = answer.causes[at], question.problem.keys[group]
     top, target = float(question.reachable[at]), near(float(question.problem.targets[group]))
-    best = None
-    if cause in ("floor", "noise"):
-        best = float(question.best_metric(chance)[at])
+    counts = None
+    if cause in ("bound", "no_source"):
+        counts = question.most(at, float(answer.needed[at]))
+    best = float(question.best_metric(chance, counts)[at])
     if cause == "floor":
         reason = (
             f"Its curve levels off before the target {target}: endless data reaches it with a chance of {percent(top)},"
-            f" and {near(best or 0.0)} with {percent(chance)}. Lower the target, or change the model."
+            f" and {near(best)} with {percent(chance)}. Lower the target, or change the model."
         )
     elif cause == "noise":
         reason = (
@@ -194,7 +203,7 @@ def _unreachable(question: Question, answer: Answer, at: int, chance: float) -> 
         top = float(question.chances_now[at])
         reason = "No source sells samples of it. Add one, or take its target away."
     else:
-        top = float(question.chances_now[at])
+        top = float(question.chances(question.held if counts is None else counts)[at])
         wanted = count(np.ceil(answer.needed[at]))
         reason = (
             f"Its sources, or the bounds and limits on buying, do not allow the {wanted} samples that it needs."

@@ -15,6 +15,7 @@ from app.planner.measurement import measurement_plan
 from app.planner.posterior import Posterior
 from app.planner.problem import Problem, ProblemError
 from app.planner.task import Task
+from app.planner.transfer import Transfer
 from tests.planner.problems import isoelastic, offers, problem, scattered, stated
 
 
@@ -190,7 +191,7 @@ def test_a_count_of_runs_out_of_range_is_refused() -> None:
             measurement_plan(asked, seen, runs=runs, seed=0)
 
 
-def test_learnt_curves_with_transfer_are_planned_for_too() -> None:
+def test_learnt_curves_are_planned_for_too() -> None:
     counts = np.array([20.0, 60.0, 200.0, 400.0])
     points = tuple(
         Points(counts, level + 1.5 * counts**-0.6, np.full(4, 0.01), np.zeros(4, dtype=np.int64))
@@ -200,4 +201,20 @@ def test_learnt_curves_with_transfer_are_planned_for_too() -> None:
     asked = problem(fit(seen, Prior(), 1, 60), offers([1.0, 1.0]), 200.0, held=[400.0, 400.0])
     plan = measurement_plan(asked, seen, runs=2, seed=0)
     assert len(plan.runs) == 2
+    assert plan.variance_after < plan.variance_now
+
+
+def test_with_transfer_a_run_is_judged_by_what_it_tells_of_all_groups() -> None:
+    posterior = curved(80, 1)
+    weights = np.zeros((2, 2, 80))
+    weights[0, 1] = weights[1, 0] = np.linspace(0.0, 0.8, 80)
+    transfer = Transfer(weights, np.full((2, 80), 5000.0), np.full(2, 400.0), np.zeros(2), ((), ()))
+    posterior = replace(posterior, transfer=transfer)
+    asked = problem(posterior, offers([1.0, 2.0]), 300.0, held=[400.0, 400.0])
+    plan = measurement_plan(asked, measured(posterior), runs=2, seed=0)
+    shares = [round(400 * 2.0 ** (-0.5 * step)) for step in range(12)]
+    for run in plan.runs:
+        # One share for all, or one group cut down alone.
+        assert run.counts[0] == run.counts[1] or 400 in run.counts
+        assert set(run.counts) <= set(shares)
     assert plan.variance_after < plan.variance_now

@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 
 from app.planner.arrays import FloatArray
 from app.planner.certificate import Relaxation
-from app.planner.decision import relax
+from app.planner.divisible import relax
 from app.planner.objective import Objective
 from app.planner.problem import Problem
 from app.planner.task import Task
@@ -31,7 +31,7 @@ OBJECTIVES = [UTILITARIAN, isoelastic(0.5), isoelastic(1.0), isoelastic(2.0), MA
 
 def solved(question: Problem) -> tuple[Task, Relaxation]:
     task = Task.of(question)
-    return task, relax(task, task.utility)
+    return task, relax(task, task.utility).relaxation
 
 
 def by_cvxpy(question: Problem) -> float:

@@ -79,9 +79,9 @@ def test_reference_cases_are_met_in_whole_samples(case: dict[str, Any]) -> None:
     asking = problem_of({**case, "budget": 0, "objective": {"kind": "utilitarian"}})
     answer, known = requirements(asking, 0.9, joint=False), case["answer"]
     if known.get("infeasible"):
-        names = [culprit["constraint"] for culprit in known["infeasible"]]
-        assert [f"group:{lost.key}:target" for lost in answer.unreachable] == names
-        assert [lost.best for lost in answer.unreachable] == pytest.approx([c["have"] for c in known["infeasible"]])
+        named = [(culprit["constraint"], culprit["need"]) for culprit in known["infeasible"]]
+        assert [(culprit.constraint, culprit.need) for culprit in answer.culprits] == named
+        assert [culprit.have for culprit in answer.culprits] == pytest.approx([c["have"] for c in known["infeasible"]])
         return
     for group in answer.groups:
         assert max(group.count_needed or 0.0, group.count_now) == pytest.approx(known["needed_counts"][group.key])
@@ -201,7 +201,13 @@ def test_limits_on_buying_are_named(bound: str) -> None:
     else:
         asking = replace(asking, limits=(Limit("few", "sources", (0,), "count", maximum=99.0),))
     answer = requirements(asking, 0.9, joint=False)
-    assert [(lost.key, lost.cause) for lost in answer.unreachable] == [("g0", "bound")]
+    (lost,) = answer.unreachable
+    assert (lost.key, lost.cause) == ("g0", "bound")
+    most = {"max_order": 150.0, "max_count": 200.0, "limit": 149.0}[bound]
+    assert lost.best == pytest.approx(1.0 - 0.08 - 1.5 * most**-0.5)
+    # Lowered to what the limits allow, the target can be met.
+    lowered = replace(asking, targets=np.array([lost.best, 0.8]))
+    assert requirements(lowered, 0.9, joint=False).unreachable == ()
     assert answer.groups[1].chance == 1.0
 
 
