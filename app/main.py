@@ -18,11 +18,14 @@ from app.api import (
     jobs,
     keys,
     ledger,
+    measurements,
     observations,
     orders,
     problems,
     projects,
+    requirements,
     rounds,
+    scenarios,
     sources,
     webhooks,
 )
@@ -66,9 +69,10 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     fits = Fits(settings.cache_mb * 1_000_000)
     app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys), fits, engine.enqueue)
     problems.install(app)
-    planning = (projects, groups, sources, observations, curves, forecasts, allocations)
+    resources = (projects, groups, sources, observations, curves, forecasts, measurements)
+    planning = (allocations, scenarios, requirements)
     buying = (rounds, orders, deliveries, ledger)
-    for module in (*planning, *buying, events, webhooks, jobs, keys, health):
+    for module in (*resources, *planning, *buying, events, webhooks, jobs, keys, health):
         app.include_router(module.router)
     app.include_router(jobs.streams)
     for module in (groups, sources):

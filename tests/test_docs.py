@@ -69,6 +69,20 @@ def test_the_round_of_the_rounds_page_works(tmp_path: Path) -> None:
     assert '"state":"closed"' in said
 
 
+def test_the_commands_of_the_planning_page_go_on_from_the_readme(tmp_path: Path) -> None:
+    before = [block for block in blocks("README.md") if "make " not in block]
+    asked = blocks("docs/planning.md")
+    assert len(asked) == 5
+    commands = "\n".join([*before, *asked]).replace("8000", str(free_port()))
+    said = run_commands(commands, tmp_path, TRANCHE_DATABASE_URL=f"sqlite:///{tmp_path}/planning.db")
+    assert '"radio-archive"' in said
+    assert '"worth_spending": "' in said
+    for name in ("as it is", "half the money", "cheaper Valais", "at least 1,100 of Valais", "what we had in mind"):
+        assert f'"name": "{name}"' in said
+    assert '"joint_chance"' in said
+    assert '"variance_after"' in said
+
+
 def test_the_make_targets_that_the_pages_name_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:

@@ -1,5 +1,6 @@
 """The next allocation: what the next round should buy."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -9,100 +10,57 @@ from pydantic import ConfigDict, WithJsonSchema
 
 from app.api.common import Call, Route, question_tag, reads
 from app.api.curves import Draws, Seed
-from app.api.inputs import MONEY_PATTERN, Answer, MoneyOut, read_money
+from app.api.inputs import MAX_COUNT, MONEY_PATTERN, Answer, MoneyOut, read_money
+from app.api.objectives import Objective
 from app.api.observations import WarningOut
-from app.errors import Fault, invalid
-from app.services.allocations import Allocation, GroupPlan, Question, amount, next_allocation
+from app.api.plans import (
+    BudgetShare,
+    GroupPlanOut,
+    OptimalityOut,
+    Policy,
+    PolicyName,
+    SourcePlanOut,
+    StopOut,
+    UtilityOut,
+    group_shape,
+    source_plan_shape,
+    stop_shape,
+    utility_shape,
+)
+from app.api.problems import declared
+from app.errors import Fault, Infeasible, invalid
+from app.services.allocations import Allocation, Question, amount, next_allocation
 from app.store.models import Project
 
 router = APIRouter(prefix="/v1/projects/{project_id}/allocations", tags=["allocations"], route_class=Route)
 
-PolicyName = Literal["optimal", "equal", "equal_spend", "proportional"]
 
+class RoundBudgetOut(BudgetShare):
+    """`available` for this round, of which `spend` and `unspent`, and of the former `explored` for learning;
+    `remaining` of the project after it."""
 
-class IntervalOut(Answer):
-    """A mean with its 90 % interval over the posterior's draws."""
-
-    mean: float
-    p05: float
-    p95: float
-
-
-class MetricOut(Answer):
-    """The metric in its own units: mean, median and 90 % interval."""
-
-    mean: float
-    p05: float
-    p50: float
-    p95: float
-
-
-class UtilityOut(Answer):
-    """The objective's value now, with this plan, and with each heuristic, over the same draws."""
-
-    now: IntervalOut
-    after: IntervalOut
-    equal: IntervalOut
-    equal_spend: IntervalOut
-    proportional: IntervalOut
-    p_better_than_equal: float
-
-
-class MarginalOut(Answer):
-    """Utility per currency unit spent on one more sample; null for a group that nothing delivers."""
-
-    now: float | None
-    after: float | None
-
-
-class RoundBudgetOut(Answer):
-    """`available` for this round, of which `spend` and `unspent`; `remaining` of the project after it."""
-
-    available: MoneyOut
-    spend: MoneyOut
-    unspent: MoneyOut
+    explored: MoneyOut
     remaining: MoneyOut
-
-
-class OptimalityOut(Answer):
-    """How far from the best answer this can be, as a share of the whole gain, and how that is known."""
-
-    gap: float
-    method: str
-
-
-class GroupPlanOut(Answer):
-    """What to add to a group. Metrics and marginals are null where nothing is known of the metric yet."""
-
-    group: str
-    count: int
-    add: int
-    cost: MoneyOut
-    metric_now: MetricOut | None
-    metric_after: MetricOut | None
-    marginal_utility_per_cost: MarginalOut
-    reason: str
-
-
-class SourcePlanOut(Answer):
-    """What to order where; `binding` names the limits that decided it."""
-
-    source: str
-    group: str
-    order: int
-    cost: MoneyOut
-    binding: list[str]
 
 
 EXAMPLE: dict[str, Any] = {
     "round": 1,
     "policy": "optimal",
+    "exploration": 0.0,
+    "objective": {"kind": "isoelastic", "aversion": 1.0},
     "data_version": 42,
     "data_at": "2026-11-20T10:00:00Z",
     "seed": 0,
+    "draw_seed": None,
     "draws": 300,
     "currency": "USD",
-    "budget": {"available": "2000.00", "spend": "1999.20", "unspent": "0.80", "remaining": "18000.80"},
+    "budget": {
+        "available": "2000.00",
+        "spend": "1999.20",
+        "unspent": "0.80",
+        "explored": "0.00",
+        "remaining": "18000.80",
+    },
     "unspent_reason": "less than the cheapest sample",
     "utility": {
         "now": {"mean": 0.81, "p05": 0.80, "p95": 0.82},
@@ -113,16 +71,25 @@ EXAMPLE: dict[str, Any] = {
         "p_better_than_equal": 0.97,
     },
     "shadow_price": 0.0000134,
-    "optimality": {"gap": 0.0, "method": "multiplier"},
+    "optimality": {"gap": 0.0, "method": "multiplier", "proof": "…"},
+    "binding": [{"bound": "/budget", "shadow_price": 0.0000134}],
     "groups": [
         {
             "group": "Black_Female",
             "count": 40,
+            "pending": 0,
             "add": 610,
             "cost": "976.00",
             "metric_now": {"mean": 0.84, "p05": 0.82, "p50": 0.84, "p95": 0.86},
             "metric_after": {"mean": 0.90, "p05": 0.86, "p50": 0.90, "p95": 0.93},
             "marginal_utility_per_cost": {"now": 0.00021, "after": 0.0000134},
+            "evaluation": {
+                "advice": "evaluation",
+                "evaluation_variance": 0.0001,
+                "training_variance": 0.00002,
+                "enlarge": 5.0,
+                "reason": "…",
+            },
             "reason": "Its curve is the steeper: a further sample improves it more than others'.",
         }
     ],
@@ -135,6 +102,13 @@ EXAMPLE: dict[str, Any] = {
             "binding": ["budget"],
         }
     ],
+    "stop": {
+        "stop": False,
+        "worth_spending": "1999.20",
+        "gain": 0.03,
+        "worth": "1500.00",
+        "reason": "…",
+    },
     "warnings": [
         {
             "code": "few_points",
@@ -146,16 +120,29 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
+class BoundOut(Answer):
+    """A constraint that holds the plan back, as a pointer like those of infeasible constraints, and what one unit more
+    room would be worth in utility: a currency unit, a sample, or 1 of a share."""
+
+    bound: str
+    shadow_price: float
+
+
 class AllocationOut(Answer):
-    """What to buy in the next round, why, how sure, and how simple splits of the same money would do."""
+    """What to buy in the next round, why, how sure, and how simple splits of the same money would do. `binding` are the
+    constraints that hold it back; `stop` says when to stop buying, where the project has a `value_per_utility` or a
+    `smallest_gain`. `draw_seed` says which draw the policy `thompson` took."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     round: int
     policy: PolicyName
+    exploration: float
+    objective: Objective
     data_version: int
     data_at: datetime
     seed: int
+    draw_seed: int | None
     draws: int
     currency: str
     budget: RoundBudgetOut
@@ -163,8 +150,10 @@ class AllocationOut(Answer):
     utility: UtilityOut | None
     shadow_price: float | None
     optimality: OptimalityOut
+    binding: list[BoundOut]
     groups: list[GroupPlanOut]
     sources: list[SourcePlanOut]
+    stop: StopOut | None
     warnings: list[WarningOut]
 
 
@@ -174,49 +163,34 @@ def allocation_shape(project: Project, question: Question, answer: Allocation, o
     return AllocationOut(
         round=answer.round,
         policy=plan.policy,
+        exploration=question.exploration,
+        objective=project.objective,
         data_version=project.data_version,
         data_at=project.data_at,
         seed=question.seed,
+        draw_seed=plan.draw_seed,
         draws=question.draws,
         currency=project.currency,
         budget=RoundBudgetOut(
             available=answer.budget.available,
             spend=spend,
             unspent=amount(plan.unspent),
+            explored=amount(plan.explored),
             remaining=answer.budget.remaining - spend,
         ),
         unspent_reason=plan.unspent_reason,
-        utility=UtilityOut.model_validate(plan.utility) if known else None,
+        utility=utility_shape(plan, known),
         shadow_price=plan.shadow_price if known else None,
         optimality=OptimalityOut.model_validate(plan.optimality),
-        groups=[group_shape(group, known) for group in plan.groups if group.add or not only_bought],
-        sources=[
-            SourcePlanOut(
-                source=one.key,
-                group=one.group,
-                order=one.order,
-                cost=amount(one.cost),
-                binding=list(one.binding),
-            )
-            for one in plan.sources
-            if one.order or not only_bought
+        binding=[BoundOut(bound=bound, shadow_price=price) for bound, price in answer.bounds.items()] if known else [],
+        groups=[
+            group_shape(group, known, answer.evaluation.get(group.key))
+            for group in plan.groups
+            if group.add or not only_bought
         ],
+        sources=[source_plan_shape(one) for one in plan.sources if one.order or not only_bought],
+        stop=stop_shape(answer.stop),
         warnings=[WarningOut.model_validate(warning) for warning in answer.warnings],
-    )
-
-
-def group_shape(group: GroupPlan, known: bool) -> GroupPlanOut:
-    return GroupPlanOut(
-        group=group.key,
-        count=group.count,
-        add=group.add,
-        cost=amount(group.cost),
-        metric_now=MetricOut.model_validate(group.metric_now) if known else None,
-        metric_after=MetricOut.model_validate(group.metric_after) if known else None,
-        marginal_utility_per_cost=MarginalOut(
-            now=group.marginal_now if known else None, after=group.marginal_after if known else None
-        ),
-        reason=group.reason,
     )
 
 
@@ -227,6 +201,19 @@ def read_budget(text: str | None) -> Decimal | None:
         raise invalid(Fault("?budget", str(error))) from None
 
 
+def read_hold(parts: Sequence[str]) -> dict[str, int]:
+    """Orders by source from texts such as 'clinic-7:500'. Raises Invalid."""
+    hold: dict[str, int] = {}
+    for part in parts:
+        key, _, count = part.rpartition(":")
+        if not key or not (count.isascii() and count.isdigit() and len(count) <= 10 and int(count) <= MAX_COUNT):
+            raise invalid(Fault("?hold", "give SOURCE:ORDER, such as clinic-7:500; repeat it for several sources"))
+        if key in hold:
+            raise invalid(Fault("?hold", f"'{key}' is named twice"))
+        hold[key] = int(count)
+    return dict(sorted(hold.items()))
+
+
 Budget = Annotated[
     str | None,
     Query(max_length=50, description="Money for this round; left out: the project's rest shared by its rounds"),
@@ -234,20 +221,36 @@ Budget = Annotated[
 ]
 
 
-@router.get("/next", summary="Ask what to buy next")
+Hold = Annotated[
+    list[str] | None,
+    Query(max_length=500, description="SOURCE:ORDER, such as clinic-7:500: hold this order, optimise the rest"),
+]
+
+
+@router.get("/next", summary="Ask what to buy next", responses=declared(Infeasible))
 def read_next_allocation(
     project_id: str,
     call: Annotated[Call, reads("read")],
     budget: Budget = None,
-    policy: Annotated[PolicyName, Query(description="How to split; 'optimal' or a heuristic")] = "optimal",
+    policy: Policy = "optimal",
+    exploration: Annotated[
+        float,
+        Query(
+            ge=0,
+            le=1,
+            allow_inf_nan=False,
+            description="Share of the money for where it makes the decision most certain",
+        ),
+    ] = 0.0,
     draws: Draws = 300,
     seed: Seed = 0,
     groups: Annotated[
         Literal["all", "bought"], Query(description="All groups, or only those that get something")
     ] = "all",
+    hold: Hold = None,
 ) -> AllocationOut:
     """It changes nothing. The same data and query give the same bytes."""
-    question = Question(read_budget(budget), policy, draws, seed)
+    question = Question(read_budget(budget), policy, draws, seed, exploration, read_hold(hold or []))
     project = call.project(project_id)
     call.unless_matched(question_tag(project, question, groups))
     answer = next_allocation(call.session, call.runtime.fits, project, question)

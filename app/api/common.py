@@ -83,6 +83,7 @@ class Call:
     """One request as a route sees it. `session` is open while the route runs; `headers` go into the answer.
 
     shows_secret: the answer's field `secret` is not kept for repeats of the request.
+    `writes`: whether the route may change anything.
     """
 
     request: Request
@@ -96,6 +97,7 @@ class Call:
     headers: dict[str, str] = field(default_factory=dict, init=False)
     shows_secret: bool = field(default=False, init=False)
     open_session: Session | None = field(default=None, init=False)
+    writes: bool = field(default=False, init=False)
 
     @property
     def session(self) -> Session:
@@ -113,8 +115,7 @@ class Call:
 
     def project(self, project_id: str, *, archived: bool = False) -> Project:
         """The caller's project; locked against other writers where this call may write."""
-        writes = self.request.method != "GET"
-        return get_project(self.session, self.caller, project_id, archived=archived, lock=writes)
+        return get_project(self.session, self.caller, project_id, archived=archived, lock=self.writes)
 
     def match(self, current: Shape) -> None:
         """Honour If-Match against the resource as it is now. Raises PreconditionFailed."""
@@ -213,6 +214,15 @@ def buys(scope: str) -> Any:
     return Depends(buy)
 
 
+def asks(scope: str) -> Any:
+    """Of a `QuestionRoute`: as there is no effect, no Idempotency-Key is needed to repeat it."""
+
+    async def ask(request: Request, bearer: Bearer) -> Call:
+        return await enter(request, bearer, scope)
+
+    return Depends(ask)
+
+
 def changes(scope: str) -> Any:
     async def change(
         request: Request,
@@ -227,17 +237,19 @@ def changes(scope: str) -> Any:
 class Route(APIRoute):
     """A route whose function runs as one transaction in one thread, and whose JSON is read strictly.
 
-    max_body: bytes beyond which a body is refused.
+    max_body: bytes beyond which a body is refused. only_asks: a POST that changes nothing reads like a GET.
     """
 
     max_body = MAX_BODY
+    only_asks = False
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         shape = get_type_hints(endpoint).get("return")
         status = options.get("status_code") or 200
         method = next(iter(options.get("methods") or {"GET"}))
-        options["responses"] = declared(*usual_errors(path, method), beside=options.get("responses"))
-        super().__init__(path, one_transaction(endpoint, shape, status), **options)
+        writes = method != "GET" and not self.only_asks
+        options["responses"] = declared(*usual_errors(path, method, writes), beside=options.get("responses"))
+        super().__init__(path, one_transaction(endpoint, shape, status, writes), **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -260,6 +272,12 @@ class BulkRoute(Route):
     max_body = MAX_BULK_BODY
 
 
+class QuestionRoute(Route):
+    """A question too long for a query: a POST on a snapshot, which locks, changes and stores nothing."""
+
+    only_asks = True
+
+
 async def read_body(request: Request, limit: int) -> bytes:
     """The whole body. Raises TooLarge as soon as it is known to be over `limit` bytes."""
     announced = request.headers.get("content-length", "")
@@ -277,7 +295,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def usual_errors(path: str, method: str) -> list[type[TrancheError]]:
+def usual_errors(path: str, method: str, writes: bool) -> list[type[TrancheError]]:
     usual: list[type[TrancheError]] = [Unauthenticated, Forbidden]
     if "{" in path:
         usual.append(NotFound)
@@ -286,7 +304,7 @@ def usual_errors(path: str, method: str) -> list[type[TrancheError]]:
     if method in ("POST", "PATCH", "PUT"):
         usual += [Malformed, TooLarge, UnsupportedMediaType]
     usual.append(Invalid)
-    if method == "POST":
+    if method == "POST" and writes:
         usual += [CallRunning, IdempotencyKeyReused]
     return [*usual, Unavailable]
 
@@ -299,15 +317,15 @@ def refuse_other_types(request: Request, has_json_body: bool) -> None:
         raise UnsupportedMediaType(f"Content-Type is {shown}; send JSON with 'Content-Type: application/json'.")
 
 
-def one_transaction(endpoint: Callable[..., Any], shape: Any, status: int) -> Callable[..., Response]:
+def one_transaction(endpoint: Callable[..., Any], shape: Any, status: int, writes: bool) -> Callable[..., Response]:
     """`endpoint` with its session, its answer's bytes and its commit around it."""
     adapter: TypeAdapter[Any] = TypeAdapter(shape)
 
     @wraps(endpoint)
     def run(*, call: Call, **inputs: Any) -> Response:
         database = call.runtime.database
-        with database.reading() if call.request.method == "GET" else database.writing() as session:
-            call.open_session = session
+        with database.writing() if writes else database.reading() as session:
+            call.open_session, call.writes = session, writes
             stored = recall(call)
             if stored is not None:
                 return stored

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from app.api.bulk import list_body, list_contract
 from app.api.common import BulkRoute, Call, Route, changes, list_tag, posts, reads
-from app.api.inputs import Answer, Count, Key, NonNegative, Positive, PriceIn, Real, Shape, ShortText, Text, unset
+from app.api.inputs import Answer, Count, Key, NonNegative, Positive, PriceIn, Real, Shape, ShortText, Text, said, unset
 from app.api.pages import Archived, Cursor, Limit, Page, page, position
 from app.api.problems import declared
 from app.errors import Archived as ArchivedError
@@ -215,7 +215,7 @@ def update_group(project_id: str, key: str, body: GroupPatch, call: Annotated[Ca
     project = call.project(project_id)
     row = get_member(call.session, project, Group, key)
     call.match(shape_of(call, project, row))
-    groups.update_group(call.session, project, row, body.model_dump(exclude_unset=True), call.now)
+    groups.update_group(call.session, project, row, said(body), call.now)
     return shape_of(call, project, row)
 
 

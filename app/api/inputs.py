@@ -159,6 +159,11 @@ class Answer(Shape):
     model_config = ConfigDict(from_attributes=True)
 
 
+def said(change: Shape) -> dict[str, Any]:
+    """The fields that a partial change names, each as a whole."""
+    return change.model_dump(include=change.model_fields_set)
+
+
 def unset() -> Any:
     """The default of a field of a partial change: left out, it stays as it is; null is no value unless the type
     says so."""

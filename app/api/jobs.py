@@ -105,7 +105,7 @@ def look(call: Call, job_id: str) -> JobOut:
     response_class=StreamingResponse,
     responses={
         200: {"content": {"text/event-stream": {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}}},
-        **declared(*usual_errors("/v1/jobs/{job_id}/events", "GET")),
+        **declared(*usual_errors("/v1/jobs/{job_id}/events", "GET", writes=False)),
     },
 )
 async def watch_job(job_id: str, call: Annotated[Call, reads("read")]) -> StreamingResponse:

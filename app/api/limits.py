@@ -1,7 +1,8 @@
 """Limits over named sets of sources or groups."""
 
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
@@ -50,3 +51,8 @@ class ShareLimit(Limit):
 
 SetLimit = Annotated[CostLimit | CountLimit | ShareLimit, Field(discriminator="measure")]
 SetLimits = Annotated[tuple[SetLimit, ...], Field(max_length=MAX_LIMITS)]
+
+
+def stored_limits(limits: Sequence[Limit]) -> list[dict[str, Any]]:
+    """As they are stored: only what is said, money as decimal strings."""
+    return [limit.model_dump(mode="json", exclude_none=True) for limit in limits]

@@ -9,8 +9,8 @@ from pydantic import ConfigDict, Field
 
 from app.api.common import Call, Route, changes, posts, reads
 from app.api.groups import GroupIn
-from app.api.inputs import Answer, MoneyIn, MoneyOut, Positive, PriceIn, Real, Shape, ShortText, Text, unset
-from app.api.limits import SetLimits
+from app.api.inputs import Answer, MoneyIn, MoneyOut, Positive, PriceIn, Real, Shape, ShortText, Text, said, unset
+from app.api.limits import SetLimits, stored_limits
 from app.api.objectives import Objective, Utilitarian
 from app.api.pages import Archived, Cursor, Limit, Page, page
 from app.api.problems import declared
@@ -175,14 +175,14 @@ def project_shape(row: Project) -> ProjectOut:
 
 def columns(body: ProjectIn | ProjectPatch) -> dict[str, Any]:
     """The columns of the fields that the body sets."""
-    said = body.model_dump(exclude={"groups", "sources"}, exclude_unset=isinstance(body, ProjectPatch))
-    if "set_limits" in said:
-        said["set_limits"] = [limit.model_dump(mode="json", exclude_none=True) for limit in body.set_limits]
-    if "metric" in said:
-        said |= {f"metric_{name}": value for name, value in body.metric.model_dump().items()}
-    if "budget" in said:
-        said |= {"budget_total": body.budget.total, "budget_rounds": body.budget.rounds}
-    return {name: value for name, value in said.items() if name not in ("metric", "budget")}
+    fields = said(body) if isinstance(body, ProjectPatch) else body.model_dump(exclude={"groups", "sources"})
+    if "set_limits" in fields:
+        fields["set_limits"] = stored_limits(body.set_limits)
+    if "metric" in fields:
+        fields |= {f"metric_{name}": value for name, value in fields.pop("metric").items()}
+    if "budget" in fields:
+        fields |= {f"budget_{name}": value for name, value in fields.pop("budget").items()}
+    return fields
 
 
 @router.post("", status_code=201, summary="Create a project", responses=declared(Conflict))

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Body
 from pydantic import ConfigDict, Field, RootModel
 
 from app.api.allocations import EXAMPLE as ALLOCATION_EXAMPLE
-from app.api.allocations import MetricOut, PolicyName, allocation_shape
+from app.api.allocations import allocation_shape
 from app.api.common import Call, Route, buys, changes, matches, question_tag, reads
 from app.api.inputs import Answer, Count, Key, MoneyIn, MoneyOut, Shape, Text
 from app.api.orders import ORDER_EXAMPLE, OrderOut, order_shape
 from app.api.pages import Cursor, Limit, Page, page, position
+from app.api.plans import MetricOut, Policy
 from app.api.problems import declared
 from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, PreconditionRequired, invalid
 from app.services import rounds
@@ -33,12 +34,15 @@ class QueryIn(Shape):
     """What was asked of `GET …/allocations/next`."""
 
     budget: MoneyIn | None = None
-    policy: PolicyName = "optimal"
+    policy: Policy = "optimal"
+    exploration: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)] = 0.0
+    hold: Annotated[dict[Key, Count], Field(max_length=20_000)] = Field(default_factory=dict)
     draws: Annotated[int, Field(strict=True, ge=50, le=2000)] = 300
     seed: Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)] = 0
 
     def question(self) -> Question:
-        return Question(self.budget, self.policy, self.draws, self.seed)
+        hold = dict(sorted(self.hold.items()))
+        return Question(self.budget, self.policy, self.draws, self.seed, self.exploration, hold)
 
 
 class RoundIn(Shape):
@@ -308,8 +312,9 @@ def edit_round(project_id: str, number: int, body: RoundPatch, call: Annotated[C
     row = get_round(call.session, project, number)
     call.match(shape_of(call, project, row))
     rounds.require(row, "proposed", "edited")
-    question = QueryIn.model_validate({**row.query, "budget": None}).question()
-    allocation = next_allocation(call.session, call.runtime.fits, project, question, body.orders)
+    allocation = rounds.edited_allocation(
+        call.session, call.runtime.fits, project, QueryIn.model_validate(row.query).question(), body.orders
+    )
     rounds.edit(call.session, project, row, allocation, call.caller, call.now)
     return shape_of(call, project, row)
 

@@ -22,6 +22,7 @@ from app.api.inputs import (
     PriceIn,
     Shape,
     Text,
+    said,
     unset,
     write_money,
 )
@@ -111,16 +112,9 @@ class SourceIn(Shape):
     lead_time_days: Days | None = None
 
 
-class SourcePatch(Shape):
-    """Fields left out stay as they are; null takes an optional one away."""
+class SourceTerms(Shape):
+    """Price and amounts of a source. Fields left out stay as they are; null takes an optional one away."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"unit_cost": "2.10"}]})
-
-    key: Key = unset()
-    name: Text | None = unset()
-    kind: Kind = unset()
-    group: Key = unset()
-    yields: Yields = unset()
     unit_cost: PriceIn = unset()
     billed: Billed = unset()
     price_tiers: PriceTiers = unset()
@@ -132,6 +126,18 @@ class SourcePatch(Shape):
     max_total: Count | None = unset()
     acceptance_rate: Share = unset()
     quality: Share = unset()
+
+
+class SourcePatch(SourceTerms):
+    """Fields left out stay as they are; null takes an optional one away."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"unit_cost": "2.10"}]})
+
+    key: Key = unset()
+    name: Text | None = unset()
+    kind: Kind = unset()
+    group: Key = unset()
+    yields: Yields = unset()
     license: Text | None = unset()
     provenance: LongText | None = unset()
     lead_time_days: Days | None = unset()
@@ -205,12 +211,12 @@ class SourceOut(Answer):
     archived_at: datetime | None
 
 
-def source_fields(body: SourceIn | SourcePatch) -> dict[str, Any]:
+def source_fields(body: SourceIn | SourceTerms) -> dict[str, Any]:
     """The fields that the body sets, its tiers as they are stored."""
-    said = body.model_dump(exclude_unset=isinstance(body, SourcePatch))
-    if "price_tiers" in said:
-        said["price_tiers"] = [tier.model_dump(mode="json") for tier in body.price_tiers]
-    return said
+    fields = said(body) if isinstance(body, SourceTerms) else body.model_dump()
+    if "price_tiers" in fields:
+        fields["price_tiers"] = [tier.model_dump(mode="json") for tier in body.price_tiers]
+    return fields
 
 
 def source_shape(row: Source, groups: Mapping[int, Group], record: Record) -> SourceOut:
@@ -236,8 +242,8 @@ def record_shape(record: Record, groups: Mapping[int, Group]) -> SourceRecordOut
 
 def shapes_of(call: Call, project: Project, rows: Sequence[Source]) -> list[SourceOut]:
     groups = members_by_id(call.session, Group, [one.group_id for row in rows for one in row.yields])
-    records = holdings_of(call.session, project, rows).records
-    return [source_shape(row, groups, records[row.id]) for row in rows]
+    holdings = holdings_of(call.session, project, rows)
+    return [source_shape(row, groups, holdings.record(row)) for row in rows]
 
 
 def shape_of(call: Call, project: Project, row: Source) -> SourceOut:

@@ -11,6 +11,15 @@ It needs httpx and nothing else of this package.
 
 from app.client.errors import TrancheError
 from app.client.http import Client
+from app.client.questions import (
+    BudgetChance,
+    Gain,
+    GroupRequirement,
+    MeasurementPlan,
+    MeasurementRun,
+    Requirements,
+    ScenarioPlan,
+)
 from app.client.shapes import (
     Accepted,
     Allocation,
@@ -25,6 +34,7 @@ from app.client.shapes import (
     Project,
     Remark,
     Source,
+    Stop,
 )
 from app.client.subsets import nested_subsets
 
@@ -32,17 +42,25 @@ __all__ = [
     "Accepted",
     "Allocation",
     "Budget",
+    "BudgetChance",
     "Client",
     "Curve",
     "Estimate",
+    "Gain",
     "Group",
     "GroupPlan",
+    "GroupRequirement",
+    "MeasurementPlan",
+    "MeasurementRun",
     "Metric",
     "Observation",
     "Parameter",
     "Project",
     "Remark",
+    "Requirements",
+    "ScenarioPlan",
     "Source",
+    "Stop",
     "TrancheError",
     "nested_subsets",
 ]

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import httpx
 
 from app.client.errors import answer_of
+from app.client.questions import MeasurementPlan, Requirements, ScenarioPlan
 from app.client.shapes import (
     Accepted,
     Allocation,
@@ -29,6 +30,7 @@ from app.client.shapes import (
 )
 
 Money = Decimal | int | float | str
+Query = Mapping[str, str | list[str]]
 
 FIRST_WAIT_S, LONGEST_BACKOFF_S, LONGEST_WAIT_S = 0.5, 8.0, 60.0
 _BUSY = frozenset({429, 502, 503, 504})
@@ -89,11 +91,21 @@ class Client:
         """Changes the named fields of a group, such as `initial_count` after a purchase."""
         return known(Group, self._call("PATCH", _path(project_id, "groups", key), changes))
 
-    def add_source(self, project_id: str, key: str, *, group: str, unit_cost: Money, **more: Any) -> Source:
-        """Adds an offer for a group; `more` takes kind, name, min_order, max_order, lot_size, ..."""
-        offer = {"key": key, "group": group, "unit_cost": unit_cost, **more}
-        answer = self._call("POST", _path(project_id, "sources"), offer)
-        return known(Source, answer, unit_cost=Decimal(answer["unit_cost"]))
+    def add_source(
+        self,
+        project_id: str,
+        key: str,
+        *,
+        unit_cost: Money,
+        group: str | None = None,
+        yields: Mapping[str, float] | None = None,
+        **more: Any,
+    ) -> Source:
+        """Adds an offer for a `group`, or for several with their shares (`yields`); `more` takes kind, name, min_order,
+        max_order, lot_size, fixed_cost, price_tiers, ..."""
+        delivers = {"group": group} if yields is None else {"yields": dict(yields)}
+        offer = {"key": key, "unit_cost": unit_cost, **delivers, **more}
+        return Source.of(self._call("POST", _path(project_id, "sources"), offer))
 
     def post_observations(self, project_id: str, observations: Iterable[Observation]) -> Accepted:
         """Posts up to 10,000 runs, all or none; a known `external_id` counts as a duplicate."""
@@ -107,14 +119,53 @@ class Client:
         *,
         budget: Money | None = None,
         policy: str | None = None,
+        exploration: float | None = None,
+        hold: Mapping[str, int] | None = None,
         draws: int | None = None,
         seed: int | None = None,
         groups: str | None = None,
     ) -> Allocation:
-        """Asks what to buy next, which changes nothing; what is None here is left to the service."""
-        asked = {"budget": budget, "policy": policy, "draws": draws, "seed": seed, "groups": groups}
-        query = {name: str(value) for name, value in asked.items() if value is not None}
+        """Asks what to buy next, which changes nothing; what is None here is left to the service.
+
+        `hold` fixes the orders of some sources; the rest is optimised.
+        """
+        asked = {"budget": budget, "policy": policy, "exploration": exploration, "draws": draws, "seed": seed}
+        query: dict[str, str | list[str]] = _said({**asked, "groups": groups})
+        if hold:
+            query["hold"] = [f"{source}:{order}" for source, order in hold.items()]
         return Allocation.of(self._call("GET", _path(project_id, "allocations", "next"), query=query))
+
+    def what_if(
+        self, project_id: str, scenarios: Iterable[Json], *, draws: int | None = None, seed: int | None = None
+    ) -> list[ScenarioPlan]:
+        """Plans up to 20 scenarios side by side, which changes nothing; differences are to the first."""
+        body = {"scenarios": list(scenarios), **_said({"draws": draws, "seed": seed}, as_text=False)}
+        answer = self._call("POST", _path(project_id, "allocations", "what-if"), body)
+        return [ScenarioPlan.of(row) for row in answer["scenarios"]]
+
+    def requirements(
+        self,
+        project_id: str,
+        *,
+        chance: float | None = None,
+        joint: bool | None = None,
+        targets: Mapping[str, float | None] | None = None,
+        budgets: Iterable[Money] | None = None,
+        draws: int | None = None,
+        seed: int | None = None,
+    ) -> Requirements:
+        """Asks for the least money with which every group reaches its target with `chance`, `joint` for all together;
+        `targets` stand in for the groups' own."""
+        asked = {"chance": chance, "joint": joint, "targets": targets, "draws": draws, "seed": seed}
+        body = _said({**asked, "budgets": None if budgets is None else list(budgets)}, as_text=False)
+        return Requirements.of(self._call("POST", _path(project_id, "requirements"), body))
+
+    def measurement_plan(
+        self, project_id: str, runs: int | None = None, *, draws: int | None = None, seed: int | None = None
+    ) -> MeasurementPlan:
+        """Asks at which subset sizes the next `runs` training runs tell most; that costs compute and no samples."""
+        query = _said({"runs": runs, "draws": draws, "seed": seed})
+        return MeasurementPlan.of(self._call("GET", _path(project_id, "measurement-plan"), query=query))
 
     def curves(self, project_id: str, at: Sequence[int] = ()) -> Iterator[Curve]:
         """Every group's learning curve, with its bands at the counts `at`."""
@@ -130,7 +181,7 @@ class Client:
                 return
             query["cursor"] = page["next_cursor"]
 
-    def _call(self, method: str, path: str, body: Json | None = None, query: Mapping[str, str] | None = None) -> Json:
+    def _call(self, method: str, path: str, body: Json | None = None, query: Query | None = None) -> Json:
         headers = {} if body is None else {"Content-Type": "application/json"}
         if method == "POST":
             headers["Idempotency-Key"] = str(uuid.uuid4())
@@ -157,6 +208,11 @@ class Client:
 
 def _path(project_id: str, *rest: str) -> str:
     return "/".join(["/v1/projects", *(quote(part, safe="") for part in (project_id, *rest))])
+
+
+def _said(asked: Mapping[str, Any], *, as_text: bool = True) -> dict[str, Any]:
+    """What is not None, for a query as text."""
+    return {name: str(value) if as_text else value for name, value in asked.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ Money is a `Decimal`. Of an answer only the fields named here are read, so a new
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Protocol, Self, TypeVar
@@ -22,7 +22,7 @@ _D = TypeVar("_D", bound=_Dataclass)
 
 def known(cls: type[_D], answer: Json, **decoded: Any) -> _D:
     """`cls` from the fields of `answer` that it has; `decoded` replaces those that need more than copying."""
-    named = {field.name: answer[field.name] for field in fields(cls) if field.name in answer}
+    named = {one.name: answer[one.name] for one in fields(cls) if one.name in answer}
     return cls(**{**named, **decoded})
 
 
@@ -52,7 +52,7 @@ class Observation:
 
 
 def _stated(item: _Dataclass) -> dict[str, Any]:
-    named = {field.name: getattr(item, field.name) for field in fields(item)}
+    named = {one.name: getattr(item, one.name) for one in fields(item)}
     return {name: value for name, value in named.items() if value is not None}
 
 
@@ -96,16 +96,31 @@ class Group:
     weight: float
     initial_count: int
     target: float | None = None
+    min_count: int | None = None
+    max_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
+    """`group` is None for a source of several groups; `yields` are their shares of its delivered samples."""
+
     key: str
-    group: str
+    group: str | None
     unit_cost: Decimal
+    yields: Mapping[str, float] = field(default_factory=dict)
     min_order: int | None = None
     max_order: int | None = None
     lot_size: int | None = None
+    max_total: int | None = None
+    fixed_cost: Decimal = Decimal(0)
+    acceptance_rate: float = 1.0
+    quality: float = 1.0
+    lead_time_days: int | None = None
+
+    @classmethod
+    def of(cls, answer: Json) -> Self:
+        fixed_cost = Decimal(answer.get("fixed_cost", "0"))
+        return known(cls, answer, unit_cost=Decimal(answer["unit_cost"]), fixed_cost=fixed_cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +155,8 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class GroupPlan:
-    """What one group gets. A metric is None as long as nothing was measured that could forecast it."""
+    """What one group gets. A metric is None as long as nothing was measured that could forecast it; `evaluation` says
+    whether more evaluation samples would help the decision more than training samples."""
 
     group: str
     count: int
@@ -149,6 +165,8 @@ class GroupPlan:
     metric_now: Estimate | None
     metric_after: Estimate | None
     reason: str
+    pending: int = 0
+    evaluation: Json | None = None
 
     @classmethod
     def of(cls, answer: Json) -> Self:
@@ -157,8 +175,27 @@ class GroupPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """How much of the money is worth spending, and what the whole of it buys."""
+
+    stop: bool
+    worth_spending: Decimal
+    gain: float
+    worth: Decimal | None
+    reason: str
+
+    @classmethod
+    def of(cls, answer: Json | None) -> Self | None:
+        if answer is None:
+            return None
+        worth = None if answer["worth"] is None else Decimal(answer["worth"])
+        return known(cls, answer, worth_spending=Decimal(answer["worth_spending"]), worth=worth)
+
+
+@dataclass(frozen=True, slots=True)
 class Allocation:
-    """What to buy next. `utility` has the keys now, after, equal, equal_spend and proportional."""
+    """What to buy next. `utility` has the keys now, after, equal, equal_spend and proportional; `orders` are samples by
+    source; `binding` maps the constraints that hold the plan back to what one more unit of them would be worth."""
 
     round: int
     policy: str
@@ -171,6 +208,9 @@ class Allocation:
     p_better_than_equal: float | None = None
     shadow_price: float | None = None
     unspent_reason: str | None = None
+    orders: Mapping[str, int] = field(default_factory=dict)
+    binding: Mapping[str, float | None] = field(default_factory=dict)
+    stop: Stop | None = None
 
     @property
     def add(self) -> Counter[str]:
@@ -185,8 +225,11 @@ class Allocation:
             answer,
             p_better_than_equal=utility.pop("p_better_than_equal", None),
             utility=Estimate.each(utility),
-            budget=Budget(**{field.name: Decimal(answer["budget"][field.name]) for field in fields(Budget)}),
+            budget=Budget(**{one.name: Decimal(answer["budget"][one.name]) for one in fields(Budget)}),
             groups={item["group"]: GroupPlan.of(item) for item in answer["groups"]},
+            orders={item["source"]: item["order"] for item in answer["sources"]},
+            binding={item["bound"]: item["shadow_price"] for item in answer.get("binding", ())},
+            stop=Stop.of(answer.get("stop")),
             warnings=Remark.all_of(answer),
         )
 

@@ -1,44 +1,54 @@
-"""How players compare: paired over the worlds that all of them met (planner.md 8)."""
+"""What orders are worth by another problem's measure, draw by draw, so that answers to varied problems compare."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from app.planner.arrays import FloatArray
-from app.planner.game import Outcome
+from app.planner.divisible import with_base
+from app.planner.problem import Problem
+from app.planner.task import Task
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A mean over worlds with its standard error; the error is nan for a single world."""
+class Gain:
+    """By how much one utility exceeds another over the same draws: mean, 5 % and 95 % quantile, and the share of the
+    draws in which it does, ties half."""
 
     mean: float
-    se: float
+    p05: float
+    p95: float
+    p_better: float
 
     @classmethod
-    def of(cls, values: FloatArray) -> "Estimate":
-        """values [worlds]."""
-        count = len(values)
-        return cls(float(values.mean()), float(values.std(ddof=1) / np.sqrt(count)) if count > 1 else float("nan"))
+    def of(cls, utility: FloatArray, other: FloatArray) -> "Gain":
+        """`utility` over `other`, both [draws]."""
+        gain = utility - other
+        p05, p95 = np.quantile(gain, (0.05, 0.95))
+        better = float(((gain > 0.0) + 0.5 * (gain == 0.0)).mean())
+        return cls(mean=float(gain.mean()), p05=float(p05), p95=float(p95), p_better=better)
 
 
-def difference(one: Outcome, other: Outcome) -> Estimate:
-    """Final utility of `one` less that of `other`, paired."""
-    return Estimate.of(one.final - other.final)
+@dataclass(frozen=True)
+class Measure:
+    """A problem's objective, weights and targets as a measure of other problems of the same groups.
 
+    base [vectors]: regret's best values V*, those of this problem throughout.
+    """
 
-def chance_better(one: Outcome, other: Outcome) -> float:
-    """Share of the worlds in which `one` ends with a higher utility than `other`, ties half."""
-    return float(np.mean((one.final > other.final) + 0.5 * (one.final == other.final)))
+    problem: Problem
+    base: FloatArray
 
+    @classmethod
+    def of(cls, problem: Problem) -> "Measure":
+        """The measure that the problem is solved by."""
+        return cls(problem, with_base(Task.of(problem)).utility.base)
 
-def regret(one: Outcome, oracle: Outcome) -> float:
-    """Σ (U_oracle − U) / Σ (U_oracle − U_start) over the worlds; 0 is the oracle's, 1 buying nothing."""
-    gain = float((oracle.final - oracle.utility[:, 0]).sum())
-    return float((oracle.final - one.final).sum()) / gain if gain > 0.0 else float("nan")
-
-
-def money_per_benefit(one: Outcome) -> float:
-    """Money, in millionths, per unit of the weighted mean benefit gained, over all worlds; inf where nothing was."""
-    gained = float((one.benefit[:, -1] - one.benefit[:, 0]).sum())
-    return float(one.spent.sum()) / gained if gained > 0.0 else float("inf")
+    def draws(self, problem: Problem, orders: Mapping[str, int]) -> FloatArray:
+        """U [draws] once `orders` of the sources of `problem` have come, on the curves of `problem`."""
+        task = Task.of(replace(self.problem, posterior=problem.posterior, sources=problem.sources, limits=()))
+        task = replace(task, utility=task.utility.with_base(self.base))
+        ordered = np.array([orders.get(source.key, 0) for source in task.sources], dtype=np.float64)
+        counts = task.held + task.market.added(ordered)
+        return task.values.moved(counts).draws(counts)

@@ -40,7 +40,17 @@ def check_feasible(task: Task) -> None:
     if not _fixed_orders(task.market):
         culprits += _together(task.market, reachable)
     if culprits:
-        raise InfeasibleError(tuple(culprits))
+        raise InfeasibleError(_once(culprits))
+
+
+def _once(culprits: Sequence[Culprit]) -> tuple[Culprit, ...]:
+    """Each constraint once: a least count that gave way twice, from what it was to what it must be."""
+    found: dict[str, Culprit] = {}
+    for one in culprits:
+        first = found.get(one.constraint, one)
+        change = one.change.replace(f"from {number_of(one.have)} ", f"from {number_of(first.have)} ")
+        found[one.constraint] = replace(one, have=first.have, change=change)
+    return tuple(found.values())
 
 
 def _fixed_orders(market: Market) -> list[Culprit]:

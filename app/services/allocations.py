@@ -1,31 +1,31 @@
 """The next allocation: rows to the planner, its plan back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import ROUND_DOWN, Decimal
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, invalid
+from app.planner.advice import EvaluationAdvice as EvaluationAdvice
+from app.planner.advice import StopAdvice as StopAdvice
+from app.planner.advice import evaluation_advice, stop_advice
 from app.planner.arrays import FloatArray
 from app.planner.metric import Metric
-from app.planner.plan import Band, Plan, Policy, make_plan
+from app.planner.plan import Band, make_plan
 from app.planner.plan import GroupPlan as GroupPlan
+from app.planner.plan import Plan as Plan
+from app.planner.plan import SourcePlan as SourcePlan
+from app.planner.policies import Policy
 from app.planner.problem import Problem
 from app.planner.scoring import rescale
 from app.planner.warnings import Warning
-from app.services.changes import MAX_FAULTS, escape
 from app.services.fits import Fits
-from app.services.forecasts import record_of
-from app.services.holdings import Holdings, holdings_of
-from app.services.planning import Budget, fit_key, fitted, metric_of, problem_of
-from app.store.models import Group, Observation, Project, Source
-from app.store.observations import fitted_observations
-from app.store.projects import members
+from app.services.planning import Budget, metric_of
+from app.services.situations import bound_pointer, feasibly, refuse_unknown_sources, round_budget, situation_of
+from app.store.models import Observation, Project
 from app.store.types import MILLION
 
-MILLIONTH = Decimal("0.000001")
 WORN_ROUNDS = 5
 """So many rounds decided on one holdout wear it out."""
 PROBABILITIES = np.array([0.05, 0.5, 0.95])
@@ -33,17 +33,27 @@ PROBABILITIES = np.array([0.05, 0.5, 0.95])
 
 @dataclass(frozen=True)
 class Question:
-    """What the next allocation depends on beside the data; all have defaults in the API."""
+    """What the next allocation depends on beside the data; all have defaults in the API.
+
+    `exploration`: the share of the money that goes to where it narrows the decision most. `hold`: orders of this round
+    that are fixed, by source.
+    """
 
     budget: Decimal | None
     policy: Policy
     draws: int
     seed: int
+    exploration: float = 0.0
+    hold: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Allocation:
-    """The plan, with what it was made from. `known` is False where nothing at all is known of the metric."""
+    """The plan, with what it was made from. `known` is False where nothing at all is known of the metric.
+
+    `bounds`: JSON pointers of the constraints that bind, with their shadow prices. `stop` is None for a project that
+    says neither what utility is worth nor which gain is too small. `evaluation`: by group.
+    """
 
     problem: Problem
     plan: Plan
@@ -51,35 +61,37 @@ class Allocation:
     budget: Budget
     known: bool
     warnings: tuple[Warning, ...]
+    bounds: Mapping[str, float]
+    stop: StopAdvice | None = None
+    evaluation: Mapping[str, EvaluationAdvice] = field(default_factory=dict)
 
 
 def amount(millionths: int) -> Decimal:
     return Decimal(millionths) / MILLION
 
 
-def next_allocation(
-    session: Session, fits: Fits, project: Project, question: Question, orders: Mapping[str, int] | None = None
-) -> Allocation:
-    """What to buy in the next round; with `orders` (source key → samples) what just these orders would do.
+def next_allocation(session: Session, fits: Fits, project: Project, question: Question) -> Allocation:
+    """What to buy in the next round.
 
-    Raises Invalid for a project without groups, a budget not to be had, or orders from sources that are not there.
+    Raises Invalid for a project without groups, a budget not to be had, or orders of unknown sources; Infeasible.
     """
-    groups = members(session, Group, project.id)
-    if not groups:
-        raise invalid(Fault("", "the project has no groups yet; add them with POST …/groups"))
-    sources = members(session, Source, project.id)
-    holdings = holdings_of(session, project, sources)
-    budget = round_budget(project, holdings, question.budget)
-    held_orders = None if orders is None else all_orders(sources, orders)
-    runs = fitted_observations(session, project.id, project.recipe)
-    known = bool(runs) or metric_of(project).span is not None or all(group.assumed_curve for group in groups)
-    key = fit_key(project, question.draws, question.seed)
-    posterior = fitted(session, fits, key, project, groups, runs).posterior
-    problem = problem_of(project, groups, sources, holdings, posterior, budget, held_orders)
-    plan = make_plan(problem, question.policy if known else "equal_spend")
-    plan = widened(plan, problem.metric, record_of(session, project).widening)
-    warnings = (*posterior.warnings, *plan.warnings, *worn(holdings.rounds, runs))
-    return Allocation(problem, plan, holdings.rounds + 1, budget, known, warnings)
+    situation = situation_of(session, fits, project, question.draws, question.seed)
+    budget = round_budget(project, situation.holdings, question.budget)
+    refuse_unknown_sources(situation.sources, list(question.hold), lambda _: "?hold")
+    problem = situation.problem(budget, question.hold)
+    policy = question.policy if situation.known else "equal_spend"
+    exploration = question.exploration if situation.known else 0.0
+    plan = feasibly(project, lambda: make_plan(problem, policy, exploration=exploration, seed=question.seed))
+    plan = widened(plan, metric_of(project), situation.widening)
+    rounds = situation.holdings.rounds
+    warnings = (*situation.fitted.posterior.warnings, *plan.warnings, *worn(rounds, situation.runs))
+    bounds = {bound_pointer(project, one.constraint): one.shadow_price for one in plan.bounds}
+    if not situation.known:
+        return Allocation(problem, plan, rounds + 1, budget, False, warnings, {})
+    advised = evaluation_advice(problem, situation.fitted.observations)
+    evaluation = {advice.key: advice for advice in advised}
+    stop = stop_of(project, problem)
+    return Allocation(problem, plan, rounds + 1, budget, True, warnings, bounds, stop, evaluation)
 
 
 def worn(rounds: int, runs: Sequence[Observation]) -> list[Warning]:
@@ -92,17 +104,12 @@ def worn(rounds: int, runs: Sequence[Observation]) -> list[Warning]:
     return [Warning("holdout_worn", detail)]
 
 
-def all_orders(sources: Sequence[Source], orders: Mapping[str, int]) -> dict[str, int]:
-    """Every source's order, 0 where none is named. Raises Invalid for orders from sources that are not there."""
-    known = {source.key: 0 for source in sources}
-    faults = [
-        Fault(f"/orders/{escape(key)}", f"there is no source '{key}' in this project")
-        for key in orders
-        if key not in known
-    ]
-    if faults:
-        raise invalid(*faults[:MAX_FAULTS])
-    return known | dict(orders)
+def stop_of(project: Project, problem: Problem) -> StopAdvice | None:
+    """How much of the money is worth spending, where the project says what its worth is measured by."""
+    value, gain = project.value_per_utility, project.smallest_gain
+    if value is None and gain is None:
+        return None
+    return stop_advice(problem, None if value is None else float(value), gain)
 
 
 def widened(plan: Plan, metric: Metric, factors: FloatArray) -> Plan:
@@ -124,16 +131,3 @@ def widened_band(band: Band, metric: Metric, factors: FloatArray) -> Band:
     quantiles = np.array([band.p05, band.p50, band.p95])
     p05, p50, p95 = metric.within(rescale(PROBABILITIES, quantiles, factors)).tolist()
     return replace(band, p05=p05, p50=p50, p95=p95)
-
-
-def round_budget(project: Project, holdings: Holdings, asked: Decimal | None) -> Budget:
-    """What is neither spent nor committed, shared by the rounds to come, the last one taking the rest; `asked`
-    overrides the share, up to the whole."""
-    left = max(Decimal(0), project.budget_total - holdings.spent - holdings.committed)
-    if asked is None:
-        rounds = max(1, project.budget_rounds - holdings.rounds)
-        return Budget((left / rounds).quantize(MILLIONTH, ROUND_DOWN), left)
-    if asked > left:
-        detail = f"{asked} is more than the {left} that the project has left"
-        raise invalid(Fault("?budget", detail))
-    return Budget(asked, left)

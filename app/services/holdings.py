@@ -50,23 +50,8 @@ class Awaited:
     effective: float = 0.0
 
 
-NOTHING_AWAITED = Awaited()
-
-
-@dataclass(frozen=True)
-class Holdings:
-    """collected, awaited: by group id. records: by source id. rounds: accepted so far."""
-
-    collected: dict[int, Collected]
-    awaited: dict[int, Awaited]
-    records: dict[int, Record]
-    spent: Decimal
-    committed: Decimal
-    rounds: int
-
-
 @dataclass
-class _Tally:
+class Tally:
     """A source's orders added up: ordered, accepted, rejected, delivered samples by group, of none, in all."""
 
     ordered: int = 0
@@ -85,26 +70,45 @@ class _Tally:
                 self.delivered[group_id] = self.delivered.get(group_id, 0) + count
 
 
+NOTHING_AWAITED = Awaited()
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """collected, awaited: by group id. tallies: by source id. rounds: accepted so far."""
+
+    collected: dict[int, Collected]
+    awaited: dict[int, Awaited]
+    tallies: dict[int, Tally]
+    spent: Decimal
+    committed: Decimal
+    rounds: int
+
+    def record(self, source: Source) -> Record:
+        """What the source proved to be, its stated values taken as they stand in the row."""
+        return record_of(source, self.tallies.get(source.id, Tally()))
+
+
 def holdings_of(session: Session, project: Project, sources: Sequence[Source]) -> Holdings:
-    """All that buying has brought so far; `sources` are those whose records are wanted."""
+    """All that buying has brought so far; `sources`: the project's, whose rates tell what open orders still bring."""
     orders = round_store.orders_of_project(session, project.id)
     totals = totals_of_orders(session, project.id)
-    tallies: dict[int, _Tally] = {}
+    tallies: dict[int, Tally] = {}
     for order in orders:
-        tallies.setdefault(order.source_id, _Tally()).add(order, totals.get(order.id, Totals()))
-    records = {source.id: record_of(source, tallies.get(source.id, _Tally())) for source in sources}
+        tallies.setdefault(order.source_id, Tally()).add(order, totals.get(order.id, Totals()))
+    records = {source.id: record_of(source, tallies.get(source.id, Tally())) for source in sources}
     money = money_of_project(session, project.id)
     return Holdings(
         collected=collected_counts(session, project.id),
         awaited=awaited_counts(orders, totals, records),
-        records=records,
+        tallies=tallies,
         spent=money.spent,
         committed=money.committed,
         rounds=round_store.count_accepted(session, project.id),
     )
 
 
-def record_of(source: Source, tally: _Tally) -> Record:
+def record_of(source: Source, tally: Tally) -> Record:
     groups = [one.group_id for one in source.yields]
     delivered = [tally.delivered.get(group_id, 0) for group_id in groups]
     rates = yields([one.share for one in source.yields], delivered, tally.total - sum(delivered))

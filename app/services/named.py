@@ -52,13 +52,14 @@ def over_of(limit: Mapping[str, Any]) -> Literal["groups", "sources"]:
 
 def check_named(session: Session, project: Project) -> None:
     """Raises Invalid naming every fault of the project's limits and objective."""
-    faults = [
-        *limit_faults(project.set_limits),
-        *vector_faults(project.objective),
-        *unknown_faults(session, project),
-    ]
+    faults = named_faults(session, project)
     if faults:
         raise invalid(*faults[:MAX_FAULTS])
+
+
+def named_faults(session: Session, project: Project) -> list[Fault]:
+    limits, vectors = limit_faults(project.set_limits), vector_faults(project.objective)
+    return [*limits, *vectors, *unknown_faults(session, project)]
 
 
 def unknown_faults(session: Session, project: Project) -> list[Fault]:

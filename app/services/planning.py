@@ -44,17 +44,17 @@ def problem_of(
     holdings: Holdings,
     posterior: Posterior,
     budget: Budget,
-    held_orders: Mapping[str, int] | None = None,
+    hold: Mapping[str, int],
 ) -> Problem:
-    """The planner's problem; `held_orders` fixes this round's orders of the named sources. Raises Invalid."""
+    """The planner's problem; `hold` fixes this round's orders of the named sources.
+
+    Raises Invalid where the objective is about targets and no group has one.
+    """
     held = [held_of(group, holdings.collected) for group in groups]
     awaited = [holdings.awaited.get(group.id, NOTHING_AWAITED) for group in groups]
     keys = tuple(group.key for group in groups)
     place = {group.id: position for position, group in enumerate(groups)}
-    offers = tuple(
-        planner_source(source, place, holdings.records[source.id], (held_orders or {}).get(source.key))
-        for source in sources
-    )
+    offers = tuple(planner_source(source, place, holdings.record(source), hold.get(source.key)) for source in sources)
     objective = project.objective
     if objective["kind"] == "targets" and not any(group.weight > 0 and group.target is not None for group in groups):
         detail = "the objective 'targets' needs a group with a weight above 0 and a target; give one a target"
@@ -129,9 +129,9 @@ def metric_of(project: Project) -> Metric:
     return Metric(goal, project.metric_lower, project.metric_upper)
 
 
-def planner_source(source: Source, place: Mapping[int, int], record: Record, held_order: int | None) -> PlannerSource:
+def planner_source(source: Source, place: Mapping[int, int], record: Record, order: int | None) -> PlannerSource:
     """The offer at the rates its deliveries showed. `place`: a group's position by its id; what the source delivers of
-    archived groups is of no use."""
+    archived groups is of no use. `order`: what this round's order is held at."""
     return PlannerSource(
         key=source.key,
         yields=tuple(
@@ -149,7 +149,7 @@ def planner_source(source: Source, place: Mapping[int, int], record: Record, hel
         acceptance_rate=record.acceptance.mean,
         quality=source.quality,
         billed="accepted" if source.billed == "accepted" else "delivered",
-        fixed_order=held_order,
+        fixed_order=order,
     )
 
 

@@ -16,16 +16,18 @@ from sqlalchemy.orm import Session
 
 from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, NotFound, invalid
 from app.services import ledger
-from app.services.allocations import Allocation, GroupPlan, amount
+from app.services.allocations import Allocation, GroupPlan, Question, amount, next_allocation
 from app.services.audit import write_audit
 from app.services.changes import escape, touch
 from app.services.enqueue import Enqueue
 from app.services.events import record
+from app.services.fits import Fits
 from app.services.holdings import holdings_of
 from app.services.ids import new_id
 from app.services.keys import Caller
 from app.services.ledger import Cause
 from app.services.orders import about_order, about_round
+from app.services.situations import money_left, refuse_unknown_sources
 from app.services.terms import terms_of
 from app.store import rounds as store
 from app.store.ledger import money_of_project
@@ -151,8 +153,21 @@ def forecast_of(group: GroupPlan, known: bool) -> dict[str, Any]:
 def present_terms(session: Session, project: Project, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Source key → its price terms as they are now, as an order freezes them."""
     sources = members_by_key(session, Source, project.id, keys)
-    records = holdings_of(session, project, list(sources.values())).records
-    return {key: terms_of(source, records[source.id].ordered).stored() for key, source in sources.items()}
+    holdings = holdings_of(session, project, list(sources.values()))
+    return {key: terms_of(source, holdings.record(source).ordered).stored() for key, source in sources.items()}
+
+
+def edited_allocation(
+    session: Session, fits: Fits, project: Project, question: Question, orders: Mapping[str, int]
+) -> Allocation:
+    """What just these orders would do, sources left out getting none. Raises Invalid for unknown sources, Infeasible
+    where they break the budget, a bound or a limit."""
+    sources = members(session, Source, project.id)
+    refuse_unknown_sources(sources, list(orders), lambda key: f"/orders/{escape(key)}")
+    hold = {source.key: orders.get(source.key, 0) for source in sources}
+    left = money_left(project, holdings_of(session, project, sources))
+    asked = replace(question, budget=left, policy="optimal", exploration=0.0, hold=hold)
+    return next_allocation(session, fits, project, asked)
 
 
 def edit(session: Session, project: Project, row: Round, allocation: Allocation, caller: Caller, now: datetime) -> None:
@@ -211,10 +226,10 @@ def sources_of(session: Session, project: Project, row: Round) -> dict[str, Sour
     gone = sorted(key for key in row.lines if key not in found or found[key].archived_at)
     if gone:
         raise Conflict(f"These sources are archived: {', '.join(gone)}. Restore them, or edit or cancel the round.")
-    records = holdings_of(session, project, list(found.values())).records
+    holdings = holdings_of(session, project, list(found.values()))
     faults = []
     for key, line in sorted(row.lines.items()):
-        source, ordered = found[key], records[found[key].id].ordered
+        source, ordered = found[key], holdings.record(found[key]).ordered
         if terms_of(source, ordered).stored() != line["terms"]:
             faults.append(Fault(f"/lines/{escape(key)}", f"the price of '{key}' changed since the round was proposed"))
         if source.max_total is not None and ordered + line["quantity"] > source.max_total:

@@ -1,15 +1,16 @@
 """Projects, their groups and their sources."""
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_mapper
 
-from app.store.models import Group, Project, Source, SourceYield
+from app.store.models import Base, Group, Project, Source, SourceYield
 
 Member = TypeVar("Member", Group, Source)
+Row = TypeVar("Row", bound=Base)
 KEYS_PER_QUERY = 500
 
 
@@ -91,6 +92,15 @@ def sources_of_groups(session: Session, project_id: UUID, group_ids: Collection[
         rows = session.scalars(active.where(Source.id.in_(select(SourceYield.source_id).where(some))))
         found.update((row.id, row) for row in rows)
     return [found[key] for key in sorted(found)]
+
+
+def unstored(row: Row, changes: Mapping[str, Any]) -> Row:
+    """A row like this one, but for `changes`, that belongs to no session and is never stored."""
+    mapper = object_mapper(row)
+    values = {column.key: getattr(row, column.key) for column in mapper.column_attrs}
+    for part in mapper.relationships:
+        values[part.key] = [unstored(one, {}) for one in getattr(row, part.key)]
+    return type(row)(**{**values, **changes})
 
 
 def members_by_id(session: Session, kind: type[Member], ids: Iterable[int]) -> dict[int, Member]:

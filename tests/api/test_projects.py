@@ -231,3 +231,11 @@ def test_attributes_and_parents_tell_who_may_learn_from_whom(api: Api) -> None:
     bad = api.post(f"{path}/groups", json={"key": "old", "parent": "nobody"})
     assert bad.status_code == 422
     assert api.patch(f"{path}/groups/all", json={"attributes": {"sex": 3}}).status_code == 422
+
+
+def test_a_changed_part_is_stored_with_its_defaults(api: Api) -> None:
+    path = api.project()
+    curve = {"asymptote": 0.0, "scale": 1.0, "exponent": 0.5}
+    assert api.patch(f"{path}/groups/A", json={"assumed_curve": curve}).json()["assumed_curve"]["offset"] == 0.0
+    assert api.get(f"{path}/allocations/next").status_code == 200
+    assert api.patch(path, json={"metric": {"upper": 2.0}}).json()["metric"]["goal"] == "maximize"

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.planner.comparison import Estimate, chance_better, difference, money_per_benefit, regret
 from app.planner.game import Outcome, Player, Rules, judge, play
 from app.planner.metric import Metric
 from app.planner.objective import Objective
+from app.planner.paired import Estimate, chance_better, difference, money_per_benefit, regret
 from app.planner.sources import Source
 from app.planner.worlds import (
     POLYGENIC_KEYS,

@@ -1,6 +1,5 @@
 """The ledger: totals are sums of entries, money follows from counts, and the whole adds up."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -45,7 +44,7 @@ class Book:
 
 
 @pytest.fixture
-def book(api: Api, database: Database) -> Iterator[Book]:
+def book(api: Api, database: Database) -> Book:
     path = api.project()
     api.post(f"{path}/observations", json={"observations": RUNS})
     propose(api, path)
@@ -53,7 +52,7 @@ def book(api: Api, database: Database) -> Iterator[Book]:
     with database.reading() as session:
         project_id = UUID(path.rsplit("/", 1)[1])
         ids = {group.key: group.id for group in members(session, Group, project_id)}
-    yield Book(api, path, UUID(order["id"]), project_id, ids["A"], ids["B"])
+    return Book(api, path, UUID(order["id"]), project_id, ids["A"], ids["B"])
 
 
 def without_zeros(counts: dict[Cell, int]) -> dict[Cell, int]:

@@ -1,34 +1,43 @@
 """A database that an older release wrote is brought up to date, and keeps what it holds."""
 
 from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
 
 import pytest
 from alembic import command
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, MetaData, create_engine, text
 
 from app.settings import Settings
 from app.store.db import connect, drift, migrate, migration_config
+from tests.api_client import NOW
 
-WHEN = "2026-11-20 10:00:00+00:00"
-PROJECT = "00000000-0000-7000-8000-000000000001"
-OLD_ROWS = [
-    f"INSERT INTO workspaces (id, name, created_at) VALUES ('{PROJECT}', 'w', '{WHEN}')",
-    "INSERT INTO projects (id, workspace_id, name, currency, metric_name, metric_kind, metric_goal, objective,"
-    " budget_total, budget_rounds, recipe, data_version, data_at, created_at, updated_at) VALUES"
-    f""" ('{PROJECT}', '{PROJECT}', 'p', 'USD', 'm', 'other', 'maximize', '{{"kind": "utilitarian"}}',"""
-    f" 5000000, 1, 'default', 3, '{WHEN}', '{WHEN}', '{WHEN}')",
-    *(
-        "INSERT INTO groups (id, project_id, key, weight, initial_count, created_at, updated_at)"
-        f" VALUES ({number}, '{PROJECT}', 'g{number}', 1, 10, '{WHEN}', '{WHEN}')"
-        for number in (1, 2)
-    ),
-    *(
-        "INSERT INTO sources (id, project_id, key, kind, group_id, unit_cost, min_order, max_order, lot_size,"
-        f" created_at, updated_at) VALUES ({number}, '{PROJECT}', 's{number}', 'vendor', {group}, 1500000, 0, NULL, 1,"
-        f" '{WHEN}', '{WHEN}')"
-        for number, group in ((1, 1), (2, 2), (3, 2))
-    ),
-]
+PROJECT = UUID("00000000-0000-7000-8000-000000000001")
+STAMPS = {"created_at": NOW, "updated_at": NOW}
+
+
+def write_old_rows(engine: Engine) -> None:
+    """A project of two groups and three sources, as the first release stored them."""
+    tables = MetaData()
+    tables.reflect(engine)
+    key = PROJECT.hex if engine.dialect.name == "sqlite" else PROJECT
+    rows: list[tuple[str, dict[str, Any]]] = [
+        ("workspaces", {"id": key, "name": "w", "created_at": NOW}),
+        ("projects", {
+            "id": key, "workspace_id": key, "name": "p", "currency": "USD", "metric_name": "m", "metric_kind": "other",
+            "metric_goal": "maximize", "objective": {"kind": "utilitarian"}, "budget_total": 5_000_000,
+            "budget_rounds": 1, "recipe": "default", "data_version": 3, "data_at": NOW, **STAMPS,
+        }),
+    ]  # fmt: skip
+    for number in (1, 2):
+        group = {"id": number, "project_id": key, "key": f"g{number}", "weight": 1.0, "initial_count": 10, **STAMPS}
+        rows.append(("groups", group))
+    for number, group_id in ((1, 1), (2, 2), (3, 2)):
+        offer = {"id": number, "project_id": key, "key": f"s{number}", "kind": "vendor", "group_id": group_id}
+        rows.append(("sources", {**offer, "unit_cost": 1_500_000, "min_order": 0, "lot_size": 1, **STAMPS}))
+    with engine.begin() as connection:
+        for name, values in rows:
+            connection.execute(tables.tables[name].insert().values(values))
 
 
 @pytest.fixture
@@ -36,11 +45,8 @@ def old(unmigrated_url: str) -> Iterator[tuple[Settings, Engine]]:
     """A database at the schema in which a source delivered one group."""
     settings = Settings(database_url=unmigrated_url)
     command.upgrade(migration_config(settings), "0002")
-    hexed = PROJECT.replace("-", "") if unmigrated_url.startswith("sqlite") else PROJECT
     engine = create_engine(unmigrated_url)
-    with engine.begin() as connection:
-        for statement in OLD_ROWS:
-            connection.execute(text(statement.replace(PROJECT, hexed).replace(":00", r"\:00")))
+    write_old_rows(engine)
     yield settings, engine
     engine.dispose()
 

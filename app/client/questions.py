@@ -1,0 +1,139 @@
+"""What the service answers to what-if, to the question what targets cost, and to what to measure next."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Self
+
+from app.client.shapes import Estimate, Json, Remark, known
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """Utility over the first scenario's, by the first's objective, on the same draws."""
+
+    mean: float
+    p05: float
+    p95: float
+    p_better: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioPlan:
+    """A row of the what-if table. Where the constraints exclude each other `infeasible` lists pointer and detail of all
+    culprits, and there is no plan. `spend_difference` and `gain` are to the first row."""
+
+    name: str
+    policy: str | None
+    spend: Decimal | None
+    unspent: Decimal | None
+    utility: Mapping[str, Estimate]
+    add: Counter[str]
+    metric_after: Mapping[str, Estimate]
+    orders: Mapping[str, int]
+    spend_difference: Decimal | None
+    gain: Gain | None
+    infeasible: tuple[Json, ...]
+    warnings: tuple[Remark, ...]
+
+    @classmethod
+    def of(cls, answer: Json) -> Self:
+        budget, difference = answer["budget"] or {}, answer["difference"] or {}
+        utility = {name: one for name, one in (answer["utility"] or {}).items() if name != "p_better_than_equal"}
+        gain, apart = difference.get("utility"), difference.get("spend")
+        metrics = {key: one["metric_after"] for key, one in answer["groups"].items()}
+        return known(
+            cls,
+            answer,
+            spend=Decimal(budget["spend"]) if budget else None,
+            unspent=Decimal(budget["unspent"]) if budget else None,
+            utility=Estimate.each(utility),
+            add=Counter({key: one["add"] for key, one in answer["groups"].items()}),
+            metric_after=Estimate.each(metrics),
+            orders={key: one["order"] for key, one in answer["sources"].items()},
+            spend_difference=None if apart is None else Decimal(apart),
+            gain=None if gain is None else known(Gain, gain),
+            infeasible=tuple(answer["infeasible"]),
+            warnings=Remark.all_of(answer),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRequirement:
+    """Counts of clean samples and chances of reaching the target; `count_needed` is None where no count is enough."""
+
+    group: str
+    target: float
+    count_now: float
+    count_needed: float | None
+    count: float
+    chance_now: float
+    chance: float
+    chance_reachable: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetChance:
+    budget: Decimal
+    spend: Decimal
+    level: float
+    joint_chance: float
+    chances: Mapping[str, float]
+
+    @classmethod
+    def of(cls, answer: Json) -> Self:
+        return known(cls, answer, budget=Decimal(answer["budget"]), spend=Decimal(answer["spend"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """The least money, and the orders by source, with which the groups reach their targets. `unreachable` maps the
+    groups that cannot to the reason."""
+
+    chance: float
+    joint: bool
+    spend: Decimal
+    joint_chance: float
+    method: str
+    groups: Mapping[str, GroupRequirement]
+    orders: Mapping[str, int]
+    curve: tuple[BudgetChance, ...]
+    unreachable: Mapping[str, str]
+
+    @classmethod
+    def of(cls, answer: Json) -> Self:
+        return known(
+            cls,
+            answer,
+            spend=Decimal(answer["spend"]),
+            groups={one["group"]: known(GroupRequirement, one) for one in answer["groups"]},
+            orders={one["source"]: one["order"] for one in answer["sources"]},
+            curve=tuple(BudgetChance.of(one) for one in answer["curve"]),
+            unreachable={one["group"]: one["reason"] for one in answer["unreachable"]},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementRun:
+    """Subset sizes by group to train the next run on; give them to `nested_subsets` as a size."""
+
+    counts: Mapping[str, int]
+    variance_before: float
+    variance_after: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementPlan:
+    """Runs in the order in which they tell most; `note` says why there is none."""
+
+    runs: tuple[MeasurementRun, ...]
+    variance_now: float
+    variance_after: float
+    note: str | None = None
+
+    @classmethod
+    def of(cls, answer: Json) -> Self:
+        return known(cls, answer, runs=tuple(known(MeasurementRun, one) for one in answer["runs"]))
