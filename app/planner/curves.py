@@ -20,7 +20,7 @@ from app.planner.observations import AssumedCurve, Observations, ObservationsErr
 from app.planner.outliers import outliers
 from app.planner.posterior import Diagnostics, Posterior
 from app.planner.prior import Prior
-from app.planner.streams import uniforms
+from app.planner.streams import lattice
 from app.planner.warnings import Warning
 
 __all__ = [
@@ -80,7 +80,7 @@ def _fitted(observations: Observations, prior: Prior, seed: int, draws: int, sca
 
 def _learnt(observations: Observations, prior: Prior, seed: int, draws: int, scale: float) -> Posterior:
     keys, table = observations.keys, table_of(observations.points)
-    numbers = uniforms(seed, keys, draws)
+    numbers = lattice(seed, keys, draws)
     task = task_of(observations, table, prior, scale)
     learnt = learn(task, prior, numbers)
     residuals = standardised(task, learnt)

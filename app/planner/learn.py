@@ -6,14 +6,16 @@ the processor's cache, which also bounds the memory.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.cells import Cells, Table, cells_of, doublings_below, summed
-from app.planner.grid import Batch, Grid, Level, draw_level, node_posterior, shape_values
+from app.planner.floors import CELLS, Floors, integrate
+from app.planner.grid import Batch, Level, Nodes, draw_level, nodes_of, shape_values
 from app.planner.prior import Prior
+from app.planner.streams import Lattice
 
 CACHED_NODES = 64_000
 """Nodes of the groups worked on at once."""
@@ -57,18 +59,19 @@ class Learnt:
     variance: FloatArray
 
 
-def learn(task: Task, prior: Prior, uniforms: FloatArray) -> Learnt:
-    """Posterior draws of every group; `uniforms` [groups, 3, draws] pick node, s and discrepancy."""
-    learnt = _empty(len(task.units), uniforms.shape[2], len(task.table.row_group))
-    for groups, rows, p, grid in grids(task, prior, uniforms.shape[2]):
-        shape = _draw(learnt, task, groups, grid, prior, uniforms[groups])
+def learn(task: Task, prior: Prior, lattice: Lattice) -> Learnt:
+    """Posterior draws of every group, made of the numbers of `lattice`."""
+    learnt = _empty(len(task.units), lattice.draws, len(task.table.row_group))
+    for groups, rows, p, nodes, level in grids(task, prior, lattice.draws):
+        floors = integrate(nodes, level, prior, task.covariates[groups])
+        shape = _draw(learnt, task, groups, floors, level.upper, prior, lattice.select(groups))
         owner = np.searchsorted(groups, task.table.row_group[rows])
         _moments(learnt, groups, rows, owner, p, shape)
     return learnt
 
 
-def grids(task: Task, prior: Prior, draws: int) -> Iterator[tuple[IntArray, IntArray, FloatArray, Grid]]:
-    """Batches of groups, their rows, the shapes there [rows, S] and the posterior at the nodes.
+def grids(task: Task, prior: Prior, draws: int) -> Iterator[tuple[IntArray, IntArray, FloatArray, Nodes, Level]]:
+    """Batches of groups, their rows, the shapes there [rows, S], the nodes and the prior of s.
 
     `draws` is how many will be taken of each group; it only bounds the batches' memory.
     """
@@ -79,7 +82,8 @@ def grids(task: Task, prior: Prior, draws: int) -> Iterator[tuple[IntArray, IntA
         of_group = task.table.row_group[rows]
         p = shape_values(task.table.row_count[rows], task.n_ref[of_group], *prior.shape_nodes)
         noise = np.repeat(scatter[groups], len(prior.discrepancies), axis=1)
-        yield groups, rows, p, node_posterior(_batch(task, cells, prior, groups, p, noise), prior)
+        batch = _batch(task, cells, prior, groups, p, noise)
+        yield groups, rows, p, nodes_of(batch, prior), batch.level
 
 
 def _empty(groups: int, draws: int, rows: int) -> Learnt:
@@ -93,7 +97,7 @@ def _batches(cells: Cells, prior: Prior, draws: int) -> Iterator[IntArray]:
     """Groups to work on together, in ascending order: alike in cells, and few enough."""
     sizes, rows = np.diff(cells.start), np.diff(cells.group_rows)
     shapes = len(prior.exponents) * len(prior.offsets)
-    nodes = len(prior.noises) * len(prior.discrepancies) * shapes * len(prior.floors)
+    nodes = len(prior.noises) * len(prior.discrepancies) * shapes
     for size in np.unique(sizes):
         alike = np.flatnonzero(sizes == size)
         most = max(1, int(rows[alike].max()))
@@ -146,48 +150,59 @@ def _shared(cells: Cells, groups: IntArray, k: int) -> FloatArray:
     return summed(entry, cells.shared[at], len(groups) * k * k).reshape(len(groups), k, k)
 
 
-def _draw(learnt: Learnt, task: Task, groups: IntArray, grid: Grid, prior: Prior, uniforms: FloatArray) -> IntArray:
+def _draw(
+    learnt: Learnt, task: Task, groups: IntArray, floors: Floors, upper: FloatArray, prior: Prior, lattice: Lattice
+) -> IntArray:
     """Writes the draws of `groups` into `learnt`; returns their shapes' numbers [B, draws]."""
     units, binned = task.units[groups], task.table.binned[groups]
-    b, n, shapes, floors = grid.weights.shape
-    noise, shape, floor = _nodes(grid.weights, uniforms[:, 0])
-    flat = ((np.arange(b)[:, None] * n + noise) * shapes + shape) * floors + floor
-    upper = np.broadcast_to(grid.level.upper[:, None], flat.shape)
-    s = draw_level(grid.mean.ravel()[flat], grid.precision.ravel()[flat] ** -0.5, upper, uniforms[:, 1])
+    row, gamma = _picked(floors, lattice)
+    nodes = floors.nodes.at(row)
+    precision = nodes.precision(gamma)
+    bound = np.broadcast_to(upper[:, None], gamma.shape)
+    s = draw_level(nodes.weighted(gamma) / precision, precision**-0.5, bound, lattice.normals(0))
     c, delta = prior.shape_nodes
+    shape, noise = floors.shape[row], floors.noise[row]
     learnt.s[groups] = s * units[:, None]
-    learnt.rho[groups] = np.asarray(prior.floors)[floor]
+    learnt.rho[groups] = 1.0 - gamma
     learnt.c[groups], learnt.delta[groups] = c[shape], delta[shape]
     each = np.broadcast_to(binned[:, None], noise.shape)
-    learnt.discrepancy[groups] = prior.ahead_quantiles(each, noise, uniforms[:, 2]) * units[:, None]
+    learnt.discrepancy[groups] = prior.ahead_quantiles(each, noise, lattice.normals(1)) * units[:, None]
+    _scales(learnt, groups, floors, prior, binned)
+    return shape
+
+
+def _scales(learnt: Learnt, groups: IntArray, floors: Floors, prior: Prior, binned: IntArray) -> None:
+    """Writes the posterior rms of σ, κ and κ_f of `groups`."""
     sigma, kappa = prior.noise_nodes
-    by_noise = grid.weights.reshape(b, n, -1).sum(axis=2)
+    place = np.repeat(np.arange(len(groups)), np.diff(floors.start)) * len(sigma) + floors.noise
+    by_noise = summed(place, floors.weights.sum(axis=1), len(groups) * len(sigma)).reshape(len(groups), -1)
     by_noise /= by_noise.sum(axis=1, keepdims=True)
     learnt.sigma[groups] = np.sqrt((by_noise * sigma**2).sum(axis=1))
     learnt.kappa[groups] = np.sqrt((by_noise * kappa**2).sum(axis=1))
     learnt.forecast[groups] = np.sqrt((by_noise * prior.ahead_variance[binned]).sum(axis=1))
-    return shape
 
 
-def _nodes(weights: NDArray[np.float32], uniform: FloatArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Nodes drawn by weight, by inverting the cumulated weights at `uniform`: noise, shape, floor [B, draws].
+def _picked(floors: Floors, lattice: Lattice) -> tuple[IntArray, FloatArray]:
+    """Nodes drawn by weight, and γ there [B, draws].
 
-    Shape and floor first, in order, then the noise by what is left of the same number: even uniforms then hold each
-    shape's share of the draws steady, also between fits.
+    The cumulated weights are inverted at the strata of the lattice in their order; what is left of a stratum's number
+    places γ in its cell. The lattice's order then mixes the draws.
     """
-    b, n, shapes, floors = weights.shape
-    total = np.cumsum(weights.sum(axis=1).reshape(b, -1), axis=1, dtype=np.float64)
-    reached = uniform * total[:, -1:]
-    curve = np.stack([np.searchsorted(row, at, side="right") for row, at in zip(total, reached, strict=True)])
-    np.minimum(curve, shapes * floors - 1, out=curve)
-    at = np.arange(b)[:, None] * (shapes * floors) + curve
-    left = reached - np.where(curve > 0, total.ravel()[at - 1], 0.0)
-    flat, at = weights.ravel(), at + np.arange(b)[:, None] * ((n - 1) * shapes * floors)
-    noise = np.zeros(curve.shape, dtype=np.int64)
-    for i in range(n - 1):
-        left -= flat[at + i * shapes * floors]
-        noise += left > 0.0
-    return noise, curve // floors, curve % floors
+    strata = lattice.strata()
+    cell, inside = np.empty(strata.shape, dtype=np.int64), np.empty(strata.shape)
+    for b, (first, last) in enumerate(pairwise(floors.start)):
+        weights = floors.weights[first:last].ravel()
+        total = weights.cumsum()
+        at = strata[b] * total[-1]
+        found = total.searchsorted(at, side="right")
+        np.minimum(found, len(total) - 1, out=found)
+        inside[b] = (at - total[found]) / weights[found]
+        cell[b] = found
+        cell[b] += first * CELLS
+    place = lattice.order + np.arange(len(cell))[:, None] * lattice.draws
+    cell, inside = cell.ravel()[place], inside.ravel()[place]
+    row, number = np.divmod(cell, CELLS)
+    return row, floors.low[row] + floors.width[row] * ((number + 1.0 + np.clip(inside, -1.0, 0.0)) / CELLS)
 
 
 def _moments(learnt: Learnt, groups: IntArray, rows: IntArray, owner: IntArray, p: FloatArray, shape: IntArray) -> None:

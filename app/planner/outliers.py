@@ -11,6 +11,7 @@ from app.planner.grid import Level
 from app.planner.learn import Learnt, Task, learn, standardised
 from app.planner.observations import Points
 from app.planner.prior import Prior
+from app.planner.streams import Lattice
 from app.planner.warnings import Warning
 
 LEAST_POINTS_TO_DOUBT = 4
@@ -21,7 +22,7 @@ MISFIT, INFLATING = 3.0, 1.5
 
 
 def outliers(
-    keys: tuple[str, ...], task: Task, learnt: Learnt, residuals: FloatArray, prior: Prior, numbers: FloatArray
+    keys: tuple[str, ...], task: Task, learnt: Learnt, residuals: FloatArray, prior: Prior, numbers: Lattice
 ) -> list[Warning]:
     """A warning for each group whose worst point lies far from what its other points say."""
     groups, points = _doubted(task.table, learnt, residuals)
@@ -51,7 +52,7 @@ def _doubted(table: Table, learnt: Learnt, residuals: FloatArray) -> tuple[IntAr
     return groups, points[np.searchsorted(owners, groups)]
 
 
-def _sigmas_off(task: Task, groups: IntArray, points: IntArray, prior: Prior, numbers: FloatArray) -> FloatArray:
+def _sigmas_off(task: Task, groups: IntArray, points: IntArray, prior: Prior, numbers: Lattice) -> FloatArray:
     """How many predictive sds each of `points` lies from what the other points of its group say."""
     table = task.table
     others = table_of([_without(table, int(g), int(point)) for g, point in zip(groups, points, strict=True)])
@@ -60,7 +61,7 @@ def _sigmas_off(task: Task, groups: IntArray, points: IntArray, prior: Prior, nu
     reduced = replace(
         task, table=others, n_ref=others.n_ref, units=units, level=level, covariates=task.covariates[groups]
     )
-    learnt = learn(reduced, prior, numbers[groups])
+    learnt = learn(reduced, prior, numbers.select(groups))
     n, n_ref = table.counts[points], others.n_ref
     f = _loss(learnt, np.maximum(n, 1.0), n_ref)
     beyond = learnt.forecast**2 * np.log2(np.maximum(n / n_ref, 1.0))

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
 from app.planner.arrays import FloatArray, IntArray
 
 COVARIATES = 2
+
+BINS = 64
+"""The density of ρ is constant in each of so many bins."""
 
 _STEP, _STEPS, _BISECTIONS = 0.05, 130, 45
 
@@ -24,10 +27,11 @@ def _zero() -> FloatArray:
 
 @dataclass(frozen=True)
 class Prior:
-    """Nodes and log weights; N noise nodes (σ, κ), S shapes (c, δ), R floors ρ, F scales ahead κ_f.
+    """Nodes and log weights; N noise nodes (σ, κ), S shapes (c, δ), R knots of the floor ρ, F scales ahead κ_f.
 
-    exponents c, offsets δ (shares of n_ref), floors ρ, noises σ, discrepancies κ and forecasts κ_f (shares of ȳ).
-    shape: broadcasts to [S, R]; noise: to [N]; shape_tilt: to [2, S, R], noise_tilt: to [2, N], per unit of x.
+    exponents c, offsets δ (shares of n_ref), floors (from 0 to 1), noises σ, discrepancies κ and forecasts κ_f (shares
+    of ȳ). shape: broadcasts to [S, R], the log density of ρ at the knots, a straight line between them; noise: to [N].
+    shape_tilt: broadcasts to [2, S], floor_tilt: to [2, R], noise_tilt: to [2, N], per unit of x.
     ahead: broadcasts to [2, N, F], log weights of κ_f given the noise node, for groups with few points and for those
     averaged into bins: many points leave the curve less freedom than the truth takes. widening: factors of κ_f for the
     same two kinds of groups. centre, spread, reach [2]: of the covariates;
@@ -43,6 +47,7 @@ class Prior:
     shape: FloatArray = field(default_factory=_zero)
     noise: FloatArray = field(default_factory=_zero)
     shape_tilt: FloatArray = field(default_factory=_zero)
+    floor_tilt: FloatArray = field(default_factory=_zero)
     noise_tilt: FloatArray = field(default_factory=_zero)
     ahead: FloatArray = field(default_factory=_zero)
     centre: FloatArray = field(default_factory=lambda: np.zeros(COVARIATES))
@@ -67,19 +72,33 @@ class Prior:
         return x
 
     def log_weights(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Log weights of the noise nodes [groups, N] and of shapes and floors [groups, S, R]; x [groups, 2]."""
-        noise, noise_tilt, shape, shape_tilt = self._tables
-        return noise + _tilted(x, noise_tilt), shape + _tilted(x, shape_tilt)
+        """Log weights of the noise nodes [groups, N] and, but for the floors', of the shapes [groups, S]; x [groups, 2]."""
+        n, s = len(self.noise_nodes[0]), len(self.shape_nodes[0])
+        noise, shape_tilt = np.broadcast_to(self.noise, (n,)), np.broadcast_to(self.shape_tilt, (COVARIATES, s))
+        return noise + _tilted(x, np.broadcast_to(self.noise_tilt, (COVARIATES, n))), _tilted(x, shape_tilt)
+
+    def log_density(self, shape: IntArray, group: IntArray, x: FloatArray, gamma: FloatArray) -> FloatArray:
+        """Log density at ρ = 1 − γ [rows, any] for rows of the given shapes and groups; x [groups, 2]; 0 ≤ γ < 1."""
+        table, tilt = self._densities
+        place = (gamma * BINS).astype(np.int64)
+        found: FloatArray = table[place + BINS * shape[:, None]]
+        if tilt.any():
+            found += _tilted(x, tilt).ravel()[place + BINS * group[:, None]]
+        return found
 
     @cached_property
-    def _tables(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        n, s, r = len(self.noise_nodes[0]), len(self.shape_nodes[0]), len(self.floors)
-        return (
-            np.broadcast_to(self.noise, (n,)),
-            np.broadcast_to(self.noise_tilt, (COVARIATES, n)),
-            np.broadcast_to(self.shape, (s, r)),
-            np.broadcast_to(self.shape_tilt, (COVARIATES, s, r)),
-        )
+    def knots(self) -> FloatArray:
+        """What turns values at the floors into those at the middles of the bins of ρ [R, BINS]."""
+        at = (np.arange(BINS) + 0.5) / BINS
+        return np.stack([np.interp(at, self.floors, row) for row in np.eye(len(self.floors))])
+
+    @cached_property
+    def _densities(self) -> tuple[FloatArray, FloatArray]:
+        """Log density in each of the bins of γ [S BINS], and by how much it tilts [2, BINS]."""
+        s, r = len(self.shape_nodes[0]), len(self.floors)
+        knots = self.knots[:, ::-1]
+        table = np.broadcast_to(self.shape, (s, r)) @ knots
+        return table.ravel(), np.broadcast_to(self.floor_tilt, (COVARIATES, r)) @ knots
 
     @cached_property
     def ahead_variance(self) -> FloatArray:
@@ -92,12 +111,11 @@ class Prior:
         """κ_f given binning [2, F]."""
         return np.outer(self.widening, self.forecasts)
 
-    def ahead_quantiles(self, binned: IntArray, noise: IntArray, uniform: FloatArray) -> FloatArray:
-        """Quantiles of the discrepancy at 2 n_ref in units of ȳ, at numbers in (0, 1); all of one shape.
+    def ahead_quantiles(self, binned: IntArray, noise: IntArray, z: FloatArray) -> FloatArray:
+        """Quantiles of the discrepancy at 2 n_ref in units of ȳ, where the normal law's are z; all of one shape.
 
         binned: 1 where the group's points were averaged into bins, else 0. noise: noise nodes.
         """
-        z = ndtri(uniform)
         if len(self.forecasts) == 1:
             return np.asarray(self._scales[binned, 0] * z)
         at = np.minimum(np.abs(z) / _STEP, _STEPS - 1.001)

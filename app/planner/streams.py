@@ -5,11 +5,14 @@ A group's 64-bit key is hashed from (seed, group key) and expanded by the counte
 """
 
 import hashlib
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
-from app.planner.arrays import FloatArray
+from app.planner.arrays import FloatArray, IntArray
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -17,6 +20,9 @@ _KRONECKER = np.array([0.7548776662466927, 0.5698402909980532])
 """1/x and 1/x² for x³ = x + 1: the plane's golden ratio (Roberts 2018), of least discrepancy for its simplicity."""
 
 _EDGE = 1e-9
+
+_WINDOWS = 4096
+"""Where the windows of `Lattice` may begin."""
 
 
 def uniforms(seed: int, keys: tuple[str, ...], draws: int) -> FloatArray:
@@ -47,3 +53,52 @@ def _splitmix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """What the draws of groups are made of.
+
+    order [groups, draws]: each group's draws at random. shift [groups, 1] in (0, 1), turn [groups, 2]: where a group
+    enters the lattice. The point of draw i, with j = order_i, is ((j + shift)/draws, Φ(z₁), Φ(z₂)) for z = normals(j).
+    """
+
+    order: IntArray
+    shift: FloatArray
+    turn: IntArray
+
+    @property
+    def draws(self) -> int:
+        return int(self.order.shape[1])
+
+    def select(self, groups: IntArray) -> "Lattice":
+        """That of the groups numbered in `groups`."""
+        return Lattice(self.order[groups], self.shift[groups], self.turn[groups])
+
+    def strata(self) -> FloatArray:
+        """The first coordinate of the points in ascending order [groups, draws]."""
+        return np.asarray((np.arange(self.draws) + self.shift) / self.draws)
+
+    def normals(self, which: int) -> FloatArray:
+        """z₁ or z₂ of every draw [groups, draws]."""
+        return _kronecker_normals(self.draws, which)[self.order + self.turn[:, which, None]]
+
+
+def lattice(seed: int, keys: tuple[str, ...], draws: int) -> Lattice:
+    """One point in the cube per group and draw, evenly spread within a group, in random order.
+
+    The second and third coordinates are a window on a long Kronecker sequence, which is as even as any other.
+    Orders and windows make the draws of different groups independent.
+    """
+    start = np.array([_hash(seed, key) for key in keys], dtype=np.uint64)[:, None]
+    bits = _splitmix(start + _GOLDEN * np.arange(1, draws + 4, dtype=np.uint64))
+    shift = ((bits[:, :1] >> np.uint64(11)) + 0.5) * 2.0**-53
+    turn = (bits[:, 1:3] % np.uint64(_WINDOWS)).astype(np.int64)
+    return Lattice(np.argsort(bits[:, 3:], axis=1), shift, turn)
+
+
+@cache
+def _kronecker_normals(draws: int, which: int) -> FloatArray:
+    """Normal quantiles at the points of a Kronecker sequence [_WINDOWS + draws]."""
+    steps = (np.arange(_WINDOWS + draws) * _KRONECKER[which] + 0.5) % 1.0
+    return np.asarray(ndtri(np.clip(steps, _EDGE, 1.0 - _EDGE)))
