@@ -19,8 +19,8 @@ from scipy.optimize import minimize
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.cells import summed, table_of
-from app.planner.curves import Prior, task_of
-from app.planner.floors import MIDDLES, integrate
+from app.planner.curves import Points, Prior, task_of
+from app.planner.floors import integrate
 from app.planner.grid import shape_values
 from app.planner.learn import grids
 
@@ -30,7 +30,7 @@ FLAT = Prior(noises=(0.005, 0.03, 0.15), discrepancies=(0.01, 0.1))
 FORECASTS = (0.01, 0.025, 0.06, 0.15, 0.4)
 """The scales κ_f that are mixed."""
 
-LIGHT, HEAVY, TILT = 1.0, 10.0, 10.0
+LIGHT, HEAVY, TILT, AHEAD = 1.0, 10.0, 10.0, 3.0
 """Penalties on log weights: of one parameter, of combinations, of dependence on level and size."""
 
 WIDENING = (1.2, 1.0)
@@ -42,6 +42,9 @@ SURPRISE = 0.025
 
 FLOOR_BINS = 16
 """Bins of ρ in which likelihoods are kept."""
+
+CELLS = 32
+"""Cells of a stretch of ρ: more than forecasts need, to serve narrow bins."""
 
 STEPS = 80
 SHARES = (4, 8, 16)
@@ -62,6 +65,25 @@ def training_questions(curves: list[lcdb.Curve], seed: int) -> list[lcdb.Questio
                 later = np.flatnonzero(curve.counts > 1.5 * last)
                 target = later[-1] if rng.random() < 0.75 else rng.choice(later)
                 found.append(lcdb.question(number, curve, chosen, int(target), noisy))
+    return found
+
+
+def ideal_questions(curves: list[lcdb.Curve], seed: int) -> list[lcdb.Question]:
+    """Per curve one that follows the family exactly, at its level, with noise that is stated."""
+    found = []
+    for number, curve in enumerate(curves):
+        rng = np.random.default_rng([seed, number, 1])
+        last, level = np.exp(rng.uniform(np.log(100.0), np.log(1e5))), float(curve.errors[len(curve.errors) // 2])
+        c, rho = np.exp(rng.normal(np.log(0.5), 0.6)), rng.uniform()
+        delta = rng.exponential(0.3) if rng.random() < 0.3 else 0.0
+        counts = last / 2.0 ** np.arange(rng.integers(3, 8))[::-1]
+        target = last * rng.choice(SHARES)
+        f = level * (rho + (1.0 - rho) * ((np.append(counts, target) / last + delta) / (1.0 + delta)) ** -c)
+        f *= min(1.0, 0.95 / max(f[0], 1e-9))
+        stderrs = np.exp(rng.uniform(np.log(0.002), np.log(0.05))) * f[:-1]
+        losses = np.clip(f[:-1] + stderrs * rng.normal(size=len(counts)), 0.0, 1.0)
+        points = Points(counts, losses, stderrs, np.arange(len(counts)))
+        found.append(lcdb.Question(number, points, float(target), float(f[-1]), 0.0))
     return found
 
 
@@ -93,9 +115,8 @@ def evidence(asked: list[lcdb.Question], prior: Prior) -> Evidence:
     likelihood = np.zeros((len(asked), *size), dtype=np.float32)
     joint = np.zeros((len(asked), len(prior.forecasts), *size), dtype=np.float32)
     for groups, _, _, nodes, level in grids(task, prior, 300):
-        floors = integrate(nodes, level, prior, task.covariates[groups])
-        of = np.repeat(np.arange(len(groups)), np.diff(floors.start))
-        gamma = floors.low[:, None] + floors.width[:, None] * MIDDLES
+        floors = integrate(nodes, level, prior, task.covariates[groups], CELLS)
+        of, gamma = floors.group, floors.gamma
         place = ((1.0 - gamma) * FLOOR_BINS).astype(np.int64).clip(max=FLOOR_BINS - 1) + (floors.shape * FLOOR_BINS + floors.noise * size[1])[:, None]
         place += (of * size[0] * size[1])[:, None]
         p = shape_values(target[groups], task.n_ref[groups], c, delta)[of, floors.shape][:, None]
@@ -137,7 +158,7 @@ class Layout:
         for j in ("0", "1"):
             found += [(name + j, shape, TILT) for name, shape in single]
         found += [("n", (self.noises,), LIGHT), ("n0", (self.noises,), TILT), ("n1", (self.noises,), TILT)]
-        return [*found, ("f", (2, 1, self.forecasts), LIGHT), ("nf", (2, self.noises, self.forecasts), HEAVY)]
+        return [*found, ("f", (2, 1, self.forecasts), LIGHT), ("nf", (2, self.noises, self.forecasts), AHEAD)]
 
     def split(self, theta: FloatArray) -> dict[str, FloatArray]:
         parts, at = {}, 0

@@ -23,15 +23,13 @@ from app.planner.prior import Prior
 CELLS = 8
 """C, the cells of a stretch."""
 
-MIDDLES = (np.arange(CELLS) + 0.5) / CELLS
-
 REACH = 12.0
 """Twice the log of what the density falls by to the ends of a stretch."""
 
 NARROWEST = 1e-9
 """The least width of a stretch."""
 
-WORTH = 18.0
+WORTH = 16.0
 """Twice the log of the share of the best node's mass below which a node does not count."""
 
 SURE = 49.0
@@ -60,45 +58,69 @@ class Floors:
     width: FloatArray
     weights: FloatArray
 
+    @property
+    def cells(self) -> int:
+        """C."""
+        return int(self.weights.shape[1])
 
-def integrate(nodes: Nodes, level: Level, prior: Prior, covariates: FloatArray) -> Floors:
-    """The weights of γ at every node of `nodes` [B, S, N] that counts; covariates [B, 2]."""
+    @property
+    def gamma(self) -> FloatArray:
+        """γ at the middles of the cells [M, C]."""
+        return _middles(self.low, self.width, self.cells)
+
+    @property
+    def group(self) -> IntArray:
+        """The group of each node [M]."""
+        return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
+
+
+def _middles(low: FloatArray, width: FloatArray, cells: int) -> FloatArray:
+    return np.asarray(low[:, None] + width[:, None] * ((np.arange(cells) + 0.5) / cells))
+
+
+def integrate(nodes: Nodes, level: Level, prior: Prior, covariates: FloatArray, cells: int = CELLS) -> Floors:
+    """The weights of γ at every node of `nodes` [B, N, S] that counts; covariates [B, 2]."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         keep = _worth(nodes)
-        found, lost = _integrated(nodes, keep, level, prior, covariates)
+        found, lost = _integrated(nodes, keep, level, prior, covariates, cells)
         if lost.any():
             # Losses far beyond the bounds of s: nodes that seemed not to count may.
-            found, _ = _integrated(nodes, keep | lost[:, None, None], level, prior, covariates)
+            found, _ = _integrated(nodes, keep | lost[:, None, None], level, prior, covariates, cells)
     return found
 
 
 def _worth(nodes: Nodes) -> BoolArray:
-    """Whether a node holds more than a negligible share of its group's mass, by its best γ [B, S, N]."""
-    gamma, det, _, s = _best(nodes)
-    precision, weighted = nodes.precision(gamma), np.maximum(nodes.weighted(gamma), 0.0)
-    # A normal law of γ with variance P/(det ŝ²), or all of [0, 1].
-    volume = np.fmin(1.0 / precision, det / s**2)
-    mass = weighted**2 / precision + np.log(volume) + 2.0 * nodes.weight
-    return np.asarray(mass > mass.max(axis=(1, 2), keepdims=True) - WORTH)
+    """Whether a node holds more than a negligible share of its group's mass, by its best γ [B, N, S]."""
+    det, a, b = _unbounded(nodes)
+    s = a + b
+    inside = (nodes.py * b + nodes.oy * a) / det
+    ends = np.maximum(np.maximum(nodes.py, 0.0) ** 2 / nodes.pp, np.maximum(nodes.oy, 0.0) ** 2 / nodes.oo)
+    best = np.where(_is_inside(nodes, det, a, b), inside, ends)
+    # A normal law of γ with variance P/(det ŝ²), or all of [0, 1], where P is hardly below oo.
+    best += np.log(np.fmin(1.0 / nodes.oo, det / (s * s)))
+    best += 2.0 * nodes.weight
+    return np.asarray(best > best.max(axis=(1, 2), keepdims=True) - WORTH)
 
 
-def _best(nodes: Nodes) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """The likeliest γ in [0, 1], det, det b̂ and det ŝ."""
-    det = nodes.pp * nodes.oo - nodes.op**2
+def _unbounded(nodes: Nodes) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """det, det â and det b̂."""
+    det = nodes.pp * nodes.oo - nodes.op * nodes.op
     b = nodes.oo * nodes.py - nodes.op * nodes.oy
-    s = b + nodes.pp * nodes.oy - nodes.op * nodes.py
-    gamma = np.clip(np.where(s != 0.0, b / s, 0.5), 0.0, 1.0)
-    negative = s < 0.0
-    if negative.any():
-        # The best level is below 0; of those above it, the likeliest has γ at an end.
-        ends = [np.maximum(nodes.weighted(end), 0.0) ** 2 / nodes.precision(end) for end in (np.zeros(1), np.ones(1))]
-        gamma = np.where(negative, np.where(ends[1] > ends[0], 1.0, 0.0), gamma)
-    return gamma, det, b, s
+    a = nodes.pp * nodes.oy - nodes.op * nodes.py
+    return det, a, b
+
+
+def _is_inside(nodes: Nodes, det: FloatArray, a: FloatArray, b: FloatArray) -> BoolArray:
+    """Whether the best γ is known to lie inside (0, 1)."""
+    return np.asarray((a > 0.0) & (b > 0.0) & (det > SINGULAR * nodes.pp * nodes.oo))
 
 
 def _stretch(nodes: Nodes) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The best γ, and low end and width of the stretch of γ [M]."""
-    gamma, det, b, s = _best(nodes)
+    det, a, b = _unbounded(nodes)
+    s = a + b
+    ends = np.maximum(nodes.py, 0.0) ** 2 * nodes.oo > np.maximum(nodes.oy, 0.0) ** 2 * nodes.pp
+    gamma = np.where(_is_inside(nodes, det, a, b), b / s, ends)
     reach = det * REACH + (gamma * s - b) ** 2 / nodes.precision(gamma)
     # (γ s − b)² = reach P(γ)
     square = s**2 - reach * (nodes.pp - 2.0 * nodes.op + nodes.oo)
@@ -111,32 +133,53 @@ def _stretch(nodes: Nodes) -> tuple[FloatArray, FloatArray, FloatArray]:
 
 
 def _integrated(
-    nodes: Nodes, keep: BoolArray, level: Level, prior: Prior, covariates: FloatArray
+    nodes: Nodes, keep: BoolArray, level: Level, prior: Prior, covariates: FloatArray, cells: int
 ) -> tuple[Floors, BoolArray]:
     """The nodes of `keep` integrated; and whether the bounds of s leave next to nothing of a group's [B]."""
-    groups, shapes, noises = keep.shape
-    rows = np.flatnonzero(keep)
-    group, node = np.divmod(rows, shapes * noises)
-    shape, noise = np.divmod(node, noises)
-    chosen, start = nodes.at(rows), np.searchsorted(group, np.arange(groups + 1))
+    groups, noises, shapes = keep.shape
+    # Shape after shape, so that draws in the order of the nodes are even over the curves.
+    rows = np.flatnonzero(keep.swapaxes(1, 2))
+    group, noise = rows // (shapes * noises), rows % noises
+    shape = rows // noises - group * shapes
+    of_noise = group * noises + noise
+    chosen, start = nodes.at(of_noise * shapes + shape, of_noise), np.searchsorted(group, np.arange(groups + 1))
     best, low, width = _stretch(chosen)
-    gamma = low[:, None] + width[:, None] * MIDDLES
-    column = chosen.columns()
-    precision = column.precision(gamma)
-    log_weight = column.weighted(gamma) ** 2 / precision
-    log_weight -= np.log(precision)
-    log_weight *= 0.5
-    log_weight += (chosen.weight + np.log(width))[:, None]
-    log_weight += prior.log_density(shape, group, covariates, gamma)
-    free = np.maximum.reduceat(log_weight.max(axis=1), start[:-1])
-    _bound(log_weight, chosen, best, gamma, level.upper[group])
-    top = np.maximum.reduceat(log_weight.max(axis=1), start[:-1])
-    weights = np.exp(log_weight - top[group, None])
-    return Floors(chosen, start, shape, noise, low, width, weights), top < free + LOST
+    log_weight = _log_weights(chosen, low, width, cells)
+    log_weight += prior.log_density(shape, group, covariates, _middles(low, width, cells))
+    free = np.maximum.reduceat(log_weight.ravel(), start[:-1] * cells)
+    top = free
+    if _bound(log_weight, chosen, best, _middles(low, width, cells), level.upper[group]):
+        top = np.maximum.reduceat(log_weight.ravel(), start[:-1] * cells)
+    log_weight -= top[group, None]
+    np.exp(log_weight, out=log_weight)
+    return Floors(chosen, start, shape, noise, low, width, log_weight), top < free + LOST
 
 
-def _bound(log_weight: FloatArray, nodes: Nodes, best: FloatArray, gamma: FloatArray, upper: FloatArray) -> None:
-    """Adds log P(0 < s < upper), in place, where it is not sure to be 0; upper [M]."""
+def _log_weights(nodes: Nodes, low: FloatArray, width: FloatArray, cells: int) -> FloatArray:
+    """W²/2P − log √P, with the width and the nodes' weights, at the cells' middles [M, cells].
+
+    P and W are a square and a line in the place within the stretch.
+    """
+    place = (np.arange(cells) + 0.5) / cells
+    rho, more = 1.0 - low, nodes.op - nodes.oo
+    line = 2.0 * width * (low * (nodes.pp - nodes.op) + rho * more)
+    square = width**2 * ((nodes.pp - nodes.op) - more)
+    precision = square[:, None] * place
+    precision += line[:, None]
+    precision *= place
+    precision += nodes.precision(low)[:, None]
+    found = (width * (nodes.py - nodes.oy))[:, None] * place
+    found += nodes.weighted(low)[:, None]
+    found *= found
+    found /= precision
+    found -= np.log(precision, out=precision)
+    found *= 0.5
+    found += (nodes.weight + np.log(width))[:, None]
+    return np.asarray(found)
+
+
+def _bound(log_weight: FloatArray, nodes: Nodes, best: FloatArray, gamma: FloatArray, upper: FloatArray) -> bool:
+    """Adds log P(0 < s < upper), in place, where it may not be 0, and says whether it did; upper [M]."""
     precision = nodes.precision(best)
     mean = nodes.weighted(best) / precision
     least = np.minimum(mean, upper - mean)
@@ -146,3 +189,4 @@ def _bound(log_weight: FloatArray, nodes: Nodes, best: FloatArray, gamma: FloatA
         precision = some.precision(gamma[near])
         mean, bound = some.weighted(gamma[near]) / precision, np.broadcast_to(upper[near, None], precision.shape)
         log_weight[near] += log_mass(mean, precision**-0.5, bound)
+    return len(near) > 0

@@ -9,7 +9,7 @@ Losses are measured in units of ȳ, the group's typical loss. With r = n / n_ref
 s given ρ is N(W/P, 1/P), and ρ weighs exp(W²/2P)/√P, with P a square and W a line in ρ: five inner products in the
 metric V⁻¹ say all there is to say of a node, whatever ρ.
 
-Shapes: B groups with K cells each; S shapes (c, δ); N noise nodes (σ, κ); nodes are arrays [B, S, N]. No operation
+Shapes: B groups with K cells each; S shapes (c, δ); N noise nodes (σ, κ); nodes are arrays [B, N, S]. No operation
 mixes groups, and each group's matrix products have the same shape in any batch: a group's posterior is the same, to
 the last bit, in any company.
 """
@@ -60,7 +60,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Nodes:
-    """What the data and the prior of s say at each node, arrays of one shape.
+    """What the data and the prior of s say at each node, arrays of one shape; oo and oy may have one column for all S.
 
     P(γ) = φᵀV⁻¹φ + τ⁻² = γ² pp + 2 γ ρ op + ρ² oo and W(γ) = φᵀV⁻¹y + μ₀ τ⁻² = γ py + ρ oy, ρ = 1 − γ: as
     γ² + 2 γ ρ + ρ² = γ + ρ = 1, what the prior adds is added to each product.
@@ -74,9 +74,17 @@ class Nodes:
     oy: FloatArray
     weight: FloatArray
 
-    def at(self, rows: IntArray) -> "Nodes":
-        """Those at `rows`, indices into the nodes in their order."""
-        return Nodes(*(getattr(self, field.name).ravel()[rows] for field in fields(self)))
+    def at(self, rows: IntArray, noises: IntArray | None = None) -> "Nodes":
+        """Those at `rows`, indices into the nodes in their order; of oo and oy at `noises` if given."""
+        of_noise = rows if noises is None else noises
+        return Nodes(
+            self.pp.take(rows),
+            self.op.take(rows),
+            self.oo.take(of_noise),
+            self.py.take(rows),
+            self.oy.take(of_noise),
+            self.weight.take(rows),
+        )
 
     def columns(self) -> "Nodes":
         """The same as columns, to be asked at many ρ each."""
@@ -113,26 +121,26 @@ def _period(delta: FloatArray) -> int:
 
 
 def nodes_of(batch: Batch, prior: Prior) -> Nodes:
-    """The nodes [B, S, N] of every group (K = 0: the prior)."""
-    noise, white = _whitened(batch, prior)
-    one, y, p = white[:, :, :, 0], white[:, :, :, 1], white[:, :, :, 2:]
-    pp = np.einsum("bnks,bnks->bsn", p, p)
-    op, py = (np.matmul(p.swapaxes(2, 3), vector[..., None])[..., 0].swapaxes(1, 2) for vector in (one, y))
-    oo, oy = ((one * vector).sum(axis=2)[:, None] for vector in (one, y))
+    """The nodes [B, N, S] of every group (K = 0: the prior)."""
+    log_det, white = _whitened(batch, prior)
+    p = white[:, :, :, 2:]
+    # 1·1, 1·y, 1·p and y·1, y·y, y·p in the metric V⁻¹.
+    products = white[:, :, :, :2].swapaxes(2, 3) @ white
+    noise = batch.scatter - log_det - 0.5 * products[:, :, 1, 1]
     precision = (batch.level.sd**-2)[:, None, None]
     weighted = batch.level.mean[:, None, None] * precision
     return Nodes(
-        pp=pp + precision,
-        op=op + precision,
-        oo=np.broadcast_to(oo + precision, pp.shape),
-        py=py + weighted,
-        oy=np.broadcast_to(oy + weighted, pp.shape),
-        weight=(noise + batch.log_noise)[:, None] + batch.log_shape[:, :, None],
+        pp=np.einsum("bnks,bnks->bns", p, p) + precision,
+        op=products[:, :, 0, 2:] + precision,
+        oo=products[:, :, 0, :1] + precision,
+        py=products[:, :, 1, 2:] + weighted,
+        oy=products[:, :, 0, 1:2] + weighted,
+        weight=(noise + batch.log_noise)[:, :, None] + batch.log_shape[:, None],
     )
 
 
 def _whitened(batch: Batch, prior: Prior) -> tuple[FloatArray, FloatArray]:
-    """Log density's part that depends on the noise alone [B, N], and L⁻¹ (1, y, p) [B, N, K, 2 + S], V = L Lᵀ."""
+    """log det L [B, N] and L⁻¹ (1, y, p) [B, N, K, 2 + S], V = L Lᵀ."""
     sigma, kappa = prior.noise_nodes
     b, k = batch.y.shape
     brownian = np.minimum(batch.t[:, :, None], batch.t[:, None, :])
@@ -143,8 +151,7 @@ def _whitened(batch: Batch, prior: Prior) -> tuple[FloatArray, FloatArray]:
     inverse = _inverse_triangular(root).reshape(b, len(sigma) * k, k)
     basis = np.concatenate([np.ones((b, k, 1)), batch.y[:, :, None], batch.p], axis=2)
     white = (inverse @ basis).reshape(b, len(sigma), k, basis.shape[2])
-    log_det = np.log(root[:, :, diagonal, diagonal]).sum(axis=2)
-    return batch.scatter - log_det - 0.5 * (white[:, :, :, 1] ** 2).sum(axis=2), white
+    return np.asarray(np.log(root[:, :, diagonal, diagonal]).sum(axis=2)), white
 
 
 def _inverse_triangular(root: FloatArray) -> FloatArray:
@@ -170,13 +177,14 @@ def log_mass(mean: FloatArray, sd: FloatArray, upper: FloatArray) -> FloatArray:
 
 
 def draw_level(mean: FloatArray, sd: FloatArray, upper: FloatArray, normal: FloatArray) -> FloatArray:
-    """s of N(mean, sd²) truncated to (0, upper), by inverting its distribution at Φ(`normal`); any one shape."""
+    """s of N(mean, sd²) truncated to (0, upper), by inverting its distribution at Φ(`normal`); upper broadcasts."""
     s: FloatArray = mean + sd * normal
     room = CERTAIN * sd
     near = (mean < room) | (upper - mean < room)
     if near.any():
-        s[near] = _draw_truncated(mean[near], sd[near], upper[near], normal[near])
-    return np.clip(s, 0.0, upper)
+        bound = np.broadcast_to(upper, s.shape)
+        s[near] = _draw_truncated(mean[near], sd[near], bound[near], normal[near])
+    return np.clip(s, 0.0, upper, out=s)
 
 
 def _draw_truncated(mean: FloatArray, sd: FloatArray, upper: FloatArray, normal: FloatArray) -> FloatArray:

@@ -6,26 +6,28 @@ the processor's cache, which also bounds the memory.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.cells import Cells, Table, cells_of, doublings_below, summed
-from app.planner.floors import CELLS, Floors, integrate
+from app.planner.floors import Floors, integrate
 from app.planner.grid import Batch, Level, Nodes, draw_level, nodes_of, shape_values
 from app.planner.prior import Prior
 from app.planner.streams import Lattice
 
-CACHED_NODES = 64_000
+CACHED_NODES = 24000
 """Nodes of the groups worked on at once."""
 
 CACHED_VALUES = 200_000
 """Numbers of the groups' shapes and draws worked on at once, where groups have many rows."""
 
 
-MOMENT_DRAWS = 120
-"""So many draws (they are in random order) say where a point sits to a tenth of the curve's sd."""
+MOMENT_DRAWS = 64
+"""So many draws (they are in random order) say where a point sits to an eighth of the curve's sd."""
+
+ONE = 2.0**36
+"""The weight of a group's best cell as a whole number: the sums over a batch stay far below 2⁶³."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +43,17 @@ class Task:
 
 @dataclass(frozen=True)
 class Learnt:
-    """Draws of f(n) = s (ρ + (1 − ρ) p(n)) and of the discrepancy at 2 n_ref; arrays [groups, draws] in loss units.
+    """Draws of f(n) = a + A ((n + d)/m)^(−c) and of the discrepancy at 2 n_ref; arrays [groups, draws] in loss units.
 
-    c, delta: the shape. sigma, kappa, forecast [groups]: posterior rms of the scales, as shares of ȳ.
-    mean, variance [rows]: of f at each row.
+    asymptote a, excess A, anchor m, exponent c, offset d. sigma, kappa, forecast [groups]: posterior rms of the scales,
+    as shares of ȳ. mean, variance [rows]: of f at each row.
     """
 
-    s: FloatArray
-    rho: FloatArray
-    c: FloatArray
-    delta: FloatArray
+    asymptote: FloatArray
+    excess: FloatArray
+    anchor: FloatArray
+    exponent: FloatArray
+    offset: FloatArray
     discrepancy: FloatArray
     sigma: FloatArray
     kappa: FloatArray
@@ -81,23 +84,21 @@ def grids(task: Task, prior: Prior, draws: int) -> Iterator[tuple[IntArray, IntA
         rows = _runs(cells.group_rows, groups)
         of_group = task.table.row_group[rows]
         p = shape_values(task.table.row_count[rows], task.n_ref[of_group], *prior.shape_nodes)
-        noise = np.repeat(scatter[groups], len(prior.discrepancies), axis=1)
-        batch = _batch(task, cells, prior, groups, p, noise)
+        batch = _batch(task, cells, prior, groups, p, scatter[groups])
         yield groups, rows, p, nodes_of(batch, prior), batch.level
 
 
 def _empty(groups: int, draws: int, rows: int) -> Learnt:
-    s, rho, c, delta, discrepancy = np.zeros((5, groups, draws))
-    sigma, kappa, forecast = np.zeros((3, groups))
-    mean, variance = np.zeros((2, rows))
-    return Learnt(s, rho, c, delta, discrepancy, sigma, kappa, forecast, mean, variance)
+    curves = (np.empty((groups, draws)) for _ in range(6))
+    scales, moments = np.empty((3, groups)), np.empty((2, rows))
+    return Learnt(*curves, *scales, *moments)
 
 
 def _batches(cells: Cells, prior: Prior, draws: int) -> Iterator[IntArray]:
     """Groups to work on together, in ascending order: alike in cells, and few enough."""
     sizes, rows = np.diff(cells.start), np.diff(cells.group_rows)
     shapes = len(prior.exponents) * len(prior.offsets)
-    nodes = len(prior.noises) * len(prior.discrepancies) * shapes
+    nodes = len(prior.noises) * shapes
     for size in np.unique(sizes):
         alike = np.flatnonzero(sizes == size)
         most = max(1, int(rows[alike].max()))
@@ -154,19 +155,30 @@ def _draw(
     learnt: Learnt, task: Task, groups: IntArray, floors: Floors, upper: FloatArray, prior: Prior, lattice: Lattice
 ) -> IntArray:
     """Writes the draws of `groups` into `learnt`; returns their shapes' numbers [B, draws]."""
-    units, binned = task.units[groups], task.table.binned[groups]
+    units, n_ref = task.units[groups, None], task.n_ref[groups, None]
     row, gamma = _picked(floors, lattice)
     nodes = floors.nodes.at(row)
     precision = nodes.precision(gamma)
-    bound = np.broadcast_to(upper[:, None], gamma.shape)
-    s = draw_level(nodes.weighted(gamma) / precision, precision**-0.5, bound, lattice.normals(0))
+    mean = nodes.weighted(gamma)
+    mean /= precision
+    s = draw_level(mean, 1.0 / np.sqrt(precision, out=precision), upper[:, None], lattice.normals(0))
+    s *= units
+    gamma *= s
+    learnt.excess[groups] = gamma
+    s -= gamma
+    learnt.asymptote[groups] = s
     c, delta = prior.shape_nodes
-    shape, noise = floors.shape[row], floors.noise[row]
-    learnt.s[groups] = s * units[:, None]
-    learnt.rho[groups] = 1.0 - gamma
-    learnt.c[groups], learnt.delta[groups] = c[shape], delta[shape]
-    each = np.broadcast_to(binned[:, None], noise.shape)
-    learnt.discrepancy[groups] = prior.ahead_quantiles(each, noise, lattice.normals(1)) * units[:, None]
+    shape, noise = floors.shape.take(row), floors.noise.take(row)
+    learnt.exponent[groups] = c.take(shape)
+    offset = delta.take(shape)
+    offset *= n_ref
+    learnt.offset[groups] = offset
+    offset += n_ref
+    learnt.anchor[groups] = offset
+    binned = task.table.binned[groups]
+    ahead = prior.ahead_quantiles(binned[:, None], noise, lattice.normals(1))
+    ahead *= units
+    learnt.discrepancy[groups] = ahead
     _scales(learnt, groups, floors, prior, binned)
     return shape
 
@@ -185,37 +197,46 @@ def _scales(learnt: Learnt, groups: IntArray, floors: Floors, prior: Prior, binn
 def _picked(floors: Floors, lattice: Lattice) -> tuple[IntArray, FloatArray]:
     """Nodes drawn by weight, and γ there [B, draws].
 
-    The cumulated weights are inverted at the strata of the lattice in their order; what is left of a stratum's number
-    places γ in its cell. The lattice's order then mixes the draws.
+    The cumulated weights are inverted at the lattice's first coordinate; what is left of it places γ in its cell. They
+    are cumulated as whole numbers, whose sums do not depend on other groups.
     """
-    strata = lattice.strata()
-    cell, inside = np.empty(strata.shape, dtype=np.int64), np.empty(strata.shape)
-    for b, (first, last) in enumerate(pairwise(floors.start)):
-        weights = floors.weights[first:last].ravel()
-        total = weights.cumsum()
-        at = strata[b] * total[-1]
-        found = total.searchsorted(at, side="right")
-        np.minimum(found, len(total) - 1, out=found)
-        inside[b] = (at - total[found]) / weights[found]
-        cell[b] = found
-        cell[b] += first * CELLS
-    place = lattice.order + np.arange(len(cell))[:, None] * lattice.draws
-    cell, inside = cell.ravel()[place], inside.ravel()[place]
-    row, number = np.divmod(cell, CELLS)
-    return row, floors.low[row] + floors.width[row] * ((number + 1.0 + np.clip(inside, -1.0, 0.0)) / CELLS)
+    draws, cells = lattice.draws, floors.cells
+    weights = (floors.weights.ravel() * ONE).astype(np.int64)
+    total = weights.cumsum()
+    ends = total[floors.start[1:] * cells - 1]
+    begin = np.append(0, ends[:-1])
+    step = (ends - begin) / draws
+    # Draws of a group's strata, in ascending order, up to and with each cell: the strata's numbers are i + shift.
+    upto = (total.reshape(-1, cells) - begin[floors.group, None]) / step[floors.group, None]
+    upto -= lattice.shift[floors.group]
+    upto = np.ceil(upto, out=upto).astype(np.int64).ravel()
+    upto += np.repeat(np.arange(len(begin)) * draws, np.diff(floors.start) * cells)
+    ordered = np.repeat(np.arange(len(total)), np.diff(upto, prepend=0))
+    cell = ordered.take(lattice.order + np.arange(0, len(ordered), draws)[:, None])
+    inside = lattice.order + lattice.shift
+    inside *= step[:, None]
+    inside += begin[:, None]
+    inside -= total.take(cell)
+    inside /= weights.take(cell)
+    row = cell // cells
+    # In (−1, 0]: how far up to the cell's end.
+    inside += cell - row * cells + 1
+    np.clip(inside, 0.0, cells, out=inside)
+    inside *= (floors.width / cells).take(row)
+    inside += floors.low.take(row)
+    return row, inside
 
 
 def _moments(learnt: Learnt, groups: IntArray, rows: IntArray, owner: IntArray, p: FloatArray, shape: IntArray) -> None:
     """Mean and variance over MOMENT_DRAWS draws of f at rows of `groups`; owner [rows]: their place in the batch."""
-    s, rho, shape = learnt.s[groups, :MOMENT_DRAWS], learnt.rho[groups, :MOMENT_DRAWS], shape[:, :MOMENT_DRAWS]
-    steep = s * (1.0 - rho)
+    excess, shape = learnt.excess[groups, :MOMENT_DRAWS], shape[:, :MOMENT_DRAWS]
     f = p[np.arange(len(rows))[:, None], shape[owner]]
-    f *= steep[owner]
-    f += (s * rho)[owner]
+    f *= excess[owner]
+    f += learnt.asymptote[groups, :MOMENT_DRAWS][owner]
     mean = f.mean(axis=1)
     f -= mean[:, None]
     learnt.mean[rows] = mean
-    learnt.variance[rows] = (f * f).mean(axis=1)
+    learnt.variance[rows] = np.einsum("ij,ij->i", f, f) / f.shape[1]
 
 
 def standardised(task: Task, learnt: Learnt) -> FloatArray:

@@ -63,7 +63,7 @@ def _sigmas_off(task: Task, groups: IntArray, points: IntArray, prior: Prior, nu
     )
     learnt = learn(reduced, prior, numbers.select(groups))
     n, n_ref = table.counts[points], others.n_ref
-    f = _loss(learnt, np.maximum(n, 1.0), n_ref)
+    f = _loss(learnt, np.maximum(n, 1.0))
     beyond = learnt.forecast**2 * np.log2(np.maximum(n / n_ref, 1.0))
     noise = (learnt.sigma**2 + learnt.kappa**2 * doublings_below(n, n_ref) + beyond) * units**2
     sd = np.sqrt(f.var(axis=1) + table.shared[points] ** 2 + noise)
@@ -85,8 +85,8 @@ def _without(table: Table, group: int, point: int) -> Points:
     return Points(table.counts[keep], table.losses[keep], table.stderrs[keep], table.row_pair[table.row[keep]])
 
 
-def _loss(learnt: Learnt, n: FloatArray, n_ref: FloatArray) -> FloatArray:
+def _loss(learnt: Learnt, n: FloatArray) -> FloatArray:
     """f at n ≥ 1 [groups, draws]."""
-    base = ((n / n_ref)[:, None] + learnt.delta) / (1.0 + learnt.delta)
-    losses: FloatArray = learnt.s * (learnt.rho + (1.0 - learnt.rho) * base**-learnt.c)
+    base = (n[:, None] + learnt.offset) / learnt.anchor
+    losses: FloatArray = learnt.asymptote + learnt.excess * base**-learnt.exponent
     return losses

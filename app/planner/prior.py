@@ -29,8 +29,8 @@ def _zero() -> FloatArray:
 class Prior:
     """Nodes and log weights; N noise nodes (σ, κ), S shapes (c, δ), R knots of the floor ρ, F scales ahead κ_f.
 
-    exponents c, offsets δ (shares of n_ref), floors (from 0 to 1), noises σ, discrepancies κ and forecasts κ_f (shares
-    of ȳ). shape: broadcasts to [S, R], the log density of ρ at the knots, a straight line between them; noise: to [N].
+    exponents c, offsets δ (shares of n_ref), crossed; floors (from 0 to 1); noises σ and discrepancies κ, in pairs; and
+    forecasts κ_f (shares of ȳ). shape: broadcasts to [S, R], the log density of ρ at the knots, a straight line between them; noise: to [N].
     shape_tilt: broadcasts to [2, S], floor_tilt: to [2, R], noise_tilt: to [2, N], per unit of x.
     ahead: broadcasts to [2, N, F], log weights of κ_f given the noise node, for groups with few points and for those
     averaged into bins: many points leave the curve less freedom than the truth takes. widening: factors of κ_f for the
@@ -40,9 +40,9 @@ class Prior:
 
     exponents: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
     offsets: tuple[float, ...] = (0.0, 0.05, 0.25, 1.0, 4.0)
-    floors: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.985, 1.0)
-    noises: tuple[float, ...] = (0.01, 0.04, 0.15)
-    discrepancies: tuple[float, ...] = (0.02, 0.1)
+    floors: tuple[float, ...] = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
+    noises: tuple[float, ...] = (0.004, 0.004, 0.004, 0.03, 0.15)
+    discrepancies: tuple[float, ...] = (0.004, 0.02, 0.06, 0.02, 0.1)
     forecasts: tuple[float, ...] = (0.035,)
     shape: FloatArray = field(default_factory=_zero)
     noise: FloatArray = field(default_factory=_zero)
@@ -58,7 +58,7 @@ class Prior:
     @cached_property
     def noise_nodes(self) -> tuple[FloatArray, FloatArray]:
         """σ and κ of the noise nodes, each [N]."""
-        return _crossed(self.noises, self.discrepancies)
+        return np.array(self.noises), np.array(self.discrepancies)
 
     @cached_property
     def shape_nodes(self) -> tuple[FloatArray, FloatArray]:

@@ -24,6 +24,9 @@ _EDGE = 1e-9
 _WINDOWS = 4096
 """Where the windows of `Lattice` may begin."""
 
+_SHUFFLES = 128
+"""Orders kept."""
+
 
 def uniforms(seed: int, keys: tuple[str, ...], draws: int) -> FloatArray:
     """Three numbers in (0, 1) per group and draw [groups, 3, draws], evenly spread over the cube within a group.
@@ -91,10 +94,23 @@ def lattice(seed: int, keys: tuple[str, ...], draws: int) -> Lattice:
     Orders and windows make the draws of different groups independent.
     """
     start = np.array([_hash(seed, key) for key in keys], dtype=np.uint64)[:, None]
-    bits = _splitmix(start + _GOLDEN * np.arange(1, draws + 4, dtype=np.uint64))
+    bits = _splitmix(start + _GOLDEN * np.arange(1, 7, dtype=np.uint64))
     shift = ((bits[:, :1] >> np.uint64(11)) + 0.5) * 2.0**-53
-    turn = (bits[:, 1:3] % np.uint64(_WINDOWS)).astype(np.int64)
-    return Lattice(np.argsort(bits[:, 3:], axis=1), shift, turn)
+    first, second = _shuffles(draws)
+    at = second[bits[:, 1] % np.uint64(_SHUFFLES)] + (bits[:, 2:3] % np.uint64(draws)).astype(np.int64)
+    at += (bits[:, 3:4] % np.uint64(_SHUFFLES)).astype(np.int64) * first.shape[1]
+    return Lattice(first.take(at), shift, (bits[:, 4:6] % np.uint64(_WINDOWS)).astype(np.int64))
+
+
+@cache
+def _shuffles(draws: int) -> tuple[IntArray, IntArray]:
+    """Random orders, twice in a row [_SHUFFLES, 2 draws] and once [_SHUFFLES, draws].
+
+    One of the first at a turn of one of the second is an order again: over a million times as many as are kept.
+    """
+    bits = _splitmix(_GOLDEN * np.arange(1, 2 * _SHUFFLES * draws + 1, dtype=np.uint64))
+    first, second = np.argsort(bits.reshape(2, _SHUFFLES, draws), axis=2)
+    return np.concatenate([first, first], axis=1), second
 
 
 @cache
