@@ -74,17 +74,10 @@ class Nodes:
     oy: FloatArray
     weight: FloatArray
 
-    def at(self, rows: IntArray, noises: IntArray | None = None) -> "Nodes":
-        """Those at `rows`, indices into the nodes in their order; of oo and oy at `noises` if given."""
-        of_noise = rows if noises is None else noises
-        return Nodes(
-            self.pp.take(rows),
-            self.op.take(rows),
-            self.oo.take(of_noise),
-            self.py.take(rows),
-            self.oy.take(of_noise),
-            self.weight.take(rows),
-        )
+    def at(self, rows: IntArray, noises: IntArray) -> "Nodes":
+        """Those at `rows`, indices into the nodes in their order; `noises`: indices into oo and oy."""
+        pp, op, py, weight = (getattr(self, name).take(rows) for name in ("pp", "op", "py", "weight"))
+        return Nodes(pp, op, self.oo.take(noises), py, self.oy.take(noises), weight)
 
     def columns(self) -> "Nodes":
         """The same as columns, to be asked at many ρ each."""
@@ -177,14 +170,14 @@ def log_mass(mean: FloatArray, sd: FloatArray, upper: FloatArray) -> FloatArray:
 
 
 def draw_level(mean: FloatArray, sd: FloatArray, upper: FloatArray, normal: FloatArray) -> FloatArray:
-    """s of N(mean, sd²) truncated to (0, upper), by inverting its distribution at Φ(`normal`); upper broadcasts."""
+    """s of N(mean, sd²) truncated to (0, upper), by inverting its distribution at Φ(`normal`); |normal| ≤ CERTAIN."""
     s: FloatArray = mean + sd * normal
     room = CERTAIN * sd
-    near = (mean < room) | (upper - mean < room)
+    near = np.minimum(mean, upper - mean) < room
     if near.any():
-        bound = np.broadcast_to(upper, s.shape)
-        s[near] = _draw_truncated(mean[near], sd[near], bound[near], normal[near])
-    return np.clip(s, 0.0, upper, out=s)
+        bound = np.broadcast_to(upper, s.shape)[near]
+        s[near] = np.clip(_draw_truncated(mean[near], sd[near], bound, normal[near]), 0.0, bound)
+    return s
 
 
 def _draw_truncated(mean: FloatArray, sd: FloatArray, upper: FloatArray, normal: FloatArray) -> FloatArray:

@@ -154,10 +154,10 @@ def _shared(cells: Cells, groups: IntArray, k: int) -> FloatArray:
 def _draw(
     learnt: Learnt, task: Task, groups: IntArray, floors: Floors, upper: FloatArray, prior: Prior, lattice: Lattice
 ) -> IntArray:
-    """Writes the draws of `groups` into `learnt`; returns their shapes' numbers [B, draws]."""
+    """Writes the draws of `groups` into `learnt`; returns the shapes' numbers of the first [B, MOMENT_DRAWS]."""
     units, n_ref = task.units[groups, None], task.n_ref[groups, None]
     row, gamma = _picked(floors, lattice)
-    nodes = floors.nodes.at(row)
+    nodes = floors.nodes.at(row, row)
     precision = nodes.precision(gamma)
     mean = nodes.weighted(gamma)
     mean /= precision
@@ -168,25 +168,24 @@ def _draw(
     s -= gamma
     learnt.asymptote[groups] = s
     c, delta = prior.shape_nodes
-    shape, noise = floors.shape.take(row), floors.noise.take(row)
-    learnt.exponent[groups] = c.take(shape)
-    offset = delta.take(shape)
+    learnt.exponent[groups] = c.take(floors.shape).take(row)
+    offset = delta.take(floors.shape).take(row)
     offset *= n_ref
     learnt.offset[groups] = offset
     offset += n_ref
     learnt.anchor[groups] = offset
     binned = task.table.binned[groups]
-    ahead = prior.ahead_quantiles(binned[:, None], noise, lattice.normals(1))
+    ahead = prior.ahead_quantiles(binned[:, None], floors.noise.take(row), lattice.normals(1))
     ahead *= units
     learnt.discrepancy[groups] = ahead
     _scales(learnt, groups, floors, prior, binned)
-    return shape
+    return floors.shape.take(row[:, :MOMENT_DRAWS])
 
 
 def _scales(learnt: Learnt, groups: IntArray, floors: Floors, prior: Prior, binned: IntArray) -> None:
     """Writes the posterior rms of σ, κ and κ_f of `groups`."""
     sigma, kappa = prior.noise_nodes
-    place = np.repeat(np.arange(len(groups)), np.diff(floors.start)) * len(sigma) + floors.noise
+    place = floors.group * len(sigma) + floors.noise
     by_noise = summed(place, floors.weights.sum(axis=1), len(groups) * len(sigma)).reshape(len(groups), -1)
     by_noise /= by_noise.sum(axis=1, keepdims=True)
     learnt.sigma[groups] = np.sqrt((by_noise * sigma**2).sum(axis=1))
@@ -201,35 +200,30 @@ def _picked(floors: Floors, lattice: Lattice) -> tuple[IntArray, FloatArray]:
     are cumulated as whole numbers, whose sums do not depend on other groups.
     """
     draws, cells = lattice.draws, floors.cells
-    weights = (floors.weights.ravel() * ONE).astype(np.int64)
-    total = weights.cumsum()
-    ends = total[floors.start[1:] * cells - 1]
-    begin = np.append(0, ends[:-1])
-    step = (ends - begin) / draws
-    # Draws of a group's strata, in ascending order, up to and with each cell: the strata's numbers are i + shift.
-    upto = (total.reshape(-1, cells) - begin[floors.group, None]) / step[floors.group, None]
-    upto -= lattice.shift[floors.group]
-    upto = np.ceil(upto, out=upto).astype(np.int64).ravel()
-    upto += np.repeat(np.arange(len(begin)) * draws, np.diff(floors.start) * cells)
-    ordered = np.repeat(np.arange(len(total)), np.diff(upto, prepend=0))
-    cell = ordered.take(lattice.order + np.arange(0, len(ordered), draws)[:, None])
-    inside = lattice.order + lattice.shift
-    inside *= step[:, None]
-    inside += begin[:, None]
-    inside -= total.take(cell)
-    inside /= weights.take(cell)
-    row = cell // cells
-    # In (−1, 0]: how far up to the cell's end.
-    inside += cell - row * cells + 1
-    np.clip(inside, 0.0, cells, out=inside)
-    inside *= (floors.width / cells).take(row)
-    inside += floors.low.take(row)
-    return row, inside
+    weights = floors.weights * ONE
+    total = weights.astype(np.int64).cumsum()
+    begin = np.append(0, total[floors.start[1:] * cells - 1])
+    step = np.diff(begin) / draws
+    # The strata's numbers are (i + shift) step: how many of them there are up to and with each cell.
+    upto = total.reshape(weights.shape) - begin[floors.group, None]
+    reached = upto * (1.0 / step)[floors.group, None]
+    reached += (np.arange(0, len(step) * draws, draws)[:, None] - lattice.shift)[floors.group]
+    ordered = np.ceil(reached, out=reached).astype(np.int64).ravel()
+    ordered[1:] -= ordered[:-1].copy()
+    at = lattice.order + np.arange(0, len(step) * draws, draws)[:, None]
+    cell = np.repeat(np.arange(len(total)), ordered).take(at)
+    # In a cell that ends at `upto`, γ rises by `steep` per unit of the cumulated weight.
+    steep = (floors.width / cells)[:, None] / np.maximum(weights, 1.0)
+    start = floors.low[:, None] + (floors.width / cells)[:, None] * np.arange(1, cells + 1) - steep * upto
+    gamma = (lattice.order + lattice.shift) * step[:, None]
+    gamma *= steep.take(cell)
+    gamma += start.take(cell)
+    return cell // cells, np.clip(gamma, 0.0, 1.0, out=gamma)
 
 
 def _moments(learnt: Learnt, groups: IntArray, rows: IntArray, owner: IntArray, p: FloatArray, shape: IntArray) -> None:
     """Mean and variance over MOMENT_DRAWS draws of f at rows of `groups`; owner [rows]: their place in the batch."""
-    excess, shape = learnt.excess[groups, :MOMENT_DRAWS], shape[:, :MOMENT_DRAWS]
+    excess = learnt.excess[groups, :MOMENT_DRAWS]
     f = p[np.arange(len(rows))[:, None], shape[owner]]
     f *= excess[owner]
     f += learnt.asymptote[groups, :MOMENT_DRAWS][owner]

@@ -1,6 +1,6 @@
 """Groups with few points borrow the shape of the others' curves (planner.md 2, "Pooling").
 
-A group's prior over the nodes (c, δ, ρ) becomes (π₀ + m q)/(1 + m): π₀ the prior, q what the other groups' posteriors
+A group's prior over (c, δ) and the knots of ρ becomes (π₀ + m q)/(1 + m): π₀ the prior, q what the other groups' posteriors
 say, m the strength. δ and ρ belong to a group's n_ref, so every donor's draw is first told at the receiver's. Donors
 count by ½ to the number of attributes in which they differ; a parent counts as much as all the others together.
 
@@ -20,7 +20,7 @@ from app.planner.arrays import FloatArray, IntArray
 from app.planner.curves import fit
 from app.planner.observations import Observations
 from app.planner.posterior import Posterior
-from app.planner.prior import COVARIATES, Prior
+from app.planner.prior import Prior
 from app.planner.warnings import Warning
 
 FEW_SIZES = 5
@@ -82,9 +82,10 @@ def _strength(ratios: FloatArray) -> float:
 
 
 def _plain(prior: Prior) -> FloatArray:
-    """π₀ over the nodes [C, D, R], where the covariates are at their centre."""
-    _, shape = prior.log_weights(np.zeros((1, COVARIATES)))
-    weights = np.exp(shape - shape.max()).reshape(len(prior.exponents), len(prior.offsets), len(prior.floors))
+    """π₀ over the nodes and knots [C, D, R], where the covariates are at their centre."""
+    size = len(prior.exponents), len(prior.offsets), len(prior.floors)
+    density = np.broadcast_to(prior.shape, (size[0] * size[1], size[2])).reshape(size)
+    weights = np.exp(density - density.max()) * prior.knots.sum(axis=1)
     return np.asarray(weights / weights.sum())
 
 

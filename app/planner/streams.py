@@ -6,7 +6,7 @@ A group's 64-bit key is hashed from (seed, group key) and expanded by the counte
 
 import hashlib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,46 +60,47 @@ def _splitmix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 @dataclass(frozen=True)
 class Lattice:
-    """What the draws of groups are made of.
+    """One point in the cube per group and draw, evenly spread within a group, in random order.
 
-    order [groups, draws]: each group's draws at random. shift [groups, 1] in (0, 1), turn [groups, 2]: where a group
-    enters the lattice. The point of draw i, with j = order_i, is ((j + shift)/draws, Φ(z₁), Φ(z₂)) for z = normals(j).
+    bits [groups, 6]: each group's own. The point of draw i, with j = order_i, is ((j + shift)/draws, Φ(z₁), Φ(z₂)), z₁
+    and z₂ being the j-th entries of a window on the normal quantiles of a long Kronecker sequence, any of which is as
+    even as any other. Orders and windows make the draws of different groups independent.
     """
 
-    order: IntArray
-    shift: FloatArray
-    turn: IntArray
-
-    @property
-    def draws(self) -> int:
-        return int(self.order.shape[1])
+    bits: NDArray[np.uint64]
+    draws: int
 
     def select(self, groups: IntArray) -> "Lattice":
         """That of the groups numbered in `groups`."""
-        return Lattice(self.order[groups], self.shift[groups], self.turn[groups])
+        return Lattice(self.bits[groups], self.draws)
 
-    def strata(self) -> FloatArray:
-        """The first coordinate of the points in ascending order [groups, draws]."""
-        return np.asarray((np.arange(self.draws) + self.shift) / self.draws)
+    @cached_property
+    def order(self) -> IntArray:
+        """A permutation of the draws of each group [groups, draws]."""
+        first, second = _shuffles(self.draws)
+        at = second[self._below(_SHUFFLES)[:, 0]]
+        at += self._below(self.draws)[:, 1:2]
+        at += self._below(_SHUFFLES)[:, 2:3] * first.shape[1]
+        return np.asarray(first.take(at))
+
+    @property
+    def shift(self) -> FloatArray:
+        """In (0, 1) [groups, 1]."""
+        return np.asarray(((self.bits[:, 3:4] >> np.uint64(11)) + 0.5) * 2.0**-53)
 
     def normals(self, which: int) -> FloatArray:
-        """z₁ or z₂ of every draw [groups, draws]."""
-        return _kronecker_normals(self.draws, which)[self.order + self.turn[:, which, None]]
+        """z₁ (0) or z₂ (1) of every draw [groups, draws]."""
+        return _kronecker_normals(self.draws, which).take(self.order + self._below(_WINDOWS)[:, 4 + which, None])
+
+    def _below(self, limit: int) -> IntArray:
+        """Whole numbers from 0 to below the limit [groups, 6]."""
+        return (self.bits % np.uint64(limit)).astype(np.int64)
 
 
 def lattice(seed: int, keys: tuple[str, ...], draws: int) -> Lattice:
-    """One point in the cube per group and draw, evenly spread within a group, in random order.
-
-    The second and third coordinates are a window on a long Kronecker sequence, which is as even as any other.
-    Orders and windows make the draws of different groups independent.
-    """
+    """The points of groups with these keys."""
     start = np.array([_hash(seed, key) for key in keys], dtype=np.uint64)[:, None]
-    bits = _splitmix(start + _GOLDEN * np.arange(1, 7, dtype=np.uint64))
-    shift = ((bits[:, :1] >> np.uint64(11)) + 0.5) * 2.0**-53
-    first, second = _shuffles(draws)
-    at = second[bits[:, 1] % np.uint64(_SHUFFLES)] + (bits[:, 2:3] % np.uint64(draws)).astype(np.int64)
-    at += (bits[:, 3:4] % np.uint64(_SHUFFLES)).astype(np.int64) * first.shape[1]
-    return Lattice(first.take(at), shift, (bits[:, 4:6] % np.uint64(_WINDOWS)).astype(np.int64))
+    return Lattice(_splitmix(start + _GOLDEN * np.arange(1, 7, dtype=np.uint64)), draws)
 
 
 @cache
