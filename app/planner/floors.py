@@ -33,8 +33,8 @@ NARROWEST = 1e-9
 WORTH = 16.0
 """Twice the log of the share of the best node's mass below which a node does not count."""
 
-SURE = 49.0
-"""A level seven sds inside its bounds at the best ρ is well inside them all over the stretch."""
+SURE = 20.0
+"""A level √20 sds inside its bounds at the best γ has all its mass there (to 4e-6)."""
 
 LOST = -7.0
 """If the bounds leave less than exp(LOST) of a group's best weight, nodes that seemed not to count may."""
@@ -78,11 +78,11 @@ def _middles(low: FloatArray, width: FloatArray, cells: int) -> FloatArray:
 def integrate(nodes: Nodes, level: Level, prior: Prior, covariates: FloatArray, cells: int = CELLS) -> Floors:
     """The weights of γ at every node of `nodes` [B, N, S] that counts; covariates [B, 2]."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        keep = _worth(nodes)
-        found, lost = _integrated(nodes, keep, level, prior, covariates, cells)
+        keep, free = _worth(nodes), np.zeros(len(nodes.pp), dtype=np.bool_)
+        found, lost = _integrated(nodes, keep, free, level, prior, covariates, cells)
         if lost.any():
-            # Losses far beyond the bounds of s: nodes that seemed not to count may.
-            found, _ = _integrated(nodes, keep | lost[:, None, None], level, prior, covariates, cells)
+            # Losses far beyond the bounds of s: nodes and values of γ that seemed not to count may.
+            found, _ = _integrated(nodes, keep | lost[:, None, None], lost, level, prior, covariates, cells)
     return found
 
 
@@ -130,9 +130,10 @@ def _stretch(nodes: Nodes) -> tuple[FloatArray, FloatArray, FloatArray]:
 
 
 def _integrated(
-    nodes: Nodes, keep: BoolArray, level: Level, prior: Prior, covariates: FloatArray, cells: int
+    nodes: Nodes, keep: BoolArray, whole: BoolArray, level: Level, prior: Prior, covariates: FloatArray, cells: int
 ) -> tuple[Floors, BoolArray]:
-    """The nodes of `keep` integrated; and whether the bounds of s leave next to nothing of a group's [B]."""
+    """The nodes of `keep` integrated, over all of [0, 1] in the groups of `whole` [B]; and whether the bounds of s leave
+    next to nothing of a group's [B]."""
     groups, noises, shapes = keep.shape
     # Shape after shape, so that draws in the order of the nodes are even over the curves.
     rows = np.flatnonzero(keep.swapaxes(1, 2))
@@ -141,6 +142,8 @@ def _integrated(
     of_noise = group * noises + noise
     chosen, start = nodes.at(of_noise * shapes + shape, of_noise), np.searchsorted(group, np.arange(groups + 1))
     best, low, width = _stretch(chosen)
+    if whole.any():
+        low, width = np.where(whole[group], 0.0, low), np.where(whole[group], 1.0, width)
     log_weight = _log_weights(chosen, low, width, cells)
     log_weight += prior.log_density(shape, group, covariates, _middles(low, width, cells))
     free = np.maximum.reduceat(log_weight.ravel(), start[:-1] * cells)

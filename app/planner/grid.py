@@ -17,13 +17,16 @@ the last bit, in any company.
 from dataclasses import dataclass, fields
 
 import numpy as np
-from scipy.special import log_ndtr, ndtri, ndtri_exp
+from scipy.special import log_ndtr, ndtr, ndtri_exp
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.prior import Prior
 
 CERTAIN = 5.5
 """A level this many sds inside its bounds has all its mass there (to 4e-8)."""
+
+ROUNDED = 1e-5
+"""A smaller difference of two chances is not accurate."""
 
 STEEPEST = 28.0
 """Log of the largest p: a loss of 10¹² times the level rules a node out as well as a larger one, and can be squared."""
@@ -162,11 +165,20 @@ def _inverse_triangular(root: FloatArray) -> FloatArray:
 def log_mass(mean: FloatArray, sd: FloatArray, upper: FloatArray) -> FloatArray:
     """log P(0 < s < upper) for s ~ N(mean, sd²), in the tail where it is accurate."""
     low, high = -mean / sd, (upper - mean) / sd
+    inside = ndtr(high) - ndtr(low)
+    far = inside < ROUNDED
+    found: FloatArray = np.log(np.where(far, 1.0, inside))
+    if far.any():
+        found[far] = _log_tail(low[far], high[far])
+    return found
+
+
+def _log_tail(low: FloatArray, high: FloatArray) -> FloatArray:
+    """log (Φ(high) − Φ(low)), from the tail that holds both."""
     mirror = low > 0.0
     top = log_ndtr(np.where(mirror, -low, high))
     bottom = log_ndtr(np.where(mirror, -high, low))
-    mass: FloatArray = top + np.log1p(-np.exp(np.minimum(bottom - top, -1e-16)))
-    return mass
+    return np.asarray(top + np.log1p(-np.exp(np.minimum(bottom - top, -1e-16))))
 
 
 def draw_level(mean: FloatArray, sd: FloatArray, upper: FloatArray, normal: FloatArray) -> FloatArray:

@@ -20,6 +20,9 @@ LEAST_POINTS_TO_DOUBT = 4
 MISFIT, INFLATING = 3.0, 1.5
 """A residual is doubted beyond the first, or beyond the second where the point may have inflated the noise."""
 
+WILD, UNLIKELY = 0.1, 50.0
+"""κ above the first is given the weight exp(−50)."""
+
 
 def outliers(
     keys: tuple[str, ...], task: Task, learnt: Learnt, residuals: FloatArray, prior: Prior, numbers: Lattice
@@ -61,7 +64,7 @@ def _sigmas_off(task: Task, groups: IntArray, points: IntArray, prior: Prior, nu
     reduced = replace(
         task, table=others, n_ref=others.n_ref, units=units, level=level, covariates=task.covariates[groups]
     )
-    learnt = learn(reduced, prior, numbers.select(groups))
+    learnt = learn(reduced, _following(prior), numbers.select(groups))
     n, n_ref = table.counts[points], others.n_ref
     f = _loss(learnt, np.maximum(n, 1.0))
     beyond = learnt.forecast**2 * np.log2(np.maximum(n / n_ref, 1.0))
@@ -69,6 +72,12 @@ def _sigmas_off(task: Task, groups: IntArray, points: IntArray, prior: Prior, nu
     sd = np.sqrt(f.var(axis=1) + table.shared[points] ** 2 + noise)
     distances: FloatArray = (table.losses[points] - f.mean(axis=1)) / sd
     return distances / np.maximum(1.0, _rms(others, standardised(reduced, learnt)))
+
+
+def _following(prior: Prior) -> Prior:
+    """The prior that the others follow a curve: for points that may lie anywhere, none lies astray."""
+    wild = np.array(prior.discrepancies) > WILD
+    return replace(prior, noise=prior.noise - UNLIKELY * wild) if not wild.all() else prior
 
 
 def _rms(table: Table, residuals: FloatArray) -> FloatArray:

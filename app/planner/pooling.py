@@ -98,8 +98,18 @@ def _leaning(prior: Prior, said: FloatArray, strength: float) -> Prior:
 def _ratio(posterior: Posterior, prior: Prior, group: int, said: FloatArray) -> float:
     """B_g."""
     c, delta, rho = _told_at(posterior, np.array([group]), posterior.reference[group], posterior.draws)
-    nodes = _nearest(prior, c, delta, rho)
-    return float((said / _plain(prior))[nodes].mean())
+    return float(_at(prior, said / _plain(prior), c, delta, rho).mean())
+
+
+def _at(prior: Prior, table: FloatArray, c: FloatArray, delta: FloatArray, rho: FloatArray) -> FloatArray:
+    """Values of a table [C, D, R] at (c, δ, ρ): the nearest nodes', their logs straight lines between the knots."""
+    c_at, delta_at, _ = _nearest(prior, c, delta, rho)
+    knots = np.array(prior.floors)
+    below = np.clip(np.searchsorted(knots, rho, side="right") - 1, 0, len(knots) - 2)
+    share = (rho - knots[below]) / (knots[below + 1] - knots[below])
+    log_table = np.log(np.maximum(table, 1e-12))
+    low, high = log_table[c_at, delta_at, below], log_table[c_at, delta_at, below + 1]
+    return np.asarray(np.exp(low + share * (high - low)))
 
 
 def _said(

@@ -37,11 +37,11 @@ class Prior:
     to [2, N], factors of κ_f. centre, spread [2], reach: of the covariates; beyond ±reach they count as there.
     """
 
-    exponents: tuple[float, ...] = (0.1, 0.2, 0.35, 0.55, 0.85, 1.3, 2.2, 4.0)
+    exponents: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.8, 1.3, 2.2, 4.0)
     offsets: tuple[float, ...] = (0.0, 0.05, 0.25, 1.0, 4.0)
     floors: tuple[float, ...] = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
-    noises: tuple[float, ...] = (0.004, 0.004, 0.004, 0.03, 0.15)
-    discrepancies: tuple[float, ...] = (0.004, 0.02, 0.06, 0.03, 0.3)
+    noises: tuple[float, ...] = (0.004, 0.004, 0.004, 0.02, 0.06, 0.15)
+    discrepancies: tuple[float, ...] = (0.004, 0.02, 0.06, 0.02, 0.06, 0.3)
     forecasts: tuple[float, ...] = (0.035,)
     shape: FloatArray = field(default_factory=_zero)
     noise: FloatArray = field(default_factory=_zero)
