@@ -53,7 +53,7 @@ SHARES = (4, 8, 16)
 
 
 def training_questions(curves: list[lcdb.Curve], seed: int) -> list[lcdb.Question]:
-    """Five points, single splits, three points and dense curves, at one share of the final size each; and ideal ones."""
+    """Five points, single splits, three points and dense curves at one share of the final size each, and ideal ones."""
     found = ideal_questions(curves, seed)
     for number, curve in enumerate(curves):
         rng = np.random.default_rng([seed, number])
@@ -91,7 +91,8 @@ def ideal_questions(curves: list[lcdb.Curve], seed: int) -> list[lcdb.Question]:
 
 @dataclass(frozen=True)
 class Evidence:
-    """For each question: x [Q, 2], likelihood L [Q, N, S R], and L D [Q, F, N, S R], each scaled to at most 1; R bins of ρ.
+    """For each question: x [Q, 2], likelihood L [Q, N, S R], and L D [Q, F, N, S R], each scaled to at most
+    1; R bins of ρ.
 
     binned, curve [Q]: whether its points were averaged into bins, and its curve's number.
     """
@@ -119,7 +120,9 @@ def evidence(asked: list[lcdb.Question], prior: Prior) -> Evidence:
     for groups, _, _, nodes, level in grids(task, prior, 300):
         floors = integrate(nodes, level, prior, task.covariates[groups], CELLS)
         of, gamma = floors.group, floors.gamma
-        place = ((1.0 - gamma) * FLOOR_BINS).astype(np.int64).clip(max=FLOOR_BINS - 1) + (floors.shape * FLOOR_BINS + floors.noise * size[1])[:, None]
+        place = ((1.0 - gamma) * FLOOR_BINS).astype(np.int64).clip(max=FLOOR_BINS - 1) + (
+            floors.shape * FLOOR_BINS + floors.noise * size[1]
+        )[:, None]
         place += (of * size[0] * size[1])[:, None]
         p = shape_values(target[groups], task.n_ref[groups], c, delta)[of, floors.shape][:, None]
         column, phi = floors.nodes.columns(), 1.0 + gamma * (p - 1.0)

@@ -47,8 +47,8 @@ SINGULAR = 1e-11
 class Floors:
     """Posterior of B groups at the cells of their nodes.
 
-    nodes [M]. start [B + 1]: where each group's nodes begin. group, shape, noise [M]: the node's numbers. low, width [M]: the
-    stretch of γ. weights [M, C]: of its cells, up to a factor of the group.
+    nodes [M]. start [B + 1]: where each group's nodes begin. group, shape, noise [M]: the node's numbers.
+    low, width [M]: the stretch of γ. weights [M, C]: of its cells, up to a factor of the group.
     """
 
     nodes: Nodes
@@ -132,8 +132,8 @@ def _stretch(nodes: Nodes) -> tuple[FloatArray, FloatArray, FloatArray]:
 def _integrated(
     nodes: Nodes, keep: BoolArray, whole: BoolArray, level: Level, prior: Prior, covariates: FloatArray, cells: int
 ) -> tuple[Floors, BoolArray]:
-    """The nodes of `keep` integrated, over all of [0, 1] in the groups of `whole` [B]; and whether the bounds of s leave
-    next to nothing of a group's [B]."""
+    """The nodes of `keep` integrated, over all of [0, 1] in the groups of `whole` [B]; and whether the bounds of s
+    leave next to nothing of a group's [B]."""
     groups, noises, shapes = keep.shape
     # Shape after shape, so that draws in the order of the nodes are even over the curves.
     rows = np.flatnonzero(keep.swapaxes(1, 2))

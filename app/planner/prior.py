@@ -30,7 +30,8 @@ class Prior:
     """Nodes and log weights; N noise nodes (σ, κ), S shapes (c, δ), R knots of the floor ρ, F scales ahead κ_f.
 
     exponents c, offsets δ (shares of n_ref), crossed; floors (from 0 to 1); noises σ and discrepancies κ, in pairs; and
-    forecasts κ_f (shares of ȳ). shape: broadcasts to [S, R], the log density of ρ at the knots, a straight line between them; noise: to [N].
+    forecasts κ_f (shares of ȳ). shape: broadcasts to [S, R], the log density of ρ at the floors, straight lines
+    between them; noise: to [N].
     shape_tilt: broadcasts to [2, S], floor_tilt: to [2, R], noise_tilt: to [2, N], per unit of x.
     ahead: broadcasts to [2, N, F], log weights of κ_f given the noise node, for groups with few points and for those
     averaged into bins: many points leave the curve less freedom than the truth takes. widening: broadcasts
@@ -71,7 +72,8 @@ class Prior:
         return x
 
     def log_weights(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Log weights of the noise nodes [groups, N] and, but for the floors', of the shapes [groups, S]; x [groups, 2]."""
+        """Log weights of the noise nodes [groups, N] and, but for the floors', of the shapes [groups, S]; x
+        [groups, 2]."""
         n, s = len(self.noises), len(self.shape_nodes[0])
         noise, shape_tilt = np.broadcast_to(self.noise, (n,)), np.broadcast_to(self.shape_tilt, (COVARIATES, s))
         return noise + _tilted(x, np.broadcast_to(self.noise_tilt, (COVARIATES, n))), _tilted(x, shape_tilt)

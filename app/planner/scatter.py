@@ -48,7 +48,8 @@ class Rows:
 
     def select(self, keep: BoolArray) -> "Rows":
         """The rows of `keep`, a whole number of groups."""
-        return Rows(*(getattr(self, name)[keep] for name in ("cell", "pair", "x", "y", "size", "variance")), self.owner)
+        cell, pair = self.cell[keep], self.pair[keep]
+        return Rows(cell, pair, self.x[keep], self.y[keep], self.size[keep], self.variance[keep], self.owner)
 
 
 def scatter_of(rows: Rows, groups: int) -> Scatter:
@@ -95,7 +96,8 @@ def _about_lines(rows: Rows) -> tuple[FloatArray, FloatArray]:
     """Sum of squares of each cell's rows about their line, and degrees of freedom [C]."""
     cells = len(rows.owner)
     squares = np.bincount(rows.cell, rows.size * _lines(rows, rows.y) ** 2, cells)
-    return squares, np.maximum(np.bincount(rows.cell, minlength=cells) - _parameters(rows), 0.0)
+    freedom = np.bincount(rows.cell, minlength=cells) - _parameters(rows)
+    return np.asarray(squares, dtype=np.float64), np.asarray(np.maximum(freedom, 0.0))
 
 
 def _without_holdouts(rows: Rows, groups: int) -> tuple[FloatArray, FloatArray]:
@@ -109,7 +111,8 @@ def _without_holdouts(rows: Rows, groups: int) -> tuple[FloatArray, FloatArray]:
     used = np.unique(rows.pair, return_index=True)[1]
     numbers = np.bincount(rows.owner, _parameters(rows), groups) + np.bincount(group[used], minlength=groups)
     freedom = np.bincount(group, minlength=groups) - numbers + _pieces(rows, groups)
-    return np.bincount(group, rows.size * left**2, groups), np.maximum(freedom, 0.0)
+    squares = np.asarray(np.bincount(group, rows.size * left**2, groups), dtype=np.float64)
+    return squares, np.asarray(np.maximum(freedom, 0.0))
 
 
 def _pieces(rows: Rows, groups: int) -> FloatArray:
@@ -129,7 +132,9 @@ def _between_holdouts(rows: Rows) -> FloatArray:
     """m/(m − 1) Σ_h s_h² q_h (1 − q_h): what a cell's different holdouts, of shares q_h, add to its m rows' variance
     [C]."""
     cells = len(rows.owner)
-    both, first, place = np.unique(rows.cell * (int(rows.pair.max()) + 1) + rows.pair, return_index=True, return_inverse=True)
+    both, first, place = np.unique(
+        rows.cell * (int(rows.pair.max()) + 1) + rows.pair, return_index=True, return_inverse=True
+    )
     bins = rows.cell[first]
     total = np.maximum(np.bincount(rows.cell, rows.size, cells), 1.0)
     q = np.bincount(place, rows.size, len(both)) / total[bins]

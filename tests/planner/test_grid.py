@@ -174,7 +174,7 @@ def test_floors_integrate_like_a_grid_of_thousands(level: Level, stderr: float, 
     losses = 0.3 * (floor + (1 - floor) * (counts / 400) ** -0.4) + noise
     data = points(list(counts), list(losses), list(range(5)), stderr)
     prior = replace(SMALL, shape=np.array([0.0, 1.0, -0.5]), floor_tilt=np.array([[0.3, 0.0, 0.0], [0.0, 0.0, 0.2]]))
-    nodes, task, _ = learnt(data, prior, level)
+    nodes, _, _ = learnt(data, prior, level)
     x = np.array([[0.5, -1.0]])
     found, (mass, means) = integrate(nodes, level, prior, x), finely(nodes, level, prior, x)
     mine, at = np.zeros_like(mass), np.zeros_like(mass)

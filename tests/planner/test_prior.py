@@ -79,7 +79,10 @@ def test_the_shipped_forms_are_complete_and_differ() -> None:
         assert np.ptp(table) == 0.0
     for prior in (trained, flat):
         np.testing.assert_allclose(prior.ahead_weights.sum(axis=2), 1.0, rtol=1e-12)
-        assert all(np.all(np.isfinite(values)) for values in (prior.noise, prior.noise_tilt, prior.shape_tilt, prior.floor_tilt))
+        assert all(
+            np.all(np.isfinite(values))
+            for values in (prior.noise, prior.noise_tilt, prior.shape_tilt, prior.floor_tilt)
+        )
 
 
 def test_draws_of_the_discrepancy_follow_the_mixture() -> None:

@@ -76,7 +76,12 @@ def test_other_groups_change_nothing() -> None:
     cell, pair, y = np.repeat(np.arange(4), 3), np.tile(np.arange(3), 4), rng.normal(size=12)
     alone = scatter_of(rows(cell, pair, y, np.zeros(4, dtype=np.int64)), 1)
     both = scatter_of(
-        rows(np.append(cell, cell + 4), np.append(pair, pair + 3), np.append(rng.normal(size=12), y), np.repeat([0, 1], 4)),
+        rows(
+            np.append(cell, cell + 4),
+            np.append(pair, pair + 3),
+            np.append(rng.normal(size=12), y),
+            np.repeat([0, 1], 4),
+        ),
         2,
     )
     assert both.squares[-1] == alone.squares[-1]
