@@ -34,7 +34,7 @@ def cross_fitted(path: Path, seed: int) -> tuple[list[lcdb.Curve], list[Prior], 
     """The curves, the priors trained without each fold, and each curve's fold."""
     curves = lcdb.load(path)
     asked = train_prior.training_questions(curves, seed)
-    prior, fold = train_prior.blank(asked, Prior()), lcdb.folds(curves, FOLDS, seed)
+    prior, fold = train_prior.blank(asked, train_prior.NODES), lcdb.folds(curves, FOLDS, seed)
     data = train_prior.evidence(asked, prior)
     return curves, [train_prior.train(data.select(fold[data.curve] != k), prior) for k in range(FOLDS)], fold
 

@@ -24,6 +24,9 @@ from app.planner.floors import integrate
 from app.planner.grid import shape_values
 from app.planner.learn import grids
 
+NODES = Prior(discrepancies=(0.004, 0.02, 0.06, 0.02, 0.06, 0.3))
+"""The nodes of the trained form; the last is for curves that follow no power law."""
+
 FLAT = Prior(
     noises=(0.003, 0.003, 0.003, 0.012, 0.03, 0.06, 0.15), discrepancies=(0.003, 0.02, 0.08, 0.03, 0.03, 0.03, 0.15)
 )
@@ -300,7 +303,7 @@ def main() -> None:
     curves = lcdb.load(arguments.data / "lcdb" / "curves.jsonl.gz")
     asked = training_questions(curves, arguments.seed)
     forms = {}
-    for form, nodes in (("trained", Prior()), ("flat", FLAT)):
+    for form, nodes in (("trained", NODES), ("flat", FLAT)):
         prior = blank(asked, nodes)
         forms[form] = numbers(train(evidence(asked, prior), prior, flat=form == "flat"))
     arguments.out.write_text(json.dumps(forms, separators=(",", ":")) + "\n", encoding="utf-8")

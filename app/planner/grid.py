@@ -22,8 +22,8 @@ from scipy.special import log_ndtr, ndtr, ndtri_exp
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.prior import Prior
 
-CERTAIN = 4.5
-"""A level this many sds inside its bounds has all its mass there (to 4e-6); no draw's normal number is larger."""
+CERTAIN = 5.5
+"""A level this many sds inside its bounds has all its mass there (to 4e-8); no draw's normal number is larger."""
 
 ROUNDED = 1e-5
 """A smaller difference of two chances is not accurate."""

@@ -20,7 +20,7 @@ LEAST_POINTS_TO_DOUBT = 4
 MISFIT, INFLATING = 3.0, 1.5
 """A residual is doubted beyond the first, or beyond the second where the point may have inflated the noise."""
 
-WILD, UNLIKELY = 0.1, 50.0
+WILD, UNLIKELY = 0.08, 50.0
 """κ above the first is given the weight exp(−50)."""
 
 

@@ -1,8 +1,9 @@
 """Groups with few points borrow the shape of the others' curves (planner.md 2, "Pooling").
 
 A group's prior over (c, δ) and the knots of ρ becomes (π₀ + m q)/(1 + m): π₀ the prior, q what the other groups'
-posteriors say, m the strength. δ and ρ belong to a group's n_ref, so every donor's draw is first told at the receiver's.
-Donors count by ½ to the number of attributes in which they differ; a parent counts as much as all the others together.
+posteriors say, m the strength. δ and ρ belong to a group's n_ref, so every donor's draw is first told at the
+receiver's. Donors count by ½ to the number of attributes in which they differ; a parent counts as much as all the
+others together.
 
 m is chosen by the evidence, each group judged by what the others alone say of it: its marginal likelihood grows by
 

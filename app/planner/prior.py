@@ -42,7 +42,7 @@ class Prior:
     offsets: tuple[float, ...] = (0.0, 0.05, 0.25, 1.0, 4.0)
     floors: tuple[float, ...] = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
     noises: tuple[float, ...] = (0.004, 0.004, 0.004, 0.02, 0.06, 0.15)
-    discrepancies: tuple[float, ...] = (0.004, 0.02, 0.06, 0.02, 0.06, 0.3)
+    discrepancies: tuple[float, ...] = (0.004, 0.02, 0.06, 0.02, 0.06, 0.1)
     forecasts: tuple[float, ...] = (0.035,)
     shape: FloatArray = field(default_factory=_zero)
     noise: FloatArray = field(default_factory=_zero)
