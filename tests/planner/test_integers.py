@@ -63,7 +63,8 @@ def test_the_stated_gap_holds_and_is_small(seed: int, rough: bool, objective: Ob
     assert decision.bound >= best - 1e-9 * gain
     assert (best - after) / gain <= decision.gap + 1e-9
     # Branching closes problems of this size.
-    assert after == pytest.approx(best, abs=1e-6 * gain)
+    # Units in the last place: aversion 5 makes utilities of 10¹³ out of draws near the worst loss.
+    assert after == pytest.approx(best, rel=1e-15, abs=1e-6 * gain)
 
 
 def test_a_smallest_order_is_placed_in_full_or_not_at_all() -> None:
