@@ -30,7 +30,8 @@ NODES = Prior(discrepancies=(0.004, 0.02, 0.06, 0.02, 0.06, 0.3))
 FLAT = Prior(
     exponents=(0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0),
     shape=np.array([[4.0, 1.9, 1.9, 1.9, 2.0, 2.2, 2.35, 2.8, 4.1]]),
-    noises=(0.003, 0.003, 0.003, 0.012, 0.03, 0.06, 0.15), discrepancies=(0.003, 0.02, 0.08, 0.03, 0.03, 0.03, 0.15)
+    noises=(0.003, 0.003, 0.003, 0.012, 0.03, 0.06, 0.15),
+    discrepancies=(0.003, 0.02, 0.08, 0.03, 0.03, 0.03, 0.15),
 )
 """The nodes of the flat form: losses of open metrics (log loss) can be smoother than error rates."""
 
