@@ -18,12 +18,21 @@ import numpy as np
 from scipy.optimize import minimize
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.cells import table_of
-from app.planner.curves import Prior, task_of
+from app.planner.cells import summed, table_of
+from app.planner.curves import Points, Prior, task_of
+from app.planner.floors import integrate
 from app.planner.grid import shape_values
 from app.planner.learn import grids
 
-FLAT = Prior(noises=(0.005, 0.03, 0.15), discrepancies=(0.01, 0.1))
+NODES = Prior(discrepancies=(0.004, 0.02, 0.06, 0.02, 0.06, 0.3))
+"""The nodes of the trained form; the last is for curves that follow no power law."""
+
+FLAT = Prior(
+    exponents=(0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0),
+    shape=np.array([[4.0, 1.9, 1.9, 1.9, 2.0, 2.2, 2.35, 2.8, 4.1]]),
+    noises=(0.003, 0.003, 0.003, 0.012, 0.03, 0.06, 0.15),
+    discrepancies=(0.003, 0.02, 0.08, 0.03, 0.03, 0.03, 0.15),
+)
 """The nodes of the flat form: losses of open metrics (log loss) can be smoother than error rates."""
 
 FORECASTS = (0.01, 0.025, 0.06, 0.15, 0.4)
@@ -32,20 +41,26 @@ FORECASTS = (0.01, 0.025, 0.06, 0.15, 0.4)
 LIGHT, HEAVY, TILT = 1.0, 10.0, 10.0
 """Penalties on log weights: of one parameter, of combinations, of dependence on level and size."""
 
-WIDENING = (1.2, 1.0)
+WIDENING = ((1.15,), (1.1,))
 """What κ_f is multiplied with after training, for few points and for bins: on data sets not trained on, intervals are
 too narrow without; chosen there, once for all."""
 
-SURPRISE = 0.025
+SURPRISE = 0.02
 """Least weight of the two largest κ_f together, for the same reason."""
+
+FLOOR_BINS = 16
+"""Bins of ρ in which likelihoods are kept."""
+
+CELLS = 32
+"""Cells of a stretch of ρ: more than forecasts need, to serve narrow bins."""
 
 STEPS = 80
 SHARES = (4, 8, 16)
 
 
 def training_questions(curves: list[lcdb.Curve], seed: int) -> list[lcdb.Question]:
-    """Five points, single splits, three points and dense curves, at one share of the final size each."""
-    found = []
+    """Five points, single splits, three points and dense curves at one share of the final size each, and ideal ones."""
+    found = ideal_questions(curves, seed)
     for number, curve in enumerate(curves):
         rng = np.random.default_rng([seed, number])
         for kind in ("five", "single", "three", "dense"):
@@ -61,9 +76,29 @@ def training_questions(curves: list[lcdb.Curve], seed: int) -> list[lcdb.Questio
     return found
 
 
+def ideal_questions(curves: list[lcdb.Curve], seed: int) -> list[lcdb.Question]:
+    """Per curve one that follows the family exactly, at its level, with noise that is stated."""
+    found = []
+    for number, curve in enumerate(curves):
+        rng = np.random.default_rng([seed, number, 1])
+        last, level = np.exp(rng.uniform(np.log(100.0), np.log(1e5))), float(curve.errors[len(curve.errors) // 2])
+        c, rho = np.exp(rng.normal(np.log(0.5), 0.6)), rng.uniform()
+        delta = rng.exponential(0.3) if rng.random() < 0.3 else 0.0
+        counts = last / 2.0 ** np.arange(rng.integers(3, 8))[::-1]
+        target = last * rng.choice(SHARES)
+        f = level * (rho + (1.0 - rho) * ((np.append(counts, target) / last + delta) / (1.0 + delta)) ** -c)
+        f *= min(1.0, 0.95 / max(f[0], 1e-9))
+        stderrs = np.exp(rng.uniform(np.log(0.002), np.log(0.05))) * f[:-1]
+        losses = np.clip(f[:-1] + stderrs * rng.normal(size=len(counts)), 0.0, 1.0)
+        points = Points(counts, losses, stderrs, np.arange(len(counts)))
+        found.append(lcdb.Question(number, points, float(target), float(f[-1]), 0.0))
+    return found
+
+
 @dataclass(frozen=True)
 class Evidence:
-    """For each question: x [Q, 2], likelihood L [Q, N, SR], and L D [Q, F, N, SR], each scaled to at most 1.
+    """For each question: x [Q, 2], likelihood L [Q, N, S R], and L D [Q, F, N, S R], each scaled to at most
+    1; R bins of ρ.
 
     binned, curve [Q]: whether its points were averaged into bins, and its curve's number.
     """
@@ -79,33 +114,40 @@ class Evidence:
 
 
 def evidence(asked: list[lcdb.Question], prior: Prior) -> Evidence:
-    """Likelihoods and densities at every node of the grid of `prior`, whose weights must be flat."""
+    """Likelihoods and densities at every node and bin of ρ, for the nodes of `prior`, whose weights must be flat."""
     observed = lcdb.observations(asked)
     table = table_of(observed.points)
     task = task_of(observed, table, prior, 1.0)
     target, truth, stderr = (np.array([getattr(one, name) for one in asked]) for name in ("target", "truth", "stderr"))
-    n, (c, delta), rho = len(prior.noise_nodes[0]), prior.shape_nodes, np.asarray(prior.floors)
-    nodes = len(c) * len(rho)
-    likelihood = np.zeros((len(asked), n, nodes), dtype=np.float32)
-    joint = np.zeros((len(asked), len(prior.forecasts), n, nodes), dtype=np.float32)
-    for groups, _, _, grid in grids(task, prior, 300):
-        p = shape_values(target[groups], task.n_ref[groups], c, delta)
-        phi = (rho + (1.0 - rho) * p[:, :, None]).reshape(len(groups), 1, nodes)
-        mean, precision = (values.reshape(len(groups), n, nodes) for values in (grid.mean, grid.precision))
-        weights = grid.weights.reshape(len(groups), n, nodes)
-        likelihood[groups] = weights / weights.max(axis=(1, 2), keepdims=True)
+    c, delta = prior.shape_nodes
+    size = len(prior.noise_nodes[0]), len(c) * FLOOR_BINS
+    likelihood = np.zeros((len(asked), *size), dtype=np.float32)
+    joint = np.zeros((len(asked), len(prior.forecasts), *size), dtype=np.float32)
+    for groups, _, _, nodes, level in grids(task, prior, 300):
+        floors = integrate(nodes, level, prior, task.covariates[groups], CELLS)
+        of, gamma = floors.group, floors.gamma
+        place = ((1.0 - gamma) * FLOOR_BINS).astype(np.int64).clip(max=FLOOR_BINS - 1) + (
+            floors.shape * FLOOR_BINS + floors.noise * size[1]
+        )[:, None]
+        place += (of * size[0] * size[1])[:, None]
+        p = shape_values(target[groups], task.n_ref[groups], c, delta)[of, floors.shape][:, None]
+        column, phi = floors.nodes.columns(), 1.0 + gamma * (p - 1.0)
+        precision = column.precision(gamma)
         y, error = truth[groups] / task.units[groups], stderr[groups] / task.units[groups]
-        off = (y[:, None, None] - phi * mean) ** 2
-        spread = phi**2 / precision + (error**2)[:, None, None]
-        doublings = np.log2(target[groups] / task.n_ref[groups])[:, None, None]
-        logs = [
-            -0.5 * (np.log(variance) + off / variance)
-            for variance in (spread + kappa**2 * doublings for kappa in prior.forecasts)
-        ]
-        density = np.stack(logs, axis=1)
-        density -= density.max(axis=(1, 2, 3), keepdims=True)
-        joint[groups] = likelihood[groups][:, None] * np.exp(density)
-    return Evidence(task.covariates, likelihood, joint, table.binned, np.array([one.curve for one in asked]))
+        off = (y[of, None] - phi * column.weighted(gamma) / precision) ** 2
+        spread = phi**2 / precision + (error[of, None] ** 2)
+        doublings = np.log2(target[groups] / task.n_ref[groups])[of, None]
+        variances = [spread + kappa**2 * doublings for kappa in prior.forecasts]
+        logs = np.stack([-0.5 * (np.log(variance) + off / variance) for variance in variances])
+        logs -= np.maximum.reduceat(logs.max(axis=(0, 2)), floors.start[:-1])[of, None]
+        values = [floors.weights, *(floors.weights * np.exp(logs))]
+        sums = [summed(place.ravel(), one.ravel(), len(groups) * size[0] * size[1]) for one in values]
+        past, *both = (one.reshape(len(groups), *size) for one in sums)
+        likelihood[groups], joint[groups] = past, np.stack(both, axis=1)
+    scale = likelihood.max(axis=(1, 2))[:, None, None]
+    return Evidence(
+        task.covariates, likelihood / scale, joint / scale[:, None], table.binned, np.array([o.curve for o in asked])
+    )
 
 
 @dataclass(frozen=True)
@@ -115,6 +157,7 @@ class Layout:
     sizes: tuple[int, int, int]
     noises: int
     forecasts: int
+    knots: FloatArray
 
     @property
     def blocks(self) -> list[tuple[str, tuple[int, ...], float]]:
@@ -126,7 +169,7 @@ class Layout:
         for j in ("0", "1"):
             found += [(name + j, shape, TILT) for name, shape in single]
         found += [("n", (self.noises,), LIGHT), ("n0", (self.noises,), TILT), ("n1", (self.noises,), TILT)]
-        return [*found, ("f", (2, 1, self.forecasts), LIGHT), ("nf", (2, self.noises, self.forecasts), HEAVY)]
+        return [*found, ("f", (2, 1, self.forecasts), LIGHT), ("nf", (2, self.noises, self.forecasts), LIGHT)]
 
     def split(self, theta: FloatArray) -> dict[str, FloatArray]:
         parts, at = {}, 0
@@ -141,17 +184,17 @@ class Layout:
         return np.concatenate([np.full(int(np.prod(shape)), penalty) for _, shape, penalty in self.blocks])
 
     def tables(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Log weights of shapes and floors [3, SR], of noise [3, N], for 1 and the covariates; of κ_f [2, N, F]."""
+        """Log weights of shapes and bins of ρ [3, SR], of noise [3, N], for 1 and the covariates; of κ_f [2, N, F]."""
         parts = self.split(theta)
         shape = [sum(parts[name] for name in ("c", "d", "r", "cd", "cr", "dr"))]
         shape += [parts["c" + j] + parts["d" + j] + parts["r" + j] for j in ("0", "1")]
         noise = np.stack([parts["n"], parts["n0"], parts["n1"]])
-        return np.stack([table.ravel() for table in shape]), noise, parts["f"] + parts["nf"]
+        return np.stack([(table @ self.knots).ravel() for table in shape]), noise, parts["f"] + parts["nf"]
 
     def pull(self, shape: FloatArray, noise: FloatArray, ahead: FloatArray) -> FloatArray:
         """Gradients by the tables turned into gradients by the parameters."""
         parts = {"n": noise[0], "n0": noise[1], "n1": noise[2], "f": ahead, "nf": ahead}
-        cubes = shape.reshape(3, *self.sizes)
+        cubes = shape.reshape(3, *self.sizes[:2], -1) @ self.knots.T
         found = []
         for name, size, _ in self.blocks:
             cube = parts[name] if name in parts else cubes[int(name[-1]) + 1 if name[-1] in "01" else 0]
@@ -196,26 +239,36 @@ def objective(theta: FloatArray, data: Evidence, layout: Layout) -> tuple[float,
 
 def train(data: Evidence, prior: Prior, flat: bool = False) -> Prior:
     """The prior with the weights that forecast `data` best; `flat`: of noise and κ_f alone, whatever level and size."""
-    layout = Layout(
-        (len(prior.exponents), len(prior.offsets), len(prior.floors)), len(prior.noise_nodes[0]), len(prior.forecasts)
-    )
+    layout = layout_of(prior)
     start = np.zeros(len(layout.penalties))
     free = [
         name in ("n", "f", "nf") or not flat for name, shape, _ in layout.blocks for _ in range(int(np.prod(shape)))
     ]
     bounds = [(None, None) if moves else (0.0, 0.0) for moves in free]
     found = minimize(objective, start, (data, layout), "L-BFGS-B", jac=True, bounds=bounds, options={"maxiter": STEPS})
-    shape, noise, ahead = (np.round(table, 3) for table in layout.tables(found.x))
-    s, r = len(prior.shape_nodes[0]), len(prior.floors)
+    parts = layout.split(np.round(found.x, 3))
+    ahead = layout.tables(found.x)[2]
+    (s, d, r), pair = layout.sizes, np.zeros(layout.sizes)
+    for name in ("c", "d", "r", "cd", "cr", "dr"):
+        pair = pair + parts[name]
+    tilts = [(parts["c" + j] + parts["d" + j])[:, :, 0].ravel() for j in ("0", "1")]
     return replace(
         prior,
-        shape=shape[0].reshape(s, r),
-        shape_tilt=shape[1:].reshape(2, s, r),
-        noise=noise[0],
-        noise_tilt=noise[1:],
+        shape=prior.shape + pair.reshape(s * d, r),
+        shape_tilt=np.stack(tilts),
+        floor_tilt=np.stack([parts["r" + j].ravel() for j in ("0", "1")]),
+        noise=parts["n"],
+        noise_tilt=np.stack([parts["n0"], parts["n1"]]),
         ahead=_with_surprise(ahead),
-        widening=WIDENING,
+        widening=np.array(WIDENING),
     )
+
+
+def layout_of(prior: Prior) -> Layout:
+    """The parameters of the nodes of `prior`."""
+    sizes = len(prior.exponents), len(prior.offsets), len(prior.floors)
+    knots = prior.knots.reshape(len(prior.floors), FLOOR_BINS, -1).mean(axis=2)
+    return Layout(sizes, len(prior.noise_nodes[0]), len(prior.forecasts), knots)
 
 
 def _with_surprise(ahead: FloatArray) -> FloatArray:
@@ -250,9 +303,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("app/services/data/prior.json"))
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    asked = training_questions(lcdb.load(arguments.data / "lcdb" / "curves.jsonl.gz"), arguments.seed)
+    curves = lcdb.load(arguments.data / "lcdb" / "curves.jsonl.gz")
+    asked = training_questions(curves, arguments.seed)
     forms = {}
-    for form, nodes in (("trained", Prior()), ("flat", FLAT)):
+    for form, nodes in (("trained", NODES), ("flat", FLAT)):
         prior = blank(asked, nodes)
         forms[form] = numbers(train(evidence(asked, prior), prior, flat=form == "flat"))
     arguments.out.write_text(json.dumps(forms, separators=(",", ":")) + "\n", encoding="utf-8")

@@ -12,20 +12,19 @@ group's own numbers in their own order: no group changes another's, to the last 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.observations import Points
+from app.planner.scatter import Rows, scatter_of
 
 MAX_CELLS = 9
 """With more rows than this, half-octave bins (planner.md 2)."""
 
 TYPICAL_NOISE = 0.05
 """The σ that sets the weights inside a bin; the likelihood is right for any weights."""
-
-TINY = 1e-12
-"""Below this, a bin's rows are at one size."""
 
 SHARED_LIMIT = 1e3
 """An evaluation error of this many ȳ says nothing about the level; more would only cost digits."""
@@ -52,23 +51,23 @@ class Table:
     errors: FloatArray
     n_ref: FloatArray
 
-    @property
+    @cached_property
     def shared(self) -> FloatArray:
         """s_h of each point [P]."""
         return self.errors[self.row_pair[self.row]]
 
-    @property
+    @cached_property
     def binned(self) -> IntArray:
         """1 for groups whose rows are too many to stand alone, else 0 [G]."""
         rows = np.bincount(self.row_group, minlength=self.groups)
         return (rows > MAX_CELLS).astype(np.int64)
 
-    @property
+    @cached_property
     def new_size(self) -> BoolArray:
         """True at the first row of each of a group's sizes [T]."""
         return _changes(self.row_group, self.row_count)
 
-    @property
+    @cached_property
     def pair_group(self) -> IntArray:
         """The group of each (group, holdout) [pairs]."""
         owner = np.zeros(len(self.errors), dtype=np.int64)
@@ -164,7 +163,7 @@ class Cells:
     share of σ². shared_row, shared_column, shared: Σ_h s_h² 1_h 1_hᵀ, summands with their cells, group by group from
     shared_start [G + 1].
     scatter, freedom, extra, owner: sums of squares of what averaging left out (exact replicates about their means,
-    a bin's rows about their line), degrees of freedom, the variance in them that is not σ², and their group.
+    and `scatter_of` the rows), degrees of freedom, the variance in them that is not σ², and their group.
     """
 
     start: IntArray
@@ -206,7 +205,7 @@ def cells_of(table: Table, units: FloatArray) -> Cells:
     owner = table.row_group[new]
     weight = _weights(cell, table.row_pair, size, variance)
     replicates = (table.losses / units[table.group] - y[table.row]) ** 2
-    scatter, freedom = _scatter_in_bins(cell, t, y, size)
+    within = scatter_of(Rows(cell, table.row_pair, t, y, size, variance, owner), table.groups)
     shared = _shared(cell, table.row_pair, weight, variance)
     rows = np.bincount(table.row_group, minlength=table.groups)
     spare = np.bincount(table.group, minlength=table.groups) - rows
@@ -222,10 +221,10 @@ def cells_of(table: Table, units: FloatArray) -> Cells:
         shared_row=shared[0],
         shared_column=shared[1],
         shared=shared[2],
-        scatter=np.append(scatter, np.bincount(table.group, replicates, minlength=table.groups)),
-        freedom=np.append(freedom, spare),
-        extra=np.append(_variance_in_bins(cell, table.row_pair, size, variance), np.zeros(table.groups)),
-        owner=np.append(owner, np.arange(table.groups)),
+        scatter=np.append(within.squares, np.bincount(table.group, replicates, minlength=table.groups)),
+        freedom=np.append(within.freedom, spare),
+        extra=np.append(within.extra, np.zeros(table.groups)),
+        owner=np.append(within.owner, np.arange(table.groups)),
     )
 
 
@@ -260,27 +259,3 @@ def _shared(
     within = np.arange(len(left)) - np.repeat(_starts(mates)[:-1], mates)
     right = np.repeat(_starts(many)[h], mates) + within
     return i[left], i[right], variance[first][left] * q[left] * q[right]
-
-
-def _scatter_in_bins(cell: IntArray, x: FloatArray, y: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Sum of squares of a bin's rows about their line in x, weighted by size, and degrees of freedom; each [C]."""
-    rows = np.bincount(cell)
-    total = np.maximum(np.bincount(cell, size), 1.0)
-    x = x - (np.bincount(cell, size * x) / total)[cell]
-    y = y - (np.bincount(cell, size * y) / total)[cell]
-    xx, xy = np.bincount(cell, size * x**2), np.bincount(cell, size * x * y)
-    steep = np.where(xx > TINY, xy / np.maximum(xx, TINY), 0.0)
-    scatter = np.bincount(cell, size * (y - steep[cell] * x) ** 2)
-    freedom = np.maximum(rows - np.where(xx > TINY, 2.0, 1.0), 0.0)
-    return np.where(freedom > 0.0, scatter, 0.0), freedom
-
-
-def _variance_in_bins(cell: IntArray, pair: IntArray, size: FloatArray, variance: FloatArray) -> FloatArray:
-    """m/(m − 1) Σ_h s_h² q_h (1 − q_h): what a bin's different holdouts, of shares q_h, add to its m rows' variance."""
-    both = _numbered((pair, cell))
-    first = _first_of(both)
-    bins = cell[first]
-    total = np.maximum(np.bincount(cell, size), 1.0)
-    q = np.bincount(both, size) / total[bins]
-    spread = np.bincount(bins, variance[first] * q * (1.0 - q))
-    return spread * total / np.maximum(total - 1.0, 1.0)

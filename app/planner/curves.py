@@ -8,6 +8,7 @@ presence of others changes a group's draws, to the last bit.
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from app.planner.observations import AssumedCurve, Observations, ObservationsErr
 from app.planner.outliers import outliers
 from app.planner.posterior import Diagnostics, Posterior
 from app.planner.prior import Prior
-from app.planner.streams import uniforms
+from app.planner.streams import lattice
 from app.planner.warnings import Warning
 
 __all__ = [
@@ -80,7 +81,7 @@ def _fitted(observations: Observations, prior: Prior, seed: int, draws: int, sca
 
 def _learnt(observations: Observations, prior: Prior, seed: int, draws: int, scale: float) -> Posterior:
     keys, table = observations.keys, table_of(observations.points)
-    numbers = uniforms(seed, keys, draws)
+    numbers = lattice(seed, keys, draws)
     task = task_of(observations, table, prior, scale)
     learnt = learn(task, prior, numbers)
     residuals = standardised(task, learnt)
@@ -88,19 +89,25 @@ def _learnt(observations: Observations, prior: Prior, seed: int, draws: int, sca
     warnings += outliers(keys, task, learnt, residuals, prior, numbers)
     return Posterior(
         keys=keys,
-        asymptote=learnt.s * learnt.rho,
-        excess=learnt.s * (1.0 - learnt.rho),
-        anchor=task.n_ref[:, None] * (1.0 + learnt.delta),
-        exponent=learnt.c,
-        offset=task.n_ref[:, None] * learnt.delta,
-        knot=np.ones(learnt.c.shape),
+        asymptote=learnt.asymptote,
+        excess=learnt.excess,
+        anchor=learnt.anchor,
+        exponent=learnt.exponent,
+        offset=learnt.offset,
+        knot=np.broadcast_to(1.0, learnt.exponent.shape),
         reference=task.n_ref,
         noise=learnt.sigma * task.units,
         discrepancy=learnt.discrepancy,
         diagnostics=_diagnostics(table),
-        residuals=tuple(np.split(residuals, np.cumsum(_sizes(observations))[:-1])) if keys else (),
+        residuals=_split(residuals, _sizes(observations)),
         warnings=tuple(sorted(warnings, key=_by_group(keys))),
     )
+
+
+def _split(values: FloatArray, sizes: list[int]) -> tuple[FloatArray, ...]:
+    """The values of each group in turn."""
+    ends = list(accumulate(sizes, initial=0))
+    return tuple(values[first:last] for first, last in pairwise(ends))
 
 
 def _by_group(keys: tuple[str, ...]) -> Callable[[Warning], int]:

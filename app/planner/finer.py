@@ -12,7 +12,7 @@ import numpy as np
 from app.planner.arrays import FloatArray
 from app.planner.prior import Prior
 
-EXPONENTS, OFFSETS, FLOORS = 21, 15, 24
+EXPONENTS, OFFSETS = 21, 15
 """Numbers of nodes."""
 
 TYPICAL_EXPONENT, EXPONENT_SPREAD = 0.5, 0.6
@@ -21,7 +21,7 @@ continued by the steepest power and the highest floor that still fit."""
 
 
 def finer(prior: Prior) -> Prior:
-    """The prior with more nodes in c (geometric), δ (geometric, from 0) and ρ (even), and the same noises."""
+    """The prior with more nodes in c (geometric) and δ (geometric, from 0), and the same noises."""
     exponents = np.geomspace(prior.exponents[0], prior.exponents[-1], EXPONENTS)
     log_weight = -0.5 * (np.log(exponents / TYPICAL_EXPONENT) / EXPONENT_SPREAD) ** 2
     offsets = np.geomspace(prior.offsets[1], prior.offsets[-1], OFFSETS - 1)
@@ -29,9 +29,9 @@ def finer(prior: Prior) -> Prior:
         prior,
         exponents=_numbers(exponents),
         offsets=(prior.offsets[0], *_numbers(offsets)),
-        floors=_numbers(np.linspace(prior.floors[0], prior.floors[-1], FLOORS)),
         shape=np.repeat(log_weight, OFFSETS)[:, None],
-        shape_tilt=np.zeros((1, 1, 1)),
+        shape_tilt=np.zeros(1),
+        floor_tilt=np.zeros(1),
     )
 
 

@@ -8,22 +8,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.cells import Cells, Table, cells_of, doublings_below, summed
-from app.planner.grid import Batch, Grid, Level, draw_level, node_posterior, shape_values
+from app.planner.floors import Floors, integrate
+from app.planner.grid import Batch, Level, Nodes, draw_level, nodes_of, shape_values
 from app.planner.prior import Prior
+from app.planner.streams import Lattice
 
-CACHED_NODES = 64_000
+CACHED_NODES = 24000
 """Nodes of the groups worked on at once."""
 
 CACHED_VALUES = 200_000
 """Numbers of the groups' shapes and draws worked on at once, where groups have many rows."""
 
 
-MOMENT_DRAWS = 120
-"""So many draws (they are in random order) say where a point sits to a tenth of the curve's sd."""
+MOMENT_DRAWS = 64
+"""So many draws (they are in random order) say where a point sits to an eighth of the curve's sd."""
+
+ONE = 2.0**36
+"""The weight of a group's best cell as a whole number: the sums over a batch stay far below 2⁶³."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +43,17 @@ class Task:
 
 @dataclass(frozen=True)
 class Learnt:
-    """Draws of f(n) = s (ρ + (1 − ρ) p(n)) and of the discrepancy at 2 n_ref; arrays [groups, draws] in loss units.
+    """Draws of f(n) = a + A ((n + d)/m)^(−c) and of the discrepancy at 2 n_ref; arrays [groups, draws] in loss units.
 
-    c, delta: the shape. sigma, kappa, forecast [groups]: posterior rms of the scales, as shares of ȳ.
-    mean, variance [rows]: of f at each row.
+    asymptote a, excess A, anchor m, exponent c, offset d. sigma, kappa, forecast [groups]: posterior rms of the scales,
+    as shares of ȳ. mean, variance [rows]: of f at each row.
     """
 
-    s: FloatArray
-    rho: FloatArray
-    c: FloatArray
-    delta: FloatArray
+    asymptote: FloatArray
+    excess: FloatArray
+    anchor: FloatArray
+    exponent: FloatArray
+    offset: FloatArray
     discrepancy: FloatArray
     sigma: FloatArray
     kappa: FloatArray
@@ -57,18 +62,19 @@ class Learnt:
     variance: FloatArray
 
 
-def learn(task: Task, prior: Prior, uniforms: FloatArray) -> Learnt:
-    """Posterior draws of every group; `uniforms` [groups, 3, draws] pick node, s and discrepancy."""
-    learnt = _empty(len(task.units), uniforms.shape[2], len(task.table.row_group))
-    for groups, rows, p, grid in grids(task, prior, uniforms.shape[2]):
-        shape = _draw(learnt, task, groups, grid, prior, uniforms[groups])
+def learn(task: Task, prior: Prior, lattice: Lattice) -> Learnt:
+    """Posterior draws of every group, made of the numbers of `lattice`."""
+    learnt = _empty(len(task.units), lattice.draws, len(task.table.row_group))
+    for groups, rows, p, nodes, level in grids(task, prior, lattice.draws):
+        floors = integrate(nodes, level, prior, task.covariates[groups])
+        shape = _draw(learnt, task, groups, floors, level.upper, prior, lattice.select(groups))
         owner = np.searchsorted(groups, task.table.row_group[rows])
         _moments(learnt, groups, rows, owner, p, shape)
     return learnt
 
 
-def grids(task: Task, prior: Prior, draws: int) -> Iterator[tuple[IntArray, IntArray, FloatArray, Grid]]:
-    """Batches of groups, their rows, the shapes there [rows, S] and the posterior at the nodes.
+def grids(task: Task, prior: Prior, draws: int) -> Iterator[tuple[IntArray, IntArray, FloatArray, Nodes, Level]]:
+    """Batches of groups, their rows, the shapes there [rows, S], the nodes and the prior of s.
 
     `draws` is how many will be taken of each group; it only bounds the batches' memory.
     """
@@ -78,22 +84,21 @@ def grids(task: Task, prior: Prior, draws: int) -> Iterator[tuple[IntArray, IntA
         rows = _runs(cells.group_rows, groups)
         of_group = task.table.row_group[rows]
         p = shape_values(task.table.row_count[rows], task.n_ref[of_group], *prior.shape_nodes)
-        noise = np.repeat(scatter[groups], len(prior.discrepancies), axis=1)
-        yield groups, rows, p, node_posterior(_batch(task, cells, prior, groups, p, noise), prior)
+        batch = _batch(task, cells, prior, groups, p, scatter[groups])
+        yield groups, rows, p, nodes_of(batch, prior), batch.level
 
 
 def _empty(groups: int, draws: int, rows: int) -> Learnt:
-    s, rho, c, delta, discrepancy = np.zeros((5, groups, draws))
-    sigma, kappa, forecast = np.zeros((3, groups))
-    mean, variance = np.zeros((2, rows))
-    return Learnt(s, rho, c, delta, discrepancy, sigma, kappa, forecast, mean, variance)
+    curves = (np.empty((groups, draws)) for _ in range(6))
+    scales, moments = np.empty((3, groups)), np.empty((2, rows))
+    return Learnt(*curves, *scales, *moments)
 
 
 def _batches(cells: Cells, prior: Prior, draws: int) -> Iterator[IntArray]:
     """Groups to work on together, in ascending order: alike in cells, and few enough."""
     sizes, rows = np.diff(cells.start), np.diff(cells.group_rows)
     shapes = len(prior.exponents) * len(prior.offsets)
-    nodes = len(prior.noises) * len(prior.discrepancies) * shapes * len(prior.floors)
+    nodes = len(prior.noises) * shapes
     for size in np.unique(sizes):
         alike = np.flatnonzero(sizes == size)
         most = max(1, int(rows[alike].max()))
@@ -146,61 +151,86 @@ def _shared(cells: Cells, groups: IntArray, k: int) -> FloatArray:
     return summed(entry, cells.shared[at], len(groups) * k * k).reshape(len(groups), k, k)
 
 
-def _draw(learnt: Learnt, task: Task, groups: IntArray, grid: Grid, prior: Prior, uniforms: FloatArray) -> IntArray:
-    """Writes the draws of `groups` into `learnt`; returns their shapes' numbers [B, draws]."""
-    units, binned = task.units[groups], task.table.binned[groups]
-    b, n, shapes, floors = grid.weights.shape
-    noise, shape, floor = _nodes(grid.weights, uniforms[:, 0])
-    flat = ((np.arange(b)[:, None] * n + noise) * shapes + shape) * floors + floor
-    upper = np.broadcast_to(grid.level.upper[:, None], flat.shape)
-    s = draw_level(grid.mean.ravel()[flat], grid.precision.ravel()[flat] ** -0.5, upper, uniforms[:, 1])
+def _draw(
+    learnt: Learnt, task: Task, groups: IntArray, floors: Floors, upper: FloatArray, prior: Prior, lattice: Lattice
+) -> IntArray:
+    """Writes the draws of `groups` into `learnt`; returns the shapes' numbers of the first [B, MOMENT_DRAWS]."""
+    units, n_ref = task.units[groups, None], task.n_ref[groups, None]
+    row, gamma = _picked(floors, lattice)
+    nodes = floors.nodes.at(row, row)
+    precision = nodes.precision(gamma)
+    mean = nodes.weighted(gamma)
+    mean /= precision
+    s = draw_level(mean, 1.0 / np.sqrt(precision, out=precision), upper[:, None], lattice.normals(0))
+    s *= units
+    gamma *= s
+    learnt.excess[groups] = gamma
+    s -= gamma
+    learnt.asymptote[groups] = s
     c, delta = prior.shape_nodes
-    learnt.s[groups] = s * units[:, None]
-    learnt.rho[groups] = np.asarray(prior.floors)[floor]
-    learnt.c[groups], learnt.delta[groups] = c[shape], delta[shape]
-    each = np.broadcast_to(binned[:, None], noise.shape)
-    learnt.discrepancy[groups] = prior.ahead_quantiles(each, noise, uniforms[:, 2]) * units[:, None]
+    learnt.exponent[groups] = c.take(floors.shape).take(row)
+    offset = delta.take(floors.shape).take(row)
+    offset *= n_ref
+    learnt.offset[groups] = offset
+    offset += n_ref
+    learnt.anchor[groups] = offset
+    binned = task.table.binned[groups]
+    ahead = prior.ahead_quantiles(binned[:, None], floors.noise.take(row), lattice.normals(1))
+    ahead *= units
+    learnt.discrepancy[groups] = ahead
+    _scales(learnt, groups, floors, prior, binned)
+    return floors.shape.take(row[:, :MOMENT_DRAWS])
+
+
+def _scales(learnt: Learnt, groups: IntArray, floors: Floors, prior: Prior, binned: IntArray) -> None:
+    """Writes the posterior rms of σ, κ and κ_f of `groups`."""
     sigma, kappa = prior.noise_nodes
-    by_noise = grid.weights.reshape(b, n, -1).sum(axis=2)
+    place = floors.group * len(sigma) + floors.noise
+    by_noise = summed(place, floors.weights.sum(axis=1), len(groups) * len(sigma)).reshape(len(groups), -1)
     by_noise /= by_noise.sum(axis=1, keepdims=True)
     learnt.sigma[groups] = np.sqrt((by_noise * sigma**2).sum(axis=1))
     learnt.kappa[groups] = np.sqrt((by_noise * kappa**2).sum(axis=1))
     learnt.forecast[groups] = np.sqrt((by_noise * prior.ahead_variance[binned]).sum(axis=1))
-    return shape
 
 
-def _nodes(weights: NDArray[np.float32], uniform: FloatArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Nodes drawn by weight, by inverting the cumulated weights at `uniform`: noise, shape, floor [B, draws].
+def _picked(floors: Floors, lattice: Lattice) -> tuple[IntArray, FloatArray]:
+    """Nodes drawn by weight, and γ there [B, draws].
 
-    Shape and floor first, in order, then the noise by what is left of the same number: even uniforms then hold each
-    shape's share of the draws steady, also between fits.
+    The cumulated weights are inverted at the lattice's first coordinate; what is left of it places γ in its cell. They
+    are cumulated as whole numbers, whose sums do not depend on other groups.
     """
-    b, n, shapes, floors = weights.shape
-    total = np.cumsum(weights.sum(axis=1).reshape(b, -1), axis=1, dtype=np.float64)
-    reached = uniform * total[:, -1:]
-    curve = np.stack([np.searchsorted(row, at, side="right") for row, at in zip(total, reached, strict=True)])
-    np.minimum(curve, shapes * floors - 1, out=curve)
-    at = np.arange(b)[:, None] * (shapes * floors) + curve
-    left = reached - np.where(curve > 0, total.ravel()[at - 1], 0.0)
-    flat, at = weights.ravel(), at + np.arange(b)[:, None] * ((n - 1) * shapes * floors)
-    noise = np.zeros(curve.shape, dtype=np.int64)
-    for i in range(n - 1):
-        left -= flat[at + i * shapes * floors]
-        noise += left > 0.0
-    return noise, curve // floors, curve % floors
+    draws, cells = lattice.draws, floors.cells
+    weights = floors.weights * ONE
+    total = weights.astype(np.int64).cumsum()
+    begin = np.append(0, total[floors.start[1:] * cells - 1])
+    step = np.diff(begin) / draws
+    # The strata's numbers are (i + shift) step: how many of them there are up to and with each cell.
+    upto = total.reshape(weights.shape) - begin[floors.group, None]
+    reached = upto * (1.0 / step)[floors.group, None]
+    reached += (np.arange(0, len(step) * draws, draws)[:, None] - lattice.shift)[floors.group]
+    ordered = np.ceil(reached, out=reached).astype(np.int64).ravel()
+    ordered[1:] -= ordered[:-1].copy()
+    at = lattice.order + np.arange(0, len(step) * draws, draws)[:, None]
+    cell = np.repeat(np.arange(len(total)), ordered).take(at)
+    # In a cell that ends at `upto`, γ rises by `steep` per unit of the cumulated weight.
+    steep = (floors.width / cells)[:, None] / np.maximum(weights, 1.0)
+    start = floors.low[:, None] + (floors.width / cells)[:, None] * np.arange(1, cells + 1) - steep * upto
+    gamma = (lattice.order + lattice.shift) * step[:, None]
+    gamma *= steep.take(cell)
+    gamma += start.take(cell)
+    return cell // cells, np.clip(gamma, 0.0, 1.0, out=gamma)
 
 
 def _moments(learnt: Learnt, groups: IntArray, rows: IntArray, owner: IntArray, p: FloatArray, shape: IntArray) -> None:
     """Mean and variance over MOMENT_DRAWS draws of f at rows of `groups`; owner [rows]: their place in the batch."""
-    s, rho, shape = learnt.s[groups, :MOMENT_DRAWS], learnt.rho[groups, :MOMENT_DRAWS], shape[:, :MOMENT_DRAWS]
-    steep = s * (1.0 - rho)
+    excess = learnt.excess[groups, :MOMENT_DRAWS]
     f = p[np.arange(len(rows))[:, None], shape[owner]]
-    f *= steep[owner]
-    f += (s * rho)[owner]
+    f *= excess[owner]
+    f += learnt.asymptote[groups, :MOMENT_DRAWS][owner]
     mean = f.mean(axis=1)
     f -= mean[:, None]
     learnt.mean[rows] = mean
-    learnt.variance[rows] = (f * f).mean(axis=1)
+    learnt.variance[rows] = np.einsum("ij,ij->i", f, f) / f.shape[1]
 
 
 def standardised(task: Task, learnt: Learnt) -> FloatArray:

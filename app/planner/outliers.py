@@ -11,6 +11,7 @@ from app.planner.grid import Level
 from app.planner.learn import Learnt, Task, learn, standardised
 from app.planner.observations import Points
 from app.planner.prior import Prior
+from app.planner.streams import Lattice
 from app.planner.warnings import Warning
 
 LEAST_POINTS_TO_DOUBT = 4
@@ -19,9 +20,12 @@ LEAST_POINTS_TO_DOUBT = 4
 MISFIT, INFLATING = 3.0, 1.5
 """A residual is doubted beyond the first, or beyond the second where the point may have inflated the noise."""
 
+WILD, UNLIKELY = 0.08, 50.0
+"""κ above the first is given the weight exp(−50)."""
+
 
 def outliers(
-    keys: tuple[str, ...], task: Task, learnt: Learnt, residuals: FloatArray, prior: Prior, numbers: FloatArray
+    keys: tuple[str, ...], task: Task, learnt: Learnt, residuals: FloatArray, prior: Prior, numbers: Lattice
 ) -> list[Warning]:
     """A warning for each group whose worst point lies far from what its other points say."""
     groups, points = _doubted(task.table, learnt, residuals)
@@ -51,7 +55,7 @@ def _doubted(table: Table, learnt: Learnt, residuals: FloatArray) -> tuple[IntAr
     return groups, points[np.searchsorted(owners, groups)]
 
 
-def _sigmas_off(task: Task, groups: IntArray, points: IntArray, prior: Prior, numbers: FloatArray) -> FloatArray:
+def _sigmas_off(task: Task, groups: IntArray, points: IntArray, prior: Prior, numbers: Lattice) -> FloatArray:
     """How many predictive sds each of `points` lies from what the other points of its group say."""
     table = task.table
     others = table_of([_without(table, int(g), int(point)) for g, point in zip(groups, points, strict=True)])
@@ -60,14 +64,20 @@ def _sigmas_off(task: Task, groups: IntArray, points: IntArray, prior: Prior, nu
     reduced = replace(
         task, table=others, n_ref=others.n_ref, units=units, level=level, covariates=task.covariates[groups]
     )
-    learnt = learn(reduced, prior, numbers[groups])
+    learnt = learn(reduced, _following(prior), numbers.select(groups))
     n, n_ref = table.counts[points], others.n_ref
-    f = _loss(learnt, np.maximum(n, 1.0), n_ref)
+    f = _loss(learnt, np.maximum(n, 1.0))
     beyond = learnt.forecast**2 * np.log2(np.maximum(n / n_ref, 1.0))
     noise = (learnt.sigma**2 + learnt.kappa**2 * doublings_below(n, n_ref) + beyond) * units**2
     sd = np.sqrt(f.var(axis=1) + table.shared[points] ** 2 + noise)
     distances: FloatArray = (table.losses[points] - f.mean(axis=1)) / sd
     return distances / np.maximum(1.0, _rms(others, standardised(reduced, learnt)))
+
+
+def _following(prior: Prior) -> Prior:
+    """The prior that the others follow a curve: for points that may lie anywhere, none lies astray."""
+    wild = np.array(prior.discrepancies) > WILD
+    return replace(prior, noise=prior.noise - UNLIKELY * wild) if not wild.all() else prior
 
 
 def _rms(table: Table, residuals: FloatArray) -> FloatArray:
@@ -84,8 +94,8 @@ def _without(table: Table, group: int, point: int) -> Points:
     return Points(table.counts[keep], table.losses[keep], table.stderrs[keep], table.row_pair[table.row[keep]])
 
 
-def _loss(learnt: Learnt, n: FloatArray, n_ref: FloatArray) -> FloatArray:
+def _loss(learnt: Learnt, n: FloatArray) -> FloatArray:
     """f at n ≥ 1 [groups, draws]."""
-    base = ((n / n_ref)[:, None] + learnt.delta) / (1.0 + learnt.delta)
-    losses: FloatArray = learnt.s * (learnt.rho + (1.0 - learnt.rho) * base**-learnt.c)
+    base = (n[:, None] + learnt.offset) / learnt.anchor
+    losses: FloatArray = learnt.asymptote + learnt.excess * base**-learnt.exponent
     return losses

@@ -1,8 +1,9 @@
 """Groups with few points borrow the shape of the others' curves (planner.md 2, "Pooling").
 
-A group's prior over the nodes (c, δ, ρ) becomes (π₀ + m q)/(1 + m): π₀ the prior, q what the other groups' posteriors
-say, m the strength. δ and ρ belong to a group's n_ref, so every donor's draw is first told at the receiver's. Donors
-count by ½ to the number of attributes in which they differ; a parent counts as much as all the others together.
+A group's prior over (c, δ) and the knots of ρ becomes (π₀ + m q)/(1 + m): π₀ the prior, q what the other groups'
+posteriors say, m the strength. δ and ρ belong to a group's n_ref, so every donor's draw is first told at the
+receiver's. Donors count by ½ to the number of attributes in which they differ; a parent counts as much as all the
+others together.
 
 m is chosen by the evidence, each group judged by what the others alone say of it: its marginal likelihood grows by
 
@@ -20,7 +21,7 @@ from app.planner.arrays import FloatArray, IntArray
 from app.planner.curves import fit
 from app.planner.observations import Observations
 from app.planner.posterior import Posterior
-from app.planner.prior import COVARIATES, Prior
+from app.planner.prior import Prior
 from app.planner.warnings import Warning
 
 FEW_SIZES = 5
@@ -82,9 +83,10 @@ def _strength(ratios: FloatArray) -> float:
 
 
 def _plain(prior: Prior) -> FloatArray:
-    """π₀ over the nodes [C, D, R], where the covariates are at their centre."""
-    _, shape = prior.log_weights(np.zeros((1, COVARIATES)))
-    weights = np.exp(shape - shape.max()).reshape(len(prior.exponents), len(prior.offsets), len(prior.floors))
+    """π₀ over the nodes and knots [C, D, R], where the covariates are at their centre."""
+    size = len(prior.exponents), len(prior.offsets), len(prior.floors)
+    density = np.broadcast_to(prior.shape, (size[0] * size[1], size[2])).reshape(size)
+    weights = np.exp(density - density.max()) * prior.knots.sum(axis=1)
     return np.asarray(weights / weights.sum())
 
 
@@ -97,8 +99,18 @@ def _leaning(prior: Prior, said: FloatArray, strength: float) -> Prior:
 def _ratio(posterior: Posterior, prior: Prior, group: int, said: FloatArray) -> float:
     """B_g."""
     c, delta, rho = _told_at(posterior, np.array([group]), posterior.reference[group], posterior.draws)
-    nodes = _nearest(prior, c, delta, rho)
-    return float((said / _plain(prior))[nodes].mean())
+    return float(_at(prior, said / _plain(prior), c, delta, rho).mean())
+
+
+def _at(prior: Prior, table: FloatArray, c: FloatArray, delta: FloatArray, rho: FloatArray) -> FloatArray:
+    """Values of a table [C, D, R] at (c, δ, ρ): the nearest nodes', their logs straight lines between the knots."""
+    c_at, delta_at, _ = _nearest(prior, c, delta, rho)
+    knots = np.array(prior.floors)
+    below = np.clip(np.searchsorted(knots, rho, side="right") - 1, 0, len(knots) - 2)
+    share = (rho - knots[below]) / (knots[below + 1] - knots[below])
+    log_table = np.log(np.maximum(table, 1e-12))
+    low, high = log_table[c_at, delta_at, below], log_table[c_at, delta_at, below + 1]
+    return np.asarray(np.exp(low + share * (high - low)))
 
 
 def _said(

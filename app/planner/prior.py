@@ -6,14 +6,17 @@ whose level has no common meaning.
 """
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
 from app.planner.arrays import FloatArray, IntArray
 
 COVARIATES = 2
+
+BINS = 64
+"""The density of ρ is constant in each of so many bins."""
 
 _STEP, _STEPS, _BISECTIONS = 0.05, 130, 45
 
@@ -24,36 +27,38 @@ def _zero() -> FloatArray:
 
 @dataclass(frozen=True)
 class Prior:
-    """Nodes and log weights; N noise nodes (σ, κ), S shapes (c, δ), R floors ρ, F scales ahead κ_f.
+    """Nodes and log weights; N noise nodes (σ, κ), S shapes (c, δ), R knots of the floor ρ, F scales ahead κ_f.
 
-    exponents c, offsets δ (shares of n_ref), floors ρ, noises σ, discrepancies κ and forecasts κ_f (shares of ȳ).
-    shape: broadcasts to [S, R]; noise: to [N]; shape_tilt: to [2, S, R], noise_tilt: to [2, N], per unit of x.
+    exponents c, offsets δ (shares of n_ref), crossed; floors (from 0 to 1); noises σ and discrepancies κ, in pairs; and
+    forecasts κ_f (shares of ȳ). shape: broadcasts to [S, R], the log density of ρ at the floors, straight lines
+    between them; noise: to [N].
+    shape_tilt: broadcasts to [2, S], floor_tilt: to [2, R], noise_tilt: to [2, N], per unit of x.
     ahead: broadcasts to [2, N, F], log weights of κ_f given the noise node, for groups with few points and for those
-    averaged into bins: many points leave the curve less freedom than the truth takes. widening: factors of κ_f for the
-    same two kinds of groups. centre, spread, reach [2]: of the covariates;
-    beyond ±reach they count as there.
+    averaged into bins: many points leave the curve less freedom than the truth takes. widening: broadcasts
+    to [2, N], factors of κ_f. centre, spread [2], reach: of the covariates; beyond ±reach they count as there.
     """
 
-    exponents: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
+    exponents: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.8, 1.3, 2.2, 4.0)
     offsets: tuple[float, ...] = (0.0, 0.05, 0.25, 1.0, 4.0)
-    floors: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.985, 1.0)
-    noises: tuple[float, ...] = (0.01, 0.04, 0.15)
-    discrepancies: tuple[float, ...] = (0.02, 0.1)
+    floors: tuple[float, ...] = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
+    noises: tuple[float, ...] = (0.004, 0.004, 0.004, 0.02, 0.06, 0.15)
+    discrepancies: tuple[float, ...] = (0.004, 0.02, 0.06, 0.02, 0.06, 0.1)
     forecasts: tuple[float, ...] = (0.035,)
     shape: FloatArray = field(default_factory=_zero)
     noise: FloatArray = field(default_factory=_zero)
     shape_tilt: FloatArray = field(default_factory=_zero)
+    floor_tilt: FloatArray = field(default_factory=_zero)
     noise_tilt: FloatArray = field(default_factory=_zero)
     ahead: FloatArray = field(default_factory=_zero)
     centre: FloatArray = field(default_factory=lambda: np.zeros(COVARIATES))
     spread: FloatArray = field(default_factory=lambda: np.ones(COVARIATES))
     reach: float = 2.5
-    widening: tuple[float, float] = (1.0, 1.0)
+    widening: FloatArray = field(default_factory=lambda: np.ones(1))
 
     @cached_property
     def noise_nodes(self) -> tuple[FloatArray, FloatArray]:
         """σ and κ of the noise nodes, each [N]."""
-        return _crossed(self.noises, self.discrepancies)
+        return np.array(self.noises), np.array(self.discrepancies)
 
     @cached_property
     def shape_nodes(self) -> tuple[FloatArray, FloatArray]:
@@ -67,65 +72,88 @@ class Prior:
         return x
 
     def log_weights(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Log weights of the noise nodes [groups, N] and of shapes and floors [groups, S, R]; x [groups, 2]."""
-        noise, noise_tilt, shape, shape_tilt = self._tables
-        return noise + _tilted(x, noise_tilt), shape + _tilted(x, shape_tilt)
+        """Log weights of the noise nodes [groups, N] and, but for the floors', of the shapes [groups, S]; x
+        [groups, 2]."""
+        n, s = len(self.noises), len(self.shape_nodes[0])
+        noise, shape_tilt = np.broadcast_to(self.noise, (n,)), np.broadcast_to(self.shape_tilt, (COVARIATES, s))
+        return noise + _tilted(x, np.broadcast_to(self.noise_tilt, (COVARIATES, n))), _tilted(x, shape_tilt)
+
+    def log_density(self, shape: IntArray, group: IntArray, x: FloatArray, gamma: FloatArray) -> FloatArray:
+        """Log density at ρ = 1 − γ [rows, any] for rows of the given shapes and groups; x [groups, 2]; 0 ≤ γ < 1."""
+        table, tilt = self._densities
+        place = (gamma * BINS).astype(np.int64)
+        found: FloatArray = table[place + BINS * shape[:, None]]
+        if tilt.any():
+            found += _tilted(x, tilt).ravel()[place + BINS * group[:, None]]
+        return found
 
     @cached_property
-    def _tables(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        n, s, r = len(self.noise_nodes[0]), len(self.shape_nodes[0]), len(self.floors)
-        return (
-            np.broadcast_to(self.noise, (n,)),
-            np.broadcast_to(self.noise_tilt, (COVARIATES, n)),
-            np.broadcast_to(self.shape, (s, r)),
-            np.broadcast_to(self.shape_tilt, (COVARIATES, s, r)),
-        )
+    def knots(self) -> FloatArray:
+        """What turns values at the floors into those at the middles of the bins of ρ [R, BINS]."""
+        at = (np.arange(BINS) + 0.5) / BINS
+        return np.stack([np.interp(at, self.floors, row) for row in np.eye(len(self.floors))])
+
+    @cached_property
+    def _densities(self) -> tuple[FloatArray, FloatArray]:
+        """Log density in each of the bins of γ [S BINS], and by how much it tilts [2, BINS]."""
+        s, r = len(self.shape_nodes[0]), len(self.floors)
+        knots = self.knots[:, ::-1]
+        table = np.broadcast_to(self.shape, (s, r)) @ knots
+        return table.ravel(), np.broadcast_to(self.floor_tilt, (COVARIATES, r)) @ knots
 
     @cached_property
     def ahead_variance(self) -> FloatArray:
         """E κ_f² given binning and noise node [2, N]."""
-        found: FloatArray = (self.ahead_weights * self._scales[:, None] ** 2).sum(axis=2)
+        found: FloatArray = (self.ahead_weights * self._scales**2).sum(axis=2)
         return found
 
     @cached_property
     def _scales(self) -> FloatArray:
-        """κ_f given binning [2, F]."""
-        return np.outer(self.widening, self.forecasts)
+        """κ_f given binning and noise node [2, N, F]."""
+        widening = np.broadcast_to(self.widening, (2, len(self.noises)))
+        return np.asarray(widening[:, :, None] * np.array(self.forecasts))
 
-    def ahead_quantiles(self, binned: IntArray, noise: IntArray, uniform: FloatArray) -> FloatArray:
-        """Quantiles of the discrepancy at 2 n_ref in units of ȳ, at numbers in (0, 1); all of one shape.
+    def ahead_quantiles(self, binned: IntArray, noise: IntArray, z: FloatArray) -> FloatArray:
+        """Quantiles of the discrepancy at 2 n_ref in units of ȳ, where the normal law's are z; all of one shape.
 
         binned: 1 where the group's points were averaged into bins, else 0. noise: noise nodes.
         """
-        z = ndtri(uniform)
         if len(self.forecasts) == 1:
-            return np.asarray(self._scales[binned, 0] * z)
+            return np.asarray(self._scales[binned, noise, 0] * z)
         at = np.minimum(np.abs(z) / _STEP, _STEPS - 1.001)
         below = at.astype(np.int64)
-        start = (binned * len(self.noise_nodes[0]) + noise) * _STEPS + below
-        low, high = self._ahead_table[start], self._ahead_table[start + 1]
+        start = (binned * len(self.noises) + noise) * _STEPS + below
+        table = self._ahead_table
+        low, high = table.take(start), table.take(start + 1)
         return np.asarray(np.copysign(low + (at - below) * (high - low), z))
 
     @cached_property
     def _ahead_table(self) -> FloatArray:
-        """The mixtures' quantiles where the normal's are 0, _STEP, 2 _STEP, …, [2 N _STEPS], by bisection."""
-        z, scales = _STEP * np.arange(_STEPS), np.repeat(self._scales, len(self.noise_nodes[0]), axis=0)[:, None]
-        weights = self.ahead_weights.reshape(scales.shape)
-        low, high = np.zeros((len(weights), _STEPS)), np.full((len(weights), _STEPS), float(scales.max()) * z[-1])
-        for _ in range(_BISECTIONS):
-            middle = (low + high) / 2.0
-            more = (weights * ndtr(-middle[:, :, None] / scales)).sum(axis=2) > ndtr(-z)
-            low, high = np.where(more, middle, low), np.where(more, high, middle)
-        table: FloatArray = ((low + high) / 2.0).ravel()
-        return table
+        """The mixtures' quantiles where the normal's are 0, _STEP, 2 _STEP, …, [2 N _STEPS]."""
+        return _mixture_quantiles(self._scales.tobytes(), self.ahead_weights.tobytes(), len(self.forecasts))
 
     @cached_property
     def ahead_weights(self) -> FloatArray:
         """Probabilities of the scales ahead given binning and noise node [2, N, F]."""
-        raw = np.broadcast_to(self.ahead, (2, len(self.noise_nodes[0]), len(self.forecasts)))
+        raw = np.broadcast_to(self.ahead, (2, len(self.noises), len(self.forecasts)))
         weights = np.exp(raw - raw.max(axis=2, keepdims=True))
         probabilities: FloatArray = weights / weights.sum(axis=2, keepdims=True)
         return probabilities
+
+
+@lru_cache(maxsize=8)
+def _mixture_quantiles(scales: bytes, weights: bytes, number: int) -> FloatArray:
+    """Quantiles of mixtures of N(0, scale²) where the normal's are 0, _STEP, …, flat, by bisection; priors that pooling
+    makes of one another share them."""
+    sd, share = (np.frombuffer(values).reshape(-1, 1, number) for values in (scales, weights))
+    z = _STEP * np.arange(_STEPS)
+    low, high = np.zeros((len(sd), _STEPS)), np.full((len(sd), _STEPS), float(sd.max()) * z[-1])
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2.0
+        more = (share * ndtr(-middle[:, :, None] / sd)).sum(axis=2) > ndtr(-z)
+        low, high = np.where(more, middle, low), np.where(more, high, middle)
+    table: FloatArray = ((low + high) / 2.0).ravel()
+    return table
 
 
 def _crossed(first: tuple[float, ...], second: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:

@@ -5,11 +5,14 @@ A group's 64-bit key is hashed from (seed, group key) and expanded by the counte
 """
 
 import hashlib
+from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
-from app.planner.arrays import FloatArray
+from app.planner.arrays import FloatArray, IntArray
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -17,6 +20,12 @@ _KRONECKER = np.array([0.7548776662466927, 0.5698402909980532])
 """1/x and 1/x² for x³ = x + 1: the plane's golden ratio (Roberts 2018), of least discrepancy for its simplicity."""
 
 _EDGE = 1e-9
+
+_WINDOWS = 4096
+"""Where the windows of `Lattice` may begin."""
+
+_SHUFFLES = 128
+"""Orders kept."""
 
 
 def uniforms(seed: int, keys: tuple[str, ...], draws: int) -> FloatArray:
@@ -47,3 +56,66 @@ def _splitmix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """One point in the cube per group and draw, evenly spread within a group, in random order.
+
+    bits [groups, 6]: each group's own. The point of draw i, with j = order_i, is ((j + shift)/draws, Φ(z₁), Φ(z₂)), z₁
+    and z₂ being the j-th entries of a window on the normal quantiles of a long Kronecker sequence, any of which is as
+    even as any other. Orders and windows make the draws of different groups independent.
+    """
+
+    bits: NDArray[np.uint64]
+    draws: int
+
+    def select(self, groups: IntArray) -> "Lattice":
+        """That of the groups numbered in `groups`."""
+        return Lattice(self.bits[groups], self.draws)
+
+    @cached_property
+    def order(self) -> IntArray:
+        """A permutation of the draws of each group [groups, draws]."""
+        first, second = _shuffles(self.draws)
+        at = second[self._below(_SHUFFLES)[:, 0]]
+        at += self._below(self.draws)[:, 1:2]
+        at += self._below(_SHUFFLES)[:, 2:3] * first.shape[1]
+        return np.asarray(first.take(at))
+
+    @property
+    def shift(self) -> FloatArray:
+        """In (0, 1) [groups, 1]."""
+        return np.asarray(((self.bits[:, 3:4] >> np.uint64(11)) + 0.5) * 2.0**-53)
+
+    def normals(self, which: int) -> FloatArray:
+        """z₁ (0) or z₂ (1) of every draw [groups, draws]."""
+        return _kronecker_normals(self.draws, which).take(self.order + self._below(_WINDOWS)[:, 4 + which, None])
+
+    def _below(self, limit: int) -> IntArray:
+        """Whole numbers from 0 to below the limit [groups, 6]."""
+        return (self.bits % np.uint64(limit)).astype(np.int64)
+
+
+def lattice(seed: int, keys: tuple[str, ...], draws: int) -> Lattice:
+    """The points of groups with these keys."""
+    start = np.array([_hash(seed, key) for key in keys], dtype=np.uint64)[:, None]
+    return Lattice(_splitmix(start + _GOLDEN * np.arange(1, 7, dtype=np.uint64)), draws)
+
+
+@cache
+def _shuffles(draws: int) -> tuple[IntArray, IntArray]:
+    """Random orders, twice in a row [_SHUFFLES, 2 draws] and once [_SHUFFLES, draws].
+
+    One of the first at a turn of one of the second is an order again: over a million times as many as are kept.
+    """
+    bits = _splitmix(_GOLDEN * np.arange(1, 2 * _SHUFFLES * draws + 1, dtype=np.uint64))
+    first, second = np.argsort(bits.reshape(2, _SHUFFLES, draws), axis=2)
+    return np.concatenate([first, first], axis=1), second
+
+
+@cache
+def _kronecker_normals(draws: int, which: int) -> FloatArray:
+    """Normal quantiles at the points of a Kronecker sequence [_WINDOWS + draws]."""
+    steps = (np.arange(_WINDOWS + draws) * _KRONECKER[which] + 0.5) % 1.0
+    return np.asarray(ndtri(np.clip(steps, _EDGE, 1.0 - _EDGE)))

@@ -31,7 +31,6 @@ def prior_from(values: Mapping[str, object]) -> Prior:
     def nodes(name: str) -> tuple[float, ...]:
         return tuple(table(name).tolist())
 
-    few, binned = nodes("widening")
     return Prior(
         exponents=nodes("exponents"),
         offsets=nodes("offsets"),
@@ -42,10 +41,11 @@ def prior_from(values: Mapping[str, object]) -> Prior:
         shape=table("shape"),
         noise=table("noise"),
         shape_tilt=table("shape_tilt"),
+        floor_tilt=table("floor_tilt"),
         noise_tilt=table("noise_tilt"),
         ahead=table("ahead"),
         centre=table("centre"),
         spread=table("spread"),
         reach=float(table("reach")),
-        widening=(few, binned),
+        widening=table("widening"),
     )

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
+from app.planner.arrays import FloatArray
 from app.planner.curves import AssumedCurve, Observations, Points, Posterior, Prior, fit, refit
-from app.planner.streams import uniforms
+from app.planner.streams import lattice, uniforms
 from app.services.prior import prior_for
 
 FIELDS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "reference", "discrepancy")
@@ -75,11 +77,26 @@ def test_stated_and_learnt_groups_keep_their_places() -> None:
 def test_random_numbers_are_even_within_a_group_and_strangers_between_groups() -> None:
     u = uniforms(1, tuple(f"k{g}" for g in range(200)), 300)
     assert np.all((u > 0) & (u < 1))
+    assert_even(u)
+
+
+def test_points_of_the_lattice_are_even_within_a_group_and_strangers_between_groups() -> None:
+    points = lattice(1, tuple(f"k{g}" for g in range(200)), 300)
+    np.testing.assert_array_equal(np.sort(points.order, axis=1), np.tile(np.arange(300), (200, 1)))
+    first = (points.order + points.shift) / 300
+    assert_even(np.stack([first, ndtr(points.normals(0)), ndtr(points.normals(1))], axis=1))
+    some = points.select(np.array([7, 3]))
+    np.testing.assert_array_equal(some.normals(1), points.normals(1)[[7, 3]])
+
+
+def assert_even(u: FloatArray) -> None:
+    """Of numbers [groups, 3, draws]: evenly spread within groups, independent between them."""
     assert np.all(np.abs(u.mean(axis=2) - 0.5) < 0.01)
     counts = np.stack([np.bincount((row * 10).astype(int), minlength=10) for row in u[:, 0]])
     assert np.all(np.abs(counts - 30) <= 1)
     within = np.array([np.corrcoef(one) for one in u])
     assert np.abs(within[:, [0, 0, 1], [1, 2, 2]]).max() < 0.1
-    between = np.corrcoef(u[:, 2])[np.triu_indices(200, 1)]
-    assert abs(between.mean()) < 0.002
-    assert 0.8 / np.sqrt(300) < between.std() < 1.2 / np.sqrt(300)
+    for which in range(3):
+        between = np.corrcoef(u[:, which])[np.triu_indices(200, 1)]
+        assert abs(between.mean()) < 0.002
+        assert 0.8 / np.sqrt(300) < between.std() < 1.2 / np.sqrt(300)

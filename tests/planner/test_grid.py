@@ -1,22 +1,29 @@
 """The grid's closed forms against dense normal densities, integrated over the level numerically."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from scipy.special import logsumexp
-from scipy.stats import multivariate_normal, truncnorm
+from scipy.stats import multivariate_normal, norm, truncnorm
 
 from app.planner.arrays import FloatArray
 from app.planner.cells import Cells, cells_of, table_of, typical_losses
-from app.planner.grid import Grid, Level, draw_level
+from app.planner.floors import Floors, integrate
+from app.planner.grid import Level, Nodes, draw_level
 from app.planner.learn import Task, grids
 from app.planner.observations import Points
 from app.planner.prior import Prior
 
 SMALL = Prior(
-    exponents=(0.3, 1.5), offsets=(0.0, 0.5), floors=(0.0, 0.4, 1.0), noises=(0.05, 0.2), discrepancies=(0.0, 0.1)
+    exponents=(0.3, 1.5),
+    offsets=(0.0, 0.5),
+    floors=(0.0, 0.4, 1.0),
+    noises=(0.05, 0.05, 0.2, 0.2),
+    discrepancies=(0.0, 0.1, 0.0, 0.1),
 )
+SMOOTH = [0, 2]
+"""The noise nodes without discrepancy."""
+RHO = np.array([0.0, 0.4, 0.9, 1.0])
 LEVELS = [Level(*(np.array([value]) for value in values)) for values in ((1.0, 2.0, np.inf), (0.5, 1.0, 1.0))]
 
 
@@ -24,16 +31,14 @@ def points(counts: list[float], losses: list[float], holdouts: list[int], stderr
     return Points(np.array(counts), np.array(losses), np.full(len(counts), stderr), np.array(holdouts))
 
 
-def curve(prior: Prior, node: tuple[int, int, int], counts: FloatArray, n_ref: float) -> FloatArray:
-    c, delta = prior.exponents[node[1] // len(prior.offsets)], prior.offsets[node[1] % len(prior.offsets)]
-    rho = prior.floors[node[2]]
+def curve(prior: Prior, shape: int, rho: float, counts: FloatArray, n_ref: float) -> FloatArray:
+    c, delta = prior.exponents[shape // len(prior.offsets)], prior.offsets[shape % len(prior.offsets)]
     return rho + (1 - rho) * ((counts / n_ref + delta) / (1 + delta)) ** -c
 
 
 def covariance(prior: Prior, noise: int, data: Points, n_ref: float, unit: float) -> FloatArray:
     """The model of every raw point, written out: shared errors, discrepancy, independent errors."""
-    sigma = prior.noises[noise // len(prior.discrepancies)]
-    kappa = prior.discrepancies[noise % len(prior.discrepancies)]
+    sigma, kappa = prior.noises[noise], prior.discrepancies[noise]
     errors = data.stderrs / unit
     t = np.log2(n_ref / data.counts)
     same = data.holdouts[:, None] == data.holdouts[None, :]
@@ -53,71 +58,80 @@ def integrated(y: FloatArray, phi: FloatArray, v: FloatArray, level: Level) -> t
     return float(np.log(total)), float(np.trapezoid(joint * s, s) / total)
 
 
-def posterior(data: Points, prior: Prior, level: Level) -> tuple[Grid, Cells, float, float]:
-    """One group's grid and cells, n_ref and ȳ."""
+def learnt(data: Points, prior: Prior, level: Level) -> tuple[Nodes, Task, Cells]:
+    """One group's nodes, its task and its cells."""
     table = table_of([data])
     units = typical_losses(table, np.array([0.004]))
     task = Task(table, table.n_ref, units, level, np.zeros((1, 2)))
-    ((_, _, _, grid),) = grids(task, prior, 10)
-    return grid, cells_of(table, units), float(table.n_ref[0]), float(units[0])
+    ((_, _, _, nodes, _),) = grids(task, prior, 10)
+    return nodes, task, cells_of(table, units)
 
 
-def logs(grid: Grid) -> FloatArray:
-    """Log weights of the one group's nodes [N, S, R], the largest 0."""
-    return np.log(np.maximum(grid.weights[0].astype(np.float64), 1e-30) / grid.weights.max())
+def broadcast(nodes: Nodes) -> Nodes:
+    """The nodes, to be asked at many ρ each."""
+    return Nodes(*(np.broadcast_to(getattr(nodes, f.name), nodes.pp.shape)[..., None] for f in fields(nodes)))
 
 
-def agree(grid: Grid, evidence: FloatArray) -> bool:
-    """Whether the weights are those of the log evidences, wherever they count."""
-    expected = evidence - evidence.max()
+def log_weights(nodes: Nodes, level: Level) -> FloatArray:
+    """Log marginal likelihoods at RHO [N, S, len(RHO)], the largest 0."""
+    wide = broadcast(nodes)
+    precision = wide.precision(1.0 - RHO)
+    mean = wide.weighted(1.0 - RHO) / precision
+    sd = precision**-0.5
+    inside = np.log(norm.cdf((level.upper[0] - mean) / sd) - norm.cdf(-mean / sd))
+    found = (0.5 * mean**2 * precision - 0.5 * np.log(precision) + wide.weight + inside)[0]
+    return np.asarray(found - found.max())
+
+
+def dense(data: Points, task: Task, level: Level, average: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+    """The same of the raw points, or of their averages, by dense normals and the trapezium rule; and the means of s."""
+    n_ref, unit = float(task.n_ref[0]), float(task.units[0])
+    m = np.eye(len(data.counts)) if average is None else average
+    evidence, means = np.zeros((2, 4, 4, len(RHO)))
+    for noise, shape, r in np.ndindex(*evidence.shape):
+        phi = m @ curve(SMALL, shape, RHO[r], data.counts, n_ref)
+        v = m @ covariance(SMALL, noise, data, n_ref, unit) @ m.T
+        evidence[noise, shape, r], means[noise, shape, r] = integrated(m @ data.losses / unit, phi, v, level)
+    return evidence - evidence.max(), means
+
+
+def agree(found: FloatArray, expected: FloatArray) -> bool:
+    """Whether the log weights are the log evidences, wherever they count."""
     counts = expected > -12.0
-    return bool(np.all(np.abs(logs(grid) - expected)[counts] < 2e-4) and np.all(logs(grid)[~counts] < -11.9))
+    return bool(np.all(np.abs(found - expected)[counts] < 2e-4) and np.all(found[~counts] < -11.9))
 
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("holdouts", [[0, 0, 0, 0, 0], [0, 0, 1, 1, 2], [0, 1, 2, 3, 4]])
 def test_marginal_likelihood_and_level_are_those_of_the_dense_normal(level: Level, holdouts: list[int]) -> None:
     data = points([25, 50, 110, 200, 400], [0.42, 0.33, 0.31, 0.24, 0.22], holdouts)
-    grid, _, n_ref, unit = posterior(data, SMALL, level)
-    mean, sd = grid.mean[0], grid.precision[0] ** -0.5
+    nodes, task, _ = learnt(data, SMALL, level)
+    expected, means = dense(data, task, level)
+    assert agree(log_weights(nodes, level), expected)
+    wide = broadcast(nodes)
+    sd = wide.precision(1.0 - RHO)[0] ** -0.5
+    mean = wide.weighted(1.0 - RHO)[0] * sd**2
     truncated = truncnorm.mean(-mean / sd, (level.upper - mean) / sd, mean, sd)
-    evidence = np.zeros(mean.shape)
-    for node in np.ndindex(*mean.shape):
-        phi = curve(SMALL, node, data.counts, n_ref)
-        v = covariance(SMALL, node[0], data, n_ref, unit)
-        evidence[node], expected = integrated(data.losses / unit, phi, v, level)
-        assert truncated[node] == pytest.approx(expected, rel=1e-5)
-    assert agree(grid, evidence)
-    assert grid.log_evidence[0] - 2.5 * np.log(2 * np.pi) == pytest.approx(logsumexp(evidence), abs=1e-4)
-
-
-def raw_evidence(data: Points, n_ref: float, unit: float) -> FloatArray:
-    """Log marginal likelihoods of the raw points at every node of SMALL."""
-    found = np.zeros((4, 4, 3))
-    for node in np.ndindex(*found.shape):
-        phi = curve(SMALL, node, data.counts, n_ref)
-        v = covariance(SMALL, node[0], data, n_ref, unit)
-        found[node] = integrated(data.losses / unit, phi, v, LEVELS[0])[0]
-    return found
+    np.testing.assert_allclose(truncated, means, rtol=1e-5)
 
 
 def test_averaged_replicates_say_as_much_as_the_raw_points() -> None:
     sizes = [30.0, 90.0, 300.0]
     noise = np.random.default_rng(4).normal(0, 0.02, 15)
     data = points(sizes * 5, list(np.tile([0.4, 0.3, 0.25], 5) + noise), [7] * 15)
-    grid, cells, n_ref, unit = posterior(data, SMALL, LEVELS[0])
+    nodes, task, cells = learnt(data, SMALL, LEVELS[0])
     assert len(cells.y) == 3
-    assert agree(grid, raw_evidence(data, n_ref, unit))
+    assert agree(log_weights(nodes, LEVELS[0]), dense(data, task, LEVELS[0])[0])
 
 
 def test_bins_of_equal_counts_on_holdouts_of_their_own_say_as_much_as_the_raw_points() -> None:
     counts = np.repeat([20.0, 60.0, 180.0, 540.0], 3)
     losses = 0.2 + counts**-0.5 + np.random.default_rng(6).normal(0, 0.04, 12)
     data = points(list(counts), list(losses), list(range(12)))
-    no_discrepancy = replace(SMALL, discrepancies=(0.0,))
-    grid, cells, n_ref, unit = posterior(data, no_discrepancy, LEVELS[0])
+    nodes, task, cells = learnt(data, SMALL, LEVELS[0])
     assert len(cells.y) == 4
-    assert agree(grid, raw_evidence(data, n_ref, unit)[[0, 2]])
+    found, expected = log_weights(nodes, LEVELS[0])[SMOOTH], dense(data, task, LEVELS[0])[0][SMOOTH]
+    assert agree(found - found.max(), expected - expected.max())
 
 
 @pytest.mark.parametrize("own", [True, False])
@@ -125,37 +139,84 @@ def test_bins_are_the_exact_model_of_their_averages(own: bool) -> None:
     counts = np.sort(np.random.default_rng(5).uniform(20, 540, 14))
     losses = 0.2 + counts**-0.5 + np.random.default_rng(5).normal(0, 0.02, 14)
     data = points(list(counts), list(losses), list(range(14)) if own else [0, 1] * 7)
-    flat = replace(SMALL, discrepancies=(0.0,))
-    grid, cells, n_ref, unit = posterior(data, flat, LEVELS[0])
+    nodes, task, cells = learnt(data, SMALL, LEVELS[0])
     average = np.zeros((len(cells.y), 14))
     for cell in range(len(cells.y)):
         rows = slice(cells.row_start[cell], cells.row_start[cell + 1])
         average[cell, rows] = cells.weight[rows]
     np.testing.assert_allclose(average.sum(axis=1), 1.0, rtol=1e-12)
-    scatter = cells.scatter_log_likelihood(np.array(SMALL.noises))[0]
-    evidence = np.zeros(grid.mean[0].shape)
-    for node in np.ndindex(*evidence.shape):
-        phi = average @ curve(SMALL, node, data.counts, n_ref)
-        v = average @ covariance(flat, node[0], data, n_ref, unit) @ average.T
-        evidence[node] = integrated(average @ data.losses / unit, phi, v, LEVELS[0])[0] + scatter[node[0]]
-    assert agree(grid, evidence)
+    expected, _ = dense(data, task, LEVELS[0], average)
+    expected += cells.scatter_log_likelihood(np.array(SMALL.noises))[0][:, None, None]
+    found, expected = log_weights(nodes, LEVELS[0])[SMOOTH], expected[SMOOTH]
+    assert agree(found - found.max(), expected - expected.max())
+
+
+def finely(nodes: Nodes, level: Level, prior: Prior, covariates: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mass of every node and mean of ρ there [N, S], by 20,000 values of ρ."""
+    gamma = (np.arange(20_000) + 0.5) / 20_000
+    wide = broadcast(nodes)
+    precision = wide.precision(gamma)
+    mean, sd = wide.weighted(gamma) / precision, precision**-0.5
+    inside = np.log(norm.cdf((level.upper[0] - mean) / sd) - norm.cdf(-mean / sd))
+    log_weight = (0.5 * mean**2 * precision - 0.5 * np.log(precision) + wide.weight + inside)[0]
+    shapes = np.arange(nodes.pp.shape[2])
+    log_weight += prior.log_density(shapes, np.zeros_like(shapes), covariates, np.tile(gamma, (len(shapes), 1)))
+    weights = np.exp(log_weight - log_weight.max())
+    return weights.sum(axis=2) / weights.sum(), (weights * (1.0 - gamma)).sum(axis=2) / weights.sum(axis=2)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("stderr", [0.0, 0.003, 0.03, 0.3])
+@pytest.mark.parametrize("floor", [0.0, 0.5, 1.0])
+def test_floors_integrate_like_a_grid_of_thousands(level: Level, stderr: float, floor: float) -> None:
+    counts = np.array([25.0, 50.0, 100.0, 200.0, 400.0])
+    noise = np.random.default_rng(3).normal(0, max(stderr, 0.002), 5)
+    losses = 0.3 * (floor + (1 - floor) * (counts / 400) ** -0.4) + noise
+    data = points(list(counts), list(losses), list(range(5)), stderr)
+    prior = replace(SMALL, shape=np.array([0.0, 1.0, -0.5]), floor_tilt=np.array([[0.3, 0.0, 0.0], [0.0, 0.0, 0.2]]))
+    nodes, _, _ = learnt(data, prior, level)
+    x = np.array([[0.5, -1.0]])
+    found, (mass, means) = integrate(nodes, level, prior, x), finely(nodes, level, prior, x)
+    mine, at = np.zeros_like(mass), np.zeros_like(mass)
+    mine[found.noise, found.shape] = found.weights.sum(axis=1)
+    at[found.noise, found.shape] = (found.weights * (1.0 - found.gamma)).sum(axis=1) / found.weights.sum(axis=1)
+    np.testing.assert_allclose(mine / mine.sum(), mass, atol=0.012)
+    counts_here = mass > 0.02
+    np.testing.assert_allclose(at[counts_here], means[counts_here], atol=0.025)
+
+
+def test_losses_beyond_the_bounds_of_the_level_still_give_weights() -> None:
+    level = Level(np.array([0.5]), np.array([1.0]), np.array([0.1]))
+    nodes, _, _ = learnt(points([25, 50, 110], [0.42, 0.33, 0.31], [0, 0, 0]), SMALL, level)
+    found = weighed(integrate(nodes, level, SMALL, np.zeros((1, 2))))
+    np.testing.assert_allclose(found, finely(nodes, level, SMALL, np.zeros((1, 2)))[0], atol=0.03)
+
+
+def weighed(floors: Floors) -> FloatArray:
+    found = np.zeros((4, 4))
+    found[floors.noise, floors.shape] = floors.weights.sum(axis=1)
+    return np.asarray(found / found.sum())
 
 
 def test_no_points_leave_the_prior() -> None:
     nothing = Points(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
-    grid, *_ = posterior(nothing, SMALL, LEVELS[1])
-    np.testing.assert_allclose(grid.weights, grid.weights.max(), rtol=1e-6)
-    np.testing.assert_allclose([grid.mean.min(), grid.precision.min()], [0.5, 1.0])
+    nodes, task, _ = learnt(nothing, SMALL, LEVELS[1])
+    floors = integrate(nodes, LEVELS[1], SMALL, task.covariates)
+    np.testing.assert_allclose(floors.weights, floors.weights.max(), rtol=1e-9)
+    np.testing.assert_allclose([floors.low.max(), floors.width.min()], [0.0, 1.0])
+    np.testing.assert_allclose(nodes.weighted(np.array([0.3])) / nodes.precision(np.array([0.3])), 0.5)
 
 
 def test_prior_weights_multiply_the_evidence() -> None:
     data = points([25, 50, 110], [0.42, 0.33, 0.31], [0, 0, 0])
-    tilt, loud = np.array([0.5, 0.5, 3.0]), np.array([1.0, 2.0, 1.0, 4.0])
-    flat, *_ = posterior(data, SMALL, LEVELS[0])
-    weighted = replace(SMALL, shape=np.log(tilt), noise=np.log(loud))
-    expected = flat.weights[0] * tilt * loud[:, None, None]
-    found = posterior(data, weighted, LEVELS[0])[0].weights[0]
-    np.testing.assert_allclose(found / found.sum(), expected / expected.sum(), rtol=1e-5, atol=1e-9)
+    tilt, loud = np.array([0.5, 2.0, 1.0, 3.0]), np.array([1.0, 2.0, 1.0, 4.0])
+    nodes, task, _ = learnt(data, SMALL, LEVELS[0])
+    flat = weighed(integrate(nodes, LEVELS[0], SMALL, task.covariates))
+    prior = replace(SMALL, shape=np.log(tilt)[:, None], noise=np.log(loud))
+    nodes, _, _ = learnt(data, prior, LEVELS[0])
+    expected = flat * tilt * loud[:, None]
+    found = weighed(integrate(nodes, LEVELS[0], prior, task.covariates))
+    np.testing.assert_allclose(found, expected / expected.sum(), rtol=1e-5, atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -163,12 +224,12 @@ def test_prior_weights_multiply_the_evidence() -> None:
 )
 def test_level_draws_follow_the_truncated_normal(mean: float, sd: float, upper: float) -> None:
     u = (np.arange(999) + 0.5) / 999
-    drawn = draw_level(np.full(999, mean), np.full(999, sd), np.full(999, upper), u)
+    drawn = draw_level(np.full(999, mean), np.full(999, sd), np.full(999, upper), norm.ppf(u))
     expected = truncnorm.ppf(u, -mean / sd, (upper - mean) / sd, mean, sd)
     np.testing.assert_allclose(drawn, expected, rtol=1e-6, atol=1e-9)
 
 
 def test_level_draws_stay_finite_where_all_mass_is_far_in_a_tail() -> None:
-    mean, u = np.array([-1e3, -40.0, 1e3, 40.0]), np.full(4, 0.5)
-    drawn = draw_level(mean, np.ones(4), np.ones(4), u)
+    mean = np.array([-1e3, -40.0, 1e3, 40.0])
+    drawn = draw_level(mean, np.ones(4), np.ones(4), np.zeros(4))
     assert np.all((drawn >= 0) & (drawn <= 1))

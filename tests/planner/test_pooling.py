@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.planner.curves import Observations, Points, Posterior, Prior, fit
-from app.planner.pooling import _leaning, _nearest, _plain, _ratio, _said, _told_at, pool
+from app.planner.pooling import _at, _leaning, _plain, _ratio, _said, _told_at, pool
 from app.planner.together import fit_together
 
 ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "discrepancy", "reference")
@@ -75,7 +75,7 @@ def test_the_evidence_ratio_is_that_of_the_marginal_likelihoods() -> None:
     leaning = fit(observations, _leaning(prior, said, strength), 0, 4000)
     ratio = 1.0 / (1.0 + strength * said / _plain(prior))
     c, delta, rho = _told_at(leaning, np.array([0]), leaning.reference[0], 4000)
-    back = ratio[_nearest(prior, c, delta, rho)].mean() * (1.0 + strength)
+    back = _at(prior, ratio, c, delta, rho).mean() * (1.0 + strength)
     forth = (1.0 + strength * _ratio(posterior, prior, 0, said)) / (1.0 + strength)
     assert back * forth == pytest.approx(1.0, abs=0.1)
 
