@@ -166,7 +166,12 @@ def untransferred(sets: int) -> Result:
             truth = a + b * (asked + d) ** -c
             observations = observed(runs, losses, np.full(runs.shape, 0.01), 1.0)
             together, alone = fit_together(observations, Prior(), 0, 200), fit(observations, Prior(), 0, 200)
-            off += [one.off for one in weigh(compositions(observations), observations.differences())]
+            off += [
+                one.off
+                for one in weigh(
+                    compositions(observations), observations.differences(np.arange(len(observations.keys)))
+                )
+            ]
             pair = [np.abs(forecast(one, asked) - truth).mean() for one in (together, alone)]
             differing += int(pair[0] != pair[1])
             errors.append(pair)
@@ -190,7 +195,7 @@ def speed() -> Result:
         runs = np.round(np.exp(rng.uniform(np.log(25), np.log(1600), (30, 20))))
         attributes = tuple({"a": str(i % 2), "b": str(i // 2 % 5), "c": str(i // 10)} for i in range(20))
         observations = observed(runs, runs, runs, None, attributes)
-        weights = weight * 0.5 ** observations.differences()
+        weights = weight * 0.5 ** observations.differences(np.arange(len(observations.keys)))
         np.fill_diagonal(weights, 0.0)
         sizes = runs + (runs / (1 + runs / 1500)) @ weights.T
         a, b, c = rng.uniform(0, 0.2, 20), rng.uniform(0.3, 1.5, 20), rng.uniform(0.2, 1, 20)
