@@ -166,12 +166,8 @@ def untransferred(sets: int) -> Result:
             truth = a + b * (asked + d) ** -c
             observations = observed(runs, losses, np.full(runs.shape, 0.01), 1.0)
             together, alone = fit_together(observations, Prior(), 0, 200), fit(observations, Prior(), 0, 200)
-            off += [
-                one.off
-                for one in weigh(
-                    compositions(observations), observations.differences(np.arange(len(observations.keys)))
-                )
-            ]
+            everyone = observations.differences(np.arange(len(observations.keys)))
+            off += [one.off for one in weigh(compositions(observations), everyone)]
             pair = [np.abs(forecast(one, asked) - truth).mean() for one in (together, alone)]
             differing += int(pair[0] != pair[1])
             errors.append(pair)
