@@ -4,6 +4,7 @@ TrancheError
 ├── InternalError           500  something failed on our side
 ├── Malformed               400  the body cannot be read at all
 ├── Unauthenticated         401  no key, or one that is not valid
+├── VerifyFailed            401  a vendor's webhook whose signature or secret does not hold
 ├── Forbidden               403  the key lacks the scope
 ├── NotFound                404  not there, or not yours
 ├── MethodNotAllowed        405  the path is there, the method is not
@@ -70,6 +71,17 @@ class Malformed(TrancheError):
 class Unauthenticated(TrancheError):
     status = 401
     title = "A valid API key is needed"
+
+
+class VerifyFailed(TrancheError):
+    """`reason` is one of a few words, for the logs: missing, doubled, unreadable, too_old, too_new, wrong."""
+
+    status = 401
+    title = "The webhook does not verify"
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class Forbidden(TrancheError):
