@@ -14,10 +14,11 @@ from pydantic_core import ErrorDetails
 
 from app.demo import run as demo
 from app.errors import TrancheError
+from app.jobs.schema import migrate
 from app.main import create_app, utc_now
 from app.services.keys import create_key, peppers
 from app.settings import Settings
-from app.store.db import Database, connect, drift, is_current, migrate
+from app.store.db import Database, connect, drift, is_current
 from app.store.keys import any_valid_key
 
 NO_KEY = "No API key exists yet. Make one with: tranche key create --scopes admin"

@@ -12,9 +12,13 @@ TrancheError
 │   ├── KeyTaken                 a key or external id that is in use
 │   ├── Frozen                   fixed by the first observation
 │   ├── Archived                 archived: restore it first
+│   ├── AllocationChanged        the allocation that was looked at is not the present one
 │   ├── MissingKeys              a whole list leaves out keys that exist
+│   ├── InUse                    limits or objective name it: take it out of there first
+│   ├── Infeasible               constraints that cannot be met together: `errors` lists all culprits
 │   └── CallRunning              the first call with this Idempotency-Key still runs
 ├── PreconditionFailed      412  If-Match names another version
+├── PreconditionRequired    428  this needs an If-Match
 ├── TooLarge                413  the body is over the limit
 ├── UnsupportedMediaType    415  a content type the route does not read
 ├── Invalid                 422  read, but not acceptable: `errors` says where and why
@@ -120,6 +124,18 @@ class MissingKeys(Conflict):
     title = "The list leaves out keys that exist"
 
 
+class AllocationChanged(Conflict):
+    title = "The allocation has changed since you looked at it"
+
+
+class InUse(Conflict):
+    title = "It is named elsewhere"
+
+
+class Infeasible(Conflict):
+    title = "The constraints cannot be met together"
+
+
 class CallRunning(Conflict):
     title = "The first call with this Idempotency-Key is still running"
 
@@ -127,6 +143,11 @@ class CallRunning(Conflict):
 class PreconditionFailed(TrancheError):
     status = 412
     title = "It has changed since you read it"
+
+
+class PreconditionRequired(TrancheError):
+    status = 428
+    title = "If-Match is needed here"
 
 
 class TooLarge(TrancheError):

@@ -7,9 +7,22 @@ from datetime import UTC, datetime
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from app.api import allocations, curves, forecasts, groups, health, keys, observations, problems, projects, sources
+from app.api import (
+    allocations,
+    curves,
+    events,
+    forecasts,
+    groups,
+    health,
+    keys,
+    observations,
+    problems,
+    projects,
+    sources,
+)
 from app.api.common import SOFTWARE_VERSION, Runtime
 from app.api.contract import finish_contract
+from app.jobs.client import JobClient
 from app.services.fits import Fits
 from app.services.keys import peppers
 from app.settings import Settings
@@ -27,10 +40,12 @@ def utc_now() -> datetime:
 def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> FastAPI:
     """The service on the database of `settings`. Connects lazily; the lifespan closes what was opened."""
     database = connect(settings)
+    jobs = JobClient(database)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        jobs.close()
         database.close()
 
     # Its API documentation fetches nothing from elsewhere.
@@ -43,9 +58,9 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         lifespan=lifespan,
     )
     fits = Fits(settings.cache_mb * 1_000_000)
-    app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys), fits)
+    app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys), fits, jobs.enqueue)
     problems.install(app)
-    for module in (projects, groups, sources, observations, curves, forecasts, allocations, keys, health):
+    for module in (projects, groups, sources, observations, curves, forecasts, allocations, events, keys, health):
         app.include_router(module.router)
     for module in (groups, sources):
         app.include_router(module.bulk)

@@ -21,6 +21,8 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535)
     pool_size: int = Field(10, ge=1, le=200)
     cache_mb: int = Field(100, ge=0, le=100_000)
+    job_poll_s: float = Field(0.5, ge=0.01, le=60)
+    worker_id: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,100}$")
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field((), validation_alias="TRANCHE_SECRET_KEY")
 
     @field_validator("database_url")

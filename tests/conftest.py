@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+from app.jobs.schema import migrate
 from app.services.keys import create_key, peppers
 from app.settings import Settings
-from app.store.db import Database, connect, migrate
-from app.store.models import Base
+from app.store.db import ENGINE_TABLES, Database, connect
+from app.store.tables import metadata
 from tests.api_client import NOW, Api
 
 BACKENDS = ["sqlite", *(["postgresql"] if os.environ.get("TEST_DATABASE_URL") else [])]
@@ -27,10 +28,10 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def server_database() -> Iterator[str]:
+def server_database(purpose: str = "test") -> Iterator[str]:
     """A database of this run's own on the server of TEST_DATABASE_URL, dropped at the end."""
     server = make_url(os.environ["TEST_DATABASE_URL"]).set(drivername="postgresql+psycopg")
-    name = f"tranche_test_{os.getpid()}"
+    name = f"tranche_{purpose}_{os.getpid()}"
     admin = create_engine(server, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
@@ -52,7 +53,8 @@ def postgresql_url() -> Iterator[str]:
 
 def empty(url: str) -> None:
     engine = create_engine(url)
-    names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    ours = [f'"{table.name}"' for table in metadata.sorted_tables]
+    names = ", ".join([*ours, *(f"dbos.{name}" for name in ENGINE_TABLES - {"dbos_migrations"})])
     with engine.begin() as connection:
         connection.execute(text(f"TRUNCATE {names} CASCADE"))
     engine.dispose()
@@ -67,6 +69,16 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     url: str = request.getfixturevalue("postgresql_url")
     empty(url)
     return url
+
+
+@pytest.fixture(params=BACKENDS)
+def unmigrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database, without any table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/unmigrated.db"
+    else:
+        with server_database("unmigrated") as url:
+            yield url
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ from app.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from app.services.enqueue import Enqueue
 from app.services.fits import Fits
 from app.services.keys import Caller, authenticate
 from app.services.projects import get_project
@@ -59,6 +60,7 @@ class Runtime:
     clock: Callable[[], datetime]
     hash_keys: Sequence[bytes]
     fits: Fits
+    enqueue: Enqueue
 
     def identify(self, token: str | None) -> Caller:
         """The caller behind a bearer token. Raises Unauthenticated."""
@@ -96,6 +98,10 @@ class Call:
         if self.open_session is None:
             raise RuntimeError("a call has a session only while its route runs")
         return self.open_session
+
+    @property
+    def enqueue(self) -> Enqueue:
+        return self.runtime.enqueue
 
     @property
     def path(self) -> str:
@@ -184,6 +190,23 @@ def posts(scope: str) -> Any:
         return await enter(request, bearer, scope, idempotency_key=idempotency_key)
 
     return Depends(post)
+
+
+def buys(scope: str) -> Any:
+    """A POST that may be conditional on what was looked at."""
+
+    async def buy(
+        request: Request,
+        bearer: Bearer,
+        if_match: Annotated[str | None, Header(description="Act only if this ETag is current")] = None,
+        idempotency_key: Annotated[
+            str | None,
+            Header(min_length=1, max_length=255, description="The same key and body within 24 h: one effect"),
+        ] = None,
+    ) -> Call:
+        return await enter(request, bearer, scope, if_match=if_match, idempotency_key=idempotency_key)
+
+    return Depends(buy)
 
 
 def changes(scope: str) -> Any:

@@ -12,9 +12,11 @@ from app.api.inputs import Answer, Count, Key, NonNegative, Positive, PriceIn, R
 from app.api.pages import Archived, Cursor, Limit, Page, page, position
 from app.api.problems import declared
 from app.errors import Archived as ArchivedError
-from app.errors import Frozen, KeyTaken, MissingKeys
+from app.errors import Conflict, Frozen, InUse, KeyTaken, MissingKeys
 from app.services import groups
 from app.services.changes import get_member, restore, touch
+from app.services.holdings import NONE_COLLECTED
+from app.store.ledger import Collected, collected_counts
 from app.store.models import Group, Project
 from app.store.projects import members
 
@@ -46,7 +48,8 @@ GROUP_EXAMPLE: dict[str, Any] = {
 
 class GroupIn(Shape):
     """A group. Groups that share more `attributes` may help each other more; `parent` is the key of a broader group to
-    lean on while there are few points. `unit_cost` makes a source of the same key that delivers only this group."""
+    lean on while there are few points. `min_count` and `max_count` bound what is held after buying. `unit_cost` makes
+    a source of the same key that delivers only this group."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [GROUP_EXAMPLE]})
 
@@ -55,6 +58,8 @@ class GroupIn(Shape):
     weight: NonNegative = 1.0
     target: Real | None = None
     initial_count: Count = 0
+    min_count: Count | None = None
+    max_count: Count | None = None
     reference_loss: Positive | None = None
     assumed_curve: AssumedCurve | None = None
     attributes: Attributes | None = None
@@ -72,6 +77,8 @@ class GroupPatch(Shape):
     weight: NonNegative = unset()
     target: Real | None = unset()
     initial_count: Count = unset()
+    min_count: Count | None = unset()
+    max_count: Count | None = unset()
     reference_loss: Positive | None = unset()
     assumed_curve: AssumedCurve | None = unset()
     attributes: Attributes | None = unset()
@@ -80,11 +87,18 @@ class GroupPatch(Shape):
 
 
 class GroupOut(Answer):
+    """`collected_count`: samples that orders brought and that were accepted; `effective_count`: their worth in clean
+    ones. Held is `initial_count` and what was collected."""
+
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
                 {
                     **{name: value for name, value in GROUP_EXAMPLE.items() if name != "unit_cost"},
+                    "collected_count": 120,
+                    "effective_count": 108.0,
+                    "min_count": None,
+                    "max_count": None,
                     "reference_loss": None,
                     "assumed_curve": None,
                     "parent": None,
@@ -101,6 +115,10 @@ class GroupOut(Answer):
     weight: float
     target: float | None
     initial_count: int
+    collected_count: int
+    effective_count: float
+    min_count: int | None
+    max_count: int | None
     reference_loss: float | None
     assumed_curve: AssumedCurve | None
     attributes: dict[str, str] | None
@@ -108,6 +126,16 @@ class GroupOut(Answer):
     created_at: datetime
     updated_at: datetime
     archived_at: datetime | None
+
+
+def group_shape(row: Group, collected: Collected) -> GroupOut:
+    counted = {"collected_count": collected.count, "effective_count": collected.effective}
+    columns = {name: getattr(row, name) for name in GroupOut.model_fields if name not in counted}
+    return GroupOut(**counted, **columns)
+
+
+def shape_of(call: Call, project: Project, row: Group) -> GroupOut:
+    return group_shape(row, collected_counts(call.session, project.id).get(row.id, NONE_COLLECTED))
 
 
 class Replaced(Answer):
@@ -123,7 +151,12 @@ def group_page(call: Call, project: Project, cursor: str | None, limit: int, arc
     def fetch(after: str | None, count: int) -> Any:
         return members(call.session, Group, project.id, archived, position(after), count)
 
-    return page(call, cursor, limit, fetch, GroupOut.model_validate, lambda row: row.id)
+    collected = collected_counts(call.session, project.id)
+
+    def shape(row: Group) -> GroupOut:
+        return group_shape(row, collected.get(row.id, NONE_COLLECTED))
+
+    return page(call, cursor, limit, fetch, shape, lambda row: row.id)
 
 
 @router.get("", summary="List groups")
@@ -145,13 +178,13 @@ def add_group(project_id: str, body: GroupIn, call: Annotated[Call, posts("write
     [row] = groups.add_groups(call.session, project, [body.model_dump()], call.now, at="")
     touch(project, call.now)
     call.headers["Location"] = f"{call.path}/{row.key}"
-    return GroupOut.model_validate(row)
+    return shape_of(call, project, row)
 
 
 @bulk.put(
     "",
     summary="Replace the list of groups",
-    responses=declared(MissingKeys, ArchivedError, KeyTaken),
+    responses=declared(MissingKeys, ArchivedError, KeyTaken, InUse),
     openapi_extra=list_contract(GroupIn),
 )
 def replace_groups(
@@ -173,24 +206,27 @@ def replace_groups(
 @router.get("/{key}", summary="Read a group")
 def read_group(project_id: str, key: str, call: Annotated[Call, reads("read")], archived: Archived = False) -> GroupOut:
     project = call.project(project_id)
-    return GroupOut.model_validate(get_member(call.session, project, Group, key, archived=archived))
+    return shape_of(call, project, get_member(call.session, project, Group, key, archived=archived))
 
 
 @router.patch("/{key}", summary="Change a group", responses=declared(Frozen, KeyTaken))
 def update_group(project_id: str, key: str, body: GroupPatch, call: Annotated[Call, changes("write")]) -> GroupOut:
-    """After a purchase, set `initial_count` to what is held now."""
+    """Set `initial_count` for what comes by other ways than orders; deliveries are counted by themselves."""
     project = call.project(project_id)
     row = get_member(call.session, project, Group, key)
-    call.match(GroupOut.model_validate(row))
+    call.match(shape_of(call, project, row))
     groups.update_group(call.session, project, row, body.model_dump(exclude_unset=True), call.now)
-    return GroupOut.model_validate(row)
+    return shape_of(call, project, row)
 
 
-@router.delete("/{key}", status_code=204, summary="Archive a group and its sources")
+@router.delete(
+    "/{key}", status_code=204, summary="Archive a group and its sources", responses=declared(InUse, Conflict)
+)
 def archive_group(project_id: str, key: str, call: Annotated[Call, changes("write")]) -> None:
+    """Sources that deliver other groups too go on. What a limit or the objective names cannot be archived."""
     project = call.project(project_id)
     row = get_member(call.session, project, Group, key)
-    call.match(GroupOut.model_validate(row))
+    call.match(shape_of(call, project, row))
     groups.archive_group(call.session, project, row, call.now)
 
 
@@ -200,4 +236,4 @@ def restore_group(project_id: str, key: str, call: Annotated[Call, posts("write"
     project = call.project(project_id)
     row = get_member(call.session, project, Group, key, archived=True)
     restore(project, row, call.now)
-    return GroupOut.model_validate(row)
+    return shape_of(call, project, row)

@@ -85,6 +85,11 @@ MoneyInSchema = WithJsonSchema(
 MoneyIn = Annotated[Decimal, BeforeValidator(read_money), MoneyInSchema]
 PriceIn = Annotated[Decimal, BeforeValidator(read_money), AfterValidator(above_zero), MoneyInSchema]
 MoneyOut = Annotated[Decimal, PlainSerializer(write_money, return_type=str), MoneySchema]
+SignedMoneyOut = Annotated[
+    Decimal,
+    PlainSerializer(write_money, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": MONEY_PATTERN.replace("^", "^-?"), "examples": ["-12.50"]}),
+]
 
 Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(plain_text)]

@@ -123,7 +123,7 @@ def post_observations(
     nothing: one bad item refuses the request, naming every bad one. A repeat of an `external_id` is counted, not
     stored again."""
     project = call.project(project_id)
-    done = forecasts.post(call.session, call.runtime.fits, project, runs, missing == "zero", call.now)
+    done = forecasts.post(call.session, call.runtime.fits, project, runs, missing == "zero", call.now, call.enqueue)
     warnings = [WarningOut.model_validate(notice) for notice in done.warnings]
     return AcceptedOut(
         accepted=len(done.stored),

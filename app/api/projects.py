@@ -9,12 +9,15 @@ from pydantic import ConfigDict, Field
 
 from app.api.common import Call, Route, changes, posts, reads
 from app.api.groups import GroupIn
-from app.api.inputs import Answer, MoneyIn, MoneyOut, Real, Shape, ShortText, Text, unset
+from app.api.inputs import Answer, MoneyIn, MoneyOut, Positive, PriceIn, Real, Shape, ShortText, Text, unset
+from app.api.limits import SetLimits
+from app.api.objectives import Objective, Utilitarian
 from app.api.pages import Archived, Cursor, Limit, Page, page
 from app.api.problems import declared
+from app.api.sources import MAX_SOURCES, SourceIn, source_fields
 from app.errors import Conflict, Frozen
 from app.services import projects
-from app.services.changes import archive, restore
+from app.services.changes import restore
 from app.store.models import Project
 from app.store.projects import projects_of_workspace
 
@@ -29,29 +32,6 @@ class Metric(Shape):
     goal: Literal["maximize", "minimize"] = "maximize"
     lower: Real | None = None
     upper: Real | None = None
-
-
-class Utilitarian(Shape):
-    """The weighted sum of the groups' benefits."""
-
-    kind: Literal["utilitarian"]
-
-
-class Isoelastic(Shape):
-    """The less a group has, the more its gain counts: 0 is utilitarian, 1 the logarithm."""
-
-    kind: Literal["isoelastic"]
-    aversion: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=50)] = 1.0
-
-
-class Maximin(Shape):
-    """The worst-off group first, then the next. `stop_ratio` > 0 stops feeding a group that hardly gains."""
-
-    kind: Literal["maximin"]
-    stop_ratio: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, lt=1)] = 0.0
-
-
-Objective = Annotated[Utilitarian | Isoelastic | Maximin, Field(discriminator="kind")]
 
 
 class BudgetIn(Shape):
@@ -82,10 +62,18 @@ PROJECT_EXAMPLE: dict[str, Any] = {
             "unit_cost": "1.60",
         },
     ],
+    "set_limits": [
+        {"name": "at most 40 % for Black women", "sources": ["Black_Female"], "measure": "cost_share", "max": 0.4}
+    ],
+    "value_per_utility": "50000",
 }
 
 
 class ProjectIn(Shape):
+    """`value_per_utility` is what one unit of utility is worth in money, `smallest_gain` the least gain in utility
+    worth a round: with either, the next allocation says when to stop. A round that costs more than `approval_threshold`
+    needs two keys to accept it."""
+
     model_config = ConfigDict(json_schema_extra={"examples": [PROJECT_EXAMPLE]})
 
     name: Text
@@ -95,10 +83,15 @@ class ProjectIn(Shape):
     budget: BudgetIn
     recipe: ShortText = "default"
     groups: Annotated[tuple[GroupIn, ...], Field(max_length=20_000)] = ()
+    sources: Annotated[tuple[SourceIn, ...], Field(max_length=MAX_SOURCES)] = ()
+    set_limits: SetLimits = ()
+    value_per_utility: PriceIn | None = None
+    smallest_gain: Positive | None = None
+    approval_threshold: MoneyIn | None = None
 
 
 class ProjectPatch(Shape):
-    """Fields left out stay as they are."""
+    """Fields left out stay as they are; null takes an optional one away."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"objective": {"kind": "maximin"}}]})
 
@@ -108,6 +101,10 @@ class ProjectPatch(Shape):
     objective: Objective = unset()
     budget: BudgetIn = unset()
     recipe: ShortText = unset()
+    set_limits: SetLimits = unset()
+    value_per_utility: PriceIn | None = unset()
+    smallest_gain: Positive | None = unset()
+    approval_threshold: MoneyIn | None = unset()
 
 
 class ProjectOut(Answer):
@@ -118,6 +115,9 @@ class ProjectOut(Answer):
                     "id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
                     **{name: value for name, value in PROJECT_EXAMPLE.items() if name != "groups"},
                     "budget": {"total": "20000.00", "rounds": 10},
+                    "value_per_utility": "50000.00",
+                    "smallest_gain": None,
+                    "approval_threshold": None,
                     "recipe": "default",
                     "reference_loss": None,
                     "data_version": 1,
@@ -137,6 +137,10 @@ class ProjectOut(Answer):
     objective: Objective
     budget: BudgetOut
     recipe: str
+    set_limits: SetLimits
+    value_per_utility: MoneyOut | None
+    smallest_gain: float | None
+    approval_threshold: MoneyOut | None
     reference_loss: float | None
     data_version: int
     data_at: datetime
@@ -156,6 +160,10 @@ def project_shape(row: Project) -> ProjectOut:
         objective=row.objective,
         budget=BudgetOut(total=row.budget_total, rounds=row.budget_rounds),
         recipe=row.recipe,
+        set_limits=row.set_limits,
+        value_per_utility=row.value_per_utility,
+        smallest_gain=row.smallest_gain,
+        approval_threshold=row.approval_threshold,
         reference_loss=row.reference_loss,
         data_version=row.data_version,
         data_at=row.data_at,
@@ -167,7 +175,9 @@ def project_shape(row: Project) -> ProjectOut:
 
 def columns(body: ProjectIn | ProjectPatch) -> dict[str, Any]:
     """The columns of the fields that the body sets."""
-    said = body.model_dump(exclude={"groups"}, exclude_unset=isinstance(body, ProjectPatch))
+    said = body.model_dump(exclude={"groups", "sources"}, exclude_unset=isinstance(body, ProjectPatch))
+    if "set_limits" in said:
+        said["set_limits"] = [limit.model_dump(mode="json", exclude_none=True) for limit in body.set_limits]
     if "metric" in said:
         said |= {f"metric_{name}": value for name, value in body.metric.model_dump().items()}
     if "budget" in said:
@@ -177,9 +187,10 @@ def columns(body: ProjectIn | ProjectPatch) -> dict[str, Any]:
 
 @router.post("", status_code=201, summary="Create a project", responses=declared(Conflict))
 def create_project(body: ProjectIn, call: Annotated[Call, posts("write")]) -> ProjectOut:
-    """With its groups, if you like. Name each group's `unit_cost` to make a source for it at once."""
+    """With its groups and sources, if you like. Name each group's `unit_cost` to make a source for it at once."""
     groups = [group.model_dump() for group in body.groups]
-    row = projects.create_project(call.session, call.caller, columns(body), groups, call.now)
+    offers = [source_fields(source) for source in body.sources]
+    row = projects.create_project(call.session, call.caller, columns(body), groups, offers, call.now)
     call.headers["Location"] = f"/v1/projects/{row.id}"
     return project_shape(row)
 
@@ -209,12 +220,12 @@ def update_project(project_id: str, body: ProjectPatch, call: Annotated[Call, ch
     return project_shape(row)
 
 
-@router.delete("/{project_id}", status_code=204, summary="Archive a project")
+@router.delete("/{project_id}", status_code=204, summary="Archive a project", responses=declared(Conflict))
 def archive_project(project_id: str, call: Annotated[Call, changes("write")]) -> None:
     """Hides it; nothing is erased. `POST …/restore` brings it back."""
     row = call.project(project_id)
     call.match(project_shape(row))
-    archive(row, row, call.now)
+    projects.archive_project(call.session, row, call.now)
 
 
 @router.post("/{project_id}/restore", summary="Bring an archived project back")

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import uvicorn
 from fastapi import FastAPI
 
+from app.jobs.schema import migrate
 from app.main import create_app
 from app.services.keys import create_key, peppers
 from app.settings import Settings
@@ -46,7 +47,7 @@ def temporary_service(port: int) -> Iterator[Access]:
     """
     with TemporaryDirectory(prefix="tranche-demo-") as folder, _listening(port) as listener:
         settings = Settings(database_url=f"sqlite:///{Path(folder) / 'tranche.db'}")
-        db.migrate(settings)
+        migrate(settings)
         api_key = _admin_key(settings)
         with _serving(create_app(settings), listener):
             yield Access(listener.getsockname()[1], api_key)

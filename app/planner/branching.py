@@ -13,8 +13,8 @@ import numpy as np
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.integers import Basket, improve, round_down
 from app.planner.ladder import Ladder
+from app.planner.market import Market
 from app.planner.relaxed import solve
-from app.planner.sources import Market
 from app.planner.utility import Utility
 
 ROUGH = 1e-7

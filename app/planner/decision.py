@@ -31,13 +31,14 @@ class Decision:
     policy: Policy
     method: str
     orders: IntArray
-    added: IntArray
+    added: FloatArray
     counts: FloatArray
     now: Terms
     after: Terms
     relaxed: Relaxation
     bound: float
     gap: float
+    proof: str
     left: int
     baselines: dict[Policy, IntArray]
 
@@ -72,8 +73,11 @@ def decide(task: Task, policy: Policy) -> Decision:
     added = market.added(orders)
     after = utility.terms(held + added)
     gap = _gap(bound, utility.total(after.value), utility.total(now.value))
+    proof = "The margins at the divisible optimum bound the utility of every affordable order."
     left = market.budget - market.cost(orders)
-    return Decision(policy, method, orders, added, held + added, now, after, relaxed, bound, gap, left, baselines)
+    return Decision(
+        policy, method, orders, added, held + added, now, after, relaxed, bound, gap, proof, left, baselines
+    )
 
 
 def _best(

@@ -40,19 +40,26 @@ def predict(posterior: Posterior, observations: Observations, asked: Asked, seed
     # Every selection would search the warnings for its groups'.
     posterior = replace(posterior, warnings=())
     noise = posterior.noise[asked.groups]
+    shift, left = shared_error(posterior, observations, asked)
+    sd = np.hypot(left, noise)
+    normal = ndtri(uniforms(seed, tuple(f"forecast:{name}" for name in asked.names), posterior.draws)[:, 0])
+    band = at_runs(posterior, asked.groups, asked.runs, Posterior.band)
+    predicted: FloatArray = band + shift + sd[:, None] * normal
+    return predicted
+
+
+def shared_error(posterior: Posterior, observations: Observations, asked: Asked) -> tuple[FloatArray, FloatArray]:
+    """Mean [rows, draws] and sd [rows] of the shared evaluation error, given the runs seen: a r̄ and s √(1 − a)."""
+    noise = posterior.noise[asked.groups]
     residual, seen = _residuals(posterior, observations, asked.groups, asked.holdouts)
     stderr = np.nan_to_num(asked.stderrs)
     # A holdout not seen, or no evaluation error, leaves nothing to learn: a = 0 then.
     known = (seen > 0) & (stderr > 0.0)
     share = np.where(known, 1.0 / (1.0 + (noise / np.where(known, stderr, 1.0)) ** 2 / np.maximum(seen, 1)), 0.0)
-    sd = np.hypot(stderr * np.sqrt(1.0 - share), noise)
-    normal = ndtri(uniforms(seed, tuple(f"forecast:{name}" for name in asked.names), posterior.draws)[:, 0])
-    band = _at_runs(posterior, asked.groups, asked.runs, Posterior.band)
-    predicted: FloatArray = band + share[:, None] * residual + sd[:, None] * normal
-    return predicted
+    return share[:, None] * residual, stderr * np.sqrt(1.0 - share)
 
 
-def _at_runs(
+def at_runs(
     posterior: Posterior,
     groups: IntArray,
     runs: FloatArray,
@@ -82,7 +89,7 @@ def _residuals(
         sizes[at] = len(seen)
         if len(seen):
             runs = _runs_of(observations, int(group), seen)
-            fitted = _at_runs(posterior, np.full(len(seen), group), runs, Posterior.loss)
+            fitted = at_runs(posterior, np.full(len(seen), group), runs, Posterior.loss)
             residual[at] = (points.losses[seen][:, None] - fitted).mean(axis=0)
     return residual[place], sizes[place]
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.ladder import Ladder
+from app.planner.market import Market
 from app.planner.relaxed import solve, tabulate
-from app.planner.sources import Market
 from app.planner.utility import Utility
 
 CROWD = 64

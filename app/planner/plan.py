@@ -14,16 +14,17 @@ from app.planner.margins import Margins, room
 from app.planner.metric import Metric
 from app.planner.objective import Objective
 from app.planner.policies import Policy
-from app.planner.problem import Problem, ProblemError, Task
+from app.planner.problem import Culprit, InfeasibleError, Limit, Problem, ProblemError, Task
 from app.planner.reasons import group_reasons, unspent_reason
 from app.planner.remarks import plan_warnings
-from app.planner.sources import Source
+from app.planner.sources import Source, Tier
 from app.planner.warnings import Warning
 from app.planner.words import MILLIONTHS
 
 __all__ = [
-    "Band", "GroupPlan", "Interval", "Metric", "Objective", "Optimality", "Plan", "Policy", "Problem", "ProblemError",
-    "Relaxed", "Source", "SourcePlan", "UtilitySummary", "make_plan",
+    "Band", "BoundPrice", "Culprit", "GroupPlan", "InfeasibleError", "Interval", "Limit", "Metric", "Objective",
+    "Optimality", "Plan", "Policy", "Problem", "ProblemError", "Relaxed", "Source", "SourcePlan", "Tier",
+    "UtilitySummary", "make_plan",
 ]  # fmt: skip
 
 
@@ -63,18 +64,37 @@ class UtilitySummary:
 
 @dataclass(frozen=True)
 class Optimality:
-    """How far the plan can be from the best one: a proven bound, relative to max(|U* − U(now)|, 1e-9)."""
+    """How far the plan can be from the best one: a proven bound, relative to max(|U* − U(now)|, 1e-9).
+
+    proof: one sentence that says how the gap is known.
+    """
 
     gap: float
     method: str
+    proof: str
+
+
+@dataclass(frozen=True)
+class BoundPrice:
+    """A constraint that binds, named as in `Culprit`, and what loosening it is worth.
+
+    shadow_price: utility per unit of the constraint, that is per sample, per currency unit, or per 1 of a share.
+    """
+
+    constraint: str
+    shadow_price: float
 
 
 @dataclass(frozen=True)
 class GroupPlan:
-    """One group's part. cost in millionths; marginals in utility per currency unit, None without a source."""
+    """One group's part. cost in millionths; marginals in utility per currency unit, None without a source.
+
+    count: held now. pending: expected from orders placed but not delivered; the plan builds on both.
+    """
 
     key: str
     count: int
+    pending: int
     add: int
     cost: int
     metric_now: Band
@@ -112,7 +132,7 @@ class Plan:
     """What to buy and why; groups and sources in the order of the problem's.
 
     spend + unspent = budget, in millionths. shadow_price: utility per further currency unit, None where nothing
-    more could be bought. unspent_reason: None where nothing is left.
+    more could be bought. unspent_reason: None where nothing is left. bounds: the constraints that bind.
     """
 
     policy: Policy
@@ -126,6 +146,7 @@ class Plan:
     optimality: Optimality
     relaxed: Relaxed
     warnings: tuple[Warning, ...]
+    bounds: tuple[BoundPrice, ...] = ()
 
 
 def make_plan(problem: Problem, policy: Policy) -> Plan:
@@ -149,7 +170,7 @@ def make_plan(problem: Problem, policy: Policy) -> Plan:
         unspent_reason=reason,
         utility=_utilities(task, decision),
         shadow_price=_shadow_price(task, decision, margins),
-        optimality=Optimality(decision.gap, decision.method),
+        optimality=Optimality(decision.gap, decision.method, decision.proof),
         relaxed=Relaxed(relaxed, decision.relaxed.utility, bound_gain),
         warnings=plan_warnings(task, decision, margins, metric_now, reason),
     )
@@ -164,7 +185,8 @@ def _group_plans(task: Task, decision: Decision, margins: Margins, metric_now: F
     return {
         key: GroupPlan(
             key=key,
-            count=round(float(task.held[at])),
+            count=round(float(task.raw[at])),
+            pending=round(float(task.pending_raw[at])),
             add=int(decision.added[at]),
             cost=int(cost[at]),
             metric_now=now[at],

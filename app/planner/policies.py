@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.sources import Market
+from app.planner.market import Market
 
 Policy = Literal["optimal", "equal", "equal_spend", "proportional"]
 
@@ -71,7 +71,7 @@ def _paid(market: Market, orders: IntArray) -> bool:
 
 def _offered(market: Market) -> IntArray:
     """The most samples [groups] the sources would sell to this budget."""
-    return market.added(market.most)
+    return market.added(market.most).astype(np.int64)
 
 
 def _full_cost(market: Market) -> IntArray:

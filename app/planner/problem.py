@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
+from app.planner.market import Market
 from app.planner.metric import Metric
-from app.planner.objective import Objective
+from app.planner.objective import Objective, ObjectiveError
 from app.planner.posterior import Posterior
-from app.planner.sources import Market, Source
+from app.planner.sources import Source
 from app.planner.utility import Utility
 
 MAX_BUDGET = 10**18
@@ -21,12 +23,75 @@ class ProblemError(ValueError):
 
 
 @dataclass(frozen=True)
+class Culprit:
+    """A constraint that cannot be met: all culprits moved from `have` to `need`, the problem can be.
+
+    constraint: "budget", "group:KEY:min_count", "group:KEY:target", "source:KEY:max_order", "set:NAME" and the like.
+    have, need: in the constraint's unit, money in millionths. change: the least change, one sentence.
+    """
+
+    constraint: str
+    have: float
+    need: float
+    change: str
+
+
+class InfeasibleError(Exception):
+    """The constraints cannot be met together; `culprits` lists all that must move."""
+
+    def __init__(self, culprits: tuple[Culprit, ...]) -> None:
+        super().__init__(" ".join(culprit.change for culprit in culprits))
+        self.culprits = culprits
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A limit over a named set: of sources, this round's orders; of groups, the raw counts after buying.
+
+    members: indices into Problem.sources or Problem.keys. measure: cost and cost_share only over sources, cost in
+    millionths. share_of: a share is of these members' sum, None: of everything's.
+    """
+
+    name: str
+    over: Literal["sources", "groups"]
+    members: tuple[int, ...]
+    measure: Literal["cost", "count", "cost_share", "count_share"]
+    share_of: tuple[int, ...] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.members:
+            raise ProblemError(f"limit {self.name}: it names no {self.over}; name at least one")
+        if self.over == "groups" and self.measure in ("cost", "cost_share"):
+            raise ProblemError(f"limit {self.name}: {self.measure} can only be limited over sources")
+        if self.minimum is None and self.maximum is None:
+            raise ProblemError(f"limit {self.name}: it needs a min or a max")
+        bounds = [bound for bound in (self.minimum, self.maximum) if bound is not None]
+        most = 1.0 if self.is_share else np.inf
+        if any(not 0.0 <= bound <= most for bound in bounds):
+            raise ProblemError(
+                f"limit {self.name}: min and max must be at least 0" + ", a share at most 1" * self.is_share
+            )
+        if len(bounds) == 2 and bounds[0] > bounds[1]:
+            raise ProblemError(f"limit {self.name}: min is {bounds[0]:g}, above max {bounds[1]:g}")
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it limits a share instead of an amount."""
+        return self.measure in ("cost_share", "count_share")
+
+
+@dataclass(frozen=True)
 class Problem:
     """What is asked; arrays [groups] in the order of `keys`.
 
-    weights ≥ 0, not all 0. held: counts now. targets: in the metric's units, nan = none.
+    weights ≥ 0, not all 0. held: effective counts now (accepted × quality). targets: in the metric's units, nan = none.
     reference_loss: the loss of a constant predictor, used where a bound of the metric is open (else None).
     posterior: draws of the groups' curves, its groups in the same order. budget: millionths, ≥ 0.
+    raw: accepted samples now, None = held. pending, pending_raw: expected from orders placed but not delivered,
+    effective and raw; None = 0, and raw as effective. min_count, max_count: bounds on the raw count after buying,
+    pending included; nan = none; what exceeds max_count already buys no more.
     """
 
     keys: tuple[str, ...]
@@ -39,6 +104,12 @@ class Problem:
     posterior: Posterior
     sources: tuple[Source, ...]
     budget: int
+    raw: FloatArray | None = None
+    pending: FloatArray | None = None
+    pending_raw: FloatArray | None = None
+    min_count: FloatArray | None = None
+    max_count: FloatArray | None = None
+    limits: tuple[Limit, ...] = ()
 
     def __post_init__(self) -> None:
         groups = len(self.keys)
@@ -57,8 +128,14 @@ class Problem:
             raise ProblemError("held counts must be finite and at least 0")
         if not 0 <= self.budget <= MAX_BUDGET:
             raise ProblemError(f"the budget is {self.budget} millionths; it must lie from 0 to {MAX_BUDGET}")
+        try:
+            self.objective.check(len(self.keys), int((~np.isnan(self.targets) & (self.weights > 0)).sum()))
+        except ObjectiveError as error:
+            raise ProblemError(str(error)) from error
         self._check_reference()
         self._check_sources()
+        self._check_counts()
+        self._check_limits()
 
     def _check_reference(self) -> None:
         if self.metric.span is not None:
@@ -73,8 +150,28 @@ class Problem:
         if len({source.key for source in self.sources}) != len(self.sources):
             raise ProblemError("a source's key occurs twice; keys must be unique")
         for source in self.sources:
-            if not 0 <= source.group < len(self.keys):
-                raise ProblemError(f"source {source.key}: there is no group at index {source.group}")
+            for group, _ in source.yields:
+                if not 0 <= group < len(self.keys):
+                    raise ProblemError(f"source {source.key}: there is no group at index {group}")
+
+    def _check_counts(self) -> None:
+        for name in ("raw", "pending", "pending_raw", "min_count", "max_count"):
+            values = getattr(self, name)
+            if values is None:
+                continue
+            if len(values) != len(self.keys):
+                raise ProblemError(f"{name} must have one entry for each of the {len(self.keys)} groups")
+            known = values[~np.isnan(values)] if name in ("min_count", "max_count") else values
+            if not np.all(np.isfinite(known) & (known >= 0)):
+                raise ProblemError(f"{name} must be finite and at least 0")
+
+    def _check_limits(self) -> None:
+        if len({limit.name for limit in self.limits}) != len(self.limits):
+            raise ProblemError("a limit's name occurs twice; names must be unique")
+        for limit in self.limits:
+            most = len(self.sources if limit.over == "sources" else self.keys)
+            if not all(0 <= member < most for member in (*limit.members, *(limit.share_of or ()))):
+                raise ProblemError(f"limit {limit.name}: it names {limit.over} that do not exist")
 
 
 @dataclass(frozen=True)
@@ -83,12 +180,15 @@ class Task:
 
     This order is what makes ties, rounding and so the answer independent of the order a problem is posed in.
     order [groups]: positions of these groups in the problem. sources: keys in the market's order.
+    held: effective counts the plan builds on, pending ones included; raw: accepted now; pending_raw: expected.
     """
 
     order: IntArray
     keys: tuple[str, ...]
     sources: tuple[Source, ...]
     held: FloatArray
+    raw: FloatArray
+    pending_raw: FloatArray
     targets: FloatArray
     metric: Metric
     utility: Utility
@@ -100,22 +200,25 @@ class Task:
         order = np.array(sorted(range(len(problem.keys)), key=problem.keys.__getitem__), dtype=np.int64)
         place = np.argsort(order).tolist()
         market = Market.of(problem.sources, place, len(order), problem.budget)
-        weights = problem.weights[order] / problem.weights.max()
-        unit = np.full(len(order), problem.metric.span or 1.0)
-        if problem.metric.span is None and problem.reference_loss is not None:
-            unit = problem.reference_loss[order]
-        utility = Utility(
-            objective=problem.objective,
-            weights=weights / weights.sum(),
-            unit=unit,
-            bounded=problem.metric.span is not None,
-            posterior=replace(problem.posterior, warnings=()).select(order),
+        utility = Utility.of(
+            problem.objective,
+            problem.weights,
+            problem.metric,
+            problem.reference_loss,
+            problem.targets,
+            problem.held,
+            replace(problem.posterior, warnings=()),
+            order,
         )
+        none = np.zeros(len(order))
+        pending = none if problem.pending is None else problem.pending[order]
         return cls(
             order=order,
             keys=tuple(problem.keys[at] for at in order),
             sources=tuple(problem.sources[at] for at in market.order),
-            held=problem.held[order],
+            held=problem.held[order] + pending,
+            raw=(problem.held if problem.raw is None else problem.raw)[order],
+            pending_raw=pending if problem.pending_raw is None else problem.pending_raw[order],
             targets=problem.targets[order],
             metric=problem.metric,
             utility=utility,

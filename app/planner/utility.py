@@ -2,20 +2,27 @@
 
 Notation, arrays [groups] unless said otherwise: n counts, w weights summing to 1, ℓ = max(f(n), 0) / unit the loss on
 the common scale [groups, draws] (unit: the metric's span, or the reference loss where a bound is open), m the benefit,
-1 − ℓ or, with an open bound, −ℓ. V(n) = E φ(m) is a group's value, V'(n) its slope; U = Σ w V, for maximin min V.
+1 − ℓ or, with an open bound, −ℓ. E is the mean over draws, or over the worst `risk` of them. V(n) is a group's value:
+
+    V = E φ(m),    and for gap V = E m − λ max(0, m̄ − E m);    V'(n) is its slope, U = F(V) (`aggregate`).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
+from app.planner.aggregate import Aggregate, Outer
 from app.planner.arrays import BoolArray, FloatArray, IntArray
-from app.planner.objective import Objective
+from app.planner.benefit import LEAST_BENEFIT, mean, phi
+from app.planner.metric import Metric
+from app.planner.objective import Kind, Objective
 from app.planner.posterior import Posterior
 
-LEAST_BENEFIT = 1e-3
-"""m₀: φ is continued by its tangent below it, and beyond the loss 1/m₀ where the bound is open."""
+__all__ = ["LEAST_BENEFIT", "Outer", "Terms", "Utility"]
+
+ADDITIVE: tuple[Kind, ...] = ("utilitarian", "isoelastic", "targets", "gap")
+"""The kinds with U = Σ w V."""
 
 
 @dataclass(frozen=True)
@@ -28,86 +35,153 @@ class Terms:
 
 @dataclass(frozen=True)
 class Utility:
-    """U over the posterior's draws. weights sum to 1; unit > 0; bounded: both of the metric's bounds are given."""
+    """U over the posterior's draws. weights sum to 1; unit > 0; bounded: both of the metric's bounds are given.
+
+    goal [groups]: ℓ at the target, inf = none. reference: m̄ of `gap`. vectors [vectors, groups], each summing to 1,
+    and base V* [vectors]: of `robust`. `Utility.of` derives them all from a problem's own numbers.
+    """
 
     objective: Objective
     weights: FloatArray
     unit: FloatArray
     bounded: bool
     posterior: Posterior
+    goal: FloatArray = field(default_factory=lambda: np.full(1, np.inf))
+    reference: float = 0.0
+    vectors: FloatArray = field(default_factory=lambda: np.zeros((0, 1)))
+    base: FloatArray = field(default_factory=lambda: np.zeros(0))
+
+    @classmethod
+    def of(
+        cls,
+        objective: Objective,
+        weights: FloatArray,
+        metric: Metric,
+        reference_loss: FloatArray | None,
+        targets: FloatArray,
+        held: FloatArray,
+        posterior: Posterior,
+        order: IntArray,
+    ) -> "Utility":
+        """U of a problem whose groups are taken in `order`; the arrays [groups] are in the problem's own.
+
+        weights: not all 0. reference_loss: of every group where a bound is open. targets: metric values, nan = none.
+        held: the counts at which `gap` takes m̄. Regret's V* is 0 until `with_base` sets it.
+        """
+        scaled = weights[order] / weights.max()
+        unit = np.full(len(order), metric.span or 1.0)
+        if metric.span is None and reference_loss is not None:
+            unit = reference_loss[order]
+        vectors = np.array(objective.weight_vectors, dtype=np.float64).reshape(-1, len(order))[:, order]
+        vectors = vectors / vectors.max(axis=1, keepdims=True, initial=0.0)
+        goal = metric.to_loss(targets[order]) / unit
+        utility = cls(
+            objective=objective,
+            weights=scaled / scaled.sum(),
+            unit=unit,
+            bounded=metric.span is not None,
+            posterior=posterior.select(order),
+            goal=np.where(np.isnan(goal), np.inf, goal),
+            vectors=vectors / vectors.sum(axis=1, keepdims=True),
+            base=np.zeros(len(vectors)),
+        )
+        return utility if objective.kind != "gap" else replace(utility, reference=utility.mean_benefit(held[order]))
 
     @property
     def is_level(self) -> bool:
         """Whether U is the least value instead of the weighted sum."""
         return self.objective.kind == "maximin"
 
+    @property
+    def is_additive(self) -> bool:
+        """Whether U = Σ w V."""
+        return self.objective.kind in ADDITIVE
+
     @cached_property
     def counted(self) -> BoolArray:
         """The groups U depends on [groups]."""
+        if self.objective.kind == "robust":
+            return np.asarray(self.vectors.any(axis=0))
+        if self.objective.kind == "targets":
+            return (self.weights > 0) & np.isfinite(self.goal)
         return self.weights > 0
 
     @cached_property
     def emphasis(self) -> FloatArray:
-        """What a group's value counts for at the margin: its weight, or 1 for every counted group of maximin."""
-        return self.counted.astype(np.float64) if self.is_level else self.weights
+        """What a group's value counts for at the margin where F does not choose: its weight, 1 where F is a minimum."""
+        if self.objective.kind in ("maximin", "robust"):
+            return self.counted.astype(np.float64)
+        return self.weights * self.counted
+
+    @cached_property
+    def aggregate(self) -> Aggregate:
+        """F."""
+        return Aggregate(self.objective, self.weights, self.counted, self.vectors, self.base)
+
+    @property
+    def outer(self) -> Outer:
+        """F as a linear programme."""
+        return self.aggregate.outer()
 
     def terms(self, counts: FloatArray) -> Terms:
-        """V and V' at counts [groups] or [groups, sizes]."""
+        """V and V' at counts [groups] or [groups, sizes]; where V has a kink, V' is the slope beyond it."""
         loss, slope = self.posterior.loss_and_slope(counts)
+        unit = self._like(loss, self.unit)
         fall = np.where(loss > 0.0, -slope, 0.0)
-        scaled, unit = self._scaled(loss)
-        value, worth = self._phi(scaled)
-        return Terms(value.mean(axis=-1), (worth * fall).mean(axis=-1) / unit)
+        each, worth = phi(self.objective, np.maximum(loss, 0.0) / unit, self.bounded, self._like(loss, self.goal))
+        value, gain = mean(each, worth * fall, self.objective.risk)
+        gain = gain / unit[..., 0]
+        if self.objective.kind != "gap":
+            return Terms(value, gain)
+        behind, lambda_ = self.reference - value, self.objective.lambda_
+        return Terms(value - lambda_ * np.maximum(behind, 0.0), gain * (1.0 + lambda_ * (behind > 0.0)))
 
     def total(self, value: FloatArray) -> float:
         """U from the groups' values."""
-        if self.is_level:
-            return float(value[self.counted].min())
-        return float((self.weights * value).sum())
+        return self.aggregate.total(value)
+
+    def gradient(self, value: FloatArray) -> FloatArray:
+        """dU/dV [groups] at the groups' values; where F has a kink, one of its supergradients."""
+        return self.aggregate.gradient(value)
 
     def at(self, counts: FloatArray) -> float:
         """U at counts [groups]."""
         return self.total(self.terms(counts).value)
 
+    def mean_benefit(self, counts: FloatArray) -> float:
+        """Σ w E m at counts [groups]."""
+        plain = replace(self, objective=Objective("utilitarian", risk=self.objective.risk))
+        return plain.at(counts)
+
     def draws(self, counts: FloatArray) -> FloatArray:
-        """U in every draw [draws]; for maximin the benefit of the group that is worst in expectation."""
-        value, _ = self._phi(self._scaled(self.posterior.loss(counts))[0])
-        if not self.is_level:
-            return np.asarray((self.weights[:, None] * value).sum(axis=0))
-        worst = int(np.argmin(np.where(self.counted, value.mean(axis=1), np.inf)))
-        return np.asarray(value[worst])
+        """U in every draw [draws], F taken as linear round the expected values."""
+        loss = self.posterior.loss(counts)
+        scaled = np.maximum(loss, 0.0) / self._like(loss, self.unit)
+        each, _ = phi(self.objective, scaled, self.bounded, self._like(loss, self.goal))
+        value = self.terms(counts).value
+        if self.objective.kind == "gap":
+            behind = (mean(each, each, self.objective.risk)[0] < self.reference)[:, None]
+            each = each + self.objective.lambda_ * behind * (each - self.reference)
+        share = self.gradient(value)
+        return np.asarray((share[:, None] * each).sum(axis=0)) + (self.total(value) - float((share * value).sum()))
 
     def select(self, indices: IntArray) -> "Utility":
         """The same utility's terms for the groups at `indices` alone."""
         posterior = self.posterior.select(indices)
-        return replace(self, weights=self.weights[indices], unit=self.unit[indices], posterior=posterior)
+        goal = self.goal[indices] if len(self.goal) > 1 else self.goal
+        weights, unit, vectors = self.weights[indices], self.unit[indices], self.vectors[:, indices]
+        return replace(self, weights=weights, unit=unit, posterior=posterior, goal=goal, vectors=vectors)
 
-    def _scaled(self, loss: FloatArray) -> tuple[FloatArray, FloatArray]:
-        unit = self.unit if loss.ndim == 2 else self.unit[:, None]
-        return np.maximum(loss, 0.0) / unit[..., None], unit
+    def mix(self, vector: int) -> "Utility":
+        """Σ w_kg V_g for weight vector k of `robust` alone: the utility whose optimum is V*_k."""
+        plain = Objective("utilitarian", risk=self.objective.risk)
+        return replace(self, objective=plain, weights=self.vectors[vector])
 
-    def _phi(self, scaled: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """φ and −dφ/dℓ at ℓ, elementwise; both continued by the tangent beyond the trusted range."""
-        aversion = 0.0 if self.objective.kind != "isoelastic" else self.objective.aversion
-        if aversion == 0.0:
-            # φ(m) = m is shifted to m − 1 by the isoelastic form.
-            shift = 1.0 if self.bounded and self.objective.kind != "isoelastic" else 0.0
-            return shift - scaled, np.ones_like(scaled)
-        limit = 1.0 - LEAST_BENEFIT if self.bounded else 1.0 / LEAST_BENEFIT
-        inside = np.minimum(scaled, limit)
-        value, worth = (_prioritarian if self.bounded else _power)(inside, aversion)
-        return value - worth * (scaled - inside), worth
+    def with_base(self, base: FloatArray) -> "Utility":
+        """The same with V* [vectors], the best value of each weight vector alone, for regret."""
+        return replace(self, base=base)
 
-
-def _prioritarian(scaled: FloatArray, aversion: float) -> tuple[FloatArray, FloatArray]:
-    """φ(m) = (m^(1−ε) − 1)/(1−ε), log m at ε = 1, and φ'(m), at m = 1 − ℓ."""
-    log = np.log1p(-scaled)
-    power = 1.0 - aversion
-    value = log if power == 0.0 else np.expm1(power * log) / power
-    return value, np.exp(-aversion * log)
-
-
-def _power(scaled: FloatArray, aversion: float) -> tuple[FloatArray, FloatArray]:
-    """−ℓ^(1+ε)/(1+ε) and ℓ^ε."""
-    worth = scaled**aversion
-    return -worth * scaled / (1.0 + aversion), worth
+    @staticmethod
+    def _like(loss: FloatArray, values: FloatArray) -> FloatArray:
+        """[groups] made to broadcast with losses [groups, (sizes,) draws]."""
+        return values[:, None] if loss.ndim == 2 else values[:, None, None]

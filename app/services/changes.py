@@ -16,6 +16,8 @@ from app.store.models import Group, Project, Source
 from app.store.projects import Member
 
 Fields = dict[str, Any]
+MAX_FAULTS = 1_000
+"""The most faults that one answer lists."""
 
 
 def touch(project: Project, now: datetime) -> None:
@@ -50,6 +52,11 @@ def get_member(session: Session, project: Project, kind: type[Member], key: str,
     if row.archived_at and not archived:
         raise NotFound(f"The {word} '{key}' is archived. Read it with ?archived=true, or POST to its /restore.")
     return row
+
+
+def escape(key: str) -> str:
+    """A key as a token of a JSON pointer (RFC 6901)."""
+    return key.replace("~", "~0").replace("/", "~1")
 
 
 def pointer(at: str, index: int, field: str) -> str:

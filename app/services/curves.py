@@ -16,8 +16,10 @@ from app.planner.transfer import Received
 from app.planner.warnings import Warning
 from app.services.fits import Fits
 from app.services.forecasts import record_of
+from app.services.holdings import Held, held_of
 from app.services.observations import Reading, standard_error
 from app.services.planning import fit_key, fitted, metric_of, runs_of
+from app.store.ledger import collected_counts
 from app.store.models import Group, Observation, Project
 from app.store.observations import fitted_observations
 from app.store.projects import members
@@ -76,11 +78,20 @@ def curves_of(
     groups = members(session, Group, project.id)
     runs = fitted_observations(session, project.id, project.recipe)
     key = fit_key(project, question.draws, question.seed)
-    posterior = fitted(fits, key, project, groups, runs).posterior
+    posterior = fitted(session, fits, key, project, groups, runs).posterior
+    collected = collected_counts(session, project.id)
     factors = record_of(session, project).widening
     place = {group.key: index for index, group in enumerate(groups)}
     return [
-        curve_of(project, group, runs, posterior.select(np.array([place[group.key]])), question.at, factors)
+        curve_of(
+            project,
+            group,
+            held_of(group, collected),
+            runs,
+            posterior.select(np.array([place[group.key]])),
+            question.at,
+            factors,
+        )
         for group in shown
     ]
 
@@ -88,6 +99,7 @@ def curves_of(
 def curve_of(
     project: Project,
     group: Group,
+    held: Held,
     runs: Sequence[Observation],
     one: Posterior,
     at: Sequence[int],
@@ -95,11 +107,11 @@ def curve_of(
 ) -> Curve:
     """`one` is the group's own posterior, `factors` what the project's record widens bands by."""
     metric = metric_of(project)
-    counts = list(at) or default_counts(group, one.diagnostics[0])
+    counts = list(at) or default_counts(round(held.effective), one.diagnostics[0])
     bands = metric.to_metric(one.band(np.array([counts], dtype=np.float64))[0])
     return Curve(
         group=group.key,
-        count=group.initial_count,
+        count=round(held.effective),
         parameters=parameters_of(one, metric, group),
         bands=[(count, widened(summary(band), metric, factors)) for count, band in zip(counts, bands, strict=True)],
         points=curve_points(project, group, runs, one.residuals[0]),
@@ -116,11 +128,11 @@ def widened(band: Summary, metric: Metric, factors: FloatArray) -> Summary:
     return Summary(band.mean, dict(zip(QUANTILE_NAMES, moved.tolist(), strict=True)))
 
 
-def default_counts(group: Group, diagnostics: Diagnostics) -> list[int]:
+def default_counts(held: int, diagnostics: Diagnostics) -> list[int]:
     """A geometric spread from a sixteenth of what is known to well beyond it."""
-    largest = max(diagnostics.largest_count, group.initial_count, 16)
+    largest = max(diagnostics.largest_count, held, 16)
     spread = np.geomspace(largest / 16, largest * BEYOND, DEFAULT_STEPS)
-    return sorted({int(count) for count in np.round(spread)} | {group.initial_count})
+    return sorted({int(count) for count in np.round(spread)} | {held})
 
 
 def parameters_of(one: Posterior, metric: Metric, group: Group) -> dict[str, Summary]:

@@ -11,6 +11,8 @@ from app.planner.arrays import FloatArray
 from app.planner.forecast import Asked, predict
 from app.planner.scoring import LEVELS, score, widening
 from app.services import observations
+from app.services.enqueue import Enqueue
+from app.services.events import record
 from app.services.fits import Fits, Fitted
 from app.services.observations import Accepted, Draft, Reading, standard_error
 from app.services.planning import compositions, fit_key, fitted, metric_of
@@ -53,18 +55,33 @@ class Record:
 
 
 def post(
-    session: Session, fits: Fits, project: Project, drafts: Sequence[Draft], missing_is_zero: bool, now: datetime
+    session: Session,
+    fits: Fits,
+    project: Project,
+    drafts: Sequence[Draft],
+    missing_is_zero: bool,
+    now: datetime,
+    enqueue: Enqueue,
 ) -> Accepted:
-    """Store the runs with the forecasts of them made from the runs before. Raises as `observations.accept`."""
+    """Store the runs with the forecasts of them made from the runs before, and the event that says so. Raises as
+    `observations.accept`."""
     groups = members(session, Group, project.id)
     before = fitted_observations(session, project.id, project.recipe)
     key = fit_key(project, DRAWS, SEED)
     done = observations.accept(session, project, drafts, missing_is_zero, now)
     fresh = [run for run in done.stored if run.recipe == project.recipe]
     if before and fresh:
-        known = fitted(fits, key, project, groups, before)
+        known = fitted(session, fits, key, project, groups, before)
         session.add_all(forecasts_of(project, groups, known, fresh, now))
+    if done.stored:
+        announce(session, project, len(done.stored), now, enqueue)
     return done
+
+
+def announce(session: Session, project: Project, accepted: int, now: datetime, enqueue: Enqueue) -> None:
+    url = f"/v1/projects/{project.id}/observations"
+    data = {"url": url, "accepted": accepted, "data_version": project.data_version}
+    record(session, project.workspace_id, "observations.accepted", project.id, data, now, enqueue)
 
 
 def forecasts_of(

@@ -17,6 +17,9 @@ from app.services.changes import (
     refuse_taken,
     touch,
 )
+from app.services.named import refuse_named, rename
+from app.services.orders import refuse_open_orders
+from app.services.sources import new_source, set_yields
 from app.store import observations as observation_store
 from app.store import projects as store
 from app.store.models import Group, Project, Source
@@ -37,6 +40,7 @@ def add_groups(session: Session, project: Project, items: Sequence[Fields], now:
         assign(row, without_price(item), now)
     index_of = {key: index for index, key in enumerate(keys)}
     check_targets(project, rows, lambda key: pointer(at, index_of[key], "target"))
+    check_bounds(rows, lambda key: pointer(at, index_of[key], "min_count"))
     session.add_all(rows)
     session.flush()
     set_prices(session, project, rows, prices(items), now)
@@ -67,29 +71,30 @@ def set_prices(
         source = known.get(group.key)
         if source is None:
             session.add(own_source(project, group, unit_costs[group.key], now))
-        elif source.group_id != group.id:
-            raise KeyTaken(f"The source '{group.key}' delivers another group; set its price at the source itself.")
+        elif [one.group_id for one in source.yields] != [group.id]:
+            raise KeyTaken(f"The source '{group.key}' delivers other groups; set its price at the source itself.")
         else:
             assign(source, {"unit_cost": unit_costs[group.key], "archived_at": None}, now)
 
 
 def own_source(project: Project, group: Group, unit_cost: Decimal, now: datetime) -> Source:
-    return Source(
-        project_id=project.id,
-        key=group.key,
-        name=group.name,
-        kind="vendor",
-        group_id=group.id,
-        unit_cost=unit_cost,
-        min_order=0,
-        max_order=None,
-        lot_size=1,
-        license=None,
-        provenance=None,
-        created_at=now,
-        updated_at=now,
-        archived_at=None,
-    )
+    source = new_source(project, now)
+    assign(source, {"key": group.key, "name": group.name, "unit_cost": unit_cost}, now)
+    set_yields(source, {group.id: 1.0})
+    return source
+
+
+def check_bounds(groups: Sequence[Group], where: Callable[[str], str]) -> None:
+    """Raises Invalid for a min_count above the max_count; `where` as in `check_targets`."""
+    faults = [
+        Fault(
+            where(group.key), f"min_count {group.min_count} of '{group.key}' is above its max_count {group.max_count}"
+        )
+        for group in groups
+        if group.min_count is not None and group.max_count is not None and group.min_count > group.max_count
+    ]
+    if faults:
+        raise invalid(*faults)
 
 
 def check_targets(project: Project, groups: Sequence[Group], where: Callable[[str], str]) -> None:
@@ -138,8 +143,10 @@ def update_group(session: Session, project: Project, group: Group, changes: Fiel
         for child in store.members(session, Group, project.id, archived=None):
             if child.parent == group.key:
                 child.parent = changes["key"]
+        rename(project, Group, group.key, changes["key"])
     assign(group, without_price(changes), now)
     check_targets(project, [group], lambda _: "/target")
+    check_bounds([group], lambda _: "/min_count")
     session.flush()
     check_parents(session, project, [group], lambda _: "/parent")
     set_prices(session, project, [group], prices([{"key": group.key, **changes}]), now)
@@ -148,8 +155,19 @@ def update_group(session: Session, project: Project, group: Group, changes: Fiel
 
 
 def archive_groups(session: Session, project: Project, groups: Sequence[Group], now: datetime) -> None:
-    """Archive groups and the sources that deliver them."""
-    for source in store.sources_of_groups(session, project.id, {group.id for group in groups}):
+    """Archive groups and the sources that deliver nothing else. A source of other groups too goes on.
+
+    Raises InUse where the project's limits or objective name any of them, Conflict while orders for them are open.
+    """
+    leaving = {group.id for group in groups}
+    concerned = store.sources_of_groups(session, project.id, leaving)
+    others = {one.group_id for source in concerned for one in source.yields} - leaving
+    staying = {group.id for group in store.members_by_id(session, Group, others).values() if not group.archived_at}
+    idle = [source for source in concerned if not staying & {one.group_id for one in source.yields}]
+    refuse_named(project, Group, {group.key for group in groups})
+    refuse_named(project, Source, {source.key for source in idle})
+    refuse_open_orders(session, project, concerned)
+    for source in idle:
         archive(project, source, now)
     for group in groups:
         archive(project, group, now)
@@ -179,6 +197,7 @@ def replace_groups(
     index_of = {item["key"]: index for index, item in enumerate(items)}
     changed = [known[item["key"]] for item in old]
     check_targets(project, changed, lambda key: f"/{index_of[key]}/target")
+    check_bounds(changed, lambda key: f"/{index_of[key]}/min_count")
     set_prices(session, project, changed, prices(old), now)
     session.flush()
     add_groups(session, project, [item for item in items if item["key"] not in known], now, at="")

@@ -10,15 +10,16 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.errors import Fault, KeyTaken, NotFound, invalid
-from app.services.changes import touch
+from app.services.changes import MAX_FAULTS, escape, touch
 from app.services.ids import new_id
 from app.services.projects import as_uuid
+from app.services.holdings import held_of
 from app.store import observations as store
+from app.store.ledger import collected_counts
 from app.store.models import Group, Observation, Project
 from app.store.projects import members
 
 MAX_OBSERVATIONS = 10_000
-MAX_FAULTS = 1_000
 DEFAULT_HOLDOUT = "default"
 
 
@@ -80,11 +81,6 @@ class Accepted:
     warnings: tuple[Notice, ...]
 
 
-def escape(key: str) -> str:
-    """A key as a token of a JSON pointer (RFC 6901)."""
-    return key.replace("~", "~0").replace("/", "~1")
-
-
 def accept(
     session: Session, project: Project, drafts: Sequence[Draft], missing_is_zero: bool, now: datetime
 ) -> Accepted:
@@ -106,7 +102,9 @@ def accept(
         settle_reference_loss(project, active, fresh)
         touch(project, now)
     session.flush()
-    return Accepted(rows, len(drafts) - len(fresh), notices(project, active, fresh))
+    collected = collected_counts(session, project.id)
+    held = {group.key: held_of(group, collected).raw for group in active.values()}
+    return Accepted(rows, len(drafts) - len(fresh), notices(project, held, fresh))
 
 
 def draft_faults(
@@ -215,15 +213,15 @@ def settle_reference_loss(project: Project, active: Mapping[str, Group], fresh: 
     project.reference_loss = mean if mean > 0 else None
 
 
-def notices(project: Project, active: Mapping[str, Group], fresh: Sequence[Draft]) -> tuple[Notice, ...]:
+def notices(project: Project, held: Mapping[str, int], fresh: Sequence[Draft]) -> tuple[Notice, ...]:
     """One notice per kind and group, whatever the number of runs."""
     found: dict[tuple[str, str], Notice] = {}
     for draft in fresh:
         for key, count in draft.counts.items():
-            if count > active[key].initial_count:
+            if count > held[key]:
                 detail = (
-                    f"a run was trained on {count} samples of '{key}', but {active[key].initial_count} are held; "
-                    "PATCH the group's initial_count if more are held now"
+                    f"a run was trained on {count} samples of '{key}', but {held[key]} are held; "
+                    "record what was delivered, or PATCH the group's initial_count"
                 )
                 found.setdefault(("counts_exceed_held", key), Notice("counts_exceed_held", detail, key))
         for key, reading in draft.metrics.items():

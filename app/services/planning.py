@@ -1,21 +1,23 @@
 """From rows to the planner's arrays: curves and the next allocation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from app.errors import Fault, invalid
 from app.planner.arrays import FloatArray
 from app.planner.curves import AssumedCurve, Observations, Points, Posterior
 from app.planner.metric import Metric
 from app.planner.objective import Objective
-from app.planner.plan import GroupPlan as GroupPlan
-from app.planner.plan import Problem
+from app.planner.problem import Limit, Problem
 from app.planner.sources import Source as PlannerSource
+from app.planner.sources import Tier
 from app.planner.together import fit_together
 from app.services.fits import FitKey, Fits, Fitted
+from app.services.named import over_of
 from app.services.observations import Reading, standard_error
 from app.services.prior import prior_for
 from app.store.models import Group, Observation, Project, Source
@@ -32,27 +34,102 @@ class Budget:
     remaining: Decimal
 
 
+@dataclass(frozen=True)
+class Pending:
+    """What is ordered and not delivered: samples expected, effective and raw, by group key; `ordered` by source key
+    counts all that was ever ordered."""
+
+    effective: Mapping[str, float]
+    raw: Mapping[str, float]
+    ordered: Mapping[str, int]
+
+
+def pending_orders() -> Pending:
+    """Tranche places no orders yet, so none is pending."""
+    return Pending({}, {}, {})
+
+
 def problem_of(
     project: Project,
     groups: Sequence[Group],
     sources: Sequence[Source],
     posterior: Posterior,
     budget: Budget,
+    held_orders: Mapping[str, int] | None = None,
 ) -> Problem:
-    index = {group.id: position for position, group in enumerate(groups)}
-    kind = project.objective["kind"]
-    parameters = {name: value for name, value in project.objective.items() if name != "kind"}
+    """The planner's problem; `held_orders` fixes this round's orders of the named sources. Raises Invalid."""
+    pending = pending_orders()
+    keys = tuple(group.key for group in groups)
+    place = {group.id: position for position, group in enumerate(groups)}
+    offers = tuple(
+        planner_source(source, place, pending.ordered.get(source.key, 0), (held_orders or {}).get(source.key))
+        for source in sources
+    )
+    objective = project.objective
+    if objective["kind"] == "targets" and not any(group.weight > 0 and group.target is not None for group in groups):
+        detail = "the objective 'targets' needs a group with a weight above 0 and a target; give one a target"
+        raise invalid(Fault("/objective/kind", detail))
     return Problem(
-        keys=tuple(group.key for group in groups),
+        keys=keys,
         weights=np.array([group.weight for group in groups]),
         held=np.array([group.initial_count for group in groups], dtype=np.float64),
-        targets=np.array([np.nan if group.target is None else group.target for group in groups]),
+        targets=numbers([group.target for group in groups]),
         reference_loss=np.array([group.reference_loss or project.reference_loss or 1.0 for group in groups]),
         metric=metric_of(project),
-        objective=Objective.parse(kind, parameters),
+        objective=planner_objective(objective, keys),
         posterior=posterior,
-        sources=tuple(planner_source(source, index[source.group_id]) for source in sources),
-        budget=int(budget.available * MILLION),
+        sources=offers,
+        budget=millionths(budget.available),
+        pending=np.array([pending.effective.get(key, 0.0) for key in keys]),
+        pending_raw=np.array([pending.raw.get(key, 0.0) for key in keys]),
+        min_count=numbers([group.min_count for group in groups]),
+        max_count=numbers([group.max_count for group in groups]),
+        limits=planner_limits(project.set_limits, [offer.key for offer in offers], keys),
+    )
+
+
+def numbers(values: Sequence[float | None]) -> FloatArray:
+    """nan stands for None."""
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def millionths(amount: Decimal) -> int:
+    return int(amount * MILLION)
+
+
+def planner_objective(objective: Mapping[str, Any], keys: Sequence[str]) -> Objective:
+    parameters = {name: value for name, value in objective.items() if name != "kind"}
+    return Objective.parse(objective["kind"], parameters, keys)
+
+
+def planner_limits(
+    limits: Sequence[Mapping[str, Any]], sources: Sequence[str], groups: Sequence[str]
+) -> tuple[Limit, ...]:
+    places = {
+        "sources": {key: place for place, key in enumerate(sources)},
+        "groups": {key: place for place, key in enumerate(groups)},
+    }
+    return tuple(planner_limit(limit, places) for limit in limits)
+
+
+def planner_limit(limit: Mapping[str, Any], places: Mapping[str, Mapping[str, int]]) -> Limit:
+    over: Literal["groups", "sources"] = over_of(limit)
+    place = places[over]
+    share_of = limit.get("share_of")
+
+    def bound(value: str | float | None) -> float | None:
+        if value is None or limit["measure"] != "cost":
+            return value if value is None else float(value)
+        return float(millionths(Decimal(value)))
+
+    return Limit(
+        name=limit["name"],
+        over=over,
+        members=tuple(place[key] for key in limit[over]),
+        measure=limit["measure"],
+        share_of=None if share_of is None else tuple(place[key] for key in share_of),
+        minimum=bound(limit.get("min")),
+        maximum=bound(limit.get("max")),
     )
 
 
@@ -61,14 +138,24 @@ def metric_of(project: Project) -> Metric:
     return Metric(goal, project.metric_lower, project.metric_upper)
 
 
-def planner_source(source: Source, group: int) -> PlannerSource:
+def planner_source(source: Source, place: Mapping[int, int], ordered: int, held_order: int | None) -> PlannerSource:
+    """`place`: a group's position by its id; what the source delivers of archived groups is of no use."""
     return PlannerSource(
         key=source.key,
-        group=group,
-        unit_cost=int(source.unit_cost * MILLION),
+        yields=tuple(sorted((place[one.group_id], one.share) for one in source.yields if one.group_id in place)),
+        unit_cost=millionths(source.unit_cost),
         min_order=source.min_order,
         max_order=source.max_order,
         lot_size=source.lot_size,
+        tiers=tuple(Tier(tier["from"], millionths(Decimal(tier["unit_cost"]))) for tier in source.price_tiers),
+        fixed_cost=millionths(source.fixed_cost),
+        max_total=source.max_total,
+        ordered=ordered,
+        project_tiers=source.tier_scope == "project",
+        acceptance_rate=source.acceptance_rate,
+        quality=source.quality,
+        billed="accepted" if source.billed == "accepted" else "delivered",
+        fixed_order=held_order,
     )
 
 

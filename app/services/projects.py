@@ -12,9 +12,12 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault, Frozen, NotFound, invalid
 from app.services import groups as group_service
-from app.services.changes import Fields, assign, touch
+from app.services import sources as source_service
+from app.services.changes import Fields, archive, assign, touch
 from app.services.ids import new_id
 from app.services.keys import Caller
+from app.services.named import check_named
+from app.services.orders import refuse_open_orders
 from app.store import observations as observation_store
 from app.store import projects as store
 from app.store.models import Group, Project
@@ -46,10 +49,15 @@ def as_uuid(text: str) -> UUID | None:
 
 
 def create_project(
-    session: Session, caller: Caller, fields: Fields, groups: Sequence[Fields], now: datetime
+    session: Session,
+    caller: Caller,
+    fields: Fields,
+    groups: Sequence[Fields],
+    sources: Sequence[Fields],
+    now: datetime,
 ) -> Project:
-    """Store a project with its first groups. Raises Invalid naming every fault, Conflict for a key limited to
-    other projects."""
+    """Store a project with its first groups and sources. Raises Invalid naming the faults, Conflict for a key limited
+    to other projects."""
     if caller.project_ids is not None:
         raise Conflict("This key is limited to named projects and cannot make new ones. Use one without that limit.")
     project = Project(
@@ -67,6 +75,9 @@ def create_project(
     session.add(project)
     session.flush()
     group_service.add_groups(session, project, groups, now, at="/groups")
+    session.flush()
+    source_service.add_sources(session, project, sources, now, at="/sources")
+    check_named(session, project)
     return project
 
 
@@ -92,4 +103,12 @@ def update_project(session: Session, project: Project, changes: Fields, now: dat
     assign(project, changes, now)
     check_metric(project)
     group_service.check_targets(project, store.members(session, Group, project.id), lambda _: "/metric")
+    if {"objective", "set_limits"} & changes.keys():
+        check_named(session, project)
     touch(project, now)
+
+
+def archive_project(session: Session, project: Project, now: datetime) -> None:
+    """Raises Conflict while orders are open."""
+    refuse_open_orders(session, project)
+    archive(project, project, now)

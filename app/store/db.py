@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session as Session
 
 from app.errors import Unavailable
 from app.settings import Settings
-from app.store.models import Base
+from app.store.tables import metadata
 
 BUSY_TIMEOUT_MS = 30_000
 SQLITE_PRAGMAS = (
@@ -26,6 +26,23 @@ SQLITE_PRAGMAS = (
     "PRAGMA synchronous=FULL",
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     "PRAGMA foreign_keys=ON",
+)
+# The job engine's tables, which share the file on SQLite; on PostgreSQL they have a schema of their own.
+ENGINE_TABLES = frozenset(
+    {
+        "application_versions",
+        "dbos_migrations",
+        "notifications",
+        "operation_outputs",
+        "queues",
+        "streams",
+        "workflow_events",
+        "workflow_events_history",
+        "workflow_input",
+        "workflow_output",
+        "workflow_schedules",
+        "workflow_status",
+    }
 )
 
 
@@ -82,6 +99,20 @@ def connect(settings: Settings) -> Database:
     return Database(engine, reads, engine)
 
 
+def connect_engine(settings: Settings, pool_size: int) -> Engine:
+    """The same database as the job engine wants to see it: its transactions begin at their first write."""
+    options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 30, "hide_parameters": True}
+    engine = create_engine(settings.database_url, pool_pre_ping=True, **options)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", prepare_sqlite_for_engine)
+    return engine
+
+
+def prepare_sqlite_for_engine(connection: Any, record: object) -> None:
+    prepare_sqlite(connection, record)
+    connection.isolation_level = "IMMEDIATE"
+
+
 def prepare_sqlite(connection: Any, _record: object) -> None:
     # The driver would begin at the first write only, and never IMMEDIATE: we begin ourselves.
     connection.isolation_level = None
@@ -106,6 +137,11 @@ def migrate(settings: Settings) -> None:
     command.upgrade(migration_config(settings), "head")
 
 
+def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    """Whether migrations look after what they find: the job engine does after its own tables."""
+    return kind != "table" or name not in ENGINE_TABLES
+
+
 def is_current(database: Database, settings: Settings) -> bool:
     """Whether the database answers and has the newest schema."""
     head = ScriptDirectory.from_config(migration_config(settings)).get_current_head()
@@ -116,8 +152,9 @@ def is_current(database: Database, settings: Settings) -> bool:
 def drift(database: Database) -> list[str]:
     """How the migrated tables differ from the models: empty where they agree."""
     with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return [repr(difference) for difference in compare_metadata(context, Base.metadata)]
+        options = {"compare_type": True, "include_name": is_ours}
+        context = MigrationContext.configure(connection, opts=options)
+        return [repr(difference) for difference in compare_metadata(context, metadata)]
 
 
 def ping(database: Database) -> None:

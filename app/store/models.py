@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, Integer, MetaData, String, Text, Uuid
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from app.store.types import Instant, Money
 
@@ -31,16 +31,20 @@ class Base(DeclarativeBase):
         int: BigInteger,
         float: Double,
         dict[str, Any]: JSON(none_as_null=True),
+        list[dict[str, Any]]: JSON(none_as_null=True),
         list[str]: JSON(none_as_null=True),
         UUID: Uuid,
     }
 
 
 class Workspace(Base):
+    """`last_sequence` is that of its newest event."""
+
     __tablename__ = "workspaces"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
+    last_sequence: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime]
 
 
@@ -60,7 +64,11 @@ class ApiKey(Base):
 
 
 class Project(Base):
-    """A model to be trained fairly. `reference_loss` is fixed by the first data version (planner.md 3)."""
+    """A model to be trained fairly. `reference_loss` is fixed by the first data version (planner.md 3).
+
+    `set_limits` and `objective` name groups and sources by key. Money inside JSON is a decimal string.
+    `approval_threshold`: a round that costs more needs two keys. `exhausted_at`: since when nothing more can be bought.
+    """
 
     __tablename__ = "projects"
 
@@ -74,6 +82,11 @@ class Project(Base):
     metric_lower: Mapped[float | None]
     metric_upper: Mapped[float | None]
     objective: Mapped[dict[str, Any]]
+    set_limits: Mapped[list[dict[str, Any]]]
+    value_per_utility: Mapped[Decimal | None]
+    smallest_gain: Mapped[float | None]
+    approval_threshold: Mapped[Decimal | None]
+    exhausted_at: Mapped[datetime | None]
     budget_total: Mapped[Decimal]
     budget_rounds: Mapped[int]
     recipe: Mapped[str] = mapped_column(String(100))
@@ -96,6 +109,8 @@ class Group(Base):
     weight: Mapped[float]
     target: Mapped[float | None]
     initial_count: Mapped[int]
+    min_count: Mapped[int | None]
+    max_count: Mapped[int | None]
     reference_loss: Mapped[float | None]
     assumed_curve: Mapped[dict[str, Any] | None]
     attributes: Mapped[dict[str, Any] | None]
@@ -105,7 +120,19 @@ class Group(Base):
     archived_at: Mapped[datetime | None]
 
 
+class SourceYield(Base):
+    """The share of a source's delivered samples that belongs to a group; a source's shares sum to at most 1."""
+
+    __tablename__ = "source_yields"
+
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"), primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id"), primary_key=True, index=True)
+    share: Mapped[float]
+
+
 class Source(Base):
+    """`price_tiers`: [{from, unit_cost}], ascending, the prices as decimal strings."""
+
     __tablename__ = "sources"
     __table_args__ = (Index("uq_sources_project_id_key", "project_id", "key", unique=True),)
 
@@ -114,16 +141,26 @@ class Source(Base):
     key: Mapped[str] = mapped_column(String(100))
     name: Mapped[str | None] = mapped_column(String(200))
     kind: Mapped[str] = mapped_column(String(20))
-    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id"), index=True)
     unit_cost: Mapped[Decimal]
+    billed: Mapped[str] = mapped_column(String(20))
+    price_tiers: Mapped[list[dict[str, Any]]]
+    tier_scope: Mapped[str] = mapped_column(String(20))
+    fixed_cost: Mapped[Decimal]
     min_order: Mapped[int]
     max_order: Mapped[int | None]
     lot_size: Mapped[int]
+    max_total: Mapped[int | None]
+    acceptance_rate: Mapped[float]
+    quality: Mapped[float]
+    lead_time_days: Mapped[int | None]
     license: Mapped[str | None] = mapped_column(String(200))
     provenance: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
+    yields: Mapped[list[SourceYield]] = relationship(
+        cascade="all, delete-orphan", lazy="selectin", order_by=SourceYield.group_id
+    )
 
 
 class Observation(Base):
@@ -183,4 +220,20 @@ class Forecast(Base):
     quantiles: Mapped[dict[str, Any]]
     crps: Mapped[float]
     wis: Mapped[float]
+    created_at: Mapped[datetime]
+
+
+class Event(Base):
+    """A change that matters, written with it and never changed. `sequence` rises by one per workspace."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index("uq_events_workspace_id_sequence", "workspace_id", "sequence", unique=True),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    sequence: Mapped[int]
+    project_id: Mapped[UUID | None] = mapped_column(ForeignKey("projects.id"), index=True)
+    type: Mapped[str] = mapped_column(String(50))
+    version: Mapped[int]
+    data: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from app.store.models import Group, Project, Source
+from app.store.models import Group, Project, Source, SourceYield
 
 Member = TypeVar("Member", Group, Source)
 KEYS_PER_QUERY = 500
@@ -71,9 +71,15 @@ def members_by_key(session: Session, kind: type[Member], project_id: UUID, keys:
 
 
 def sources_of_groups(session: Session, project_id: UUID, group_ids: Collection[int]) -> Sequence[Source]:
-    """The active sources that deliver any of these groups."""
+    """The active sources that deliver any of these groups, among others maybe."""
+    found: dict[int, Source] = {}
+    wanted = sorted(group_ids)
     active = select(Source).where(Source.project_id == project_id, Source.archived_at.is_(None))
-    return [source for source in session.scalars(active.order_by(Source.id)) if source.group_id in group_ids]
+    for start in range(0, len(wanted), KEYS_PER_QUERY):
+        some = SourceYield.group_id.in_(wanted[start : start + KEYS_PER_QUERY])
+        rows = session.scalars(active.where(Source.id.in_(select(SourceYield.source_id).where(some))))
+        found.update((row.id, row) for row in rows)
+    return [found[key] for key in sorted(found)]
 
 
 def members_by_id(session: Session, kind: type[Member], ids: Iterable[int]) -> dict[int, Member]:

@@ -70,6 +70,26 @@ GROUP: dict[str, Any] = {"key": "g"}
         ({"groups": [{"key": "g", "assumed_curve": {"asymptote": 0, "scale": 1, "exponent": 0}}]},
          "/groups/0/assumed_curve/exponent"),
         ({"groups": {"g": 1}}, "/groups"),
+        ({"groups": [{"key": "g", "min_count": 3, "max_count": 2}]}, "/groups/0/min_count"),
+        ({"groups": [{"key": "g", "max_count": -1}]}, "/groups/0/max_count"),
+        ({"sources": [{"key": "s", "group": "g", "unit_cost": "1"}]}, "/sources/0/group"),
+        ({"value_per_utility": "0"}, "/value_per_utility"),
+        ({"smallest_gain": -1.0}, "/smallest_gain"),
+        ({"objective": {"kind": "cvar", "tail": 0}}, "/objective/tail"),
+        ({"objective": {"kind": "cvar", "tail": 1.1}}, "/objective/tail"),
+        ({"objective": {"kind": "targets", "power": 3}}, "/objective/power"),
+        ({"objective": {"kind": "targets", "power": 1.5}}, "/objective/power"),
+        ({"objective": {"kind": "gap", "lambda": -1}}, "/objective/lambda"),
+        ({"objective": {"kind": "gap", "lambda_": 1}}, "/objective/lambda_"),
+        ({"objective": {"kind": "utilitarian", "risk": 0}}, "/objective/risk"),
+        ({"objective": {"kind": "utilitarian", "risk": 1.5}}, "/objective/risk"),
+        ({"objective": {"kind": "robust"}}, "/objective/weight_vectors"),
+        ({"objective": {"kind": "robust", "weight_vectors": []}}, "/objective/weight_vectors"),
+        ({"objective": {"kind": "robust", "weight_vectors": [{"g": 1}] * 51}}, "/objective/weight_vectors"),
+        ({"objective": {"kind": "robust", "mode": "best_case", "weight_vectors": [{}]}}, "/objective/mode"),
+        ({"objective": {"kind": "robust", "weight_vectors": [{}]}}, "/objective/weight_vectors/0"),
+        ({"objective": {"kind": "robust", "weight_vectors": [{"g": -1}]}}, "/objective/weight_vectors/0/g"),
+        ({"objective": {"kind": "robust", "weight_vectors": [{"h": 1}]}}, "/objective/weight_vectors/0/h"),
     ],
 )  # fmt: skip
 def test_a_bad_field_is_named_by_its_pointer(api: Api, change: dict[str, Any], pointer: str) -> None:
@@ -163,7 +183,27 @@ def test_patching_leaves_nothing_half_done(api: Api) -> None:
         ({"lot_size": 0}, "/lot_size"),
         ({"lot_size": 10, "min_order": 5, "max_order": 9}, "/max_order"),
         ({"yields": {"A": 1}}, "/yields"),
-        ({"fixed_cost": "3"}, "/fixed_cost"),
+        ({"fixed_cost": "-3"}, "/fixed_cost"),
+        ({"fixed_cost": None}, "/fixed_cost"),
+        ({"billed": "shipped"}, "/billed"),
+        ({"tier_scope": "year"}, "/tier_scope"),
+        ({"price_tiers": [{"from": 10, "unit_cost": "1"}, {"from": 10, "unit_cost": "2"}]}, "/price_tiers/1/from"),
+        ({"price_tiers": [{"from": 20, "unit_cost": "1"}, {"from": 10, "unit_cost": "2"}]}, "/price_tiers/1/from"),
+        ({"price_tiers": [{"from": 0, "unit_cost": "1"}]}, "/price_tiers/0/from"),
+        ({"price_tiers": [{"from": 10, "unit_cost": "0"}]}, "/price_tiers/0/unit_cost"),
+        ({"price_tiers": [{"from": 10}]}, "/price_tiers/0/unit_cost"),
+        ({"price_tiers": [{"start": 10, "unit_cost": "1"}]}, "/price_tiers/0/from"),
+        ({"price_tiers": {"from": 10, "unit_cost": "1"}}, "/price_tiers"),
+        ({"price_tiers": None}, "/price_tiers"),
+        ({"max_total": -1}, "/max_total"),
+        ({"max_total": 50, "min_order": 60}, "/max_total"),
+        ({"acceptance_rate": 0}, "/acceptance_rate"),
+        ({"acceptance_rate": 1.01}, "/acceptance_rate"),
+        ({"acceptance_rate": 1e-300}, "/acceptance_rate"),
+        ({"quality": -0.5}, "/quality"),
+        ({"quality": "1"}, "/quality"),
+        ({"lead_time_days": 1.5}, "/lead_time_days"),
+        ({"lead_time_days": -1}, "/lead_time_days"),
     ],
 )
 def test_a_bad_source_is_refused(api: Api, change: dict[str, Any], pointer: str) -> None:
@@ -174,6 +214,45 @@ def test_a_bad_source_is_refused(api: Api, change: dict[str, Any], pointer: str)
     if changed:
         problem(api.patch(f"{path}/sources/A", json=changed), 422)
     assert len(api.get(f"{path}/sources").json()["items"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("delivers", "pointer"),
+    [
+        ({}, "/group"),
+        ({"group": None}, "/group"),
+        ({"group": "A", "yields": {"A": 1.0}}, "/yields"),
+        ({"yields": {}}, "/yields"),
+        ({"yields": {"A": 0}}, "/yields/A"),
+        ({"yields": {"A": -0.1}}, "/yields/A"),
+        ({"yields": {"A": 1.5}}, "/yields/A"),
+        ({"yields": {"A": "0.5"}}, "/yields/A"),
+        ({"yields": {"A": True}}, "/yields/A"),
+        ({"yields": {"A": 0.6, "B": 0.5}}, "/yields"),
+        ({"yields": {"A": 0.5, "none": 0.5}}, "/yields/none"),
+        ({"yields": {"A": 0.5, "no/~ne": 0.5}}, "/yields/no~1~0ne"),
+        ({"yields": ["A"]}, "/yields"),
+    ],
+)
+def test_what_a_source_delivers_must_be_groups_and_shares(api: Api, delivers: dict[str, Any], pointer: str) -> None:
+    path = api.project()
+    body = {"key": "s", "unit_cost": "1"} | delivers
+    assert problem(api.post(f"{path}/sources", json=body), 422)["errors"][0]["pointer"] == pointer
+    listed = problem(api.put(f"{path}/sources?archive_missing=true", json=[body]), 422)
+    assert listed["errors"][0]["pointer"] == f"/0{pointer}"
+    assert len(api.get(f"{path}/sources").json()["items"]) == 2
+
+
+def test_every_fault_of_every_source_is_listed(api: Api) -> None:
+    path = api.project()
+    items = [
+        {"key": "A", "yields": {"A": 0.5, "X": 0.1}, "unit_cost": "1", "max_order": 5, "lot_size": 10},
+        {"key": "B", "group": "Y", "unit_cost": "1", "price_tiers": [{"from": 9, "unit_cost": 1}] * 2},
+    ]
+    body = problem(api.put(f"{path}/sources", json=items), 422)
+    pointers = [fault["pointer"] for fault in body["errors"]]
+    assert pointers == ["/0/yields/X", "/0/max_order", "/1/group", "/1/price_tiers/1/from"]
+    assert api.get(path).json()["data_version"] == 1
 
 
 @pytest.mark.parametrize(

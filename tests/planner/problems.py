@@ -56,7 +56,7 @@ def offers(
     """Sources s0, s1, … at prices in currency units, one per group unless `groups` says otherwise."""
     count = len(prices)
     return tuple(
-        Source(f"s{at}", group, round(price * MONEY), low, high, lot)
+        Source(f"s{at}", ((group, 1.0),), round(price * MONEY), low, high, lot)
         for at, (price, group, low, high, lot) in enumerate(
             zip(
                 prices,

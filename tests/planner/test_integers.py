@@ -63,7 +63,9 @@ def test_the_stated_gap_holds_and_is_small(seed: int, rough: bool, objective: Ob
     assert decision.bound >= best - 1e-9 * gain
     assert (best - after) / gain <= decision.gap + 1e-9
     # Branching closes problems of this size.
-    assert after == pytest.approx(best, abs=1e-6 * gain)
+    assert after >= best - 1e-6 * gain
+    # The routes add up in different orders, and values reach 1e13 where aversion is high.
+    assert after <= best + 1e-9 * gain + 1e-15 * abs(best)
 
 
 def test_a_smallest_order_is_placed_in_full_or_not_at_all() -> None:

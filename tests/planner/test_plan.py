@@ -74,7 +74,9 @@ def permuted(asked: Problem, order: list[int]) -> Problem:
         targets=asked.targets[order],
         reference_loss=None if reference is None else reference[order],
         posterior=asked.posterior.select(np.array(order)),
-        sources=tuple(replace(source, group=place[source.group]) for source in reversed(asked.sources)),
+        sources=tuple(
+            replace(source, yields=((place[source.yields[0][0]], 1.0),)) for source in reversed(asked.sources)
+        ),
     )
 
 
@@ -163,7 +165,7 @@ def test_a_group_of_weight_0_gets_nothing(seed: int, objective: Objective) -> No
     if weights.any():
         plan = make_plan(replace(asked, weights=weights), "optimal")
         assert plan.groups[0].add == 0
-        assert plan.relaxed.orders[[at for at, s in enumerate(asked.sources) if s.group == 0]].sum() <= 1e-6
+        assert plan.relaxed.orders[[at for at, s in enumerate(asked.sources) if s.yields[0][0] == 0]].sum() <= 1e-6
 
 
 @property_test
@@ -171,7 +173,7 @@ def test_a_group_of_weight_0_gets_nothing(seed: int, objective: Objective) -> No
 def test_of_two_like_sources_the_dearer_waits_for_the_cheaper(seed: int, objective: Objective, cap: int) -> None:
     asked = question(seed, objective, rough=False)
     cheap = replace(asked.sources[0], max_order=cap)
-    dear = Source("dear", cheap.group, cheap.unit_cost + cheap.unit_cost // 3 + 1, 0, cap, 1)
+    dear = Source("dear", cheap.yields, cheap.unit_cost + cheap.unit_cost // 3 + 1, 0, cap, 1)
     plan = make_plan(replace(asked, sources=(cheap, dear, *asked.sources[1:])), "optimal")
     assert plan.sources[1].order == 0 or plan.sources[0].order == cap
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.planner.market import Market
 from app.planner.policies import equal, equal_spend, proportional
-from app.planner.sources import Market, Source, SourceError
+from app.planner.sources import Source, SourceError
 from tests.planner.problems import MONEY, offers
 
 
@@ -72,13 +73,13 @@ def test_no_source_at_all_is_no_error() -> None:
 def test_a_source_that_contradicts_itself_is_named(numbers: tuple[int, int, int | None, int], message: str) -> None:
     cost, low, high, lot = numbers
     with pytest.raises(SourceError, match=f"source west: {message}"):
-        Source("west", 0, cost, low, high, lot)
+        Source("west", ((0, 1.0),), cost, low, high, lot)
 
 
 sources = st.builds(
     Source,
     key=st.uuids().map(str),
-    group=st.integers(0, 3),
+    yields=st.integers(0, 3).map(lambda group: ((group, 1.0),)),
     unit_cost=st.integers(100, 10**12),
     min_order=st.integers(0, 10**6),
     max_order=st.none() | st.integers(0, 10**9),

@@ -66,7 +66,7 @@ def problem_of(case: dict[str, Any]) -> Problem:
         sources=tuple(
             Source(
                 key=source["key"],
-                group=place[next(iter(source["yields"]))],
+                yields=((place[next(iter(source["yields"]))], 1.0),),
                 unit_cost=round(source["unit_cost"] * MONEY),
                 min_order=int(source["min_order"] or 0),
                 max_order=source["max_order"],

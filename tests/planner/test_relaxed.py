@@ -42,7 +42,7 @@ def by_cvxpy(question: Problem) -> float:
     weights = question.weights / question.weights.sum()
     values = []
     for group in range(len(question.keys)):
-        own = [at for at, source in enumerate(question.sources) if source.group == group]
+        own = [at for at, source in enumerate(question.sources) if source.yields[0][0] == group]
         count = question.held[group] + (cp.sum(x[own]) if own else 0.0)
         unit = 1.0 if question.reference_loss is None else float(question.reference_loss[group])
         draws = [

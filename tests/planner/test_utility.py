@@ -57,7 +57,7 @@ def test_a_metric_that_contradicts_itself_says_what_is_needed(
     ("kind", "parameters", "message"),
     [
         ("happiness", {}, "must be one of utilitarian, isoelastic, maximin"),
-        ("utilitarian", {"aversion": 1.0}, "takes no parameters"),
+        ("utilitarian", {"aversion": 1.0}, "it takes risk"),
         ("isoelastic", {"eps": 1.0}, "takes aversion"),
         ("isoelastic", {"aversion": -1.0}, "from 0 to 50"),
         ("isoelastic", {"aversion": np.nan}, "finite number"),

@@ -5,15 +5,16 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from dbos import DBOS
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import create_engine, inspect, text
 
 from app.errors import Unavailable
 from app.services.ids import new_id
 from app.settings import Settings
-from app.store.db import Database, connect, drift, is_current, migrate
+from app.store.db import ENGINE_TABLES, Database, connect, drift, is_current, migrate
 from app.store.models import Project, Workspace
 from app.store.types import Money
 from tests.api_client import NOW
@@ -42,7 +43,7 @@ def stored_project(total: Decimal) -> tuple[Workspace, Project]:
     project = Project(
         id=new_id(), workspace_id=workspace.id, name="p", currency="USD", metric_name="m", metric_kind="other",
         metric_goal="maximize", metric_lower=None, metric_upper=1.0, objective={"kind": "utilitarian"},
-        budget_total=total, budget_rounds=1, recipe="default", reference_loss=None, data_version=1, data_at=NOW,
+        set_limits=[], value_per_utility=None, smallest_gain=None, budget_total=total, budget_rounds=1, recipe="default", reference_loss=None, data_version=1, data_at=NOW,
         created_at=NOW, updated_at=NOW, archived_at=None,
     )  # fmt: skip
     return workspace, project
@@ -140,3 +141,19 @@ def test_sqlite_survives_a_power_cut_and_checks_its_references(tmp_path: Path) -
                   ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")}  # fmt: skip
     database.close()
     assert pragma == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
+
+
+def test_the_engines_tables_are_known_by_name(tmp_path: Path, database: Database) -> None:
+    """What the job engine makes, and nothing else, is left out when the migrations are compared with the models."""
+    url = f"sqlite:///{tmp_path}/engine.db"
+    DBOS.migrate(url)
+    engine = create_engine(url)
+    assert set(inspect(engine).get_table_names()) == ENGINE_TABLES
+    engine.dispose()
+    with database.engine.begin() as connection:
+        connection.execute(text("CREATE TABLE stray (id INTEGER)"))
+    try:
+        assert "stray" in str(drift(database))
+    finally:
+        with database.engine.begin() as connection:
+            connection.execute(text("DROP TABLE stray"))

@@ -3,14 +3,16 @@
 from alembic import context
 from sqlalchemy import create_engine, pool
 
-from app.store.models import Base
+from app.store.db import is_ours
+from app.store.tables import metadata
 
 engine = create_engine(context.config.attributes["database_url"], poolclass=pool.NullPool)
 with engine.connect() as connection:
     context.configure(
         connection=connection,
-        target_metadata=Base.metadata,
+        target_metadata=metadata,
         compare_type=True,
+        include_name=is_ours,
         render_as_batch=connection.dialect.name == "sqlite",
     )
     with context.begin_transaction():

@@ -1,0 +1,30 @@
+"""The jobs by name. Each is a small function that calls a service; the engine runs it at least once, to its end."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.services.enqueue import Enqueue
+from app.services.fits import Fits
+from app.settings import Settings
+from app.store.db import Database
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a job gets beside its arguments. It opens its own transactions, and makes calls to the outside between
+    them."""
+
+    settings: Settings
+    database: Database
+    clock: Callable[[], datetime]
+    fits: Fits
+    enqueue: Enqueue
+
+
+Workflow = Callable[[Context, Mapping[str, Any]], None]
+"""May run again after a crash, or twice at once when its worker was given up too early: every effect must be one that
+a repeat does not double."""
+
+WORKFLOWS: Mapping[str, Workflow] = {}

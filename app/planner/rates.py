@@ -1,0 +1,46 @@
+"""What deliveries teach about a source: its acceptance rate and its yields (planner.md 4).
+
+The stated value is the prior, worth `PRIOR_SAMPLES` delivered samples; conjugate updates give the posterior.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import beta
+
+PRIOR_SAMPLES = 20.0
+"""How many delivered samples a stated value counts for."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share's posterior: its mean and 90 % interval, all in [0, 1]."""
+
+    mean: float
+    p05: float
+    p95: float
+
+
+def acceptance(stated: float, accepted: int, rejected: int) -> Rate:
+    """The share that passes review: Beta(20 α + accepted, 20 (1 − α) + rejected) for a stated α in (0, 1]."""
+    return _beta(PRIOR_SAMPLES * stated + accepted, PRIOR_SAMPLES * (1.0 - stated) + rejected)
+
+
+def yields(stated: Sequence[float], delivered: Sequence[int], others: int) -> tuple[Rate, ...]:
+    """Shares of groups in what a source delivers: Dirichlet with the stated shares (sum ≤ 1) and what they leave.
+
+    delivered: samples of each of these groups; others: delivered samples of none of them.
+    """
+    total = PRIOR_SAMPLES + float(np.sum(np.asarray(delivered, dtype=np.float64))) + others
+    sizes = [PRIOR_SAMPLES * share + count for share, count in zip(stated, delivered, strict=True)]
+    return tuple(_beta(size, total - size) for size in sizes)
+
+
+def _beta(success: float, failure: float) -> Rate:
+    """Beta(success, failure), a point at its end where one of the two is 0."""
+    mean = success / (success + failure)
+    if failure <= 0.0 or success <= 0.0:
+        return Rate(mean, mean, mean)
+    p05, p95 = beta.ppf((0.05, 0.95), success, failure).tolist()
+    return Rate(mean, p05, p95)

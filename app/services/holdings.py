@@ -1,0 +1,138 @@
+"""What a project has and awaits: counts per group, what sources proved to deliver, money, rounds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.planner.rates import Rate, acceptance, yields
+from app.store import rounds as round_store
+from app.store.ledger import Collected, Totals, collected_counts, money_of_project, totals_of_orders
+from app.store.ledger_models import Order
+from app.store.models import Group, Project, Source
+
+NONE_COLLECTED = Collected(0, 0.0)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is held of a group: accepted samples, and their worth in clean ones."""
+
+    raw: int
+    effective: float
+
+
+def held_of(group: Group, collected: Mapping[int, Collected]) -> Held:
+    """What was there at the start and what orders brought."""
+    more = collected.get(group.id, NONE_COLLECTED)
+    return Held(group.initial_count + more.count, group.initial_count + more.effective)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a source proved to be: samples ordered so far (cancelled orders aside), its acceptance rate, and its
+    yields by group id, the stated values being their priors."""
+
+    ordered: int
+    accepted: int
+    rejected: int
+    acceptance: Rate
+    yields: dict[int, Rate]
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """Samples that open orders will still bring a group: accepted ones, and their worth in clean ones."""
+
+    count: float = 0.0
+    effective: float = 0.0
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """collected, awaited: by group id. records: by source id. rounds: accepted so far."""
+
+    collected: dict[int, Collected]
+    awaited: dict[int, Awaited]
+    records: dict[int, Record]
+    spent: Decimal
+    committed: Decimal
+    rounds: int
+
+
+@dataclass
+class _Tally:
+    """A source's orders added up: ordered, accepted, rejected, delivered samples by group, of none, in all."""
+
+    ordered: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    delivered: dict[int, int] = field(default_factory=dict)
+    total: int = 0
+
+    def add(self, order: Order, totals: Totals) -> None:
+        self.ordered += order.quantity
+        self.accepted += totals.in_state("accepted")
+        self.rejected += totals.in_state("rejected")
+        self.total += totals.delivered
+        for (group_id, _), count in totals.counts.items():
+            if group_id is not None:
+                self.delivered[group_id] = self.delivered.get(group_id, 0) + count
+
+
+def holdings_of(session: Session, project: Project, sources: Sequence[Source]) -> Holdings:
+    """All that buying has brought so far; `sources` are those whose records are wanted."""
+    orders = round_store.orders_of_project(session, project.id)
+    totals = totals_of_orders(session, project.id)
+    tallies: dict[int, _Tally] = {}
+    for order in orders:
+        tallies.setdefault(order.source_id, _Tally()).add(order, totals.get(order.id, Totals()))
+    records = {source.id: record_of(source, tallies.get(source.id, _Tally())) for source in sources}
+    money = money_of_project(session, project.id)
+    return Holdings(
+        collected=collected_counts(session, project.id),
+        awaited=awaited_counts(orders, totals, records),
+        records=records,
+        spent=money.spent,
+        committed=money.committed,
+        rounds=round_store.count_accepted(session, project.id),
+    )
+
+
+def record_of(source: Source, tally: _Tally) -> Record:
+    groups = [one.group_id for one in source.yields]
+    delivered = [tally.delivered.get(group_id, 0) for group_id in groups]
+    rates = yields([one.share for one in source.yields], delivered, tally.total - sum(delivered))
+    return Record(
+        ordered=tally.ordered,
+        accepted=tally.accepted,
+        rejected=tally.rejected,
+        acceptance=acceptance(source.acceptance_rate, tally.accepted, tally.rejected),
+        yields=dict(zip(groups, rates, strict=True)),
+    )
+
+
+def awaited_counts(
+    orders: Sequence[Order], totals: dict[UUID, Totals], records: dict[int, Record]
+) -> dict[int, Awaited]:
+    """What open orders still owe, at the rates the sources proved to have (those of the order where its source is
+    gone), and what waits for review at the acceptance rate."""
+    found: dict[int, Awaited] = {}
+    for order in orders:
+        if order.state not in round_store.OPEN_ORDERS:
+            continue
+        mine, record = totals.get(order.id, Totals()), records.get(order.source_id)
+        rate = record.acceptance.mean if record else order.acceptance_rate
+        shares = {group_id: one.mean for group_id, one in record.yields.items()} if record else stated_yields(order)
+        owed = max(0, order.quantity - mine.delivered)
+        for group_id in shares.keys() | {group for group, state in mine.counts if state == "pending" and group}:
+            samples = rate * (owed * shares.get(group_id, 0.0) + mine.counts.get((group_id, "pending"), 0))
+            before = found.get(group_id, Awaited())
+            found[group_id] = Awaited(before.count + samples, before.effective + order.quality * samples)
+    return found
+
+
+def stated_yields(order: Order) -> dict[int, float]:
+    return {int(group_id): float(share) for group_id, share in order.yields.items()}

@@ -1,0 +1,65 @@
+"""What an order costs: exact decimals by price tiers (api.md, Sources)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from app.store.models import Source
+
+
+@dataclass(frozen=True)
+class Terms:
+    """A source's price terms as they stood when the order was accepted.
+
+    tiers: (from, unit cost) ascending: a sample beyond `from` costs the tier's price; `start` samples were ordered
+    before, where tiers count over the project. billed: 'delivered' or 'accepted' samples are charged.
+    """
+
+    unit_cost: Decimal
+    tiers: tuple[tuple[int, Decimal], ...]
+    fixed_cost: Decimal
+    billed: str
+    start: int
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> "Terms":
+        return cls(
+            unit_cost=Decimal(stored["unit_cost"]),
+            tiers=tuple((int(start), Decimal(cost)) for start, cost in stored["tiers"]),
+            fixed_cost=Decimal(stored["fixed_cost"]),
+            billed=stored["billed"],
+            start=int(stored["start"]),
+        )
+
+    def stored(self) -> dict[str, Any]:
+        return {
+            "unit_cost": str(self.unit_cost),
+            "tiers": [[start, str(cost)] for start, cost in self.tiers],
+            "fixed_cost": str(self.fixed_cost),
+            "billed": self.billed,
+            "start": self.start,
+        }
+
+    def cost(self, count: int) -> Decimal:
+        """What `count` charged samples cost, the fixed cost with the first."""
+        if count == 0:
+            return Decimal(0)
+        ends = [start for start, _ in self.tiers] + [self.start + count]
+        low, price, cost = self.start, self.unit_cost, self.fixed_cost
+        for end, following in zip(ends, [cost for _, cost in self.tiers] + [self.unit_cost], strict=True):
+            reach = min(max(end, low), self.start + count)
+            cost += (reach - low) * price
+            low, price = reach, following
+        return cost
+
+
+def terms_of(source: Source, ordered: int) -> Terms:
+    """The source's present terms; `ordered` samples were ordered from it before."""
+    return Terms(
+        unit_cost=source.unit_cost,
+        tiers=tuple((int(tier["from"]), Decimal(tier["unit_cost"])) for tier in source.price_tiers),
+        fixed_cost=source.fixed_cost,
+        billed=source.billed,
+        start=ordered if source.tier_scope == "project" else 0,
+    )

@@ -1,0 +1,145 @@
+"""The ledger's sums: every total is a sum of entries, and no entry is ever changed."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from app.store.ledger_models import AuditEntry, Delivery, LedgerEntry, Order
+from app.store.projects import KEYS_PER_QUERY
+
+Cell = tuple[int | None, str]
+"""A group's id (None: not mapped to a group) and a state."""
+
+
+@dataclass
+class Totals:
+    """What an order's entries add up to. counts: samples by group and state; priced: those of them that the order's
+    terms charge. spent_by_terms: the part of `spent` that was charged so."""
+
+    counts: dict[Cell, int] = field(default_factory=dict)
+    priced: dict[Cell, int] = field(default_factory=dict)
+    spent: Decimal = Decimal(0)
+    spent_by_terms: Decimal = Decimal(0)
+    committed: Decimal = Decimal(0)
+
+    @property
+    def delivered(self) -> int:
+        """Samples that came, whatever became of them."""
+        return sum(self.counts.values())
+
+    def in_state(self, *states: str) -> int:
+        return sum(count for (_, state), count in self.counts.items() if state in states)
+
+    def of_group(self, group_id: int, *states: str) -> int:
+        return sum(self.counts.get((group_id, state), 0) for state in states)
+
+
+@dataclass(frozen=True)
+class Money:
+    """What a project has spent, and what its open orders may still cost."""
+
+    spent: Decimal
+    committed: Decimal
+
+
+def totals_of_orders(
+    session: Session, project_id: UUID, order_ids: Collection[UUID] | None = None, kinds: Sequence[str] = ()
+) -> dict[UUID, Totals]:
+    """Order id → its totals, of these kinds of entries alone where some are named; for all the project's orders
+    where none are named. Orders without entries have empty totals or are left out."""
+    of_kind = [LedgerEntry.kind.in_(kinds)] if kinds else []
+    if order_ids is None:
+        return _totals(session, LedgerEntry.project_id == project_id, *of_kind)
+    found: dict[UUID, Totals] = {order_id: Totals() for order_id in order_ids}
+    wanted = sorted(found)
+    for start in range(0, len(wanted), KEYS_PER_QUERY):
+        some = LedgerEntry.order_id.in_(wanted[start : start + KEYS_PER_QUERY])
+        found |= _totals(session, LedgerEntry.project_id == project_id, some, *of_kind)
+    return found
+
+
+def _totals(session: Session, *where: ColumnElement[bool]) -> dict[UUID, Totals]:
+    found: dict[UUID, Totals] = {}
+    columns = (LedgerEntry.order_id, LedgerEntry.group_id, LedgerEntry.state, LedgerEntry.priced)
+    sums = (func.sum(LedgerEntry.count), func.sum(LedgerEntry.spent), func.sum(LedgerEntry.committed))
+    for order_id, group_id, state, priced, count, spent, committed in session.execute(
+        select(*columns, *sums).where(*where).group_by(*columns)
+    ):
+        totals = found.setdefault(order_id, Totals())
+        totals.spent += spent
+        totals.committed += committed
+        if priced:
+            totals.spent_by_terms += spent
+        if state is not None:
+            cell = (group_id, state)
+            totals.counts[cell] = totals.counts.get(cell, 0) + int(count)
+            if priced:
+                totals.priced[cell] = int(count)
+    return found
+
+
+def money_of_project(session: Session, project_id: UUID) -> Money:
+    sums = select(func.sum(LedgerEntry.spent), func.sum(LedgerEntry.committed))
+    spent, committed = session.execute(sums.where(LedgerEntry.project_id == project_id)).one()
+    return Money(spent or Decimal(0), committed or Decimal(0))
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a group got from orders: accepted samples, and their worth in clean ones."""
+
+    count: int
+    effective: float
+
+
+def collected_counts(session: Session, project_id: UUID) -> dict[int, Collected]:
+    """Group id → what its orders brought."""
+    query = (
+        select(LedgerEntry.group_id, func.sum(LedgerEntry.count), func.sum(LedgerEntry.count * Order.quality))
+        .join(Order, Order.id == LedgerEntry.order_id)
+        .where(LedgerEntry.project_id == project_id, LedgerEntry.state == "accepted", LedgerEntry.group_id.is_not(None))
+        .group_by(LedgerEntry.group_id)
+    )
+    return {
+        group_id: Collected(int(count), float(effective))
+        for group_id, count, effective in session.execute(query)
+        if group_id is not None
+    }
+
+
+def entries_page(
+    session: Session, project_id: UUID, order_id: UUID | None, after: int | None, limit: int
+) -> Sequence[LedgerEntry]:
+    query = select(LedgerEntry).where(LedgerEntry.project_id == project_id)
+    if order_id is not None:
+        query = query.where(LedgerEntry.order_id == order_id)
+    if after is not None:
+        query = query.where(LedgerEntry.id > after)
+    return session.scalars(query.order_by(LedgerEntry.id).limit(limit)).all()
+
+
+def audit_page(session: Session, project_id: UUID, after: int | None, limit: int) -> Sequence[AuditEntry]:
+    query = select(AuditEntry).where(AuditEntry.project_id == project_id)
+    if after is not None:
+        query = query.where(AuditEntry.id > after)
+    return session.scalars(query.order_by(AuditEntry.id).limit(limit)).all()
+
+
+def deliveries_of_orders(session: Session, order_ids: Collection[UUID]) -> Sequence[Delivery]:
+    """Everything recorded by hand for these orders, in the order it was recorded."""
+    found: list[Delivery] = []
+    wanted = sorted(order_ids)
+    for start in range(0, len(wanted), KEYS_PER_QUERY):
+        some = Delivery.order_id.in_(wanted[start : start + KEYS_PER_QUERY])
+        found.extend(session.scalars(select(Delivery).where(some).order_by(Delivery.id)))
+    return found
+
+
+def delivery_by_external_id(session: Session, project_id: UUID, external_id: str) -> Delivery | None:
+    return session.scalar(
+        select(Delivery).where(Delivery.project_id == project_id, Delivery.external_id == external_id)
+    )

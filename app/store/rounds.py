@@ -1,0 +1,63 @@
+"""Rounds and their orders."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.store.ledger_models import Order, Round
+
+OPEN_ORDERS = ("open", "placed")
+ACCEPTED = ("accepted", "collecting", "closed")
+
+
+def rounds_page(session: Session, project_id: UUID, after: int | None, limit: int) -> Sequence[Round]:
+    query = select(Round).where(Round.project_id == project_id)
+    if after is not None:
+        query = query.where(Round.number > after)
+    return session.scalars(query.order_by(Round.number).limit(limit)).all()
+
+
+def round_by_number(session: Session, project_id: UUID, number: int) -> Round | None:
+    return session.scalar(select(Round).where(Round.project_id == project_id, Round.number == number))
+
+
+def round_by_external_id(session: Session, project_id: UUID, external_id: str) -> Round | None:
+    return session.scalar(select(Round).where(Round.project_id == project_id, Round.external_id == external_id))
+
+
+def proposed_round(session: Session, project_id: UUID) -> Round | None:
+    return session.scalar(select(Round).where(Round.project_id == project_id, Round.state == "proposed"))
+
+
+def count_accepted(session: Session, project_id: UUID) -> int:
+    query = select(func.count()).select_from(Round)
+    return session.scalar(query.where(Round.project_id == project_id, Round.state.in_(ACCEPTED))) or 0
+
+
+def last_number(session: Session, project_id: UUID) -> int:
+    return session.scalar(select(func.max(Round.number)).where(Round.project_id == project_id)) or 0
+
+
+def orders_of_rounds(session: Session, round_ids: Collection[int]) -> Sequence[Order]:
+    return session.scalars(select(Order).where(Order.round_id.in_(round_ids)).order_by(Order.id)).all()
+
+
+def open_orders(session: Session, project_id: UUID) -> Sequence[Order]:
+    query = select(Order).where(Order.project_id == project_id, Order.state.in_(OPEN_ORDERS))
+    return session.scalars(query.order_by(Order.id)).all()
+
+
+def orders_of_project(session: Session, project_id: UUID) -> Sequence[Order]:
+    query = select(Order).where(Order.project_id == project_id, Order.state != "cancelled")
+    return session.scalars(query.order_by(Order.id)).all()
+
+
+def order_by_id(session: Session, project_id: UUID, order_id: UUID) -> Order | None:
+    return session.scalar(select(Order).where(Order.project_id == project_id, Order.id == order_id))
+
+
+def rounds_of_orders(session: Session, orders: Sequence[Order]) -> Sequence[Round]:
+    ids = {order.round_id for order in orders}
+    return session.scalars(select(Round).where(Round.id.in_(ids)).order_by(Round.number)).all()

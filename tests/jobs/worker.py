@@ -1,0 +1,44 @@
+"""A worker in this process, and the context that jobs get in it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from time import monotonic, sleep
+
+from app.jobs.client import JobClient
+from app.jobs.engine import running_engine
+from app.jobs.workflows import WORKFLOWS, Context, Workflow
+from app.services.fits import Fits
+from app.settings import Settings
+from app.store.db import connect
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def job_context(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Iterator[Context]:
+    database = connect(settings)
+    client = JobClient(database)
+    yield Context(settings, database, clock, Fits(10_000_000), client.enqueue)
+    client.close()
+    database.close()
+
+
+@contextmanager
+def working(
+    settings: Settings, workflows: Mapping[str, Workflow] = WORKFLOWS, clock: Callable[[], datetime] = utc_now
+) -> Iterator[Context]:
+    """Runs jobs, polling fast, until the block ends."""
+    fast = settings.model_copy(update={"job_poll_s": 0.02})
+    with job_context(fast, clock) as context, running_engine(fast, "test", context, workflows, grace_s=0):
+        yield context
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    """Waits for what a worker is to bring about."""
+    end = monotonic() + timeout_s
+    while not condition():
+        assert monotonic() < end, "the worker did not get there"
+        sleep(0.02)

@@ -1,0 +1,201 @@
+"""Which runs tell most: against closed forms and against a simulation of what would be seen."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import ndtri
+from scipy.stats import multivariate_normal
+
+from app.planner.arrays import FloatArray
+from app.planner.belief import Belief
+from app.planner.curves import Observations, Points, Prior, fit
+from app.planner.measurement import measurement_plan, slope_draws
+from app.planner.posterior import Posterior
+from app.planner.problem import Problem, ProblemError, Task
+from tests.planner.problems import isoelastic, offers, problem, scattered, stated
+
+
+def normal_draws(draws: int, sd: float, seed: int = 0) -> FloatArray:
+    """Even quantiles of N(0, sd²), shuffled."""
+    even = ndtri((np.arange(draws) + 0.5) / draws) * sd
+    return np.asarray(np.random.default_rng(seed).permutation(even))
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.02, 0.5])
+def test_of_a_normal_quantity_the_expected_variance_is_the_conjugate_one(shared: float) -> None:
+    amount, training = normal_draws(128, 0.1), 0.03
+    loads = [1.0, 0.4, 0.7]
+    belief = Belief.of("a", amount, training, shared)
+    for runs in range(1, 4):
+        belief = belief.after(0.5 + loads[runs - 1] * amount, seed=5)
+        load = np.array(loads[:runs])
+        covariance = training**2 * np.eye(runs) + shared**2
+        information = 0.1**-2 + load @ np.linalg.solve(covariance, load)
+        assert belief.variance() == pytest.approx(1.0 / information, rel=0.12)
+
+
+def test_nothing_seen_leaves_the_variance_of_the_draws() -> None:
+    draws = normal_draws(100, 2.0)
+    assert Belief.of("a", draws, 0.1, 0.0).variance() == pytest.approx(draws.var(), rel=0.02)
+
+
+def test_a_run_that_tells_nothing_changes_nothing() -> None:
+    belief = Belief.of("a", normal_draws(100, 2.0), 0.1, 0.05)
+    assert belief.after(np.full(100, 0.3), seed=0).variance() == pytest.approx(belief.variance(), rel=1e-12)
+
+
+def curved(draws: int, seed: int) -> Posterior:
+    """Two groups whose level, floor and exponent are all unknown."""
+    sure = scattered([(0.08, 1.2, 0.5, 0.0), (0.12, 0.9, 0.35, 0.0)], draws, seed)
+    exponent = sure.exponent * np.exp(0.35 * np.random.default_rng(seed + 9).normal(size=sure.exponent.shape))
+    anchor = 400.0 * np.ones_like(exponent)
+    excess = np.array([[0.06], [0.1]]) * sure.excess / np.array([[1.2], [0.9]])
+    return replace(
+        sure,
+        exponent=exponent,
+        anchor=anchor,
+        excess=excess,
+        reference=np.array([400.0, 400.0]),
+        noise=np.array([0.006, 0.01]),
+    )
+
+
+def measured(posterior: Posterior, stderr: float = 0.0) -> Observations:
+    """One run of 400 samples per group on holdout 0, on the mean curve."""
+    loss = posterior.loss(np.full(2, 400.0)).mean(axis=1)
+    points = tuple(
+        Points(np.array([400.0]), loss[[g]], np.array([stderr]), np.zeros(1, dtype=np.int64)) for g in range(2)
+    )
+    return Observations(posterior.keys, points, (None, None), np.full(2, 400.0), 1.0)
+
+
+def question(draws: int = 128, seed: int = 1) -> tuple[Problem, Observations]:
+    posterior = curved(draws, seed)
+    return problem(posterior, offers([1.0, 2.0]), 300.0, held=[400.0, 400.0]), measured(posterior)
+
+
+def simulated_variance(quantity: FloatArray, means: list[FloatArray], training: float, seed: int) -> float:
+    """E Var(q | y) by drawing truths and errors and weighing every draw, one truth after the other."""
+    rng = np.random.default_rng(seed)
+    table = np.stack(means, axis=1)
+    covariance = training**2 * np.eye(table.shape[1])
+    found = []
+    for truth in rng.choice(len(quantity), size=200, replace=False):
+        seen = rng.multivariate_normal(table[truth], covariance)
+        weight = np.exp(multivariate_normal(seen, covariance).logpdf(table))
+        weight /= weight.sum()
+        mean = float(weight @ quantity)
+        found.append(float(weight @ (quantity - mean) ** 2))
+    return float(np.mean(found))
+
+
+@pytest.mark.parametrize("group", [0, 1])
+def test_the_best_size_is_the_one_that_simulation_finds(group: int) -> None:
+    asked, seen = question()
+    plan = measurement_plan(asked, seen, runs=1, seed=0)
+    large = curved(4000, seed=77)
+    counts = np.array(plan.recommended)
+    utility = Task.of(problem(large, offers([1.0, 2.0]), 300.0, held=[400.0, 400.0])).utility
+    quantity = slope_draws(utility, counts)[group]
+    noise = float(large.noise[group])
+    sizes = [round(400 * 2.0 ** (-0.5 * step)) for step in range(12)]
+    simulated = [
+        simulated_variance(quantity, [large.loss(np.full(2, float(size)))[group]], noise, seed=3) for size in sizes
+    ]
+    chosen = sizes.index(plan.runs[0].counts[group])
+    assert simulated[chosen] <= min(simulated) + 0.05 * float(quantity.var())
+
+
+def test_the_expected_variance_is_that_of_a_simulation() -> None:
+    large = curved(4000, seed=77)
+    posterior = large.select(np.array([0]))
+    quantity = -posterior.slope(np.array([600.0]))[0]
+    means = [posterior.loss(np.array([size]))[0] for size in (50.0, 200.0)]
+    belief = Belief.of("a", quantity, 0.006, 0.0)
+    expected = [belief.after(means[0], 0).variance(), belief.after(means[0], 0).after(means[1], 0).variance()]
+    # 160 draws stand for 4,000: their own variance differs, so shares of it are compared.
+    for runs in (1, 2):
+        simulated = simulated_variance(quantity, means[:runs], 0.006, seed=4) / quantity.var()
+        assert expected[runs - 1] / belief.variance() == pytest.approx(simulated, abs=0.08)
+
+
+def test_more_runs_never_raise_the_expected_variance() -> None:
+    asked, seen = question()
+    plan = measurement_plan(asked, seen, runs=6, seed=0)
+    falls = [plan.variance_now, *(run.variance_after for run in plan.runs)]
+    assert np.all(np.diff(falls) <= 0.0)
+    assert falls[1] < 0.9 * falls[0]
+    assert plan.variance_after == falls[-1]
+    assert [run.variance_before for run in plan.runs] == falls[:-1]
+
+
+def test_a_longer_plan_begins_with_the_shorter_one() -> None:
+    asked, seen = question()
+    long, short = (measurement_plan(asked, seen, runs=runs, seed=0) for runs in (4, 2))
+    assert long.runs[:2] == short.runs
+
+
+def test_sizes_are_whole_and_held() -> None:
+    asked, seen = question()
+    for run in measurement_plan(asked, seen, runs=5, seed=0).runs:
+        assert all(1 <= size <= 400 for size in run.counts)
+
+
+def test_groups_in_another_order_get_the_same_runs() -> None:
+    asked, seen = question()
+    turned = np.array([1, 0])
+    other = problem(
+        asked.posterior.select(turned),
+        tuple(replace(source, yields=((1 - source.yields[0][0], 1.0),)) for source in asked.sources),
+        300.0,
+        held=[400.0, 400.0],
+    )
+    straight = measurement_plan(asked, seen, runs=3, seed=0)
+    crossed = measurement_plan(other, seen.permuted(turned), runs=3, seed=0)
+    assert [run.counts[::-1] for run in crossed.runs] == [run.counts for run in straight.runs]
+    assert crossed.variance_after == pytest.approx(straight.variance_after, rel=1e-12)
+
+
+def test_certain_curves_need_no_run() -> None:
+    sure = stated([(0.08, 1.2, 0.5, 0.0), (0.12, 0.9, 0.35, 0.0)], draws=20)
+    plan = measurement_plan(problem(sure, offers([1.0, 2.0]), 300.0), measured(sure), runs=3, seed=0)
+    assert plan.runs == ()
+    assert plan.variance_now == 0.0
+    assert plan.note is not None
+
+
+def test_nothing_held_says_what_to_do_first() -> None:
+    posterior = curved(40, 2)
+    asked = replace(problem(posterior, offers([1.0, 2.0]), 300.0), held=np.zeros(2))
+    plan = measurement_plan(asked, measured(posterior), runs=2, seed=0)
+    assert plan.runs == ()
+    assert plan.note == "No samples are held, so nothing can be trained on; buy some of each group first."
+
+
+def test_the_slope_in_every_draw_averages_to_that_of_the_utility() -> None:
+    posterior = curved(50, 3)
+    for objective in (isoelastic(2.0), isoelastic(0.0)):
+        utility = Task.of(problem(posterior, offers([1.0, 2.0]), 300.0, objective=objective)).utility
+        counts = np.array([300.0, 700.0])
+        np.testing.assert_allclose(slope_draws(utility, counts).mean(axis=1), utility.terms(counts).slope, rtol=1e-12)
+
+
+def test_a_count_of_runs_out_of_range_is_refused() -> None:
+    asked, seen = question(draws=10)
+    for runs in (0, 21):
+        with pytest.raises(ProblemError, match=f"runs is {runs}; ask for 1 to 20"):
+            measurement_plan(asked, seen, runs=runs, seed=0)
+
+
+def test_learnt_curves_with_transfer_are_planned_for_too() -> None:
+    counts = np.array([20.0, 60.0, 200.0, 400.0])
+    points = tuple(
+        Points(counts, level + 1.5 * counts**-0.6, np.full(4, 0.01), np.zeros(4, dtype=np.int64))
+        for level in (0.1, 0.2)
+    )
+    seen = Observations(("a", "b"), points, (None, None), np.array([400.0, 400.0]), 1.0)
+    asked = problem(fit(seen, Prior(), 1, 60), offers([1.0, 1.0]), 200.0, held=[400.0, 400.0])
+    plan = measurement_plan(asked, seen, runs=2, seed=0)
+    assert len(plan.runs) == 2
+    assert plan.variance_after < plan.variance_now
