@@ -17,6 +17,7 @@ from app.errors import TrancheError
 from app.jobs.schema import migrate
 from app.main import create_app, utc_now
 from app.services.keys import create_key, peppers
+from app.services.secrets import new_secret_key
 from app.settings import Settings
 from app.store.db import Database, connect, drift, is_current
 from app.store.keys import any_valid_key
@@ -63,6 +64,10 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--project", action="append", metavar="ID", help="limit the key to this project (repeatable)")
     one.add_argument("--expires-at", type=instant, help="RFC 3339, such as 2027-01-01T00:00:00Z")
     one.set_defaults(run=run_key_create)
+    secret = commands.add_parser("secret-key", help="the key of stored secrets (TRANCHE_SECRET_KEY)")
+    secrets = secret.add_subparsers(required=True, metavar="COMMAND")
+    one = secrets.add_parser("create", help="print a new one; nothing is changed")
+    one.set_defaults(run=run_secret_key_create)
     one = commands.add_parser("demo", help="plan a real purchase on a fresh database, then serve it")
     one.add_argument("--port", type=int, default=8000, help="port to serve on, if free (default: %(default)s)")
     one.add_argument("--exit", action="store_true", help="end when the plan is printed")
@@ -138,6 +143,11 @@ def run_key_create(options: argparse.Namespace) -> int:
         token = create_key(session, utc_now(), pepper, scopes, options.workspace, options.project, options.expires_at)
     database.close()
     print(token)
+    return 0
+
+
+def run_secret_key_create(_: argparse.Namespace) -> int:
+    print(new_secret_key())
     return 0
 
 

@@ -2,6 +2,7 @@
 
 TrancheError
 ├── InternalError           500  something failed on our side
+│   └── SecretUnreadable         a stored secret cannot be decrypted
 ├── Malformed               400  the body cannot be read at all
 ├── Unauthenticated         401  no key, or one that is not valid
 ├── VerifyFailed            401  a vendor's webhook whose signature or secret does not hold
@@ -16,7 +17,8 @@ TrancheError
 │   ├── MissingKeys              a whole list leaves out keys that exist
 │   ├── InUse                    limits or objective name it: take it out of there first
 │   ├── Infeasible               constraints that cannot be met together: `errors` lists all culprits
-│   └── CallRunning              the first call with this Idempotency-Key still runs
+│   ├── CallRunning              the first call with this Idempotency-Key still runs
+│   └── SecretKeyMissing         a secret is to be kept, and no key is set to encrypt it with
 ├── PreconditionFailed      412  If-Match names another version
 ├── PreconditionRequired    428  this needs an If-Match
 ├── TooLarge                413  the body is over the limit
@@ -65,6 +67,10 @@ class TrancheError(Exception):
 
 class InternalError(TrancheError):
     pass
+
+
+class SecretUnreadable(InternalError):
+    title = "A stored secret cannot be read"
 
 
 class Malformed(TrancheError):
@@ -138,6 +144,10 @@ class Infeasible(Conflict):
 
 class CallRunning(Conflict):
     title = "The first call with this Idempotency-Key is still running"
+
+
+class SecretKeyMissing(Conflict):
+    title = "The service has no key for secrets"
 
 
 class PreconditionFailed(TrancheError):

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
@@ -12,6 +13,7 @@ class Settings(BaseSettings):
     """What a deployment may choose. Every field is the environment variable `TRANCHE_` + its name.
 
     secret_keys is read from `TRANCHE_SECRET_KEY`: 32 bytes in base64, a comma list for rotation, newest first.
+    outbound_allow: networks that webhooks and vendors may live in although they are not public, a comma list.
     """
 
     model_config = SettingsConfigDict(env_prefix="TRANCHE_", frozen=True, populate_by_name=True, extra="forbid")
@@ -23,6 +25,7 @@ class Settings(BaseSettings):
     cache_mb: int = Field(100, ge=0, le=100_000)
     job_poll_s: float = Field(0.5, ge=0.01, le=60)
     worker_id: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,100}$")
+    outbound_allow: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field((), validation_alias="TRANCHE_SECRET_KEY")
 
     @field_validator("database_url")
@@ -37,6 +40,16 @@ class Settings(BaseSettings):
             raise ValueError("must name a file, such as sqlite:///./tranche.db; what is in memory would be lost")
         return url
 
+    @field_validator("outbound_allow", mode="before")
+    @classmethod
+    def read_networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(ip_network(network.strip()) for network in value.split(",") if network.strip())
+        except ValueError as error:
+            raise ValueError(f"must be a comma list of networks such as 10.0.0.0/8: {error}") from None
+
     @field_validator("secret_keys", mode="before")
     @classmethod
     def split_keys(cls, value: object) -> object:
@@ -50,6 +63,6 @@ class Settings(BaseSettings):
                 length = 0
             if length != 32:
                 raise ValueError(
-                    "each key of TRANCHE_SECRET_KEY must be 32 bytes in base64; make one with: openssl rand -base64 32"
+                    "each key of TRANCHE_SECRET_KEY must be 32 bytes in base64; run tranche secret-key create"
                 )
         return tuple(keys)

@@ -170,3 +170,18 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, tranche: Tranche)
     serving.kill()
     serving.communicate()
     assert set(acknowledged) <= {project["id"] for project in listed}
+
+
+def test_a_secret_key_is_printed_alone_and_taken_by_the_setting(tranche: Tranche) -> None:
+    made = tranche("secret-key", "create")
+    assert (made.code, made.err) == (0, "")
+    assert tranche("secret-key", "create").out != made.out
+    created = tranche("key", "create", "--scopes", "read", TRANCHE_SECRET_KEY=made.out.strip())
+    assert created.code == 0
+
+
+def test_networks_that_are_none_are_named(tranche: Tranche) -> None:
+    refused = tranche("migrate", TRANCHE_OUTBOUND_ALLOW="127.0.0.0/8,10.0.0.1/8")
+    assert refused.code == 2
+    assert "TRANCHE_OUTBOUND_ALLOW" in refused.err
+    assert "10.0.0.1/8" in refused.err

@@ -1,0 +1,1 @@
+"""Calls to the outside: which addresses may be called, and the one way to call them."""

@@ -1,0 +1,156 @@
+"""One connection: the name is looked up once, every address is checked, and the checked address is the one called.
+
+Everything — look-up, connecting, TLS, each byte out and in — runs against one deadline, so that a peer who sends a byte
+now and then cannot hold the caller.
+"""
+
+import socket
+import ssl
+from collections.abc import Callable, Iterable, Sequence
+from ipaddress import ip_address
+from queue import Empty, SimpleQueue
+from threading import Thread
+from time import monotonic
+from typing import Any, TypeVar
+
+import httpcore
+
+from app.outbound.errors import NameNotFound, Refused, TimedOut, TlsFailed, Unreachable
+from app.outbound.targets import Address, Policy, TargetRefused
+
+# So that a second address still has a chance where the first one swallows what it is sent.
+CONNECT_S = 5.0
+
+Done = TypeVar("Done")
+Resolve = Callable[[str, int], Sequence[Address]]
+
+
+class Deadline:
+    """An instant by which everything must be done."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.ends = monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds until then. Raises TimedOut."""
+        left = self.ends - monotonic()
+        if left <= 0:
+            raise self.passed()
+        return left
+
+    def passed(self) -> TimedOut:
+        return TimedOut(f"not done within {self.seconds:g} s")
+
+
+def look_up(host: str, port: int) -> Sequence[Address]:
+    """The addresses of a name. Raises OSError or UnicodeError where it has none."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [ip_address(str(sockaddr[0])) for *_, sockaddr in found]
+
+
+def look_up_in_time(resolve: Resolve, host: str, port: int, deadline: Deadline) -> Sequence[Address]:
+    """The system's look-up knows no timeout: it runs in a thread that nobody waits for longer than that."""
+    answers: SimpleQueue[Sequence[Address] | None] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(resolve(host, port))
+        except (OSError, ValueError):
+            answers.put(None)
+
+    Thread(target=ask, daemon=True).start()
+    try:
+        addresses = answers.get(timeout=deadline.left())
+    except Empty:
+        raise deadline.passed() from None
+    if not addresses:
+        raise NameNotFound("the host name has no address")
+    return addresses
+
+
+class PinnedStream(httpcore.NetworkStream):
+    """A socket whose every operation keeps to the deadline."""
+
+    def __init__(self, connected: socket.socket, deadline: Deadline) -> None:
+        self.socket = connected
+        self.deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self.do(self.socket.recv, max_bytes)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        rest = memoryview(buffer)
+        while rest:
+            rest = rest[self.do(self.socket.send, rest) :]
+
+    def do(self, operation: Callable[[Any], Done], argument: object) -> Done:
+        self.socket.settimeout(self.deadline.left())
+        try:
+            return operation(argument)
+        except TimeoutError:
+            raise self.deadline.passed() from None
+        except OSError:
+            raise Unreachable("the connection broke") from None
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        self.socket.settimeout(self.deadline.left())
+        try:
+            return PinnedStream(ssl_context.wrap_socket(self.socket, server_hostname=server_hostname), self.deadline)
+        except TimeoutError:
+            raise self.deadline.passed() from None
+        except ssl.SSLCertVerificationError:
+            raise TlsFailed("the certificate is expired, of another name, or of no known authority") from None
+        except ValueError:
+            raise TlsFailed("the host name cannot stand in a certificate") from None
+        except OSError:
+            raise TlsFailed("no secure connection: the peer does not speak TLS as it should") from None
+
+    def get_extra_info(self, info: str) -> Any:
+        return None
+
+
+class PinnedBackend(httpcore.NetworkBackend):
+    """Connects to addresses that `policy` permits for `scheme`, and to no others."""
+
+    def __init__(self, policy: Policy, scheme: str, deadline: Deadline, resolve: Resolve) -> None:
+        self.policy = policy
+        self.scheme = scheme
+        self.deadline = deadline
+        self.resolve = resolve
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        addresses = look_up_in_time(self.resolve, host, port, self.deadline)
+        try:
+            for address in addresses:
+                self.policy.check_address(address, self.scheme)
+        except TargetRefused as refusal:
+            raise Refused(str(refusal)) from None
+        return PinnedStream(self.connect_to_first(addresses, port), self.deadline)
+
+    def connect_to_first(self, addresses: Sequence[Address], port: int) -> socket.socket:
+        for address in addresses:
+            try:
+                # A literal address: nothing is looked up a second time.
+                return socket.create_connection((str(address), port), min(self.deadline.left(), CONNECT_S))
+            except OSError:
+                continue
+        self.deadline.left()
+        raise Unreachable("no connection to the host")
+
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore.NetworkStream:
+        raise Refused("sockets of this machine are not called")

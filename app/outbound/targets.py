@@ -1,0 +1,164 @@
+"""Where calls may go: rules on URLs and addresses. Nothing is looked up here.
+
+The ranges are those of IANA's special-purpose address registries (RFC 6890), with the metadata services of the clouds.
+"""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+import idna
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MAX_URL = 2_000
+LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+NOT_IN_URLS = re.compile(r"[^!-~]|[\\\"<>^`{|}]")
+
+IPV4_NOT_PUBLIC = tuple(
+    ipaddress.IPv4Network(text)
+    for text in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",
+        "100.64.0.0/10",  # shared by carriers; Alibaba's metadata
+        "127.0.0.0/8",
+        "168.63.129.16/32",  # Azure's metadata
+        "169.254.0.0/16",  # link-local; the metadata of most clouds
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",
+    )
+)
+# In IPv6 only this is unicast on the internet, less what follows.
+IPV6_PUBLIC = ipaddress.IPv6Network("2000::/3")
+IPV6_NOT_PUBLIC = tuple(
+    ipaddress.IPv6Network(text)
+    for text in (
+        "2001::/23",  # protocols, Teredo among them
+        "2001:db8::/32",
+        "2002::/16",  # 6to4
+        "3fff::/20",
+    )
+)
+# A translator on the way turns these into the IPv4 address of the last 32 bits (RFC 6052).
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+class TargetRefused(ValueError):
+    """The target may not be called; the message says why and what to change."""
+
+
+def is_public(address: Address) -> bool:
+    """Whether `address` is one of the open internet. IPv4 inside IPv6 (mapped, 6to4, Teredo) is not; through NAT64
+    it is what the IPv4 address is."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return not any(address in network for network in IPV4_NOT_PUBLIC)
+    if address in NAT64:
+        return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return address in IPV6_PUBLIC and not any(address in network for network in IPV6_NOT_PUBLIC)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Which targets may be called: https to public addresses; http too, and any address, in the `allowed` networks."""
+
+    allowed: tuple[Network, ...] = ()
+
+    def check_address(self, address: Address, scheme: str) -> None:
+        """Raises TargetRefused."""
+        if any(address in network for network in self.allowed):
+            return
+        if scheme != "https":
+            raise TargetRefused("plain http is allowed only to the networks of TRANCHE_OUTBOUND_ALLOW; use https")
+        if not is_public(address):
+            raise TargetRefused(
+                "its address is not a public one; name its network in TRANCHE_OUTBOUND_ALLOW to allow it"
+            )
+
+    def read_url(self, url: str) -> str:
+        """`url` with its host in ASCII, as far as it can be judged without looking up its name.
+
+        Raises TargetRefused.
+        """
+        parts = split(url)
+        if parts.scheme not in ("https", *(["http"] if self.allowed else [])):
+            raise TargetRefused("must start with https://")
+        if "@" in parts.netloc:
+            raise TargetRefused("must not hold a user name or password")
+        if parts.fragment:
+            raise TargetRefused("must not have a fragment (#…): it is not sent")
+        host, port = read_host(parts), read_port(parts)
+        literal = as_address(host)
+        if literal is not None:
+            self.check_address(literal, parts.scheme)
+        shown = f"[{host}]" if ":" in host else host
+        read = parts._replace(netloc=shown if port is None else f"{shown}:{port}").geturl()
+        if NOT_IN_URLS.search(read):
+            raise TargetRefused("has characters that a URL does not have; percent-encode them")
+        return read
+
+
+def split(url: str) -> SplitResult:
+    if len(url) > MAX_URL:
+        raise TargetRefused(f"is longer than {MAX_URL} characters")
+    if re.search(r"[\x00-\x20\x7f\\]", url):
+        raise TargetRefused("has spaces, control characters or backslashes; percent-encode them")
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise TargetRefused("is not a URL such as https://example.com/hook") from None
+
+
+def read_port(parts: SplitResult) -> int | None:
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise TargetRefused("must have a port from 1 to 65535, or none")
+    return port
+
+
+def read_host(parts: SplitResult) -> str:
+    """The host: an address in its usual form, or a name in ASCII and lower case. Raises TargetRefused."""
+    given = parts.hostname or ""
+    if parts.netloc.startswith("["):
+        address = as_address(given)
+        if address is None or "%" in given:
+            raise TargetRefused("has an IPv6 address that cannot be read; write it like https://[2606:4700::1111]/")
+        return str(address)
+    name = as_ascii(given)
+    labels = name.removesuffix(".").split(".")
+    if not all(LABEL.fullmatch(label) for label in labels) or len(name) > 253:
+        raise TargetRefused("has no readable host name")
+    # Resolvers read 2130706433, 0x7f.1 and 0177.0.0.1 as addresses too.
+    if NUMBER.fullmatch(labels[-1]) and as_address(name) is None:
+        raise TargetRefused("has a host of numbers; write an IPv4 address as four decimal numbers")
+    return name
+
+
+def as_ascii(name: str) -> str:
+    """An international name as it is looked up (UTS 46). Raises TargetRefused."""
+    if name.isascii():
+        return name.lower()
+    try:
+        return idna.encode(name, uts46=True).decode()
+    except idna.IDNAError:
+        raise TargetRefused("has a host name that international names do not allow") from None
+
+
+def as_address(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
