@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field, PlainSerializer
@@ -108,6 +109,7 @@ class SourceIn(Shape):
     quality: Share = 1.0
     license: Text | None = None
     provenance: LongText | None = None
+    connection: UUID | None = None
     lead_time_days: Days | None = None
 
 
@@ -134,6 +136,7 @@ class SourcePatch(Shape):
     quality: Share = unset()
     license: Text | None = unset()
     provenance: LongText | None = unset()
+    connection: UUID | None = unset()
     lead_time_days: Days | None = unset()
 
 
@@ -165,6 +168,7 @@ class SourceOut(Answer):
                 {
                     **SOURCE_EXAMPLE,
                     "group": None,
+                    "connection": None,
                     "record": {
                         "ordered": 500,
                         "accepted": 430,
@@ -198,6 +202,7 @@ class SourceOut(Answer):
     quality: float
     license: str | None
     provenance: str | None
+    connection: UUID | None
     lead_time_days: int | None
     record: RecordOut
     created_at: datetime
@@ -219,6 +224,7 @@ def source_shape(row: Source, groups: Mapping[int, Group], record: Record) -> So
         "group": next(iter(yields)) if len(yields) == 1 else None,
         "yields": yields,
         "record": record_shape(record, groups),
+        "connection": row.connection_id,
     }
     columns = {name: getattr(row, name) for name in SourceOut.model_fields if name not in derived}
     return SourceOut(**derived, **columns)
