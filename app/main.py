@@ -16,8 +16,10 @@ from app.api import (
     health,
     keys,
     observations,
+    orders,
     problems,
     projects,
+    rounds,
     sources,
 )
 from app.api.common import SOFTWARE_VERSION, Runtime
@@ -60,7 +62,20 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     fits = Fits(settings.cache_mb * 1_000_000)
     app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys), fits, jobs.enqueue)
     problems.install(app)
-    for module in (projects, groups, sources, observations, curves, forecasts, allocations, events, keys, health):
+    for module in (
+        projects,
+        groups,
+        sources,
+        observations,
+        curves,
+        forecasts,
+        allocations,
+        rounds,
+        orders,
+        events,
+        keys,
+        health,
+    ):
         app.include_router(module.router)
     for module in (groups, sources):
         app.include_router(module.bulk)

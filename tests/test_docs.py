@@ -49,6 +49,15 @@ def test_the_round_by_curl_in_the_readme_works(tmp_path: Path) -> None:
     assert '"initial_count":700' in said
 
 
+def test_the_round_of_the_rounds_page_works(tmp_path: Path) -> None:
+    start = [block for block in blocks("README.md") if "make " not in block and "initial_count\": 700" not in block]
+    commands = "\n".join(start + blocks("docs/rounds.md")).replace("8000", str(free_port()))
+    said = run_commands(commands, tmp_path, TRANCHE_DATABASE_URL=f"sqlite:///{tmp_path}/rounds.db")
+    assert '"state":"proposed"' in said
+    assert '"spent":"150.00"' in said
+    assert '"state":"closed"' in said
+
+
 def test_the_make_targets_that_the_pages_name_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:
@@ -82,7 +91,7 @@ def test_the_commands_for_postgresql_work(tmp_path: Path, postgresql_url: str) -
 def test_every_warning_has_its_line() -> None:
     told = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "warnings.md").read_text(), re.MULTILINE))
     sources = "".join(path.read_text() for path in (ROOT / "app").rglob("*.py"))
-    made = set(re.findall(r"(?:Warning|Notice)\(\s*\"(\w+)\"", sources))
+    made = set(re.findall(r"(?:Warning|Notice|WarningOut)\((?:code=)?\s*\"(\w+)\"", sources))
     extremes = set(re.findall(r"\(\"(\w+)\", _[A-Z]+, ", sources))
     assert extremes
     assert told == made | extremes

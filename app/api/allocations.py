@@ -172,7 +172,7 @@ def allocation_shape(project: Project, question: Question, answer: Allocation, o
     plan, known = answer.plan, answer.known
     spend = amount(plan.spend)
     return AllocationOut(
-        round=1,
+        round=answer.round,
         policy=plan.policy,
         data_version=project.data_version,
         data_at=project.data_at,

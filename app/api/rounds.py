@@ -6,17 +6,18 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Body
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, RootModel
 
+from app.api.allocations import EXAMPLE as ALLOCATION_EXAMPLE
 from app.api.allocations import MetricOut, PolicyName, allocation_shape
 from app.api.common import Call, Route, buys, changes, matches, question_tag, reads
 from app.api.inputs import Answer, Count, Key, MoneyIn, MoneyOut, Shape, Text
-from app.api.orders import OrderOut, order_shape
+from app.api.orders import ORDER_EXAMPLE, OrderOut, order_shape
 from app.api.pages import Cursor, Limit, Page, page, position
 from app.api.problems import declared
 from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, PreconditionRequired, invalid
 from app.services import rounds
-from app.services.allocations import Question, next_allocation, typed_allocation
+from app.services.allocations import Question, next_allocation
 from app.services.progress import GroupProgress, RoundProgress, progress_of
 from app.services.rounds import Proposal, get_round
 from app.store.ledger_models import Round
@@ -65,7 +66,15 @@ class RoundPatch(Shape):
 
 
 class CancelIn(Shape):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the vendor closed"}]})
+
     reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = None
+
+
+class FrozenAllocation(RootModel[dict[str, Any]]):
+    """An answer of `GET …/allocations/next`, word for word as the software of its day gave it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ALLOCATION_EXAMPLE]})
 
 
 class LineOut(Answer):
@@ -98,8 +107,31 @@ class GroupProgressOut(Answer):
     measured: MeasuredOut | None
 
 
+SUMMARY_EXAMPLE: dict[str, Any] = {
+    "number": 1,
+    "state": "collecting",
+    "external_id": "2026-11",
+    "data_version": 42,
+    "query": {"budget": "2000", "policy": "optimal", "draws": 300, "seed": 0},
+    "currency": "USD",
+    "cost": "1350.00",
+    "lines": [{"source": "clinic-7", "quantity": 500, "cost": "1350.00"}],
+    "proposed_by": "9f86d081884c7d65",
+    "approvals": ["60303ae22b998861"],
+    "approvals_needed": 1,
+    "reason": None,
+    "created_at": "2026-11-20T10:00:00Z",
+    "updated_at": "2026-11-20T11:00:00Z",
+    "accepted_at": "2026-11-20T11:00:00Z",
+    "closed_at": None,
+    "cancelled_at": None,
+}
+
+
 class RoundSummary(Answer):
-    """A round. `cost` is planned, `spent` charged so far, `committed` what its open orders may still cost."""
+    """A round; `cost` is what its orders were planned to cost."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [SUMMARY_EXAMPLE]})
 
     number: int
     state: State
@@ -120,8 +152,37 @@ class RoundSummary(Answer):
     cancelled_at: datetime | None
 
 
+GROUP_EXAMPLE: dict[str, Any] = {
+    "group": "Black_Female",
+    "planned": 460,
+    "accepted": 90,
+    "rejected": 10,
+    "pending": 0,
+    "count_before": 40,
+    "count_after": 500,
+    "metric_before": {"mean": 0.84, "p05": 0.82, "p50": 0.84, "p95": 0.86},
+    "metric_forecast": {"mean": 0.9, "p05": 0.86, "p50": 0.9, "p95": 0.93},
+    "measured": {"observation": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f", "count": 130, "value": 0.86},
+}
+
+
 class RoundOut(RoundSummary):
-    """A round with its orders and groups: planned, ordered, delivered, and the effect on the metric, side by side."""
+    """A round with its orders and groups: planned, ordered, delivered, and the effect on the metric, side by side.
+    `spent` is charged so far, `committed` what its open orders may still cost."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **SUMMARY_EXAMPLE,
+                    "spent": "390.00",
+                    "committed": "960.00",
+                    "orders": [ORDER_EXAMPLE],
+                    "groups": [GROUP_EXAMPLE],
+                }
+            ]
+        }
+    )
 
     spent: MoneyOut
     committed: MoneyOut
@@ -235,9 +296,9 @@ def read_round(project_id: str, number: int, call: Annotated[Call, reads("read")
 
 
 @router.get("/{number}/allocation", summary="Read the allocation a round came from")
-def read_round_allocation(project_id: str, number: int, call: Annotated[Call, reads("read")]) -> dict[str, Any]:
+def read_round_allocation(project_id: str, number: int, call: Annotated[Call, reads("read")]) -> FrozenAllocation:
     """As it was looked at when the round was proposed, with its inputs, seed and data version."""
-    return get_round(call.session, call.project(project_id), number).allocation
+    return FrozenAllocation(get_round(call.session, call.project(project_id), number).allocation)
 
 
 @router.patch("/{number}", summary="Edit a proposal", responses=declared(Conflict))
@@ -247,8 +308,8 @@ def edit_round(project_id: str, number: int, body: RoundPatch, call: Annotated[C
     row = get_round(call.session, project, number)
     call.match(shape_of(call, project, row))
     rounds.require(row, "proposed", "edited")
-    question = QueryIn.model_validate(row.query).question()
-    allocation = typed_allocation(call.session, call.runtime.fits, project, question, body.orders)
+    question = QueryIn.model_validate({**row.query, "budget": None}).question()
+    allocation = next_allocation(call.session, call.runtime.fits, project, question, body.orders)
     rounds.edit(call.session, project, row, allocation, call.caller, call.now)
     return shape_of(call, project, row)
 

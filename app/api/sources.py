@@ -148,7 +148,7 @@ class RateOut(Answer):
     p95: float
 
 
-class RecordOut(Answer):
+class SourceRecordOut(Answer):
     """What the source proved to be: samples ordered, accepted and rejected so far, and the rates that plans use."""
 
     ordered: int
@@ -204,7 +204,7 @@ class SourceOut(Answer):
     provenance: str | None
     connection: UUID | None
     lead_time_days: int | None
-    record: RecordOut
+    record: SourceRecordOut
     created_at: datetime
     updated_at: datetime
     archived_at: datetime | None
@@ -230,8 +230,8 @@ def source_shape(row: Source, groups: Mapping[int, Group], record: Record) -> So
     return SourceOut(**derived, **columns)
 
 
-def record_shape(record: Record, groups: Mapping[int, Group]) -> RecordOut:
-    return RecordOut(
+def record_shape(record: Record, groups: Mapping[int, Group]) -> SourceRecordOut:
+    return SourceRecordOut(
         ordered=record.ordered,
         accepted=record.accepted,
         rejected=record.rejected,

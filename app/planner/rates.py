@@ -42,5 +42,4 @@ def _beta(success: float, failure: float) -> Rate:
     mean = success / (success + failure)
     if failure <= 0.0 or success <= 0.0:
         return Rate(mean, mean, mean)
-    p05, p95 = beta.ppf((0.05, 0.95), success, failure).tolist()
-    return Rate(mean, p05, p95)
+    return Rate(mean, *(float(beta.ppf(level, success, failure)) for level in (0.05, 0.95)))

@@ -50,6 +50,9 @@ class Awaited:
     effective: float = 0.0
 
 
+NOTHING_AWAITED = Awaited()
+
+
 @dataclass(frozen=True)
 class Holdings:
     """collected, awaited: by group id. records: by source id. rounds: accepted so far."""

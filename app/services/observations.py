@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from app.errors import Fault, KeyTaken, NotFound, invalid
 from app.services.changes import MAX_FAULTS, escape, touch
+from app.services.holdings import held_of
 from app.services.ids import new_id
 from app.services.projects import as_uuid
-from app.services.holdings import held_of
 from app.store import observations as store
 from app.store.ledger import collected_counts
 from app.store.models import Group, Observation, Project

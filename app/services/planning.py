@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 from app.errors import Fault, invalid
 from app.planner.arrays import FloatArray
@@ -17,9 +18,11 @@ from app.planner.sources import Source as PlannerSource
 from app.planner.sources import Tier
 from app.planner.together import fit_together
 from app.services.fits import FitKey, Fits, Fitted
+from app.services.holdings import NOTHING_AWAITED, Holdings, Record, held_of
 from app.services.named import over_of
 from app.services.observations import Reading, standard_error
 from app.services.prior import prior_for
+from app.store.ledger import collected_counts
 from app.store.models import Group, Observation, Project, Source
 from app.store.types import MILLION
 
@@ -34,35 +37,22 @@ class Budget:
     remaining: Decimal
 
 
-@dataclass(frozen=True)
-class Pending:
-    """What is ordered and not delivered: samples expected, effective and raw, by group key; `ordered` by source key
-    counts all that was ever ordered."""
-
-    effective: Mapping[str, float]
-    raw: Mapping[str, float]
-    ordered: Mapping[str, int]
-
-
-def pending_orders() -> Pending:
-    """Tranche places no orders yet, so none is pending."""
-    return Pending({}, {}, {})
-
-
 def problem_of(
     project: Project,
     groups: Sequence[Group],
     sources: Sequence[Source],
+    holdings: Holdings,
     posterior: Posterior,
     budget: Budget,
     held_orders: Mapping[str, int] | None = None,
 ) -> Problem:
     """The planner's problem; `held_orders` fixes this round's orders of the named sources. Raises Invalid."""
-    pending = pending_orders()
+    held = [held_of(group, holdings.collected) for group in groups]
+    awaited = [holdings.awaited.get(group.id, NOTHING_AWAITED) for group in groups]
     keys = tuple(group.key for group in groups)
     place = {group.id: position for position, group in enumerate(groups)}
     offers = tuple(
-        planner_source(source, place, pending.ordered.get(source.key, 0), (held_orders or {}).get(source.key))
+        planner_source(source, place, holdings.records[source.id], (held_orders or {}).get(source.key))
         for source in sources
     )
     objective = project.objective
@@ -72,7 +62,8 @@ def problem_of(
     return Problem(
         keys=keys,
         weights=np.array([group.weight for group in groups]),
-        held=np.array([group.initial_count for group in groups], dtype=np.float64),
+        held=np.array([one.effective for one in held], dtype=np.float64),
+        raw=np.array([one.raw for one in held], dtype=np.float64),
         targets=numbers([group.target for group in groups]),
         reference_loss=np.array([group.reference_loss or project.reference_loss or 1.0 for group in groups]),
         metric=metric_of(project),
@@ -80,8 +71,8 @@ def problem_of(
         posterior=posterior,
         sources=offers,
         budget=millionths(budget.available),
-        pending=np.array([pending.effective.get(key, 0.0) for key in keys]),
-        pending_raw=np.array([pending.raw.get(key, 0.0) for key in keys]),
+        pending=np.array([one.effective for one in awaited], dtype=np.float64),
+        pending_raw=np.array([one.count for one in awaited], dtype=np.float64),
         min_count=numbers([group.min_count for group in groups]),
         max_count=numbers([group.max_count for group in groups]),
         limits=planner_limits(project.set_limits, [offer.key for offer in offers], keys),
@@ -138,11 +129,14 @@ def metric_of(project: Project) -> Metric:
     return Metric(goal, project.metric_lower, project.metric_upper)
 
 
-def planner_source(source: Source, place: Mapping[int, int], ordered: int, held_order: int | None) -> PlannerSource:
-    """`place`: a group's position by its id; what the source delivers of archived groups is of no use."""
+def planner_source(source: Source, place: Mapping[int, int], record: Record, held_order: int | None) -> PlannerSource:
+    """The offer at the rates its deliveries showed. `place`: a group's position by its id; what the source delivers of
+    archived groups is of no use."""
     return PlannerSource(
         key=source.key,
-        yields=tuple(sorted((place[one.group_id], one.share) for one in source.yields if one.group_id in place)),
+        yields=tuple(
+            sorted((place[group_id], rate.mean) for group_id, rate in record.yields.items() if group_id in place)
+        ),
         unit_cost=millionths(source.unit_cost),
         min_order=source.min_order,
         max_order=source.max_order,
@@ -150,9 +144,9 @@ def planner_source(source: Source, place: Mapping[int, int], ordered: int, held_
         tiers=tuple(Tier(tier["from"], millionths(Decimal(tier["unit_cost"]))) for tier in source.price_tiers),
         fixed_cost=millionths(source.fixed_cost),
         max_total=source.max_total,
-        ordered=ordered,
+        ordered=record.ordered,
         project_tiers=source.tier_scope == "project",
-        acceptance_rate=source.acceptance_rate,
+        acceptance_rate=record.acceptance.mean,
         quality=source.quality,
         billed="accepted" if source.billed == "accepted" else "delivered",
         fixed_order=held_order,
@@ -163,13 +157,29 @@ def fit_key(project: Project, draws: int, seed: int) -> FitKey:
     return FitKey(project.id, project.data_version, draws, seed)
 
 
-def fitted(fits: Fits, key: FitKey, project: Project, groups: Sequence[Group], runs: Sequence[Observation]) -> Fitted:
+def fitted(
+    session: Session,
+    fits: Fits,
+    key: FitKey,
+    project: Project,
+    groups: Sequence[Group],
+    runs: Sequence[Observation],
+) -> Fitted:
     """The curves of all the project's active groups, in their order, fitted to `runs`, all that the key's data
     version has."""
-    return fits.get(key, lambda: fit_now(project, groups, runs, key.draws, key.seed))
+
+    def fit() -> Fitted:
+        collected = collected_counts(session, project.id)
+        held = np.array([held_of(group, collected).effective for group in groups], dtype=np.float64)
+        return fit_now(project, groups, held, runs, key)
+
+    return fits.get(key, fit)
 
 
-def fit_now(project: Project, groups: Sequence[Group], runs: Sequence[Observation], draws: int, seed: int) -> Fitted:
+def fit_now(
+    project: Project, groups: Sequence[Group], held: FloatArray, runs: Sequence[Observation], key: FitKey
+) -> Fitted:
+    """held [groups]: clean samples of each."""
     metric = metric_of(project)
     holdouts = {name: code for code, name in enumerate(sorted({run.holdout for run in runs}))}
     place = {group.key: index for index, group in enumerate(groups)}
@@ -178,7 +188,7 @@ def fit_now(project: Project, groups: Sequence[Group], runs: Sequence[Observatio
         keys=tuple(group.key for group in groups),
         points=tuple(points_of(project, metric, group.key, runs, holdouts) for group in groups),
         assumed=tuple(AssumedCurve(**group.assumed_curve) if group.assumed_curve else None for group in groups),
-        held=np.array([group.initial_count for group in groups], dtype=np.float64),
+        held=held,
         span=metric.span,
         runs=compositions(groups, runs),
         run_of=tuple(
@@ -187,7 +197,8 @@ def fit_now(project: Project, groups: Sequence[Group], runs: Sequence[Observatio
         attributes=tuple(group.attributes or {} for group in groups),
         parent=tuple(place.get(group.parent or "") for group in groups),
     )
-    return Fitted(fit_together(observations, prior_for(metric.span), seed, draws), observations, holdouts)
+    posterior = fit_together(observations, prior_for(metric.span), key.seed, key.draws)
+    return Fitted(posterior, observations, holdouts)
 
 
 def compositions(groups: Sequence[Group], runs: Sequence[Observation]) -> FloatArray:

@@ -49,8 +49,11 @@ def open_orders(session: Session, project_id: UUID) -> Sequence[Order]:
     return session.scalars(query.order_by(Order.id)).all()
 
 
-def orders_of_project(session: Session, project_id: UUID) -> Sequence[Order]:
-    query = select(Order).where(Order.project_id == project_id, Order.state != "cancelled")
+def orders_of_project(session: Session, project_id: UUID, cancelled: bool = False) -> Sequence[Order]:
+    """All orders, those cancelled only where asked for."""
+    query = select(Order).where(Order.project_id == project_id)
+    if not cancelled:
+        query = query.where(Order.state != "cancelled")
     return session.scalars(query.order_by(Order.id)).all()
 
 

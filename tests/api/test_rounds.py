@@ -110,7 +110,7 @@ def test_accepting_commits_the_money_and_makes_one_order_per_source(api: Api, pr
     assert (body["committed"], body["spent"]) == (proposed["cost"], "0.00")
     after = look(api, project)
     assert after["round"] == 2
-    left = Decimal("1000") - Decimal(proposed["cost"])
+    left = Decimal(1000) - Decimal(proposed["cost"])
     assert Decimal(after["budget"]["available"]) == left
     assert events(api)[-2:] == ["order.placed"] * 2 if len(body["orders"]) == 2 else True
     assert "round.accepted" in events(api)
@@ -222,9 +222,7 @@ def test_cancelling_an_accepted_round_frees_the_money(api: Api, project: str) ->
 
 
 def deliver(api: Api, project: str, order: str, body: dict[str, Any], name: str = "d1") -> Any:
-    return api.post(
-        f"{project}/rounds/1/orders/{order}/deliveries", json={"external_id": name, **body}
-    )
+    return api.post(f"{project}/rounds/1/orders/{order}/deliveries", json={"external_id": name, **body})
 
 
 def test_what_is_delivered_counts_in_the_next_allocation(api: Api, project: str) -> None:

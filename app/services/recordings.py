@@ -25,6 +25,7 @@ from app.store.ledger import Cell, Totals
 from app.store.ledger_models import Delivery, Order, Round
 from app.store.models import Group, Project
 from app.store.projects import members
+from app.store.rounds import orders_of_project
 
 UNMAPPED = ""
 """The key under which samples of no known group are stored."""
@@ -161,3 +162,11 @@ def hand_folds(session: Session, project: Project, order_ids: Sequence[UUID]) ->
 def over_delivered(order: Order, totals: Totals) -> int:
     """Samples beyond those ordered."""
     return max(0, totals.delivered - order.quantity)
+
+
+def check_ledger(
+    session: Session, project: Project, vendor_folds: Mapping[UUID, Mapping[Cell, int]]
+) -> list[ledger.Discrepancy]:
+    """Whether the project's entries add up to what they record. vendor_folds: order id → the vendors' items."""
+    orders = [order.id for order in orders_of_project(session, project.id, cancelled=True)]
+    return ledger.check(session, project.id, hand_folds(session, project, orders), vendor_folds)
