@@ -97,6 +97,13 @@ def received(session: Session, connection_id: UUID, limit: int) -> Sequence[Vend
     return session.scalars(query.order_by(here.id).limit(limit)).all()
 
 
+def deliveries_by_id(session: Session, ids: Iterable[int]) -> list[VendorDelivery]:
+    found: list[VendorDelivery] = []
+    for some in some_of(ids):
+        found.extend(session.scalars(select(VendorDelivery).where(VendorDelivery.id.in_(some))))
+    return found
+
+
 def deliveries_page(
     session: Session, connection_id: UUID, outcome: str | None, before: int | None, limit: int
 ) -> Sequence[VendorDelivery]:
@@ -197,9 +204,7 @@ def fold_of_items(
     """(group id, parent, state, samples, newest version) of an order's items that count; the parent is None unless
     asked for."""
     here = VendorItem
-    keys: list[ColumnElement[Any]] = [here.group_id, here.state]
-    if by_parent:
-        keys.append(here.parent_id)
+    keys: list[Any] = [here.group_id, here.state, *([here.parent_id] if by_parent else [])]
     query: Select[Any] = select(*keys, func.sum(here.quantity), func.max(here.version))
     query = query.where(here.order_id == order_id, here.state.in_(COUNTED)).group_by(*keys)
     return [

@@ -5,11 +5,11 @@ httpx client that is already allowed to go there and carries the credentials.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import httpx
 
@@ -101,7 +101,7 @@ class OrderLine:
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be placed. `rows` are the tasks' own data per line id, for vendors that import them."""
+    """What is to be placed. rows: line id → the tasks' own ids and data, for vendors that import them."""
 
     id: str
     name: str
@@ -109,7 +109,7 @@ class Order:
     lines: Sequence[OrderLine]
     hook_url: str
     hook_secret: str = field(repr=False)
-    rows: dict[str, Sequence[dict[str, object]]] = field(default_factory=dict)
+    rows: Mapping[str, Sequence[tuple[str, Mapping[str, Any]]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,6 @@ class LabelStudioApi(LabelStudio):
 
     def place(self, order: Order, client: httpx.Client) -> list[PlacedLine]:
         rows = list(self.tasks(order))
-        if not rows:
-            raise VendorRefused("Label Studio labels rows: post them with the order, each line's under its id.")
         title = f"{order.name[: MAX_TITLE - len(order.id) - 1]} {order.id}".strip()
         project = found_project(client, title) or call(client, "POST", "/api/projects", json=self.project(title))
         project_id = str(field(project, "id", int))
@@ -60,11 +58,11 @@ class LabelStudioApi(LabelStudio):
     def tasks(self, order: Order) -> Iterator[dict[str, Any]]:
         """The rows as tasks, each with our ids inside, so that every annotation tells where it belongs."""
         for line in order.lines:
-            for number, row in enumerate(order.rows.get(line.id, ())):
+            for row_id, row in order.rows.get(line.id, ()):
                 ours = {
                     self.config.order_field: order.id,
                     self.config.line_field: line.id,
-                    self.config.item_field: f"{line.id}/{number}",
+                    self.config.item_field: row_id,
                     self.config.group_field: line.group,
                 }
                 yield {"data": {**row, **ours}}

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Invalid
 from app.services import ledger
-from app.services.deliveries import after_delivery
+from app.services.recordings import after_delivery
 from app.services.enqueue import Enqueue
 from app.services.ledger import Cause
 from app.services.terms import Terms

@@ -35,6 +35,10 @@ class Applied:
     orders: set[UUID] = field(default_factory=set)
     waiting: set[str] = field(default_factory=set)
 
+    def touch(self, order_id: UUID | None) -> None:
+        if order_id is not None:
+            self.orders.add(order_id)
+
 
 def apply_events(
     session: Session, connection: VendorConnection, events: Sequence[VendorEvent], now: datetime
@@ -52,7 +56,7 @@ def apply_events(
         if event.kind == "item_state" and event.external_item_id is None and event.external_parent_id is not None
     }
     applied = Applied()
-    applied.orders |= state_counts(session, connection, [event for event in events if event.kind == "counts"], now)
+    state_counts(session, connection, [event for event in events if event.kind == "counts"], now, applied)
     retract_parents(session, connection, parents, now, applied)
     put(session, connection, said, now, applied)
     return applied
@@ -106,11 +110,10 @@ def write(
         if row is None:
             new.append({"connection_id": connection.id, "external_item_id": item_id, **values})
         else:
-            applied.orders |= {row.order_id} - {None}
+            applied.touch(row.order_id)
             for name, value in values.items():
                 setattr(row, name, value)
-        if values["order_id"] is not None:
-            applied.orders.add(values["order_id"])
+        applied.touch(values["order_id"])
         if values["state"] in store.COUNTED and (values["order_id"] is None or values["group_id"] is None):
             applied.waiting.add(item_id)
     store.add_items(session, new)
@@ -129,7 +132,8 @@ def map_again(session: Session, connection: VendorConnection, rows: Sequence[Ven
     for row in rows:
         order_id, group_id = directory.place_of(row.facts)
         if (row.order_id, row.group_id) != (order_id, group_id):
-            applied.orders |= {row.order_id, order_id} - {None}
+            applied.touch(row.order_id)
+            applied.touch(order_id)
             row.order_id, row.group_id, row.updated_at = order_id, group_id, now
     session.flush()
     return applied
@@ -165,12 +169,11 @@ def dropped(facts: Facts, absent: Said, as_of: int) -> bool:
 
 
 def state_counts(
-    session: Session, connection: VendorConnection, events: Sequence[VendorEvent], now: datetime
-) -> set[UUID]:
-    """Keep the newest totals that a vendor stated for its orders. Returns our orders that they are of."""
+    session: Session, connection: VendorConnection, events: Sequence[VendorEvent], now: datetime, applied: Applied
+) -> None:
+    """Keep the newest totals that a vendor stated for its orders."""
     names = {event.external_order_id for event in events if event.external_order_id is not None}
     known = store.vendor_orders(session, connection.id, names)
-    touched = set()
     for event in events:
         if event.external_order_id is None:
             continue
@@ -183,9 +186,10 @@ def state_counts(
         group = event.group or ""
         if group not in row.counts or newest[2:] + newest[:2] > row.counts[group][2:] + row.counts[group][:2]:
             row.counts = {**row.counts, group: newest}
-        touched |= {row.order_id} - {None}
+        applied.touch(row.order_id)
+        if row.order_id is None:
+            applied.waiting.add(event.external_order_id)
     session.flush()
-    return touched
 
 
 def new_vendor_order(
