@@ -1,10 +1,13 @@
-"""The command line: serve, migrate, make keys, run the demo, print the contract."""
+"""The command line: serve, work, migrate, make keys, run the demo, print the contract."""
 
 import argparse
 import json
 import logging
+import os
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from tempfile import TemporaryDirectory
 
@@ -13,8 +16,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from app.demo import run as demo
-from app.errors import TrancheError
-from app.jobs.schema import migrate
+from app.errors import TrancheError, Unavailable
+from app.jobs.schema import migrate, quiet_engine
+from app.jobs.supervisor import Supervisor
+from app.jobs.worker import stop_on_signal, stop_with_parent, work
 from app.main import create_app, utc_now
 from app.services.keys import create_key, peppers
 from app.services.secrets import new_secret_key
@@ -53,7 +58,11 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("serve", help="serve the API")
     one.add_argument("--host", help="address to listen on (TRANCHE_HOST)")
     one.add_argument("--port", type=int, help="port to listen on (TRANCHE_PORT)")
+    one.add_argument("--no-worker", action="store_true", help="serve the API alone; jobs wait for a worker")
     one.set_defaults(run=run_serve)
+    one = commands.add_parser("worker", help="run jobs (serve does so too; this adds workers, on any host)")
+    one.add_argument("--until-parent-ends", action="store_true", help="stop when standard input is closed")
+    one.set_defaults(run=run_worker)
     one = commands.add_parser("migrate", help="bring the database to the newest schema")
     one.add_argument("--check", action="store_true", help="only check that the migrations make what the models say")
     one.set_defaults(run=run_migrate)
@@ -88,17 +97,47 @@ def instant(text: str) -> datetime:
 def run_serve(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
     settings = Settings(**given)
+    prepare_database(settings)
+    log_to_stderr()
+    # The server raises the signal that ended it again, once it has shut down: then the worker's turn comes.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with Supervisor() if not options.no_worker else nullcontext():
+        uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None)
+    return 0
+
+
+def prepare_database(settings: Settings) -> None:
+    """Raises Unavailable where the schema is not the newest."""
     database = connect(settings)
     # One SQLite file belongs to one service; a shared server is migrated on purpose, not by whoever starts first.
     if settings.database_url.startswith("sqlite"):
         migrate(settings)
     elif not is_current(database, settings):
-        return complain("the database lacks the newest schema. Run: tranche migrate")
+        raise Unavailable("the database lacks the newest schema. Run: tranche migrate")
     advise_on_keys(database)
     database.close()
+
+
+def log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None)
-    return 0
+    quiet_engine()
+
+
+def run_worker(options: argparse.Namespace) -> int:
+    settings = Settings()
+    database = connect(settings)
+    current = is_current(database, settings)
+    database.close()
+    if not current:
+        return complain("the database lacks the newest schema. Run: tranche migrate")
+    log_to_stderr()
+    stop = stop_on_signal()
+    if options.until_parent_ends:
+        stop_with_parent(stop)
+    code = work(settings, utc_now, stop)
+    logging.shutdown()
+    # Threads of jobs that were handed back may still run, and Python would wait for them.
+    os._exit(code)
 
 
 def advise_on_keys(database: Database) -> None:

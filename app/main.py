@@ -14,6 +14,7 @@ from app.api import (
     forecasts,
     groups,
     health,
+    jobs,
     keys,
     observations,
     orders,
@@ -21,6 +22,7 @@ from app.api import (
     projects,
     rounds,
     sources,
+    webhooks,
 )
 from app.api.common import SOFTWARE_VERSION, Runtime
 from app.api.contract import finish_contract
@@ -42,12 +44,12 @@ def utc_now() -> datetime:
 def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> FastAPI:
     """The service on the database of `settings`. Connects lazily; the lifespan closes what was opened."""
     database = connect(settings)
-    jobs = JobClient(database)
+    engine = JobClient(database)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        jobs.close()
+        engine.close()
         database.close()
 
     # Its API documentation fetches nothing from elsewhere.
@@ -60,7 +62,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         lifespan=lifespan,
     )
     fits = Fits(settings.cache_mb * 1_000_000)
-    app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys), fits, jobs.enqueue)
+    app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys), fits, engine.enqueue)
     problems.install(app)
     for module in (
         projects,
@@ -73,10 +75,13 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         rounds,
         orders,
         events,
+        jobs,
+        webhooks,
         keys,
         health,
     ):
         app.include_router(module.router)
+    app.include_router(jobs.streams)
     for module in (groups, sources):
         app.include_router(module.bulk)
     finish_contract(app)

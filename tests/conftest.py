@@ -4,19 +4,26 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_network
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from app.jobs.schema import migrate
+from app.services.ids import new_id
 from app.services.keys import create_key, peppers
+from app.services.secrets import new_secret_key
 from app.settings import Settings
-from app.store.db import ENGINE_TABLES, Database, connect
+from app.store.db import ENGINE_TABLES, Database, Session, connect
+from app.store.models import Workspace
 from app.store.tables import metadata
 from tests.api_client import NOW, Api
 
+LOOPBACK = (ip_network("127.0.0.0/8"),)
 BACKENDS = ["sqlite", *(["postgresql"] if os.environ.get("TEST_DATABASE_URL") else [])]
 
 
@@ -83,7 +90,7 @@ def unmigrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[s
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    return Settings(database_url=database_url)
+    return Settings(database_url=database_url, secret_keys=(SecretStr(new_secret_key()),), outbound_allow=LOOPBACK)
 
 
 @pytest.fixture
@@ -91,6 +98,13 @@ def database(settings: Settings) -> Iterator[Database]:
     made = connect(settings)
     yield made
     made.close()
+
+
+def new_workspace(session: Session, name: str = "default") -> UUID:
+    workspace = Workspace(id=new_id(), name=name, created_at=NOW)
+    session.add(workspace)
+    session.flush()
+    return workspace.id
 
 
 def new_key(database: Database, scopes: str = "admin", **limits: object) -> str:

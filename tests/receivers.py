@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from socket import create_server, socket
+from socket import SHUT_RDWR, create_server, socket
 from time import sleep
 
 from cryptography import x509
@@ -38,26 +38,34 @@ class Receiver:
     tls: ssl.SSLContext | None = None
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
+    port: int = 0
 
     def __enter__(self) -> "Receiver":
-        self.listening = create_server(("127.0.0.1", 0))
-        self.port = int(self.listening.getsockname()[1])
-        self.stopped = threading.Event()
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.come_up()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stopped.set()
+        self.go_down()
+
+    def come_up(self) -> None:
+        """On the same port as before."""
+        self.listening = create_server(("127.0.0.1", self.port))
+        self.port = int(self.listening.getsockname()[1])
+        threading.Thread(target=self.accept, args=(self.listening,), daemon=True).start()
+
+    def go_down(self) -> None:
+        with suppress(OSError):
+            self.listening.shutdown(SHUT_RDWR)
         self.listening.close()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/hook"
 
-    def accept(self) -> None:
+    def accept(self, listening: socket) -> None:
         with suppress(OSError):
             while True:
-                connection, _ = self.listening.accept()
+                connection, _ = listening.accept()
                 self.connections += 1
                 threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 

@@ -117,7 +117,10 @@ def test_the_contract_is_printed_alone(tranche: Tranche) -> None:
 def start(folder: Path, port: int, **environment: str) -> subprocess.Popen[str]:
     base = os.environ | {"TRANCHE_DATABASE_URL": f"sqlite:///{folder}/cli.db"} | environment
     serving = subprocess.Popen(
-        [sys.executable, "-m", "app", "serve", "--port", str(port)], env=base, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "app", "serve", "--no-worker", "--port", str(port)],
+        env=base,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     for _ in range(300):
         try:

@@ -80,7 +80,10 @@ class NotModified(Exception):
 
 @dataclass
 class Call:
-    """One request as a route sees it. `session` is open while the route runs; `headers` go into the answer."""
+    """One request as a route sees it. `session` is open while the route runs; `headers` go into the answer.
+
+    shows_secret: the answer's field `secret` is not kept for repeats of the request.
+    """
 
     request: Request
     runtime: Runtime
@@ -91,6 +94,7 @@ class Call:
     if_none_match: str | None = None
     idempotency_key: str | None = None
     headers: dict[str, str] = field(default_factory=dict, init=False)
+    shows_secret: bool = field(default=False, init=False)
     open_session: Session | None = field(default=None, init=False)
 
     @property

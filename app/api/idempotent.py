@@ -25,6 +25,7 @@ class Call(Protocol):
     body: bytes
     headers: dict[str, str]
     idempotency_key: str | None
+    shows_secret: bool
 
     @property
     def session(self) -> Session: ...
@@ -71,8 +72,15 @@ def remember(call: Call, answer: Response) -> None:
             key=key,
             body_hash=body_hash(call),
             status=answer.status_code,
-            answer=bytes(answer.body).decode(),
+            answer=kept(call, bytes(answer.body)),
             headers=call.headers,
             created_at=call.now,
         )
     )
+
+
+def kept(call: Call, answer: bytes) -> str:
+    """The answer as it is stored: a secret is shown once."""
+    if not call.shows_secret:
+        return answer.decode()
+    return json.dumps(json.loads(answer) | {"secret": None, "secret_shown": True}, separators=(",", ":"))

@@ -15,7 +15,7 @@ from app.api.intake import read_observations
 from app.api.pages import Cursor, Limit, Page, page
 from app.api.problems import declared
 from app.errors import KeyTaken
-from app.services import forecasts, observations
+from app.services import forecasts, observations, plan_watch
 from app.services.observations import Draft
 from app.store.models import Observation
 from app.store.observations import observations_page
@@ -168,4 +168,5 @@ def void_observation(
     row: Observation = observations.get_observation(call.session, project, observation_id)
     call.match(ObservationOut.model_validate(row))
     observations.void(project, row, reason, call.now)
+    plan_watch.request(call.session, project, call.enqueue, call.now)
     return ObservationOut.model_validate(row)

@@ -1,4 +1,4 @@
-"""The jobs by name. Each is a small function that calls a service; the engine runs it at least once, to its end."""
+"""What a job is: a small function that calls a service, run by the engine at least once, to its end."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,5 +26,3 @@ class Context:
 Workflow = Callable[[Context, Mapping[str, Any]], None]
 """May run again after a crash, or twice at once when its worker was given up too early: every effect must be one that
 a repeat does not double."""
-
-WORKFLOWS: Mapping[str, Workflow] = {}

@@ -12,6 +12,7 @@ from app.planner.arrays import FloatArray
 from app.planner.metric import Metric
 from app.planner.plan import Band, Plan, Policy, make_plan
 from app.planner.plan import GroupPlan as GroupPlan
+from app.planner.problem import Problem
 from app.planner.scoring import rescale
 from app.planner.warnings import Warning
 from app.services.changes import MAX_FAULTS, escape
@@ -44,6 +45,7 @@ class Question:
 class Allocation:
     """The plan, with what it was made from. `known` is False where nothing at all is known of the metric."""
 
+    problem: Problem
     plan: Plan
     round: int
     budget: Budget
@@ -77,7 +79,7 @@ def next_allocation(
     plan = make_plan(problem, question.policy if known else "equal_spend")
     plan = widened(plan, problem.metric, record_of(session, project).widening)
     warnings = (*posterior.warnings, *plan.warnings, *worn(holdings.rounds, runs))
-    return Allocation(plan, holdings.rounds + 1, budget, known, warnings)
+    return Allocation(problem, plan, holdings.rounds + 1, budget, known, warnings)
 
 
 def worn(rounds: int, runs: Sequence[Observation]) -> list[Warning]:

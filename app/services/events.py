@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.services.enqueue import Enqueue
 from app.services.ids import new_id
+from app.services.wakeups import wake_listeners
 from app.store import events as store
 from app.store.models import Event
 
@@ -35,7 +36,7 @@ def record(
     project_id: UUID | None,
     data: Mapping[str, Any],
     now: datetime,
-    enqueue: Enqueue,  # noqa: ARG001 -- outgoing webhooks are enqueued here
+    enqueue: Enqueue,
 ) -> Event:
     """Append an event. Call it last in a transaction: other writers of events in the workspace wait for its end.
 
@@ -53,4 +54,5 @@ def record(
     )
     session.add(event)
     session.flush()
+    wake_listeners(session, event, now, enqueue)
     return event

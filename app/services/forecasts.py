@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.planner.arrays import FloatArray
 from app.planner.forecast import Asked, predict
 from app.planner.scoring import LEVELS, score, widening
-from app.services import observations
+from app.services import observations, plan_watch
 from app.services.enqueue import Enqueue
 from app.services.events import record
 from app.services.fits import Fits, Fitted
@@ -79,6 +79,7 @@ def post(
 
 
 def announce(session: Session, project: Project, accepted: int, now: datetime, enqueue: Enqueue) -> None:
+    plan_watch.request(session, project, enqueue, now)
     url = f"/v1/projects/{project.id}/observations"
     data = {"url": url, "accepted": accepted, "data_version": project.data_version}
     record(session, project.workspace_id, "observations.accepted", project.id, data, now, enqueue)

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 
 HIDDEN = "[hidden]"
+# Fewer characters of a secret than this say nothing.
+SHORTEST = 8
 SECRETS = (
     re.compile(r"whsec_[A-Za-z0-9+/=_-]+"),
     re.compile(r"tranche_[0-9a-f]{16}_[\w-]+"),
@@ -21,7 +23,15 @@ def redact(raw: bytes, known: Iterable[str]) -> str:
     """The text of `raw` without the `known` secrets and without what looks like one; control characters too go."""
     text = raw.decode("utf-8", "replace")
     for secret in known:
-        text = text.replace(secret, HIDDEN)
+        text = hide_cut(text.replace(secret, HIDDEN), secret)
     for pattern in SECRETS:
         text = pattern.sub(HIDDEN, text)
     return CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def hide_cut(text: str, secret: str) -> str:
+    """Where the answer was cut within `secret`, its beginning is at the end."""
+    for length in range(len(secret) - 1, SHORTEST - 1, -1):
+        if text.endswith(secret[:length]):
+            return text[:-length] + HIDDEN
+    return text

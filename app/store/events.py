@@ -22,7 +22,10 @@ def next_sequence(session: Session, workspace_id: UUID) -> int:
     return session.execute(counted).scalar_one()
 
 
-def last_sequence(session: Session, workspace_id: UUID) -> int:
+def last_sequence(session: Session, workspace_id: UUID, *, lock: bool = False) -> int:
+    """The number of the workspace's newest event. With `lock` no other is numbered until this transaction ends."""
+    if lock:
+        session.execute(select(Workspace.id).where(Workspace.id == workspace_id).with_for_update(key_share=True))
     return session.scalars(select(Workspace.last_sequence).where(Workspace.id == workspace_id)).one()
 
 

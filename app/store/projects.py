@@ -38,6 +38,12 @@ def project_by_id(session: Session, workspace_id: UUID, project_id: UUID, lock: 
     return session.scalar(query.with_for_update() if lock else query)
 
 
+def present_project(session: Session, project_id: UUID, lock: bool = False) -> Project | None:
+    """The project of whatever workspace, unless it is archived."""
+    query = select(Project).where(Project.id == project_id, Project.archived_at.is_(None))
+    return session.scalar(query.with_for_update() if lock else query)
+
+
 def members(
     session: Session,
     kind: type[Member],

@@ -60,6 +60,7 @@ def test_what_belongs_to_another_workspace_is_not_there(
         "group": "Black_Female",
         "observation_id": api.get(f"{project}/observations").json()["items"][0]["id"],
         "key_id": api.key.split("_")[1],
+        "endpoint_id": api.post("/v1/webhook-endpoints", json={"url": "https://example.com/"}).json()["id"],
     }
     place = re.sub(r"\{(\w+)\}", lambda match: names[match.group(1)], path)
     before = everything(api, project)
@@ -72,7 +73,8 @@ def test_what_belongs_to_another_workspace_is_not_there(
 
 
 def everything(api: Api, project: str) -> list[Any]:
-    return [api.get(place).json() for place in (project, f"{project}/groups", f"{project}/sources", "/v1/api-keys")]
+    places = (project, f"{project}/groups", f"{project}/sources", "/v1/api-keys", "/v1/webhook-endpoints")
+    return [api.get(place).json() for place in places]
 
 
 @pytest.mark.parametrize(("method", "path", "operation"), SECURED, ids=[f"{m} {p}" for m, p, _ in SECURED])

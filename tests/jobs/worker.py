@@ -7,7 +7,8 @@ from time import monotonic, sleep
 
 from app.jobs.client import JobClient
 from app.jobs.engine import running_engine
-from app.jobs.workflows import WORKFLOWS, Context, Workflow
+from app.jobs.registry import WORKFLOWS
+from app.jobs.workflows import Context, Workflow
 from app.services.fits import Fits
 from app.settings import Settings
 from app.store.db import connect
@@ -42,3 +43,16 @@ def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
     while not condition():
         assert monotonic() < end, "the worker did not get there"
         sleep(0.02)
+
+
+def run_waiting(context: Context) -> list[str]:
+    """Runs every job that waits, delayed or not, here and once; the names of those run, in order of their ids."""
+    client = JobClient(context.database)
+    waiting = client.engine.list_workflows(status=["ENQUEUED", "DELAYED"])
+    for job in waiting:
+        client.engine.delete_workflow(job.workflow_id)
+    for job in sorted(waiting, key=lambda job: job.workflow_id):
+        assert job.input is not None
+        WORKFLOWS[job.name](context, job.input["args"][0])
+    client.close()
+    return sorted(job.name for job in waiting)

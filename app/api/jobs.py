@@ -1,0 +1,139 @@
+"""Jobs: work that goes on after the answer, watched and cancelled here."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import anyio
+from fastapi import APIRouter, Query
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+from pydantic import ConfigDict
+
+from app.api.common import Call, Route, posts, reads, usual_errors
+from app.api.inputs import Answer
+from app.api.pages import Cursor, Limit, Page, page
+from app.api.problems import declared
+from app.errors import Conflict, Fault, invalid
+from app.services.jobs import ENDED, State, cancel_job, get_job
+from app.services.projects import as_uuid
+from app.store.jobs import jobs_page
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=Route)
+streams = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+POLL_S = 0.5
+QUIET_S = 15.0
+LONGEST_S = 600.0
+"""A stream ends after so long; its reader connects again and is told the present state first."""
+
+EXAMPLE: dict[str, Any] = {
+    "id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
+    "kind": "refit",
+    "project_id": "0198c59f-1c2d-7a3b-8e4f-6a7b8c9d0e1f",
+    "state": "succeeded",
+    "progress": 1.0,
+    "result": {"data_version": 42, "moved": 0.12},
+    "error": None,
+    "created_at": "2026-11-20T10:00:00Z",
+    "started_at": "2026-11-20T10:00:02Z",
+    "ended_at": "2026-11-20T10:00:03Z",
+    "cancel_requested_at": None,
+}
+STREAM_EXAMPLE = 'event: progress\ndata: {"id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f", "state": "running", …}\n\n'
+
+
+class JobOut(Answer):
+    """`progress` runs from 0 to 1. `result` is there where it succeeded, `error` where it failed."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    id: UUID
+    kind: str
+    project_id: UUID | None
+    state: State
+    progress: float
+    result: dict[str, Any] | None
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    cancel_requested_at: datetime | None
+
+
+@router.get("", summary="List jobs, newest first")
+def list_jobs(
+    call: Annotated[Call, reads("read")],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    state: Annotated[State | None, Query(description="Only jobs in this state")] = None,
+    project: Annotated[str | None, Query(max_length=100, description="Only this project's")] = None,
+) -> Page[JobOut]:
+    caller = call.caller
+    project_id = None if project is None else as_uuid(project)
+    if project is not None and project_id is None:
+        raise invalid(Fault("?project", "is not a project's id"))
+
+    def fetch(after: str | None, count: int) -> Any:
+        return jobs_page(call.session, caller.workspace_id, caller.project_ids, project_id, state, after, count)
+
+    return page(call, cursor, limit, fetch, JobOut.model_validate, lambda row: row.id)
+
+
+@router.get("/{job_id}", summary="Read a job")
+def read_job(job_id: str, call: Annotated[Call, reads("read")]) -> JobOut:
+    return JobOut.model_validate(get_job(call.session, call.caller, job_id))
+
+
+@router.post("/{job_id}/cancel", summary="Cancel a job", responses=declared(Conflict))
+def cancel(job_id: str, call: Annotated[Call, posts("write")]) -> JobOut:
+    """A job that waits is cancelled at once; one that runs when it next reports its progress."""
+    job = get_job(call.session, call.caller, job_id, lock=True)
+    cancel_job(job, call.now)
+    return JobOut.model_validate(job)
+
+
+def look(call: Call, job_id: str) -> JobOut:
+    with call.runtime.database.reading() as session:
+        return JobOut.model_validate(get_job(session, call.caller, job_id))
+
+
+@streams.get(
+    "/{job_id}/events",
+    summary="Watch a job",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}}},
+        **declared(*usual_errors("/v1/jobs/{job_id}/events", "GET")),
+    },
+)
+async def watch_job(job_id: str, call: Annotated[Call, reads("read")]) -> StreamingResponse:
+    """Server-sent events: `progress` with the job now and whenever it changes, `end` with the job when it has ended,
+    after which the stream ends too."""
+    first = await run_in_threadpool(look, call, job_id)
+    return StreamingResponse(
+        changes_of(call, job_id, first), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+    )
+
+
+async def changes_of(call: Call, job_id: str, first: JobOut) -> AsyncIterator[str]:
+    """Holds neither a thread nor a transaction between two looks."""
+    job, said = first, None
+    quiet_s = 0.0
+    for _ in range(round(LONGEST_S / POLL_S)):
+        if job != said:
+            yield message("end" if job.state in ENDED else "progress", job)
+            said, quiet_s = job, 0.0
+        elif quiet_s >= QUIET_S:
+            yield ": still here\n\n"
+            quiet_s = 0.0
+        if job.state in ENDED:
+            return
+        await anyio.sleep(POLL_S)
+        quiet_s += POLL_S
+        job = await run_in_threadpool(look, call, job_id)
+
+
+def message(event: str, job: JobOut) -> str:
+    return f"event: {event}\ndata: {job.model_dump_json()}\n\n"

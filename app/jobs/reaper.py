@@ -1,0 +1,79 @@
+"""Jobs of workers that died: found and resumed. And those that ended long ago: deleted."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from dbos import WorkflowStatus
+
+from app.jobs.client import JobClient
+from app.services import jobs
+from app.services.workers import MAX_RECOVERIES, Seat, give_up_silent
+from app.store import jobs as job_store
+from app.store import workers as store
+from app.store.db import Database, Session
+
+log = logging.getLogger(__name__)
+
+ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+BATCH = 500
+
+
+def reap(database: Database, client: JobClient) -> None:
+    """Resume what workers left that have been silent for long."""
+    with database.writing() as session:
+        dead = give_up_silent(session, store.shared_now(session))
+    for seat in dead:
+        log.warning("worker %s has not been heard of for long; its jobs are resumed", seat.id)
+        hand_back(database, client, seat)
+
+
+def hand_back(database: Database, client: JobClient, seat: Seat) -> None:
+    """Put what the seat has under way back into its queues, and give the seat up."""
+    for job in under_way(client, seat):
+        recover(database, client, job)
+    with database.writing() as session:
+        store.forget_worker(session, seat.id, seat.life)
+
+
+def under_way(client: JobClient, seat: Seat) -> Sequence[WorkflowStatus]:
+    return client.engine.list_workflows(status="PENDING", executor_id=seat.id, load_input=False, load_output=False)
+
+
+def recover(database: Database, client: JobClient, job: WorkflowStatus) -> None:
+    with database.writing() as session:
+        now = store.shared_now(session)
+        times = store.count_recovery(session, job.workflow_id, now)
+        if times > MAX_RECOVERIES:
+            give_up(session, job.workflow_id, now)
+    if times <= MAX_RECOVERIES:
+        # Without its queue it would go to one that obeys no limits.
+        client.engine.resume_workflow(job.workflow_id, queue_name=job.queue_name)
+    else:
+        log.error("job %s (%s) outlived %d workers; it is given up", job.workflow_id, job.name, MAX_RECOVERIES)
+        client.engine.cancel_workflow(job.workflow_id)
+
+
+def give_up(session: Session, workflow_id: str, now: datetime) -> None:
+    """Tell those who watch the job, if it is one to be watched."""
+    try:
+        job_id = UUID(workflow_id)
+    except ValueError:
+        return
+    jobs.fail(session, job_id, f"It was under way in {MAX_RECOVERIES} workers that died. It is not tried again.", now)
+
+
+def clean(database: Database, client: JobClient, kept: timedelta) -> None:
+    """Delete what ended longer than `kept` ago."""
+    with database.writing() as session:
+        before = store.shared_now(session) - kept
+        job_store.forget_jobs_ended_before(session, before)
+        store.forget_recoveries_before(session, before)
+    while True:
+        old = client.engine.list_workflows(
+            status=ENDED, completed_before=before.isoformat(), limit=BATCH, load_input=False, load_output=False
+        )
+        client.engine.delete_workflows([job.workflow_id for job in old])
+        if len(old) < BATCH:
+            return

@@ -1,0 +1,68 @@
+"""Jobs that users watch: what happens to them is told as it happens."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+from uuid import UUID
+
+from app.errors import TrancheError, Unavailable
+from app.jobs.workflows import Context, Workflow
+from app.services import jobs
+from app.services.jobs import JobCancelled
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[float], None]
+TrackedWorkflow = Callable[[Context, Mapping[str, Any], Progress], Mapping[str, Any]]
+"""Tells its progress from 0 to 1 now and then, which raises JobCancelled when it is no longer wanted. Returns the
+job's result, as JSON."""
+
+
+def tracked(run: TrackedWorkflow) -> Workflow:
+    def workflow(context: Context, args: Mapping[str, Any]) -> None:
+        job_id = UUID(args["job_id"])
+        with context.database.writing() as session:
+            wanted = jobs.begin(session, job_id, context.clock())
+        if wanted:
+            attempt = Attempt(context, job_id)
+            with attempt:
+                attempt.result = run(context, args, attempt.report)
+
+    return workflow
+
+
+@dataclass
+class Attempt:
+    """One run of a job. At its end the job has succeeded, failed or been cancelled, or is queued to be tried again;
+    only the last lets the exception through, to the engine that tries again."""
+
+    context: Context
+    job_id: UUID
+    result: Mapping[str, Any] | None = None
+
+    def report(self, progress: float) -> None:
+        with self.context.database.writing() as session:
+            jobs.report(session, self.job_id, progress)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        now = self.context.clock()
+        with self.context.database.writing() as session:
+            if error is None:
+                jobs.succeed(session, self.job_id, self.result or {}, now)
+            elif isinstance(error, JobCancelled):
+                jobs.stop(session, self.job_id, now)
+            elif isinstance(error, TrancheError) and not isinstance(error, Unavailable):
+                jobs.fail(session, self.job_id, error.detail, now)
+            elif jobs.release(session, self.job_id):
+                return False
+            else:
+                log.error("job %s has failed for the last time", self.job_id, exc_info=error)
+                jobs.fail(session, self.job_id, "Something failed on our side; the worker's log says what.", now)
+        return True

@@ -1,0 +1,100 @@
+"""A worker: takes a seat, runs jobs until it is told to stop, and looks after what other workers left."""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from time import monotonic
+
+from app.errors import Unavailable
+from app.jobs.client import JobClient
+from app.jobs.engine import POOL_SIZE, running_engine
+from app.jobs.reaper import clean, hand_back, reap
+from app.jobs.registry import WORKFLOWS
+from app.jobs.workflows import Context
+from app.services.fits import Fits
+from app.services.workers import Process, Seat, take_seat
+from app.settings import Settings
+from app.store import workers as store
+from app.store.db import Database, connect
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 5.0
+CLEAN_EVERY_S = 3600.0
+GRACE_S = 20
+"""What is under way at a stop gets so long to finish; then it is handed back to the queues."""
+
+
+def work(settings: Settings, clock: Callable[[], datetime], stop: threading.Event) -> int:
+    """Run jobs until `stop` is set; 0, or 1 where the worker was taken for dead and has to start anew."""
+    database = connect(settings.model_copy(update={"pool_size": max(POOL_SIZE, settings.pool_size)}))
+    client = JobClient(database)
+    context = Context(settings, database, clock, Fits(settings.cache_mb * 1_000_000), client.enqueue)
+    with database.writing() as session:
+        name = settings.worker_id or socket.gethostname()
+        seat = take_seat(session, name, this_process(), store.shared_now(session))
+    with running_engine(settings, seat.id, context, WORKFLOWS, GRACE_S):
+        log.info("worker %s runs jobs", seat.id)
+        kept = look_after(settings, database, client, seat, stop)
+    if kept:
+        hand_back(database, client, seat)
+    client.close()
+    database.close()
+    return 0 if kept else 1
+
+
+def this_process() -> Process:
+    return Process(socket.gethostname(), os.getpid(), process_lives)
+
+
+def process_lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def look_after(settings: Settings, database: Database, client: JobClient, seat: Seat, stop: threading.Event) -> bool:
+    """Show that the worker lives, resume what dead ones left, delete what is old; False where the seat was lost."""
+    kept_for = timedelta(days=settings.job_retention_days)
+    next_clean = monotonic()
+    while not stop.wait(BEAT_S):
+        try:
+            with database.writing() as session:
+                if not store.heard_of(session, seat.id, seat.life, store.shared_now(session)):
+                    log.error("worker %s was taken for dead; it ends, and its jobs run elsewhere", seat.id)
+                    return False
+            reap(database, client)
+            if monotonic() >= next_clean:
+                clean(database, client, kept_for)
+                next_clean = monotonic() + CLEAN_EVERY_S
+        except Unavailable as error:
+            log.warning("the worker cannot show that it lives: %s", error.detail)
+    return True
+
+
+def stop_on_signal() -> threading.Event:
+    """Set by SIGTERM and SIGINT."""
+    stop = threading.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda *_: stop.set())
+    return stop
+
+
+def stop_with_parent(stop: threading.Event) -> None:
+    """Set `stop` when the process at the other end of standard input is gone, however it ended."""
+
+    def listen() -> None:
+        while os.read(sys.stdin.fileno(), 1024):
+            pass
+        stop.set()
+
+    threading.Thread(target=listen, name="parent", daemon=True).start()

@@ -1,0 +1,180 @@
+"""Webhook endpoints, the deliveries due to them, and every attempt made."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.store.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookWakeup
+
+
+def endpoint_by_id(
+    session: Session, endpoint_id: UUID, workspace_id: UUID | None = None, *, lock: bool = False
+) -> WebhookEndpoint | None:
+    """`lock` keeps other writers of the endpoint waiting until this transaction ends."""
+    query = select(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id)
+    if workspace_id is not None:
+        query = query.where(WebhookEndpoint.workspace_id == workspace_id)
+    if lock:
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return session.scalar(query)
+
+
+def endpoints_of_workspace(
+    session: Session,
+    workspace_id: UUID,
+    only: Collection[str] | None,
+    archived: bool,
+    after: str | None = None,
+    limit: int | None = None,
+) -> Sequence[WebhookEndpoint]:
+    """In order of creation; `only` are the ids of the projects a key is limited to."""
+    here = WebhookEndpoint
+    query = select(here).where(here.workspace_id == workspace_id)
+    query = query.where(here.archived_at.is_not(None) if archived else here.archived_at.is_(None))
+    if only is not None:
+        query = query.where(here.project_id.in_([UUID(project) for project in only]))
+    if after is not None:
+        query = query.where(here.id > UUID(after))
+    return session.scalars(query.order_by(here.id).limit(limit)).all()
+
+
+def all_endpoints(session: Session) -> Sequence[WebhookEndpoint]:
+    return session.scalars(select(WebhookEndpoint).order_by(WebhookEndpoint.id)).all()
+
+
+def listeners(session: Session, event: Event) -> list[UUID]:
+    """The active endpoints that want this event."""
+    here = WebhookEndpoint
+    query = select(here.id, here.event_types).where(
+        here.workspace_id == event.workspace_id,
+        here.state == "active",
+        here.archived_at.is_(None),
+        or_(here.project_id.is_(None), here.project_id == event.project_id),
+    )
+    return [id for id, types in session.execute(query.order_by(here.id)) if types is None or event.type in types]
+
+
+def ask_to_wake(session: Session, endpoint_id: UUID, sequence: int, now: datetime, stale: datetime) -> bool:
+    """Whether a job has to be sent: none is on its way, or the one that was asked for before `stale` got lost.
+
+    The row stays locked until this transaction ends: a job that starts meanwhile waits for it in `wake`, and sees
+    the event.
+    """
+    here = WebhookWakeup
+    values = {"sequence": sequence, "requested_at": now}
+    asked = update(here).where(here.endpoint_id == endpoint_id)
+    kept = session.execute(asked.where(here.requested_at > stale).values(sequence=sequence).returning(here.sequence))
+    if kept.first() is not None:
+        return False
+    if session.execute(asked.values(values).returning(here.sequence)).first() is None:
+        session.add(WebhookWakeup(endpoint_id=endpoint_id, **values))
+    return True
+
+
+def wake(session: Session, endpoint_id: UUID) -> None:
+    """From now on a new event needs a new job."""
+    session.execute(delete(WebhookWakeup).where(WebhookWakeup.endpoint_id == endpoint_id))
+
+
+def next_event(session: Session, endpoint: WebhookEndpoint, newest: int) -> Event | None:
+    """The first event after those that had their first attempt, up to `newest`, that the endpoint wants."""
+    query = select(Event).where(
+        Event.workspace_id == endpoint.workspace_id, Event.sequence > endpoint.sequence, Event.sequence <= newest
+    )
+    if endpoint.project_id is not None:
+        query = query.where(Event.project_id == endpoint.project_id)
+    if endpoint.event_types is not None:
+        query = query.where(Event.type.in_(endpoint.event_types))
+    return session.scalar(query.order_by(Event.sequence).limit(1))
+
+
+def event_of_workspace(session: Session, workspace_id: UUID, event_id: UUID) -> Event | None:
+    return session.scalar(select(Event).where(Event.workspace_id == workspace_id, Event.id == event_id))
+
+
+def event_by_id(session: Session, event_id: UUID) -> Event | None:
+    return session.get(Event, event_id)
+
+
+def delivery_of_event(session: Session, endpoint_id: UUID, event_id: UUID) -> WebhookDelivery | None:
+    here = WebhookDelivery
+    return session.scalar(select(here).where(here.endpoint_id == endpoint_id, here.event_id == event_id))
+
+
+def delivery_by_id(session: Session, delivery_id: UUID) -> WebhookDelivery | None:
+    """As it is now, whatever was read before."""
+    query = select(WebhookDelivery).where(WebhookDelivery.id == delivery_id)
+    return session.scalar(query.execution_options(populate_existing=True))
+
+
+def next_due(session: Session, endpoint_id: UUID, due: datetime, after: int) -> WebhookDelivery | None:
+    """The first delivery beyond sequence `after` whose next attempt is due by then, and has had one before."""
+    here = WebhookDelivery
+    query = select(here).where(
+        here.endpoint_id == endpoint_id,
+        here.state == "pending",
+        here.next_attempt_at <= due,
+        here.sequence > after,
+    )
+    return session.scalar(query.order_by(here.sequence).limit(1))
+
+
+def reopen(session: Session, endpoint_id: UUID, since: datetime, now: datetime) -> int:
+    """Make what failed since then due now; how many deliveries that are."""
+    here = WebhookDelivery
+    failed = or_(here.state == "failed", (here.state == "pending") & (here.attempts > 0))
+    changed = session.execute(
+        update(here)
+        .where(here.endpoint_id == endpoint_id, here.occurred_at >= since, here.sequence.is_not(None), failed)
+        .values(state="pending", next_attempt_at=now)
+        .returning(here.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(changed.all())
+
+
+def give_up(session: Session, endpoint_id: UUID) -> None:
+    """No further attempt of what is pending."""
+    here = WebhookDelivery
+    pending = update(here).where(here.endpoint_id == endpoint_id, here.state == "pending")
+    session.execute(pending.values(state="failed", next_attempt_at=None))
+
+
+@dataclass(frozen=True)
+class AttemptFilter:
+    """Which attempts are listed; None is all."""
+
+    succeeded: bool | None = None
+    event_type: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def attempts_of_endpoint(
+    session: Session, endpoint_id: UUID, wanted: AttemptFilter, before: str | None, limit: int
+) -> Sequence[tuple[WebhookAttempt, WebhookDelivery]]:
+    """Newest first, each with its delivery."""
+    here = WebhookAttempt
+    query = select(here, WebhookDelivery).join(WebhookDelivery, here.delivery_id == WebhookDelivery.id)
+    query = query.where(here.endpoint_id == endpoint_id)
+    if wanted.succeeded is not None:
+        query = query.where(here.succeeded == wanted.succeeded)
+    if wanted.event_type is not None:
+        query = query.where(WebhookDelivery.event_type == wanted.event_type)
+    if wanted.since is not None:
+        query = query.where(here.attempted_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(here.attempted_at < wanted.until)
+    if before is not None:
+        query = query.where(here.id < UUID(before))
+    return [(row[0], row[1]) for row in session.execute(query.order_by(here.id.desc()).limit(limit))]
+
+
+def attempt_by_id(session: Session, endpoint_id: UUID, attempt_id: UUID) -> WebhookAttempt | None:
+    return session.scalar(
+        select(WebhookAttempt).where(WebhookAttempt.endpoint_id == endpoint_id, WebhookAttempt.id == attempt_id)
+    )

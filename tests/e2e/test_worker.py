@@ -1,0 +1,124 @@
+"""Workers as processes: kept by `tranche serve`, ended with it, stopped in order."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.jobs.schema import migrate
+from app.settings import Settings
+from app.store.db import Database
+from tests.api_client import RUNS
+from tests.conftest import new_key
+from tests.jobs.worker import until
+from tests.test_docs import free_port
+
+
+def tranche(settings: Settings, *words: str, **environment: str) -> subprocess.Popen[str]:
+    base = os.environ | {"TRANCHE_DATABASE_URL": settings.database_url, "TRANCHE_JOB_POLL_S": "0.05"} | environment
+    return subprocess.Popen(
+        [sys.executable, "-m", "app", *words], env=base, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+
+
+@contextmanager
+def serving(settings: Settings, key: str, *words: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+    port = free_port()
+    process = tranche(settings, "serve", "--port", str(port), *words)
+    headers = {"Authorization": f"Bearer {key}"}
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
+            until(lambda: answers(client))
+            yield process, client
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+
+
+def answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def posted(client: httpx.Client) -> str:
+    """The path of the refit that follows new observations."""
+    body = {
+        "name": "two groups",
+        "metric": {"upper": 1.0},
+        "budget": {"total": "1000", "rounds": 2},
+        "groups": [
+            {"key": "A", "initial_count": 200, "unit_cost": "1"},
+            {"key": "B", "initial_count": 100, "unit_cost": "2"},
+        ],
+    }
+    project = client.post("/v1/projects", json=body).json()["id"]
+    answer = client.post(f"/v1/projects/{project}/observations", json={"observations": RUNS})
+    assert answer.status_code == 201, answer.text
+    return f"/v1/jobs/{client.get('/v1/jobs').json()['items'][0]['id']}"
+
+
+def children(process: subprocess.Popen[str]) -> list[int]:
+    listed = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in listed.stdout.split()]
+
+
+def gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes")
+def test_serve_keeps_a_worker_through_kill_9_and_takes_it_along(settings: Settings, database: Database) -> None:
+    with serving(settings, new_key(database)) as (process, client):
+        until(lambda: bool(children(process)))
+        [first] = children(process)
+        os.kill(first, signal.SIGKILL)
+        job = posted(client)
+        until(lambda: client.get(job).json()["state"] == "succeeded", timeout_s=60)
+        [second] = children(process)
+        assert second != first
+        process.kill()
+        until(lambda: gone(second), timeout_s=60)
+
+
+def test_serve_alone_leaves_jobs_to_a_worker_that_stops_in_order(settings: Settings, database: Database) -> None:
+    with serving(settings, new_key(database), "--no-worker") as (process, client):
+        assert children(process) == []
+        job = posted(client)
+        worker = tranche(settings, "worker", TRANCHE_WORKER_ID="night-shift")
+        until(lambda: client.get(job).json()["state"] == "succeeded", timeout_s=60)
+        worker.send_signal(signal.SIGTERM)
+        _, said = worker.communicate(timeout=60)
+    assert worker.returncode == 0
+    assert "worker night-shift runs jobs" in said
+    assert "Traceback" not in said
+    assert "conductor" not in said.lower()
+    assert not re.search(r"WARNING|ERROR", said)
+
+
+def test_a_worker_needs_the_newest_schema(tmp_path: Path) -> None:
+    worker = tranche(Settings(database_url=f"sqlite:///{tmp_path}/empty.db"), "worker")
+    _, said = worker.communicate(timeout=60)
+    assert worker.returncode == 2
+    assert "tranche migrate" in said
+
+
+def test_a_worker_whose_parent_is_gone_stops(tmp_path: Path) -> None:
+    settings = Settings(database_url=f"sqlite:///{tmp_path}/alone.db")
+    migrate(settings)
+    # Standard input is empty: it ends as it would if the parent had.
+    worker = tranche(settings, "worker", "--until-parent-ends")
+    _, said = worker.communicate(timeout=60)
+    assert worker.returncode == 0, said
