@@ -14,6 +14,7 @@ from app.api import (
     forecasts,
     groups,
     health,
+    hooks,
     jobs,
     keys,
     observations,
@@ -22,6 +23,9 @@ from app.api import (
     projects,
     rounds,
     sources,
+    vendor_connections,
+    vendor_inbox,
+    vendor_orders,
     webhooks,
 )
 from app.api.common import SOFTWARE_VERSION, Runtime
@@ -77,12 +81,16 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         events,
         jobs,
         webhooks,
+        vendor_connections,
+        vendor_inbox,
+        vendor_orders,
+        hooks,
         keys,
         health,
     ):
         app.include_router(module.router)
     app.include_router(jobs.streams)
-    for module in (groups, sources):
+    for module in (groups, sources, vendor_orders):
         app.include_router(module.bulk)
     finish_contract(app)
     return app

@@ -10,9 +10,9 @@ from pydantic import ConfigDict
 from app.api.common import Call, Route, reads
 from app.api.inputs import Answer, MoneyOut
 from app.errors import NotFound
-from app.services.recordings import over_delivered
 from app.services.progress import OrderProgress, order_progress
 from app.services.projects import as_uuid
+from app.services.recordings import over_delivered
 from app.services.terms import Terms
 from app.store.ledger_models import Order
 from app.store.models import Group, Project

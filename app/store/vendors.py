@@ -48,6 +48,11 @@ def connection_by_token(session: Session, token_hash: str) -> VendorConnection |
     return session.scalar(select(VendorConnection).where(VendorConnection.token_hash == token_hash))
 
 
+def connection_for_job(session: Session, connection_id: UUID) -> VendorConnection | None:
+    """A connection whatever its workspace: jobs were enqueued by those who may."""
+    return session.get(VendorConnection, connection_id)
+
+
 def locked_connection(session: Session, connection_id: UUID) -> VendorConnection | None:
     """The connection; who else would apply what it says waits until this transaction ends. Who receives does not."""
     query = select(VendorConnection).where(VendorConnection.id == connection_id)

@@ -47,6 +47,8 @@ class ProlificApi(Prolific):
         return Snapshot(events, stated["accepted"], stated["rejected"], amount, code)
 
     def place(self, order: Order, client: httpx.Client) -> list[PlacedLine]:
+        if self.config.workspace_id is not None:
+            self.subscribe(order.hook_url, client)
         existing = {study.get("internal_name"): study for study in self.studies(client)}
         return [self.place_line(order, line, existing.get(internal_name(line)), client) for line in order.lines]
 

@@ -1,4 +1,4 @@
-"""Vendor connections: how a vendor is reached and read. Secrets are sealed; the hook's token is looked up by its hash."""
+"""Vendor connections: how a vendor is reached and read. Secrets are sealed, the hook's token looked up by its hash."""
 
 import base64
 import hashlib
@@ -12,13 +12,16 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault, NotFound, invalid
+from app.outbound.targets import Policy, TargetRefused
 from app.services.ids import new_id
 from app.services.keys import Caller
 from app.services.projects import as_uuid
 from app.services.secrets import SecretBox
+from app.settings import Settings
 from app.store import vendors as store
 from app.store.vendor_models import VendorConnection, VendorWakeup
 from app.vendors.base import Adapter
+from app.vendors.prolific import ProlificConfig
 from app.vendors.registry import adapter_of, full_config
 
 GRACE = timedelta(hours=24)
@@ -41,14 +44,14 @@ class NewConnection:
 
 
 def create_connection(
-    session: Session, caller: Caller, box: SecretBox, said: NewConnection, now: datetime
+    session: Session, caller: Caller, settings: Settings, said: NewConnection, now: datetime
 ) -> tuple[VendorConnection, str, str]:
     """Store a connection. Returns it with its hook's token and its secret, which nothing shows again.
 
     Raises Invalid, SecretKeyMissing.
     """
-    config = full_config(said.kind, said.preset, dict(said.config))
-    adapter = adapter_of(said.kind, config)
+    box = SecretBox(settings.secret_keys)
+    config, adapter = checked_config(said.kind, said.preset, said.config, settings)
     secret = checked_secret(adapter, said.secret or new_secret())
     if said.api_token is not None and said.kind not in CREDENTIALS:
         raise invalid(Fault("/api_token", f"the kind '{said.kind}' has no API that we call; leave it out"))
@@ -73,6 +76,20 @@ def create_connection(
     session.flush()
     session.add(VendorWakeup(connection_id=row.id, asked_at=None))
     return row, token, secret
+
+
+def checked_config(
+    kind: str, preset: str | None, config: Mapping[str, Any], settings: Settings
+) -> tuple[dict[str, Any], Adapter]:
+    """The whole configuration and the adapter it makes. Raises Invalid, for an address that may not be called too."""
+    whole = full_config(kind, preset, dict(config))
+    adapter = adapter_of(kind, whole)
+    if whole.get("base_url") is not None:
+        try:
+            Policy(settings.outbound_allow).read_url(whole["base_url"])
+        except TargetRefused as refusal:
+            raise invalid(Fault("/config/base_url", str(refusal))) from None
+    return whole, adapter
 
 
 def new_secret() -> str:
@@ -105,23 +122,23 @@ def get_connection(session: Session, caller: Caller, connection_id: str) -> Vend
     return row
 
 
-def change_connection(row: VendorConnection, box: SecretBox, changes: Mapping[str, Any], now: datetime) -> None:
+def change_connection(row: VendorConnection, settings: Settings, changes: Mapping[str, Any], now: datetime) -> None:
     """Take over the fields that `changes` names. A changed `group_map` needs `map_again`. Raises Invalid."""
     if "config" in changes:
-        config = full_config(row.kind, row.preset, dict(changes["config"]))
-        adapter_of(row.kind, config)
-        row.config = config
+        row.config, _ = checked_config(row.kind, row.preset, changes["config"], settings)
     if "group_map" in changes:
         row.group_map = dict(changes["group_map"])
     if changes.get("api_token") is not None:
-        row.sealed = {**row.sealed, "api_token": box.seal(changes["api_token"], purpose(row.id, "api_token"))}
+        sealed = SecretBox(settings.secret_keys).seal(changes["api_token"], purpose(row.id, "api_token"))
+        row.sealed = {**row.sealed, "api_token": sealed}
     row.name = changes.get("name", row.name)
     row.state = changes.get("state", row.state)
     row.updated_at = now
 
 
-def rotate_secret(row: VendorConnection, box: SecretBox, secret: str | None, now: datetime) -> str:
+def rotate_secret(row: VendorConnection, settings: Settings, secret: str | None, now: datetime) -> str:
     """Replace the secret; the old one is honoured for a day. Returns the new one, which nothing shows again."""
+    box = SecretBox(settings.secret_keys)
     fresh = checked_secret(adapter_for(row), secret or new_secret())
     if fresh == opened(row, box, "secret"):
         raise Conflict("This is the present secret; rotate to another one.")
@@ -137,8 +154,9 @@ def opened(row: VendorConnection, box: SecretBox, name: str) -> str:
     return box.open(row.sealed[name], purpose(row.id, name))
 
 
-def honoured_secrets(row: VendorConnection, box: SecretBox, now: datetime) -> Sequence[str]:
+def honoured_secrets(row: VendorConnection, settings: Settings, now: datetime) -> Sequence[str]:
     """The present secret, and the one before while its day lasts."""
+    box = SecretBox(settings.secret_keys)
     names = ["secret"]
     if row.old_secret_until is not None and now < row.old_secret_until:
         names.append("old_secret")
@@ -151,7 +169,7 @@ def adapter_for(row: VendorConnection) -> Adapter:
 
 def api_access(row: VendorConnection, box: SecretBox) -> tuple[str, dict[str, str]]:
     """Where the vendor's API is, and the headers that open it. Raises Conflict where the connection does not say."""
-    base_url = row.config.get("base_url") or getattr(getattr(adapter_for(row), "config", None), "base_url", None)
+    base_url = row.config.get("base_url", ProlificConfig().base_url if row.kind == "prolific" else "") or ""
     missing = [
         name for name, given in (("base_url", base_url), ("api_token", row.sealed.get("api_token"))) if not given
     ]

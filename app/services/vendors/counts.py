@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.errors import Invalid
 from app.services import ledger
-from app.services.recordings import after_delivery
 from app.services.enqueue import Enqueue
 from app.services.ledger import Cause
+from app.services.recordings import after_delivery
 from app.services.terms import Terms
 from app.store import rounds as round_store
 from app.store import vendors as store

@@ -11,16 +11,18 @@ from app.errors import Malformed, NotFound
 from app.services.enqueue import Enqueue
 from app.services.ids import new_id
 from app.services.ledger import Cause
-from app.services.secrets import SecretBox
 from app.services.vendors import connections
 from app.services.vendors.counts import settle_orders
+from app.services.vendors.facts import delta_items
 from app.services.vendors.items import Applied, apply_events
 from app.services.vendors.schedule import ask_to_reconcile
+from app.settings import Settings
 from app.store import vendors as store
 from app.store.vendor_models import VendorConnection
 from app.vendors.base import Adapter, Headers, VendorEvent
 
 DRAIN = "vendors.drain"
+MAP = "vendors.map"
 BATCH = 100
 MAX_BATCH_EVENTS = 2_000
 # A job that was asked for this long ago and has not started is taken for lost: another one is sent.
@@ -47,12 +49,12 @@ class Letter:
     sent_at: datetime | None
 
 
-def find_hook(session: Session, box: SecretBox, token: str, now: datetime) -> Hook:
+def find_hook(session: Session, settings: Settings, token: str, now: datetime) -> Hook:
     """The connection that `token` leads to. Raises NotFound, in the same words whatever is wrong."""
     row = store.connection_by_token(session, connections.hash_token(token))
     if row is None:
         raise NotFound("There is no such webhook address.")
-    return Hook(row.id, connections.adapter_for(row), connections.honoured_secrets(row, box, now))
+    return Hook(row.id, connections.adapter_for(row), connections.honoured_secrets(row, settings, now))
 
 
 def open_letter(hook: Hook, headers: Headers, body: bytes, now: datetime) -> Letter:
@@ -88,6 +90,13 @@ def enqueue_drain(session: Session, connection_id: UUID, why: str, enqueue: Enqu
     enqueue(session, DRAIN, args, f"{DRAIN}-{connection_id}-{why}", delay_s=delay_s, queue="webhooks")
 
 
+def ask_to_map(session: Session, connection_id: UUID, enqueue: Enqueue) -> None:
+    """Send a job that applies the connection's changed mapping to all that came before."""
+    name = str(new_id())
+    args = {"connection_id": str(connection_id), "id": name}
+    enqueue(session, MAP, args, f"{MAP}-{connection_id}-{name}", queue="rounds")
+
+
 @dataclass(frozen=True)
 class Parsed:
     """A delivery's events, read outside any transaction that writes."""
@@ -97,7 +106,7 @@ class Parsed:
 
 
 def waiting(session: Session, connection: VendorConnection) -> list[Parsed]:
-    """The next deliveries to apply, up to BATCH or about MAX_BATCH_EVENTS events; none while the connection is paused."""
+    """The next deliveries to apply, up to BATCH or about MAX_BATCH_EVENTS events; none while paused."""
     if connection.state != "active":
         return []
     adapter = connections.adapter_for(connection)
@@ -139,12 +148,7 @@ def apply_batch(
 def outcome_of(events: Sequence[VendorEvent], applied: Applied, problems: Sequence[str]) -> tuple[str, str | None]:
     """What became of a delivery, and why it was not all applied."""
     unread = [event.detail or "" for event in events if event.kind == "quarantined"]
-    waits = {
-        name
-        for event in events
-        for name in (event.external_item_id, event.external_order_id)
-        if event.kind in ("item_state", "delta", "counts") and name in applied.waiting
-    }
+    waits = {name for event in events for name in named(event)} & applied.waiting
     said = [*unread, *([f"{len(waits)} items wait for their order or group to be mapped"] if waits else []), *problems]
     detail = "; ".join(said)[:MAX_DETAIL] or None
     if unread or waits:
@@ -152,3 +156,11 @@ def outcome_of(events: Sequence[VendorEvent], applied: Applied, problems: Sequen
     if all(event.kind == "ignored" for event in events):
         return "ignored", detail or next((event.detail for event in events if event.detail), None)
     return "applied", detail
+
+
+def named(event: VendorEvent) -> list[str]:
+    """What of an event may have to wait: its item, the items a delta is kept as, or the order of its totals."""
+    if event.kind == "delta":
+        return [item_id for item_id, _ in delta_items(event)]
+    name = event.external_order_id if event.kind == "counts" else event.external_item_id
+    return [name] if name else []

@@ -69,17 +69,22 @@ def put(
     rows = store.items_by_external_id(session, connection.id, {item_id for item_id, _ in said})
     facts = {item_id: deepcopy(row.facts) for item_id, row in rows.items()}
     changed = {item_id for item_id, one in said if merge(facts.setdefault(item_id, {}), one)}
-    retract_orphans(session, connection, facts)
+    changed |= retract_orphans(session, connection, facts)
     write(session, connection, rows, {item_id: facts[item_id] for item_id in changed}, now, applied)
+    applied.waiting |= {item_id for item_id, row in rows.items() if waits(row.state, row.order_id, row.group_id)}
 
 
-def retract_orphans(session: Session, connection: VendorConnection, facts: Mapping[str, Facts]) -> None:
-    """Items whose parent was deleted are deleted, however late they are heard of."""
+def waits(state: str, order_id: UUID | None, group_id: int | None) -> bool:
+    """Whether an item counts and cannot be counted yet."""
+    return state in store.COUNTED and (order_id is None or group_id is None)
+
+
+def retract_orphans(session: Session, connection: VendorConnection, facts: Mapping[str, Facts]) -> set[str]:
+    """Items whose parent was deleted are deleted, however late they are heard of. Returns which that changed."""
     parents = {one["parent_id"][1] for one in facts.values() if "parent_id" in one}
     gone = store.deleted_parents(session, connection.id, parents)
-    for one in facts.values():
-        if "parent_id" in one and one["parent_id"][1] in gone:
-            merge(one, RETRACTED)
+    orphans = {item_id: one for item_id, one in facts.items() if "parent_id" in one and one["parent_id"][1] in gone}
+    return {item_id for item_id, one in orphans.items() if merge(one, RETRACTED)}
 
 
 def retract_parents(
@@ -114,7 +119,7 @@ def write(
             for name, value in values.items():
                 setattr(row, name, value)
         applied.touch(values["order_id"])
-        if values["state"] in store.COUNTED and (values["order_id"] is None or values["group_id"] is None):
+        if waits(values["state"], values["order_id"], values["group_id"]):
             applied.waiting.add(item_id)
     store.add_items(session, new)
     session.flush()

@@ -29,9 +29,9 @@ MAX_PROBLEM = 1000
 SHARE_UNITS = 1_000_000_000
 
 
-def places_orders(connection: VendorConnection | None) -> bool:
+def places_orders(connection: VendorConnection) -> bool:
     """Whether orders through the connection are placed by us; others are placed by hand."""
-    return connection is not None and "order" in connections.adapter_for(connection).features
+    return "order" in connections.adapter_for(connection).features
 
 
 def ask_to_place(
@@ -45,6 +45,14 @@ def ask_to_place(
     row.state, row.updated_at, row.tries = "placing", now, row.tries + 1
     session.flush()
     enqueue(session, PLACE, {"order_id": str(order.id)}, f"{PLACE}-{order.id}-{row.tries}", queue="rounds")
+
+
+def try_later(
+    session: Session, row: VendorPlacement, problem: str, now: datetime, delay_s: float, enqueue: Enqueue
+) -> None:
+    row.problem, row.updated_at, row.tries = f"{problem}; it is tried again"[:MAX_PROBLEM], now, row.tries + 1
+    args = {"order_id": str(row.order_id)}
+    enqueue(session, PLACE, args, f"{PLACE}-{row.order_id}-{row.tries}", delay_s=delay_s, queue="rounds")
 
 
 def place_again(
@@ -173,7 +181,7 @@ def link_order(
     group_key: str | None,
     now: datetime,
 ) -> None:
-    """Say which of our orders a vendor's order is, and which group it holds if it holds one. Raises Invalid, KeyTaken."""
+    """Say which of our orders a vendor's order is, and which group if it holds one. Raises Invalid, KeyTaken."""
     order = store.orders_of_connection(session, connection.id, [order_id]).get(order_id)
     if order is None:
         raise invalid(Fault("/order_id", "there is no such order from a source with this connection"))

@@ -6,7 +6,7 @@ from alembic import op
 from app.store.types import Instant, Money
 
 revision = "0050"
-down_revision = "0035"
+down_revision = "0040"
 branch_labels = None
 depends_on = None
 
