@@ -89,7 +89,7 @@ class VerifyFailed(TrancheError):
     status = 401
     title = "The webhook does not verify"
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, detail: str, reason: str = "wrong") -> None:
         super().__init__(detail)
         self.reason = reason
 

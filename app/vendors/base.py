@@ -37,9 +37,9 @@ class Headers:
         """The only value. Raises VerifyFailed where there is none, an empty one, or several."""
         values = self.all(name)
         if not values or not values[0]:
-            raise VerifyFailed("missing", f"The header {name} is missing or empty.")
+            raise VerifyFailed(f"The header {name} is missing or empty.", "missing")
         if len(values) > 1:
-            raise VerifyFailed("doubled", f"The header {name} stands {len(values)} times; send it once.")
+            raise VerifyFailed(f"The header {name} stands {len(values)} times; send it once.", "doubled")
         return values[0]
 
     def only(self, names: Iterable[str]) -> dict[str, str]:

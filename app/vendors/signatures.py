@@ -131,7 +131,7 @@ class Hmac(Scheme):
         fields = header_fields(value) if self.signature_field else {}
         given = fields.get(self.signature_field, "") if self.signature_field else value
         if not given.startswith(self.prefix) or given == self.prefix:
-            raise VerifyFailed("unreadable", f"The header {self.header} does not hold a signature as configured.")
+            raise VerifyFailed(f"The header {self.header} does not hold a signature as configured.", "unreadable")
         named = {"body": body} | {name: latin(text) for name, text in fields.items()}
         sent_at = None
         if self.timestamp:
@@ -166,7 +166,7 @@ class StaticHeader(Scheme):
         for index, secret in enumerate(secrets):
             if hmac.compare_digest((self.prefix + secret).encode(), given):
                 return Checked(index)
-        raise VerifyFailed("wrong", f"The header {self.header} does not hold the connection's secret.")
+        raise VerifyFailed(f"The header {self.header} does not hold the connection's secret.", "wrong")
 
 
 class FormSha1(Scheme):
@@ -198,7 +198,7 @@ Signature = Annotated[StandardWebhooks | Hmac | StaticHeader | FormSha1 | Unsign
 
 
 def wrong_signature() -> VerifyFailed:
-    return VerifyFailed("wrong", "The signature does not match the connection's secret.")
+    return VerifyFailed("The signature does not match the connection's secret.", "wrong")
 
 
 def webhook_key(secret: str) -> bytes:
@@ -209,13 +209,13 @@ def webhook_key(secret: str) -> bytes:
 def read_timestamp(text: str, unit: Literal["s", "ms"], tolerance_s: int, now: datetime) -> datetime:
     """Raises VerifyFailed where `text` is no whole number, or lies further from `now` than allowed."""
     if not re.fullmatch(r"[0-9]{1,14}", text):
-        raise VerifyFailed("unreadable", f"The timestamp is not a whole number of {unit} since 1970.")
+        raise VerifyFailed(f"The timestamp is not a whole number of {unit} since 1970.", "unreadable")
     seconds = int(text) / (1000 if unit == "ms" else 1)
     away = seconds - now.timestamp()
     if abs(away) > tolerance_s:
         reason = "too_old" if away < 0 else "too_new"
         words = reason.replace("_", " ")
-        raise VerifyFailed(reason, f"The timestamp is {words}: {tolerance_s} s are allowed. Check the sender's clock.")
+        raise VerifyFailed(f"The timestamp is {words}: {tolerance_s} s are allowed. Check the sender's clock.", reason)
     return datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)
 
 
@@ -224,7 +224,7 @@ def header_fields(value: str) -> dict[str, str]:
     pairs = [one.partition("=") for one in value.strip("{} ").split(",")]
     fields = {name.strip(): text.strip() for name, _, text in pairs}
     if len(fields) < len(pairs):
-        raise VerifyFailed("doubled", "The signature header names a field twice.")
+        raise VerifyFailed("The signature header names a field twice.", "doubled")
     return fields
 
 
@@ -232,7 +232,7 @@ def named_part(name: str, named: dict[str, bytes], headers: Headers) -> bytes:
     if name.startswith("header:"):
         return latin(headers.one(name.removeprefix("header:")))
     if name not in named:
-        raise VerifyFailed("missing", f"The signature header has no field {name}.")
+        raise VerifyFailed(f"The signature header has no field {name}.", "missing")
     return named[name]
 
 
@@ -241,10 +241,10 @@ def read_form(body: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=20, errors="strict")
     except ValueError:
-        raise VerifyFailed("unreadable", "The body is not a form in UTF-8.") from None
+        raise VerifyFailed("The body is not a form in UTF-8.", "unreadable") from None
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise VerifyFailed("doubled", "The form names a field twice.")
+        raise VerifyFailed("The form names a field twice.", "doubled")
     return fields
 
 
