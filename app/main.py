@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 from app.api import (
     allocations,
     curves,
+    deliveries,
     events,
     forecasts,
     groups,
@@ -17,6 +18,7 @@ from app.api import (
     hooks,
     jobs,
     keys,
+    ledger,
     observations,
     orders,
     problems,
@@ -68,26 +70,10 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     fits = Fits(settings.cache_mb * 1_000_000)
     app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys), fits, engine.enqueue)
     problems.install(app)
-    for module in (
-        projects,
-        groups,
-        sources,
-        observations,
-        curves,
-        forecasts,
-        allocations,
-        rounds,
-        orders,
-        events,
-        jobs,
-        webhooks,
-        vendor_connections,
-        vendor_inbox,
-        vendor_orders,
-        hooks,
-        keys,
-        health,
-    ):
+    planning = (projects, groups, sources, observations, curves, forecasts, allocations)
+    buying = (rounds, orders, deliveries, ledger)
+    vendors = (vendor_connections, vendor_inbox, vendor_orders, hooks)
+    for module in (*planning, *buying, *vendors, events, webhooks, jobs, keys, health):
         app.include_router(module.router)
     app.include_router(jobs.streams)
     for module in (groups, sources, vendor_orders):

@@ -50,7 +50,7 @@ def test_the_round_by_curl_in_the_readme_works(tmp_path: Path) -> None:
 
 
 def test_the_round_of_the_rounds_page_works(tmp_path: Path) -> None:
-    start = [block for block in blocks("README.md") if "make " not in block and "initial_count\": 700" not in block]
+    start = [block for block in blocks("README.md") if "make " not in block and 'initial_count": 700' not in block]
     commands = "\n".join(start + blocks("docs/rounds.md")).replace("8000", str(free_port()))
     said = run_commands(commands, tmp_path, TRANCHE_DATABASE_URL=f"sqlite:///{tmp_path}/rounds.db")
     assert '"state":"proposed"' in said

@@ -343,9 +343,9 @@ def cancel_round(
 
 def conditional(call: Call, project_id: str, number: int) -> tuple[Project, Round]:
     """The round, if the caller has seen it as it is. Raises PreconditionRequired, PreconditionFailed."""
-    if call.if_match is None:
-        raise PreconditionRequired("Send the round's ETag as If-Match, so that you act on what you have seen.")
     project = call.project(project_id)
     row = get_round(call.session, project, number)
+    if call.if_match is None:
+        raise PreconditionRequired("Send the round's ETag as If-Match, so that you act on what you have seen.")
     call.match(shape_of(call, project, row))
     return project, row

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault, KeyTaken, invalid
-from app.services import ledger
+from app.services import ledger, plan_watch
 from app.services.audit import write_audit
 from app.services.changes import escape, touch
 from app.services.enqueue import Enqueue
@@ -105,6 +105,7 @@ def after_delivery(
         purchase.state = "collecting"
     purchase.updated_at = order.updated_at = now
     touch(project, now)
+    plan_watch.request(session, project, enqueue, now)
     data = about_order(project, purchase, order)
     record(session, project.workspace_id, "delivery.recorded", project.id, data, now, enqueue)
 

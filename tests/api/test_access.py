@@ -10,6 +10,7 @@ import pytest
 
 from app.settings import Settings
 from app.store.db import Database
+from tests.api.test_rounds import accept, propose
 from tests.api_client import NOW, RUNS, Api, run
 from tests.conftest import new_key
 
@@ -54,10 +55,13 @@ def test_what_belongs_to_another_workspace_is_not_there(
     )
     assert observation.status_code == 201
     assert api.key is not None
+    propose(api, project)
     names = {
         "project_id": project.rsplit("/")[-1],
         "key": "Black_Female",
         "group": "Black_Female",
+        "number": "1",
+        "order_id": accept(api, project).json()["orders"][0]["id"],
         "observation_id": api.get(f"{project}/observations").json()["items"][0]["id"],
         "key_id": api.key.split("_")[1],
         "endpoint_id": api.post("/v1/webhook-endpoints", json={"url": "https://example.com/"}).json()["id"],
@@ -66,14 +70,16 @@ def test_what_belongs_to_another_workspace_is_not_there(
     before = everything(api, project)
     stranger = api.as_key(new_key(database, workspace_name="another"))
     theirs = call(stranger, method, place, operation)
-    nowhere = call(stranger, method, re.sub(r"\{\w+\}", "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f", path), operation)
+    elsewhere = path.replace("{number}", "99")
+    nowhere = call(stranger, method, re.sub(r"\{\w+\}", "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f", elsewhere), operation)
     assert theirs.status_code == 404, theirs.text
     assert theirs.json() == nowhere.json()
     assert everything(api, project) == before
 
 
 def everything(api: Api, project: str) -> list[Any]:
-    places = (project, f"{project}/groups", f"{project}/sources", "/v1/api-keys", "/v1/webhook-endpoints")
+    parts = ("", "/groups", "/sources", "/rounds", "/ledger")
+    places = (*(f"{project}{part}" for part in parts), "/v1/api-keys", "/v1/webhook-endpoints")
     return [api.get(place).json() for place in places]
 
 
@@ -89,7 +95,8 @@ def test_no_operation_answers_without_a_key(api: Api, method: str, path: str, op
 def test_a_key_without_the_scope_is_forbidden(
     api: Api, database: Database, method: str, path: str, operation: dict[str, Any]
 ) -> None:
-    answer = call(api.as_key(new_key(database, "deliver")), method, path, operation)
+    scope = "read" if "orders/{order_id}/" in path else "deliver"
+    answer = call(api.as_key(new_key(database, scope)), method, path, operation)
     assert answer.status_code == 403, answer.text
     assert "scope" in answer.json()["detail"]
 
