@@ -138,7 +138,8 @@ def stated_cost(session: Session, project: Project, order: Order) -> Decimal | N
     return cost if cost is not None and not unpriced else None
 
 
-def vendor_folds(session: Session, order_ids: Iterable[UUID]) -> dict[UUID, dict[Cell, int]]:
-    """Order → what its items add up to now, for the ledger's check."""
-    connected = store.connected_orders(session, order_ids)
+def vendor_folds(session: Session, project_id: UUID) -> dict[UUID, dict[Cell, int]]:
+    """Order → what its items add up to now, for the ledger's check of a project."""
+    orders = [order.id for order in round_store.orders_of_project(session, project_id)]
+    connected = store.connected_orders(session, orders)
     return {order.id: fold_order(session, connection, order) for connection, order in connected}

@@ -61,7 +61,7 @@ def tie(name: str, value: Any) -> tuple[int, str]:
 
 
 def overrule(facts: Facts, said: Said, as_of: int) -> bool:
-    """Take over what a vendor's API told at `as_of`: it holds against everything that is not newer than that.
+    """Take over what a vendor's API told at `as_of` in place of all that was known before, by whichever clock.
 
     Returns whether anything differed.
     """
@@ -70,9 +70,9 @@ def overrule(facts: Facts, said: Said, as_of: int) -> bool:
         known = facts.get(name)
         if known is not None and known[1] == value:
             continue
-        if known is None or known[0] <= as_of or known[0] == FOREVER:
-            facts[name] = [version if known is None else max(version, as_of), value]
-            changed = True
+        before = 0 if known is None or known[0] == FOREVER else known[0] + 1
+        facts[name] = [version if known is None else max(version, as_of, before), value]
+        changed = True
     return changed
 
 

@@ -158,19 +158,23 @@ def take_snapshot(
     told = {event.external_item_id: said_of(event) for event in events if event.external_item_id is not None}
     rows = store.items_by_external_id(session, connection.id, told)
     rows |= {row.external_item_id: row for row in store.items_of_order(session, connection.id, external_order_id)}
-    absent: Said = {"state": (instant, "uncounted")}
     facts = {item_id: deepcopy(rows[item_id].facts) if item_id in rows else {} for item_id in rows.keys() | told.keys()}
+    # What a webhook changed after the reading began is newer than the reading, by our own clock.
+    later = {item_id for item_id, row in rows.items() if row.updated_at > as_of}
     changed = {
         item_id: one
         for item_id, one in sorted(facts.items())
-        if (overrule(one, told[item_id], instant) if item_id in told else dropped(one, absent, instant))
+        if (merge(one, told.get(item_id, {})) if item_id in later else take(one, told.get(item_id), instant))
     }
     write(session, connection, rows, changed, now, applied)
     return applied
 
 
-def dropped(facts: Facts, absent: Said, as_of: int) -> bool:
-    return facts["state"][1] != "retracted" and overrule(facts, absent, as_of)
+def take(facts: Facts, said: Said | None, as_of: int) -> bool:
+    """What the reading told of an item; that it told nothing of one that was there."""
+    if said is not None:
+        return overrule(facts, said, as_of)
+    return facts["state"][1] != "retracted" and overrule(facts, {"state": (as_of, "uncounted")}, as_of)
 
 
 def state_counts(
