@@ -61,17 +61,18 @@ def tie(name: str, value: Any) -> tuple[int, str]:
 
 
 def overrule(facts: Facts, said: Said, as_of: int) -> bool:
-    """Take over what a vendor's API told at `as_of` in place of all that was known before, by whichever clock.
-
-    Returns whether anything differed.
+    """Take over what a vendor's API told at `as_of` in place of all that was known before, by whichever clock. What was
+    retracted stays so: ids are not used again. Returns whether anything differed.
     """
     changed = False
     for name, (version, value) in said.items():
         known = facts.get(name)
-        if known is not None and known[1] == value:
+        if known is None:
+            facts[name] = [version, value]
+        elif known[1] == value or known[0] == FOREVER:
             continue
-        before = 0 if known is None or known[0] == FOREVER else known[0] + 1
-        facts[name] = [version if known is None else max(version, as_of, before), value]
+        else:
+            facts[name] = [max(version, as_of, known[0] + 1), value]
         changed = True
     return changed
 

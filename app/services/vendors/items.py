@@ -174,7 +174,7 @@ def take(facts: Facts, said: Said | None, as_of: int) -> bool:
     """What the reading told of an item; that it told nothing of one that was there."""
     if said is not None:
         return overrule(facts, said, as_of)
-    return facts["state"][1] != "retracted" and overrule(facts, {"state": (as_of, "uncounted")}, as_of)
+    return overrule(facts, {"state": (as_of, "uncounted")}, as_of)
 
 
 def state_counts(
