@@ -34,6 +34,15 @@ serve: .venv/run.stamp  ## serve the API
 test: .venv/dev.stamp  ## run every fast test (PostgreSQL too where TEST_DATABASE_URL is set)
 	$(BIN)/python -m pytest -n auto -m "not slow" $(TEST_ARGS)
 
+test-label-studio: .venv/dev.stamp .label-studio/env.stamp  ## drive a round's life with a real Label Studio (installs 1 GB)
+	LABEL_STUDIO_ENV=$(CURDIR)/.label-studio/env LABEL_STUDIO_CACHE=$(CURDIR)/.label-studio/migrated \
+	  $(BIN)/python -m pytest -n 0 -m slow tests/e2e/test_label_studio.py $(TEST_ARGS)
+
+.label-studio/env.stamp:
+	$(PYTHON) -m venv .label-studio/env
+	.label-studio/env/bin/python -m pip --disable-pip-version-check -q install label-studio==1.23.2
+	@touch $@
+
 check: .venv/dev.stamp  ## format, lint, types, layering, OpenAPI drift, migration drift
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -57,6 +66,7 @@ bench-curves: .venv/dev.stamp  ## measure the curve engine, transfer and pooling
 	$(BIN)/python benchmarks/bench_transfer.py $(BENCH_ARGS)
 
 bench: bench-curves  ## run every benchmark
+	$(BIN)/python benchmarks/bench_inbox.py
 	$(BIN)/python benchmarks/bench_service.py
 
-.PHONY: help setup demo serve test check openapi lock bench bench-curves
+.PHONY: help setup demo serve test test-label-studio check openapi lock bench bench-curves

@@ -78,6 +78,7 @@ def label_studio(folder: Path) -> Iterator[Studio]:
         "SSRF_PROTECTION_ENABLED": "false", "LATEST_VERSION_CHECK": "false", "COLLECT_ANALYTICS": "false",
         "SENTRY_DSN": "", "FRONTEND_SENTRY_DSN": "", "LOG_LEVEL": "WARNING",
     }  # fmt: skip
+    studio = Studio(f"http://127.0.0.1:{port}", token)
     command = [program, "start", "--no-browser", "--internal-host", "127.0.0.1", "--port", str(port)]
     with (
         (folder / "label-studio.log").open("wb") as log,
@@ -86,7 +87,6 @@ def label_studio(folder: Path) -> Iterator[Studio]:
         ) as process,
     ):
         try:
-            studio = Studio(f"http://127.0.0.1:{port}", token)
             wait_until_up(studio, process)
             if cache is not None and not cache.exists():
                 cache.mkdir(parents=True)
@@ -94,6 +94,7 @@ def label_studio(folder: Path) -> Iterator[Studio]:
                 (cache / "token").write_text(token)
             yield studio
         finally:
+            studio.client.close()
             process.terminate()
 
 

@@ -151,6 +151,7 @@ def test_a_round_is_ordered_labelled_counted_and_changes_the_next_allocation(tmp
             assert report["differences"]
             assert tranche.call("GET", f"{project}/ledger/check")["entries_add_up"]
             close_and_plan_again(tranche, project, order)
+    tranche.client.close()
 
 
 def annotate(studio: Studio, tasks: list[dict[str, Any]]) -> None:

@@ -104,7 +104,7 @@ def test_a_crash_anywhere_between_inbox_and_effect_applies_all_once(
         statement += 1
         with suppress(Crash), crashing(world.context.database.engine, statement):
             world.drain()
-    assert statement > 40
+    assert statement > 20
     assert world.counts() == {"A": {"accepted": 6}, "B": {"accepted": 6, "rejected": 1}}
     entries = len(ledger(world))
     world.api.post(f"{world.connection}/replay", json={})

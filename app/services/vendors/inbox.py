@@ -23,10 +23,12 @@ from app.vendors.base import Adapter, Headers, VendorEvent
 
 DRAIN = "vendors.drain"
 MAP = "vendors.map"
-BATCH = 100
-MAX_BATCH_EVENTS = 2_000
+BATCH = 50
+MAX_BATCH_EVENTS = 1_000
 # A job that was asked for this long ago and has not started is taken for lost: another one is sent.
 LOST_AFTER = timedelta(minutes=1)
+# Deliveries come in bursts: one job for a second's worth leaves the database to those that are still coming.
+GATHER_S = 1.0
 MAX_DETAIL = 500
 
 
@@ -80,7 +82,7 @@ def receive(session: Session, connection_id: UUID, letter: Letter, now: datetime
     if stored is None:
         return False
     if store.ask_to_drain(session, connection_id, now, now - LOST_AFTER):
-        enqueue_drain(session, connection_id, str(stored), enqueue)
+        enqueue_drain(session, connection_id, str(stored), enqueue, delay_s=GATHER_S)
     return True
 
 
