@@ -43,6 +43,9 @@ test-label-studio: .venv/dev.stamp .label-studio/env.stamp  ## drive a round's l
 	.label-studio/env/bin/python -m pip --disable-pip-version-check -q install label-studio==1.23.2
 	@touch $@
 
+test-chaos: .venv/dev.stamp  ## kill the API and workers 50 times while they work (minutes; CHAOS_KILLS, CHAOS_SEED)
+	$(BIN)/python -m pytest -n 0 -s -m slow tests/chaos $(TEST_ARGS)
+
 check: .venv/dev.stamp  ## format, lint, types, layering, OpenAPI drift, migration drift
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -68,5 +71,7 @@ bench-curves: .venv/dev.stamp  ## measure the curve engine, transfer and pooling
 bench: bench-curves  ## run every benchmark
 	$(BIN)/python benchmarks/bench_inbox.py
 	$(BIN)/python benchmarks/bench_service.py
+	$(BIN)/python benchmarks/bench_jobs.py
+	$(BIN)/python benchmarks/bench_receivers.py
 
-.PHONY: help setup demo serve test test-label-studio check openapi lock bench bench-curves
+.PHONY: help setup demo serve test test-chaos test-label-studio check openapi lock bench bench-curves

@@ -21,12 +21,15 @@ from app.jobs.schema import migrate, quiet_engine
 from app.jobs.supervisor import Supervisor
 from app.jobs.worker import stop_on_signal, stop_with_parent, work
 from app.main import create_app, utc_now
+from app.services.endpoints import renew_secrets
 from app.services.keys import create_key, peppers
-from app.services.secrets import new_secret_key
+from app.services.secrets import SecretBox, new_secret_key
 from app.settings import Settings
 from app.store.db import Database, connect, drift, is_current
 from app.store.keys import any_valid_key
 
+SHUTDOWN_S = 10
+"""What requests under way get when the service stops; a stream that somebody watches would never end by itself."""
 NO_KEY = "No API key exists yet. Make one with: tranche key create --scopes admin"
 
 
@@ -77,6 +80,8 @@ def parser() -> argparse.ArgumentParser:
     secrets = secret.add_subparsers(required=True, metavar="COMMAND")
     one = secrets.add_parser("create", help="print a new one; nothing is changed")
     one.set_defaults(run=run_secret_key_create)
+    one = secrets.add_parser("renew", help="encrypt every stored secret under the first key of the list")
+    one.set_defaults(run=run_secret_key_renew)
     one = commands.add_parser("demo", help="plan a real purchase on a fresh database, then serve it")
     one.add_argument("--port", type=int, default=8000, help="port to serve on, if free (default: %(default)s)")
     one.add_argument("--exit", action="store_true", help="end when the plan is printed")
@@ -98,11 +103,17 @@ def run_serve(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
     settings = Settings(**given)
     prepare_database(settings)
-    log_to_stderr()
+    log_to_stderr(settings)
     # The server raises the signal that ended it again, once it has shut down: then the worker's turn comes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with Supervisor() if not options.no_worker else nullcontext():
-        uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None)
+        uvicorn.run(
+            create_app(settings),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+        )
     return 0
 
 
@@ -118,9 +129,12 @@ def prepare_database(settings: Settings) -> None:
     database.close()
 
 
-def log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+def log_to_stderr(settings: Settings) -> None:
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
     quiet_engine()
+    # It would log each URL that is called, and some hold tokens.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def run_worker(options: argparse.Namespace) -> int:
@@ -130,7 +144,7 @@ def run_worker(options: argparse.Namespace) -> int:
     database.close()
     if not current:
         return complain("the database lacks the newest schema. Run: tranche migrate")
-    log_to_stderr()
+    log_to_stderr(settings)
     stop = stop_on_signal()
     if options.until_parent_ends:
         stop_with_parent(stop)
@@ -187,6 +201,16 @@ def run_key_create(options: argparse.Namespace) -> int:
 
 def run_secret_key_create(_: argparse.Namespace) -> int:
     print(new_secret_key())
+    return 0
+
+
+def run_secret_key_renew(_: argparse.Namespace) -> int:
+    settings = Settings()
+    database = connect(settings)
+    with database.writing() as session:
+        renewed = renew_secrets(session, SecretBox(settings.secret_keys))
+    database.close()
+    print(f"{renewed} secrets encrypted anew")
     return 0
 
 

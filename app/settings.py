@@ -3,7 +3,7 @@
 import base64
 import binascii
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     pool_size: int = Field(10, ge=1, le=200)
     cache_mb: int = Field(100, ge=0, le=100_000)
     plan_change_threshold: float = Field(0.05, ge=0, le=1)
+    log_level: Literal["info", "warning", "error"] = "info"
     job_poll_s: float = Field(0.5, ge=0.01, le=60)
     job_retention_days: float = Field(14, gt=0, le=3650)
     worker_id: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,100}$")

@@ -40,13 +40,13 @@ def databases() -> Iterator[dict[str, str]]:
             yield found
             return
         url = make_url(server).set(drivername="postgresql+psycopg")
+        name = f"tranche_bench_{os.getpid()}"
         admin = create_engine(url, isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:
-            connection.execute(text("DROP DATABASE IF EXISTS tranche_bench WITH (FORCE)"))
-            connection.execute(text("CREATE DATABASE tranche_bench"))
-        yield {**found, "postgresql": url.set(database="tranche_bench").render_as_string(hide_password=False)}
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        yield {**found, "postgresql": url.set(database=name).render_as_string(hide_password=False)}
         with admin.connect() as connection:
-            connection.execute(text("DROP DATABASE tranche_bench WITH (FORCE)"))
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
         admin.dispose()
 
 

@@ -18,9 +18,10 @@ from pydantic import SecretStr
 
 from app.__main__ import main
 from app.services.keys import authenticate, peppers
+from app.services.secrets import new_secret_key
 from app.settings import Settings
 from app.store.db import connect, migrate
-from tests.api_client import NOW
+from tests.api_client import NOW, Api
 from tests.test_docs import free_port
 
 SECRET = "qI8o0Zf4b1c6Hk3yYp5T2v9WmXeRsUaD7gJnLtKzB0E="
@@ -188,3 +189,17 @@ def test_networks_that_are_none_are_named(tranche: Tranche) -> None:
     assert refused.code == 2
     assert "TRANCHE_OUTBOUND_ALLOW" in refused.err
     assert "10.0.0.1/8" in refused.err
+
+
+def test_renewing_secrets_lets_the_old_key_go(tranche: Tranche, tmp_path: Path) -> None:
+    old, new = (new_secret_key() for _ in range(2))
+    url = f"sqlite:///{tmp_path}/cli.db"
+    token = tranche("key", "create", "--scopes", "admin").out.strip()
+    api = Api(Settings(database_url=url, secret_keys=(SecretStr(old),)), token)
+    assert api.post("/v1/webhook-endpoints", json={"url": "https://example.com/"}).status_code == 201
+    api.close()
+    refused = tranche("secret-key", "renew", TRANCHE_SECRET_KEY=new)
+    assert refused.code == 2
+    assert "no longer names" in refused.err
+    assert tranche("secret-key", "renew", TRANCHE_SECRET_KEY=f"{new},{old}").out == "1 secrets encrypted anew\n"
+    assert tranche("secret-key", "renew", TRANCHE_SECRET_KEY=new).out == "0 secrets encrypted anew\n"

@@ -1,16 +1,27 @@
 """The commands that the documentation shows are run as they stand there."""
 
+import json
 import os
 import re
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.client import Allocation
 from app.demo.service import temporary_service
+from app.outbound.errors import AnswerTooLarge, OutboundError
+from app.services.events import EVENT_TYPES
+from app.services.ids import new_id
+from app.services.messages import payload
+from app.services.retries import DELAYS_S
+from app.services.secrets import new_secret_key
+from app.services.signing import new_signing_secret, signed_headers
+from app.store.models import Event, WebhookDelivery, WebhookEndpoint
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -118,3 +129,52 @@ def test_the_loop_of_the_client_page_works() -> None:
     plan = names["plan"]
     assert isinstance(plan, Allocation)
     assert sum(plan.add.values()) > 0
+
+
+def test_the_receiver_of_the_webhooks_page_verifies_and_skips_repeats(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "webhooks.md").read_text()
+    [code] = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    [example] = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    event = json.loads(example)
+    body = json.dumps(event).encode()
+    secret, known = new_signing_secret(), set[str]()
+    headers = signed_headers(event["id"], datetime.now(UTC), body, [secret])
+    assert names["receive"](secret, headers, body, known) == 204
+    assert names["receive"](secret, headers, body, known) == 204
+    assert capsys.readouterr().out == f"observations.accepted {event['data']['url']}\n"
+    assert names["receive"](secret, headers, body + b" ", known) == 401
+    assert names["receive"](new_signing_secret(), headers, body, known) == 401
+
+
+def test_the_example_of_the_webhooks_page_has_the_fields_of_what_is_sent() -> None:
+    page = (ROOT / "docs" / "webhooks.md").read_text()
+    [example] = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    endpoint, now = WebhookEndpoint(id=new_id()), datetime.now(UTC)
+    delivery = WebhookDelivery(event_type="observations.accepted", event_id=new_id(), sequence=17, occurred_at=now)
+    event = Event(version=1, project_id=new_id(), data={})
+    assert list(json.loads(example)) == list(json.loads(payload(endpoint, delivery, event)))
+
+
+def test_the_webhooks_page_tells_every_type_and_every_error() -> None:
+    page = (ROOT / "docs" / "webhooks.md").read_text()
+    kinds = [kind.code for kind in OutboundError.__subclasses__() if kind is not AnswerTooLarge]
+    for name in [*EVENT_TYPES, *kinds, "secret_unreadable"]:
+        assert f"`{name}`" in page, name
+    for delay in DELAYS_S:
+        assert re.search(rf"\b{delay:g} s|\b{delay / 60:g} min|\b{delay / 3600:g} h", page), delay
+
+
+def test_the_endpoint_of_the_webhooks_page_is_made(tmp_path: Path) -> None:
+    [create] = [block for block in blocks("docs/webhooks.md") if "webhook-endpoints" in block]
+    port = free_port()
+    serve = f"""
+export TRANCHE=http://127.0.0.1:{port} TRANCHE_API_KEY=$(tranche key create --scopes admin)
+tranche serve --no-worker --port {port} &
+until curl -sf $TRANCHE/readyz; do sleep 0.2; done
+"""
+    url, key = f"sqlite:///{tmp_path}/hooks.db", new_secret_key()
+    said = run_commands(serve + create, tmp_path, TRANCHE_DATABASE_URL=url, TRANCHE_SECRET_KEY=key)
+    assert '"secret":"whsec_' in said
+    assert '"event_types":["allocation.changed","target.reached"]' in said

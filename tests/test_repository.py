@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from app.jobs.worker import GRACE_S
+
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -72,6 +74,14 @@ def test_compose_migrates_before_it_serves() -> None:
     assert 'command: ["tranche", "migrate"]' in compose
     assert "service_completed_successfully" in compose
     assert not re.search(r"PASSWORD: \w", compose)
+
+
+def test_compose_runs_jobs_in_workers_of_their_own() -> None:
+    compose = (ROOT / "compose.yaml").read_text()
+    assert 'command: ["tranche", "serve", "--no-worker"]' in compose
+    assert 'command: ["tranche", "worker"]' in compose
+    [grace_s] = re.findall(r"stop_grace_period: (\d+)s", compose)
+    assert int(grace_s) >= GRACE_S + 10
 
 
 def test_nothing_committed_names_a_machine(request: pytest.FixtureRequest) -> None:

@@ -29,7 +29,7 @@ def run(port: int = 8000, *, keep_serving: bool = True) -> int:
     """Plans the example on a service of its own, prints it, serves until Ctrl-C; returns the exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with temporary_service(port) as access:
+        with temporary_service(port, worker=keep_serving) as access:
             show(access, port)
             if keep_serving:
                 print("\nServing until Ctrl-C.", flush=True)

@@ -1,10 +1,11 @@
 """A service of one's own on a fresh SQLite file that goes when it ends, with a key to it."""
 
+import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.jobs.schema import migrate
+from app.jobs.supervisor import Supervisor
 from app.main import create_app
 from app.services.keys import create_key, peppers
 from app.settings import Settings
@@ -40,8 +42,9 @@ class StartError(RuntimeError):
 
 
 @contextmanager
-def temporary_service(port: int) -> Iterator[Access]:
-    """Serves until the block ends, at `port` or, where that is taken, at the next free one (0: at any).
+def temporary_service(port: int, *, worker: bool = False) -> Iterator[Access]:
+    """Serves until the block ends, at `port` or, where that is taken, at the next free one (0: at any); with a worker
+    that runs jobs if wished.
 
     Raises StartError where no port is free or the service does not come up.
     """
@@ -49,7 +52,9 @@ def temporary_service(port: int) -> Iterator[Access]:
         settings = Settings(database_url=f"sqlite:///{Path(folder) / 'tranche.db'}")
         migrate(settings)
         api_key = _admin_key(settings)
-        with _serving(create_app(settings), listener):
+        environment = {"TRANCHE_DATABASE_URL": settings.database_url, "TRANCHE_LOG_LEVEL": "warning"}
+        jobs = Supervisor(os.environ | environment) if worker else nullcontext()
+        with _serving(create_app(settings), listener), jobs:
             yield Access(listener.getsockname()[1], api_key)
 
 

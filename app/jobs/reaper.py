@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from dbos import WorkflowStatus
@@ -12,7 +12,7 @@ from app.services import jobs
 from app.services.workers import MAX_RECOVERIES, Seat, give_up_silent
 from app.store import jobs as job_store
 from app.store import workers as store
-from app.store.db import Database, Session
+from app.store.db import Database
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +26,23 @@ def reap(database: Database, client: JobClient) -> None:
         dead = give_up_silent(session, store.shared_now(session))
     for seat in dead:
         log.warning("worker %s has not been heard of for long; its jobs are resumed", seat.id)
-        hand_back(database, client, seat)
+        for job in under_way(client, seat):
+            recover(database, client, job)
+        leave(database, seat)
 
 
 def hand_back(database: Database, client: JobClient, seat: Seat) -> None:
-    """Put what the seat has under way back into its queues, and give the seat up."""
+    """Put what is under way at a stop in order back into its queues, and give the seat up."""
     for job in under_way(client, seat):
-        recover(database, client, job)
+        with database.writing() as session:
+            watched = id_of_watched(job)
+            if watched is not None:
+                jobs.put_back(session, watched)
+        resume(client, job)
+    leave(database, seat)
+
+
+def leave(database: Database, seat: Seat) -> None:
     with database.writing() as session:
         store.forget_worker(session, seat.id, seat.life)
 
@@ -42,26 +52,31 @@ def under_way(client: JobClient, seat: Seat) -> Sequence[WorkflowStatus]:
 
 
 def recover(database: Database, client: JobClient, job: WorkflowStatus) -> None:
+    """Resume a job whose worker died, unless too many have."""
     with database.writing() as session:
         now = store.shared_now(session)
         times = store.count_recovery(session, job.workflow_id, now)
-        if times > MAX_RECOVERIES:
-            give_up(session, job.workflow_id, now)
-    if times <= MAX_RECOVERIES:
-        # Without its queue it would go to one that obeys no limits.
-        client.engine.resume_workflow(job.workflow_id, queue_name=job.queue_name)
-    else:
+        watched = id_of_watched(job)
+        if times > MAX_RECOVERIES and watched is not None:
+            jobs.fail(session, watched, f"It was under way in {MAX_RECOVERIES} workers that died.", now)
+    if times > MAX_RECOVERIES:
         log.error("job %s (%s) outlived %d workers; it is given up", job.workflow_id, job.name, MAX_RECOVERIES)
         client.engine.cancel_workflow(job.workflow_id)
+    else:
+        resume(client, job)
 
 
-def give_up(session: Session, workflow_id: str, now: datetime) -> None:
-    """Tell those who watch the job, if it is one to be watched."""
+def resume(client: JobClient, job: WorkflowStatus) -> None:
+    # Without its queue it would go to one that obeys no limits.
+    client.engine.resume_workflow(job.workflow_id, queue_name=job.queue_name)
+
+
+def id_of_watched(job: WorkflowStatus) -> UUID | None:
+    """The id under which users may watch the job; those that nobody watches have other names."""
     try:
-        job_id = UUID(workflow_id)
+        return UUID(job.workflow_id)
     except ValueError:
-        return
-    jobs.fail(session, job_id, f"It was under way in {MAX_RECOVERIES} workers that died. It is not tried again.", now)
+        return None
 
 
 def clean(database: Database, client: JobClient, kept: timedelta) -> None:

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 STEADY_S = 60.0
-"""A worker that ran for so long is started again at once."""
+"""After a life of this length the next one is not waited for any longer than the first time."""
 STOP_WITHIN_S = 30.0
 
 
@@ -40,9 +40,10 @@ class Supervisor:
             code = self.run_once()
             if self.stopping.is_set():
                 return
-            wait_s = FIRST_WAIT_S if monotonic() - began > STEADY_S else min(wait_s * 2, LONGEST_WAIT_S)
+            wait_s = FIRST_WAIT_S if monotonic() - began > STEADY_S else wait_s
             log.error("the worker ended with %s; it is started again in %.1f s", code, wait_s)
             self.stopping.wait(wait_s)
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
     def run_once(self) -> int | None:
         """Its exit code, None where it was not to be started any more."""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from time import monotonic
 from types import TracebackType
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,8 @@ from app.errors import TrancheError, Unavailable
 from app.jobs.workflows import Context, Workflow
 from app.services import jobs
 from app.services.jobs import JobCancelled
+
+REPORT_EVERY_S = 0.2
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +44,13 @@ class Attempt:
     context: Context
     job_id: UUID
     result: Mapping[str, Any] | None = None
+    next_report: float = 0.0
 
     def report(self, progress: float) -> None:
+        """Cheap enough for an inner loop: most calls do nothing."""
+        if monotonic() < self.next_report:
+            return
+        self.next_report = monotonic() + REPORT_EVERY_S
         with self.context.database.writing() as session:
             jobs.report(session, self.job_id, progress)
 

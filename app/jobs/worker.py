@@ -17,6 +17,7 @@ from app.jobs.reaper import clean, hand_back, reap
 from app.jobs.registry import WORKFLOWS
 from app.jobs.workflows import Context
 from app.services.fits import Fits
+from app.services.sweep import send_what_is_late
 from app.services.workers import Process, Seat, take_seat
 from app.settings import Settings
 from app.store import workers as store
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 5.0
 CLEAN_EVERY_S = 3600.0
+SWEEP_EVERY_S = 60.0
 GRACE_S = 20
 """What is under way at a stop gets so long to finish; then it is handed back to the queues."""
 
@@ -65,19 +67,26 @@ def process_lives(pid: int) -> bool:
 def look_after(settings: Settings, database: Database, client: JobClient, seat: Seat, stop: threading.Event) -> bool:
     """Show that the worker lives, resume what dead ones left, delete what is old; False where the seat was lost."""
     kept_for = timedelta(days=settings.job_retention_days)
-    next_clean = monotonic()
+    next_reap = next_clean = next_sweep = monotonic()
     while not stop.wait(BEAT_S):
         try:
             with database.writing() as session:
                 if not store.heard_of(session, seat.id, seat.life, store.shared_now(session)):
                     log.error("worker %s was taken for dead; it ends, and its jobs run elsewhere", seat.id)
                     return False
-            reap(database, client)
+            if monotonic() >= next_reap:
+                reap(database, client)
             if monotonic() >= next_clean:
                 clean(database, client, kept_for)
                 next_clean = monotonic() + CLEAN_EVERY_S
+            if monotonic() >= next_sweep:
+                with database.writing() as session:
+                    send_what_is_late(session, store.shared_now(session), client.enqueue)
+                next_sweep = monotonic() + SWEEP_EVERY_S
         except Unavailable as error:
             log.warning("the worker cannot show that it lives: %s", error.detail)
+            # The others could not either. They come first when the database is back.
+            next_reap = monotonic() + 3 * BEAT_S
     return True
 
 

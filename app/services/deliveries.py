@@ -12,6 +12,7 @@ from app.services.messages import Message, endpoint_path, receives
 from app.services.retries import GIVES_UP_AFTER, retry_delay
 from app.store import webhooks as store
 from app.store.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from app.store.projects import hold_project
 
 ATTEMPT = "webhooks.attempt"
 GONE = 410
@@ -106,5 +107,8 @@ def note_failure(
 def disable(session: Session, endpoint: WebhookEndpoint, reason: str, now: datetime, enqueue: Enqueue) -> None:
     endpoint.state, endpoint.disabled_reason, endpoint.updated_at = "disabled", reason, now
     session.flush()
+    if endpoint.project_id is not None:
+        # Who changes the project waits for the number of his event: the project first, then the number.
+        hold_project(session, endpoint.project_id)
     data = {"url": endpoint_path(endpoint.id), "reason": reason}
     events.record(session, endpoint.workspace_id, "endpoint.disabled", endpoint.project_id, data, now, enqueue)

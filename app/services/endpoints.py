@@ -68,14 +68,16 @@ def create_endpoint(
         state="active",
         disabled_reason=None,
         secret=SecretBox(settings.secret_keys).seal(secret, purpose(endpoint_id)),
-        # No event is numbered until this is committed: none falls between "before" and "after".
-        sequence=last_sequence(session, caller.workspace_id, lock=True),
+        sequence=0,
         created_at=now,
         updated_at=now,
         **checked,
     )
     session.add(row)
     session.flush()
+    # No event is numbered until this is committed: none falls between "before" and "after". Only now, because the row
+    # needs its project, and who holds the project may be waiting for the number.
+    row.sequence = last_sequence(session, caller.workspace_id, lock=True)
     return row, secret
 
 
@@ -108,7 +110,10 @@ def update_endpoint(
     session: Session, caller: Caller, row: WebhookEndpoint, changes: Fields, settings: Settings, now: datetime
 ) -> None:
     """Raises Invalid."""
-    for name, value in check_fields(session, caller, changes, settings).items():
+    checked = check_fields(session, caller, changes, settings)
+    if checked.get("url", row.url) != row.url:
+        row.failing_since = None
+    for name, value in checked.items():
         setattr(row, name, value)
     row.updated_at = now
 
@@ -122,7 +127,7 @@ def archive_endpoint(session: Session, row: WebhookEndpoint, now: datetime) -> N
 def restore_endpoint(session: Session, row: WebhookEndpoint, now: datetime) -> None:
     """It gets the events after this, not those it missed."""
     if row.archived_at is not None:
-        row.archived_at, row.updated_at = None, now
+        row.archived_at, row.failing_since, row.updated_at = None, None, now
         row.sequence = last_sequence(session, row.workspace_id, lock=True)
 
 
@@ -152,7 +157,7 @@ def resume_endpoint(session: Session, row: WebhookEndpoint, now: datetime, enque
     # Events that are not committed yet have not seen it active: wait for them.
     last_sequence(session, row.workspace_id, lock=True)
     enqueue_dispatch(session, row.id, f"resumed-{new_id()}", enqueue)
-    enqueue_redelivery(session, row, enqueue)
+    enqueue_redelivery(session, row.id, str(new_id()), enqueue)
 
 
 def send_test(session: Session, row: WebhookEndpoint, now: datetime, enqueue: Enqueue) -> WebhookDelivery:
@@ -163,7 +168,7 @@ def send_test(session: Session, row: WebhookEndpoint, now: datetime, enqueue: En
 
 
 def renew_secrets(session: Session, box: SecretBox) -> int:
-    """Encrypt every stored secret under the newest key; how many were not. Raises SecretUnreadable naming whose."""
+    """Encrypt every stored secret under the newest key; how many were not. Raises SecretUnreadable."""
     renewed = 0
     for row in store.all_endpoints(session):
         for name in ("secret", "previous_secret"):

@@ -144,6 +144,14 @@ def release(session: Session, job_id: UUID) -> bool:
     return True
 
 
+def put_back(session: Session, job_id: UUID) -> None:
+    """Back to `queued`, as if it had not begun: its worker had to stop, and it is not to blame."""
+    job = running(session, job_id)
+    if job is not None and job.state == "running":
+        job.state = "queued"
+        job.attempts -= 1
+
+
 def running(session: Session, job_id: UUID) -> Job | None:
     """The job unless it has ended: of two workers that ran it, the first to end it counts."""
     job = store.job_by_id(session, job_id, lock=True)

@@ -12,7 +12,7 @@ SECRETS = (
     re.compile(r"\bv1a?,[A-Za-z0-9+/=]{20,}"),
     re.compile(r"(?i)\b(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"),
     re.compile(
-        r"(?i)(?<=\b)(?:[\w-]*(?:authorization|password|passwd|secret|token|api[_-]?key|cookie))[\"']?\s*[:=]\s*"
+        r"(?i)(?<![\w-])(?:[\w-]*(?:authorization|password|passwd|secret|token|api[_-]?key|cookie))[\"']?\s*[:=]\s*"
         r"[\"']?[^\s\"',;&}]+"
     ),
 )

@@ -53,7 +53,7 @@ def replay_failed(session: Session, endpoint: WebhookEndpoint, since: datetime, 
     refuse_unless_active(endpoint)
     count = store.reopen(session, endpoint.id, since, now)
     if count:
-        enqueue_redelivery(session, endpoint, enqueue)
+        enqueue_redelivery(session, endpoint.id, str(new_id()), enqueue)
     return count
 
 
@@ -62,7 +62,7 @@ def refuse_unless_active(endpoint: WebhookEndpoint) -> None:
         raise Conflict(f"This endpoint is {endpoint.state}. Resume it first; what waits is sent then.")
 
 
-def enqueue_redelivery(session: Session, endpoint: WebhookEndpoint, enqueue: Enqueue) -> None:
-    """A job that makes every repeated attempt that is due, one after another."""
-    args = {"endpoint_id": str(endpoint.id)}
-    enqueue(session, REDELIVER, args, f"whr-{new_id()}", queue="webhooks")
+def enqueue_redelivery(session: Session, endpoint_id: UUID, why: str, enqueue: Enqueue) -> None:
+    """A job that makes every repeated attempt that is due, one after another; `why` tells it from all others."""
+    args = {"endpoint_id": str(endpoint_id)}
+    enqueue(session, REDELIVER, args, f"whr-{endpoint_id}-{why}", queue="webhooks")

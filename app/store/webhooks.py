@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.store.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookWakeup
+from app.store.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookWakeup, Workspace
 
 
 def endpoint_by_id(
@@ -178,3 +178,34 @@ def attempt_by_id(session: Session, endpoint_id: UUID, attempt_id: UUID) -> Webh
     return session.scalar(
         select(WebhookAttempt).where(WebhookAttempt.endpoint_id == endpoint_id, WebhookAttempt.id == attempt_id)
     )
+
+
+def lagging(session: Session, now: datetime, stale: datetime) -> Sequence[UUID]:
+    """Active endpoints with events ahead of them, nobody at work on them, and no job on its way since `stale`."""
+    here = WebhookEndpoint
+    query = (
+        select(here.id)
+        .join(Workspace, Workspace.id == here.workspace_id)
+        .outerjoin(WebhookWakeup, WebhookWakeup.endpoint_id == here.id)
+        .where(
+            here.state == "active",
+            here.archived_at.is_(None),
+            here.sequence < Workspace.last_sequence,
+            or_(here.lease_ends_at.is_(None), here.lease_ends_at < now),
+            or_(WebhookWakeup.requested_at.is_(None), WebhookWakeup.requested_at < stale),
+        )
+    )
+    return session.scalars(query.order_by(here.id)).all()
+
+
+def overdue(session: Session, since: datetime) -> Sequence[UUID]:
+    """Active endpoints with a repeated attempt that should have been made before `since`."""
+    here, due = WebhookEndpoint, WebhookDelivery
+    late = exists().where(
+        due.endpoint_id == here.id,
+        due.state == "pending",
+        due.next_attempt_at < since,
+        due.sequence <= here.sequence,
+    )
+    query = select(here.id).where(here.state == "active", here.archived_at.is_(None), late)
+    return session.scalars(query.order_by(here.id)).all()

@@ -65,6 +65,7 @@ def test_what_belongs_to_another_workspace_is_not_there(
         "observation_id": api.get(f"{project}/observations").json()["items"][0]["id"],
         "key_id": api.key.split("_")[1],
         "endpoint_id": api.post("/v1/webhook-endpoints", json={"url": "https://example.com/"}).json()["id"],
+        "job_id": api.get("/v1/jobs").json()["items"][0]["id"],
     }
     place = re.sub(r"\{(\w+)\}", lambda match: names[match.group(1)], path)
     before = everything(api, project)

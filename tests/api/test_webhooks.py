@@ -274,3 +274,13 @@ def test_replays_that_make_no_sense_are_refused(api: Api, deck: Deck) -> None:
     assert api.post(f"{place}/replay", json={"event_id": str(waiting.id)}).status_code == 409
     api.post(f"{place}/pause")
     assert api.post(f"{place}/replay", json={"failed_since": NOW.isoformat()}).status_code == 409
+
+
+def test_a_new_url_starts_the_five_days_anew(api: Api, deck: Deck) -> None:
+    with receiving(answers(500)) as receiver:
+        place = f"{PATH}/{make(api, receiver.url)['id']}"
+        deck.record()
+        deck.run_for(days=1)
+        assert api.get(place).json()["failing_since"] is not None
+        assert api.patch(place, json={"description": "same place"}).json()["failing_since"] is not None
+        assert api.patch(place, json={"url": URL}).json()["failing_since"] is None

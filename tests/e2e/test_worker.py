@@ -122,3 +122,14 @@ def test_a_worker_whose_parent_is_gone_stops(tmp_path: Path) -> None:
     worker = tranche(settings, "worker", "--until-parent-ends")
     _, said = worker.communicate(timeout=60)
     assert worker.returncode == 0, said
+
+
+def test_serve_stops_although_somebody_watches_a_job(settings: Settings, database: Database) -> None:
+    with serving(settings, new_key(database), "--no-worker") as (process, client):
+        job = posted(client)
+        with client.stream("GET", f"{job}/events") as stream:
+            assert next(stream.iter_lines()) == "event: progress"
+            process.send_signal(signal.SIGTERM)
+            _, said = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in said

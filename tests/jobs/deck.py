@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Any
 
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from app.jobs.registry import WORKFLOWS
@@ -30,12 +32,13 @@ class Card:
 
 
 class Deck:
-    """Takes what is enqueued, once per id, and runs it in order of time."""
+    """Takes what is enqueued, once per id and once it is committed, and runs it in order of time."""
 
     def __init__(self, settings: Settings, database: Database, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
         self.cards: list[Card] = []
         self.ids: set[str] = set()
+        self.lock = Lock()
         self.context = Context(settings, database, self.clock, Fits(0), self.enqueue)
 
     @classmethod
@@ -55,10 +58,14 @@ class Deck:
         delay_s: float = 0.0,
         queue: QueueName = "rounds",
     ) -> None:
-        if id not in self.ids:
-            self.ids.add(id)
-            at = self.clock.now + timedelta(seconds=delay_s)
-            self.cards.append(Card(at, len(self.ids), name, args, id))
+        at = self.clock.now + timedelta(seconds=delay_s)
+        event.listen(session, "after_commit", lambda _: self.put(at, name, args, id), once=True)
+
+    def put(self, at: datetime, name: str, args: Mapping[str, Any], id: str) -> None:
+        with self.lock:
+            if id not in self.ids:
+                self.ids.add(id)
+                self.cards.append(Card(at, len(self.ids), name, args, id))
 
     def step(self) -> Card:
         """Run the next job, at its time."""

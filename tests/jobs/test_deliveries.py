@@ -258,7 +258,7 @@ def test_an_endpoint_gets_what_it_asked_for_and_nothing_from_before(api: Api, de
 def test_a_project_filter_keeps_other_projects_away(api: Api, deck: Deck) -> None:
     here, there = api.project(), api.project()
     with receiving(answers()) as receiver:
-        endpoint(api, receiver.url, project_id=here.rsplit("/")[-1])
+        endpoint(api, receiver.url, project_id=here.rsplit("/")[-1], event_types=["observations.accepted"])
         for path in (there, here, there):
             run = {"external_id": "r", "counts": {"A": 1, "B": 1}, "metrics": {"A": {"value": 0.5, "stderr": 0.1}}}
             assert api.post(f"{path}/observations", json={"observations": [run]}).status_code == 201

@@ -71,7 +71,8 @@ def test_a_silent_worker_of_another_host_loses_its_seat_and_notices(database: Da
 def leave_behind(context: Context, seat: Seat, job_id: str) -> None:
     """A job that the holder of the seat was running when it died."""
     with context.database.writing() as session:
-        context.enqueue(session, "seen", {"n": job_id}, job_id, queue="webhooks")
+        if job_id == "left":
+            context.enqueue(session, "seen", {"n": job_id}, job_id, queue="webhooks")
         schema = "" if session.get_bind().dialect.name == "sqlite" else "dbos."
         session.execute(
             text(f"UPDATE {schema}workflow_status SET status = 'PENDING', executor_id = :seat"  # noqa: S608
@@ -128,19 +129,37 @@ def test_a_job_that_ends_worker_after_worker_is_given_up(context: Context, clien
     with context.database.writing() as session:
         watched = jobs.start_job(session, new_workspace(session), None, "seen", {}, NOW, context.enqueue).id
         jobs.begin(session, watched, NOW)
-    for _ in range(MAX_RECOVERIES):
+
+    def die() -> str:
         dead = seat(context.database, process(1, host="gone"))
         leave_behind(context, dead, str(watched))
-        hand_back(context.database, client, dead)
-        assert states(client)[str(watched)][0] == "ENQUEUED"
-    dead = seat(context.database, process(1, host="gone"))
-    leave_behind(context, dead, str(watched))
-    hand_back(context.database, client, dead)
-    assert states(client)[str(watched)][0] == "CANCELLED"
+        fall_silent(context, dead)
+        reap(context.database, client)
+        return states(client)[str(watched)][0]
+
+    assert [die() for _ in range(MAX_RECOVERIES)] == ["ENQUEUED"] * MAX_RECOVERIES
+    assert die() == "CANCELLED"
     with context.database.reading() as session:
         job = job_by_id(session, watched)
         assert job is not None
         assert job.state == "failed"
+
+
+def test_what_is_under_way_at_a_stop_is_put_back_however_often(context: Context, client: JobClient) -> None:
+    with context.database.writing() as session:
+        watched = jobs.start_job(session, new_workspace(session), None, "seen", {}, NOW, context.enqueue).id
+    for _ in range(MAX_RECOVERIES + 1):
+        stopping = seat(context.database, process(1))
+        with context.database.writing() as session:
+            assert jobs.begin(session, watched, NOW)
+        leave_behind(context, stopping, str(watched))
+        hand_back(context.database, client, stopping)
+        assert states(client)[str(watched)] == ("ENQUEUED", "cpu")
+    with context.database.reading() as session:
+        job = job_by_id(session, watched)
+        assert job is not None
+        assert job.state == "queued"
+        assert store.worker_by_id(session, "w") is None
 
 
 def test_what_ended_long_ago_is_deleted_and_nothing_else(

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from app.errors import Conflict, Unavailable
+from app.jobs import tracked as tracking
 from app.jobs.tracked import Progress, TrackedWorkflow, tracked
 from app.jobs.workflows import Context
 from app.services import jobs
@@ -27,7 +28,8 @@ def job(context: Context) -> UUID:
 
 
 @pytest.fixture
-def context(settings: Settings) -> Any:
+def context(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(tracking, "REPORT_EVERY_S", 0.0)
     with job_context(settings, lambda: NOW) as made:
         yield made
 
@@ -149,3 +151,26 @@ def test_of_two_workers_that_run_it_the_first_to_end_counts(context: Context, jo
 
     attempt(context, job, overtaken)
     assert state_of(context, job).result == {"n": 2}
+
+
+def test_progress_is_told_now_and_then_however_often_it_is_reported(
+    context: Context, job: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def inner_loop(context: Context, args: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
+        for step in range(1000):
+            progress(step / 1000)
+        return {"told": state_of(context, job).progress}
+
+    monkeypatch.setattr(tracking, "REPORT_EVERY_S", 3600.0)
+    attempt(context, job, inner_loop)
+    assert state_of(context, job).result == {"told": 0.0}
+
+
+def test_being_put_back_is_no_attempt(context: Context, job: UUID) -> None:
+    for _ in range(2 * MAX_ATTEMPTS):
+        with context.database.writing() as session:
+            assert jobs.begin(session, job, NOW)
+            jobs.put_back(session, job)
+        assert state_of(context, job).state == "queued"
+    attempt(context, job, succeed)
+    assert state_of(context, job).state == "succeeded"

@@ -1,5 +1,7 @@
 """What receivers answer is kept without secrets."""
 
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +36,14 @@ def test_known_secrets_are_hidden_without_their_prefix_and_where_the_answer_was_
     assert redact(f"key {bare} end".encode(), [bare]) == "key [hidden] end"
     for kept in range(8, len(bare)):
         assert bare[:8] not in redact(f"key {bare[:kept]}".encode(), [bare])
+
+
+@pytest.mark.parametrize("text", ["a-" * 1_024, "secret-" * 292, "v1," * 682, "x-" * 500 + "secret" + " " * 900])
+def test_no_answer_keeps_the_worker_busy(text: str) -> None:
+    """Patterns that look back over and over would take a thousand times as long for twice the text."""
+    started = process_time()
+    redact(text.encode() * 100, [SECRET])
+    assert process_time() - started < 5
 
 
 @pytest.mark.parametrize("text", ["ok", "try later\n\tplease", '{"status": "queued", "id": 17}', "größer als zuvor"])
