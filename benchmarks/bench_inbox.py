@@ -2,7 +2,7 @@
 
     python benchmarks/bench_inbox.py [--deliveries 2000] [--connections 16] [--senders 16]
 
-Starts `tranche serve` (with its worker) on a fresh SQLite file and, where TEST_DATABASE_URL is set, on PostgreSQL as a fresh
+Starts `tranche serve`, with its worker, on a fresh SQLite file and, where TEST_DATABASE_URL is set, on a PostgreSQL
 database. Every delivery is signed and holds one item of its own. Measured: how fast all were answered 202, each
 answer's time, and how long until all were applied; counted: items, which must be as many as deliveries. Writes
 benchmarks/results/inbox.json. Times are wall time on

@@ -9,7 +9,7 @@ from pydantic import ConfigDict
 from app.api.common import Runtime, read_body
 from app.api.inputs import Answer
 from app.api.problems import declared
-from app.errors import Malformed, NotFound, TooLarge, Unavailable, VerifyFailed
+from app.errors import Invalid, Malformed, NotFound, TooLarge, Unavailable, VerifyFailed
 from app.services.vendors.inbox import find_hook, open_letter, receive
 from app.vendors.base import Headers
 
@@ -30,7 +30,7 @@ class Receipt(Answer):
     "/{token}",
     status_code=202,
     summary="Receive a vendor's webhook",
-    responses=declared(Malformed, VerifyFailed, NotFound, TooLarge, Unavailable),
+    responses=declared(Malformed, VerifyFailed, NotFound, TooLarge, Invalid, Unavailable),
     openapi_extra={
         "requestBody": {
             "required": True,

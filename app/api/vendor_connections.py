@@ -119,6 +119,8 @@ class ConnectionWithSecret(ConnectionOut):
 class RotateIn(Shape):
     """The secret to sign with from now on; left out, we make one."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{}]})
+
     secret: Secret | None = None
 
 

@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1/vendor-connections", tags=["vendors"], route_clas
 Outcome = Literal["received", "applied", "ignored", "quarantined"]
 
 
-class DeliveryOut(Answer):
+class VendorDeliveryOut(Answer):
     """One webhook, without secrets. `outcome`: received (waits), applied, ignored, or quarantined: some of it could not
     be read, or waits for its order or group to be mapped; `detail` says which."""
 
@@ -67,19 +67,19 @@ def list_deliveries(
     outcome: Annotated[Outcome | None, Query(description="Only those of this outcome")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[DeliveryOut]:
+) -> Page[VendorDeliveryOut]:
     row = get(call, connection_id)
 
     def fetch(before: str | None, count: int) -> Any:
         return store.deliveries_page(call.session, row.id, outcome, position(before), count)
 
-    def shown(delivery: VendorDelivery) -> DeliveryOut:
-        return DeliveryOut.model_validate(delivery)
+    def shown(delivery: VendorDelivery) -> VendorDeliveryOut:
+        return VendorDeliveryOut.model_validate(delivery)
 
     return page(call, cursor, limit, fetch, shown, lambda delivery: delivery.id)
 
 
-class ReplayIn(Shape):
+class InboxReplayIn(Shape):
     """Which webhooks to apply once more: of one outcome, received since an instant, or all."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"outcome": "quarantined"}]})
@@ -88,19 +88,19 @@ class ReplayIn(Shape):
     since: InstantIn | None = None
 
 
-class ReplayOut(Answer):
+class InboxReplayOut(Answer):
     model_config = ConfigDict(json_schema_extra={"examples": [{"deliveries": 12}]})
 
     deliveries: int
 
 
 @router.post("/{connection_id}/replay", status_code=202, summary="Apply webhooks once more")
-def replay_deliveries(connection_id: str, body: ReplayIn, call: Annotated[Call, posts("admin")]) -> ReplayOut:
+def replay_deliveries(connection_id: str, body: InboxReplayIn, call: Annotated[Call, posts("admin")]) -> InboxReplayOut:
     """From the inbox, by the present configuration. What was applied before has no second effect."""
     row = get(call, connection_id)
     count = store.receive_again(call.session, row.id, body.outcome, body.since)
     inbox.enqueue_drain(call.session, row.id, f"replay-{new_id()}", call.enqueue)
-    return ReplayOut(deliveries=count)
+    return InboxReplayOut(deliveries=count)
 
 
 class DryRunIn(Shape):
@@ -118,7 +118,7 @@ class DryRunIn(Shape):
     config: dict[str, Any] | None = None
 
 
-class EventOut(Answer):
+class VendorEventOut(Answer):
     """One thing that was read from a webhook."""
 
     kind: str
@@ -139,7 +139,7 @@ class EventOut(Answer):
     detail: str | None
 
 
-EVENT_EXAMPLE: dict[str, Any] = dict.fromkeys(EventOut.model_fields) | {
+EVENT_EXAMPLE: dict[str, Any] = dict.fromkeys(VendorEventOut.model_fields) | {
     "kind": "item_state",
     "external_item_id": "a-1",
     "state": "accepted",
@@ -153,7 +153,7 @@ class DryRunOut(Answer):
     model_config = ConfigDict(json_schema_extra={"examples": [{"stored": "{}", "events": [EVENT_EXAMPLE]}]})
 
     stored: str
-    events: list[EventOut]
+    events: list[VendorEventOut]
 
 
 @router.post("/{connection_id}/dry-run", summary="Try a webhook without effect", responses=declared(VerifyFailed))
@@ -174,8 +174,8 @@ def dry_run(connection_id: str, body: DryRunIn, call: Annotated[Call, posts("adm
     )
 
 
-def event_shape(event: VendorEvent) -> EventOut:
-    return EventOut(**{name: getattr(event, name) for name in EventOut.model_fields})
+def event_shape(event: VendorEvent) -> VendorEventOut:
+    return VendorEventOut(**{name: getattr(event, name) for name in VendorEventOut.model_fields})
 
 
 class WaitingOut(Answer):

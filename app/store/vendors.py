@@ -66,6 +66,11 @@ def connections_page(session: Session, workspace_id: UUID, after: str | None, li
     return session.scalars(query.order_by(VendorConnection.id).limit(limit)).all()
 
 
+def all_connections(session: Session) -> Sequence[VendorConnection]:
+    """Of all workspaces, for the upkeep of what they hold."""
+    return session.scalars(select(VendorConnection).order_by(VendorConnection.id)).all()
+
+
 # The inbox
 
 

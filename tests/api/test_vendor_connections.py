@@ -1,13 +1,19 @@
 """Vendor connections over HTTP: made, changed, rotated, tried; what they answer and what they keep to themselves."""
 
+import logging
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 
+from app.logs import hide_hook_tokens
+from app.services.secrets import SecretBox, new_secret_key
+from app.services.vendors.connections import opened, renew_secrets
 from app.settings import Settings
 from app.store.db import Database
+from app.store.vendors import all_connections
 from tests.api_client import Api
 from tests.conftest import new_key
 from tests.vendors.samples import OLD_SECRET, SECRET, compact, standard_headers
@@ -54,6 +60,23 @@ def test_secrets_are_not_in_the_database(api: Api, database: Database) -> None:
         rows = str(session.execute(text("SELECT * FROM vendor_connections")).all())
     for secret in ("a long hook secret", "an api token", hook_path(made).rsplit("/", 1)[1]):
         assert secret not in rows
+
+
+def test_secrets_are_renewed_under_a_new_key(settings: Settings, api: Api, database: Database) -> None:
+    create(api, kind="prolific", secret="a long hook secret", api_token="an api token")
+    new = SecretStr(new_secret_key())
+    both = SecretBox((new, *settings.secret_keys))
+    with database.writing() as session:
+        assert renew_secrets(session, both) == 3
+        assert renew_secrets(session, both) == 0
+        [row] = all_connections(session)
+        assert opened(row, SecretBox((new,)), "secret") == "a long hook secret"
+
+
+def test_the_address_of_a_hook_is_kept_out_of_access_logs() -> None:
+    record = logging.LogRecord("uvicorn.access", logging.INFO, "", 0, "%s %s", ("POST", "/v1/hooks/t0ken?a=1"), None)
+    assert hide_hook_tokens(record)
+    assert record.getMessage() == "POST /v1/hooks/…?a=1"
 
 
 def test_without_a_secret_key_nothing_is_made(database_url: str, database: Database) -> None:

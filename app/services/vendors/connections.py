@@ -177,3 +177,14 @@ def api_access(row: VendorConnection, box: SecretBox) -> tuple[str, dict[str, st
         names = " and ".join(missing) or "an API"
         raise Conflict(f"The connection '{row.name}' has no {names}: without it the vendor's API cannot be called.")
     return base_url, {"Authorization": f"{CREDENTIALS[row.kind]} {opened(row, box, 'api_token')}"}
+
+
+def renew_secrets(session: Session, box: SecretBox) -> int:
+    """Seal every connection's secrets under the newest key. Returns how many were not. Raises SecretUnreadable."""
+    renewed = 0
+    for row in store.all_connections(session):
+        stale = {name for name, sealed in row.sealed.items() if box.is_stale(sealed)}
+        if stale:
+            row.sealed = {name: box.reseal(sealed, purpose(row.id, name)) for name, sealed in row.sealed.items()}
+            renewed += len(stale)
+    return renewed
