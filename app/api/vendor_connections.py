@@ -12,7 +12,7 @@ from app.api.inputs import Answer, Key, Shape, Text, unset
 from app.api.pages import Cursor, Limit, Page, page
 from app.api.problems import declared
 from app.errors import Conflict, NotFound, SecretKeyMissing
-from app.services.vendors import connections, inbox, placing
+from app.services.vendors import connections, inbox, placing, schedule
 from app.services.vendors.connections import NewConnection
 from app.store import vendors as store
 from app.store.vendor_models import VendorConnection
@@ -225,8 +225,9 @@ def pause_connection(connection_id: str, call: Annotated[Call, posts("admin")]) 
 
 @router.post("/{connection_id}/resume", summary="Resume a paused vendor connection")
 def resume_connection(connection_id: str, call: Annotated[Call, posts("admin")]) -> ConnectionOut:
-    """What came meanwhile is applied."""
+    """What came meanwhile is applied, and open orders are read back again."""
     row = get(call, connection_id)
     connections.change_connection(row, call.runtime.settings, {"state": "active"}, call.now)
     inbox.ask_to_map(call.session, row.id, call.enqueue)
+    schedule.ask_to_reconcile(call.session, row, "schedule", call.now, call.enqueue)
     return shape(call, row)

@@ -172,6 +172,8 @@ def reconcile_orders(context: Context, args: Mapping[str, Any]) -> None:
         if connection is None:
             return
         names = reconcile.orders_to_read(session, connection, reason)
+        if not names:
+            return
         adapter = connections.adapter_for(connection)
         access = api_access(context, connection)
     reads = read_orders(context, adapter, names, access)

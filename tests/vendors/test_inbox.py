@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from app.settings import Settings
+from tests.jobs.worker import until, working
 from tests.vendors.samples import compact
 from tests.vendors.world import World
 
@@ -261,3 +263,11 @@ def test_a_body_of_exactly_one_mebibyte_is_taken(world: World) -> None:
 def test_an_unknown_address_is_404(world: World) -> None:
     answer = world.api.as_key(None).post("/v1/hooks/unknown", content=b"{}")
     assert answer.status_code == 404
+
+
+def test_a_worker_applies_what_was_stored(world: World, settings: Settings) -> None:
+    with working(settings, clock=world.api.clock):
+        for number in range(5):
+            assert world.post(world.items(item(str(number)))).status_code == 202
+        until(lambda: world.outcomes() == {"applied": 5})
+    assert world.counts() == {"A": {"accepted": 5}}

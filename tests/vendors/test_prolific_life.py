@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from app.jobs.vendors import place_order
+from tests.api_client import RUNS
 from tests.jobs.worker import run_waiting
 from tests.vendors.fake_prolific import FEE_PERCENT, FakeProlific
 from tests.vendors.serving import served
@@ -139,3 +140,51 @@ def test_a_group_that_nobody_described_is_refused(world: World, prolific: FakePr
     placed = place(world)
     assert placed["state"] == "refused"
     assert "group_filters" in placed["problem"]
+
+
+def test_the_fixed_cost_of_an_order_is_no_reward(world: World, prolific: FakeProlific) -> None:
+    source = {"key": "p", "group": "A", "unit_cost": "2", "fixed_cost": "500", "connection": world.connection_id}
+    assert world.api.post(f"{world.project}/sources", json=source).status_code == 201
+    world.order_id = world.order(10, "open", source="p")
+    place(world)
+    [study] = prolific.studies.values()
+    assert (study["reward"], study["total_available_places"]) == (160, 10)
+
+
+def test_accepting_a_round_places_its_order_and_closing_reads_it_back(world: World, prolific: FakeProlific) -> None:
+    api, project = world.api, api_project(world)
+    seen = api.get(f"{project}/allocations/next", params={"budget": "20"}).json()
+    body = {"external_id": "r1", "data_version": seen["data_version"], "query": {"budget": "20"}}
+    assert api.post(f"{project}/rounds", json=body).status_code == 201
+    accepted = act(world, f"{project}/rounds/1/accept")
+    assert [order["state"] for order in accepted["orders"]] == ["open"]
+    assert "vendors.place" in run_waiting(world.context)
+    [order] = api.get(f"{project}/rounds/1").json()["orders"]
+    assert (order["state"], order["quantity"]) == ("placed", 10)
+    assert [study["total_available_places"] for study in prolific.studies.values()] == [10]
+    prolific.submit(next(iter(prolific.studies)), "APPROVED")
+    act(world, f"{project}/rounds/1/close")
+    run_waiting(world.context)
+    [order] = api.get(f"{project}/rounds/1").json()["orders"]
+    assert (order["state"], order["accepted"]) == ("closed", 1)
+    reports = api.get(f"{world.connection}/reconciliations").json()["items"]
+    assert [report["differences"] for report in reports if report["reason"] == "close"] == [
+        {order["id"]: {"A": {"accepted": 1}}}
+    ]
+
+
+def api_project(world: World) -> str:
+    """A measured project whose one source sells A through the connection."""
+    path = world.api.project(groups=[{"key": "A", "initial_count": 200}, {"key": "B", "initial_count": 100}])
+    source = {"key": "p", "group": "A", "unit_cost": "2", "connection": world.connection_id}
+    assert world.api.post(f"{path}/sources", json=source).status_code == 201
+    assert world.api.post(f"{path}/observations", json={"observations": RUNS}).status_code == 201
+    return path
+
+
+def act(world: World, path: str) -> dict[str, Any]:
+    tag = world.api.get(path.rsplit("/", 1)[0]).headers["ETag"]
+    answer = world.api.post(path, headers={"If-Match": tag})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found

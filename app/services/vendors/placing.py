@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.errors import Conflict, Fault, KeyTaken, NotFound, invalid
 from app.services.enqueue import Enqueue
 from app.services.secrets import SecretBox
+from app.services.terms import Terms
 from app.services.vendors import connections
 from app.services.vendors.directory import line_id
 from app.services.vendors.items import new_vendor_order
@@ -70,13 +71,15 @@ def place_again(
 
 
 def lines_of(session: Session, order: OrderRow) -> list[OrderLine]:
-    """The order by groups: its quantity split by the source's shares, whole numbers that add up."""
+    """The order by groups: its quantity split by the source's shares, whole numbers that add up, each at the average
+    price of a sample, the fixed cost left out."""
     groups = members_by_id(session, Group, [int(group_id) for group_id in order.yields])
     shares = {
         groups[int(group_id)].key: round(share * SHARE_UNITS) for group_id, share in order.yields.items() if share
     }
-    price = order.cost / order.quantity if order.quantity else Decimal(0)
-    unit_cost = price.quantize(Decimal("0.000001"))
+    terms = Terms.read(order.terms)
+    price = (terms.cost(order.quantity) - terms.fixed_cost) / order.quantity if order.quantity else Decimal(0)
+    unit_cost = price.quantize(Decimal("0.000001"), ROUND_DOWN)
     quotas = exact_quotas(shares, order.quantity) if shares else {}
     return [OrderLine(line_id(order.id, key), key, count, unit_cost) for key, count in sorted(quotas.items()) if count]
 
