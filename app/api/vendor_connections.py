@@ -34,6 +34,7 @@ EXAMPLE: dict[str, Any] = {
     "group_map": {"black women": "Black_Female"},
     "state": "active",
     "has_api_token": False,
+    "weakness": None,
     "old_secret_until": None,
     "deliveries": {"applied": 120, "quarantined": 2},
     "created_at": "2026-11-20T10:00:00Z",
@@ -76,7 +77,8 @@ class ConnectionPatch(Shape):
 
 
 class ConnectionOut(Answer):
-    """`deliveries`: how many webhooks there are of each outcome."""
+    """`deliveries`: how many webhooks there are of each outcome. `weakness`: what the vendor's way of signing does not
+    prove; null where the body is signed."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
@@ -88,6 +90,7 @@ class ConnectionOut(Answer):
     group_map: dict[str, str]
     state: Literal["active", "paused"]
     has_api_token: bool
+    weakness: str | None
     old_secret_until: datetime | None
     deliveries: dict[str, int]
     created_at: datetime
@@ -130,6 +133,7 @@ def shape(call: Call, row: VendorConnection) -> ConnectionOut:
     return ConnectionOut(
         **columns,
         has_api_token="api_token" in row.sealed,
+        weakness=connections.adapter_for(row).weakness,
         old_secret_until=row.old_secret_until,
         deliveries=store.outcomes(call.session, row.id),
         created_at=row.created_at,

@@ -21,9 +21,8 @@ from app.services.vendors.items import map_again
 from app.services.vendors.reconcile import Read
 from app.store import vendors as store
 from app.store.rounds import rounds_of_orders
-from app.vendors.base import Adapter, VendorRefused
-from app.vendors.label_studio_api import LabelStudioApi
-from app.vendors.prolific_api import ProlificApi
+from app.store.vendor_models import VendorConnection
+from app.vendors.base import Adapter, Orderable, Polled, Thin, VendorRefused
 
 TIMEOUT_S = 60.0
 MAX_ANSWER = 50_000_000
@@ -62,7 +61,7 @@ def drain_inbox(context: Context, args: Mapping[str, Any]) -> None:
                 return
             batch = inbox.waiting(session, connection)
             adapter = connections.adapter_for(connection)
-            access = api_access(context, connection) if isinstance(adapter, ProlificApi) and batch else None
+            access = api_access(context, connection) if isinstance(adapter, Thin) and batch else None
         if not batch:
             return
         try:
@@ -74,7 +73,7 @@ def drain_inbox(context: Context, args: Mapping[str, Any]) -> None:
             inbox.apply_batch(session, connection_id, batch, context.clock(), context.enqueue)
 
 
-def api_access(context: Context, connection: Any) -> tuple[str, dict[str, str]] | None:
+def api_access(context: Context, connection: VendorConnection) -> tuple[str, dict[str, str]] | None:
     try:
         return connections.api_access(connection, SecretBox(context.settings.secret_keys))
     except Conflict:
@@ -85,7 +84,7 @@ def resolved(
     context: Context, adapter: Adapter, batch: list[Parsed], access: tuple[str, dict[str, str]] | None
 ) -> list[Parsed]:
     """The batch with what a thin vendor's API says of its items. Raises httpx.HTTPError."""
-    if not isinstance(adapter, ProlificApi) or access is None:
+    if not isinstance(adapter, Thin) or access is None:
         return batch
     with vendor_client(context, *access) as client:
         return [Parsed(one.id, adapter.resolve(one.events, client, context.clock())) for one in batch]
@@ -131,7 +130,7 @@ def place_order(context: Context, args: Mapping[str, Any]) -> None:
             return
         connection, errand = found
         adapter = connections.adapter_for(connection)
-    if not isinstance(adapter, LabelStudioApi | ProlificApi):
+    if not isinstance(adapter, Orderable):
         return
     try:
         with vendor_client(context, errand.base_url, errand.headers) as client:
@@ -187,7 +186,7 @@ def reconcile_orders(context: Context, args: Mapping[str, Any]) -> None:
 def read_orders(
     context: Context, adapter: Adapter, names: list[str], access: tuple[str, dict[str, str]] | None
 ) -> list[Read]:
-    if not isinstance(adapter, LabelStudioApi | ProlificApi):
+    if not isinstance(adapter, Polled):
         return []
     if access is None:
         problem = "the connection has no base_url or api_token: without them the vendor's API cannot be read"

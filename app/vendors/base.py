@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import httpx
 
@@ -17,7 +17,6 @@ from app.errors import VerifyFailed
 
 State = Literal["submitted", "accepted", "rejected", "uncounted", "retracted"]
 Kind = Literal["item_state", "counts", "delta", "poke", "ignored", "quarantined"]
-Feature = Literal["signed", "timestamped", "groups", "reject", "cost", "snapshot", "order", "thin"]
 
 
 class Headers:
@@ -138,9 +137,10 @@ class Snapshot:
 class Adapter(Protocol):
     """Reads one vendor's webhooks, with one connection's configuration."""
 
-    features: ClassVar[frozenset[Feature]]
     kept_headers: frozenset[str]
     """Headers that `parse` reads. They are stored with the delivery; none of them may hold a secret."""
+    weakness: str | None
+    """What the vendor's scheme does not prove; None where the body is signed."""
 
     def check_secret(self, secret: str) -> None:
         """Raises ValueError where the scheme cannot use `secret`."""
@@ -155,6 +155,7 @@ class Adapter(Protocol):
         """The events of a `readable` body, in the vendor's order. Raises Malformed."""
 
 
+@runtime_checkable
 class Thin(Protocol):
     """A vendor whose events only name what changed."""
 
@@ -162,6 +163,7 @@ class Thin(Protocol):
         """The events with what the vendor's API says of their items. Raises httpx.HTTPError."""
 
 
+@runtime_checkable
 class Polled(Protocol):
     """A vendor whose state can be read."""
 
@@ -169,6 +171,7 @@ class Polled(Protocol):
         """The order as it is. Raises httpx.HTTPError, VendorRefused."""
 
 
+@runtime_checkable
 class Orderable(Protocol):
     """A vendor that takes orders."""
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from app.errors import Malformed, VerifyFailed
 from app.strict_json import Number
-from app.vendors.base import Feature, Headers, State, VendorEvent, Verified, body_hash
+from app.vendors.base import Headers, State, VendorEvent, Verified, body_hash
 from app.vendors.signatures import HeaderName, Signature, read_form
 from app.vendors.values import Unusable, count, currency, instant, money, read_json, text
 
@@ -95,10 +95,9 @@ class GenericConfig(Config):
 
 
 class Generic:
-    features: ClassVar[frozenset[Feature]] = frozenset({"groups", "reject"})
-
     def __init__(self, config: GenericConfig) -> None:
         self.config = config
+        self.weakness: str | None = config.signature.weakness
         named = {config.state.header, config.delivery_id_header} - {None}
         self.kept_headers = frozenset(name.lower() for name in named if name)
 

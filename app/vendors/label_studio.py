@@ -7,12 +7,12 @@ deleted takes its annotations along without a word of them.
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.errors import Malformed
-from app.vendors.base import Feature, Headers, State, VendorEvent, Verified, body_hash
+from app.vendors.base import Headers, State, VendorEvent, Verified, body_hash
 from app.vendors.signatures import HeaderName, StaticHeader
 from app.vendors.values import Unusable, instant, listing, mapping, read_json, text
 
@@ -40,12 +40,12 @@ class LabelStudioConfig(BaseModel):
 
 
 class LabelStudio:
-    features: ClassVar[frozenset[Feature]] = frozenset({"groups", "reject", "snapshot", "order"})
     kept_headers: frozenset[str] = frozenset()
 
     def __init__(self, config: LabelStudioConfig) -> None:
         self.config = config
         self.signature = StaticHeader(scheme="static_header", header=config.header)
+        self.weakness: str | None = self.signature.weakness
 
     def check_secret(self, secret: str) -> None:
         self.signature.check_secret(secret)

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.vendors.base import Feature, Headers, State, VendorEvent, Verified, body_hash
+from app.vendors.base import Headers, State, VendorEvent, Verified, body_hash
 from app.vendors.signatures import Hmac, Timestamp
 from app.vendors.values import Unusable, instant, mapping, read_json, text
 
@@ -54,9 +54,6 @@ class ProlificConfig(BaseModel):
 
 
 class Prolific:
-    features: ClassVar[frozenset[Feature]] = frozenset(
-        {"signed", "timestamped", "groups", "reject", "cost", "snapshot", "order", "thin"}
-    )
     kept_headers = frozenset({"x-event-id", "x-timestamp"})
 
     def __init__(self, config: ProlificConfig) -> None:
@@ -69,6 +66,7 @@ class Prolific:
             signed=[f"{{{TIMESTAMP}}}", "{body}"],
             timestamp=Timestamp.model_validate({"from": TIMESTAMP}),
         )
+        self.weakness: str | None = self.signature.weakness
 
     def check_secret(self, secret: str) -> None:
         self.signature.check_secret(secret)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -35,6 +35,8 @@ class Checked:
 
 class Scheme(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weakness: ClassVar[str | None] = None
 
     def check_secret(self, secret: str) -> None:
         """Raises ValueError saying what secret the scheme needs."""
@@ -157,6 +159,8 @@ class Hmac(Scheme):
 class StaticHeader(Scheme):
     """A header that holds the secret itself. It proves nothing about the body."""
 
+    weakness: ClassVar[str | None] = "the secret itself is sent with every webhook, and the body is not signed"
+
     scheme: Literal["static_header"]
     header: HeaderName
     prefix: Annotated[str, StringConstraints(max_length=20)] = ""
@@ -172,6 +176,8 @@ class StaticHeader(Scheme):
 class FormSha1(Scheme):
     """Appen's way: SHA1 of a form's `payload` and the secret, one after the other. Weak: a plain hash, no HMAC."""
 
+    weakness: ClassVar[str | None] = "a plain SHA1 hash, which is no proof for a determined attacker"
+
     scheme: Literal["form_sha1"]
 
     def verify(self, headers: Headers, body: bytes, secrets: Sequence[str], now: datetime) -> Checked:
@@ -186,6 +192,8 @@ class FormSha1(Scheme):
 
 class Unsigned(Scheme):
     """Nothing is checked but the unguessable path. It has to be asked for."""
+
+    weakness: ClassVar[str | None] = "nothing is signed: whoever learns the address can send what they like"
 
     scheme: Literal["none"]
     allow_unsigned: Literal[True]

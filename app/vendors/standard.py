@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from app.vendors.base import Feature, Headers, State, VendorEvent, Verified
+from app.vendors.base import Headers, State, VendorEvent, Verified
 from app.vendors.signatures import StandardWebhooks
 from app.vendors.values import Unusable, count, currency, instant, listing, mapping, money, read_json, text
 
@@ -22,11 +22,11 @@ class StandardConfig(BaseModel):
 
 
 class Standard:
-    features: ClassVar[frozenset[Feature]] = frozenset({"signed", "timestamped", "groups", "reject", "cost"})
     kept_headers = frozenset({"webhook-id", "svix-id"})
 
     def __init__(self, config: StandardConfig) -> None:
         self.signature = config.signature
+        self.weakness: str | None = self.signature.weakness
 
     def check_secret(self, secret: str) -> None:
         self.signature.check_secret(secret)

@@ -197,6 +197,12 @@ def test_a_source_shows_its_connection(api: Api) -> None:
     assert api.patch(f"{project}/sources/s", json={"connection": None}).json()["connection"] is None
 
 
+@pytest.mark.parametrize(("preset", "weak"), [("toloka", False), ("appen", True), ("scale", True)])
+def test_what_a_scheme_does_not_prove_is_told(api: Api, preset: str, weak: bool) -> None:
+    made = create(api, kind="generic", preset=preset, secret="a long secret")
+    assert (made["weakness"] is not None) == weak
+
+
 def test_presets_are_listed(api: Api) -> None:
     names = [preset["name"] for preset in api.get("/v1/vendor-connections/presets").json()]
     assert {"toloka", "cvat", "scale", "labelbox", "datasaur", "superannotate", "encord", "kili", "v7", "appen"} == set(

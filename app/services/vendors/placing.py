@@ -22,7 +22,7 @@ from app.store.ledger_models import Order as OrderRow
 from app.store.models import Group, Project, Source
 from app.store.projects import members_by_id
 from app.store.vendor_models import VendorConnection, VendorPlacement, VendorRow
-from app.vendors.base import Order, OrderLine, PlacedLine
+from app.vendors.base import Order, Orderable, OrderLine, PlacedLine
 from app.vendors.prolific_api import exact_quotas
 
 PLACE = "vendors.place"
@@ -32,7 +32,7 @@ SHARE_UNITS = 1_000_000_000
 
 def places_orders(connection: VendorConnection) -> bool:
     """Whether orders through the connection are placed by us; others are placed by hand."""
-    return "order" in connections.adapter_for(connection).features
+    return isinstance(connections.adapter_for(connection), Orderable)
 
 
 def ask_to_place(

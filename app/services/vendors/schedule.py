@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.services.enqueue import Enqueue
 from app.services.vendors import connections
 from app.store.vendor_models import VendorConnection
+from app.vendors.base import Polled
 
 RECONCILE = "vendors.reconcile"
 EVERY_S = 15 * 60
@@ -22,7 +23,7 @@ def ask_to_reconcile(
     session: Session, connection: VendorConnection, reason: str, now: datetime, enqueue: Enqueue
 ) -> bool:
     """Send a job that reads the vendor's API; False where it has none that can be read."""
-    if "snapshot" not in connections.adapter_for(connection).features:
+    if not isinstance(connections.adapter_for(connection), Polled):
         return False
     length = SLOTS[reason]
     ends = (int(now.timestamp()) // length + 1) * length
