@@ -178,7 +178,7 @@ def link_order(
 
 
 @router.post("/reconcile", status_code=202, summary="Read the vendor's API now", responses=declared(Conflict))
-def reconcile(connection_id: str, call: Annotated[Call, posts("deliver")]) -> AskedOut:
+def reconcile(connection_id: str, call: Annotated[Call, posts("write")]) -> AskedOut:
     """What webhooks missed is taken over, and reported under /reconciliations."""
     row = get(call, connection_id)
     if not schedule.ask_to_reconcile(call.session, row, "button", call.now, call.enqueue):

@@ -30,6 +30,8 @@ def compiled(expression: str) -> ParsedResult:
         raise ValueError(f"more than {MAX_NESTING} opening brackets")
     try:
         return jmespath.compile(expression)
+    except RecursionError:
+        raise ValueError("no JMESPath expression: it is nested too deeply") from None
     except JMESPathError as problem:
         raise ValueError(f"no JMESPath expression: {str(problem).splitlines()[0][:200]}") from None
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.errors import Invalid, Malformed
 from app.vendors.base import Headers, VendorEvent
-from app.vendors.generic import Generic, GenericConfig
+from app.vendors.generic import Generic, GenericConfig, compiled
 from app.vendors.presets import presets
 from app.vendors.registry import adapter_of, full_config
 from tests.vendors.samples import NOW, compact, headers
@@ -198,6 +199,16 @@ def test_a_faulty_configuration_is_refused_with_its_place(changes: dict[str, Any
     with pytest.raises(Invalid) as caught:
         adapter_of("generic", config(**changes))
     assert any(said in fault.pointer + fault.detail for fault in caught.value.faults)
+
+
+EXPRESSIONS = st.text(st.sampled_from(list("ab.[]{}()*?@&|!<>=,:'`\"\\0-1 ")), max_size=40) | st.text(max_size=20)
+
+
+@given(EXPRESSIONS | st.sampled_from(["!" * 512, "a." * 256, "[" * 32, "a|" * 200 + "a", "&" * 500]))
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_any_expression_is_compiled_or_refused(expression: str) -> None:
+    with suppress(ValueError):
+        compiled(expression)
 
 
 def test_an_unknown_preset_names_the_known_ones() -> None:
