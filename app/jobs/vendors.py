@@ -146,7 +146,7 @@ def place_order(context: Context, args: Mapping[str, Any]) -> None:
         order = placing.placed(session, errand, lines, context.clock(), context.enqueue)
         if order is not None:
             [purchase] = rounds_of_orders(session, [order])
-            project = store.project_of_order(session, order)
+            project = store.locked_projects(session, [order])[order.project_id]
             external_id = lines[0].external_order_id if len(lines) == 1 else None
             rounds.mark_placed(session, project, purchase, order, external_id, context.clock(), context.enqueue)
 

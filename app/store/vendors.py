@@ -281,9 +281,11 @@ def orders_of_connection(session: Session, connection_id: UUID, order_ids: Itera
     return found
 
 
-def project_of_order(session: Session, order: Order) -> Project:
-    query = select(Project).where(Project.id == order.project_id)
-    return session.scalars(query.with_for_update()).one()
+def locked_projects(session: Session, orders: Iterable[Order]) -> dict[UUID, Project]:
+    """The orders' projects, locked in one order whoever asks, and before anything that others lock after them."""
+    ids = {order.project_id for order in orders}
+    query = select(Project).where(Project.id.in_(ids)).order_by(Project.id)
+    return {row.id: row for row in session.scalars(query.with_for_update())}
 
 
 def groups_of_projects(session: Session, project_ids: Collection[UUID]) -> dict[UUID, dict[str, int]]:

@@ -34,8 +34,10 @@ def settle_orders(
 ) -> list[str]:
     """Bring the ledger to what the orders' items add up to. Returns what hindered it, order by order."""
     problems = []
-    for order in store.orders_of_connection(session, connection.id, sorted(order_ids)).values():
-        project = store.project_of_order(session, order)
+    orders = store.orders_of_connection(session, connection.id, sorted(order_ids))
+    projects = store.locked_projects(session, orders.values())
+    for order in orders.values():
+        project = projects[order.project_id]
         if order.state == "cancelled":
             problems.append(f"order {order.id} is cancelled: what came is kept and not counted")
             continue
