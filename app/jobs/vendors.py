@@ -1,11 +1,13 @@
 """The jobs of labeling vendors: drain an inbox, place an order, read a vendor's API, map items anew."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 import httpx
+from sqlalchemy.exc import StatementError
 
 from app.errors import Conflict
 from app.jobs.workflows import Context
@@ -23,6 +25,8 @@ from app.store import vendors as store
 from app.store.rounds import rounds_of_orders
 from app.store.vendor_models import VendorConnection
 from app.vendors.base import Adapter, Orderable, Polled, Thin, VendorRefused
+
+log = logging.getLogger(__name__)
 
 TIMEOUT_S = 60.0
 MAX_ANSWER = 50_000_000
@@ -69,8 +73,22 @@ def drain_inbox(context: Context, args: Mapping[str, Any]) -> None:
         except httpx.HTTPError:
             drain_later(context, connection_id, batch[0].id)
             return
+        apply(context, connection_id, batch)
+
+
+def apply(context: Context, connection_id: UUID, batch: list[Parsed]) -> None:
+    """Apply a batch; a delivery that the database cannot take is set aside, so that it holds up no other."""
+    try:
         with context.database.writing() as session:
             inbox.apply_batch(session, connection_id, batch, context.clock(), context.enqueue)
+    except StatementError:
+        log.exception("a batch of vendor deliveries could not be applied as one")
+        if len(batch) == 1:
+            with context.database.writing() as session:
+                inbox.set_aside(session, batch[0].id, context.clock())
+        else:
+            for one in batch:
+                apply(context, connection_id, [one])
 
 
 def api_access(context: Context, connection: VendorConnection) -> tuple[str, dict[str, str]] | None:

@@ -16,6 +16,7 @@ import httpx
 from app.errors import VerifyFailed
 
 State = Literal["submitted", "accepted", "rejected", "uncounted", "retracted"]
+MAX_DELIVERY_ID = 200
 Kind = Literal["item_state", "counts", "delta", "poke", "ignored", "quarantined"]
 
 
@@ -187,3 +188,10 @@ class VendorRefused(Exception):
 
 def body_hash(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
+
+
+def delivery_name(sent: str | None, body: bytes) -> str:
+    """A delivery's id: as it was sent, its hash where it is longer than we store, the body's where none was sent."""
+    if not sent:
+        return body_hash(body)
+    return sent if len(sent) <= MAX_DELIVERY_ID else body_hash(sent.encode("utf-8", "replace"))

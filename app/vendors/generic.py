@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from app.errors import Malformed, VerifyFailed
 from app.strict_json import Number
-from app.vendors.base import Headers, State, VendorEvent, Verified, body_hash
+from app.vendors.base import Headers, State, VendorEvent, Verified, delivery_name
 from app.vendors.signatures import HeaderName, Signature, read_form
 from app.vendors.values import Unusable, count, currency, instant, money, read_json, text
 
@@ -114,8 +114,7 @@ class Generic:
     def verify(self, headers: Headers, body: bytes, secrets: Sequence[str], now: datetime) -> Verified:
         checked = self.config.signature.verify(headers, body, secrets, now)
         named = headers.get(self.config.delivery_id_header) if self.config.delivery_id_header else None
-        usable = named if named and named.isascii() and len(named) <= 200 else None
-        return Verified(usable or body_hash(body), checked.sent_at, checked.secret_index)
+        return Verified(delivery_name(named, body), checked.sent_at, checked.secret_index)
 
     def readable(self, body: bytes) -> bytes:
         """A form is stored as JSON, so that what is stored is always that."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.vendors.base import Headers, State, VendorEvent, Verified, body_hash
+from app.vendors.base import Headers, State, VendorEvent, Verified, delivery_name
 from app.vendors.signatures import Hmac, Timestamp
 from app.vendors.values import Unusable, instant, mapping, read_json, text
 
@@ -73,9 +73,7 @@ class Prolific:
 
     def verify(self, headers: Headers, body: bytes, secrets: Sequence[str], now: datetime) -> Verified:
         checked = self.signature.verify(headers, body, secrets, now)
-        event_id = headers.get("X-Event-ID")
-        usable = event_id if event_id and event_id.isascii() and len(event_id) <= 200 else None
-        return Verified(usable or body_hash(body), checked.sent_at, checked.secret_index)
+        return Verified(delivery_name(headers.get("X-Event-ID"), body), checked.sent_at, checked.secret_index)
 
     def readable(self, body: bytes) -> bytes:
         read_json(body)

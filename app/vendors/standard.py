@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from app.vendors.base import Headers, State, VendorEvent, Verified
+from app.vendors.base import Headers, State, VendorEvent, Verified, delivery_name
 from app.vendors.signatures import StandardWebhooks
 from app.vendors.values import Unusable, count, currency, instant, listing, mapping, money, read_json, text
 
@@ -33,7 +33,8 @@ class Standard:
 
     def verify(self, headers: Headers, body: bytes, secrets: Sequence[str], now: datetime) -> Verified:
         checked = self.signature.verify(headers, body, secrets, now)
-        return Verified(headers.one(f"{self.signature.header_prefix}-id"), checked.sent_at, checked.secret_index)
+        name = delivery_name(headers.one(f"{self.signature.header_prefix}-id"), body)
+        return Verified(name, checked.sent_at, checked.secret_index)
 
     def readable(self, body: bytes) -> bytes:
         read_json(body)

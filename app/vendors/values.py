@@ -10,7 +10,7 @@ from app.strict_json import Number, parse_json
 MAX_TEXT = 200
 MAX_DEPTH = 64
 MAX_COUNT = 1_000_000_000
-MAX_COST = Decimal(1_000_000_000)
+MAX_COST = Decimal(1_000_000)
 
 
 class Unusable(ValueError):

@@ -260,6 +260,14 @@ def test_a_body_of_exactly_one_mebibyte_is_taken(world: World) -> None:
     assert world.post(body).status_code == 202
 
 
+def test_a_delivery_id_of_any_length_and_letters_is_taken_once(world: World) -> None:
+    body = world.items(item("1"))
+    for name in ("x" * 5_000, "é" * 200):
+        sent = {key: value.encode("latin-1") for key, value in world.signed_as(body, name).items()}
+        answers = [world.post(body, sent).json()["status"] for _ in range(2)]  # type: ignore[arg-type]
+        assert answers == ["stored", "known"]
+
+
 def test_an_unknown_address_is_404(world: World) -> None:
     answer = world.api.as_key(None).post("/v1/hooks/unknown", content=b"{}")
     assert answer.status_code == 404

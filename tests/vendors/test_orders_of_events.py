@@ -8,7 +8,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.engine import Engine
 
 from app.services.vendors import inbox
@@ -68,6 +68,22 @@ def test_the_recorded_deliveries_in_any_order_end_alike(make_world: Callable[...
         seen = world.read()
         assert world.counts() == {"A": {"accepted": 3}, "B": {"rejected": 1}, "": {"unmapped": 1}}, seed
         assert seen["delivered"] == 5
+
+
+def test_a_delivery_that_the_database_refuses_holds_up_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = inbox.apply_events
+
+    def refusing(session: Any, connection: Any, events: Any, now: Any) -> Any:
+        if any(one.external_item_id == "poison" for one in events):
+            session.execute(text("INSERT INTO vendor_wakeups SELECT * FROM vendor_wakeups"))
+        return plain(session, connection, events, now)
+
+    monkeypatch.setattr(inbox, "apply_events", refusing)
+    for name in ("1", "poison", "2"):
+        world.post(world.items(item(name)))
+    world.drain()
+    assert world.outcomes() == {"applied": 2, "quarantined": 1}
+    assert world.counts() == {"A": {"accepted": 2}}
 
 
 class Crash(BaseException):

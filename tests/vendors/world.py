@@ -1,5 +1,8 @@
 """A project whose source sells through a vendor connection, its order placed, and the vendor's webhooks."""
 
+import base64
+import hashlib
+import hmac
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -81,6 +84,14 @@ class World:
     def signed(self, body: bytes, message_id: str | None = None) -> dict[str, str]:
         name = message_id or f"msg_{next(self.numbers)}"
         return standard_headers(body, self.secret, int(self.now.timestamp()), name)
+
+    def signed_as(self, body: bytes, name: str) -> dict[str, str]:
+        """Signed over the bytes that a header of Latin-1 letters is sent as."""
+        at = str(int(self.now.timestamp()))
+        key = base64.b64decode(self.secret.removeprefix("whsec_"))
+        digest = hmac.digest(key, b".".join([name.encode("latin-1"), at.encode(), body]), hashlib.sha256)
+        signature = "v1," + base64.b64encode(digest).decode()
+        return {"webhook-id": name, "webhook-timestamp": at, "webhook-signature": signature}
 
     def items(self, *items: Mapping[str, Any], order: str | None = None) -> bytes:
         data = {"order_id": order or self.order_id, "items": list(items)}

@@ -147,6 +147,13 @@ def apply_batch(
         ask_to_reconcile(session, connection, "poke", now, enqueue)
 
 
+def set_aside(session: Session, delivery: int, now: datetime) -> None:
+    """Quarantine a delivery that cannot be applied at all."""
+    for row in store.deliveries_by_id(session, [delivery]):
+        row.outcome, row.applied_at = "quarantined", now
+        row.detail = "it could not be applied; the log of the worker says why"
+
+
 def outcome_of(events: Sequence[VendorEvent], applied: Applied, problems: Sequence[str]) -> tuple[str, str | None]:
     """What became of a delivery, and why it was not all applied."""
     unread = [event.detail or "" for event in events if event.kind == "quarantined"]
