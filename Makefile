@@ -37,6 +37,15 @@ test-numerics: .venv/dev.stamp  ## run the numerical tests at their full size: 1
 test: .venv/dev.stamp  ## run every fast test (PostgreSQL too where TEST_DATABASE_URL is set)
 	$(BIN)/python -m pytest -n auto -m "not slow" $(TEST_ARGS)
 
+test-label-studio: .venv/dev.stamp .label-studio/env.stamp  ## drive a round's life with a real Label Studio (installs 1 GB)
+	LABEL_STUDIO_ENV=$(CURDIR)/.label-studio/env LABEL_STUDIO_CACHE=$(CURDIR)/.label-studio/migrated \
+	  $(BIN)/python -m pytest -n 0 -m slow tests/e2e/test_label_studio.py $(TEST_ARGS)
+
+.label-studio/env.stamp:
+	$(PYTHON) -m venv .label-studio/env
+	.label-studio/env/bin/python -m pip --disable-pip-version-check -q install label-studio==1.23.2
+	@touch $@
+
 test-chaos: .venv/dev.stamp  ## kill the API and workers 50 times while they work (minutes; CHAOS_KILLS, CHAOS_SEED)
 	$(BIN)/python -m pytest -n 0 -s -m slow tests/chaos $(TEST_ARGS)
 
@@ -66,8 +75,10 @@ bench-allocation: .venv/dev.stamp  ## time the allocation beside CVXPY + Clarabe
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 RAYON_NUM_THREADS=1 $(BIN)/python benchmarks/allocation.py $(BENCH_ARGS)
 
 bench: bench-curves bench-allocation  ## run every benchmark
+	$(BIN)/python benchmarks/bench_inbox.py
 	$(BIN)/python benchmarks/bench_service.py
 	$(BIN)/python benchmarks/bench_jobs.py
 	$(BIN)/python benchmarks/bench_receivers.py
 
-.PHONY: help setup demo serve test test-chaos test-numerics check openapi lock bench bench-allocation bench-curves
+.PHONY: help setup demo serve test test-chaos test-label-studio test-numerics check openapi lock \
+  bench bench-allocation bench-curves

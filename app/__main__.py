@@ -20,10 +20,12 @@ from app.errors import TrancheError, Unavailable
 from app.jobs.schema import migrate, quiet_engine
 from app.jobs.supervisor import Supervisor
 from app.jobs.worker import stop_on_signal, stop_with_parent, work
+from app.logs import hide_hook_tokens
 from app.main import create_app, utc_now
 from app.services.endpoints import renew_secrets
 from app.services.keys import create_key, peppers
 from app.services.secrets import SecretBox, new_secret_key
+from app.services.vendors import connections
 from app.settings import Settings
 from app.store.db import Database, connect, drift, is_current
 from app.store.keys import any_valid_key
@@ -135,6 +137,7 @@ def log_to_stderr(settings: Settings) -> None:
     # It would log each URL that is called, and some hold tokens.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.access").addFilter(hide_hook_tokens)
 
 
 def run_worker(options: argparse.Namespace) -> int:
@@ -208,7 +211,8 @@ def run_secret_key_renew(_: argparse.Namespace) -> int:
     settings = Settings()
     database = connect(settings)
     with database.writing() as session:
-        renewed = renew_secrets(session, SecretBox(settings.secret_keys))
+        box = SecretBox(settings.secret_keys)
+        renewed = renew_secrets(session, box) + connections.renew_secrets(session, box)
     database.close()
     print(f"{renewed} secrets encrypted anew")
     return 0

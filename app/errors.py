@@ -5,6 +5,7 @@ TrancheError
 │   └── SecretUnreadable         a stored secret cannot be decrypted
 ├── Malformed               400  the body cannot be read at all
 ├── Unauthenticated         401  no key, or one that is not valid
+├── VerifyFailed            401  a vendor's webhook whose signature or secret does not hold
 ├── Forbidden               403  the key lacks the scope
 ├── NotFound                404  not there, or not yours
 ├── MethodNotAllowed        405  the path is there, the method is not
@@ -80,6 +81,17 @@ class Malformed(TrancheError):
 class Unauthenticated(TrancheError):
     status = 401
     title = "A valid API key is needed"
+
+
+class VerifyFailed(TrancheError):
+    """`reason` is one of a few words, for the logs: missing, doubled, unreadable, too_old, too_new, wrong."""
+
+    status = 401
+    title = "The webhook does not verify"
+
+    def __init__(self, detail: str, reason: str = "wrong") -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class Forbidden(TrancheError):

@@ -15,6 +15,7 @@ from app.api import (
     forecasts,
     groups,
     health,
+    hooks,
     jobs,
     keys,
     ledger,
@@ -27,6 +28,9 @@ from app.api import (
     rounds,
     scenarios,
     sources,
+    vendor_connections,
+    vendor_inbox,
+    vendor_orders,
     webhooks,
 )
 from app.api.common import SOFTWARE_VERSION, Runtime
@@ -72,10 +76,11 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     resources = (projects, groups, sources, observations, curves, forecasts, measurements)
     planning = (allocations, scenarios, requirements)
     buying = (rounds, orders, deliveries, ledger)
-    for module in (*resources, *planning, *buying, events, webhooks, jobs, keys, health):
+    vendors = (vendor_connections, vendor_inbox, vendor_orders, hooks)
+    for module in (*resources, *planning, *buying, *vendors, events, webhooks, jobs, keys, health):
         app.include_router(module.router)
     app.include_router(jobs.streams)
-    for module in (groups, sources):
+    for module in (groups, sources, vendor_orders):
         app.include_router(module.bulk)
     finish_contract(app)
     return app

@@ -13,6 +13,7 @@ class Settings(BaseSettings):
     """What a deployment may choose. Every field is the environment variable `TRANCHE_` + its name.
 
     secret_keys is read from `TRANCHE_SECRET_KEY`: 32 bytes in base64, a comma list for rotation, newest first.
+    public_url: where others reach the service, such as https://tranche.example.com; unset: host and port.
     outbound_allow: networks that webhooks and vendors may live in although they are not public, a comma list.
     """
 
@@ -21,6 +22,7 @@ class Settings(BaseSettings):
     database_url: str = "sqlite:///./tranche.db"
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
+    public_url: str | None = Field(None, pattern=r"^https?://[^\s]+$", max_length=500)
     pool_size: int = Field(10, ge=1, le=200)
     cache_mb: int = Field(100, ge=0, le=100_000)
     plan_change_threshold: float = Field(0.05, ge=0, le=1)
@@ -30,6 +32,10 @@ class Settings(BaseSettings):
     worker_id: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,100}$")
     outbound_allow: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field((), validation_alias="TRANCHE_SECRET_KEY")
+
+    @property
+    def base_url(self) -> str:
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     @field_validator("database_url")
     @classmethod

@@ -7,9 +7,10 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import TypeAdapter, ValidationError
 
-from app.api.inputs import Shape, parse_json
+from app.api.inputs import Shape
 from app.api.problems import from_pydantic
 from app.errors import Fault, Malformed, UnsupportedMediaType, invalid
+from app.strict_json import parse_json
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"

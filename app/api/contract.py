@@ -9,8 +9,9 @@ from app.api.groups import GroupIn
 from app.api.intake import ObservationIn, Observations
 from app.api.problems import Problem
 from app.api.sources import SourceIn
+from app.api.vendor_orders import RowIn
 
-EXTRA_SHAPES = (Problem, ObservationIn, Observations, GroupIn, SourceIn)
+EXTRA_SHAPES = (Problem, ObservationIn, Observations, GroupIn, SourceIn, RowIn)
 
 
 def finish_contract(app: FastAPI) -> None:

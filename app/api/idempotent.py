@@ -14,6 +14,8 @@ from app.store.db import Session
 from app.store.models import IdempotentCall
 
 KEPT_FOR = timedelta(hours=24)
+SECRETS = frozenset({"secret", "hook_url"})
+"""Fields of an answer that are shown once."""
 
 
 class Call(Protocol):
@@ -83,4 +85,6 @@ def kept(call: Call, answer: bytes) -> str:
     """The answer as it is stored: a secret is shown once."""
     if not call.shows_secret:
         return answer.decode()
-    return json.dumps(json.loads(answer) | {"secret": None, "secret_shown": True}, separators=(",", ":"))
+    shown = json.loads(answer)
+    hidden = dict.fromkeys(SECRETS & shown.keys()) | {"secret_shown": True}
+    return json.dumps(shown | hidden, separators=(",", ":"))

@@ -13,6 +13,7 @@ from app.api.inputs import Answer, SignedMoneyOut
 from app.api.orders import get_order
 from app.api.pages import Cursor, Limit, Page, page, position
 from app.services.recordings import check_ledger
+from app.services.vendors.counts import vendor_folds
 from app.store.ledger import audit_page, entries_page
 from app.store.ledger_models import AuditEntry, LedgerEntry
 from app.store.models import Group
@@ -112,7 +113,8 @@ class CheckOut(Answer):
 @router.get("/ledger/check", summary="Prove that the ledger adds up")
 def check_entries(project_id: str, call: Annotated[Call, reads("read")]) -> CheckOut:
     """Sums the entries anew, order by order, against the records they came from."""
-    found = check_ledger(call.session, call.project(project_id), {})
+    project = call.project(project_id)
+    found = check_ledger(call.session, project, vendor_folds(call.session, project.id))
     shapes = [DiscrepancyOut.model_validate(one) for one in found]
     return CheckOut(entries_add_up=not shapes, discrepancies=shapes)
 

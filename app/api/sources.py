@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field, PlainSerializer
@@ -109,6 +110,7 @@ class SourceIn(Shape):
     quality: Share = 1.0
     license: Text | None = None
     provenance: LongText | None = None
+    connection: UUID | None = None
     lead_time_days: Days | None = None
 
 
@@ -140,6 +142,7 @@ class SourcePatch(SourceTerms):
     yields: Yields = unset()
     license: Text | None = unset()
     provenance: LongText | None = unset()
+    connection: UUID | None = unset()
     lead_time_days: Days | None = unset()
 
 
@@ -171,6 +174,7 @@ class SourceOut(Answer):
                 {
                     **SOURCE_EXAMPLE,
                     "group": None,
+                    "connection": None,
                     "record": {
                         "ordered": 500,
                         "accepted": 430,
@@ -204,6 +208,7 @@ class SourceOut(Answer):
     quality: float
     license: str | None
     provenance: str | None
+    connection: UUID | None
     lead_time_days: int | None
     record: SourceRecordOut
     created_at: datetime
@@ -225,6 +230,7 @@ def source_shape(row: Source, groups: Mapping[int, Group], record: Record) -> So
         "group": next(iter(yields)) if len(yields) == 1 else None,
         "yields": yields,
         "record": record_shape(record, groups),
+        "connection": row.connection_id,
     }
     columns = {name: getattr(row, name) for name in SourceOut.model_fields if name not in derived}
     return SourceOut(**derived, **columns)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from app.jobs import webhooks
 from app.jobs.refit import refit
 from app.jobs.tracked import tracked
+from app.jobs.vendors import VENDOR_WORKFLOWS
 from app.jobs.workflows import Workflow
 from app.services.deliveries import ATTEMPT
 from app.services.plan_watch import REFIT
@@ -16,4 +17,5 @@ WORKFLOWS: Mapping[str, Workflow] = {
     ATTEMPT: webhooks.attempt,
     REDELIVER: webhooks.redeliver,
     REFIT: tracked(refit),
+    **VENDOR_WORKFLOWS,
 }

@@ -29,11 +29,14 @@ from app.services.ledger import Cause
 from app.services.orders import about_order, about_round
 from app.services.situations import money_left, refuse_unknown_sources
 from app.services.terms import terms_of
+from app.services.vendors.placing import ask_to_place, places_orders
+from app.services.vendors.schedule import ask_to_reconcile
 from app.store import rounds as store
 from app.store.ledger import money_of_project
 from app.store.ledger_models import Order, Round
 from app.store.models import Project, Source
 from app.store.projects import members, members_by_key
+from app.store.vendors import connected_orders
 
 
 @dataclass(frozen=True)
@@ -211,7 +214,7 @@ def accept(session: Session, project: Project, row: Round, caller: Caller, now: 
     touch(project, now)
     session.flush()
     record(session, project.workspace_id, "round.accepted", project.id, about_round(project, row), now, enqueue)
-    place_by_hand(session, project, row, orders, now, enqueue)
+    place_orders(session, project, row, orders, now, enqueue)
     tell_exhausted(session, project, now, enqueue)
 
 
@@ -282,12 +285,17 @@ def make_orders(
     return orders
 
 
-def place_by_hand(
+def place_orders(
     session: Session, project: Project, row: Round, orders: list[Order], now: datetime, enqueue: Enqueue
 ) -> None:
-    """Orders from sources without a connection are placed by whoever accepted the round."""
+    """Jobs place what goes through a connection that takes orders; who accepted the round places the rest by hand."""
+    connected = {order.id: connection for connection, order in connected_orders(session, [one.id for one in orders])}
     for order in orders:
-        mark_placed(session, project, row, order, None, now, enqueue)
+        connection = connected.get(order.id)
+        if connection is not None and places_orders(connection):
+            ask_to_place(session, order, connection, now, enqueue)
+        else:
+            mark_placed(session, project, row, order, None, now, enqueue)
 
 
 def mark_placed(
@@ -325,9 +333,18 @@ def close(session: Session, project: Project, row: Round, caller: Caller, now: d
         raise Conflict(f"Round {row.number} is {row.state}; only an accepted or collecting round can be closed.")
     row.state, row.closed_at, row.updated_at = "closed", now, now
     end_orders(session, row, "closed", Cause("close", f"round:{row.number}", caller.key_id), now)
+    read_back(session, row, now, enqueue)
     touch(project, now)
     write_audit(session, project, caller, "round.closed", f"round:{row.number}", {}, now)
     record(session, project.workspace_id, "round.closed", project.id, about_round(project, row), now, enqueue)
+
+
+def read_back(session: Session, row: Round, now: datetime, enqueue: Enqueue) -> None:
+    """Vendors that can be asked say once more what became of the round's orders."""
+    orders = store.orders_of_rounds(session, [row.id])
+    connections = {one.id: one for one, _ in connected_orders(session, [order.id for order in orders])}
+    for connection in connections.values():
+        ask_to_reconcile(session, connection, "close", now, enqueue)
 
 
 def cancel(session: Session, project: Project, row: Round, reason: str | None, caller: Caller, now: datetime) -> None:

@@ -27,6 +27,7 @@ from app.services.named import refuse_named, rename
 from app.services.orders import refuse_open_orders
 from app.store import projects as store
 from app.store.models import Group, Project, Source, SourceYield
+from app.store.vendors import connection_by_id
 
 SHARE_SLACK = 1e-9
 """Shares such as 0.1 + 0.2 + 0.7 sum to a little more than 1 in floating point."""
@@ -47,8 +48,11 @@ DEFAULTS: dict[str, Any] = {
     "license": None,
     "provenance": None,
     "lead_time_days": None,
+    "connection_id": None,
 }
 """A source of which only its group and its price are given."""
+ELSEWHERE = ("group", "yields", "connection")
+"""Fields that are no columns."""
 
 
 def add_sources(session: Session, project: Project, items: Sequence[Fields], now: datetime, at: str) -> list[Source]:
@@ -75,8 +79,8 @@ def fill(
     groups = store.members_by_key(session, Group, project.id, {key for item in items for key in shares(item)})
     faults = []
     for index, (row, item) in enumerate(zip(rows, items, strict=True)):
-        assign(row, {name: value for name, value in item.items() if name not in ("group", "yields")}, now)
-        wrong = yield_faults(item, groups)
+        assign(row, {name: value for name, value in item.items() if name not in ELSEWHERE}, now)
+        wrong = [*yield_faults(item, groups), *connect(session, project, row, item)]
         if not wrong and shares(item):
             set_yields(row, {groups[key].id: share for key, share in shares(item).items()})
         wrong += [*tier_faults(row), *order_faults(row)]
@@ -118,6 +122,15 @@ def set_yields(source: Source, share_of: Mapping[int, float]) -> None:
     source.yields = [known.get(group_id) or SourceYield(group_id=group_id) for group_id in sorted(share_of)]
     for one in source.yields:
         one.share = share_of[one.group_id]
+
+
+def connect(session: Session, project: Project, source: Source, item: Fields) -> list[tuple[str, str]]:
+    """Give the source the vendor connection that `item` names."""
+    if "connection" not in item:
+        return []
+    source.connection_id = item["connection"]
+    known = source.connection_id is None or connection_by_id(session, project.workspace_id, source.connection_id)
+    return [] if known else [("connection", "there is no such vendor connection in this workspace")]
 
 
 def tier_faults(source: Source) -> list[tuple[str, str]]:

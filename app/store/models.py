@@ -155,6 +155,7 @@ class Source(Base):
     lead_time_days: Mapped[int | None]
     license: Mapped[str | None] = mapped_column(String(200))
     provenance: Mapped[str | None] = mapped_column(Text)
+    connection_id: Mapped[UUID | None] = mapped_column(ForeignKey("vendor_connections.id"), index=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]

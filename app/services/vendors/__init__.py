@@ -1,0 +1,1 @@
+"""Labeling vendors: connections, the inbox, items and the counts that follow from them, orders, reconciling."""

@@ -1,0 +1,147 @@
+"""From items to the ledger: what an order's items add up to, and the difference that makes."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.errors import Invalid
+from app.services import ledger
+from app.services.enqueue import Enqueue
+from app.services.ledger import Cause
+from app.services.recordings import after_delivery
+from app.services.terms import Terms
+from app.store import rounds as round_store
+from app.store import vendors as store
+from app.store.ledger import Cell
+from app.store.ledger_models import Order
+from app.store.models import Project
+from app.store.vendor_models import VendorConnection
+from app.vendors.label_studio import LabelStudioConfig
+
+PENDING = {"submitted": "pending", "accepted": "accepted", "rejected": "rejected"}
+
+
+def settle_orders(
+    session: Session,
+    connection: VendorConnection,
+    order_ids: Iterable[UUID],
+    cause: Cause,
+    now: datetime,
+    enqueue: Enqueue,
+) -> list[str]:
+    """Bring the ledger to what the orders' items add up to. Returns what hindered it, order by order."""
+    problems = []
+    orders = store.orders_of_connection(session, connection.id, sorted(order_ids))
+    projects = store.locked_projects(session, orders.values())
+    for order in orders.values():
+        project = projects[order.project_id]
+        if order.state == "cancelled":
+            problems.append(f"order {order.id} is cancelled: what came is kept and not counted")
+            continue
+        fold, cost = fold_order(session, connection, order), stated_cost(session, project, order)
+        try:
+            with session.begin_nested():
+                changed = ledger.settle(session, order, fold, cause, now, cost)
+        except Invalid as refusal:
+            problems.append(f"order {order.id}: {refusal.detail}")
+            continue
+        if changed is not None:
+            [purchase] = round_store.rounds_of_orders(session, [order])
+            after_delivery(session, project, purchase, order, now, enqueue)
+    return problems
+
+
+def fold_order(session: Session, connection: VendorConnection, order: Order) -> dict[Cell, int]:
+    """Samples by group and state: from items, and from the totals a vendor stated later than its newest item."""
+    needed = 0
+    if connection.kind == "label_studio":
+        needed = LabelStudioConfig.model_validate(connection.config).annotations_per_task
+    rows = store.fold_of_items(session, order.id, by_parent=bool(needed))
+    newest: dict[int | None, int] = {}
+    for group_id, _, _, _, version in rows:
+        newest[group_id] = max(newest.get(group_id, 0), version)
+    cells = whole_samples(rows, needed) if needed else item_cells(rows)
+    taken = take_stated(cells, *stated_cells(session, connection, order, newest))
+    return {cell: count for cell, count in taken.items() if count}
+
+
+def item_cells(rows: Iterable[tuple[int | None, str | None, str, int, int]]) -> dict[Cell, int]:
+    cells: dict[Cell, int] = {}
+    for group_id, _, state, count, _ in rows:
+        cell = cell_of(group_id, PENDING[state])
+        cells[cell] = cells.get(cell, 0) + count
+    return cells
+
+
+def cell_of(group_id: int | None, state: str) -> Cell:
+    return (None, "unmapped") if group_id is None else (group_id, state)
+
+
+def whole_samples(rows: Iterable[tuple[int | None, str | None, str, int, int]], needed: int) -> dict[Cell, int]:
+    """Where several items make one sample, a parent is one: accepted with `needed` accepted items, rejected where all
+    were rejected, pending else."""
+    parents: dict[tuple[int | None, str | None], dict[str, int]] = {}
+    for group_id, parent, state, count, _ in rows:
+        by_state = parents.setdefault((group_id, parent), {})
+        by_state[state] = by_state.get(state, 0) + count
+    cells: dict[Cell, int] = {}
+    for (group_id, _), counts in parents.items():
+        cell = cell_of(group_id, sample_state(counts, needed))
+        cells[cell] = cells.get(cell, 0) + 1
+    return cells
+
+
+def sample_state(counts: dict[str, int], needed: int) -> str:
+    if counts.get("accepted", 0) >= needed:
+        return "accepted"
+    return "rejected" if set(counts) == {"rejected"} else "pending"
+
+
+def stated_cells(
+    session: Session, connection: VendorConnection, order: Order, newest: dict[int | None, int]
+) -> tuple[dict[Cell, int], int | None]:
+    """A vendor's own totals, where they are not older than the newest item they are of: by group and state, and of the
+    whole order (None where it states none)."""
+    keys = store.groups_of_projects(session, [order.project_id]).get(order.project_id, {})
+    cells: dict[Cell, int] = {}
+    whole: int | None = None
+    for stated in store.vendor_orders_of(session, [order.id]):
+        for word, (accepted, rejected, version) in sorted(stated.counts.items()):
+            group_id = keys.get(connection.group_map.get(word, word)) if word else stated.group_id
+            if group_id is None and not word:
+                whole = (whole or 0) + accepted + rejected if version >= max(newest.values(), default=0) else whole
+            elif version >= newest.get(group_id, 0):
+                for state, count in (("accepted", accepted), ("rejected", rejected)):
+                    cell = cell_of(group_id, state)
+                    cells[cell] = cells.get(cell, 0) + count
+    return cells, whole
+
+
+def take_stated(cells: dict[Cell, int], stated: dict[Cell, int], whole: int | None) -> dict[Cell, int]:
+    """Stated totals in place of the items'; what a total has beyond its groups is of no known group."""
+    taken = {**cells, **stated}
+    if whole is None:
+        return taken
+    known = sum(count for (group_id, state), count in taken.items() if group_id is not None and state != "pending")
+    return {**taken, (None, "unmapped"): max(0, whole - known)}
+
+
+def stated_cost(session: Session, project: Project, order: Order) -> Decimal | None:
+    """The order's whole cost where the vendor states it in the project's currency: order by order, or item by item for
+    all that is billed."""
+    placed = store.vendor_orders_of(session, [order.id])
+    if placed and all(one.cost is not None and one.currency == project.currency for one in placed):
+        return sum((one.cost for one in placed if one.cost is not None), Decimal(0))
+    states = ("accepted",) if Terms.read(order.terms).billed == "accepted" else store.COUNTED
+    unpriced, cost = store.item_costs(session, order.id, states, project.currency)
+    return cost if cost is not None and not unpriced else None
+
+
+def vendor_folds(session: Session, project_id: UUID) -> dict[UUID, dict[Cell, int]]:
+    """Order → what its items add up to now, for the ledger's check of a project."""
+    orders = [order.id for order in round_store.orders_of_project(session, project_id)]
+    connected = store.connected_orders(session, orders)
+    return {order.id: fold_order(session, connection, order) for connection, order in connected}

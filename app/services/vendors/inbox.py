@@ -1,0 +1,175 @@
+"""The inbox: a verified webhook is one row, stored before it is answered; a job applies what waits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.errors import Malformed, NotFound
+from app.services.enqueue import Enqueue
+from app.services.ids import new_id
+from app.services.ledger import Cause
+from app.services.vendors import connections
+from app.services.vendors.counts import settle_orders
+from app.services.vendors.facts import delta_items
+from app.services.vendors.items import Applied, apply_events
+from app.services.vendors.schedule import ask_to_reconcile
+from app.settings import Settings
+from app.store import vendors as store
+from app.store.vendor_models import VendorConnection
+from app.vendors.base import Adapter, Headers, VendorEvent
+
+DRAIN = "vendors.drain"
+MAP = "vendors.map"
+BATCH = 50
+MAX_BATCH_EVENTS = 1_000
+# A job that was asked for this long ago and has not started is taken for lost: another one is sent.
+LOST_AFTER = timedelta(minutes=1)
+# Deliveries come in bursts: one job for a second's worth leaves the database to those that are still coming.
+GATHER_S = 1.0
+MAX_DETAIL = 500
+
+
+@dataclass(frozen=True)
+class Hook:
+    """What is needed to judge a webhook before it is stored, read once per call."""
+
+    connection_id: UUID
+    adapter: Adapter
+    secrets: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A webhook that holds, without the vendor's secrets. delivery_id None: it stands for itself."""
+
+    delivery_id: str | None
+    headers: Mapping[str, str]
+    body: str
+    sent_at: datetime | None
+
+
+def find_hook(session: Session, settings: Settings, token: str, now: datetime) -> Hook:
+    """The connection that `token` leads to. Raises NotFound, in the same words whatever is wrong."""
+    row = store.connection_by_token(session, connections.hash_token(token))
+    if row is None:
+        raise NotFound("There is no such webhook address.")
+    return Hook(row.id, connections.adapter_for(row), connections.honoured_secrets(row, settings, now))
+
+
+def open_letter(hook: Hook, headers: Headers, body: bytes, now: datetime) -> Letter:
+    """Raises VerifyFailed, Malformed."""
+    verified = hook.adapter.verify(headers, body, hook.secrets, now)
+    text = hook.adapter.readable(body).decode()
+    return Letter(verified.delivery_id, headers.only(hook.adapter.kept_headers), text, verified.sent_at)
+
+
+def receive(session: Session, connection_id: UUID, letter: Letter, now: datetime, enqueue: Enqueue) -> bool:
+    """Store a letter and see that a job applies it. False for one that is there already."""
+    values = {
+        "connection_id": connection_id,
+        "delivery_id": letter.delivery_id or f"once:{new_id()}",
+        "headers": dict(letter.headers),
+        "body": letter.body,
+        "sent_at": letter.sent_at,
+        "received_at": now,
+        "outcome": "received",
+        "events": 0,
+    }
+    stored = store.insert_delivery(session, values)
+    if stored is None:
+        return False
+    if store.ask_to_drain(session, connection_id, now, now - LOST_AFTER):
+        enqueue_drain(session, connection_id, str(stored), enqueue, delay_s=GATHER_S)
+    return True
+
+
+def enqueue_drain(session: Session, connection_id: UUID, why: str, enqueue: Enqueue, delay_s: float = 0.0) -> None:
+    """`why` tells this job from all others of the connection."""
+    args = {"connection_id": str(connection_id)}
+    enqueue(session, DRAIN, args, f"{DRAIN}-{connection_id}-{why}", delay_s=delay_s, queue="webhooks")
+
+
+def ask_to_map(session: Session, connection_id: UUID, enqueue: Enqueue) -> None:
+    """Send a job that applies the connection's changed mapping to all that came before."""
+    name = str(new_id())
+    args = {"connection_id": str(connection_id), "id": name}
+    enqueue(session, MAP, args, f"{MAP}-{connection_id}-{name}", queue="rounds")
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A delivery's events, read outside any transaction that writes."""
+
+    id: int
+    events: Sequence[VendorEvent]
+
+
+def waiting(session: Session, connection: VendorConnection) -> list[Parsed]:
+    """The next deliveries to apply, up to BATCH or about MAX_BATCH_EVENTS events; none while paused."""
+    if connection.state != "active":
+        return []
+    adapter = connections.adapter_for(connection)
+    batch: list[Parsed] = []
+    for row in store.received(session, connection.id, BATCH):
+        batch.append(Parsed(row.id, parse(adapter, Headers(row.headers.items()), row.body.encode())))
+        if sum(len(one.events) for one in batch) >= MAX_BATCH_EVENTS:
+            break
+    return batch
+
+
+def parse(adapter: Adapter, headers: Headers, body: bytes) -> list[VendorEvent]:
+    try:
+        return adapter.parse(headers, body)
+    except Malformed as problem:
+        return [VendorEvent("quarantined", detail=problem.detail)]
+
+
+def apply_batch(
+    session: Session, connection_id: UUID, batch: Sequence[Parsed], now: datetime, enqueue: Enqueue
+) -> None:
+    """Apply deliveries, once each: their items, the counts that follow, and what became of each delivery."""
+    connection = store.locked_connection(session, connection_id)
+    rows = {row.id: row for row in store.deliveries_by_id(session, [one.id for one in batch])}
+    todo = [one for one in batch if one.id in rows and rows[one.id].outcome == "received"]
+    if connection is None or not todo:
+        return
+    applied = apply_events(session, connection, [event for one in todo for event in one.events], now)
+    cause = Cause("vendor", f"vendor-deliveries:{todo[0].id}-{todo[-1].id}")
+    problems = settle_orders(session, connection, applied.orders, cause, now, enqueue)
+    for one in todo:
+        row = rows[one.id]
+        row.outcome, row.detail = outcome_of(one.events, applied, problems)
+        row.events, row.applied_at = len(one.events), now
+    if any(event.kind == "poke" for one in todo for event in one.events):
+        ask_to_reconcile(session, connection, "poke", now, enqueue)
+
+
+def set_aside(session: Session, delivery: int, now: datetime) -> None:
+    """Quarantine a delivery that cannot be applied at all."""
+    for row in store.deliveries_by_id(session, [delivery]):
+        row.outcome, row.applied_at = "quarantined", now
+        row.detail = "it could not be applied; the log of the worker says why"
+
+
+def outcome_of(events: Sequence[VendorEvent], applied: Applied, problems: Sequence[str]) -> tuple[str, str | None]:
+    """What became of a delivery, and why it was not all applied."""
+    unread = [event.detail or "" for event in events if event.kind == "quarantined"]
+    waits = {name for event in events for name in named(event)} & applied.waiting
+    said = [*unread, *([f"{len(waits)} items wait for their order or group to be mapped"] if waits else []), *problems]
+    detail = "; ".join(said)[:MAX_DETAIL] or None
+    if unread or waits:
+        return "quarantined", detail
+    if all(event.kind == "ignored" for event in events):
+        return "ignored", detail or next((event.detail for event in events if event.detail), None)
+    return "applied", detail
+
+
+def named(event: VendorEvent) -> list[str]:
+    """What of an event may have to wait: its item, the items a delta is kept as, or the order of its totals."""
+    if event.kind == "delta":
+        return [item_id for item_id, _ in delta_items(event)]
+    name = event.external_order_id if event.kind == "counts" else event.external_item_id
+    return [name] if name else []

@@ -1,0 +1,360 @@
+"""Vendor connections, their inbox, and the items they told of."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, case, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from app.store.ledger_models import Order
+from app.store.models import Group, Project, Source
+from app.store.projects import KEYS_PER_QUERY
+from app.store.vendor_models import (
+    VendorConnection,
+    VendorDelivery,
+    VendorItem,
+    VendorOrder,
+    VendorParent,
+    VendorPlacement,
+    VendorReconciliation,
+    VendorRow,
+    VendorWakeup,
+)
+
+One = TypeVar("One")
+COUNTED = ("submitted", "accepted", "rejected")
+
+
+def some_of(wanted: Iterable[One]) -> Iterator[list[One]]:
+    """`wanted` in parts that one query may name."""
+    everything = list(wanted)
+    for start in range(0, len(everything), KEYS_PER_QUERY):
+        yield everything[start : start + KEYS_PER_QUERY]
+
+
+# Connections
+
+
+def connection_by_id(session: Session, workspace_id: UUID, connection_id: UUID) -> VendorConnection | None:
+    here = VendorConnection
+    return session.scalar(select(here).where(here.workspace_id == workspace_id, here.id == connection_id))
+
+
+def connection_by_token(session: Session, token_hash: str) -> VendorConnection | None:
+    return session.scalar(select(VendorConnection).where(VendorConnection.token_hash == token_hash))
+
+
+def connection_for_job(session: Session, connection_id: UUID) -> VendorConnection | None:
+    """A connection whatever its workspace: jobs were enqueued by those who may."""
+    return session.get(VendorConnection, connection_id)
+
+
+def locked_connection(session: Session, connection_id: UUID) -> VendorConnection | None:
+    """The connection; who else would apply what it says waits until this transaction ends. Who receives does not."""
+    query = select(VendorConnection).where(VendorConnection.id == connection_id)
+    return session.scalar(query.with_for_update(key_share=True).execution_options(populate_existing=True))
+
+
+def connections_page(session: Session, workspace_id: UUID, after: str | None, limit: int) -> Sequence[VendorConnection]:
+    query = select(VendorConnection).where(VendorConnection.workspace_id == workspace_id)
+    if after is not None:
+        query = query.where(VendorConnection.id > UUID(after))
+    return session.scalars(query.order_by(VendorConnection.id).limit(limit)).all()
+
+
+def all_connections(session: Session) -> Sequence[VendorConnection]:
+    """Of all workspaces, for the upkeep of what they hold."""
+    return session.scalars(select(VendorConnection).order_by(VendorConnection.id)).all()
+
+
+# The inbox
+
+
+def insert_delivery(session: Session, values: Mapping[str, Any]) -> int | None:
+    """The new row's id; None where the delivery is there already."""
+    dialect = session.get_bind().dialect.name
+    made = postgresql.insert(VendorDelivery) if dialect == "postgresql" else sqlite.insert(VendorDelivery)
+    statement = made.values(**values).on_conflict_do_nothing().returning(VendorDelivery.id)
+    return session.execute(statement).scalar_one_or_none()
+
+
+def ask_to_drain(session: Session, connection_id: UUID, now: datetime, stale: datetime) -> bool:
+    """Whether a job must be sent to drain the inbox: none is on its way, or one was asked for before `stale`.
+
+    The row stays locked until this transaction ends: a job that starts meanwhile waits for it, and sees the delivery.
+    """
+    row = session.scalar(select(VendorWakeup).where(VendorWakeup.connection_id == connection_id).with_for_update())
+    if row is None or (row.asked_at is not None and row.asked_at > stale):
+        return False
+    row.asked_at = now
+    return True
+
+
+def start_draining(session: Session, connection_id: UUID) -> None:
+    """From here on a new delivery asks for a job of its own."""
+    here = VendorWakeup
+    session.execute(update(here).where(here.connection_id == connection_id).values(asked_at=None))
+
+
+def received(session: Session, connection_id: UUID, limit: int) -> Sequence[VendorDelivery]:
+    """The oldest deliveries that wait to be applied."""
+    here = VendorDelivery
+    query = select(here).where(here.connection_id == connection_id, here.outcome == "received")
+    return session.scalars(query.order_by(here.id).limit(limit)).all()
+
+
+def deliveries_by_id(session: Session, ids: Iterable[int]) -> list[VendorDelivery]:
+    found: list[VendorDelivery] = []
+    for some in some_of(ids):
+        found.extend(session.scalars(select(VendorDelivery).where(VendorDelivery.id.in_(some))))
+    return found
+
+
+def deliveries_page(
+    session: Session, connection_id: UUID, outcome: str | None, before: int | None, limit: int
+) -> Sequence[VendorDelivery]:
+    """The newest first."""
+    here = VendorDelivery
+    query = select(here).where(here.connection_id == connection_id)
+    if outcome is not None:
+        query = query.where(here.outcome == outcome)
+    if before is not None:
+        query = query.where(here.id < before)
+    return session.scalars(query.order_by(here.id.desc()).limit(limit)).all()
+
+
+def receive_again(
+    session: Session, connection_id: UUID, outcome: str | None = None, since: datetime | None = None
+) -> int:
+    """Deliveries (of an outcome, since an instant) wait to be applied once more. Returns how many."""
+    here = VendorDelivery
+    conditions: list[ColumnElement[bool]] = [here.connection_id == connection_id, here.outcome != "received"]
+    if outcome is not None:
+        conditions.append(here.outcome == outcome)
+    if since is not None:
+        conditions.append(here.received_at >= since)
+    # With RETURNING the count is the same on both databases.
+    touched = session.execute(update(here).where(*conditions).values(outcome="received").returning(here.id))
+    return len(touched.all())
+
+
+def outcomes(session: Session, connection_id: UUID) -> dict[str, int]:
+    here = VendorDelivery
+    query = select(here.outcome, func.count()).where(here.connection_id == connection_id).group_by(here.outcome)
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+# Items
+
+
+def items_by_external_id(session: Session, connection_id: UUID, ids: Iterable[str]) -> dict[str, VendorItem]:
+    found: dict[str, VendorItem] = {}
+    here = VendorItem
+    for some in some_of(ids):
+        query = select(here).where(here.connection_id == connection_id, here.external_item_id.in_(some))
+        found.update((row.external_item_id, row) for row in session.scalars(query))
+    return found
+
+
+def items_of_parents(session: Session, connection_id: UUID, parents: Iterable[str]) -> list[VendorItem]:
+    found: list[VendorItem] = []
+    here = VendorItem
+    for some in some_of(parents):
+        found.extend(session.scalars(select(here).where(here.connection_id == connection_id, here.parent_id.in_(some))))
+    return found
+
+
+def items_of_order(session: Session, connection_id: UUID, external_order_id: str) -> Sequence[VendorItem]:
+    here = VendorItem
+    query = select(here).where(here.connection_id == connection_id, here.external_order_id == external_order_id)
+    return session.scalars(query).all()
+
+
+def items_page(session: Session, connection_id: UUID, after: int, limit: int) -> Sequence[VendorItem]:
+    query = select(VendorItem).where(VendorItem.connection_id == connection_id, VendorItem.id > after)
+    return session.scalars(query.order_by(VendorItem.id).limit(limit)).all()
+
+
+def add_items(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        session.execute(insert(VendorItem), list(rows))
+
+
+def deleted_parents(session: Session, connection_id: UUID, parents: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    here = VendorParent
+    for some in some_of(parents):
+        query = select(here.parent_id).where(here.connection_id == connection_id, here.parent_id.in_(some))
+        found.update(session.scalars(query))
+    return found
+
+
+def delete_parents(session: Session, connection_id: UUID, parents: Collection[str]) -> None:
+    known = deleted_parents(session, connection_id, parents)
+    session.add_all(VendorParent(connection_id=connection_id, parent_id=one) for one in sorted(set(parents) - known))
+
+
+def unmapped_words(session: Session, connection_id: UUID) -> list[tuple[str | None, str | None, UUID | None, int]]:
+    """What waits for a mapping: (group's word, external order, order where that is known, samples)."""
+    here = VendorItem
+    columns = (here.group_word, here.external_order_id, here.order_id)
+    waits = or_(here.group_id.is_(None), here.order_id.is_(None))
+    query = select(*columns, func.sum(here.quantity)).where(here.connection_id == connection_id, waits)
+    query = query.where(here.state.in_(COUNTED)).group_by(*columns).order_by(*columns).limit(500)
+    return [(word, external, order, int(count)) for word, external, order, count in session.execute(query)]
+
+
+def fold_of_items(
+    session: Session, order_id: UUID, by_parent: bool
+) -> list[tuple[int | None, str | None, str, int, int]]:
+    """(group id, parent, state, samples, newest version) of an order's items that count; the parent is None unless
+    asked for."""
+    here = VendorItem
+    keys: list[Any] = [here.group_id, here.state, *([here.parent_id] if by_parent else [])]
+    query: Select[Any] = select(*keys, func.sum(here.quantity), func.max(here.version))
+    query = query.where(here.order_id == order_id, here.state.in_(COUNTED)).group_by(*keys)
+    return [
+        (row[0], row[2] if by_parent else None, row[1], int(row[-2]), int(row[-1])) for row in session.execute(query)
+    ]
+
+
+def item_costs(session: Session, order_id: UUID, states: Sequence[str], currency: str) -> tuple[int, Decimal | None]:
+    """How many of the order's items in these states state no cost in `currency`, and what the others' add up to."""
+    here = VendorItem
+    fits = here.cost.is_not(None) & (here.currency.is_(None) | (here.currency == currency))
+    counted = select(func.count(), func.sum(case((fits, 1), else_=0)), func.sum(case((fits, here.cost), else_=None)))
+    total, priced, cost = session.execute(counted.where(here.order_id == order_id, here.state.in_(states))).one()
+    return total - int(priced or 0), cost
+
+
+def connected_orders(session: Session, order_ids: Iterable[UUID]) -> list[tuple[VendorConnection, Order]]:
+    """Those of the orders whose source sells through a connection, with it."""
+    found: list[tuple[VendorConnection, Order]] = []
+    for some in some_of(order_ids):
+        query = select(VendorConnection, Order).join(Source, Source.connection_id == VendorConnection.id)
+        query = query.join(Order, Order.source_id == Source.id).where(Order.id.in_(some)).order_by(Order.id)
+        found.extend((row[0], row[1]) for row in session.execute(query))
+    return found
+
+
+# Orders as vendors know them
+
+
+def vendor_orders(session: Session, connection_id: UUID, names: Iterable[str]) -> dict[str, VendorOrder]:
+    found: dict[str, VendorOrder] = {}
+    here = VendorOrder
+    for some in some_of(names):
+        query = select(here).where(here.connection_id == connection_id, here.external_order_id.in_(some))
+        found.update((row.external_order_id, row) for row in session.scalars(query))
+    return found
+
+
+def vendor_orders_of(session: Session, order_ids: Collection[UUID]) -> Sequence[VendorOrder]:
+    query = select(VendorOrder).where(VendorOrder.order_id.in_(order_ids))
+    return session.scalars(query.order_by(VendorOrder.external_order_id)).all()
+
+
+def placed_orders(session: Session, connection_id: UUID) -> Sequence[VendorOrder]:
+    """Those whose order is known."""
+    here = VendorOrder
+    query = select(here).where(here.connection_id == connection_id, here.order_id.is_not(None))
+    return session.scalars(query.order_by(here.external_order_id)).all()
+
+
+def open_vendor_orders(session: Session, connection_id: UUID) -> Sequence[VendorOrder]:
+    here = VendorOrder
+    query = select(here).join(Order, Order.id == here.order_id).where(here.connection_id == connection_id)
+    return session.scalars(query.where(Order.state == "placed").order_by(here.external_order_id)).all()
+
+
+def orders_of_connection(session: Session, connection_id: UUID, order_ids: Iterable[UUID]) -> dict[UUID, Order]:
+    """Those of `order_ids` whose source sells through the connection: a vendor can speak of no others."""
+    found: dict[UUID, Order] = {}
+    for some in some_of(order_ids):
+        query = select(Order).join(Source, Source.id == Order.source_id)
+        query = query.where(Source.connection_id == connection_id, Order.id.in_(some))
+        found.update((row.id, row) for row in session.scalars(query))
+    return found
+
+
+def locked_projects(session: Session, orders: Iterable[Order]) -> dict[UUID, Project]:
+    """The orders' projects, locked in one order whoever asks, and before anything that others lock after them."""
+    ids = {order.project_id for order in orders}
+    query = select(Project).where(Project.id.in_(ids)).order_by(Project.id)
+    return {row.id: row for row in session.scalars(query.with_for_update())}
+
+
+def groups_of_projects(session: Session, project_ids: Collection[UUID]) -> dict[UUID, dict[str, int]]:
+    """Project → group key → id; archived groups too, since what was ordered still arrives."""
+    found: dict[UUID, dict[str, int]] = {}
+    for project_id, key, group_id in session.execute(
+        select(Group.project_id, Group.key, Group.id).where(Group.project_id.in_(project_ids))
+    ):
+        found.setdefault(project_id, {})[key] = group_id
+    return found
+
+
+def placement_of(session: Session, order_id: UUID) -> VendorPlacement | None:
+    return session.get(VendorPlacement, order_id)
+
+
+def placements_page(
+    session: Session, connection_id: UUID, after: str | None, limit: int
+) -> Sequence[tuple[VendorPlacement, Order]]:
+    here = VendorPlacement
+    query = select(here, Order).join(Order, Order.id == here.order_id).where(here.connection_id == connection_id)
+    if after is not None:
+        query = query.where(here.order_id > UUID(after))
+    return [(row[0], row[1]) for row in session.execute(query.order_by(here.order_id).limit(limit))]
+
+
+# Rows to be labelled
+
+
+def known_rows(session: Session, connection_id: UUID, external_ids: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    here = VendorRow
+    for some in some_of(external_ids):
+        query = select(here.external_id).where(here.connection_id == connection_id, here.external_id.in_(some))
+        found.update(session.scalars(query))
+    return found
+
+
+def add_rows(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        session.execute(insert(VendorRow), list(rows))
+
+
+def rows_of_order(session: Session, connection_id: UUID, order_id: UUID) -> Sequence[VendorRow]:
+    here = VendorRow
+    query = select(here).where(here.connection_id == connection_id, here.order_id == order_id)
+    return session.scalars(query.order_by(here.id)).all()
+
+
+def free_rows(session: Session, connection_id: UUID, group_key: str, limit: int) -> Sequence[VendorRow]:
+    """The oldest that no order has taken."""
+    here = VendorRow
+    query = select(here).where(here.connection_id == connection_id, here.group_key == group_key)
+    return session.scalars(query.where(here.order_id.is_(None)).order_by(here.id).limit(limit)).all()
+
+
+def free_row_counts(session: Session, connection_id: UUID) -> dict[str, int]:
+    here = VendorRow
+    query = select(here.group_key, func.count()).where(here.connection_id == connection_id, here.order_id.is_(None))
+    query = query.group_by(here.group_key).order_by(here.group_key)
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def reconciliations_page(
+    session: Session, connection_id: UUID, before: int | None, limit: int
+) -> Sequence[VendorReconciliation]:
+    """The newest first."""
+    here = VendorReconciliation
+    query = select(here).where(here.connection_id == connection_id)
+    if before is not None:
+        query = query.where(here.id < before)
+    return session.scalars(query.order_by(here.id.desc()).limit(limit)).all()

@@ -1,0 +1,104 @@
+"""Label Studio's API: one project per order, its tasks the order's rows, its annotations read back."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from app.vendors.base import Order, PlacedLine, Snapshot, VendorRefused
+from app.vendors.http import call, field, understood
+from app.vendors.label_studio import LabelStudio
+from app.vendors.values import Unusable
+
+PAGE = 100
+IMPORT_BATCH = 1000
+MAX_TITLE = 50
+ACTIONS = (
+    "ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED", "ANNOTATIONS_DELETED", "TASKS_CREATED",
+    "TASKS_DELETED",
+)  # fmt: skip
+
+
+class LabelStudioApi(LabelStudio):
+    def snapshot(self, external_order_id: str, client: httpx.Client, now: datetime) -> Snapshot:
+        try:
+            return Snapshot(
+                [
+                    self.annotation_event(annotation, {**task, "project": external_order_id})
+                    for task in tasks_of(client, external_order_id)
+                    for annotation in field(task, "annotations", list)
+                ]
+            )
+        except Unusable as problem:
+            raise understood(problem) from None
+
+    def place(self, order: Order, client: httpx.Client) -> list[PlacedLine]:
+        rows = list(self.tasks(order))
+        title = f"{order.name[: MAX_TITLE - len(order.id) - 1]} {order.id}".strip()
+        project = found_project(client, title) or call(client, "POST", "/api/projects", json=self.project(title))
+        project_id = str(field(project, "id", int))
+        self.register(client, project_id, order)
+        there = {task.get("data", {}).get(self.config.item_field) for task in tasks_of(client, project_id)}
+        missing = [row for row in rows if row["data"][self.config.item_field] not in there]
+        for start in range(0, len(missing), IMPORT_BATCH):
+            batch = missing[start : start + IMPORT_BATCH]
+            call(client, "POST", f"/api/projects/{project_id}/import", json=batch)
+        return [PlacedLine(project_id, None, str(client.base_url.join(f"/projects/{project_id}")))]
+
+    def project(self, title: str) -> dict[str, Any]:
+        if self.config.label_config is None:
+            raise VendorRefused("Give the connection a label_config: the labeling interface of its projects.")
+        return {
+            "title": title,
+            "label_config": self.config.label_config,
+            "maximum_annotations": self.config.annotations_per_task,
+        }
+
+    def tasks(self, order: Order) -> Iterator[dict[str, Any]]:
+        """The rows as tasks, each with our ids inside, so that every annotation tells where it belongs."""
+        for line in order.lines:
+            for row_id, row in order.rows.get(line.id, ()):
+                ours = {
+                    self.config.order_field: order.id,
+                    self.config.line_field: line.id,
+                    self.config.item_field: row_id,
+                    self.config.group_field: line.group,
+                }
+                yield {"data": {**row, **ours}}
+
+    def register(self, client: httpx.Client, project_id: str, order: Order) -> None:
+        """Our webhook, once, with the present secret."""
+        hooks = call(client, "GET", "/api/webhooks/", params={"project": project_id})
+        ours = [hook for hook in hooks or [] if isinstance(hook, dict) and hook.get("url") == order.hook_url]
+        wanted = {
+            "url": order.hook_url,
+            "project": int(project_id),
+            "send_payload": True,
+            "send_for_all_actions": False,
+            "actions": list(ACTIONS),
+            "headers": {self.config.header: order.hook_secret},
+            "is_active": True,
+        }
+        if ours:
+            call(client, "PATCH", f"/api/webhooks/{field(ours[0], 'id', int)}/", json=wanted)
+        else:
+            call(client, "POST", "/api/webhooks/", json=wanted)
+
+
+def tasks_of(client: httpx.Client, project_id: str) -> Iterator[dict[str, Any]]:
+    seen, page = 0, 1
+    while True:
+        asked = {"project": project_id, "page": page, "page_size": PAGE, "fields": "all"}
+        answer = call(client, "GET", "/api/tasks", params=asked)
+        tasks = field(answer, "tasks", list)
+        yield from tasks
+        seen, page = seen + len(tasks), page + 1
+        if not tasks or seen >= field(answer, "total", int):
+            return
+
+
+def found_project(client: httpx.Client, title: str) -> dict[str, Any] | None:
+    """The project that an earlier try created: its title ends in our order's id."""
+    answer = call(client, "GET", "/api/projects", params={"title": title, "page_size": PAGE})
+    return next((one for one in field(answer, "results", list) if one.get("title") == title), None)

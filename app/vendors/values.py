@@ -1,0 +1,110 @@
+"""Values out of a vendor's document: of the type we need, or Unusable saying why."""
+
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from app.errors import Malformed
+from app.strict_json import Number, parse_json
+
+MAX_TEXT = 200
+MAX_DEPTH = 64
+MAX_COUNT = 1_000_000_000
+MAX_COST = Decimal(1_000_000)
+
+
+class Unusable(ValueError):
+    """A value of a vendor's document that cannot be what it should be."""
+
+
+def read_json(body: bytes, number: type[Number] = Number) -> Any:
+    """Strict JSON, at most MAX_DEPTH deep, so that nothing that walks it later can run out of stack.
+
+    Raises Malformed.
+    """
+    document = parse_json(body, number)
+    level, depth = [document], 0
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise Malformed(f"The body is nested more than {MAX_DEPTH} deep.")
+        level = [inner for value in level for inner in children(value) if isinstance(inner, dict | list)]
+    return document
+
+
+def children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def text(value: Any, name: str) -> str | None:
+    """An id or a name: a string, or a whole number written out. None where there is none."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise Unusable(f"{name} is neither a string nor a whole number")
+    written = str(value)
+    if len(written) > MAX_TEXT:
+        raise Unusable(f"{name} is longer than {MAX_TEXT} characters")
+    # What no database can hold: the NUL character and halves of surrogate pairs.
+    if "\0" in written or (not written.isascii() and any("\ud800" <= char <= "\udfff" for char in written)):
+        raise Unusable(f"{name} holds a character that is not text")
+    return written
+
+
+def instant(value: Any, name: str) -> datetime | None:
+    """RFC 3339 text (UTC where it names no offset), or seconds or milliseconds since 1970."""
+    if value is None or value == "":
+        return None
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value / 1000 if abs(value) > 1e11 else value, UTC)
+        at = datetime.fromisoformat(value)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        raise Unusable(f"{name} is no instant such as 2026-11-20T10:00:00Z") from None
+
+
+def count(value: Any, name: str, least: int = 0) -> int | None:
+    if value is None:
+        return None
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    if isinstance(whole, bool) or not isinstance(whole, int) or not least <= whole <= MAX_COUNT:
+        raise Unusable(f"{name} is no whole number from {least} to {MAX_COUNT}")
+    return whole
+
+
+def money(value: Any, name: str) -> Decimal | None:
+    """An exact amount, from text or from a JSON number's own text; more than six decimals are refused."""
+    if value is None or value == "":
+        return None
+    written = value.text if isinstance(value, Number) else value
+    try:
+        amount = (
+            Decimal(written) if isinstance(written, str | int) and not isinstance(written, bool) else Decimal("NaN")
+        )
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or not 0 <= amount <= MAX_COST or amount != round(amount, 6):
+        raise Unusable(f"{name} is no amount from 0 to {MAX_COST} with at most six decimals")
+    return amount
+
+
+def currency(value: Any, name: str) -> str | None:
+    code = text(value, name)
+    if code is not None and not (len(code) == 3 and code.isascii() and code.isupper()):
+        raise Unusable(f"{name} is no currency code such as USD")
+    return code
+
+
+def mapping(value: Any, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Unusable(f"{name} is no object")
+    return value
+
+
+def listing(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise Unusable(f"{name} is no list")
+    return value
