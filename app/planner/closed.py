@@ -117,20 +117,25 @@ def _spend(utility: Utility, ladder: Ladder, steps: Steps, sides: int = 1) -> Re
         sold, y = np.zeros_like(steps.rate), -np.inf
         if gaining.any():
             sold[gaining], y = orders_at_price(steps.select(gaining), ladder.money)
-    slack, residual = _prove(steps, ladder.money, sold, exp(y))
     orders = sold if sides == 1 else sold.reshape(sides, -1).sum(axis=0)
     counts = ladder.counts(orders)
     terms = utility.terms(counts)
+    if sides == 1:
+        per_cost = (utility.emphasis * terms.slope)[ladder.index] / ladder.price
+    else:
+        per_cost = np.exp(steps.rate - np.log1p(sold / steps.base) / steps.gamma)
+    slack, residual = _prove(steps, ladder.money, sold, per_cost, exp(y))
     total = utility.total(terms.value)
     return Relaxation(orders, counts, terms, total, total + slack, residual, exp(y))
 
 
-def _prove(steps: Steps, money: float, sold: FloatArray, multiplier: float) -> tuple[float, float]:
-    """By how much U can be beaten, and that in proportion to the gain.
+def _prove(
+    steps: Steps, money: float, sold: FloatArray, per_cost: FloatArray, multiplier: float
+) -> tuple[float, float]:
+    """By how much U can be beaten, and that in proportion to the gain. per_cost: the gain per cost of the next sample.
 
     U is concave: another y gains at most Σ (gain per cost)(what y pays more on each step), and y has no more money.
     """
-    per_cost = np.exp(steps.rate - np.log1p(sold / steps.base) / steps.gamma)
     paid, excess = sold * steps.price, per_cost - multiplier
     room = (steps.length - sold) * steps.price
     ended = room <= NEARLY * money
