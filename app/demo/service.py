@@ -53,7 +53,8 @@ def temporary_service(port: int, *, worker: bool = False) -> Iterator[Access]:
         migrate(settings)
         api_key = _admin_key(settings)
         environment = {"TRANCHE_DATABASE_URL": settings.database_url, "TRANCHE_LOG_LEVEL": "warning"}
-        jobs = Supervisor(os.environ | environment) if worker else nullcontext()
+        # What its jobs would still do goes with the file.
+        jobs = Supervisor(os.environ | environment, stop_within_s=3.0) if worker else nullcontext()
         with _serving(create_app(settings), listener), jobs:
             yield Access(listener.getsockname()[1], api_key)
 

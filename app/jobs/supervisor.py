@@ -18,9 +18,10 @@ STOP_WITHIN_S = 30.0
 
 class Supervisor:
     """Keeps one worker running until `stop`. A worker notices the end of this process by its closed standard input,
-    so none is left behind even by kill -9."""
+    so none is left behind even by kill -9. stop_within_s: how long it may take to hand its jobs back."""
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None, stop_within_s: float = STOP_WITHIN_S) -> None:
+        self.stop_within_s = stop_within_s
         self.environment = dict(os.environ if environment is None else environment)
         self.stopping = threading.Event()
         self.child: subprocess.Popen[bytes] | None = None
@@ -68,7 +69,7 @@ class Supervisor:
         if child is not None:
             child.terminate()
             try:
-                child.wait(STOP_WITHIN_S)
+                child.wait(self.stop_within_s)
             except subprocess.TimeoutExpired:
                 child.kill()
         self.thread.join()

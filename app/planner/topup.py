@@ -35,12 +35,11 @@ def applies(utility: Utility, market: Market) -> bool:
 def top_up(utility: Utility, market: Market, held: FloatArray, orders: IntArray) -> tuple[IntArray, float]:
     """Orders [S] reached from affordable ones by filling up and by single swaps, and U after them."""
     state = _State.of(utility, market, held, orders)
-    while state.fill():
-        pass
+    state.fill_up()
     for _ in range(min(20 * len(orders) + 200, SWAP_WORK // len(orders))):
         if not state.swap():
             break
-        state.fill()
+        state.fill_up()
     return state.orders, state.total(market, held, utility)
 
 
@@ -130,6 +129,11 @@ class _State:
     @property
     def _open(self) -> BoolArray:
         return np.asarray((self.orders < self.most) & (self.gain > 0.0))
+
+    def fill_up(self) -> None:
+        """Samples until none can be bought."""
+        while self.fill():
+            pass
 
     def fill(self) -> bool:
         """A sample more for every group, the best first, as far as the money goes; False where none can be bought."""
