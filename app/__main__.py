@@ -193,6 +193,8 @@ def run_key_create(options: argparse.Namespace) -> int:
     database = connect(settings)
     if settings.database_url.startswith("sqlite"):
         migrate(settings)
+    elif not is_current(database, settings):
+        return complain("the database lacks the newest schema. Run: tranche migrate")
     scopes = [scope.strip() for scope in options.scopes.split(",") if scope.strip()]
     with database.writing() as session:
         pepper = peppers(settings.secret_keys)[0]
