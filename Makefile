@@ -31,6 +31,9 @@ demo: .venv/run.stamp  ## plan a real purchase on a fresh SQLite file, then serv
 serve: .venv/run.stamp  ## serve the API
 	$(BIN)/tranche serve
 
+test-numerics: .venv/dev.stamp  ## run the numerical tests at their full size: 1,000 problems per kind, 500 examples per invariant
+	NUMERICS=deep $(BIN)/python -m pytest -n auto tests/planner $(TEST_ARGS)
+
 test: .venv/dev.stamp  ## run every fast test (PostgreSQL too where TEST_DATABASE_URL is set)
 	$(BIN)/python -m pytest -n auto -m "not slow" $(TEST_ARGS)
 
@@ -59,4 +62,4 @@ bench-curves: .venv/dev.stamp  ## measure the curve engine, transfer and pooling
 bench: bench-curves  ## run every benchmark
 	$(BIN)/python benchmarks/bench_service.py
 
-.PHONY: help setup demo serve test check openapi lock bench bench-curves
+.PHONY: help setup demo serve test test-numerics check openapi lock bench bench-curves

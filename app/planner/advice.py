@@ -10,6 +10,8 @@ import numpy as np
 from app.planner.arrays import FloatArray
 from app.planner.benefit import phi
 from app.planner.decision import decide
+from app.planner.divisible import relax
+from app.planner.feasibility import check_feasible
 from app.planner.observations import Observations, Points
 from app.planner.problem import InfeasibleError, Problem, ProblemError
 from app.planner.task import Task
@@ -18,6 +20,8 @@ from app.planner.words import MILLIONTHS, money, near, number
 GRID = (0.0, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)
 """Shares of the budget that are looked at first."""
 REFINEMENTS = 12
+FINE = 256
+"""Orders in steps of less than the budget's 256th are taken as divisible."""
 GOLDEN = 0.5 * (5.0**0.5 - 1.0)
 
 
@@ -71,9 +75,8 @@ def stop_advice(
 
     @cache
     def utility(budget: int) -> float:
-        task = Task.of(replace(problem, budget=budget))
         try:
-            return task.utility.total(decide(task, "optimal").after.value)
+            return _best_utility(Task.of(replace(problem, budget=budget)), problem.budget)
         except InfeasibleError:
             # What must be bought costs more than this; with the whole budget the error is the caller's.
             if budget == problem.budget:
@@ -100,6 +103,15 @@ def _check(value_per_utility: float | None, smallest_gain: float | None) -> None
     for name, number_ in (("value_per_utility", value_per_utility), ("smallest_gain", smallest_gain)):
         if number_ is not None and not 0.0 < number_ < np.inf:
             raise ProblemError(f"{name} is {number_}; it must be above 0")
+
+
+def _best_utility(task: Task, whole: int) -> float:
+    """The optimal policy's utility; of divisible orders where every step costs little of the `whole` budget."""
+    steps = [source.cost(source.least) for source in task.sources]
+    if not task.market.is_convex or max(steps, default=0) > whole / FINE:
+        return task.utility.total(decide(task, "optimal").after.value)
+    check_feasible(task)
+    return relax(task, task.utility).relaxation.utility
 
 
 def _utility_now(problem: Problem) -> float:

@@ -14,7 +14,7 @@ LEAST_BENEFIT = 1e-3
 
 
 def phi(objective: Objective, scaled: FloatArray, bounded: bool, goal: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """φ and −dφ/dℓ at ℓ, at a kink from the side of the smaller loss; goal: ℓ at the targets, broadcasting, inf = none."""
+    """φ and −dφ/dℓ at ℓ, at a kink from the side of the smaller loss; goal: ℓ at the targets, inf = none."""
     limit = 1.0 - LEAST_BENEFIT if bounded else 1.0 / LEAST_BENEFIT
     if objective.kind == "targets":
         # A target below m₀ must not be lost in the tangent.

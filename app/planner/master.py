@@ -22,6 +22,7 @@ GRID = np.concatenate([[0.0], np.geomspace(1e-5, 1.0, 16)])
 ROUNDS = 60
 STEP = 1e-4
 """Share of a count over which the curvature is measured."""
+DIGITS = 1e-15
 LINE = np.array([0.05, 0.15, 0.3, 0.5, 0.7, 0.9])
 """Points between the best answer and the master's that are tried as answers."""
 
@@ -139,17 +140,22 @@ def solve(master: Master, tolerance: float) -> Found:
     scale = _first_scale(master)
     solution, bound, columns = _bounded(master, scale)
     best = _best_of(master, [columns])
-    for count in range(ROUNDS):
-        best = replace(best, bound=max(bound, best.utility), rounds=count + 1)
-        if bound - best.utility <= tolerance * max(best.utility - master.start, LEAST_GAIN):
-            break
+    rounds = 1
+    while bound - best.utility > _tolerated(master, best, tolerance) and rounds < ROUNDS:
         master.refine(columns, scale)
         scale = max(bound - master.start, LEAST_GAIN)
         solution, lower, columns = _bounded(master, scale)
         bound = min(bound, lower)
         between = [best.columns + part * (columns - best.columns) for part in LINE]
         best = _best_of(master, [best.columns, columns, *between])
+        rounds += 1
+    best = replace(best, bound=max(bound, best.utility), rounds=rounds)
     return _with_duals(master, best, solution, scale)
+
+
+def _tolerated(master: Master, best: Found, tolerance: float) -> float:
+    """The gap in utility at which the rounds end: the tolerance, or the last digits of U."""
+    return max(tolerance * max(best.utility - master.start, LEAST_GAIN), DIGITS * abs(best.utility))
 
 
 def _first_scale(master: Master) -> float:

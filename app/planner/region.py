@@ -68,15 +68,16 @@ class Region:
     @cached_property
     def entries(self) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
         """Row, source, X and C of every place where X or C is not 0."""
-        filled = abs(self.samples) + abs(self.costs)
-        row, source = filled.tocoo().coords
-        samples, costs = self.samples.tocsr(), self.costs.tocsr()
-        return (
-            np.asarray(row, dtype=np.int64),
-            np.asarray(source, dtype=np.int64),
-            np.asarray(samples[row, source], dtype=np.float64).ravel(),
-            np.asarray(costs[row, source], dtype=np.float64).ravel(),
+        samples, costs = self.samples.tocoo(), self.costs.tocoo()
+        size = self.samples.shape[1]
+        keys, place = np.unique(
+            np.concatenate([part.coords[0].astype(np.int64) * size + part.coords[1] for part in (samples, costs)]),
+            return_inverse=True,
         )
+        parts = np.zeros((2, len(keys)))
+        parts[0, place[: samples.nnz]] = samples.data
+        parts[1, place[samples.nnz :]] = costs.data
+        return keys // size, keys % size, parts[0], parts[1]
 
     def values(self, market: Market, orders: IntArray) -> FloatArray:
         """The rows' values [R] at whole orders [S]."""

@@ -12,7 +12,7 @@ from app.planner.arrays import FloatArray, IntArray
 from app.planner.benefit import mean, phi
 from app.planner.utility import Utility
 
-CROSS_WORK = 2_000_000
+CROSS_WORK = 400_000
 """Groups squared times draws up to which transfer enters the plan; beyond it the others' counts are held."""
 
 FARTHER = 100.0
