@@ -391,3 +391,94 @@ def test_a_size_that_the_pools_cannot_give_is_refused(size: float | dict[str, in
 
 def test_the_draw_is_the_same_on_every_machine() -> None:
     assert nested_subsets({"a": 12, "b": 6}, [0.5], seed=7) == [{"a": [1, 2, 8, 9, 10, 11], "b": [2, 3, 5]}]
+
+
+ROW: dict[str, Any] = {
+    "name": "half",
+    "policy": "optimal",
+    "budget": {"available": "250.00", "spend": "249.50", "unspent": "0.50"},
+    "unspent_reason": "less than the cheapest sample",
+    "utility": {**ALLOCATION["utility"], "equal": {"mean": 0.8, "p05": 0.7, "p95": 0.9}},
+    "shadow_price": 1e-5,
+    "optimality": {"gap": 0.0, "method": "multiplier", "proof": "…"},
+    "groups": {
+        "women": {
+            "count": 25,
+            "add": 10,
+            "metric_after": {"mean": 0.84, "p05": 0.82, "p50": 0.84, "p95": 0.86},
+            "add_difference": -5,
+            "metric_difference": -0.01,
+        }
+    },
+    "sources": {"women": {"order": 10, "cost": "249.50"}},
+    "difference": {"spend": "-250.00", "utility": {"mean": -0.1, "p05": -0.2, "p95": 0.0, "p_better": 0.1}},
+    "infeasible": [],
+    "warnings": [],
+}
+INFEASIBLE: dict[str, Any] = {
+    **dict.fromkeys(("policy", "budget", "unspent_reason", "utility", "shadow_price", "optimality", "difference")),
+    "name": "too much",
+    "groups": {},
+    "sources": {},
+    "infeasible": [{"pointer": "/budget", "detail": "raise it"}],
+    "warnings": [],
+}
+
+
+def test_scenarios_are_sent_as_they_are_and_come_back_as_rows() -> None:
+    service = Service(ok({"scenarios": [ROW, INFEASIBLE]}))
+    scenarios = [{"budget": Decimal(250)}, {"groups": {"women": {"min_count": 10**6}}}]
+    half, too_much = service.client().what_if("p", scenarios, draws=100)
+    assert service.requests[0].url.path == "/v1/projects/p/allocations/what-if"
+    sent = json.loads(service.requests[0].content)
+    assert sent == {"scenarios": [{"budget": "250"}, scenarios[1]], "draws": 100}
+    assert (half.spend, half.spend_difference, half.add["women"]) == (Decimal("249.50"), Decimal("-250.00"), 10)
+    assert half.gain is not None
+    assert half.gain.p_better == 0.1
+    assert half.metric_after["women"].p50 == 0.84
+    assert (too_much.spend, too_much.gain, too_much.infeasible[0]["pointer"]) == (None, None, "/budget")
+
+
+def test_what_targets_cost_comes_back_with_money_as_decimals() -> None:
+    group = {"group": "women", "target": 0.9, "count_now": 40.0, "count_needed": None, "count": 40.0,
+             "chance_now": 0.1, "chance": 0.1, "chance_reachable": 0.2, "reason": "flat"}  # fmt: skip
+    point = {"budget": "10.00", "spend": "9.50", "level": 0.5, "joint_chance": 0.4, "chances": {"women": 0.5}}
+    answer = {"chance": 0.9, "joint": True, "spend": "12.50", "joint_chance": 0.9, "method": "exact", "groups": [group],
+              "sources": [{"source": "s", "order": 5, "cost": "12.50"}], "curve": [point],
+              "unreachable": [{"group": "women", "cause": "floor", "chance": 0.2, "reason": "flat"}]}  # fmt: skip
+    service = Service(ok(answer))
+    found = service.client().requirements("p", joint=True, targets={"women": 0.9}, budgets=[Decimal(10)])
+    sent = json.loads(service.requests[0].content)
+    assert sent == {"joint": True, "targets": {"women": 0.9}, "budgets": ["10"]}
+    assert (found.spend, found.orders, found.curve[0].spend) == (Decimal("12.50"), {"s": 5}, Decimal("9.50"))
+    assert (found.groups["women"].count_needed, found.unreachable) == (None, {"women": "flat"})
+
+
+def test_the_measurement_plan_gives_sizes_for_nested_subsets() -> None:
+    run = {"counts": {"men": 30, "women": 10}, "variance_before": 2.0, "variance_after": 1.0, "reason": "…"}
+    service = Service(ok({"runs": [run], "variance_now": 2.0, "variance_after": 1.0, "note": None}))
+    plan = service.client().measurement_plan("p", 1)
+    assert str(service.requests[0].url).endswith("/v1/projects/p/measurement-plan?runs=1")
+    [subset] = nested_subsets({"men": 100, "women": 40}, [plan.runs[0].counts], seed=1)
+    assert {group: len(positions) for group, positions in subset.items()} == {"men": 30, "women": 10}
+
+
+def test_orders_can_be_held_and_what_binds_is_told() -> None:
+    stop = {"stop": False, "worth_spending": "10.00", "gain": 0.1, "worth": None, "reason": "…"}
+    binding = [{"bound": "/budget", "shadow_price": 0.5}]
+    service = Service(ok({**ALLOCATION, "stop": stop, "binding": binding}))
+    plan = service.client().next_allocation("p", exploration=0.1, hold={"a": 5, "b:c": 0})
+    assert service.requests[0].url.params.get_list("hold") == ["a:5", "b:c:0"]
+    assert service.requests[0].url.params["exploration"] == "0.1"
+    assert plan.stop is not None
+    assert (plan.stop.worth_spending, plan.stop.worth, plan.binding) == (Decimal("10.00"), None, {"/budget": 0.5})
+
+
+def test_a_source_of_several_groups_is_sent_with_its_yields() -> None:
+    answer = {"key": "s", "group": None, "yields": {"a": 0.5, "b": 0.4}, "unit_cost": "2.50", "fixed_cost": "10.00"}
+    service = Service(ok(answer))
+    source = service.client().add_source("p", "s", yields={"a": 0.5, "b": 0.4}, unit_cost="2.5", fixed_cost=10)
+    assert json.loads(service.requests[0].content) == {
+        "key": "s", "unit_cost": "2.5", "yields": {"a": 0.5, "b": 0.4}, "fixed_cost": 10,
+    }  # fmt: skip
+    assert (source.group, source.unit_cost, source.fixed_cost) == (None, Decimal("2.50"), Decimal("10.00"))

@@ -117,7 +117,7 @@ EXAMPLE: dict[str, Any] = {
 
 class RequirementsOut(Answer):
     """The least money and the orders with which every group that can reach its target does so with the chance asked.
-    `gap` is the share by which a cheaper answer could cost less. `unreachable` names the others. `method` is
+    `gap` is the share by which a cheaper answer could cost less. `unreachable` names the other groups. `method` is
     "conservative" where other groups' data moves the curves and a sufficient condition stands for the chance."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})

@@ -132,8 +132,7 @@ def test_accepted_samples_are_what_is_paid_where_the_source_bills_them(api: Api)
 def test_bounds_of_a_group_hold(api: Api) -> None:
     path = measured(api)
     api.patch(f"{path}/groups/A", json={"min_count": 260, "max_count": 270})
-    _, orders = ordered(api, path)
-    assert 60 <= orders["A"] <= 70
+    assert 60 <= ordered(api, path)[1]["A"] <= 70
     api.patch(f"{path}/groups/A", json={"min_count": None, "max_count": 150})
     assert ordered(api, path)[1]["A"] == 0
 

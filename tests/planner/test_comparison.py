@@ -1,0 +1,68 @@
+"""Answers to varied problems are compared by one measure, on the same draws; stated curves leave the others' alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.planner.comparison import Gain, Measure
+from app.planner.objective import Objective
+from app.planner.plan import make_plan
+from app.planner.stated import stating
+from app.planner.transfer import Transfer
+from tests.planner.problems import offers, problem, scattered, stated
+
+CURVES = [(0.05, 2.0, 0.5, 0.0), (0.1, 3.0, 0.5, 10.0), (0.0, 1.0, 0.25, 0.0)]
+
+
+def test_a_gain_is_the_mean_of_the_differences_draw_by_draw() -> None:
+    gain = Gain.of(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 1.0, 4.0, 2.0]))
+    assert (gain.mean, gain.p_better) == (0.5, 0.625)
+    assert -1.0 <= gain.p05 <= gain.mean <= gain.p95 <= 2.0
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [Objective("utilitarian"), Objective("isoelastic", aversion=2.0), Objective("cvar", tail=0.5),
+     Objective("robust", mode="regret", weight_vectors=((1.0, 0.0, 0.0), (0.0, 1.0, 1.0)))],
+    ids=lambda objective: objective.kind,
+)  # fmt: skip
+def test_a_problem_measured_by_itself_has_its_plan_s_utility(objective: Objective) -> None:
+    own = problem(scattered(CURVES, 40, seed=1), offers([1.0, 2.0, 1.5]), 200.0, objective)
+    plan = make_plan(own)
+    draws = Measure.of(own).draws(own, {source.key: source.order for source in plan.sources})
+    assert draws.mean() == pytest.approx(plan.utility.after.mean, abs=1e-12)
+    assert np.quantile(draws, (0.05, 0.95)) == pytest.approx([plan.utility.after.p05, plan.utility.after.p95])
+
+
+def test_orders_are_measured_on_the_other_problem_s_curves_and_sources_by_the_first_s_weights() -> None:
+    """By hand: the weighted mean of 1 − loss at 50 + yield · acceptance · quality · order."""
+    first = problem(stated(CURVES), offers([1.0, 2.0, 1.5]), 200.0, weights=[1.0, 2.0, 1.0])
+    mixed = replace(offers([1.0])[0], yields=((0, 0.5), (1, 0.25)), acceptance_rate=0.8, quality=0.5)
+    other_curves = stated([(0.0, 1.0, 0.5, 0.0), *CURVES[1:]])
+    other = problem(other_curves, (mixed,), 100.0, Objective("maximin"), weights=[9.0, 1.0, 1.0])
+    counts = 50.0 + 100.0 * 0.8 * 0.5 * np.array([0.5, 0.25, 0.0])
+    losses = [counts[0] ** -0.5, 0.1 + 3.0 * (counts[1] + 10.0) ** -0.5, counts[2] ** -0.25]
+    expected = np.array([0.25, 0.5, 0.25]) @ (1.0 - np.array(losses))
+    assert Measure.of(first).draws(other, {"s0": 100}) == pytest.approx(expected)
+
+
+def test_stated_curves_leave_the_other_groups_draws_as_they_are() -> None:
+    before = scattered(CURVES, 30, seed=2)
+    after = stating(before, np.array([1]), stated([(0.2, 1.0, 0.5, 0.0)], 30, keys=["g1"]))
+    counts = np.array([70.0, 100.0, 40.0])
+    assert after.keys == before.keys
+    assert after.loss(counts)[1] == pytest.approx(0.2 + 100.0**-0.5)
+    np.testing.assert_array_equal(after.loss(counts)[[0, 2]], before.loss(counts)[[0, 2]])
+
+
+def test_a_stated_curve_is_moved_by_no_other_group_but_moves_them_as_before() -> None:
+    weights = np.full((3, 3, 30), 0.5) * (1.0 - np.eye(3))[:, :, None]
+    transfer = Transfer(weights, np.full((3, 30), 500.0), np.full(3, 50.0), np.zeros(3), ((), (), ()))
+    before = replace(scattered(CURVES, 30, seed=3), transfer=transfer)
+    after = stating(before, np.array([1]), stated([(0.2, 1.0, 0.5, 0.0)], 30, keys=["g1"]))
+    for held in (np.array([50.0, 50.0, 50.0]), np.array([500.0, 90.0, 10.0])):
+        moved, as_before = after.moved(held).loss(held), before.moved(held).loss(held)
+        assert moved[1] == pytest.approx(0.2 + held[1] ** -0.5)
+        np.testing.assert_array_equal(moved[[0, 2]], as_before[[0, 2]])
+    assert np.all(before.transfer is not None and before.transfer.weights[1, 0] == 0.5)
