@@ -79,6 +79,7 @@ bench: bench-curves bench-allocation  ## run every benchmark
 	$(BIN)/python benchmarks/bench_service.py
 	$(BIN)/python benchmarks/bench_jobs.py
 	$(BIN)/python benchmarks/bench_receivers.py
+	$(BIN)/python benchmarks/bench_surrogate.py
 
 .PHONY: help setup demo serve test test-chaos test-label-studio test-numerics check openapi lock \
   bench bench-allocation bench-curves
