@@ -120,9 +120,32 @@ def improve(utility: Utility, market: Market, held: FloatArray, orders: IntArray
         _refill(basket)
     for _ in range(20 * len(orders) + 200):
         _fill_up(basket)
+        if _shift_to_cheaper(basket):
+            continue
         if utility.objective.stop_ratio > 0.0 or not swap(basket):
             break
     return Filled(basket.orders, basket.total)
+
+
+def _shift_to_cheaper(basket: Basket) -> bool:
+    """Move lots from a group's dearer source to a cheaper one of equal lots; False where no cheaper one has room.
+
+    Swaps leave such pairs behind: they change two groups.
+    """
+    market, orders = basket.market, basket.orders
+    for dear in np.flatnonzero((market.rank > 0) & (orders > 0)).tolist():
+        for cheap in range(dear - int(market.rank[dear]), dear):
+            lot = int(market.lot[dear])
+            if market.lot[cheap] != lot or market.unit_cost[cheap] == market.unit_cost[dear]:
+                continue
+            more = min(int(market.most[cheap] - orders[cheap]), int(orders[dear])) // lot * lot
+            left = int(orders[dear]) - more
+            # Neither may be left below its smallest order.
+            more -= 0 if left == 0 or left >= market.least[dear] else int(market.least[dear]) - left
+            if more > 0 and orders[cheap] + more >= market.least[cheap]:
+                basket.move({cheap: more, dear: -more})
+                return True
+    return False
 
 
 def _refill(basket: Basket) -> None:

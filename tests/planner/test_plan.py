@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.planner.metric import Metric
@@ -169,6 +169,7 @@ def test_a_group_of_weight_0_gets_nothing(seed: int, objective: Objective) -> No
 
 
 @property_test
+@example(128, MAXIMIN, 199)
 @given(seeds, objectives, st.integers(1, 200))
 def test_of_two_like_sources_the_dearer_waits_for_the_cheaper(seed: int, objective: Objective, cap: int) -> None:
     asked = question(seed, objective, rough=False)
