@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,7 +34,7 @@ class Checked:
     sent_at: datetime | None = None
 
 
-class Scheme(BaseModel):
+class Scheme(BaseModel, ABC):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     weakness: ClassVar[str | None] = None
@@ -43,8 +44,9 @@ class Scheme(BaseModel):
         if not 8 <= len(secret) <= MAX_SECRET or not secret.isprintable() or not secret.isascii():
             raise ValueError(f"a secret has 8 to {MAX_SECRET} printable ASCII characters")
 
+    @abstractmethod
     def verify(self, headers: Headers, body: bytes, secrets: Sequence[str], now: datetime) -> Checked:
-        raise NotImplementedError
+        """Raises VerifyFailed."""
 
 
 class StandardWebhooks(Scheme):

@@ -216,7 +216,12 @@ def test_prior_weights_multiply_the_evidence() -> None:
     nodes, _, _ = learnt(data, prior, LEVELS[0])
     expected = flat * tilt * loud[:, None]
     found = weighed(integrate(nodes, LEVELS[0], prior, task.covariates))
-    np.testing.assert_allclose(found, expected / expected.sum(), rtol=1e-5, atol=1e-3)
+    # Negligible nodes are dropped, and which those are depends on the prior: what both keep must be exact.
+    kept = (flat > 0.0) & (found > 0.0)
+    assert found[kept].sum() > 0.999
+    np.testing.assert_allclose(
+        found[kept] / found[kept].sum(), expected[kept] / expected[kept].sum(), rtol=1e-5, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize(
