@@ -1,0 +1,99 @@
+// Draws the charts of a page: every <figure class="chart" data-spec="…"> when it is scrolled near.
+// Without this script, or where drawing fails, the picture in <noscript> says the same.
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const bundle = document.querySelector('meta[name="vega"]')?.content;
+const drawn = new Map();
+
+function inTheme(address) {
+  const url = new URL(address, location.href);
+  if (!url.searchParams.has("theme")) url.searchParams.set("theme", dark.matches ? "dark" : "light");
+  return url;
+}
+
+// vega-embed's own tooltip puts a <style> into the page; this one sets text and classes alone.
+function tooltipOf(figure) {
+  const box = document.createElement("div");
+  box.className = "chart-tip";
+  box.hidden = true;
+  figure.append(box);
+  return (_, event, item, value) => {
+    box.hidden = value === null || value === undefined || value === "";
+    if (box.hidden) return;
+    box.replaceChildren(...rowsOf(value));
+    const frame = figure.getBoundingClientRect();
+    const left = Math.min(event.clientX - frame.left + 12, frame.width - box.offsetWidth - 4);
+    box.style.left = `${Math.max(0, left)}px`;
+    box.style.top = `${event.clientY - frame.top + 12}px`;
+  };
+}
+
+function rowsOf(value) {
+  if (typeof value !== "object") return [line("div", String(value))];
+  return Object.entries(value).map(([name, said]) => {
+    const row = line("div", "");
+    row.append(line("span", name), line("b", String(said)));
+    return row;
+  });
+}
+
+function line(tag, text) {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  return element;
+}
+
+async function draw(figure) {
+  const { embed } = await import(bundle);
+  const answer = await fetch(inTheme(figure.dataset.spec), { headers: { Accept: "application/json" } });
+  if (!answer.ok) throw new Error(`the chart's specification answered ${answer.status}`);
+  const spec = await answer.json();
+  const place = document.createElement("div");
+  place.className = "chart-drawing";
+  drawn.get(figure)?.finalize();
+  figure.querySelectorAll(".chart-drawing, .chart-tip, .chart-picture").forEach((old) => old.remove());
+  figure.prepend(place);
+  const options = {
+    mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false, tooltip: tooltipOf(figure),
+  };
+  drawn.set(figure, await embed(place, spec, options));
+  figure.classList.remove("chart-waiting");
+  figure.classList.add("chart-drawn");
+}
+
+function showPicture(figure) {
+  figure.querySelectorAll(".chart-drawing, .chart-picture").forEach((old) => old.remove());
+  const picture = document.createElement("img");
+  picture.className = "chart-picture";
+  picture.alt = figure.dataset.alt ?? "";
+  const url = inTheme(figure.dataset.spec);
+  url.pathname = url.pathname.replace(/\.json$/, ".svg");
+  picture.src = url;
+  figure.prepend(picture);
+}
+
+function drawSafely(figure) {
+  draw(figure).catch((error) => {
+    console.warn(error);
+    showPicture(figure);
+  });
+}
+
+const near = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    if (!entry.isIntersecting) continue;
+    near.unobserve(entry.target);
+    drawSafely(entry.target);
+  }
+}, { rootMargin: "300px" });
+
+export function watch(root) {
+  root.querySelectorAll("figure.chart[data-spec]").forEach((figure) => near.observe(figure));
+}
+
+export function redraw(figure) {
+  if (drawn.has(figure)) drawSafely(figure);
+}
+
+dark.addEventListener("change", () => drawn.forEach((_, figure) => redraw(figure)));
+watch(document);

@@ -1,0 +1,117 @@
+"""Charts are drawn without a browser, from their own data alone."""
+
+import re
+import socket
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from app.charts import render
+from app.charts.theme import DARK, LIGHT, Palette, Spec, finished, titled, wrapped
+
+HOSTILE = "<script>alert('x')</script> [link](https://example.com) {{7*7}} datum.x"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def bars(**parts: Any) -> Spec:
+    return finished(
+        {
+            "title": titled(HOSTILE, "samples", HOSTILE),
+            "data": {"values": [{"group": HOSTILE, "count": 3}, {"group": "other", "count": 5}]},
+            "mark": "bar",
+            "width": "container",
+            "encoding": {"x": {"field": "count", "type": "quantitative"}, "y": {"field": "group"}},
+            **parts,
+        }
+    )
+
+
+def test_user_text_is_text_in_a_drawing_and_nothing_else() -> None:
+    document = ElementTree.fromstring(render.svg(bars()))  # noqa: S314  our own drawing
+    assert not document.findall(f".//{SVG}script")
+    assert not document.findall(f".//{SVG}a")
+    words = " ".join("".join(text.itertext()) for text in document.iter(f"{SVG}text"))
+    assert "<script>alert('x')</script>" in words
+    assert "49" not in words
+
+
+def test_a_drawing_outside_a_page_has_a_width_of_its_own() -> None:
+    document = ElementTree.fromstring(render.svg(bars()))  # noqa: S314
+    assert float(document.attrib["width"]) > 560
+
+
+def test_a_png_is_drawn_at_twice_the_size() -> None:
+    picture = render.png(bars())
+    assert picture.startswith(b"\x89PNG\r\n")
+    assert int.from_bytes(picture[16:20], "big") > 2 * 560
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"data": {"url": "http://127.0.0.1:{port}/data.json"}},
+        {"layer": [{"mark": {"type": "image", "url": "http://127.0.0.1:{port}/x.png"}}]},
+        {"data": {"url": "file:///etc/hostname", "format": {"type": "csv"}}},
+        {"transform": [{"lookup": "x", "from": {"data": {"url": "http://127.0.0.1:{port}/y.csv"}, "key": "x"}}]},
+    ],
+)
+def test_nothing_is_fetched_for_a_drawing(parts: dict[str, Any]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        port = server.getsockname()[1]
+        spec = eval(repr(bars(**parts)).replace("{port}", str(port)))  # noqa: S307
+        with pytest.raises(render.DrawingError, match="address"):
+            render.svg(spec)
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def test_a_datum_named_url_is_data() -> None:
+    assert render.svg(bars(data={"values": [{"group": "a", "count": 1, "url": "https://example.com"}]}))
+
+
+def test_a_broken_specification_is_refused_with_the_reason() -> None:
+    with pytest.raises(render.DrawingError):
+        render.svg(finished({"mark": "no such mark"}))
+
+
+def test_the_script_is_one_module_that_is_made_once() -> None:
+    assert render.bundle() is render.bundle()
+    text = render.bundle().decode()
+    assert re.search(r"export\s*\{[^}]* as embed\s*\}", text)
+    assert not re.search(r"^\s*import\s", text, re.MULTILINE)
+
+
+def test_a_scripts_name_follows_from_what_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = render.bundle_name()
+    assert re.fullmatch(r"vega-[0-9a-f]{16}\.js", name)
+    monkeypatch.setattr(render, "SNIPPET", "export const other = vegaEmbed;")
+    assert render.bundle_name() != name
+
+
+def luminance(colour: str) -> float:
+    """WCAG 2.1's relative luminance."""
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+def test_marks_and_words_stand_out_from_their_background(colours: Palette) -> None:
+    for words in (colours.text, colours.muted):
+        assert contrast(words, colours.background) >= 4.5
+    for mark in colours.series:
+        assert contrast(mark, colours.background) >= 3
+
+
+def test_long_findings_are_broken_into_lines_without_losing_words() -> None:
+    finding = "word " * 60
+    assert " ".join(wrapped(finding)) == finding.strip()
+    assert max(map(len, wrapped(finding))) <= 72
+    assert max(map(len, wrapped("x" * 500))) <= 72
