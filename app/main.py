@@ -27,6 +27,7 @@ from app.api import (
     requirements,
     rounds,
     scenarios,
+    simulations,
     sources,
     vendor_connections,
     vendor_inbox,
@@ -74,12 +75,13 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys), fits, engine.enqueue)
     problems.install(app)
     resources = (projects, groups, sources, observations, curves, forecasts, measurements)
-    planning = (allocations, scenarios, requirements)
+    planning = (allocations, scenarios, requirements, simulations)
     buying = (rounds, orders, deliveries, ledger)
     vendors = (vendor_connections, vendor_inbox, vendor_orders, hooks)
     for module in (*resources, *planning, *buying, *vendors, events, webhooks, jobs, keys, health):
         app.include_router(module.router)
     app.include_router(jobs.streams)
+    app.include_router(simulations.charts)
     for module in (groups, sources, vendor_orders):
         app.include_router(module.bulk)
     finish_contract(app)

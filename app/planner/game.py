@@ -17,7 +17,7 @@ from app.planner.metric import Metric
 from app.planner.objective import Objective
 from app.planner.policies import Policy
 from app.planner.prior import Prior
-from app.planner.problem import Problem
+from app.planner.problem import Limit, Problem
 from app.planner.sources import Source
 from app.planner.task import Task
 from app.planner.together import fit_together
@@ -34,7 +34,8 @@ CURVES: tuple[Player, ...] = ("optimal", "greedy", "thompson", "worst_first", "s
 class Rules:
     """What a game is about; arrays [k] in the order of `keys`.
 
-    weights, targets, reference_loss, metric, objective, sources: as in `Problem`. budget: millionths for all rounds.
+    weights, targets, reference_loss, metric, objective, sources, min_count, max_count, limits: as in `Problem`.
+    budget: millionths for all rounds.
     sizes: shares of what is held at which every round trains, nested. together: curves are fitted with transfer and
     pooling, world by world.
     """
@@ -52,6 +53,9 @@ class Rules:
     sizes: tuple[float, ...] = (0.25, 0.5, 1.0)
     draws: int = 300
     together: bool = False
+    min_count: FloatArray | None = None
+    max_count: FloatArray | None = None
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,10 @@ class _Seat:
     scores: list[Measured]
 
 
-def play(worlds: Sequence[World], rules: Rules, player: Player, seed: int) -> Outcome:
+def play(worlds: Sequence[World], rules: Rules, player: Player, seed: int, first: int = 0) -> Outcome:
     """The game of `player` in every world; the same arguments give the same bytes.
 
-    seed: of posterior draws and of `thompson`. Raises ValueError where the oracle meets a world that hides its curves.
+    seed: of posterior draws and of `thompson`. first: number of the first world, whose draws depend on its number. Raises ValueError where the oracle meets a world that hides its curves.
     """
     seats = [
         _Seat(world, world.start.copy(), rules.budget, np.zeros(len(rules.sources), dtype=np.int64), [], [])
@@ -98,14 +102,16 @@ def play(worlds: Sequence[World], rules: Rules, player: Player, seed: int) -> Ou
     ]
     path = [[seat.held.copy() for seat in seats]]
     for number in range(rules.rounds):
-        for seat, posterior in zip(seats, _posteriors(seats, rules, player, seed, number), strict=True):
+        for seat, posterior in zip(seats, _posteriors(seats, rules, player, seed, number, first), strict=True):
             _buy(seat, rules, player, posterior, rules.rounds - number, seed + number)
         path.append([seat.held.copy() for seat in seats])
     counts = np.array(path).swapaxes(0, 1)
     return _judged(worlds, rules, player, counts, np.array([rules.budget - seat.left for seat in seats]))
 
 
-def _posteriors(seats: list[_Seat], rules: Rules, player: Player, seed: int, number: int) -> list[Posterior]:
+def _posteriors(
+    seats: list[_Seat], rules: Rules, player: Player, seed: int, number: int, first: int
+) -> list[Posterior]:
     """What the player believes of each world's curves before it buys."""
     if player == "oracle":
         known = [seat.world.truth for seat in seats]
@@ -120,7 +126,7 @@ def _posteriors(seats: list[_Seat], rules: Rules, player: Player, seed: int, num
         seat.scores.append(seat.world.measure(runs, number))
     if rules.together:
         return [fit_together(_observed(seat, rules, ""), rules.prior, seed, rules.draws) for seat in seats]
-    return _fitted_in_step(seats, rules, seed)
+    return _fitted_in_step(seats, rules, seed, first)
 
 
 def _ignorance(rules: Rules) -> Posterior:
@@ -151,9 +157,9 @@ def _observed(seat: _Seat, rules: Rules, name: str) -> Observations:
     )
 
 
-def _fitted_in_step(seats: list[_Seat], rules: Rules, seed: int) -> list[Posterior]:
+def _fitted_in_step(seats: list[_Seat], rules: Rules, seed: int, first: int) -> list[Posterior]:
     """Own-count curves of all worlds in one fit."""
-    parts = [_observed(seat, rules, f"{at}:") for at, seat in enumerate(seats)]
+    parts = [_observed(seat, rules, f"{at}:") for at, seat in enumerate(seats, first)]
     whole = Observations(
         keys=tuple(key for part in parts for key in part.keys),
         points=tuple(points for part in parts for points in part.points),
@@ -184,6 +190,9 @@ def _buy(seat: _Seat, rules: Rules, player: Player, posterior: Posterior, rounds
         posterior=posterior,
         sources=sources,
         budget=seat.left // rounds,
+        min_count=rules.min_count,
+        max_count=rules.max_count,
+        limits=rules.limits,
     )
     task = Task.of(problem)
     decision = decide(task, "optimal" if player == "oracle" else player, seed)

@@ -8,6 +8,7 @@ from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
 from app.store.models import Job
+from app.store.simulation_models import Simulation
 
 
 def job_by_id(session: Session, job_id: UUID, lock: bool = False) -> Job | None:
@@ -38,4 +39,6 @@ def jobs_page(
 
 
 def forget_jobs_ended_before(session: Session, instant: datetime) -> None:
-    session.execute(delete(Job).where(Job.ended_at < instant))
+    """A simulation's job stays: it says what became of it."""
+    kept = select(Simulation.job_id)
+    session.execute(delete(Job).where(Job.ended_at < instant, Job.id.not_in(kept)))

@@ -1,0 +1,175 @@
+"""What a simulation found: utility round by round, and each policy beside the chosen one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.charts.theme import Spec, ThemeName, finished, palette, titled
+
+Z90 = 1.645
+"""Standard errors on either side of a 90 % interval."""
+NAMES = {
+    "optimal": "Optimal",
+    "greedy": "Greedy",
+    "thompson": "Thompson",
+    "worst_first": "Worst first",
+    "equal": "Equal counts",
+    "equal_spend": "Equal spend",
+    "proportional": "Proportional",
+    "water_filling": "Water filling",
+    "slice_tuner": "Slice Tuner",
+    "oracle": "Oracle",
+}
+
+
+def utility_by_round(result: Mapping[str, Any], source: str, theme: ThemeName = "light") -> Spec:
+    """Mean utility at the start and after each round; the chosen policy, the best other one, equal counts and the
+    oracle are labelled, the others faint."""
+    colours = palette(theme)
+    shown = labelled(result)
+    values = [
+        {
+            "policy": NAMES[one["policy"]],
+            "round": number,
+            "utility": after["mean"],
+            "role": shown.get(one["policy"], "other"),
+        }
+        for one in [*result["policies"], result["oracle"]]
+        for number, after in enumerate(one["path"])
+    ]
+    last = len(result["oracle"]["path"]) - 1
+    x = {"field": "round", "type": "quantitative", "title": "Rounds bought", "axis": {"tickMinStep": 1, "format": "d"}}
+    y = {"field": "utility", "type": "quantitative", "title": "Mean utility", "scale": {"zero": False}}
+    roles = ["chosen", "best other", "equal", "oracle", "other"]
+    colour = {
+        "field": "role",
+        "type": "nominal",
+        "scale": {
+            "domain": roles,
+            "range": [colours.blue, colours.vermillion, colours.green, colours.muted, colours.faint],
+        },
+        "legend": None,
+    }
+    dash = {
+        "field": "role",
+        "type": "nominal",
+        "scale": {"domain": roles, "range": [[1, 0], [6, 4], [1.5, 3], [10, 4], [1, 0]]},
+        "legend": None,
+    }
+    tooltip = [
+        {"field": "policy", "title": "Policy"},
+        {"field": "round", "title": "Rounds bought"},
+        {"field": "utility", "title": "Mean utility", "format": ".4f"},
+    ]
+    spec = {
+        "title": titled(reached(result), f"Mean utility over {result['games']} simulated games.", source),
+        "data": {"values": values},
+        "width": "container",
+        "height": 260,
+        "encoding": {"x": x, "y": y},
+        "layer": [
+            {
+                "mark": {"type": "line", "point": True},
+                "encoding": {
+                    "color": colour,
+                    "strokeDash": dash,
+                    "detail": {"field": "policy"},
+                    "tooltip": tooltip,
+                },
+            },
+            {
+                "transform": [{"filter": {"and": [f"datum.round == {last}", {"field": "role", "oneOf": roles[:4]}]}}],
+                "mark": {"type": "text", "align": "left", "dx": 8},
+                "encoding": {"text": {"field": "policy"}, "color": colour},
+            },
+        ],
+    }
+    return finished(spec, theme, reached(result))
+
+
+def labelled(result: Mapping[str, Any]) -> dict[str, str]:
+    """Policy → the part it plays, for those that are named in the chart."""
+    roles = {"oracle": "oracle", "equal": "equal"}
+    best = best_other(result)
+    if best is not None:
+        roles[best["policy"]] = "best other"
+    return roles | {result["chosen"]: "chosen"}
+
+
+def best_other(result: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    others = [one for one in result["policies"] if one["policy"] != result["chosen"]]
+    return max(others, key=lambda one: one["utility"]["mean"], default=None)
+
+
+def reached(result: Mapping[str, Any]) -> str:
+    """The finding: how much of the oracle's gain the chosen policy reached, and the best other one."""
+    of = {one["policy"]: one for one in result["policies"]}
+    chosen, best = of[result["chosen"]], best_other(result)
+    if chosen["regret"] is None:
+        return "No policy gains anything here, not even one that knows the curves"
+    said = f"{NAMES[chosen['policy']]} reaches {share(chosen)} of what perfect knowledge would gain"
+    return said if best is None else f"{said}; {NAMES[best['policy']].lower()}, the next best, {share(best)}"
+
+
+def share(one: Mapping[str, Any]) -> str:
+    return f"{100 * (1 - one['regret']):.0f} %"
+
+
+def paired_differences(result: Mapping[str, Any], source: str, theme: ThemeName = "light") -> Spec:
+    """Each policy's final utility less the chosen one's, with its 90 % interval over the games."""
+    colours = palette(theme)
+    chosen = NAMES[result["chosen"]]
+    values = [
+        {
+            "policy": NAMES[one["policy"]],
+            "difference": one["difference"]["mean"],
+            "low": one["difference"]["mean"] - Z90 * (one["difference"]["se"] or 0.0),
+            "high": one["difference"]["mean"] + Z90 * (one["difference"]["se"] or 0.0),
+            "share": one["p_better"],
+        }
+        for one in [*result["policies"], result["oracle"]]
+        if one["policy"] != result["chosen"]
+    ]
+    order = [one["policy"] for one in sorted(values, key=lambda one: -float(one["difference"]))]
+    y = {"field": "policy", "type": "nominal", "sort": order, "title": None}
+    title = f"Utility less that of {chosen.lower()}"
+    tooltip = [
+        {"field": "policy", "title": "Policy"},
+        {"field": "difference", "title": "Difference", "format": "+.5f"},
+        {"field": "share", "title": "Share of games in which it is ahead", "format": ".0%"},
+    ]
+    spec = {
+        "title": titled(
+            compared(result), f"Final utility, paired over {result['games']} games; lines: 90 % intervals.", source
+        ),
+        "data": {"values": values},
+        "width": "container",
+        "height": {"step": 26},
+        "encoding": {"y": y, "tooltip": tooltip},
+        "layer": [
+            {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": {
+                "x": {"field": "low", "type": "quantitative", "title": title}, "x2": {"field": "high"}}},
+            {"mark": {"type": "point", "filled": True, "size": 70}, "encoding": {
+                "x": {"field": "difference", "type": "quantitative"}}},
+            {"data": {"values": [{"zero": 0}]}, "mark": {"type": "rule", "color": colours.text, "strokeDash": [4, 3]},
+             "encoding": {"x": {"field": "zero", "type": "quantitative"}, "y": {"value": 0}, "y2": {"value": "height"},
+                          "tooltip": {"value": None}}},
+        ],
+    }  # fmt: skip
+    return finished(spec, theme, compared(result))
+
+
+def compared(result: Mapping[str, Any]) -> str:
+    """The finding: whom the chosen policy beats, and who beats it, beyond two standard errors."""
+    others = [one for one in result["policies"] if one["policy"] != result["chosen"]]
+    behind = [one for one in others if one["difference"]["mean"] < -2 * (one["difference"]["se"] or 0.0)]
+    ahead = [one for one in others if one["difference"]["mean"] > 2 * (one["difference"]["se"] or 0.0)]
+    chosen = NAMES[result["chosen"]]
+    said = f"{chosen} ends above {len(behind)} of {len(others)} other policies beyond chance"
+    return said if not ahead else f"{said}, and below {listed(ahead)}"
+
+
+def listed(some: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(NAMES[one["policy"]].lower() for one in some)
+
+
+CHARTS = {"utility": utility_by_round, "differences": paired_differences}

@@ -1,0 +1,87 @@
+"""The jobs of a simulation: one that freezes what is played on and deals out the parts, and one for each part."""
+
+import logging
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from app.errors import TrancheError, Unavailable
+from app.jobs.tracked import REPORT_EVERY_S
+from app.jobs.workflows import Context
+from app.services import jobs
+from app.services import simulations as service
+from app.services.jobs import JobCancelled
+from app.services.simulations import Question
+from app.store import simulations as store
+
+log = logging.getLogger(__name__)
+
+
+def simulate(context: Context, args: Mapping[str, Any]) -> None:
+    """Its job goes on running until the last part has ended."""
+    simulation_id, job_id = UUID(args["simulation_id"]), UUID(args["job_id"])
+    with context.database.writing() as session:
+        if not jobs.begin(session, job_id, context.clock()):
+            return
+    try:
+        with context.database.reading() as session:
+            trial, data_version = service.trial_now(session, context.fits, simulation_id)
+        with context.database.writing() as session:
+            service.prepare(session, simulation_id, trial, data_version, context.enqueue)
+    except Exception as error:
+        with context.database.writing() as session:
+            if settled(error) or not jobs.release(session, job_id):
+                service.fail_simulation(session, simulation_id, words(error), context.clock())
+                return
+        raise
+
+
+def simulate_part(context: Context, args: Mapping[str, Any]) -> None:
+    simulation_id, number = UUID(args["simulation_id"]), int(args["number"])
+    with context.database.writing() as session:
+        begun = service.begin_part(session, simulation_id, number, context.clock())
+        row = store.simulation_by_id(session, simulation_id)
+        question = Question.from_json(row.question) if row is not None else None
+    if begun is None or question is None:
+        return
+    told = Told(context, simulation_id, begun.job_id)
+    try:
+        outcome = service.play(begun.trial, question, begun.first, begun.count, told)
+        with context.database.writing() as session:
+            service.finish_part(session, simulation_id, number, outcome, context.clock())
+    except JobCancelled:
+        with context.database.writing() as session:
+            jobs.stop(session, begun.job_id, context.clock())
+    except Exception as error:
+        if not settled(error) and begun.attempts < service.MAX_ATTEMPTS:
+            raise
+        log.exception("part %s of simulation %s has failed for good", number, simulation_id)
+        with context.database.writing() as session:
+            service.fail_simulation(session, simulation_id, words(error), context.clock())
+
+
+class Told:
+    """Notes how far a part is, now and then. Raises JobCancelled when it is no longer wanted."""
+
+    def __init__(self, context: Context, simulation_id: UUID, job_id: UUID) -> None:
+        self.context, self.simulation_id, self.job_id = context, simulation_id, job_id
+        self.next_note = 0.0
+
+    def __call__(self, share: float) -> None:
+        if monotonic() < self.next_note:
+            return
+        self.next_note = monotonic() + REPORT_EVERY_S
+        with self.context.database.writing() as session:
+            service.note_progress(session, self.simulation_id, self.job_id, share)
+
+
+def settled(error: Exception) -> bool:
+    """Whether trying again would end the same way."""
+    return isinstance(error, TrancheError) and not isinstance(error, Unavailable)
+
+
+def words(error: Exception) -> str:
+    return (
+        error.detail if isinstance(error, TrancheError) else "Something failed on our side; the worker's log says what."
+    )

@@ -1,0 +1,45 @@
+"""Simulations and their parts."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, undefer
+
+from app.store.models import Job
+from app.store.simulation_models import Simulation, SimulationPart
+
+
+def simulation_by_id(session: Session, simulation_id: UUID, *, lock: bool = False) -> Simulation | None:
+    query = select(Simulation).where(Simulation.id == simulation_id)
+    return session.scalar(query.with_for_update() if lock else query)
+
+
+def simulations_page(
+    session: Session, project_id: UUID, after: str | None, limit: int
+) -> Sequence[tuple[Simulation, Job]]:
+    """Newest first, each with its job."""
+    query = select(Simulation, Job).join(Job, Job.id == Simulation.job_id).where(Simulation.project_id == project_id)
+    if after is not None:
+        query = query.where(Simulation.id < UUID(after))
+    return [(one, job) for one, job in session.execute(query.order_by(Simulation.id.desc()).limit(limit))]
+
+
+def part_of(session: Session, simulation_id: UUID, number: int) -> SimulationPart | None:
+    return session.get(SimulationPart, (simulation_id, number))
+
+
+def parts_of(session: Session, simulation_id: UUID) -> Sequence[SimulationPart]:
+    """All parts with their outcomes, in order."""
+    query = select(SimulationPart).where(SimulationPart.simulation_id == simulation_id)
+    query = query.options(undefer(SimulationPart.outcome)).order_by(SimulationPart.number)
+    return session.scalars(query).all()
+
+
+def count_parts(session: Session, simulation_id: UUID) -> tuple[int, int]:
+    """How many parts are done, and how many there are."""
+    query = select(func.count(SimulationPart.outcome), func.count()).where(
+        SimulationPart.simulation_id == simulation_id
+    )
+    done, every = session.execute(query).one()
+    return done, every
