@@ -6,8 +6,8 @@ A step is a stretch of one group's price ladder on which x effective samples mor
     the loss                        floor + exp(rate) · (1 + x/base)^(−1/gamma),
 
 so that what a multiplier λ = exp(y), or a level of loss, calls for is x = base · expm1(gamma · (rate − log …)):
-neither a table nor a search per group. All arrays [steps]. The y that spends the money is found by inverse interpolation
-of the logarithm of what is spent, which takes about four passes over the groups; a bracket holds it where steps end.
+neither a table nor a search per group. All arrays [steps]. The y that spends the money is found by interpolating it in
+the logarithm of what is spent, which takes about four passes over the groups; a bracket holds it where steps end.
 """
 
 from collections.abc import Callable
