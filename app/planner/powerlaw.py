@@ -21,6 +21,8 @@ from app.planner.arrays import BoolArray, FloatArray
 PASSES = 300
 EXACT = 1e-12
 """The money is met to this share of it; what is still off is taken from all orders in proportion."""
+NEAR = 1e-6
+"""Where no step ends, the tangents lead from so near to the last digit."""
 FAR = 690.0
 """Exponents of e beyond which 64 bits end."""
 
@@ -59,11 +61,23 @@ def orders_at_price(steps: Steps, money: float) -> tuple[FloatArray, float]:
     start = _start(steps, cost, fall, money)
     spent = np.empty_like(cost)
     with np.errstate(over="ignore", invalid="ignore"):
-        if np.isinf(steps.length).all() and steps.behind is None:
-            y = _meet(_open_measure(steps, cost, fall, spent), start, money)
-        else:
-            y = _meet(_ended_measure(steps, cost, end, spent), start, money)
+        if steps.behind is None and np.isinf(end).all():
+            y = _meet(_open_measure(steps, cost, fall, spent), start, money, NEAR)
+            return _corrected(steps, cost, spent, money, y)
+        y = _meet(_ended_measure(steps, cost, end, spent), start, money)
     return _exact(spent, end, money) / steps.price, y
+
+
+def _corrected(steps: Steps, cost: FloatArray, spent: FloatArray, money: float, y: float) -> tuple[FloatArray, float]:
+    """Samples [steps] and y at which the money is spent to its last digits, from steps without end that nearly do."""
+    falling = (spent + cost) * steps.gamma
+    if y > float(steps.rate.min()):
+        falling *= spent > 0.0
+    over, fall = float(spent.sum()) - money, float(falling.sum())
+    if over and fall > 0.0:
+        y += over / fall
+        spent = np.maximum(spent - falling * (over / fall), 0.0)
+    return spent / steps.price, y
 
 
 def _start(steps: Steps, cost: FloatArray, fall: FloatArray, money: float) -> float:
@@ -136,14 +150,14 @@ def orders_at_level(steps: Steps, money: float) -> tuple[FloatArray, float]:
     return _exact(spent, end, money) / steps.price, least + exp(y)
 
 
-def _meet(measure: Measure, y: float, money: float) -> float:
-    """The y at which the money is spent; what is spent falls with y. `measure` is left at that y."""
+def _meet(measure: Measure, y: float, money: float, exact: float = EXACT) -> float:
+    """The y at which the money is spent to a share of it; that falls with y. `measure` is left at that y."""
     low, high, wide = -inf, inf, 1.0
     last: Point | None = None
     for _ in range(PASSES):
         spent, fall = measure(y)
         over = spent - money
-        if abs(over) <= EXACT * money:
+        if abs(over) <= exact * money:
             break
         low, high = (y, high) if over > 0.0 else (low, y)
         here = (log(spent / money), y, -spent / fall) if 0.0 < fall < inf and 0.0 < spent < inf else None

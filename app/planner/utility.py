@@ -189,7 +189,7 @@ class Utility:
 
     def select(self, indices: IntArray) -> "Utility":
         """The same utility's terms for the groups at `indices` alone."""
-        posterior = self.posterior.select(indices)
+        posterior = self.posterior.part(indices)
         goal = self.goal[indices] if len(self.goal) > 1 else self.goal
         weights, unit, vectors = self.weights[indices], self.unit[indices], self.vectors[:, indices]
         return replace(self, weights=weights, unit=unit, posterior=posterior, goal=goal, vectors=vectors)
