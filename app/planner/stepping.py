@@ -21,7 +21,7 @@ NOISE = 1e-14
 def improve(cart: Cart) -> Cart:
     """The cart filled up and swapped until nothing helps; from allowed orders it stays within what is allowed."""
     for _ in range(MOVES):
-        if not (_fill(cart) or _swap(cart) or _shift_to_cheaper(cart)):
+        if not (_fill(cart) or _swap(cart) or _shift_to_cheaper(cart) or _drop_useless(cart)):
             break
     return cart
 
@@ -193,6 +193,22 @@ def _shift(cart: Cart, dear: int, cheap: int) -> bool:
         )
         changes = [(dear, -moved), (cheap, moved)]
         if sum(costs) < cart.spent[dear] + cart.spent[cheap] and _pair_keeps(cart, changes):
+            cart.move(changes)
+            return True
+    return False
+
+
+def _drop_useless(cart: Cart) -> bool:
+    """Take back an order that brings nothing to a group that counts and that no bound needs; False where there is none.
+
+    Steps see nothing in it, neither to gain nor to lose; the integer programme leaves such orders behind.
+    """
+    if cart.values.crossed:
+        return False
+    useful = cart.market.effective.T @ cart.values.utility.counted.astype(np.float64) > 0.0
+    for source in np.flatnonzero(~useful & (cart.orders > 0)).tolist():
+        changes = [(source, -int(cart.orders[source]))]
+        if cart.market.sources[source].fixed_order is None and _pair_keeps(cart, changes):
             cart.move(changes)
             return True
     return False

@@ -23,13 +23,12 @@ SWAP_WORK = 20_000_000
 
 def applies(utility: Utility, market: Market) -> bool:
     """Whether `top_up` may be asked."""
-    return bool(
-        utility.is_additive
-        and len(market.group)
-        and not market.rank.any()
-        and (market.lot == 1).all()
-        and (market.least == 1).all()
-    )
+    return utility.is_additive and has_single_samples(market)
+
+
+def has_single_samples(market: Market) -> bool:
+    """Whether every group has at most one source, and every source sells single samples."""
+    return bool(len(market.group) and not market.rank.any() and (market.lot == 1).all() and (market.least == 1).all())
 
 
 def top_up(utility: Utility, market: Market, held: FloatArray, orders: IntArray) -> tuple[IntArray, float]:

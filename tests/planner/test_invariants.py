@@ -143,6 +143,7 @@ def test_every_answer_keeps_budget_bounds_and_limits(seed: int, kind: Objective)
 
 @invariant
 @given(seeds, kinds)
+@example(30007, Objective("isoelastic", aversion=4.0))
 def test_the_gap_is_true_and_no_allowed_baseline_is_better(seed: int, kind: Objective) -> None:
     task = Task.of(general(seed, kind))
     decision = decide(task, "optimal")
@@ -159,6 +160,7 @@ def test_the_gap_is_true_and_no_allowed_baseline_is_better(seed: int, kind: Obje
 
 @invariant
 @given(seeds, st.sampled_from([kind for kind in KINDS if kind.kind != "robust"]))
+@example(3984, Objective("utilitarian"))
 def test_a_group_of_weight_0_that_no_other_group_comes_with_gets_nothing(seed: int, kind: Objective) -> None:
     asked = general(seed, kind)
     alone = [len(source.yields) == 1 for source in asked.sources]
@@ -191,6 +193,7 @@ def test_samples_of_no_use_are_bought_where_a_vendors_share_of_the_money_leaves_
 
 @invariant
 @given(seeds, kinds)
+@example(8526, Objective("maximin"))
 def test_the_same_inputs_give_the_same_plan(seed: int, kind: Objective) -> None:
     assert repr(make_plan(general(seed, kind))) == repr(make_plan(general(seed, kind)))
 

@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from app.planner import levelling
 from app.planner.arrays import IntArray
-from app.planner.integers import Basket, round_down
+from app.planner.divisible import relax
+from app.planner.integers import Basket, improve, round_down
 from app.planner.ladder import Ladder
 from app.planner.local import solve_local
 from app.planner.objective import Objective
@@ -15,7 +17,7 @@ from app.planner.relaxed import solve
 from app.planner.tables import solve_by_tables
 from app.planner.task import Task
 from app.planner.topup import _State, applies, top_up
-from tests.planner.problems import best_by_brute_force, offers, problem, random_curves, scattered
+from tests.planner.problems import MAXIMIN, best_by_brute_force, offers, problem, random_curves, scattered
 
 OBJECTIVES = [Objective("utilitarian"), Objective("isoelastic", aversion=1.0), Objective("isoelastic", aversion=3.0)]
 
@@ -125,3 +127,16 @@ def test_fitted_power_laws_and_tables_reach_the_same_optimum(objective: Objectiv
     if objective.aversion == 0.0:
         # Far from the tangents that continue φ, the laws never need the tables.
         assert near.residual <= 1e-9
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_levelling_many_groups_at_once_ends_where_single_steps_do(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = random_task(seed, 25, MAXIMIN, 300.0, equal_prices=seed % 4 == 0)
+    market, utility = task.market, task.utility
+    start = round_down(market, relax(task, utility).relaxation.orders)
+    quick = improve(utility, market, task.held, start.copy())
+    monkeypatch.setattr(levelling, "applies", lambda *_: False)
+    slow = improve(utility, market, task.held, start.copy())
+    assert market.cost(quick.orders) <= market.budget
+    levels = [np.sort(utility.terms(task.held + market.added(found.orders)).value) for found in (quick, slow)]
+    np.testing.assert_allclose(levels[0], levels[1], atol=1e-13)
