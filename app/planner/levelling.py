@@ -104,7 +104,7 @@ class _State:
         # What a group that gives a sample falls to; one that does not count can give all it has.
         kept = np.where(self.orders > 0, np.where(counted, self.below, np.inf), -np.inf)[by_price]
         best = np.maximum.accumulate(kept[::-1])[::-1]
-        able = counted & (self.orders < market.most) & (self.above > self.value)
+        able = counted & (self.orders < market.most) & (self.above > self.value) & (self.value < best[0])
         wanted = np.flatnonzero(able & (market.unit_cost <= self.left + int(price[-1])))
         first = np.searchsorted(price, market.unit_cost[wanted] - self.left)
         worth = wanted[best[first] > self.value[wanted] + NOISE * np.abs(self.value[wanted])]
