@@ -91,11 +91,16 @@ class _State:
         self.below[at], self.value[at] = self.value[at], self.above[at]
         self.above[at] = self.utility.select(at).terms(self.held[at] + self.orders[at] + 1.0).value
 
-    def _step_down(self, at: IntArray) -> None:
-        self.orders[at] -= 1
-        self.above[at], self.value[at] = self.value[at], self.below[at]
-        before = np.maximum(self.held[at] + self.orders[at] - 1.0, 0.0)
-        self.below[at] = self.utility.select(at).terms(before).value
+    def _exchange(self, back: int, forth: int) -> None:
+        """A sample less of one source and one more of another."""
+        self.orders[back] -= 1
+        self.orders[forth] += 1
+        self.above[back], self.value[back] = self.value[back], self.below[back]
+        self.below[forth], self.value[forth] = self.value[forth], self.above[forth]
+        both = np.array([back, forth])
+        further = self.held[both] + self.orders[both] + np.array([-1.0, 1.0])
+        value = self.utility.select(both).terms(np.maximum(further, 0.0)).value
+        self.below[back], self.above[forth] = value[0], value[1]
 
     def swap(self) -> bool:
         """Feed the worst group that can be fed at the cost of one that stays above it; False where there is none."""
@@ -114,6 +119,5 @@ class _State:
         start = int(np.searchsorted(price, market.unit_cost[forth] - self.left))
         back = int(by_price[start + int(np.argmax(kept[start:]))])
         self.left += int(market.unit_cost[back]) - int(market.unit_cost[forth])
-        self._step_down(np.array([back]))
-        self._step_up(np.array([forth]))
+        self._exchange(back, forth)
         return True
