@@ -161,6 +161,7 @@ def test_the_gap_is_true_and_no_allowed_baseline_is_better(seed: int, kind: Obje
 @invariant
 @given(seeds, st.sampled_from([kind for kind in KINDS if kind.kind != "robust"]))
 @example(3984, Objective("utilitarian"))
+@example(3368, Objective("maximin"))
 def test_a_group_of_weight_0_that_no_other_group_comes_with_gets_nothing(seed: int, kind: Objective) -> None:
     asked = general(seed, kind)
     alone = [len(source.yields) == 1 for source in asked.sources]
