@@ -22,6 +22,8 @@ GRID = (0.0, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7
 REFINEMENTS = 12
 FINE = 256
 """Orders in steps of less than the budget's 256th are taken as divisible."""
+EXACT = 1e-8
+"""The share of a budget's gain that may be left open where gains of budgets are compared."""
 GOLDEN = 0.5 * (5.0**0.5 - 1.0)
 
 
@@ -111,7 +113,7 @@ def _best_utility(task: Task, whole: int) -> float:
     if not task.market.is_convex or max(steps, default=0) > whole / FINE:
         return task.utility.total(decide(task, "optimal").after.value)
     check_feasible(task)
-    return relax(task, task.utility).relaxation.utility
+    return relax(task, task.utility, EXACT).relaxation.utility
 
 
 def _utility_now(problem: Problem) -> float:

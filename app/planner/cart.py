@@ -123,7 +123,9 @@ class Cart:
         if self.values.crossed or utility.is_additive:
             return np.zeros(len(self.orders))
         span = np.ptp(self.value[utility.counted]) or 1.0
-        urgent = np.exp(-20.0 * (self.value - self.value[utility.counted].min()) / span) * utility.counted
+        # A group that does not count may lie far below all that do.
+        behind = np.maximum(self.value - self.value[utility.counted].min(), 0.0) / span
+        urgent = np.exp(-20.0 * behind) * utility.counted
         ends, empty = self.fed.indptr[:-1], np.diff(self.fed.indptr) == 0
         raised = np.add.reduceat(np.append(urgent[self.fed.indices] * self.rise, 0.0), ends)
         return np.where(empty, 0.0, raised)

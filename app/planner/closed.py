@@ -138,9 +138,12 @@ def _prove(
     """
     paid, excess = sold * steps.price, per_cost - multiplier
     room = (steps.length - sold) * steps.price
-    ended = room <= NEARLY * money
-    more = money * max(float(np.max(excess, initial=0.0, where=~ended)), 0.0)
-    more += float(np.maximum(excess, 0.0) @ np.where(ended, np.maximum(room, 0.0), 0.0))
+    if room.min() > NEARLY * money:
+        more = money * max(float(excess.max()), 0.0)
+    else:
+        ended = room <= NEARLY * money
+        more = money * max(float(np.max(excess, initial=0.0, where=~ended)), 0.0)
+        more += float(np.maximum(excess, 0.0) @ np.where(ended, np.maximum(room, 0.0), 0.0))
     slack = multiplier * max(money - float(paid.sum()), 0.0) + more - float(np.minimum(excess, 0.0) @ paid)
     gain = float(per_cost @ paid) + slack
     return slack, slack / gain if gain > 0.0 else 0.0

@@ -48,8 +48,10 @@ LEVEL = "Every group that was fed stands at one level, and no order lifts them a
 CUTS = "A linear programme over tangents of every group's value bounds the utility of every allowed order."
 
 
-def relax(task: Task, utility: Utility) -> Divisible:
+def relax(task: Task, utility: Utility, tolerance: float = 1e-9) -> Divisible:
     """The divisible optimum of the task under `utility`; smallest orders and lots are left out.
+
+    tolerance: the share of the gain that multiplier or level may leave open where one source a group sells samples.
 
     Raises SolverError where the numbers are beyond the linear solver.
     """
@@ -62,7 +64,7 @@ def relax(task: Task, utility: Utility) -> Divisible:
         if market.is_plain and task.region.is_open:
             money = 1.0 if market.budget else 0.0
             ladder = Ladder.of(task.held, money, market.group, market.share, market.limit)
-            found = Divisible(solve_ladder(utility, ladder), none, method, proof)
+            found = Divisible(solve_ladder(utility, ladder, tolerance), none, method, proof)
         else:
             found = Divisible(*relax_separable(task, utility), method, proof)
         rests = utility.is_level and utility.objective.stop_ratio > 0.0

@@ -24,6 +24,7 @@ from app.planner.words import count, money, number
 NODES = 2_000
 RICH = 10
 """Money is no object at so many times the budget, where a limit does not say how much it calls for."""
+LARGER = 1e4
 NOTABLE = 1e-7
 """A miss below this share of a row's size is rounding."""
 
@@ -151,13 +152,29 @@ def _least_miss(programme: Programme) -> tuple[tuple[FloatArray, FloatArray], Fl
         question = Linear(
             objective, matrix, rows.lower, rows.upper, np.concatenate([lower, np.zeros(2 * count_)]), high
         )
-        solution = _solved(question, programme)
-        if solution.columns is not None:
-            found = np.maximum(solution.columns[programme.columns :], 0.0)
-            short, over = found[:count_], found[count_:]
-            short, over = np.where(short > NOTABLE * size, short, 0.0), np.where(over > NOTABLE * size, over, 0.0)
-            return (short, over), solution.columns[: programme.columns]
+        found = _smallest(question, programme)
+        if found is not None:
+            misses = np.maximum(found[programme.columns :], 0.0)
+            misses = np.where(misses > NOTABLE * np.concatenate([size, size]), misses, 0.0)
+            return (misses[:count_], misses[count_:]), found[: programme.columns]
     return (np.zeros(count_), np.zeros(count_)), none
+
+
+def _smallest(question: Linear, programme: Programme) -> FloatArray | None:
+    """The columns with the least miss, None where none were found.
+
+    The integer solver takes a miss of 10⁻⁵ for none at all and stops there, or sees one where there is none: what it
+    finds is asked for again in larger numbers.
+    """
+    best, least = None, -np.inf
+    for scale in (1.0, LARGER):
+        solution = _solved(replace(question, objective=scale * question.objective), programme)
+        if solution.columns is not None:
+            value = float(question.objective @ solution.columns)
+            best, least = (solution.columns, value) if best is None or value > least else (best, least)
+        if least > -NOTABLE:
+            break
+    return best
 
 
 def _solved(question: Linear, programme: Programme) -> Solution:

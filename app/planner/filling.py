@@ -80,7 +80,7 @@ class Shelves:
         if self.space is None:
             return int(self.market.most[source])
         left = self.space - self.market.accepted(orders)
-        room = float(_over_groups(self._accepted[:, [source]], left, np.minimum)[0])
+        room = float(_over_groups(_part(self._accepted, np.array([source])), left, np.minimum)[0])
         return int(min(max(room + ROUNDING, 0.0), float(self.market.most[source])))
 
     @cached_property
@@ -123,19 +123,22 @@ class Shelves:
         left = wanted - credit @ (orders if prices is None else prices.cost(orders))
         for combine in (np.minimum,) if market.is_single else (np.minimum, np.maximum):
             for here in self._turns:
-                part = credit[:, here]
+                part = _part(credit, here)
                 reach = _over_groups(part, left, combine)
                 asked = np.maximum(reach, 0.0) if prices is None else prices.orders(here, np.maximum(reach, 0.0))
                 room = np.full(len(here), np.inf)
                 if self.space is not None:
-                    room = _over_groups(self._accepted[:, here], self.space - market.accepted(orders), np.minimum)
+                    room = _over_groups(_part(self._accepted, here), self.space - market.accepted(orders), np.minimum)
                 # What an earlier pass ordered stays; only sources still at 0 are asked again.
                 able = ~self.is_fixed[here] & (orders[here] == 0)
                 whole = self._whole(here, np.minimum(asked, room))
-                added = np.zeros_like(orders)
-                added[here] = np.where(able, whole, 0)
-                orders += added
-                left = left - credit @ (added if prices is None else prices.cost(added))
+                whole = np.where(able, whole, 0)
+                if not whole.any():
+                    continue
+                orders[here] += whole
+                left = _less(
+                    left, part, whole if prices is None else prices.cost(_spread(whole, here, len(orders)))[here]
+                )
         return orders
 
     def _whole(self, here: IntArray, asked: FloatArray) -> IntArray:
@@ -225,7 +228,39 @@ def _before(amounts: FloatArray, source: IntArray) -> FloatArray:
     return before
 
 
-def _over_groups(credit: csc_array, left: FloatArray, combine: np.ufunc) -> FloatArray:
+def _part(credit: csc_array, sources: IntArray) -> "_Part":
+    """The columns of some sources."""
+    if len(sources) == 1:
+        # One source at a time is asked for many thousand times over; SciPy's slices take longer than all the rest.
+        own = slice(*credit.indptr[sources[0] : sources[0] + 2])
+        return _Part(credit.indices[own].astype(np.int64), credit.data[own], np.array([0, own.stop - own.start]))
+    picked = credit[:, sources]
+    return _Part(picked.indices.astype(np.int64), picked.data, picked.indptr.astype(np.int64))
+
+
+def _less(left: FloatArray, part: "_Part", taken: IntArray | FloatArray) -> FloatArray:
+    """What is left of the wishes [groups] after so much of each source of the part."""
+    used = part.data * np.repeat(taken, np.diff(part.indptr))
+    return np.asarray(left - np.bincount(part.indices, weights=used, minlength=len(left)))
+
+
+def _spread(amounts: IntArray, sources: IntArray, size: int) -> IntArray:
+    """The amounts at their sources' places, 0 elsewhere [size]."""
+    found = np.zeros(size, dtype=np.int64)
+    found[sources] = amounts
+    return found
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some columns of a sparse matrix: the group and the number of every entry, and where each column begins."""
+
+    indices: IntArray
+    data: FloatArray
+    indptr: IntArray
+
+
+def _over_groups(credit: "csc_array | _Part", left: FloatArray, combine: np.ufunc) -> FloatArray:
     """left / credit per source, combined over its groups [columns]."""
     ratio = left[credit.indices] / credit.data
     return np.asarray(combine.reduceat(ratio, credit.indptr[:-1])) if len(ratio) else np.zeros(0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.planner import topup
+from app.planner import levelling, topup
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.ladder import Ladder
 from app.planner.market import Market
@@ -112,6 +112,10 @@ def improve(utility: Utility, market: Market, held: FloatArray, orders: IntArray
     """The best orders reached from affordable ones by filling up and by single swaps."""
     if topup.applies(utility, market):
         return Filled(*topup.top_up(utility, market, held, orders))
+    if levelling.applies(utility, market):
+        orders, done = levelling.level_up(utility, market, held, orders)
+        if done:
+            return Filled(orders, utility.at(held + market.added(orders)))
     basket = Basket(utility, market, held, orders.copy())
     swap = _swap_level if utility.is_level else _swap_priced
     for _ in range(REFILLS):

@@ -13,6 +13,12 @@ from scipy.sparse import csr_array, vstack
 from app.planner.arrays import FloatArray, IntArray
 
 EXACT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+ATTEMPTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("highs-ds", {}),
+    ("highs-ds", {"presolve": False}),
+    ("highs-ipm", {}),
+)
+"""The simplex method ends without an answer on one programme in ten thousand that has one: then the next is asked."""
 SOLVED, STOPPED, INFEASIBLE = 0, 1, 2
 
 
@@ -58,9 +64,12 @@ def maximise(question: Linear) -> Solution:
         inequalities["b_ub"] = np.concatenate([question.high[above], -question.low[below]])
     if len(equal):
         inequalities["A_eq"], inequalities["b_eq"] = question.matrix[equal], question.high[equal]
-    options: dict[str, Any] = {"options": EXACT}
     bounds: Any = np.stack([question.lower, question.upper], axis=1)
-    result = linprog(-question.objective, bounds=bounds, method="highs-ds", **inequalities, **options)
+    for method, more in ATTEMPTS:
+        options: dict[str, Any] = {"options": EXACT | more, "method": method}
+        result = linprog(-question.objective, bounds=bounds, **inequalities, **options)
+        if result.x is not None or result.status == INFEASIBLE:
+            break
     if result.x is None:
         return Solution(None, -np.inf, np.inf, result.status == INFEASIBLE)
     duals = np.zeros(len(question.low))

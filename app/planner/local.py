@@ -14,6 +14,8 @@ from app.planner.powerlaw import Steps, orders_at_price
 from app.planner.utility import Terms, Utility
 
 ROUNDS = 25
+SLOW, PATIENCE = 0.5, 4
+"""After more than so many rounds in which the residual did not at least halve, it is a matter for the tables."""
 BEYOND = 1e-3
 """The slope of V' is taken over this share of a count."""
 STEEPEST, FLATTEST = 20.0, 1e-3
@@ -28,7 +30,7 @@ def solve_local(utility: Utility, ladder: Ladder, tolerance: float) -> Relaxatio
     if not (utility.is_additive and utility.is_smooth) or ladder.money <= 0.0 or not len(ladder.group):
         return None
     counts = _first_guess(ladder)
-    terms, best = utility.terms(counts), None
+    terms, best, idle = utility.terms(counts), None, 0
     for _ in range(ROUNDS):
         steps = _laws(utility, ladder, counts, terms)
         open_ = np.isfinite(steps.rate) & (steps.length > 0.0)
@@ -38,13 +40,15 @@ def solve_local(utility: Utility, ladder: Ladder, tolerance: float) -> Relaxatio
         orders[open_], _ = orders_at_price(steps.select(open_), ladder.money)
         found = certify(utility, ladder, orders)
         if best is None or found.residual < best.residual:
+            idle = idle + 1 if best is not None and found.residual > SLOW * best.residual else 0
             best = found
             counts, terms = found.counts, found.terms
         else:
             # The laws led too far: half the way, in logarithms, from the best answer.
             counts = np.sqrt((best.counts + 1.0) * (found.counts + 1.0)) - 1.0
             terms = utility.terms(counts)
-        if best.residual <= tolerance:
+            idle += 1
+        if best.residual <= tolerance or idle > PATIENCE:
             break
     return best
 

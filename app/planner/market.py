@@ -14,6 +14,9 @@ from scipy.sparse import csr_array
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.sources import Source
 
+INTEGERS = 2**62
+"""Money that an array's 64 bits can add up."""
+
 
 @dataclass(frozen=True)
 class Segments:
@@ -131,8 +134,15 @@ class Market:
         """Whether no fixed cost and no falling tier makes a larger order cheaper per sample."""
         return not self.segments.falls.any() and not any(source.fixed_cost for source in self.sources)
 
+    @cached_property
+    def by_price(self) -> IntArray:
+        """The sources [S] by unit_cost, cheapest first."""
+        return np.argsort(self.unit_cost, kind="stable")
+
     def cost(self, orders: IntArray) -> int:
         """Exact cost in millionths of orders [S], none above `most`."""
+        if self.is_plain and self.budget * len(orders) < INTEGERS:
+            return int((orders * self.unit_cost).sum())
         return sum(self.costs(orders))
 
     def costs(self, orders: IntArray) -> list[int]:

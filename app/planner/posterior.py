@@ -104,6 +104,23 @@ class Posterior:
         excess = self._excess(inside)
         return self._continued(n, inside, excess), self._steepness(inside) * excess
 
+    def known(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """`loss_and_slope` of a posterior of one draw, without the axis of the draws: shapes as `counts`."""
+
+        def own(values: FloatArray) -> FloatArray:
+            return values[:, 0] if counts.ndim == 1 else values
+
+        n = counts if self.transfer is None else counts + own(self.transfer.head_start)
+        inside = np.maximum(n, own(self.knot))
+        base = inside + own(self.offset)
+        excess = own(self.excess) * (base / own(self.anchor)) ** -own(self.exponent)
+        slope = -own(self.exponent) / base * excess
+        loss = own(self.asymptote) + excess
+        below = n < inside
+        if below.any():
+            loss = np.where(below, loss + slope * (n - inside), loss)
+        return loss, slope
+
     def band(self, counts: FloatArray) -> FloatArray:
         """Predictive loss ≥ 0: f plus the discrepancy beyond n_ref (planner.md 2); shapes as `loss`."""
         n = self._effective(counts)
@@ -157,6 +174,12 @@ class Posterior:
             warnings=_in_order(self.warnings, keys),
             transfer=None if self.transfer is None else self.transfer.select(indices),
         )
+
+    def part(self, indices: IntArray) -> "Posterior":
+        """The curves of `select` alone, quickly: without keys and what is said of them."""
+        arrays = {name: getattr(self, name)[indices] for name in _ARRAYS}
+        transfer = None if self.transfer is None else self.transfer.select(indices)
+        return Posterior(keys=(), **arrays, diagnostics=(), residuals=(), warnings=(), transfer=transfer)
 
     @staticmethod
     def joined(parts: Sequence["Posterior"], order: IntArray) -> "Posterior":

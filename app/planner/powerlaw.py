@@ -6,13 +6,13 @@ A step is a stretch of one group's price ladder on which x effective samples mor
     the loss                        floor + exp(rate) · (1 + x/base)^(−1/gamma),
 
 so that what a multiplier λ = exp(y), or a level of loss, calls for is x = base · expm1(gamma · (rate − log …)):
-neither a table nor a search per group. All arrays [steps]. What is spent is found by Newton's method on its logarithm,
-which takes about five passes over the groups; a bracket holds it where steps end.
+neither a table nor a search per group. All arrays [steps]. The y that spends the money is found by interpolating it in
+the logarithm of what is spent, which takes about four passes over the groups; a bracket holds it where steps end.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf, log1p
+from math import exp, inf, log
 
 import numpy as np
 
@@ -21,11 +21,13 @@ from app.planner.arrays import BoolArray, FloatArray
 PASSES = 300
 EXACT = 1e-12
 """The money is met to this share of it; what is still off is taken from all orders in proportion."""
+NEAR = 1e-6
+"""Where no step ends, the tangents lead from so near to the last digit."""
 FAR = 690.0
 """Exponents of e beyond which 64 bits end."""
 
-Measure = Callable[[float], tuple[float, float, float]]
-"""At y: the money spent, and of the steps neither at their foot nor at their end Σ c e^t and Σ c e^t |dt/dy|."""
+Measure = Callable[[float], tuple[float, float]]
+"""At y: the money spent, and by how much that falls with y, from the steps neither at their foot nor at their end."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +58,36 @@ def orders_at_price(steps: Steps, money: float) -> tuple[FloatArray, float]:
     if end.sum() <= money:
         return steps.length.copy(), -inf
     fall = cost * steps.gamma
-    # Jensen's inequality: were all steps begun and none ended, the money would be spent at or beyond this y.
-    start = float((fall @ steps.rate - cost.sum() * log1p(money / cost.sum())) / fall.sum())
+    start = _start(steps, cost, fall, money)
     spent = np.empty_like(cost)
     with np.errstate(over="ignore", invalid="ignore"):
-        if np.isinf(steps.length).all() and steps.behind is None:
-            y = _newton(_open_measure(steps, cost, fall, spent), start, money)
-        else:
-            y = _newton(_ended_measure(steps, cost, end, spent), start, money)
+        if steps.behind is None and np.isinf(end).all():
+            y = _meet(_open_measure(steps, cost, fall, spent), start, money, NEAR)
+            return _corrected(steps, cost, spent, money, y)
+        y = _meet(_ended_measure(steps, cost, end, spent), start, money)
     return _exact(spent, end, money) / steps.price, y
+
+
+def _corrected(steps: Steps, cost: FloatArray, spent: FloatArray, money: float, y: float) -> tuple[FloatArray, float]:
+    """Samples [steps] and y at which the money is spent to its last digits, from steps without end that nearly do."""
+    falling = (spent + cost) * steps.gamma
+    if y > float(steps.rate.min()):
+        falling *= spent > 0.0
+    over, fall = float(spent.sum()) - money, float(falling.sum())
+    if over and fall > 0.0:
+        y += over / fall
+        spent = np.maximum(spent - falling * (over / fall), 0.0)
+    return spent / steps.price, y
+
+
+def _start(steps: Steps, cost: FloatArray, fall: FloatArray, money: float) -> float:
+    """Where the money is spent by the tangents, in y, of what each step spends, taken at an equal share for each."""
+    share = money / len(cost)
+    pull = fall + fall * (share / cost)
+    reach = share + pull * (steps.rate - np.log1p(share / cost) / steps.gamma)
+    y = float(reach.sum() - money) / float(pull.sum())
+    begun = (reach > pull * y).astype(np.float64)
+    return float(reach @ begun - money) / float(pull @ begun)
 
 
 def _exact(spent: FloatArray, end: FloatArray, money: float) -> FloatArray:
@@ -74,17 +97,18 @@ def _exact(spent: FloatArray, end: FloatArray, money: float) -> FloatArray:
 
 def _open_measure(steps: Steps, cost: FloatArray, fall: FloatArray, spent: FloatArray) -> Measure:
     """Steps without end, from their origin on; fills `spent` [steps]."""
-    rate, gamma, begun = steps.rate, steps.gamma, np.empty_like(spent)
+    rate, gamma, least, whole = steps.rate, steps.gamma, float(steps.rate.min()), float(fall.sum())
 
-    def measure(y: float) -> tuple[float, float, float]:
+    def measure(y: float) -> tuple[float, float]:
         np.subtract(rate, y, out=spent)
-        np.greater(spent, 0.0, out=begun)
-        np.maximum(spent, 0.0, out=spent)
+        begun = whole
+        if y > least:
+            begun = float(fall @ (spent > 0.0).astype(np.float64))
+            np.maximum(spent, 0.0, out=spent)
         np.multiply(spent, gamma, out=spent)
         np.expm1(spent, out=spent)
         np.multiply(spent, cost, out=spent)
-        total = float(spent.sum())
-        return total, total + float(cost @ begun), float(spent @ gamma + fall @ begun)
+        return float(spent.sum()), float(spent @ gamma) + begun
 
     return measure
 
@@ -93,12 +117,11 @@ def _ended_measure(steps: Steps, cost: FloatArray, end: FloatArray, spent: Float
     rate, gamma = steps.rate, steps.gamma
     before = 0.0 if steps.behind is None else steps.behind * steps.price
 
-    def measure(y: float) -> tuple[float, float, float]:
+    def measure(y: float) -> tuple[float, float]:
         more = cost * np.expm1(np.minimum((rate - y) * gamma, FAR))
         wanted = more + before
         np.clip(wanted, 0.0, end, out=spent)
-        grown = np.where(wanted == spent, more + cost, 0.0)
-        return float(spent.sum()), float(grown.sum()), float(grown @ gamma)
+        return float(spent.sum()), float(np.where(wanted == spent, more + cost, 0.0) @ gamma)
 
     return measure
 
@@ -114,33 +137,55 @@ def orders_at_level(steps: Steps, money: float) -> tuple[FloatArray, float]:
     worst = float((floor + np.exp(steps.rate)).max())
     spent = np.empty_like(cost)
 
-    def measure(y: float) -> tuple[float, float, float]:
-        above = np.exp(y) + (least - floor)
+    def measure(y: float) -> tuple[float, float]:
+        above = exp(y) + (least - floor)
         log_above = np.log(np.maximum(above, 1e-300))
         more = cost * np.expm1(np.minimum((steps.rate - log_above) * steps.gamma, FAR))
         np.clip(more, 0.0, end, out=spent)
         grown = np.where((more == spent) & (above > 0.0), more + cost, 0.0)
-        return float(spent.sum()), float(grown.sum()), float((grown * steps.gamma) @ (np.exp(y - log_above)))
+        return float(spent.sum()), float((grown * steps.gamma) @ np.exp(y - log_above))
 
     with np.errstate(over="ignore", invalid="ignore"):
-        y = _newton(measure, float(np.log(worst - least)) - 1.0, money)
-    return _exact(spent, end, money) / steps.price, least + float(np.exp(y))
+        y = _meet(measure, float(np.log(worst - least)) - 1.0, money)
+    return _exact(spent, end, money) / steps.price, least + exp(y)
 
 
-def _newton(measure: Measure, y: float, money: float) -> float:
-    """The y at which the money is spent; what is spent falls with y. `measure` is left at that y."""
+def _meet(measure: Measure, y: float, money: float, exact: float = EXACT) -> float:
+    """The y at which the money is spent to a share of it; that falls with y. `measure` is left at that y."""
     low, high, wide = -inf, inf, 1.0
+    last: Point | None = None
     for _ in range(PASSES):
-        spent, growth, fall = measure(y)
+        spent, fall = measure(y)
         over = spent - money
-        if abs(over) <= EXACT * money:
+        if abs(over) <= exact * money:
             break
         low, high = (y, high) if over > 0.0 else (low, y)
-        further = y - log1p(-over / growth) * growth / fall if over < growth < inf and fall > 0.0 else inf
+        here = (log(spent / money), y, -spent / fall) if 0.0 < fall < inf and 0.0 < spent < inf else None
+        further = inf if here is None else _interpolated(here, last)
         if not low < further < high:
             further = 0.5 * (low + high) if high - low < inf else (low + wide if over > 0.0 else high - wide)
             wide *= 2.0
         if further == y:
             break
-        y = further
+        y, last = further, here
     return y
+
+
+Point = tuple[float, float, float]
+"""z = log(spent / money), y there, and dy/dz."""
+
+
+def _interpolated(here: Point, last: Point | None) -> float:
+    """y at z = 0 by the cubic through two points and their slopes, or by the tangent of one."""
+    z, y, slope = here
+    tangent = y - z * slope
+    if last is None or last[0] == z:
+        return tangent
+    z_last, y_last, slope_last = last
+    width = z - z_last
+    t = -z_last / width
+    if not -1.0 < t < 2.0:
+        # Far from both points a cubic swings.
+        return tangent
+    cubic = y_last + t * t * (3.0 - 2.0 * t) * (y - y_last)
+    return cubic + width * t * (1.0 - t) * ((1.0 - t) * slope_last - t * slope)

@@ -19,7 +19,7 @@ from app.planner.utility import Utility
 
 
 @dataclass(frozen=True)
-class Steps:
+class Rungs:
     """The segments [J] as steps by group and price, in effective samples of their group.
 
     segment: which one; group; price: share of the budget per effective sample; forced: taken in any case; room: what
@@ -73,7 +73,7 @@ def _is_bounded_by_group(task: Task) -> bool:
     )
 
 
-def _steps(task: Task) -> Steps:
+def _steps(task: Task) -> Rungs:
     market, segments = task.market, task.market.segments
     rate_of = np.array([source.yields[0][1] * source.acceptance_rate * source.quality for source in market.sources])
     fixed = np.array([source.fixed_order or 0 for source in market.sources], dtype=np.float64)
@@ -92,7 +92,7 @@ def _steps(task: Task) -> Steps:
     room = np.clip(most[group] - before, 0.0, length) - forced
     # An end beyond every purchase is none.
     endless = np.isinf(most[group]) & (length >= MOST * rate)
-    return Steps(segment, group, price, forced, np.where(endless, np.inf, np.maximum(room, 0.0)), rate, fixed)
+    return Rungs(segment, group, price, forced, np.where(endless, np.inf, np.maximum(room, 0.0)), rate, fixed)
 
 
 def _before(amounts: FloatArray, group: IntArray) -> FloatArray:
@@ -121,19 +121,19 @@ def _bounds(task: Task, fixed: FloatArray) -> tuple[FloatArray, FloatArray]:
     return least, most
 
 
-def _orders(task: Task, steps: Steps, taken: FloatArray) -> FloatArray:
+def _orders(task: Task, steps: Rungs, taken: FloatArray) -> FloatArray:
     """Orders [S] in ordered samples of effective samples [J] taken on the steps."""
     source = task.market.segments.source[steps.segment]
     return np.bincount(source, weights=taken / steps.rate, minlength=len(task.market.sources)).astype(np.float64)
 
 
-def _spent(task: Task, steps: Steps) -> float:
+def _spent(task: Task, steps: Rungs) -> float:
     """The share of the budget that the forced and the fixed orders cost."""
     fixed = task.market.cost(steps.fixed.astype(np.int64)) / max(task.market.budget, 1)
     return float(steps.forced @ steps.price) + fixed
 
 
-def _row_prices(task: Task, utility: Utility, steps: Steps, found: Relaxation, taken: FloatArray) -> FloatArray:
+def _row_prices(task: Task, utility: Utility, steps: Rungs, found: Relaxation, taken: FloatArray) -> FloatArray:
     """Utility per raw sample by which each bound [R] is raised: what a sample is worth above its price, or below."""
     if task.region.is_open or not np.isfinite(found.multiplier):
         return np.zeros(len(task.region.bounds))

@@ -4,6 +4,7 @@ What a step does to U is estimated from the gradient of F, and computed for the 
 """
 
 from collections.abc import Sequence
+from itertools import permutations
 
 import numpy as np
 
@@ -20,7 +21,7 @@ NOISE = 1e-14
 def improve(cart: Cart) -> Cart:
     """The cart filled up and swapped until nothing helps; from allowed orders it stays within what is allowed."""
     for _ in range(MOVES):
-        if not (_fill(cart) or _swap(cart)):
+        if not (_fill(cart) or _swap(cart) or _shift_to_cheaper(cart) or _drop_useless(cart)):
             break
     return cart
 
@@ -158,6 +159,56 @@ def _swap(cart: Cart) -> bool:
             (int(forth[place % len(forth)]), int(cart.step_up[forth[place % len(forth)]])),
         ]
         if cart.total_after(changes) - total > NOISE * max(abs(total), 1e-3) and _pair_keeps(cart, changes):
+            cart.move(changes)
+            return True
+    return False
+
+
+def _shift_to_cheaper(cart: Cart) -> bool:
+    """Move lots to where the same is cheaper, between two sources alike but for price; False where none can be moved.
+
+    Such a move changes no count, only what is left to spend: steps and swaps do not see it.
+    """
+    alike: dict[tuple[object, ...], list[int]] = {}
+    for at, source in enumerate(cart.market.sources):
+        if source.fixed_order is None:
+            key = source.yields, source.acceptance_rate, source.quality, source.lot_size
+            alike.setdefault(key, []).append(at)
+    pairs = [pair for members in alike.values() if len(members) > 1 for pair in permutations(members, 2)]
+    return any(cart.orders[dear] > 0 and _shift(cart, dear, cheap) for dear, cheap in pairs)
+
+
+def _shift(cart: Cart, dear: int, cheap: int) -> bool:
+    """Move as many samples as can be moved, or one lot, where that saves money; False where it does not."""
+    market, orders, lot = cart.market, cart.orders, int(cart.market.lot[dear])
+    most = min(int(market.most[cheap] - orders[cheap]), int(orders[dear])) // lot * lot
+    for samples in (most, min(most, lot)):
+        left = int(orders[dear]) - samples
+        moved = samples if left == 0 else min(samples, int(orders[dear] - market.least[dear]))
+        if moved <= 0 or orders[cheap] + moved < market.least[cheap]:
+            continue
+        costs = (
+            market.sources[dear].cost(int(orders[dear]) - moved),
+            market.sources[cheap].cost(int(orders[cheap]) + moved),
+        )
+        changes = [(dear, -moved), (cheap, moved)]
+        if sum(costs) < cart.spent[dear] + cart.spent[cheap] and _pair_keeps(cart, changes):
+            cart.move(changes)
+            return True
+    return False
+
+
+def _drop_useless(cart: Cart) -> bool:
+    """Take back an order that brings nothing to a group that counts and that no bound needs; False where there is none.
+
+    Steps see nothing in it, neither to gain nor to lose; the integer programme leaves such orders behind.
+    """
+    if cart.values.crossed:
+        return False
+    useful = cart.market.effective.T @ cart.values.utility.counted.astype(np.float64) > 0.0
+    for source in np.flatnonzero(~useful & (cart.orders > 0)).tolist():
+        changes = [(source, -int(cart.orders[source]))]
+        if cart.market.sources[source].fixed_order is None and _pair_keeps(cart, changes):
             cart.move(changes)
             return True
     return False

@@ -2,6 +2,9 @@
 
 The case with one source a group, lots of 1 and a utility that is a sum: what rounding down leaves is spent sample by
 sample, the best gain per cost first, then single swaps until none helps. Arrays [S] by source.
+
+Few of all samples are ever near to being swapped. What one more gains, or one fewer loses, is known within bounds from
+its neighbours, as V is concave; it is worked out only where a swap could beat the best one known.
 """
 
 from dataclasses import dataclass
@@ -10,26 +13,22 @@ import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.market import Market
-from app.planner.tables import tabulate
 from app.planner.utility import Utility
 
 NOISE = 1e-15
 """A swap must gain more than this share of the values it changes."""
-MANY = 2_000
-"""One curve of every group is computed where at least one group in so many is asked for."""
 SWAP_WORK = 20_000_000
 """Sources times swaps: in huge markets a swap moves the utility by less than its last digits."""
 
 
 def applies(utility: Utility, market: Market) -> bool:
     """Whether `top_up` may be asked."""
-    return bool(
-        utility.is_additive
-        and len(market.group)
-        and not market.rank.any()
-        and (market.lot == 1).all()
-        and (market.least == 1).all()
-    )
+    return utility.is_additive and has_single_samples(market)
+
+
+def has_single_samples(market: Market) -> bool:
+    """Whether every group has at most one source, and every source sells single samples."""
+    return bool(len(market.group) and not market.rank.any() and (market.lot == 1).all() and (market.least == 1).all())
 
 
 def top_up(utility: Utility, market: Market, held: FloatArray, orders: IntArray) -> tuple[IntArray, float]:
@@ -47,8 +46,9 @@ def top_up(utility: Utility, market: Market, held: FloatArray, orders: IntArray)
 class _State:
     """Orders on the way. utility: of the sources' groups alone. held: their counts. left: money not spent.
 
-    value, slope: V and V' at the counts; gain, loss: what a sample more or fewer does to U, the loss nan until it is
-    asked for; more, later: V and V' one sample further. by_price: the sources, cheapest first.
+    gain: what a sample more does to U, at most, and exactly where `sure_gain`; next_gain: what one after it does, at
+    most; loss: what one fewer takes, at least, and exactly where `sure_loss`. size: of each source's term of U.
+    by_price: the sources, cheapest first.
     """
 
     utility: Utility
@@ -58,76 +58,69 @@ class _State:
     most: IntArray
     orders: IntArray
     left: int
-    value: FloatArray
-    slope: FloatArray
-    more: FloatArray
-    later: FloatArray
+    size: FloatArray
     gain: FloatArray
+    sure_gain: BoolArray
+    next_gain: FloatArray
     loss: FloatArray
+    sure_loss: BoolArray
 
     @classmethod
     def of(cls, utility: Utility, market: Market, held: FloatArray, orders: IntArray) -> "_State":
         own = utility if len(market.group) == market.groups else utility.select(market.group)
         held = held[market.group]
-        terms = tabulate(own, held[:, None] + orders[:, None] + np.arange(2))
-        (here, more), (slope, later) = np.ascontiguousarray(terms.value.T), np.ascontiguousarray(terms.slope.T)
-        left, unknown = market.budget - market.cost(orders), np.full(len(orders), np.nan)
-        gain = own.emphasis * _step(more - here, later)
+        here, more = _terms(own, held + orders, 0), _terms(own, held + orders, 1)
         return cls(
-            own,
-            held,
-            market.unit_cost,
-            np.argsort(market.unit_cost, kind="stable"),
-            market.most,
-            orders.copy(),
-            left,
-            here,
-            slope,
-            more,
-            later,
-            gain,
-            unknown,
+            utility=own,
+            held=held,
+            price=market.unit_cost,
+            by_price=market.by_price,
+            most=market.most,
+            orders=orders.copy(),
+            left=market.budget - market.cost(orders),
+            size=own.emphasis * np.abs(here[0]),
+            gain=own.emphasis * _step(more[0] - here[0], more[1]),
+            sure_gain=np.ones(len(orders), dtype=np.bool_),
+            next_gain=own.emphasis * more[1],
+            loss=own.emphasis * here[1],
+            sure_loss=np.zeros(len(orders), dtype=np.bool_),
         )
 
     def total(self, market: Market, held: FloatArray, utility: Utility) -> float:
         """U; groups without a source stay where they are."""
         if len(self.orders) == market.groups:
-            return utility.total(self.value)
+            return utility.at(self.held + self.orders)
         return utility.at(held + market.added(self.orders))
 
-    def _terms(self, at: IntArray, step: int) -> tuple[FloatArray, FloatArray]:
-        """V and V' of the sources `at` so many samples from where they stand."""
-        counts = np.maximum(self.held + self.orders + step, 0.0)
-        if self.utility.posterior.draws == 1 and MANY * len(at) > len(counts):
-            # Picking groups out costs more than computing one curve of all.
-            terms = self.utility.terms(counts)
-            return terms.value[at], terms.slope[at]
-        terms = tabulate(self.utility.select(at), counts[at][:, None])
-        return terms.value[:, 0], terms.slope[:, 0]
+    def _weigh(self, at: IntArray) -> None:
+        """Make gain and loss of the sources `at` exact."""
+        if not len(at):
+            return
+        own, counts = self.utility.select(np.tile(at, 3)), self.held[at] + self.orders[at]
+        value, slope = _terms(own, np.concatenate([counts - 1.0, counts, counts + 1.0]), 0)
+        below, here, more = (own.emphasis * value).reshape(3, -1)
+        _, falling, later = (own.emphasis * slope).reshape(3, -1)
+        self.gain[at], self.loss[at] = _step(more - here, later), _step(here - below, falling)
+        self.next_gain[at] = later
+        self.sure_gain[at] = self.sure_loss[at] = True
 
     def _step_up(self, at: IntArray) -> None:
-        """A sample more of each source `at`: what it gained is now what taking it back would lose."""
+        """A sample more of each source `at`, of which the gain is known: it is now what taking it back would lose."""
         self.orders[at] += 1
-        self.value[at], self.slope[at], self.loss[at] = self.more[at], self.later[at], self.gain[at]
-        self.more[at], self.later[at] = self._terms(at, 1)
-        self.gain[at] = self.utility.emphasis[at] * _step(self.more[at] - self.value[at], self.later[at])
+        self.loss[at], self.sure_loss[at] = self.gain[at], True
+        # As V is concave, the one after the next gains no more than the next.
+        self.gain[at], self.sure_gain[at] = self.next_gain[at], False
 
     def _step_down(self, at: IntArray) -> None:
         """A sample less of each source `at`, of which the loss is known."""
-        self.more[at], self.later[at], self.gain[at] = self.value[at], self.slope[at], self.loss[at]
-        self.value[at], self.slope[at] = self._terms(at, -1)
         self.orders[at] -= 1
-        self.loss[at] = np.nan
-
-    def _weigh_losses(self) -> None:
-        """What a sample fewer does, where that is not known yet."""
-        at = np.flatnonzero(np.isnan(self.loss) & (self.orders > 0))
-        if len(at):
-            before, _ = self._terms(at, -1)
-            self.loss[at] = self.utility.emphasis[at] * _step(self.value[at] - before, self.slope[at])
+        self.next_gain[at] = self.gain[at]
+        self.gain[at], self.sure_gain[at] = self.loss[at], True
+        self.sure_loss[at] = False
 
     @property
-    def _open(self) -> BoolArray:
+    def open(self) -> BoolArray:
+        """Where a sample more can be had and gains."""
         return np.asarray((self.orders < self.most) & (self.gain > 0.0))
 
     def fill_up(self) -> None:
@@ -137,69 +130,97 @@ class _State:
 
     def fill(self) -> bool:
         """A sample more for every group, the best first, as far as the money goes; False where none can be bought."""
-        able = np.flatnonzero(self._open & (self.price <= self.left))
+        able = np.flatnonzero(self.open & (self.price <= self.left))
         if not len(able):
             return False
-        ranked = able[np.argsort(-self.gain[able] / self.price[able], kind="stable")]
-        price = self.price[ranked]
+        self._weigh(able[~self.sure_gain[able]])
+        able = able[self.gain[able] > 0.0]
+        price = self.price[able]
+        order = np.argsort(self.gain[able] / -price, kind="stable")
+        ranked, price = able[order], price[order]
         taken: list[IntArray] = []
         while len(ranked):
-            paid = np.cumsum(price)
-            first = int(np.searchsorted(paid, self.left, side="right"))
-            if first:
-                self.left -= int(paid[first - 1])
-                taken.append(ranked[:first])
+            first = int(np.searchsorted(np.cumsum(price), self.left, side="right"))
+            taken.append(ranked[:first])
+            self.left -= int(price[:first].sum())
             fits = np.flatnonzero(price[first:] <= self.left) + first
             ranked, price = ranked[fits], price[fits]
-        self._step_up(np.concatenate(taken))
-        return True
+        if taken:
+            self._step_up(np.concatenate(taken))
+        return bool(taken)
 
     def swap(self) -> bool:
         """Take one sample back and buy another where that gains most; False where no pair gains."""
-        given = self.by_price[self._open[self.by_price]]
-        # Dearest first, so that of two equal swaps the one that frees more money is taken.
-        taken = self.by_price[::-1]
-        taken = taken[self.orders[taken] > 0]
-        if not len(taken) or not len(given):
-            return False
-        self._weigh_losses()
-        within = np.searchsorted(self.price[given], self.left + self.price[taken], side="right")
-        first, second = _two_best_before(self.gain[given])
-        last = np.maximum(within - 1, 0)
-        # Taking a sample back and buying it again is no swap: then the next best is the partner.
-        partner = np.where(given[first[last]] == taken, given[second[last]], given[first[last]])
-        net = np.where((within > 0) & (partner != taken), self.gain[partner] - self.loss[taken], -np.inf)
-        pick = int(np.argmax(net))
-        back, forth = taken[[pick]], partner[[pick]]
-        pair = np.concatenate([back, forth])
-        size = self.utility.emphasis[pair] * np.abs(self.value[pair])
-        if net[pick] <= NOISE * size.sum():
-            return False
-        self.left += int(self.price[pair[0]]) - int(self.price[pair[1]])
-        self._step_down(back)
-        self._step_up(forth)
+        price = self.price[self.by_price]
+        last = np.searchsorted(price, price + self.left, side="right") - 1
+        while True:
+            pairs = _Pairs.of(self, last)
+            place, net = pairs.best()
+            if net == -np.inf:
+                return False
+            back, forth = int(self.by_price[place]), int(self.by_price[pairs.partner(place)])
+            if net <= NOISE * (self.size[back] + self.size[forth]):
+                return False
+            if self.sure_loss[back] and self.sure_gain[forth]:
+                break
+            self._weigh(self.by_price[pairs.promising(self, price)])
+        self.left += int(self.price[back]) - int(self.price[forth])
+        self._step_down(np.array([back]))
+        self._step_up(np.array([forth]))
         return True
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Swaps of sources [S] from the cheapest to the dearest: gain of a sample more, −inf where there is none to buy;
+    loss of one fewer, inf where none can be taken back; last: the last source that what is freed pays for.
+    """
+
+    gain: FloatArray
+    loss: FloatArray
+    last: IntArray
+
+    @classmethod
+    def of(cls, state: _State, last: IntArray) -> "_Pairs":
+        gain = np.where(state.open, state.gain, -np.inf)
+        return cls(gain[state.by_price], np.where(state.orders > 0, state.loss, np.inf)[state.by_price], last)
+
+    def net(self, gain: FloatArray, loss: FloatArray) -> FloatArray:
+        """What taking back a sample of each source [S] brings with its best partner.
+
+        Its own sample is never that where it gains: buying it back gains no more than it lost.
+        """
+        return np.maximum.accumulate(gain)[self.last] - loss
+
+    def best(self) -> tuple[int, float]:
+        """The place of the source best taken back, and what its swap gains; of equal ones the one that frees most."""
+        net = self.net(self.gain, self.loss)[::-1]
+        pick = int(np.argmax(net))
+        return len(net) - 1 - pick, float(net[pick])
+
+    def partner(self, place: int) -> int:
+        """The place of what is best bought for a sample of the source at `place`."""
+        return int(np.argmax(self.gain[: self.last[place] + 1]))
+
+    def promising(self, state: _State, price: IntArray) -> IntArray:
+        """The places whose gain or loss is not known and could be part of a better swap than all that are."""
+        sure_gain, sure_loss = state.sure_gain[state.by_price], state.sure_loss[state.by_price]
+        known = self.net(np.where(sure_gain, self.gain, -np.inf), np.where(sure_loss, self.loss, np.inf))
+        floor = max(float(known.max()), 0.0)
+        backs = np.flatnonzero((self.net(self.gain, self.loss) > floor) & ~sure_loss)
+        # Of what could be bought: the least loss among the sources that pay for it, from the first of them on.
+        wanted = np.flatnonzero((self.gain > 0.0) & ~sure_gain)
+        first = np.searchsorted(price, price[wanted] - state.left)
+        least = np.minimum.accumulate(self.loss[::-1])[::-1][first]
+        return np.concatenate([backs, wanted[self.gain[wanted] - least > floor]])
+
+
+def _terms(utility: Utility, counts: FloatArray, step: int) -> tuple[FloatArray, FloatArray]:
+    """V and V' so many samples from `counts`."""
+    terms = utility.terms(np.maximum(counts + step, 0.0))
+    return terms.value, terms.slope
 
 
 def _step(difference: FloatArray, slope: FloatArray) -> FloatArray:
     """What one sample does. Differences of V drown in rounding at huge counts, where concavity gives a floor."""
     return np.maximum(difference, slope)
-
-
-def _two_best_before(gain: FloatArray) -> tuple[IntArray, IntArray]:
-    """Positions of the first maximum of each prefix, and of the next best; the same where there is only one."""
-    at = np.arange(len(gain))
-    first = _first_best(gain)
-    # What is not the best up to here is the lesser of the newcomer and of the best before it.
-    before = np.concatenate([[0], first[:-1]])
-    is_new = gain > gain[before]
-    other = np.where(is_new, gain[before], gain)
-    other[0] = -np.inf
-    who = np.where(is_new, before, at)
-    return first, who[_first_best(other)]
-
-
-def _first_best(gain: FloatArray) -> IntArray:
-    peak = np.maximum.accumulate(gain)
-    fresh = np.concatenate([[True], peak[1:] > peak[:-1]])
-    return np.asarray(np.maximum.accumulate(np.where(fresh, np.arange(len(gain)), 0)))

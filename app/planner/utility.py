@@ -134,16 +134,29 @@ class Utility:
 
     def terms(self, counts: FloatArray) -> Terms:
         """V and V' at counts [groups] or [groups, sizes]; where V has a kink, V' is the slope beyond it."""
-        loss, slope = self.posterior.loss_and_slope(counts)
-        unit = self._like(loss, self.unit)
-        fall = np.where(loss > 0.0, -slope, 0.0)
-        each, worth = phi(self.objective, np.maximum(loss, 0.0) / unit, self.bounded, self._like(loss, self.goal))
-        value, gain = mean(each, worth * fall, self.objective.risk)
-        gain = gain / unit[..., 0]
+        if self.posterior.draws == 1:
+            value, gain = self._known(counts)
+        else:
+            loss, slope = self.posterior.loss_and_slope(counts)
+            unit = self._like(loss, self.unit)
+            fall = np.where(loss > 0.0, -slope, 0.0)
+            each, worth = phi(self.objective, np.maximum(loss, 0.0) / unit, self.bounded, self._like(loss, self.goal))
+            value, gain = mean(each, worth * fall, self.objective.risk)
+            gain = gain / unit[..., 0]
         if self.objective.kind != "gap":
             return Terms(value, gain)
         behind, lambda_ = self.reference - value, self.objective.lambda_
         return Terms(value - lambda_ * np.maximum(behind, 0.0), gain * (1.0 + lambda_ * (behind > 0.0)))
+
+    def _known(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """E φ and its slope where one draw is all there is: the mean of it is itself, whatever `risk` says."""
+        loss, slope = self.posterior.known(counts)
+        flat = loss <= 0.0
+        if flat.any():
+            loss, slope = np.where(flat, 0.0, loss), np.where(flat, 0.0, slope)
+        unit, goal = (self.unit, self.goal) if loss.ndim == 1 else (self.unit[:, None], self.goal[:, None])
+        value, worth = phi(self.objective, loss / unit, self.bounded, goal)
+        return value, worth * -slope / unit
 
     def total(self, value: FloatArray) -> float:
         """U from the groups' values."""
@@ -176,7 +189,7 @@ class Utility:
 
     def select(self, indices: IntArray) -> "Utility":
         """The same utility's terms for the groups at `indices` alone."""
-        posterior = self.posterior.select(indices)
+        posterior = self.posterior.part(indices)
         goal = self.goal[indices] if len(self.goal) > 1 else self.goal
         weights, unit, vectors = self.weights[indices], self.unit[indices], self.vectors[:, indices]
         return replace(self, weights=weights, unit=unit, posterior=posterior, goal=goal, vectors=vectors)

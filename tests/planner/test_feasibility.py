@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.planner.objective import Objective
@@ -99,6 +99,7 @@ def test_a_group_held_beyond_its_largest_count_buys_no_more() -> None:
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0.2, 3.0))
+@example(4975306, 2.25)
 def test_with_all_culprits_moved_the_problem_can_be_met(seed: int, ambition: float) -> None:
     asked = general(seed, Objective("utilitarian"), bounded=False)
     rng = np.random.default_rng(seed)

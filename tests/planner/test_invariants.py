@@ -5,7 +5,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.planner.decision import decide
@@ -143,6 +143,7 @@ def test_every_answer_keeps_budget_bounds_and_limits(seed: int, kind: Objective)
 
 @invariant
 @given(seeds, kinds)
+@example(30007, Objective("isoelastic", aversion=4.0))
 def test_the_gap_is_true_and_no_allowed_baseline_is_better(seed: int, kind: Objective) -> None:
     task = Task.of(general(seed, kind))
     decision = decide(task, "optimal")
@@ -159,6 +160,8 @@ def test_the_gap_is_true_and_no_allowed_baseline_is_better(seed: int, kind: Obje
 
 @invariant
 @given(seeds, st.sampled_from([kind for kind in KINDS if kind.kind != "robust"]))
+@example(3984, Objective("utilitarian"))
+@example(3368, Objective("maximin"))
 def test_a_group_of_weight_0_that_no_other_group_comes_with_gets_nothing(seed: int, kind: Objective) -> None:
     asked = general(seed, kind)
     alone = [len(source.yields) == 1 for source in asked.sources]
@@ -166,20 +169,39 @@ def test_a_group_of_weight_0_that_no_other_group_comes_with_gets_nothing(seed: i
     weights[0] = 0.0
     if not weights.any() or (kind.kind == "targets" and not (weights > 0).any()):
         return
+    # A share of what is spent is a reason to spend more on anything: see the next test.
+    asked = replace(asked, limits=tuple(limit for limit in asked.limits if limit.measure != "cost_share"))
     plan = make_plan(replace(asked, weights=weights))
     for source, order, single in zip(asked.sources, plan.sources, alone, strict=True):
         if single and source.yields[0][0] == 0:
             assert order.order == 0
 
 
+def test_samples_of_no_use_are_bought_where_a_vendors_share_of_the_money_leaves_no_better_way() -> None:
+    asked = general(2865, Objective("utilitarian"))
+    weights = asked.weights.copy()
+    weights[0] = 0.0
+    asked = replace(asked, weights=weights)
+    plan = make_plan(asked)
+    useless = [at for at, source in enumerate(asked.sources) if source.yields == ((0, 1.0),)]
+    assert [limit.measure for limit in asked.limits] == ["cost_share"]
+    assert plan.sources[useless[0]].order > 0
+    none = (replace(asked.sources[at], fixed_order=0) if at in useless else asked.sources[at] for at in range(3))
+    without = make_plan(replace(asked, sources=tuple(none)))
+    assert plan.utility.after.mean > without.utility.after.mean + 0.01 * gain(plan)
+    assert plan.relaxed.utility > without.relaxed.utility + 0.01 * gain(plan)
+
+
 @invariant
 @given(seeds, kinds)
+@example(8526, Objective("maximin"))
 def test_the_same_inputs_give_the_same_plan(seed: int, kind: Objective) -> None:
     assert repr(make_plan(general(seed, kind))) == repr(make_plan(general(seed, kind)))
 
 
 @invariant
 @given(seeds, kinds, st.integers(5, 200))
+@example(16, Objective("utilitarian"), 6)
 def test_of_two_like_sources_the_dearer_waits_for_the_cheaper(seed: int, kind: Objective, cap: int) -> None:
     asked = general(seed, kind, whole=False, bounded=False)
     cheap = replace(asked.sources[0], max_order=cap, tiers=())

@@ -6,6 +6,7 @@ from functools import cache
 import cvxpy as cp
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from app.planner.divisible import relax, with_base
 from app.planner.objective import Objective
@@ -20,6 +21,10 @@ from tests.planner.questions import KINDS, fitted_to
 
 VECTORS = 3
 EXACT = {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10}
+OTHERWISE: tuple[dict[str, bool | float], ...] = (
+    {}, {"equilibrate_enable": False}, {"max_step_fraction": 0.9}, {"static_regularization_constant": 1e-12},
+)  # fmt: skip
+"""Settings tried in turn until Clarabel reaches EXACT: one problem in a few hundred ends short of it with the first."""
 SIZES = ((3, 5), (8, 10), (30, 40)) if DEEP else ((3, 5), (8, 10))
 """Groups and sources; a problem's size is one of these, so that a cone program serves many problems."""
 
@@ -31,12 +36,22 @@ class Cone:
     program: cp.Problem
     parameters: dict[str, cp.Parameter]
 
-    def solve(self, **values: np.ndarray) -> float:
+    def solve(self, **values: np.ndarray) -> tuple[float, bool]:
+        """The optimum, and whether a setting reached it to the digits asked for; else the median of all settings."""
         for name, value in values.items():
             if name in self.parameters:
                 self.parameters[name].value = value
-        self.program.solve(solver=cp.CLARABEL, **EXACT)
-        return float(self.program.value)
+        reached = []
+        for settings in OTHERWISE:
+            # A solver kept from the last problem is scaled for that one and ends less exactly.
+            try:
+                self.program.solve(solver=cp.CLARABEL, warm_start=False, **EXACT, **settings)
+            except cp.SolverError:
+                continue
+            if self.program.status == cp.OPTIMAL:
+                return float(self.program.value), True
+            reached.append(float(self.program.value))
+        return float(np.median(reached)), False
 
 
 @cache
@@ -117,8 +132,42 @@ def question(seed: int, kind: Objective) -> Problem:
     return Problem(**{**asked.__dict__, "max_count": most})
 
 
-def by_cone(asked: Problem, task: Task, kind: Objective) -> float:
-    """The optimum of the cone program, its numbers read from the problem itself."""
+def by_ascent(asked: Problem) -> float:
+    """The optimum of a smooth utility by SciPy's sequential quadratic programmes, for what the cones cannot solve."""
+    kind, w = asked.objective, asked.weights / asked.weights.sum()
+    assert kind.kind == "isoelastic"
+    assert kind.aversion > 1.0
+    a, b, c, d = (asked.posterior.parameters()[name][:, 0] for name in ("asymptote", "scale", "exponent", "offset"))
+    bought = np.zeros((len(asked.keys), len(asked.sources)))
+    for at, source in enumerate(asked.sources):
+        for group, share in source.yields:
+            bought[group, at] = share * source.acceptance_rate * asked.budget / source.unit_cost
+    caps = [1.0 if s.max_order is None else min(1.0, s.max_order * s.unit_cost / asked.budget) for s in asked.sources]
+
+    def utility(x: np.ndarray) -> tuple[float, np.ndarray]:
+        base = asked.held + bought @ x + d
+        excess = b * base**-c
+        benefit = 1.0 - a - excess
+        value = float(w @ ((benefit ** (1.0 - kind.aversion) - 1.0) / (1.0 - kind.aversion)))
+        return value, bought.T @ (w * benefit**-kind.aversion * c * excess / base)
+
+    now, slope = utility(np.zeros(len(caps)))
+    scale = float(slope.max())
+    bounded = np.isfinite(asked.max_count)
+    rows = np.vstack([np.ones(len(caps)), bought[bounded]])
+    high = np.concatenate([[1.0], (asked.max_count - asked.held)[bounded]])
+    size = np.abs(rows).max(axis=1)
+    found = minimize(
+        lambda x: ((now - utility(x)[0]) / scale, -utility(x)[1] / scale),
+        np.minimum(caps, 1e-3 / len(caps)), jac=True, method="SLSQP", bounds=[(0.0, cap) for cap in caps],
+        constraints={"type": "ineq", "fun": lambda x: (high - rows @ x) / size, "jac": lambda _: -rows / size[:, None]},
+        options={"ftol": 1e-15, "maxiter": 2_000},
+    )  # fmt: skip
+    return utility(found.x)[0]
+
+
+def by_cone(asked: Problem, task: Task, kind: Objective) -> tuple[float, bool]:
+    """The optimum of the cone program, its numbers read from the problem itself, and whether Clarabel is sure of it."""
     parameters = {name: values[:, 0] for name, values in asked.posterior.parameters().items()}
     offset, weights = parameters["offset"], asked.weights / asked.weights.sum()
     brought = np.zeros((len(asked.keys), len(asked.sources)))
@@ -156,7 +205,9 @@ def test_random_problems_have_the_cone_programs_optimum(kind: Objective) -> None
         asked = question(seed, kind)
         task = with_base(Task.of(asked))
         found = relax(task, task.utility).relaxation
-        expected = by_cone(asked, task, kind)
+        expected, sure = by_cone(asked, task, kind)
+        if not sure and kind.kind == "isoelastic":
+            expected = by_ascent(asked)
         gain = max(abs(expected - task.utility.at(task.held)), 1e-9)
         assert found.bound - found.utility <= 1e-6 * gain, seed
         # The cone program is good to 1e-10 of U, ours to 1e-6 of the gain at least.

@@ -6,16 +6,18 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from app.planner.arrays import FloatArray, IntArray
-from app.planner.integers import Basket, round_down
+from app.planner import levelling
+from app.planner.arrays import IntArray
+from app.planner.divisible import relax
+from app.planner.integers import Basket, improve, round_down
 from app.planner.ladder import Ladder
 from app.planner.local import solve_local
 from app.planner.objective import Objective
 from app.planner.relaxed import solve
 from app.planner.tables import solve_by_tables
 from app.planner.task import Task
-from app.planner.topup import _two_best_before, applies, top_up
-from tests.planner.problems import best_by_brute_force, offers, problem, random_curves, scattered
+from app.planner.topup import _State, applies, top_up
+from tests.planner.problems import MAXIMIN, best_by_brute_force, offers, problem, random_curves, scattered
 
 OBJECTIVES = [Objective("utilitarian"), Objective("isoelastic", aversion=1.0), Objective("isoelastic", aversion=3.0)]
 
@@ -88,16 +90,26 @@ def test_step_by_step_ends_no_better(seed: int) -> None:
     assert quick >= basket.total - 1e-12
 
 
-@given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=12))
-def test_the_two_best_of_every_prefix_are_found(numbers: list[float]) -> None:
-    gain: FloatArray = np.array(numbers)
-    first, second = _two_best_before(gain)
-    for end in range(1, len(numbers) + 1):
-        ranked = sorted(numbers[:end], reverse=True)
-        assert gain[first[end - 1]] == ranked[0]
-        if end > 1:
-            assert gain[second[end - 1]] == ranked[1]
-            assert first[end - 1] != second[end - 1]
+@pytest.mark.parametrize("seed", range(20))
+def test_no_swap_is_missed_for_want_of_an_exact_gain(seed: int) -> None:
+    """The first swap, of which most gains are known within bounds alone, is the best of all swaps."""
+    task = random_task(seed, 25, OBJECTIVES[seed % 3], 300.0, equal_prices=False)
+    market, utility = task.market, task.utility
+    state = _State.of(utility, market, task.held, round_down(market, solve(utility, ladder_of(task)).orders))
+    state.fill_up()
+    before, left = state.orders.copy(), state.left
+    here = utility.at(task.held + market.added(before))
+    best = 0.0
+    for forth in range(25):
+        for back in range(25):
+            changed = moved(before, forth, back)
+            if changed is not None and market.unit_cost[forth] <= left + market.unit_cost[back]:
+                best = max(best, utility.at(task.held + market.added(changed)) - here)
+    swapped = state.swap()
+    assert swapped or best <= 1e-13 * abs(here)
+    if swapped:
+        reached = utility.at(task.held + market.added(state.orders)) - here
+        assert reached == pytest.approx(best, rel=1e-6, abs=1e-13 * abs(here))
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -115,3 +127,16 @@ def test_fitted_power_laws_and_tables_reach_the_same_optimum(objective: Objectiv
     if objective.aversion == 0.0:
         # Far from the tangents that continue φ, the laws never need the tables.
         assert near.residual <= 1e-9
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_levelling_many_groups_at_once_ends_where_single_steps_do(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = random_task(seed, 25, MAXIMIN, 300.0, equal_prices=seed % 4 == 0)
+    market, utility = task.market, task.utility
+    start = round_down(market, relax(task, utility).relaxation.orders)
+    quick = improve(utility, market, task.held, start.copy())
+    monkeypatch.setattr(levelling, "applies", lambda *_: False)
+    slow = improve(utility, market, task.held, start.copy())
+    assert market.cost(quick.orders) <= market.budget
+    levels = [np.sort(utility.terms(task.held + market.added(found.orders)).value) for found in (quick, slow)]
+    np.testing.assert_allclose(levels[0], levels[1], atol=1e-13)
