@@ -67,6 +67,19 @@ def decide(task: Task, policy: Rule, seed: int = 0, given: Mapping[str, int] | N
     return _decision(task, policy, divisible, baselines, orders, divisible.relaxation.bound, policy, divisible.proof)
 
 
+def choose(task: Task, policy: Policy, seed: int = 0) -> IntArray:
+    """The orders [S] of `decide` alone: without the relaxation and the proof that only `optimal` needs to find them.
+
+    Raises InfeasibleError, SolverError.
+    """
+    check_feasible(task)
+    task = with_base(task)
+    if policy == "optimal":
+        return best_whole(task, relax(task, task.utility), list(_baselines(task).values()))[0]
+    baselines = _baselines(task) if policy in ("equal", "equal_spend", "proportional") else {}
+    return _by_rule(task, policy, baselines, seed, {})
+
+
 def _decision(
     task: Task,
     policy: Rule,

@@ -12,7 +12,7 @@ import numpy as np
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.benefit import phi
 from app.planner.curves import AssumedCurve, Observations, Points, Posterior, fit
-from app.planner.decision import decide
+from app.planner.decision import choose
 from app.planner.metric import Metric
 from app.planner.objective import Objective
 from app.planner.policies import Policy
@@ -195,11 +195,11 @@ def _buy(seat: _Seat, rules: Rules, player: Player, posterior: Posterior, rounds
         limits=rules.limits,
     )
     task = Task.of(problem)
-    decision = decide(task, "optimal" if player == "oracle" else player, seed)
+    orders = choose(task, "optimal" if player == "oracle" else player, seed)
     seat.held = seat.held.copy()
-    seat.held[task.order] += decision.added
-    seat.ordered[task.market.order] += decision.orders
-    seat.left -= int(sum(decision.spent.tolist()))
+    seat.held[task.order] += task.market.added(orders)
+    seat.ordered[task.market.order] += orders
+    seat.left -= task.market.cost(orders)
 
 
 def _judged(worlds: Sequence[World], rules: Rules, player: Player, counts: FloatArray, spent: IntArray) -> Outcome:
