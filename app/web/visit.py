@@ -140,14 +140,14 @@ async def read_form(visit: Visit) -> None:
     """Raises Forbidden where the form does not come from a page of this session."""
     if from_elsewhere(visit.request):
         raise Forbidden(STALE_FORM)
-    sent = await visit.request.form(max_files=10, max_fields=MAX_FIELDS, max_part_size=MAX_BODY)
     fields: dict[str, list[str]] = {}
     files: dict[str, Upload] = {}
-    for name, value in sent.multi_items():
-        if isinstance(value, UploadFile):
-            files[name] = Upload(value.filename or "", await value.read())
-        else:
-            fields.setdefault(name, []).append(value)
+    async with visit.request.form(max_files=10, max_fields=MAX_FIELDS, max_part_size=MAX_BODY) as sent:
+        for name, value in sent.multi_items():
+            if isinstance(value, UploadFile):
+                files[name] = Upload(value.filename or "", await value.read())
+            else:
+                fields.setdefault(name, []).append(value)
     if not is_form_token(next(iter(fields.get("csrf", ())), ""), visit.token):
         raise Forbidden(STALE_FORM)
     visit.form, visit.files = fields, files
