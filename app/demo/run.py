@@ -19,6 +19,7 @@ the utility is the mean of the four accuracies (and a split in proportion to the
 """
 
 FAREWELL = """
+Dashboard  {url}/   (sign in with the key below)
 API docs   {url}/docs
 API key    {key}
 Ask again  curl -H 'Authorization: Bearer {key}' \\

@@ -47,3 +47,12 @@ def content_of_external_ids(session: Session, project_id: UUID, external_ids: Se
         for external_id, content_hash in session.execute(columns.where(Observation.project_id == project_id, some)):
             taken[str(external_id)] = content_hash
     return taken
+
+
+def newest_observations(session: Session, project_id: UUID, recipe: str, limit: int) -> list[Observation]:
+    """What a fit would use, the newest first."""
+    query = select(Observation).where(
+        Observation.project_id == project_id, Observation.recipe == recipe, Observation.voided_at.is_(None)
+    )
+    newest = query.order_by(Observation.observed_at.desc(), Observation.id.desc())
+    return list(session.scalars(newest.limit(limit)))

@@ -40,6 +40,11 @@ def last_number(session: Session, project_id: UUID) -> int:
     return session.scalar(select(func.max(Round.number)).where(Round.project_id == project_id)) or 0
 
 
+def newest_round(session: Session, project_id: UUID) -> Round | None:
+    query = select(Round).where(Round.project_id == project_id, Round.state != "cancelled")
+    return session.scalar(query.order_by(Round.number.desc()).limit(1))
+
+
 def orders_of_rounds(session: Session, round_ids: Collection[int]) -> Sequence[Order]:
     return session.scalars(select(Order).where(Order.round_id.in_(round_ids)).order_by(Order.id)).all()
 

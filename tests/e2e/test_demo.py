@@ -81,6 +81,7 @@ def test_the_demo_says_that_all_splits_lie_within_two_per_cent(ended: Ended) -> 
 def test_the_demo_fits_the_screen_and_names_the_docs(ended: Ended) -> None:
     report, _, farewell = ended.out.partition("API docs")
     assert max(map(len, report.splitlines())) <= WIDTH
+    assert re.search(r"^Dashboard +http://127\.0\.0\.1:\d+/ +\(sign in with the key below\)$", report, re.MULTILINE)
     assert re.match(r" +http://127\.0\.0\.1:\d+/docs\n", farewell)
 
 

@@ -1,0 +1,132 @@
+"""Labeling vendors: what they sent, what became of it, and what waits for a mapping."""
+
+import re
+from typing import Annotated
+
+from fastapi import Query
+
+from app.api.inputs import KEY_PATTERN
+from app.errors import Fault, NotFound, TrancheError, invalid
+from app.services.ids import new_id
+from app.services.vendors import connections, inbox, schedule
+from app.store import vendors as store
+from app.store.vendor_models import VendorConnection
+from app.web.visit import Answer, Visit, acts, pages, sees
+
+router = pages()
+
+MOST = 200
+PER_PAGE = 25
+OUTCOMES = ("quarantined", "received", "applied", "ignored")
+Looks = Annotated[Visit, sees()]
+Acts = Annotated[Visit, acts("admin")]
+
+
+@router.get("/connections")
+def connection_list(visit: Looks) -> Answer:
+    limited = visit.caller.project_ids is not None
+    rows = [] if limited else store.connections_page(visit.session, visit.caller.workspace_id, None, MOST)
+    shown = [(row, store.outcomes(visit.session, row.id)) for row in rows]
+    return visit.render("connections.html", connections=shown, limited=limited)
+
+
+def get(visit: Visit, connection_id: str) -> VendorConnection:
+    """The connection, for keys of the whole workspace alone, as in the API."""
+    if visit.caller.project_ids is not None:
+        raise NotFound("There is no such vendor connection for this key: it is limited to named projects.")
+    return connections.get_connection(visit.session, visit.caller, connection_id)
+
+
+@router.get("/connections/{connection_id}")
+def connection_page(
+    connection_id: str,
+    visit: Looks,
+    outcome: Annotated[str | None, Query(pattern="^(received|applied|ignored|quarantined)?$")] = None,
+    before: Annotated[int | None, Query(ge=1)] = None,
+) -> Answer:
+    return show(visit, get(visit, connection_id), outcome or None, before)
+
+
+def show(
+    visit: Visit,
+    row: VendorConnection,
+    outcome: str | None = None,
+    before: int | None = None,
+    error: TrancheError | None = None,
+) -> Answer:
+    found = store.deliveries_page(visit.session, row.id, outcome, before, PER_PAGE + 1)
+    kept = f"outcome={outcome}&" if outcome else ""
+    more = f"/connections/{row.id}?{kept}before={found[PER_PAGE - 1].id}" if len(found) > PER_PAGE else None
+    waiting = store.unmapped_words(visit.session, row.id)
+    return visit.render(
+        "connection.html",
+        error.status if error else 200,
+        connection=row,
+        counts=store.outcomes(visit.session, row.id),
+        deliveries=found[:PER_PAGE],
+        outcome=outcome,
+        outcomes=OUTCOMES,
+        more=more,
+        waiting=waiting,
+        words=sorted({word for word, _, _, _ in waiting if word is not None and word not in row.group_map}),
+        weakness=connections.adapter_for(row).weakness,
+        error=error,
+        key_pattern=KEY_PATTERN[1:-1],
+    )
+
+
+@router.post("/connections/{connection_id}/map")
+def map_words(connection_id: str, visit: Acts) -> Answer:
+    """The vendor's words that got a group's key are added to the mapping; what came before is counted anew."""
+    row = get(visit, connection_id)
+    pairs = zip(visit.form.get("word", ()), visit.form.get("group", ()), strict=False)
+    said = {word: group.strip() for word, group in pairs if group.strip()}
+    try:
+        with visit.trying():
+            mapping = {**row.group_map, **checked(said)}
+            connections.change_connection(row, visit.runtime.settings, {"group_map": mapping}, visit.now)
+            inbox.ask_to_map(visit.session, row.id, visit.enqueue)
+    except TrancheError as error:
+        return show(visit, row, error=error)
+    return visit.redirect(f"/connections/{row.id}", f"{len(said)} mapped. What waited is being counted.")
+
+
+def checked(said: dict[str, str]) -> dict[str, str]:
+    """The mapping, where there is one and its values are keys as the API takes them."""
+    faults = [
+        Fault("", f"'{key[:100]}' for '{word[:100]}' is no key of a group: letters, digits and . _ : - only")
+        for word, key in said.items()
+        if not re.fullmatch(KEY_PATTERN, key)
+    ]
+    if not said:
+        faults.append(Fault("", "name the key of a group for at least one word"))
+    if faults:
+        raise invalid(*faults)
+    return said
+
+
+@router.post("/connections/{connection_id}/replay")
+def replay(connection_id: str, visit: Acts) -> Answer:
+    row = get(visit, connection_id)
+    outcome = visit.said("outcome")
+    if outcome not in ("quarantined", "ignored", "applied", ""):
+        raise invalid(Fault("outcome", "choose quarantined, ignored, applied or all"))
+    count = store.receive_again(visit.session, row.id, outcome or None)
+    inbox.enqueue_drain(visit.session, row.id, f"replay-{new_id()}", visit.enqueue)
+    return visit.redirect(f"/connections/{row.id}", f"{count} webhooks are being applied once more.")
+
+
+@router.post("/connections/{connection_id}/pause")
+def pause(connection_id: str, visit: Acts) -> Answer:
+    row = get(visit, connection_id)
+    connections.change_connection(row, visit.runtime.settings, {"state": "paused"}, visit.now)
+    return visit.redirect(f"/connections/{row.id}", "Paused: webhooks are kept, and applied when it is resumed.")
+
+
+@router.post("/connections/{connection_id}/resume")
+def resume(connection_id: str, visit: Acts) -> Answer:
+    row = get(visit, connection_id)
+    connections.change_connection(row, visit.runtime.settings, {"state": "active"}, visit.now)
+    inbox.ask_to_map(visit.session, row.id, visit.enqueue)
+    schedule.ask_to_reconcile(visit.session, row, "schedule", visit.now, visit.enqueue)
+    return visit.redirect(f"/connections/{row.id}", "Resumed: what came meanwhile is being applied.")

@@ -1,0 +1,189 @@
+"""A new project by form and tables: looked at first, stored only when it was seen to be whole.
+
+Nothing is kept between the two steps: the tables travel in the form. Looking makes the project and takes it back, so
+that what was fine there is fine when it is stored.
+"""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import TypeAdapter
+
+from app.api.bulk import validated
+from app.api.intake import from_csv
+from app.api.projects import ProjectIn, columns
+from app.errors import Fault, Invalid, Malformed, TrancheError, invalid
+from app.services import forecasts, observations, projects
+from app.services.observations import Draft
+from app.store.models import Project
+from app.web.group_csv import read_groups
+from app.web.visit import Answer, Visit, acts, pages, sees
+
+router = pages()
+
+PROJECT: TypeAdapter[ProjectIn] = TypeAdapter(ProjectIn)
+FIELDS = ("name", "currency", "metric_name", "kind", "goal", "lower", "upper", "total", "rounds")
+START = {"currency": "USD", "metric_name": "accuracy", "kind": "proportion", "goal": "maximize", "lower": "0",
+         "upper": "1", "rounds": "1"}  # fmt: skip
+ROWS_SHOWN = 20
+
+
+class TakenBackError(Exception):
+    """Ends a look: what was made is undone."""
+
+
+@dataclass
+class Preview:
+    """What would be stored, or why it can't be: faults of the form by pointer, of the tables by line."""
+
+    groups: list[dict[str, Any]] = field(default_factory=list)
+    runs: list[Draft] = field(default_factory=list)
+    form_faults: list[Fault] = field(default_factory=list)
+    group_faults: list[Fault] = field(default_factory=list)
+    run_faults: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        return not (self.form_faults or self.group_faults or self.run_faults)
+
+
+@router.get("/projects/new")
+def empty_form(visit: Annotated[Visit, sees("write")]) -> Answer:
+    values = {**dict.fromkeys(FIELDS, ""), **START}
+    return show(visit, values, "", "", None)
+
+
+@router.post("/projects/new")
+def look_or_create(visit: Annotated[Visit, acts("write")]) -> Answer:
+    values = {name: visit.said(name) for name in FIELDS}
+    groups_text, runs_text = table(visit, "groups"), table(visit, "observations")
+    seen = Preview()
+    try:
+        with visit.trying():
+            project = make(visit, values, groups_text, runs_text, seen)
+            if visit.said("step") == "create" and project is not None and seen.good:
+                return visit.redirect(f"/projects/{project.id}", f"{project.name} is there.")
+            take_back()
+    except TakenBackError:
+        pass
+    return show(visit, values, groups_text, runs_text, seen)
+
+
+def take_back() -> None:
+    raise TakenBackError
+
+
+def table(visit: Visit, name: str) -> str:
+    """A table of the form: the file where one was chosen, else the text of the step before."""
+    upload = visit.files.get(name)
+    if upload is None or not upload.content:
+        return visit.said(f"{name}_text")
+    try:
+        return upload.content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = upload.content.count(b"\n", 0, error.start) + 1
+        raise Malformed(f"The file {upload.name[:100]} is not UTF-8 in line {line}. Save it as UTF-8.") from None
+
+
+def make(visit: Visit, values: dict[str, str], groups: str, runs: str, seen: Preview) -> Project | None:
+    """The project with its groups and runs; None where `seen` got faults before it could be made."""
+    body, lines = read_body(values, groups, seen)
+    if runs:
+        seen.runs = caught(lambda: from_csv(runs.encode()), seen.run_faults) or []
+    if body is None or not seen.good:
+        return None
+    rows = [group.model_dump() for group in body.groups]
+    project: Project | None = caught(
+        lambda: projects.create_project(visit.session, visit.caller, columns(body), rows, [], visit.now),
+        seen.form_faults,
+    )
+    sort_faults(seen, lines)
+    if project is not None and seen.runs:
+        caught(lambda: post_runs(visit, project, seen), seen.run_faults)
+    return project
+
+
+def read_body(values: dict[str, str], groups: str, seen: Preview) -> tuple[ProjectIn | None, list[int]]:
+    lines: list[int] = []
+    if groups:
+        found = caught(lambda: read_groups(groups), seen.group_faults)
+        if found is not None:
+            seen.groups, lines, faults = found
+            seen.group_faults += faults
+    body = caught(lambda: validated(PROJECT, document(values, seen.groups)), seen.form_faults)
+    sort_faults(seen, lines)
+    return body, lines
+
+
+def post_runs(visit: Visit, project: Project, seen: Preview) -> None:
+    visit.caller.require("observe")
+    missing_is_zero = visit.said("missing") == "zero"
+    if visit.said("step") == "create":
+        forecasts.post(visit.session, visit.runtime.fits, project, seen.runs, missing_is_zero, visit.now, visit.enqueue)
+    else:
+        done = observations.accept(visit.session, project, seen.runs, missing_is_zero, visit.now)
+        seen.notes = [notice.detail for notice in done.warnings]
+
+
+def caught(step: Any, faults: list[Fault]) -> Any:
+    """What `step` gives, or None with its faults noted."""
+    try:
+        return step()
+    except TrancheError as error:
+        faults += error.faults or (Fault("", error.detail),)
+        return None
+
+
+def document(values: dict[str, str], groups: list[dict[str, Any]]) -> dict[str, Any]:
+    """The form as a body of the API; fields left empty are left out."""
+    metric = {"name": values["metric_name"], "kind": values["kind"], "goal": values["goal"]}
+    bounds = {name: numeral(values[name]) for name in ("lower", "upper")}
+    budget = {"total": values["total"], "rounds": numeral(values["rounds"])}
+    return {
+        **given({"name": values["name"], "currency": values["currency"]}),
+        "metric": given({**metric, **bounds}),
+        "budget": given(budget),
+        "groups": groups,
+    }
+
+
+def given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value != ""}
+
+
+def numeral(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def sort_faults(seen: Preview, lines: list[int]) -> None:
+    """Faults of /groups/3/key are shown as faults of that group's line."""
+    stay = []
+    for fault in seen.form_faults:
+        _, part, *rest = [*fault.pointer.split("/"), ""]
+        if part == "groups" and rest and rest[0].isdecimal() and int(rest[0]) < len(lines):
+            column = "/".join(rest[1:]).strip("/")
+            text = f"{column}: {fault.detail}" if column else fault.detail
+            seen.group_faults.append(Fault(f"line {lines[int(rest[0])]}", text))
+        else:
+            stay.append(fault)
+    seen.form_faults = stay
+
+
+def show(visit: Visit, values: dict[str, str], groups: str, runs: str, seen: Preview | None) -> Answer:
+    faults: tuple[Fault, ...] = tuple(seen.form_faults) if seen else ()
+    error = None if seen is None or seen.good else wrong(seen)
+    context = {"values": values, "groups_text": groups, "runs_text": runs, "seen": seen, "rows_shown": ROWS_SHOWN}
+    missing_is_zero = visit.said("missing") == "zero"
+    status = 422 if error else 200
+    return visit.render("create.html", status, error=error, faults=faults, missing_is_zero=missing_is_zero, **context)
+
+
+def wrong(seen: Preview) -> Invalid:
+    return Invalid("Nothing is stored yet. Mend what is named below and check it again.", invalid(
+        *seen.form_faults, *seen.group_faults, *seen.run_faults).faults)  # fmt: skip

@@ -1,0 +1,94 @@
+"""Webhooks out: the endpoints, what was sent to them, and sending it again."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Query
+
+from app.errors import Conflict, Fault, TrancheError, invalid
+from app.services import endpoints, replays
+from app.services.projects import as_uuid
+from app.store import webhooks as store
+from app.store.models import WebhookEndpoint
+from app.store.webhooks import AttemptFilter
+from app.web.visit import Answer, Visit, acts, pages, sees
+
+router = pages()
+
+MOST = 200
+PER_PAGE = 25
+REPLAYED = timedelta(days=7)
+Looks = Annotated[Visit, sees()]
+Acts = Annotated[Visit, acts("admin")]
+
+
+@router.get("/endpoints")
+def endpoint_list(visit: Looks) -> Answer:
+    caller = visit.caller
+    rows = store.endpoints_of_workspace(visit.session, caller.workspace_id, caller.project_ids, False, None, MOST)
+    every = AttemptFilter()
+    last = {row.id: store.attempts_of_endpoint(visit.session, row.id, every, None, 1) for row in rows}
+    return visit.render("endpoints.html", endpoints=rows, last=last)
+
+
+@router.get("/endpoints/{endpoint_id}")
+def endpoint_page(
+    endpoint_id: str,
+    visit: Looks,
+    failed: bool = False,
+    before: Annotated[str | None, Query(max_length=40)] = None,
+) -> Answer:
+    if before is not None and as_uuid(before) is None:
+        raise invalid(Fault("?before", "is no place in this list; start from its first page"))
+    row = endpoints.get_endpoint(visit.session, visit.caller, endpoint_id)
+    return show(visit, row, failed, before)
+
+
+def show(
+    visit: Visit,
+    row: WebhookEndpoint,
+    failed: bool = False,
+    before: str | None = None,
+    error: TrancheError | None = None,
+) -> Answer:
+    wanted = AttemptFilter(succeeded=False if failed else None)
+    found = store.attempts_of_endpoint(visit.session, row.id, wanted, before, PER_PAGE + 1)
+    kept = "failed=true&" if failed else ""
+    more = f"/endpoints/{row.id}?{kept}before={found[PER_PAGE - 1][0].id}" if len(found) > PER_PAGE else None
+    status = error.status if error else 200
+    return visit.render(
+        "endpoint.html", status, endpoint=row, attempts=found[:PER_PAGE], failed=failed, more=more, error=error
+    )
+
+
+@router.post("/endpoints/{endpoint_id}/{action}")
+def act(endpoint_id: str, action: str, visit: Acts) -> Answer:
+    row = endpoints.get_endpoint(visit.session, visit.caller, endpoint_id, lock=True)
+    try:
+        with visit.trying():
+            said = done(visit, row, action)
+    except Conflict as error:
+        return show(visit, row, error=error)
+    return visit.redirect(f"/endpoints/{row.id}", said)
+
+
+def done(visit: Visit, row: WebhookEndpoint, action: str) -> str:
+    """Do it; what to tell. Raises Invalid, Conflict."""
+    if action == "pause":
+        endpoints.pause_endpoint(row, visit.now)
+        return "Paused: events wait until it is resumed."
+    if action == "resume":
+        endpoints.resume_endpoint(visit.session, row, visit.now, visit.enqueue)
+        return "Resumed: what waited is being sent."
+    if action == "test":
+        endpoints.send_test(visit.session, row, visit.now, visit.enqueue)
+        return "A test event is being sent."
+    if action == "replay-failed":
+        since = visit.now - REPLAYED
+        count = replays.replay_failed(visit.session, row, since, visit.now, visit.enqueue)
+        return f"{count} events that never arrived in the last seven days are being sent again."
+    attempt = as_uuid(visit.said("attempt"))
+    if action != "replay" or attempt is None:
+        raise invalid(Fault("attempt", "is no attempt of this endpoint"))
+    replays.replay_attempt(visit.session, row, attempt, visit.now, visit.enqueue)
+    return "The event is being sent again."

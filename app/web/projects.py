@@ -1,0 +1,36 @@
+"""The list of projects, and bringing an archived one back."""
+
+from typing import Annotated
+
+from fastapi import Query
+
+from app.errors import Fault, invalid
+from app.services.changes import restore
+from app.services.overview import overview_of
+from app.services.projects import as_uuid
+from app.store.projects import projects_of_workspace
+from app.web.visit import Answer, Visit, acts, pages, sees
+
+router = pages()
+
+PER_PAGE = 25
+After = Annotated[str | None, Query(max_length=40)]
+
+
+@router.get("/")
+def project_list(visit: Annotated[Visit, sees()], after: After = None, archived: bool = False) -> Answer:
+    if after is not None and as_uuid(after) is None:
+        raise invalid(Fault("?after", "is no place in this list; start from its first page"))
+    caller = visit.caller
+    rows = projects_of_workspace(visit.session, caller.workspace_id, caller.project_ids, archived, after, PER_PAGE + 1)
+    shown = [overview_of(visit.session, row) for row in rows[:PER_PAGE]]
+    chosen = "archived=true&" if archived else ""
+    more = f"/?{chosen}after={shown[-1].project.id}" if len(rows) > PER_PAGE else None
+    return visit.render("projects.html", overviews=shown, archived=archived, more=more)
+
+
+@router.post("/projects/{project_id}/restore")
+def restore_project(project_id: str, visit: Annotated[Visit, acts("write")]) -> Answer:
+    project = visit.project(project_id, archived=True)
+    restore(project, project, visit.now)
+    return visit.redirect("/", f"{project.name} is back.")

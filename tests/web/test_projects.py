@@ -1,0 +1,56 @@
+"""The list of projects."""
+
+from tests.api_client import RUNS, Api
+from tests.conftest import new_key
+from tests.web.browser_client import Pages, text_of
+
+
+def test_the_list_says_what_waits_and_who_is_worst_off(api: Api, pages: Pages) -> None:
+    assert "no project yet" in text_of(pages.get("/"))
+    path = api.project(groups=[])
+    assert "Add groups" in text_of(pages.get("/"))
+    api.delete(path)
+    path = api.project()
+    assert "Post the first training runs" in text_of(pages.get("/"))
+    api.post(f"{path}/observations", json={"observations": RUNS})
+    shown = text_of(pages.get("/"))
+    assert "Plan round 1" in shown
+    assert "B accuracy 0.710" in shown
+    assert "1,000.00 USD" in shown
+
+
+def test_names_are_text(api: Api, pages: Pages) -> None:
+    api.project(name="<script>alert(1)</script>")
+    page = pages.get("/").text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_other_workspaces_stay_unseen(api: Api, pages: Pages) -> None:
+    path = api.project(name="ours alone")
+    other = Pages(api)
+    runtime = api.app.state.runtime
+    other.sign_in(new_key(runtime.database, workspace_name="others"))
+    assert "ours alone" not in other.get("/").text
+    other.get("/")
+    assert other.post(f"{path.removeprefix('/v1')}/restore").status_code == 404
+
+
+def test_archived_projects_are_listed_apart_and_come_back(api: Api, pages: Pages) -> None:
+    path = api.project(name="put away")
+    api.delete(path)
+    assert "put away" not in pages.get("/").text
+    assert "put away" in pages.get("/?archived=true").text
+    assert pages.post(f"{path.removeprefix('/v1')}/restore").headers["location"] == "/"
+    assert "put away" in pages.get("/").text
+
+
+def test_long_lists_have_pages(api: Api, pages: Pages) -> None:
+    for number in range(26):
+        api.project(name=f"project {number:02d}", groups=[])
+    first = pages.get("/")
+    assert "project 24" in first.text
+    assert "project 25" not in first.text
+    more = first.text.partition('<nav class="pager"')[2].partition('href="')[2].partition('"')[0]
+    assert "project 25" in pages.get(more).text
+    assert pages.get("/?after=nonsense").status_code == 422
