@@ -40,6 +40,8 @@ from app.services.fits import Fits
 from app.services.keys import peppers
 from app.settings import Settings
 from app.store.db import connect
+from app.web import ROUTERS
+from app.web import problems as page_problems
 
 DESCRIPTION = (
     "Plans data collection: post what you measured after each training run, get what the next round should buy."
@@ -82,5 +84,8 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     app.include_router(jobs.streams)
     for module in (groups, sources, vendor_orders):
         app.include_router(module.bulk)
+    for router in ROUTERS:
+        app.include_router(router)
+    page_problems.install(app)
     finish_contract(app)
     return app

@@ -3,7 +3,6 @@
 from typing import Literal
 
 from fastapi import APIRouter, Request
-from fastapi.responses import RedirectResponse
 from pydantic import ConfigDict
 
 from app.api.common import Runtime
@@ -19,11 +18,6 @@ class Health(Answer):
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
 
     status: Literal["ok"]
-
-
-@router.get("/", include_in_schema=False)
-def home() -> RedirectResponse:
-    return RedirectResponse("/docs")
 
 
 @router.get("/healthz", summary="Is the process alive?")

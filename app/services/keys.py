@@ -121,8 +121,16 @@ def authenticate(session: Session, now: datetime, hash_keys: Sequence[bytes], to
     key = store.key_by_id(session, key_id) if prefix == PREFIX and key_id.isalnum() else None
     stored = key.secret_hash if key else ""
     matches = [hmac.compare_digest(hash_secret(secret, hash_key), stored) for hash_key in hash_keys]
-    if key is None or not any(matches) or key.revoked_at or (key.expires_at and key.expires_at <= now):
+    if key is None or not any(matches) or not is_valid(key, now):
         raise Unauthenticated("The API key is unknown, expired or revoked. Make one with: tranche key create")
+    return caller_of(key)
+
+
+def is_valid(key: ApiKey, now: datetime) -> bool:
+    return key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
+
+
+def caller_of(key: ApiKey) -> Caller:
     only = None if key.project_ids is None else frozenset(key.project_ids)
     return Caller(key.id, key.workspace_id, frozenset(key.scopes), only)
 

@@ -29,9 +29,9 @@ def test_a_database_that_is_away_is_not_ready() -> None:
     away.close()
 
 
-def test_the_root_leads_to_documentation_that_fetches_nothing_from_elsewhere(api: Api) -> None:
+def test_the_root_leads_to_sign_in_and_the_documentation_fetches_nothing_from_elsewhere(api: Api) -> None:
     anyone = api.as_key(None)
-    assert anyone.get("/").headers["Location"] == "/docs"
+    assert anyone.get("/").headers["Location"] == "/sign-in"
     page = anyone.get("/docs")
     assert page.status_code == 200
     links = [part.split('"')[0] for mark in ('src="', 'href="') for part in page.text.split(mark)[1:]]

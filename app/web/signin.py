@@ -1,0 +1,61 @@
+"""Sign in with an API key; sign out."""
+
+from typing import Annotated
+
+from fastapi import Query
+
+from app.errors import TrancheError, Unauthenticated, Unavailable
+from app.services.page_sessions import sign_in, sign_out
+from app.web.sessions import at_loopback, local_path, over_tls
+from app.web.visit import Answer, Knocks, LooksIn, Visit, pages
+
+router = pages()
+
+NEEDS_TLS = (
+    "Sign-in needs HTTPS here: the browser would not keep the session otherwise. Open this service at its https "
+    "address, and set TRANCHE_PUBLIC_URL to it where a proxy does the TLS."
+)
+
+
+@router.get("/sign-in")
+def sign_in_page(visit: LooksIn, next: Annotated[str, Query(max_length=2000)] = "/") -> Answer:
+    if visit.visitor is not None:
+        return visit.redirect(local_path(next))
+    return form(visit, next)
+
+
+def form(visit: Visit, wanted: str, error: TrancheError | None = None) -> Answer:
+    usable = over_tls(visit.request, visit.runtime.settings) or at_loopback(visit.request)
+    shown = error if usable else Unavailable(NEEDS_TLS)
+    status = 200 if error is None else error.status
+    answer = visit.render("sign_in.html", status, wanted=local_path(wanted), error=shown)
+    visit.cookies.write(answer, "form", visit.token, None)
+    return answer
+
+
+@router.post("/sign-in")
+def start_session(visit: Knocks) -> Answer:
+    wanted = local_path(visit.said("next"))
+    try:
+        token = sign_in(visit.session, visit.now, visit.runtime.hash_keys, visit.said("key"))
+    except Unauthenticated as error:
+        return form(visit, wanted, error)
+    end_present(visit)
+    answer = visit.redirect(wanted)
+    visit.cookies.write_session(answer, token)
+    visit.cookies.drop(answer, "form")
+    return answer
+
+
+@router.post("/sign-out")
+def end_session(visit: Knocks) -> Answer:
+    end_present(visit)
+    answer = visit.redirect("/sign-in", "You are signed out.")
+    visit.cookies.drop(answer, "session")
+    return answer
+
+
+def end_present(visit: Visit) -> None:
+    held = visit.cookies.read("session")
+    if held is not None:
+        sign_out(visit.session, visit.runtime.hash_keys, held)

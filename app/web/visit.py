@@ -1,0 +1,236 @@
+"""What all pages share: who looks, one transaction in one thread, forms that only our own pages can send.
+
+A page is a plain function from its inputs and a `Visit` to an answer. `PageRoute` runs it as a whole, rendering
+included, inside one worker thread, and commits before the answer leaves (app/api/common.py says why).
+"""
+
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Annotated, Any, TypeAlias
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.routing import APIRoute
+from starlette.datastructures import UploadFile
+from starlette.types import Message
+
+from app.api.common import MAX_BODY, Runtime, read_body
+from app.errors import Forbidden, Unauthenticated
+from app.services.enqueue import Enqueue
+from app.services.keys import Caller
+from app.services.page_sessions import recognise
+from app.services.projects import get_project
+from app.store.db import Session
+from app.store.models import Project
+from app.web.render import html, protect
+from app.web.sessions import Cookies, cookies_of, form_token, from_elsewhere, is_form_token, new_token
+
+MAX_FIELDS = 20_000
+STALE_FORM = "This form is out of date or was not sent by this service. Go back, load the page again, and send it anew."
+
+Answer: TypeAlias = Response
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file sent with a form."""
+
+    name: str
+    content: bytes
+
+
+@dataclass
+class Visit:
+    """One request as a page sees it. `session` is open while the page runs.
+
+    `visitor` is who is signed in, if anybody. `form` and `files` are a POST's, whose token was checked.
+    """
+
+    request: Request
+    runtime: Runtime
+    visitor: Caller | None
+    now: datetime
+    cookies: Cookies
+    token: str
+    form: Mapping[str, list[str]] = field(default_factory=dict)
+    files: Mapping[str, Upload] = field(default_factory=dict)
+    open_session: Session | None = field(default=None, init=False)
+    writes: bool = field(default=False, init=False)
+
+    @property
+    def caller(self) -> Caller:
+        if self.visitor is None:
+            raise Unauthenticated("Sign in first.")
+        return self.visitor
+
+    @property
+    def session(self) -> Session:
+        if self.open_session is None:
+            raise RuntimeError("a visit has a session only while its page runs")
+        return self.open_session
+
+    @property
+    def enqueue(self) -> Enqueue:
+        return self.runtime.enqueue
+
+    @property
+    def csrf(self) -> str:
+        """For the field `csrf` of every form."""
+        return form_token(self.token)
+
+    @property
+    def path(self) -> str:
+        return self.request.url.path
+
+    def project(self, project_id: str, *, archived: bool = False) -> Project:
+        """The visitor's project; locked against other writers where this visit may write. Raises NotFound."""
+        return get_project(self.session, self.caller, project_id, archived=archived, lock=self.writes)
+
+    def may(self, scope: str) -> bool:
+        return self.visitor is not None and bool(self.visitor.scopes & {scope, "admin"})
+
+    def said(self, name: str) -> str:
+        """A field of the form without the blanks around it; empty where it was not sent."""
+        return next(iter(self.form.get(name, ())), "").strip()
+
+    def trying(self) -> AbstractContextManager[object]:
+        """What the block changes is undone where it raises, so that the form can be shown again with the fault."""
+        return self.session.begin_nested()
+
+    def render(self, template: str, status: int = 200, **context: Any) -> Answer:
+        flash = self.cookies.flash()
+        response = html(template, {"visit": self, "flash": flash, "error": None, "faults": (), **context}, status)
+        if flash is not None:
+            self.cookies.drop(response, "flash")
+        return response
+
+    def redirect(self, path: str, flash: str | None = None) -> Answer:
+        """On to a page of ours, which says `flash` once."""
+        response = protect(Response(status_code=303, headers={"Location": path}))
+        if flash is not None:
+            self.cookies.write_flash(response, flash)
+        return response
+
+
+# The ways into a page.
+
+
+async def arrive(request: Request) -> Visit:
+    """The visit as its cookies tell it; who is not signed in has a token for the sign-in form alone."""
+    runtime: Runtime = request.app.state.runtime
+    cookies, now = cookies_of(request, runtime.settings), runtime.clock()
+    held = cookies.read("session")
+    visitor = None if held is None else await run_in_threadpool(who_holds, runtime, now, held)
+    token = held if visitor is not None and held is not None else cookies.read("form") or new_token()
+    visit = Visit(request, runtime, visitor, now, cookies, token)
+    request.state.visit = visit
+    return visit
+
+
+def who_holds(runtime: Runtime, now: datetime, token: str) -> Caller | None:
+    with runtime.database.reading() as session:
+        return recognise(session, now, runtime.hash_keys, token)
+
+
+async def read_form(visit: Visit) -> None:
+    """Raises Forbidden where the form does not come from a page of this session."""
+    if from_elsewhere(visit.request):
+        raise Forbidden(STALE_FORM)
+    sent = await visit.request.form(max_files=10, max_fields=MAX_FIELDS, max_part_size=MAX_BODY)
+    fields: dict[str, list[str]] = {}
+    files: dict[str, Upload] = {}
+    for name, value in sent.multi_items():
+        if isinstance(value, UploadFile):
+            files[name] = Upload(value.filename or "", await value.read())
+        else:
+            fields.setdefault(name, []).append(value)
+    if not is_form_token(next(iter(fields.get("csrf", ())), ""), visit.token):
+        raise Forbidden(STALE_FORM)
+    visit.form, visit.files = fields, files
+
+
+def sees(scope: str = "read") -> Any:
+    """A page for who holds the scope. Others are asked to sign in, or told what is missing."""
+
+    async def see(request: Request) -> Visit:
+        visit = await arrive(request)
+        visit.caller.require(scope)
+        return visit
+
+    return Depends(see)
+
+
+def acts(scope: str) -> Any:
+    """A form's POST."""
+
+    async def act(request: Request) -> Visit:
+        visit = await arrive(request)
+        visit.caller.require(scope)
+        await read_form(visit)
+        return visit
+
+    return Depends(act)
+
+
+async def look_in(request: Request) -> Visit:
+    return await arrive(request)
+
+
+async def knock(request: Request) -> Visit:
+    visit = await arrive(request)
+    await read_form(visit)
+    return visit
+
+
+# For sign-in alone: whoever comes, with and without a form.
+LooksIn = Annotated[Visit, Depends(look_in)]
+Knocks = Annotated[Visit, Depends(knock)]
+
+
+class PageRoute(APIRoute):
+    """A route whose function runs as one transaction in one thread, and whose answers are protected.
+
+    A plain function takes its `Visit` as `visit`. An async one runs as it is: it opens its own transactions.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        method = next(iter(options.get("methods") or {"GET"}))
+        super().__init__(path, one_transaction(endpoint, method != "GET"), **options | {"response_model": None})
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def protected(request: Request) -> Response:
+            body = await read_body(request, MAX_BODY)
+
+            async def receive() -> Message:
+                return {"type": "http.request", "body": body, "more_body": False}
+
+            again = Request(request.scope, receive if request.method != "GET" else request.receive)
+            return protect(await handle(again))
+
+        return protected
+
+
+def one_transaction(endpoint: Callable[..., Any], writes: bool) -> Callable[..., Any]:
+    if iscoroutinefunction(endpoint):
+        return endpoint
+
+    @wraps(endpoint)
+    def run(*, visit: Visit, **inputs: Any) -> Response:
+        database = visit.runtime.database
+        with database.writing() if writes else database.reading() as session:
+            visit.open_session, visit.writes = session, writes
+            answer: Response = endpoint(visit=visit, **inputs)
+        return answer
+
+    return run
+
+
+def pages() -> APIRouter:
+    """A router for pages."""
+    return APIRouter(include_in_schema=False, route_class=PageRoute)
