@@ -1,10 +1,12 @@
 """The dashboard: pages made on the server, from the same services as the API."""
 
-from app.web import assets, project_page, projects, signin
+from app.web import assets, measurement_page, project_page, projects, scenarios_page, signin
 
 ROUTERS = [
     assets.router,
     signin.router,
     projects.router,
     project_page.router,
+    scenarios_page.router,
+    measurement_page.router,
 ]

@@ -70,13 +70,18 @@ class PlanQuery:
         _, objective = OBJECTIVES[self.objective]
         return {} if objective == project.objective else {"objective": dict(objective)}
 
-    def chart_query(self) -> str:
-        said = {"budget": self.budget, "policy": self.policy}
-        return urlencode({name: value for name, value in said.items() if value and value != "optimal"})
-
     def at_page(self, page: int) -> str:
         one = replace(self, page=page)
         return urlencode({"budget": one.budget, "policy": one.policy, "objective": one.objective, "page": one.page})
+
+
+def policy_choices() -> list[tuple[str, str]]:
+    return [(name, POLICY_NAMES[name]) for name in POLICIES]
+
+
+def objective_choices(project: Project) -> list[tuple[str, str]]:
+    own = f"The project's: {project.objective['kind']}"
+    return [(OWN, own), *((key, label) for key, (label, _) in OBJECTIVES.items())]
 
 
 def slider_step(most: Decimal) -> Decimal:

@@ -18,13 +18,12 @@ from app.services.looks import look_at
 from app.store.ledger import money_of_project
 from app.store.models import Group, Project
 from app.store.projects import members
-from app.web.plan_query import OBJECTIVES, OWN, POLICIES, POLICY_NAMES, PlanQuery, slider_step
+from app.web.plan_query import OWN, PlanQuery, objective_choices, policy_choices, slider_step
 from app.web.visit import Answer, Visit, acts, pages, sees
 
 router = pages()
 
 PER_PAGE = 50
-CURVES = 12
 
 
 def plan_query(
@@ -133,11 +132,8 @@ def frame_of(visit: Visit, project: Project, query: PlanQuery, plan: AllocationO
         "left": left,
         "step": slider_step(left),
         "budget": query.budget or (write_money(plan.budget.available) if plan else ""),
-        "policies": [(name, POLICY_NAMES[name]) for name in POLICIES],
-        "objectives": [
-            (OWN, f"The project's: {project.objective['kind']}"),
-            *((key, label) for key, (label, _) in OBJECTIVES.items()),
-        ],
+        "policies": policy_choices(),
+        "objectives": objective_choices(project),
     }
 
 
@@ -153,8 +149,6 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
         "names": names,
         "bought": [one for one in ranked if one.add],
         "last": -(-len(ranked) // PER_PAGE),
-        "begin": begin,
-        "curves": [one.group for one in part[:CURVES]],
         "other_objective": bool(query.changes(project)),
         "finding": finding(plan, names),
     }

@@ -26,7 +26,6 @@ async function ask() {
     plan.replaceChildren(...parsed.body.childNodes);
     history.replaceState(null, "", `${form.action}?${query}`);
     said.textContent = plan.querySelector(".lead")?.textContent ?? "There is no plan for this.";
-    plan.dispatchEvent(new CustomEvent("charts", { bubbles: true }));
   } catch (error) {
     if (error.name !== "AbortError") said.textContent = "The service did not answer. Use the button to plan again.";
   } finally {

@@ -100,3 +100,10 @@ def test_the_page_is_accessible_at_every_width_in_both_schemes(visitor: Visitor,
     visitor.sign_in(path=census)
     visitor.pictures("plan")
     assert visitor.violations() == []
+
+
+@pytest.mark.parametrize("place", ["scenarios", "measurement-plan"])
+def test_scenarios_and_the_measurement_plan_are_accessible(visitor: Visitor, census: str, place: str) -> None:
+    visitor.sign_in(path=f"{census}/{place}")
+    visitor.pictures(place)
+    assert visitor.violations() == []
