@@ -12,6 +12,9 @@ from app.store.models import Project
 def look_at(
     session: Session, fits: Fits, project: Project, changes: Fields, question: Question
 ) -> tuple[Project, Allocation]:
-    """The project with `changes`, which are never stored, and what to buy for it. Raises as `next_allocation`."""
+    """The project with `changes`, which are never stored, and what to buy for it, without advice on evaluation.
+
+    Raises as `next_allocation`.
+    """
     varied = varied_project(session, project, changes)
-    return varied, next_allocation(session, fits, varied, question)
+    return varied, next_allocation(session, fits, varied, question, evaluating=False)
