@@ -70,8 +70,10 @@ def amount(millionths: int) -> Decimal:
     return Decimal(millionths) / MILLION
 
 
-def next_allocation(session: Session, fits: Fits, project: Project, question: Question) -> Allocation:
-    """What to buy in the next round.
+def next_allocation(
+    session: Session, fits: Fits, project: Project, question: Question, *, evaluating: bool = True
+) -> Allocation:
+    """What to buy in the next round; without `evaluating`, no advice on evaluation samples, which costs a plan more.
 
     Raises Invalid for a project without groups, a budget not to be had, or orders of unknown sources; Infeasible.
     """
@@ -88,7 +90,7 @@ def next_allocation(session: Session, fits: Fits, project: Project, question: Qu
     bounds = {bound_pointer(project, one.constraint): one.shadow_price for one in plan.bounds}
     if not situation.known:
         return Allocation(problem, plan, rounds + 1, budget, False, warnings, {})
-    advised = evaluation_advice(problem, situation.fitted.observations)
+    advised = evaluation_advice(problem, situation.fitted.observations) if evaluating else ()
     evaluation = {advice.key: advice for advice in advised}
     stop = stop_of(project, problem)
     return Allocation(problem, plan, rounds + 1, budget, True, warnings, bounds, stop, evaluation)

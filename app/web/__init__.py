@@ -1,12 +1,25 @@
 """The dashboard: pages made on the server, from the same services as the API."""
 
-from app.web import assets, connections, create, endpoints, projects, signin
+from app.web import (
+    assets,
+    connections,
+    create,
+    endpoints,
+    measurement_page,
+    project_page,
+    projects,
+    scenarios_page,
+    signin,
+)
 
 ROUTERS = [
     assets.router,
     signin.router,
     create.router,
     projects.router,
+    project_page.router,
+    scenarios_page.router,
+    measurement_page.router,
     connections.router,
     endpoints.router,
 ]

@@ -72,8 +72,8 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture(params=["light", "dark"])
-def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
-    context = browser.new_context(color_scheme=request.param, viewport={"width": 800, "height": 600})
+def page(chromium: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    context = chromium.new_context(color_scheme=request.param, viewport={"width": 800, "height": 600})
     page = context.new_page()
     page.goto(address)
     page.wait_for_selector("figure.chart-drawn svg")

@@ -1,0 +1,140 @@
+"""What more or less money would do: to the utility, and to the chance that all targets are met.
+
+A row is a mapping: `budget` in currency units, ascending; `utility` and `equal` (mean, p05, p95: with the plan, and
+with the same count for every group); `chance` that all targets are met, or None where no group has one. `chosen` is
+the budget that the plan is made for; it is one of the rows'.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.charts.theme import DASHED, Palette, Spec, ThemeName, finished, palette, titled
+from app.charts.words import money, number, percent
+
+Row = Mapping[str, Any]
+
+HEIGHT = 220
+
+
+def utility_chart(rows: Sequence[Row], chosen: float, currency: str, source: str, theme: ThemeName = "light") -> Spec:
+    """Utility by budget, with its band, beside the utility of equal counts for the same money."""
+    colours = palette(theme)
+    plan = [{"budget": row["budget"], **row["utility"]} for row in rows]
+    equal = [{"budget": row["budget"], **row["equal"]} for row in rows]
+    mean: Spec = {"field": "mean", "type": "quantitative", "title": None, "scale": {"zero": False}}
+    layers: list[Spec] = [
+        {
+            "data": {"values": plan},
+            "mark": {"type": "area", "opacity": 0.2},
+            "encoding": {"y": mean | {"field": "p05"}, "y2": {"field": "p95"}},
+        },
+        {"data": {"values": equal}, "mark": {"type": "line", "color": colours.muted, "strokeDash": DASHED}},
+        {"data": {"values": plan}, "mark": {"type": "line", "point": True}},
+        *end_labels([("plan", plan, colours.blue, -9), ("equal counts", equal, colours.muted, 11)]),
+        *chosen_layers(plan, chosen, currency, colours),
+        hover(plan, [("mean", "utility"), ("p05", "5 %"), ("p95", "95 %")], currency),
+    ]
+    title = titled(utility_finding(rows, chosen, currency), "Utility after the round, with 90 % interval.", source)
+    spec = frame(title) | {"encoding": {"x": x_axis(currency), "y": mean}, "layer": layers}
+    return finished(spec, theme, utility_finding(rows, chosen, currency))
+
+
+def targets_chart(rows: Sequence[Row], chosen: float, currency: str, source: str, theme: ThemeName = "light") -> Spec:
+    """The chance that every group with a target reaches it, by budget."""
+    known = [{"budget": row["budget"], "mean": row["chance"]} for row in rows if row["chance"] is not None]
+    y: Spec = {
+        "field": "mean",
+        "type": "quantitative",
+        "title": None,
+        "scale": {"domain": [0, 1]},
+        "axis": {"format": "%", "tickCount": 5},
+    }
+    layers: list[Spec] = [
+        {"data": {"values": known}, "mark": {"type": "line", "point": True}},
+        *chosen_layers(known, chosen, currency, palette(theme)),
+        hover(known, [("mean", "chance")], currency, ".1%"),
+    ]
+    finding = targets_finding(known, chosen, currency)
+    title = titled(finding, "Chance that all groups with a target reach it after the round.", source)
+    spec = frame(title) | {"encoding": {"x": x_axis(currency), "y": y}, "layer": layers}
+    return finished(spec, theme, finding)
+
+
+def frame(title: Spec) -> Spec:
+    return {"title": title, "width": "container", "height": HEIGHT}
+
+
+def x_axis(currency: str) -> Spec:
+    axis = {"format": ",~f", "tickCount": 6, "labelOverlap": "greedy"}
+    return {"field": "budget", "type": "quantitative", "title": f"budget of the round, {currency}", "axis": axis}
+
+
+def end_labels(series: Sequence[tuple[str, Sequence[Row], str, int]]) -> list[Spec]:
+    """Names where the lines end, in place of a legend."""
+    return [
+        {
+            "data": {"values": [{**rows[-1], "label": label}]},
+            "mark": {"type": "text", "align": "right", "dy": dy, "color": colour},
+            "encoding": {"text": {"field": "label", "type": "nominal"}},
+        }
+        for label, rows, colour, dy in series
+        if rows
+    ]
+
+
+def chosen_layers(rows: Sequence[Row], chosen: float, currency: str, colours: Palette) -> list[Spec]:
+    here = [{**row, "label": f"this plan, {money(chosen, currency)}"} for row in rows if row["budget"] == chosen]
+    if not here:
+        return []
+    right = bool(rows) and chosen > (rows[0]["budget"] + rows[-1]["budget"]) / 2
+    mark = {"type": "point", "shape": "diamond", "size": 130, "color": colours.green, "stroke": colours.background}
+    text = {
+        "type": "text",
+        "align": "right" if right else "left",
+        "dx": -8 if right else 8,
+        "dy": 16,
+        "fontWeight": 600,
+        "color": colours.green,
+    }
+    return [
+        {"data": {"values": here}, "mark": mark},
+        {"data": {"values": here}, "mark": text, "encoding": {"text": {"field": "label", "type": "nominal"}}},
+    ]
+
+
+def hover(rows: Sequence[Row], fields: Sequence[tuple[str, str]], currency: str, form: str = ".4~g") -> Spec:
+    return {
+        "data": {"values": list(rows)},
+        "mark": {"type": "point", "opacity": 0, "size": 300},
+        "encoding": {
+            "tooltip": [
+                {"field": "budget", "type": "quantitative", "format": ",.2f", "title": f"budget, {currency}"},
+                *({"field": name, "type": "quantitative", "format": form, "title": title} for name, title in fields),
+            ]
+        },
+    }
+
+
+def utility_finding(rows: Sequence[Row], chosen: float, currency: str) -> str:
+    """What this plan's money gains, and what all of it would gain."""
+    at = {row["budget"]: row["utility"]["mean"] for row in rows}
+    if chosen not in at or len(at) < 2:
+        return "Utility by budget"
+    start, most = min(at), max(at)
+    gained = at[chosen] - at[start]
+    said = f"{money(chosen, currency)} raise utility by {number(gained)}"
+    if most > chosen:
+        further = at[most] - at[chosen]
+        return f"{said}; {money(most - chosen, currency)} more would add {number(further)}"
+    return said
+
+
+def targets_finding(rows: Sequence[Row], chosen: float, currency: str) -> str:
+    at = {row["budget"]: row["mean"] for row in rows}
+    if not at:
+        return "No group has a target"
+    if chosen not in at:
+        return "Chance that all targets are met, by budget"
+    said = f"With {money(chosen, currency)} all targets are met with a chance of {percent(at[chosen])}"
+    most = max(at)
+    return said if most <= chosen else f"{said}; with {money(most, currency)}, {percent(at[most])}"

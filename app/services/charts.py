@@ -1,0 +1,210 @@
+"""The data that charts of a project draw: plain mappings and lists, as app/charts describes them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from app.planner.master import SolverError
+from app.planner.plan import Plan, make_plan
+from app.planner.problem import InfeasibleError, Problem
+from app.planner.reaching import Question as Reaching
+from app.planner.task import Task
+from app.services.allocations import Allocation, Question, amount
+from app.services.curves import BEYOND, Curve, curves_of
+from app.services.curves import Question as CurveQuestion
+from app.services.fits import Fits
+from app.services.planning import Budget
+from app.services.scenarios import Outcome
+from app.services.situations import feasibly, known_situation, money_left, round_budget
+from app.store.models import Group, Project
+
+STEPS = 24
+"""Counts at which a curve is drawn."""
+BUDGETS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
+"""Budgets that are planned for, as multiples of the one chosen."""
+NORMAL_95 = 1.645
+"""Error bars hold 90 %, as bands do."""
+MARGIN = 0.06
+"""Room above and below a curve, as a share of the axis."""
+
+
+@dataclass(frozen=True)
+class CurveView:
+    """Which groups' curves to draw, and how: `recommended` are the counts after the plan, by group."""
+
+    shown: Sequence[Group]
+    recommended: Mapping[str, int]
+    draws: int = 300
+    seed: int = 0
+
+
+def curve_panels(session: Session, fits: Fits, project: Project, view: CurveView) -> list[dict[str, Any]]:
+    """A panel per group shown, on one axis, each with the others' curves behind it."""
+    asked = CurveQuestion((), view.draws, view.seed)
+    first = curves_of(session, fits, project, view.shown, asked)
+    found = [
+        curves_of(session, fits, project, [group], CurveQuestion(counts_of(curve, view), view.draws, view.seed))[0]
+        for group, curve in zip(view.shown, first, strict=True)
+    ]
+    panels = [panel_of(project, group, curve, view) for group, curve in zip(view.shown, found, strict=True)]
+    domain = shared_domain(panels)
+    behind = {panel["group"]: others_of(panel) for panel in panels}
+    return [
+        {
+            **panel,
+            "domain": domain,
+            "others": [row for key, rows in behind.items() if key != panel["group"] for row in rows],
+        }
+        for panel in panels
+    ]
+
+
+def counts_of(curve: Curve, view: CurveView) -> list[int]:
+    """Counts on a logarithmic spread, and each at which something is marked."""
+    measured = [point.count for point in curve.points]
+    marked = {curve.count, view.recommended.get(curve.group, curve.count), *([max(measured)] if measured else [])}
+    least = max(1, min([one for one in (*measured, curve.count) if one > 0], default=1))
+    largest = max(*marked, 16) * (BEYOND / 2)
+    spread = np.geomspace(min(least, largest / 2), largest, STEPS)
+    return sorted({int(count) for count in np.round(spread)} | marked)
+
+
+def panel_of(project: Project, group: Group, curve: Curve, view: CurveView) -> dict[str, Any]:
+    bands = [(count, one.mean, one.quantiles["p05"], one.quantiles["p95"]) for count, one in curve.bands]
+    return {
+        "group": group.key,
+        "name": group.name or group.key,
+        "metric": project.metric_name,
+        "held": curve.count,
+        "recommended": view.recommended.get(group.key),
+        "target": group.target,
+        "measured_to": max((point.count for point in curve.points), default=0),
+        "band": [{"count": count, "mean": mean, "p05": p05, "p95": p95} for count, mean, p05, p95 in bands],
+        "points": [
+            {
+                "count": point.count,
+                "value": point.value,
+                "low": None if point.stderr is None else point.value - NORMAL_95 * point.stderr,
+                "high": None if point.stderr is None else point.value + NORMAL_95 * point.stderr,
+            }
+            for point in curve.points
+        ],
+    }
+
+
+def others_of(panel: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"group": panel["group"], "count": row["count"], "mean": row["mean"]} for row in panel["band"]]
+
+
+def shared_domain(panels: Sequence[Mapping[str, Any]]) -> list[float]:
+    """The lowest and the highest value that any of the panels shows, with some room."""
+    values = [row["mean"] for panel in panels for row in panel["band"]]
+    values += [point["value"] for panel in panels for point in panel["points"]]
+    values += [panel["target"] for panel in panels if panel["target"] is not None]
+    values += [row[name] for panel in panels for row in panel["band"][-6:] for name in ("p05", "p95")]
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    room = MARGIN * (high - low) or 0.5
+    return [low - room, high + room]
+
+
+def margin_rows(allocation: Allocation, names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The groups' marginal utilities per cost; `names` by key."""
+    known = allocation.known
+    return [
+        {
+            "group": group.key,
+            "name": names.get(group.key, group.key),
+            "now": group.marginal_now if known else None,
+            "after": group.marginal_after if known else None,
+            "add": group.add,
+        }
+        for group in allocation.plan.groups
+    ]
+
+
+@dataclass(frozen=True)
+class BudgetRows:
+    """What each budget leads to; `chosen` is the one that was asked about, one of the rows'."""
+
+    chosen: float
+    rows: list[dict[str, Any]]
+
+
+def budget_rows(session: Session, fits: Fits, project: Project, question: Question) -> BudgetRows:
+    """The plan's utility and the chance that all targets are met, for budgets up to what the project has left.
+
+    The first row is the least budget that can be planned for: constraints may need money. Raises Conflict while
+    nothing is known of the metric, Invalid for a budget not to be had, Infeasible where even the whole allows no plan.
+    """
+    situation = known_situation(session, fits, project, question.draws, question.seed)
+    budget = round_budget(project, situation.holdings, question.budget)
+    left = money_left(project, situation.holdings)
+    rows = []
+    for one in budgets_of(budget.available, left):
+        problem = situation.problem(Budget(one, budget.remaining), question.hold)
+        plan = plan_or_none(problem, question)
+        if plan is not None:
+            rows.append(budget_row(problem, plan, one))
+    if not rows:
+        problem = situation.problem(budget, question.hold)
+        feasibly(project, lambda: make_plan(problem, question.policy, seed=question.seed))
+    return BudgetRows(float(budget.available), rows)
+
+
+def budgets_of(chosen: Decimal, left: Decimal) -> list[Decimal]:
+    """Multiples of the chosen budget, and all that is left where it is not far beyond."""
+    largest = min(left, chosen * Decimal(BUDGETS[-1])) if chosen else left
+    multiples = {min(largest, amount(round(chosen * 1_000_000 * Decimal(times)))) for times in BUDGETS}
+    return sorted(multiples | {chosen, largest})
+
+
+def plan_or_none(problem: Problem, question: Question) -> Plan | None:
+    """None where no orders keep all constraints for the problem's budget."""
+    try:
+        return make_plan(problem, question.policy, exploration=question.exploration, seed=question.seed)
+    except (InfeasibleError, SolverError):
+        return None
+
+
+def budget_row(problem: Problem, plan: Plan, budget: Decimal) -> dict[str, Any]:
+    utility = plan.utility
+    return {
+        "budget": float(budget),
+        "utility": {"mean": utility.after.mean, "p05": utility.after.p05, "p95": utility.after.p95},
+        "equal": {"mean": utility.equal.mean, "p05": utility.equal.p05, "p95": utility.equal.p95},
+        "chance": chance_of(problem, plan),
+    }
+
+
+def chance_of(problem: Problem, plan: Plan) -> float | None:
+    """That all groups with a target reach it once the plan has come; None where no group has one."""
+    if np.isnan(problem.targets).all():
+        return None
+    task = Task.of(problem)
+    orders = {source.key: source.order for source in plan.sources}
+    ordered = np.array([orders[source.key] for source in task.sources], dtype=np.float64)
+    counts = np.empty(len(task.keys))
+    counts[task.order] = task.held + task.market.added(ordered)
+    return float(Reaching.of(problem, joint=True).chances(counts).prod())
+
+
+def scenario_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": outcome.scenario.name,
+            "spend": None if outcome.plan is None else float(amount(outcome.plan.spend)),
+            "gain": None
+            if outcome.gain is None
+            else {
+                "mean": outcome.gain.mean,
+                "p05": outcome.gain.p05,
+                "p95": outcome.gain.p95,
+                "p_better": outcome.gain.p_better,
+            },
+        }
+        for outcome in outcomes
+    ]

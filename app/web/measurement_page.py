@@ -1,0 +1,52 @@
+"""At which subset sizes to retrain next: runs that cost compute and no samples."""
+
+from typing import Annotated
+
+from fastapi import Query
+
+from app.api.measurements import MeasurementPlanOut, plan_shape
+from app.errors import TrancheError
+from app.services.measurements import MAX_RUNS, measurement_plan_of
+from app.store.models import Group, Project
+from app.store.projects import members
+from app.web.visit import Answer, Visit, pages, sees
+
+router = pages()
+
+PER_PAGE = 50
+
+
+@router.get("/projects/{project_id}/measurement-plan")
+def measurement_page(
+    project_id: str,
+    visit: Annotated[Visit, sees()],
+    runs: Annotated[int, Query(ge=1, le=MAX_RUNS)] = 3,
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+) -> Answer:
+    project = visit.project(project_id)
+    plan: MeasurementPlanOut | None = None
+    error: TrancheError | None = None
+    try:
+        plan = asked(visit, project, runs)
+    except TrancheError as refused:
+        error = refused
+    groups = members(visit.session, Group, project.id)
+    begin = (page - 1) * PER_PAGE
+    return visit.render(
+        "measurement_plan.html",
+        error.status if error else 200,
+        project=project,
+        runs=runs,
+        most=MAX_RUNS,
+        plan=plan,
+        groups=groups[begin : begin + PER_PAGE],
+        page=page,
+        last=-(-len(groups) // PER_PAGE),
+        error=error,
+        faults=error.faults if error else (),
+    )
+
+
+def asked(visit: Visit, project: Project, runs: int) -> MeasurementPlanOut:
+    found = measurement_plan_of(visit.session, visit.runtime.fits, project, runs, 300, 0)
+    return plan_shape(project, found, 300, 0)

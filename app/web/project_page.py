@@ -1,0 +1,169 @@
+"""The plan of a project on one screen: what to buy next and why, how sure that is, what was spent."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import Depends, Query
+
+from app.api.allocations import AllocationOut, allocation_shape
+from app.api.inputs import write_money
+from app.api.plans import GroupPlanOut
+from app.api.rounds import QueryIn
+from app.errors import Conflict, Fault, TrancheError, invalid
+from app.services import projects, rounds
+from app.services.allocations import next_allocation
+from app.services.looks import look_at
+from app.store.ledger import money_of_project
+from app.store.models import Group, Project
+from app.store.projects import members
+from app.web.plan_query import OWN, PlanQuery, objective_choices, policy_choices, slider_step
+from app.web.visit import Answer, Visit, acts, pages, sees
+
+router = pages()
+
+PER_PAGE = 50
+
+
+def plan_query(
+    budget: Annotated[str, Query(max_length=50)] = "",
+    policy: Annotated[str, Query(max_length=50)] = "optimal",
+    objective: Annotated[str, Query(max_length=50)] = OWN,
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+) -> PlanQuery:
+    return PlanQuery(budget.strip(), policy, objective, page)
+
+
+@router.get("/projects/{project_id}")
+def project_page(
+    project_id: str,
+    visit: Annotated[Visit, sees()],
+    query: Annotated[PlanQuery, Depends(plan_query)],
+    fragment: bool = False,
+) -> Answer:
+    return shown(visit, visit.project(project_id), query, fragment=fragment)
+
+
+@router.post("/projects/{project_id}/propose")
+def propose(project_id: str, visit: Annotated[Visit, acts("write")]) -> Answer:
+    """The plan that was looked at becomes a round. Where the data moved since, the new plan is shown instead."""
+    project = visit.project(project_id)
+    query = PlanQuery(visit.said("budget"), visit.said("policy") or "optimal", visit.said("objective") or OWN)
+    try:
+        with visit.trying():
+            number = proposed(visit, project, query)
+    except TrancheError as error:
+        return shown(visit, project, query, error)
+    return visit.redirect(f"/projects/{project.id}/rounds/{number}", f"Round {number} is proposed.")
+
+
+def proposed(visit: Visit, project: Project, query: PlanQuery) -> int:
+    question = query.question()
+    if query.changes(project):
+        raise Conflict("This plan follows another objective than the project's. Make it the project's objective first.")
+    asked = QueryIn.model_validate({"budget": query.budget or None, "policy": question.policy})
+    proposal = rounds.Proposal(None, version_of(visit.said("data_version")), asked.model_dump(mode="json"), {})
+    rounds.refuse_moved(project, proposal.data_version)
+    allocation = next_allocation(visit.session, visit.runtime.fits, project, question)
+    answer = allocation_shape(project, question, allocation, only_bought=False).model_dump(mode="json")
+    row = rounds.propose(visit.session, project, proposal.with_answer(answer), allocation, visit.caller, visit.now)
+    return row.number
+
+
+def version_of(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise invalid(Fault("/data_version", "say which plan was looked at: the data version that the page shows"))
+    return int(text)
+
+
+@router.post("/projects/{project_id}/objective")
+def choose_objective(project_id: str, visit: Annotated[Visit, acts("write")]) -> Answer:
+    project = visit.project(project_id)
+    query = PlanQuery(visit.said("budget"), visit.said("policy") or "optimal", visit.said("objective") or OWN)
+    try:
+        query.question()
+        with visit.trying():
+            projects.update_project(visit.session, project, query.changes(project), visit.now)
+    except TrancheError as error:
+        return shown(visit, project, query, error)
+    return visit.redirect(f"/projects/{project.id}", "The objective is the project's now.")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A group's row, with its name and the warnings that concern it."""
+
+    plan: GroupPlanOut
+    name: str
+    warnings: Sequence[Any]
+
+
+def shown(
+    visit: Visit, project: Project, query: PlanQuery, error: TrancheError | None = None, fragment: bool = False
+) -> Answer:
+    """The page, or its part that depends on the query; with what went wrong, and a plan where there is one."""
+    plan, failed = None, error
+    try:
+        plan = planned(visit, project, query)
+    except TrancheError as refused:
+        failed = error or refused
+    context = frame_of(visit, project, query, plan) | (plan_of(visit, project, plan, query) if plan else {})
+    template = "_plan.html" if fragment else "project.html"
+    status = failed.status if failed else 200
+    faults = failed.faults if failed else ()
+    return visit.render(template, status, **{**context, "error": failed, "faults": faults, "plan": plan})
+
+
+def planned(visit: Visit, project: Project, query: PlanQuery) -> AllocationOut:
+    question = query.question()
+    varied, allocation = look_at(visit.session, visit.runtime.fits, project, query.changes(project), question)
+    return allocation_shape(varied, question, allocation, only_bought=False)
+
+
+def frame_of(visit: Visit, project: Project, query: PlanQuery, plan: AllocationOut | None) -> dict[str, Any]:
+    """What the page shows whatever the plan."""
+    money = money_of_project(visit.session, project.id)
+    left = max(Decimal(0), project.budget_total - money.spent - money.committed)
+    return {
+        "project": project,
+        "query": query,
+        "money": money,
+        "left": left,
+        "step": slider_step(left),
+        "budget": query.budget or (write_money(plan.budget.available) if plan else ""),
+        "policies": policy_choices(),
+        "objectives": objective_choices(project),
+    }
+
+
+def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuery) -> dict[str, Any]:
+    names = {group.key: group.name or group.key for group in members(visit.session, Group, project.id)}
+    ranked = sorted(plan.groups, key=lambda one: (-one.cost, -one.add))
+    begin = (query.page - 1) * PER_PAGE
+    part = ranked[begin : begin + PER_PAGE]
+    known = {one.group for one in part}
+    return {
+        "lines": [Line(one, names.get(one.group, one.group), warnings_of(plan, one.group)) for one in part],
+        "general": [one for one in plan.warnings if one.group not in known and (one.group is None or query.page == 1)],
+        "names": names,
+        "bought": [one for one in ranked if one.add],
+        "last": -(-len(ranked) // PER_PAGE),
+        "other_objective": bool(query.changes(project)),
+        "finding": finding(plan, names),
+    }
+
+
+def warnings_of(plan: AllocationOut, key: str) -> list[Any]:
+    return [one for one in plan.warnings if one.group == key]
+
+
+def finding(plan: AllocationOut, names: Mapping[str, str]) -> str:
+    """What to buy next, in a sentence."""
+    bought = sorted((one for one in plan.groups if one.add), key=lambda one: -one.cost)
+    if not bought:
+        return "Buy nothing in this round."
+    said = [f"{one.add:,} of {names.get(one.group, one.group)}" for one in bought[:3]]
+    others = len(bought) - 3
+    more = f" and samples of {others} other group{'s' if others > 1 else ''}" if others > 0 else ""
+    return f"Buy {', '.join(said)}{more}."

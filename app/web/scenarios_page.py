@@ -1,0 +1,112 @@
+"""Scenarios side by side: other budgets, policies and objectives, and splits typed in."""
+
+import re
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Annotated, Any
+
+from fastapi import Depends, Query
+
+from app.api.allocations import read_hold
+from app.api.scenarios import ScenarioOut, row_shape
+from app.errors import Fault, Invalid, TrancheError, invalid
+from app.services.scenarios import what_if
+from app.services.variations import Scenario
+from app.store.models import Group, Project
+from app.store.projects import members
+from app.web.plan_query import OWN, PlanQuery, objective_choices, policy_choices
+from app.web.visit import Answer, Visit, pages, sees
+
+router = pages()
+
+ROWS = 4
+GROUPS = 50
+Texts = Annotated[list[str] | None, Query(max_length=ROWS)]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the form, as typed. orders: 'SOURCE:ORDER' parted by commas or blanks, empty for no split."""
+
+    name: str = ""
+    budget: str = ""
+    policy: str = "optimal"
+    objective: str = OWN
+    orders: str = ""
+
+    @property
+    def blank(self) -> bool:
+        return self == Row()
+
+    def scenario(self, project: Project, place: int) -> Scenario:
+        """Raises Invalid."""
+        query = PlanQuery(self.budget, self.policy, self.objective)
+        question = query.question()
+        parts = [part for part in re.split(r"[\s,;]+", self.orders) if part]
+        return Scenario(
+            name=self.name[:200] or f"scenario {place + 1}",
+            budget=question.budget,
+            policy=question.policy,
+            project=query.changes(project),
+            orders=read_hold(parts) if parts else None,
+        )
+
+
+def form_rows(
+    name: Texts = None, budget: Texts = None, policy: Texts = None, objective: Texts = None, orders: Texts = None
+) -> list[Row]:
+    given = zip_longest(*(one or [] for one in (name, budget, policy, objective, orders)), fillvalue="")
+    rows = [Row(a.strip(), b.strip(), c or "optimal", d or OWN, e.strip()) for a, b, c, d, e in given]
+    return [*rows, *(Row() for _ in range(ROWS - len(rows)))]
+
+
+@router.get("/projects/{project_id}/scenarios")
+def scenarios_page(
+    project_id: str, visit: Annotated[Visit, sees()], rows: Annotated[list[Row], Depends(form_rows)]
+) -> Answer:
+    """The first row is what the others are compared with."""
+    project = visit.project(project_id)
+    asked = [row for row in rows if not row.blank]
+    found: list[ScenarioOut] = []
+    error: TrancheError | None = None
+    try:
+        found = answered(visit, project, asked or [Row(name="as planned")])
+    except TrancheError as refused:
+        error = refused
+    return visit.render(
+        "scenarios.html", error.status if error else 200, **context_of(visit, project, rows, found, error)
+    )
+
+
+def answered(visit: Visit, project: Project, rows: list[Row]) -> list[ScenarioOut]:
+    faults: list[Fault] = []
+    scenarios: list[Scenario] = []
+    for place, row in enumerate(rows):
+        try:
+            scenarios.append(row.scenario(project, place))
+        except Invalid as refused:
+            faults += [Fault(f"/scenarios/{place}", fault.detail) for fault in refused.faults]
+    if faults:
+        raise invalid(*faults)
+    outcomes = what_if(visit.session, visit.runtime.fits, project, scenarios, 300, 0)
+    return [row_shape(outcome, outcomes[0], True) for outcome in outcomes]
+
+
+def context_of(
+    visit: Visit, project: Project, rows: list[Row], found: list[ScenarioOut], error: TrancheError | None
+) -> dict[str, Any]:
+    names = {group.key: group.name or group.key for group in members(visit.session, Group, project.id)}
+    bought = {key: cell.add for one in found for key, cell in one.groups.items() if cell.add}
+    shown = sorted(bought, key=lambda key: -max(one.groups[key].add if key in one.groups else 0 for one in found))
+    return {
+        "project": project,
+        "rows": rows,
+        "found": found,
+        "names": names,
+        "shown": shown[:GROUPS],
+        "left_out": max(0, len(shown) - GROUPS),
+        "policies": policy_choices(),
+        "objectives": objective_choices(project),
+        "error": error,
+        "faults": error.faults if error else (),
+    }

@@ -1,0 +1,87 @@
+"""The first paint of the plan page in a real Chromium, for 20 and 1,000 groups with three runs each.
+
+    TEST_BROWSER=/usr/bin/chromium python benchmarks/bench_dashboard.py [--groups 20 1000] [--repeats 7]
+
+Starts `tranche serve` on a fresh SQLite file, warms it by one visit per size, and prints medians of the browser's First
+Contentful Paint and of the server's answer (from request to first byte, as the browser saw it); writes
+benchmarks/results/dashboard.json. Times are of this machine, now.
+"""
+
+import argparse
+import json
+import os
+import statistics
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+from bench_service import ACCURACY, service
+from playwright.sync_api import Page, sync_playwright
+
+RESULTS = Path(__file__).parent / "results" / "dashboard.json"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+TIMES = """() => {
+  const [visit] = performance.getEntriesByType("navigation");
+  const [paint] = performance.getEntriesByName("first-contentful-paint");
+  return visit && paint ? {paint: paint.startTime, server: visit.responseStart - visit.requestStart} : null;
+}"""
+
+
+def new_project(api: httpx.Client, groups: int) -> str:
+    keys = [f"g{at:04}" for at in range(groups)]
+    body: dict[str, Any] = {
+        "name": f"{groups} groups",
+        "metric": ACCURACY,
+        "budget": {"total": str(100 * groups), "rounds": 10},
+        "groups": [{"key": key, "initial_count": 400, "unit_cost": "1"} for key in keys],
+    }
+    made = api.post("/v1/projects", json=body).raise_for_status().json()["id"]
+    runs = [
+        {
+            "external_id": f"run-{count}",
+            "counts": dict.fromkeys(keys, count),
+            "metrics": {
+                key: {"value": 0.9 - (0.5 + at % 7 / 10) * count**-0.4, "stderr": 0.01} for at, key in enumerate(keys)
+            },
+        }
+        for count in (100, 200, 400)
+    ]
+    api.post(f"/v1/projects/{made}/observations", json={"observations": runs}).raise_for_status()
+    return f"/projects/{made}"
+
+
+def measure(page: Page, address: str, repeats: int) -> dict[str, float]:
+    page.goto(address)
+    found = []
+    for _ in range(repeats):
+        page.goto(address)
+        while (times := page.evaluate(TIMES)) is None:  # wait_for_function needs the eval that the policy refuses
+            page.wait_for_timeout(20)
+        found.append(times)
+    return {f"{name}, ms": round(statistics.median(one[name] for one in found), 1) for name in ("paint", "server")}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--groups", type=int, nargs="+", default=[20, 1000])
+    parser.add_argument("--repeats", type=int, default=7)
+    options = parser.parse_args()
+    figures: dict[str, Any] = {}
+    with TemporaryDirectory() as folder, service(f"sqlite:///{folder}/bench.db", {}) as api, sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=os.environ["TEST_BROWSER"], args=ARGUMENTS)
+        page = browser.new_page()
+        page.set_default_timeout(120_000)
+        page.goto(f"{api.base_url}/sign-in")
+        page.get_by_label("API key").fill(api.headers["Authorization"].removeprefix("Bearer "))
+        page.get_by_role("button", name="Sign in").click()
+        for groups in options.groups:
+            address = str(api.base_url).rstrip("/") + new_project(api, groups)
+            figures[f"{groups} groups"] = measure(page, address, options.repeats)
+            print(groups, figures[f"{groups} groups"], flush=True)
+        browser.close()
+    RESULTS.write_text(json.dumps({"options": vars(options), "figures": figures}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Every chart of the plan is made from a project as it is stored, and drawn."""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app.api.plan_charts import MOST_CURVES, PLAN_CHARTS
+from app.charts import render
+from app.charts.theme import Spec
+from app.errors import Invalid, NotFound
+from app.services.allocations import Question
+from app.store.db import Database
+from app.store.models import Project
+from tests.api_client import RUNS, Api
+
+
+@dataclass
+class Charts:
+    api: Api
+    database: Database
+    path: str
+
+    def make(self, name: str, *groups: str) -> Spec:
+        with self.database.reading() as session:
+            project = session.get_one(Project, UUID(self.path.rpartition("/")[2]))
+            query = SimpleNamespace(theme="light", groups=groups, question=Question(None, "optimal", 300, 0))
+            fits = self.api.app.state.runtime.fits
+            asked: Any = SimpleNamespace(session=session, fits=fits, project=project, query=query, source="two groups")
+            return PLAN_CHARTS[name](asked)
+
+
+@pytest.fixture
+def charts(api: Api, database: Database) -> Charts:
+    path = api.project()
+    assert api.post(f"{path}/observations", json={"observations": RUNS}).status_code == 201
+    return Charts(api, database, path)
+
+
+@pytest.mark.parametrize("name", [name for name in PLAN_CHARTS if name != "curve"])
+def test_every_chart_is_drawn_for_all_groups(charts: Charts, name: str) -> None:
+    assert render.svg(charts.make(name)).startswith("<svg")
+
+
+def test_a_curve_is_that_of_the_first_group_named(charts: Charts) -> None:
+    spec = charts.make("curve", "B", "A")
+    assert spec["title"]["text"][0].startswith("B:")
+    assert {row["group"] for row in spec["layer"][0]["data"]["values"]} == {"A"}
+    assert render.svg(spec).startswith("<svg")
+
+
+def test_the_curve_marks_the_count_that_the_allocation_recommends(charts: Charts) -> None:
+    plan = charts.api.get(f"{charts.path}/allocations/next").json()
+    [bought] = [one for one in plan["groups"] if one["group"] == "A"]
+    title = " ".join(charts.make("curve", "A")["title"]["text"])
+    assert f"after {bought['add']:,} more" in title
+
+
+def test_a_curve_needs_a_group_that_there_is(charts: Charts) -> None:
+    with pytest.raises(Invalid, match="name the group"):
+        charts.make("curve")
+    with pytest.raises(NotFound):
+        charts.make("curve", "C")
+    with pytest.raises(Invalid, match=f"at most {MOST_CURVES}"):
+        charts.make("curves", *(f"g{at}" for at in range(MOST_CURVES + 1)))
+
+
+def test_margins_are_drawn_of_the_groups_named_alone(charts: Charts) -> None:
+    values = charts.make("marginal-utility", "B")["data"]["values"]
+    assert {row["name"] for row in values} == {"B"}

@@ -1,0 +1,109 @@
+"""The plan page in a real browser: the keyboard moves the budget, a button proposes, nobody is shut out."""
+
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from app.demo.census import GROUPS, METRIC, measured_runs
+from tests.web.browser.conftest import Visitor
+
+
+def service(visitor: Visitor) -> httpx.Client:
+    """The API of the service that the browser looks at; the browser's own loop lets no other run in this thread."""
+    headers = {"Authorization": f"Bearer {visitor.api.key}"}
+    return httpx.Client(base_url=visitor.url, headers=headers, timeout=30)
+
+
+def read(visitor: Visitor, path: str, query: dict[str, str] | None = None) -> Any:
+    with service(visitor) as api:
+        return api.get(path, params=query).json()
+
+
+@pytest.fixture
+def census(visitor: Visitor) -> str:
+    """The census project with all that was measured on it. Its page's path."""
+    body = {"name": "census", "metric": METRIC, "budget": {"total": "2500", "rounds": 1}, "groups": GROUPS}
+    with service(visitor) as api:
+        answer = api.post("/v1/projects", json=body)
+    assert answer.status_code == 201, answer.text
+    path = f"/projects/{answer.json()['id']}"
+    runs = [
+        {
+            "external_id": one.external_id,
+            "counts": dict(one.counts),
+            "holdout": one.holdout,
+            "metrics": {key: {"value": metric.value, "stderr": metric.stderr} for key, metric in one.metrics.items()},
+        }
+        for one in measured_runs()
+    ]
+    with service(visitor) as api:
+        assert api.post(f"/v1{path}/observations", json={"observations": runs}).status_code == 201
+    return path
+
+
+def test_the_keyboard_moves_the_budget_and_the_plan_follows(visitor: Visitor, census: str) -> None:
+    page = visitor.sign_in(path=census)
+    before = page.locator("#plan .lead").inner_text()
+    slider = page.get_by_label("Move the budget")
+    slider.focus()
+    for _ in range(5):
+        slider.press("PageDown")
+    budget = page.get_by_label("Budget of this round").input_value()
+    assert float(budget) < 2500
+    expect(page.locator("#plan .lead")).not_to_have_text(before)
+    expect(page.locator("#plan")).to_have_attribute("aria-busy", "false")
+    plan = read(visitor, f"/v1{census}/allocations/next", {"budget": budget})
+    most = max(plan["groups"], key=lambda one: float(one["cost"]))
+    row = page.locator("#plan tbody tr").first
+    expect(row.locator("td").nth(1)).to_have_text(f"{most['add']:,}")
+    assert f"budget={budget}" in page.url
+    assert visitor.violations() == []
+
+
+def test_a_chosen_policy_plans_again_at_once(visitor: Visitor, census: str) -> None:
+    page = visitor.sign_in(path=census)
+    page.get_by_label("Policy").select_option("equal")
+    expect(page.locator("#plan tbody tr").first).to_contain_text("The policy gives every group")
+    assert visitor.violations() == []
+
+
+def test_a_budget_that_is_not_there_is_told_in_place(visitor: Visitor, census: str) -> None:
+    page = visitor.sign_in(path=census)
+    page.get_by_label("Budget of this round").fill("99999")
+    expect(page.locator("#plan [role=alert]")).to_contain_text("is more than the")
+    assert visitor.violations() == []
+
+
+def test_the_plan_that_was_moved_to_is_proposed(visitor: Visitor, census: str) -> None:
+    page = visitor.sign_in(path=census)
+    page.get_by_label("Budget of this round").fill("500")
+    expect(page.locator("#plan .facts").first).to_contain_text("spend of 500.00")
+    page.get_by_role("button", name="Propose this round").click()
+    page.wait_for_url("**/rounds/1")
+    [made] = read(visitor, f"/v1{census}/rounds")["items"]
+    assert made["query"]["budget"] == "500"
+
+
+def test_without_scripts_the_form_plans_again_and_the_button_proposes(visitor: Visitor, census: str) -> None:
+    page = visitor.open_context(java_script_enabled=False)
+    visitor.sign_in(path=census)
+    page.get_by_label("Budget of this round").fill("500")
+    page.get_by_role("button", name="Plan again").click()
+    expect(page.locator("#plan .facts").first).to_contain_text("spend of 500.00")
+    page.get_by_role("button", name="Propose this round").click()
+    assert len(read(visitor, f"/v1{census}/rounds")["items"]) == 1
+
+
+def test_the_page_is_accessible_at_every_width_in_both_schemes(visitor: Visitor, census: str) -> None:
+    visitor.sign_in(path=census)
+    visitor.pictures("plan")
+    assert visitor.violations() == []
+
+
+@pytest.mark.parametrize("place", ["scenarios", "measurement-plan"])
+def test_scenarios_and_the_measurement_plan_are_accessible(visitor: Visitor, census: str, place: str) -> None:
+    visitor.sign_in(path=f"{census}/{place}")
+    visitor.pictures(place)
+    assert visitor.violations() == []

@@ -1,0 +1,183 @@
+"""The plan page says what the API answers, plans again for what its form sends, and proposes what was looked at."""
+
+import re
+from html import unescape
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api_client import RUNS, Api, run
+from tests.conftest import new_key
+from tests.web.browser_client import Pages, text_of
+
+
+@pytest.fixture
+def path(api: Api) -> str:
+    """Of a measured project, in the API; pages leave the /v1 out."""
+    made = api.project(groups=[
+        {"key": "A", "name": "<script>alert(1)</script>", "initial_count": 200, "unit_cost": "1", "target": 0.8},
+        {"key": "B", "initial_count": 100, "unit_cost": "2.00"},
+    ])  # fmt: skip
+    assert api.post(f"{made}/observations", json={"observations": RUNS}).status_code == 201
+    return made
+
+
+def page_of(path: str) -> str:
+    return path.removeprefix("/v1")
+
+
+def rows_of(answer: httpx.Response) -> dict[str, list[str]]:
+    """The table's cells by the group's name."""
+    body = re.search(r"<tbody>(.*?)</tbody>", answer.text, re.DOTALL)
+    assert body, text_of(answer)
+    found = {}
+    for row in re.findall(r"<tr>(.*?)</tr>", body.group(1), re.DOTALL):
+        cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
+        name, *rest = [" ".join(unescape(re.sub(r"<[^>]*>", " ", cell)).split()) for cell in cells]
+        found[name] = rest
+    return found
+
+
+def assert_shows(answer: httpx.Response, plan: dict[str, Any]) -> None:
+    rows = rows_of(answer)
+    names = {"A": "<script>alert(1)</script>", "B": "B"}
+    for one in plan["groups"]:
+        now, add, cost, before, after, margin, why = rows[names[one["group"]]]
+        assert (now, add) == (f"{one['count']:,}", f"{one['add']:,}")
+        assert cost == f"{float(one['cost']):,.2f}"
+        assert before == f"{one['metric_now']['mean']:.3f}"
+        band = one["metric_after"]
+        assert after == f"{band['mean']:.3f} {band['p05']:.3f} to {band['p95']:.3f}"
+        gains = one["marginal_utility_per_cost"]
+        assert margin == f"{1000 * gains['now']:.3g} → {1000 * gains['after']:.3g}"
+        assert one["reason"].split(":")[0] in why
+
+
+def test_the_page_shows_the_allocation_of_the_api(api: Api, pages: Pages, path: str) -> None:
+    answer = pages.get(page_of(path))
+    assert answer.status_code == 200
+    assert_shows(answer, api.get(f"{path}/allocations/next").json())
+
+
+@pytest.mark.parametrize("query", [{"budget": "120"}, {"policy": "equal"}, {"budget": "77.5", "policy": "worst_first"}])
+def test_the_form_plans_for_another_budget_and_policy(api: Api, pages: Pages, path: str, query: dict[str, str]) -> None:
+    answer = pages.get(page_of(path), params=query)
+    assert_shows(answer, api.get(f"{path}/allocations/next", params=query).json())
+
+
+def test_another_objective_plans_as_a_scenario_does_and_is_not_proposed(api: Api, pages: Pages, path: str) -> None:
+    answer = pages.get(page_of(path), params={"objective": "maximin"})
+    scenario = {"objective": {"kind": "maximin"}, "name": "worst first"}
+    asked = api.post(f"{path}/allocations/what-if", json={"scenarios": [scenario]}).json()["scenarios"][0]
+    assert rows_of(answer)["B"][1] == f"{asked['groups']['B']['add']:,}"
+    assert "Propose this round" not in answer.text
+    version = api.get(path).json()["data_version"]
+    refused = pages.post(f"{page_of(path)}/propose", {"data_version": version, "objective": "maximin"})
+    assert refused.status_code == 409
+    assert api.get(f"{path}/rounds").json()["items"] == []
+
+
+def test_another_objective_can_be_made_the_projects(api: Api, pages: Pages, path: str) -> None:
+    pages.get(page_of(path), params={"objective": "maximin"})
+    assert pages.post(f"{page_of(path)}/objective", {"objective": "maximin"}).status_code == 303
+    assert api.get(path).json()["objective"]["kind"] == "maximin"
+    refused = pages.post(f"{page_of(path)}/objective", {"objective": "nonsense"})
+    assert refused.status_code == 422
+
+
+def test_a_fragment_is_the_plan_alone(pages: Pages, path: str) -> None:
+    answer = pages.get(page_of(path), params={"fragment": "true", "budget": "50"})
+    assert "<html" not in answer.text
+    assert "What to buy next" in text_of(answer)
+
+
+def test_proposing_makes_the_round_that_was_looked_at(api: Api, pages: Pages, path: str) -> None:
+    pages.get(page_of(path), params={"budget": "120"})
+    plan = api.get(f"{path}/allocations/next", params={"budget": "120"}).json()
+    answer = pages.post(f"{page_of(path)}/propose", {"data_version": plan["data_version"], "budget": "120"})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{page_of(path)}/rounds/1")
+    [made] = api.get(f"{path}/rounds").json()["items"]
+    assert (made["state"], made["cost"]) == ("proposed", plan["budget"]["spend"])
+    assert api.get(f"{path}/rounds/1/allocation").json()["groups"] == plan["groups"]
+
+
+def test_what_moved_since_is_shown_anew_and_not_proposed(api: Api, pages: Pages, path: str) -> None:
+    pages.get(page_of(path))
+    version = api.get(path).json()["data_version"]
+    more = [run(4, {"A": 300, "B": 150}, A=0.79, B=0.74)]
+    api.post(f"{path}/observations", json={"observations": more})
+    answer = pages.post(f"{page_of(path)}/propose", {"data_version": version})
+    assert answer.status_code == 409
+    assert "The data changed since you looked" in text_of(answer)
+    assert_shows(answer, api.get(f"{path}/allocations/next").json())
+    assert api.get(f"{path}/rounds").json()["items"] == []
+
+
+def test_a_second_proposal_waits_for_the_first(api: Api, pages: Pages, path: str) -> None:
+    pages.get(page_of(path))
+    version = api.get(path).json()["data_version"]
+    assert pages.post(f"{page_of(path)}/propose", {"data_version": version}).status_code == 303
+    answer = pages.post(f"{page_of(path)}/propose", {"data_version": version})
+    assert answer.status_code == 409
+    assert "accept it, edit it or cancel it first" in text_of(answer)
+
+
+def test_a_key_that_reads_sees_no_button_and_may_not_propose(api: Api, path: str) -> None:
+    reader = Pages(api)
+    reader.sign_in(new_key(api.app.state.runtime.database, "read"))
+    answer = reader.get(page_of(path))
+    assert answer.status_code == 200
+    assert "Propose this round" not in answer.text
+    version = api.get(path).json()["data_version"]
+    assert reader.post(f"{page_of(path)}/propose", {"data_version": version}).status_code == 403
+    assert reader.post(f"{page_of(path)}/objective", {"objective": "maximin"}).status_code == 403
+    assert api.get(f"{path}/rounds").json()["items"] == []
+
+
+@pytest.mark.parametrize(("query", "said"), [
+    ({"budget": "99999"}, "is more than the"),
+    ({"budget": "much"}, "give an amount"),
+    ({"policy": "none"}, "no such policy"),
+    ({"objective": "none"}, "choose project or one of"),
+])  # fmt: skip
+def test_what_cannot_be_planned_is_told_with_the_form(
+    pages: Pages, path: str, query: dict[str, str], said: str
+) -> None:
+    answer = pages.get(page_of(path), params=query)
+    assert answer.status_code == 422
+    assert said in text_of(answer)
+    assert 'id="plan-form"' in answer.text
+
+
+def test_warnings_stand_beside_the_group_that_they_concern(api: Api, pages: Pages) -> None:
+    path = api.project()
+    few = [run(1, {"A": 50, "B": 25}, A=0.70)]
+    api.post(f"{path}/observations", json={"observations": few})
+    warnings = api.get(f"{path}/allocations/next").json()["warnings"]
+    assert any(one["group"] for one in warnings)
+    rows = rows_of(pages.get(page_of(path)))
+    for one in warnings:
+        if one["group"]:
+            assert one["detail"][:20] in rows[one["group"]][-1]
+
+
+def test_many_groups_are_paged(api: Api, pages: Pages) -> None:
+    groups = [{"key": f"g{at:03}", "initial_count": 20 + at, "unit_cost": "1"} for at in range(120)]
+    path = api.project(groups=groups)
+    found: set[str] = set()
+    for number, count in ((1, 50), (2, 50), (3, 20)):
+        rows = rows_of(pages.get(page_of(path), params={"page": number}))
+        assert len(rows) == count
+        found |= rows.keys()
+    assert len(found) == 120
+
+
+def test_a_hostile_name_is_text(pages: Pages, path: str) -> None:
+    assert "<script>alert(1)" not in pages.get(page_of(path)).text
+
+
+def test_another_workspaces_project_is_not_there(api: Api, path: str) -> None:
+    other = Pages(api)
+    other.sign_in(new_key(api.app.state.runtime.database, "admin", workspace_name="other"))
+    assert other.get(page_of(path)).status_code == 404
