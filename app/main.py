@@ -9,6 +9,7 @@ from fastapi_offline import FastAPIOffline
 
 from app.api import (
     allocations,
+    charts,
     curves,
     deliveries,
     events,
@@ -84,6 +85,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         app.include_router(module.router)
     app.include_router(jobs.streams)
     app.include_router(simulations.charts)
+    app.include_router(charts.router)
     for module in (groups, sources, vendor_orders):
         app.include_router(module.bulk)
     for router in ROUTERS:

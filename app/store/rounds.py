@@ -19,6 +19,12 @@ def rounds_page(session: Session, project_id: UUID, after: int | None, limit: in
     return session.scalars(query.order_by(Round.number).limit(limit)).all()
 
 
+def rounds_of_project(session: Session, project_id: UUID, states: Sequence[str]) -> Sequence[Round]:
+    """All rounds in one of `states`, oldest first."""
+    query = select(Round).where(Round.project_id == project_id, Round.state.in_(states))
+    return session.scalars(query.order_by(Round.number)).all()
+
+
 def round_by_number(session: Session, project_id: UUID, number: int) -> Round | None:
     return session.scalar(select(Round).where(Round.project_id == project_id, Round.number == number))
 

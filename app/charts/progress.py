@@ -1,0 +1,112 @@
+"""What came of a round: per group, the samples accepted, pending and rejected beside those planned."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from app.charts.theme import Spec, ThemeName, finished, palette, titled
+
+STATES = ("accepted", "pending", "rejected")
+MOST_GROUPS = 30
+
+
+class GroupRow(TypedDict):
+    """Samples of one group."""
+
+    group: str
+    planned: int
+    accepted: int
+    pending: int
+    rejected: int
+
+
+def progress(
+    round: int | None, rows: Sequence[GroupRow], source: str = "", theme: ThemeName = "light", most: int = MOST_GROUPS
+) -> Spec:
+    """Bars of the `most` groups that lack the most samples. round: None before any round was accepted."""
+    shown = sorted(rows, key=lambda row: (missing(row) * -1, row["group"]))[:most]
+    bars = [
+        {"group": row["group"], "state": state, "samples": row[state], "order": place}  # type: ignore[literal-required]
+        for row in shown
+        for place, state in enumerate(STATES)
+        if row[state]  # type: ignore[literal-required]
+    ]
+    ends = [{**row, "end": max(row["planned"], sum_of(row)), "words": words(row)} for row in shown]
+    finding = headline(round, rows)
+    detail = (
+        "Samples" if len(shown) == len(rows) else f"Samples; the {len(shown)} of {len(rows):,} groups that lack most"
+    )
+    spec: Spec = {
+        "title": titled(finding, f"{detail}. The upright line is what was planned.", source),
+        "width": "container",
+        "height": {"step": 26},
+        "layer": [bar_layer(bars, shown, theme), planned_layer(ends, theme), words_layer(ends)],
+    }
+    return finished(spec, theme, finding)
+
+
+def headline(round: int | None, rows: Sequence[GroupRow]) -> str:
+    if round is None:
+        return "No round has been accepted yet"
+    planned, accepted = sum(row["planned"] for row in rows), sum(row["accepted"] for row in rows)
+    share = f" ({accepted / planned:.0%})" if planned else ""
+    return f"Round {round}: {accepted:,} of {planned:,} planned samples accepted{share}"
+
+
+def missing(row: GroupRow) -> int:
+    return max(0, row["planned"] - row["accepted"])
+
+
+def sum_of(row: GroupRow) -> int:
+    return row["accepted"] + row["pending"] + row["rejected"]
+
+
+def words(row: GroupRow) -> str:
+    more = [f"{row[state]:,} {state}" for state in ("pending", "rejected") if row[state]]  # type: ignore[literal-required]
+    return ", ".join([f"{row['accepted']:,} of {row['planned']:,}", *more])
+
+
+def bar_layer(bars: Sequence[Spec], shown: Sequence[GroupRow], theme: ThemeName) -> Spec:
+    colours = palette(theme)
+    scale = {"domain": list(STATES), "range": [colours.blue, colours.faint, colours.vermillion]}
+    return {
+        "data": {"values": list(bars)},
+        "mark": {"type": "bar", "height": {"band": 0.6}},
+        "encoding": {
+            "y": {"field": "group", "type": "nominal", "title": None, "sort": [row["group"] for row in shown]},
+            "x": {"field": "samples", "type": "quantitative", "title": "samples", "axis": {"format": ",d"}},
+            "color": {"field": "state", "scale": scale, "legend": {"orient": "top", "title": None}},
+            "order": {"field": "order", "type": "quantitative"},
+            "tooltip": [
+                {"field": "group", "title": "group"},
+                {"field": "state", "title": "state"},
+                {"field": "samples", "title": "samples", "format": ",d"},
+            ],
+        },
+    }
+
+
+def planned_layer(ends: Sequence[Spec], theme: ThemeName) -> Spec:
+    return {
+        "data": {"values": list(ends)},
+        "mark": {"type": "tick", "thickness": 2, "color": palette(theme).text, "height": {"band": 0.9}},
+        "encoding": {
+            "y": {"field": "group", "type": "nominal"},
+            "x": {"field": "planned", "type": "quantitative"},
+            "tooltip": [
+                {"field": "group", "title": "group"},
+                {"field": "planned", "title": "planned", "format": ",d"},
+            ],
+        },
+    }
+
+
+def words_layer(ends: Sequence[Spec]) -> Spec:
+    return {
+        "data": {"values": list(ends)},
+        "mark": {"type": "text", "align": "left", "dx": 8},
+        "encoding": {
+            "y": {"field": "group", "type": "nominal"},
+            "x": {"field": "end", "type": "quantitative"},
+            "text": {"field": "words", "type": "nominal"},
+        },
+    }
