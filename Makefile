@@ -74,6 +74,9 @@ bench-curves: .venv/dev.stamp  ## measure the curve engine, transfer and pooling
 bench-allocation: .venv/dev.stamp  ## time the allocation beside CVXPY + Clarabel (BENCH_ARGS, such as --largest 10000)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 RAYON_NUM_THREADS=1 $(BIN)/python benchmarks/allocation.py $(BENCH_ARGS)
 
+bench-simulations: .venv/dev.stamp  ## time a simulation of 200 games in two processes
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/bench_simulations.py $(BENCH_ARGS)
+
 bench: bench-curves bench-allocation  ## run every benchmark
 	$(BIN)/python benchmarks/bench_inbox.py
 	$(BIN)/python benchmarks/bench_service.py
@@ -82,4 +85,4 @@ bench: bench-curves bench-allocation  ## run every benchmark
 	$(BIN)/python benchmarks/bench_surrogate.py
 
 .PHONY: help setup demo serve test test-chaos test-label-studio test-numerics check openapi lock \
-  bench bench-allocation bench-curves
+  bench bench-allocation bench-curves bench-simulations
