@@ -77,6 +77,9 @@ bench-allocation: .venv/dev.stamp  ## time the allocation beside CVXPY + Clarabe
 bench-dashboard: .venv/dev.stamp  ## time the first paint of the plan page (needs TEST_BROWSER; BENCH_ARGS)
 	$(BIN)/python benchmarks/bench_dashboard.py $(BENCH_ARGS)
 
+bench-simulations: .venv/dev.stamp  ## time a simulation of 200 games in two processes
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/bench_simulations.py $(BENCH_ARGS)
+
 bench: bench-curves bench-allocation  ## run every benchmark
 	$(BIN)/python benchmarks/bench_inbox.py
 	$(BIN)/python benchmarks/bench_service.py
@@ -85,4 +88,4 @@ bench: bench-curves bench-allocation  ## run every benchmark
 	$(BIN)/python benchmarks/bench_surrogate.py
 
 .PHONY: help setup demo serve test test-chaos test-label-studio test-numerics check openapi lock \
-  bench bench-allocation bench-curves bench-dashboard
+  bench bench-allocation bench-curves bench-dashboard bench-simulations

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.client import Client, Metric, Observation, TrancheError, nested_subsets
+from app.client import Client, Metric, Observation, SimulationFailed, TrancheError, nested_subsets
 from app.client.http import LONGEST_BACKOFF_S
 
 PROJECT = {
@@ -482,3 +482,32 @@ def test_a_source_of_several_groups_is_sent_with_its_yields() -> None:
         "key": "s", "unit_cost": "2.5", "yields": {"a": 0.5, "b": 0.4}, "fixed_cost": 10,
     }  # fmt: skip
     assert (source.group, source.unit_cost, source.fixed_cost) == (None, Decimal("2.50"), Decimal("10.00"))
+
+
+STANDING = {
+    "policy": "optimal", "utility": {"mean": 0.8, "se": 0.01}, "worst": {"mean": 0.7, "se": 0.02}, "regret": 0.1,
+    "money_per_benefit": None, "path": [{"mean": 0.7, "se": 0.0}, {"mean": 0.8, "se": 0.01}], "added": {"women": 12.0},
+    "difference": {"mean": 0.0, "se": 0.0}, "p_better": 0.5,
+}  # fmt: skip
+
+
+def test_a_simulation_is_waited_for_and_comes_back_as_a_table() -> None:
+    begun = {"id": "s", "state": "queued", "error": None, "data_version": None, "result": None}
+    result = {"games": 2, "rounds": 1, "chosen": "optimal", "p_better_than_equal": 0.9, "policies": [STANDING],
+              "oracle": {**STANDING, "policy": "oracle"}}  # fmt: skip
+    done = {**begun, "state": "succeeded", "data_version": 7, "result": result}
+    service = Service(ok(begun), ok({**begun, "state": "running"}), ok(done))
+    found = service.client().simulate("p", ["optimal"], budget=Decimal(9), replicates=2)
+    assert json.loads(service.requests[0].content) == {"policies": ["optimal"], "budget": "9", "replicates": 2}
+    assert [one.url.path for one in service.requests[1:]] == ["/v1/projects/p/simulations/s"] * 2
+    assert (found.data_version, found.policies[0].utility, found.oracle.policy) == (7, (0.8, 0.01), "oracle")
+    assert found.policies[0].path == (0.7, 0.8)
+
+
+def test_a_simulation_that_fails_or_takes_too_long_says_so() -> None:
+    begun = {"id": "s", "state": "running", "error": None, "data_version": None, "result": None}
+    failed = {**begun, "state": "failed", "error": "raise the budget"}
+    with pytest.raises(SimulationFailed, match="raise the budget"):
+        Service(ok(begun), ok(failed)).client().simulate("p")
+    with pytest.raises(TimeoutError, match="running"):
+        Service(ok(begun), ok(begun)).client().simulate("p", timeout_s=1.0)

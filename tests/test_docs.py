@@ -83,6 +83,17 @@ def test_the_commands_of_the_planning_page_go_on_from_the_readme(tmp_path: Path)
     assert '"variance_after"' in said
 
 
+def test_the_commands_of_the_simulations_page_go_on_from_the_readme(tmp_path: Path) -> None:
+    before = [block for block in blocks("README.md") if "make " not in block]
+    asked = blocks("docs/simulations.md")
+    assert len(asked) == 2
+    commands = "\n".join([*before, *asked]).replace("8000", str(free_port()))
+    said = run_commands(commands, tmp_path, TRANCHE_DATABASE_URL=f"sqlite:///{tmp_path}/simulations.db")
+    assert '"p_better_than_equal"' in said
+    for name in ("utility.svg", "differences.svg"):
+        assert "<svg" in (tmp_path / name).read_text()
+
+
 def test_the_make_targets_that_the_pages_name_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:

@@ -41,6 +41,9 @@ EXAMPLE: Spec = {
 }
 
 
+QUESTION = Question(budget=None, policy="optimal", draws=300, seed=0)
+
+
 @dataclass(frozen=True)
 class ChartQuery:
     """What a chart may be asked for; each chart reads what concerns it. groups: keys, none for all."""
@@ -48,7 +51,7 @@ class ChartQuery:
     theme: ThemeName = "light"
     groups: tuple[str, ...] = ()
     round: int | None = None
-    question: Question = Question()
+    question: Question = QUESTION
 
 
 def chart_query(
@@ -143,7 +146,7 @@ def content(format: Format) -> dict[str, Any]:
     summary="Read or draw a chart",
     response_class=Response,
     responses={
-        200: {"content": {MEDIA_TYPES[format]: content(format) for format in ("json", "svg", "png")}},  # type: ignore[arg-type]
+        200: {"content": {MEDIA_TYPES[format]: content(format) for format in ("json", "svg", "png")}},
         **declared(Infeasible, *usual_errors("/{project_id}/{name}", "GET", writes=False)),
     },
 )

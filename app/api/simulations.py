@@ -132,8 +132,9 @@ RESULT_EXAMPLE: dict[str, Any] = {
 
 class ResultOut(Answer):
     """The table. The policies' curves are coarser than those of GET …/curves: own counts alone, `draws` draws,
-    retrained each round on the shares `subsets` of what is held. `transfer`: other groups' samples count in the true curves.
-    `p_better_than_equal`: the share of games in which the chosen policy ends above an equal split, ties half."""
+    retrained each round on the shares `subsets` of what is held. `transfer`: other groups' samples count in the true
+    curves. `p_better_than_equal`: the share of games in which the chosen policy ends above an equal split, ties half.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [RESULT_EXAMPLE]})
 

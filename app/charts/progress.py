@@ -25,10 +25,10 @@ def progress(
     """Bars of the `most` groups that lack the most samples. round: None before any round was accepted."""
     shown = sorted(rows, key=lambda row: (missing(row) * -1, row["group"]))[:most]
     bars = [
-        {"group": row["group"], "state": state, "samples": row[state], "order": place}  # type: ignore[literal-required]
+        {"group": row["group"], "state": state, "samples": row[state], "order": place}
         for row in shown
         for place, state in enumerate(STATES)
-        if row[state]  # type: ignore[literal-required]
+        if row[state]
     ]
     ends = [{**row, "end": max(row["planned"], sum_of(row)), "words": words(row)} for row in shown]
     finding = headline(round, rows)
@@ -61,7 +61,7 @@ def sum_of(row: GroupRow) -> int:
 
 
 def words(row: GroupRow) -> str:
-    more = [f"{row[state]:,} {state}" for state in ("pending", "rejected") if row[state]]  # type: ignore[literal-required]
+    more = [f"{row[state]:,} {state}" for state in ("pending", "rejected") if row[state]]
     return ", ".join([f"{row['accepted']:,} of {row['planned']:,}", *more])
 
 

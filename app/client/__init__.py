@@ -9,7 +9,7 @@
 It needs httpx and nothing else of this package.
 """
 
-from app.client.errors import TrancheError
+from app.client.errors import SimulationFailed, TrancheError
 from app.client.http import Client
 from app.client.questions import (
     BudgetChance,
@@ -19,6 +19,8 @@ from app.client.questions import (
     MeasurementRun,
     Requirements,
     ScenarioPlan,
+    Simulation,
+    Standing,
 )
 from app.client.shapes import (
     Accepted,
@@ -59,7 +61,10 @@ __all__ = [
     "Remark",
     "Requirements",
     "ScenarioPlan",
+    "Simulation",
+    "SimulationFailed",
     "Source",
+    "Standing",
     "Stop",
     "TrancheError",
     "nested_subsets",

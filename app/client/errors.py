@@ -20,6 +20,10 @@ class TrancheError(Exception):
         super().__init__("\n".join([first, *rest]))
 
 
+class SimulationFailed(Exception):
+    """A simulation that was waited for has failed or was cancelled; the message says why."""
+
+
 def answer_of(response: httpx.Response) -> Mapping[str, Any]:
     """The JSON object of a success; raises TrancheError for a problem, and for what is not Tranche's."""
     try:

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 import httpx
 
-from app.client.errors import answer_of
-from app.client.questions import MeasurementPlan, Requirements, ScenarioPlan
+from app.client.errors import SimulationFailed, answer_of
+from app.client.questions import MeasurementPlan, Requirements, ScenarioPlan, Simulation
 from app.client.shapes import (
     Accepted,
     Allocation,
@@ -33,6 +33,7 @@ Money = Decimal | int | float | str
 Query = Mapping[str, str | list[str]]
 
 FIRST_WAIT_S, LONGEST_BACKOFF_S, LONGEST_WAIT_S = 0.5, 8.0, 60.0
+POLL_S = 1.0
 _BUSY = frozenset({429, 502, 503, 504})
 _OWN_FAULTS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 _random = secrets.SystemRandom()
@@ -159,6 +160,34 @@ class Client:
         asked = {"chance": chance, "joint": joint, "targets": targets, "draws": draws, "seed": seed}
         body = _said({**asked, "budgets": None if budgets is None else list(budgets)}, as_text=False)
         return Requirements.of(self._call("POST", _path(project_id, "requirements"), body))
+
+    def simulate(
+        self,
+        project_id: str,
+        policies: Iterable[str] | None = None,
+        *,
+        chosen: str | None = None,
+        replicates: int | None = None,
+        rounds: int | None = None,
+        budget: Money | None = None,
+        seed: int | None = None,
+        timeout_s: float = 3600.0,
+    ) -> Simulation:
+        """Plays the collection game on the project's own posterior and waits for the answer. Raises TimeoutError after
+        `timeout_s` seconds, and SimulationFailed where the service gives it up."""
+        asked = {"chosen": chosen, "replicates": replicates, "rounds": rounds, "budget": budget, "seed": seed}
+        body = _said({**asked, "policies": None if policies is None else list(policies)}, as_text=False)
+        answer = self._call("POST", _path(project_id, "simulations"), body)
+        waited_s = 0.0
+        while answer["state"] in ("queued", "running"):
+            if waited_s >= timeout_s:
+                raise TimeoutError(f"simulation {answer['id']} is {answer['state']} after {timeout_s:g} s")
+            self._sleep(POLL_S)
+            waited_s += POLL_S
+            answer = self._call("GET", _path(project_id, "simulations", answer["id"]))
+        if answer["state"] != "succeeded":
+            raise SimulationFailed(f"simulation {answer['id']} has {answer['state']}: {answer['error']}")
+        return Simulation.of(answer)
 
     def measurement_plan(
         self, project_id: str, runs: int | None = None, *, draws: int | None = None, seed: int | None = None

@@ -137,3 +137,48 @@ class MeasurementPlan:
     @classmethod
     def of(cls, answer: Json) -> Self:
         return known(cls, answer, runs=tuple(known(MeasurementRun, one) for one in answer["runs"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a policy fared in a simulation; `utility` and `difference` (to the chosen policy's, paired) are a mean and
+    its standard error, `path` the mean utility at the start and after each round."""
+
+    policy: str
+    utility: tuple[float, float]
+    worst: tuple[float, float]
+    regret: float | None
+    money_per_benefit: float | None
+    path: tuple[float, ...]
+    added: Mapping[str, float]
+    difference: tuple[float, float]
+    p_better: float
+
+    @classmethod
+    def of(cls, answer: Json) -> Self:
+        pairs = {name: (answer[name]["mean"], answer[name]["se"]) for name in ("utility", "worst", "difference")}
+        return known(cls, answer, **pairs, path=tuple(after["mean"] for after in answer["path"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What each policy would have reached, on draws of the project's own posterior."""
+
+    id: str
+    data_version: int
+    games: int
+    rounds: int
+    chosen: str
+    p_better_than_equal: float
+    policies: tuple[Standing, ...]
+    oracle: Standing
+
+    @classmethod
+    def of(cls, answer: Json) -> Self:
+        result = answer["result"]
+        return known(
+            cls,
+            {**answer, **result},
+            policies=tuple(Standing.of(one) for one in result["policies"]),
+            oracle=Standing.of(result["oracle"]),
+        )

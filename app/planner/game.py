@@ -94,7 +94,8 @@ class _Seat:
 def play(worlds: Sequence[World], rules: Rules, player: Player, seed: int, first: int = 0) -> Outcome:
     """The game of `player` in every world; the same arguments give the same bytes.
 
-    seed: of posterior draws and of `thompson`. first: number of the first world, whose draws depend on its number. Raises ValueError where the oracle meets a world that hides its curves.
+    seed: of posterior draws and of `thompson`. first: number of the first world, whose draws depend on its number.
+    Raises ValueError where the oracle meets a world that hides its curves.
     """
     seats = [
         _Seat(world, world.start.copy(), rules.budget, np.zeros(len(rules.sources), dtype=np.int64), [], [])
@@ -224,7 +225,8 @@ def judge(rules: Rules, losses: FloatArray) -> tuple[FloatArray, FloatArray, Flo
     scaled = np.maximum(flat, 0.0) / utility.unit[:, None]
     value, _ = phi(rules.objective, scaled, utility.bounded, utility.goal[:, None])
     benefit = (1.0 if utility.bounded else 0.0) - scaled
-    mean = utility.weights @ benefit
+    # Summed column by column: a matrix product may round as the number of worlds has it.
+    mean = (utility.weights[:, None] * benefit).sum(axis=0)
     if rules.objective.kind == "gap":
         start = np.repeat(mean.reshape(losses.shape[:2])[:, :1], losses.shape[1], axis=1).ravel()
         value = value - rules.objective.lambda_ * np.maximum(start - value, 0.0)

@@ -115,6 +115,8 @@ class Source:
         """What an order costs, in millionths, rounded up where the accepted samples are not whole."""
         if order <= 0:
             return 0
+        if not self.tiers:
+            return self.fixed_cost - (-order * self._billed_parts * self.unit_cost // BILLION)
         low = (self.ordered if self.project_tiers else 0) * self._billed_parts
         high = low + order * self._billed_parts
         parts = 0

@@ -5,6 +5,8 @@ Both judge by point estimates: one curve per group, nothing is refitted between 
 
 from collections.abc import Callable
 from dataclasses import replace
+from heapq import heapify, heappop, heapreplace
+from math import inf
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from app.planner.filling import Shelves
 from app.planner.market import Market
 from app.planner.objective import Objective
 from app.planner.single import point_estimate
+from app.planner.tables import tabulate
 from app.planner.utility import Terms, Utility
 
 BATCHES = 1000
@@ -22,15 +25,26 @@ Rank = Callable[[Terms, FloatArray], FloatArray]
 """How good a batch of each source [S] is, from V and V' at the counts reached and the next prices; −inf: no use."""
 
 
+Own = Callable[[Terms], FloatArray]
+"""The rank [S, n] from V and V' [S, n] of the sources' groups, where other groups don't matter."""
+TABLE = 400_000
+"""Ranks computed at once, at most."""
+
+
 def greedy(utility: Utility, market: Market, held: FloatArray, space: FloatArray | None = None) -> IntArray:
     """Orders [S]: each batch to the largest marginal utility per cost at point estimates (Cai et al. 2022)."""
     point = replace(utility, posterior=point_estimate(utility.posterior))
+    feeds = market.effective.T.tocsr()
 
     def rank(terms: Terms, price: FloatArray) -> FloatArray:
-        gain = market.effective.T @ (point.gradient(terms.value) * terms.slope)
+        gain = feeds @ (point.gradient(terms.value) * terms.slope)
         return np.where(gain > 0.0, gain / price, -np.inf)
 
-    return _spend(point, market, held, space, rank)
+    def own(terms: Terms) -> FloatArray:
+        gain = point.emphasis[market.group][:, None] * terms.slope
+        return np.where(gain > 0.0, gain / market.unit_cost[:, None], -np.inf)
+
+    return _spend(point, market, held, space, rank, own if point.is_additive else None)
 
 
 def worst_first(utility: Utility, market: Market, held: FloatArray, space: FloatArray | None = None) -> IntArray:
@@ -52,17 +66,30 @@ def worst_first(utility: Utility, market: Market, held: FloatArray, space: Float
         first = open_ & (worst == worst[open_].min())
         return np.where(first, brought / price, -np.inf)
 
-    return _spend(plain, market, held, space, rank)
+    def own(terms: Terms) -> FloatArray:
+        return np.where(utility.counted[market.group][:, None], -terms.value, -np.inf)
+
+    return _spend(plain, market, held, space, rank, own)
 
 
-def _spend(utility: Utility, market: Market, held: FloatArray, space: FloatArray | None, rank: Rank) -> IntArray:
-    """Orders [S] after batches to the source of the highest rank, until none can be paid for or is wanted."""
+def _spend(
+    utility: Utility, market: Market, held: FloatArray, space: FloatArray | None, rank: Rank, own: Own | None
+) -> IntArray:
+    """Orders [S] after batches to the source of the highest rank, until none can be paid for or is wanted.
+
+    own: the rank of every source where it hangs on its own group alone.
+    """
     shelves = Shelves(market, space)
     orders = shelves.fixed.copy()
     left = market.budget - market.cost(orders)
     batch = max(left // BATCHES, 1)
     counts = held + market.added(orders)
     terms = utility.terms(counts)
+    if own is not None and _is_simple(market, space):
+        left = _merged(utility, market, held, orders, batch, own)
+        counts = held + market.added(orders)
+        terms = utility.terms(counts)
+    reach = _Reach(utility, market, held)
     price = _next_prices(market, orders, shelves.step(orders))
     while True:
         ranks = np.where(np.isfinite(price), rank(terms, price), -np.inf)
@@ -76,12 +103,50 @@ def _spend(utility: Utility, market: Market, held: FloatArray, space: FloatArray
             continue
         orders[source] += added
         left -= cost
-        groups = market.effective[:, [source]].tocoo().coords[0].astype(np.int64)
-        counts[groups] = (held + market.added(orders))[groups]
-        _update(terms, utility, counts, groups)
+        reach.update(terms, orders, source)
         step = shelves.step(orders)
         price[source] = _next_price(market, source, orders, step)
         price[step == 0] = np.inf
+
+
+def _is_simple(market: Market, space: FloatArray | None) -> bool:
+    """Whether every group has one source, which sells it single samples at one price."""
+    return bool(
+        space is None
+        and market.is_plain
+        and len(np.unique(market.group)) == len(market.group)
+        and (market.lot == 1).all()
+        and (market.least == 1).all()
+        and len(market.group) * BATCHES <= TABLE
+    )
+
+
+def _merged(utility: Utility, market: Market, held: FloatArray, orders: IntArray, batch: int, own: Own) -> int:
+    """Adds to the orders, in place, while whole batches can be paid for, and returns the money left.
+
+    All batches of a source are known beforehand, and so are their ranks; they are merged, the highest first.
+    """
+    left = market.budget - market.cost(orders)
+    size = np.maximum(batch // market.unit_cost, 1)
+    cost, rooms = (size * market.unit_cost).tolist(), ((market.most - orders) // size).tolist()
+    most = min(max(rooms, default=0), left // min(cost, default=1) + 1)
+    own_utility = utility.select(market.group)
+    steps = orders[:, None] + size[:, None] * np.arange(most + 1)
+    ranks = own(tabulate(own_utility, held[market.group][:, None] + steps)).tolist()
+    taken = [0] * len(cost)
+    heap = [(-row[0], source) for source, row in enumerate(ranks) if rooms[source]]
+    heapify(heap)
+    dearest = max(batch, *cost, 0)
+    while heap and left >= dearest and heap[0][0] < inf:
+        source = heap[0][1]
+        taken[source] += 1
+        left -= cost[source]
+        if taken[source] < min(rooms[source], most):
+            heapreplace(heap, (-ranks[source][taken[source]], source))
+        else:
+            heappop(heap)
+    orders += size * np.array(taken, dtype=np.int64)
+    return left
 
 
 def _batch(market: Market, source: int, order: int, room: int, money: int, left: int) -> tuple[int, int]:
@@ -92,12 +157,15 @@ def _batch(market: Market, source: int, order: int, room: int, money: int, left:
     def cost(added: int) -> int:
         return offer.cost(order + added) - offer.cost(order)
 
-    if step > room or cost(step) > left:
+    least = cost(step) if step <= room else left + 1
+    if least > left:
         return 0, 0
-    lots = max(0, min(room - step, (money - cost(step)) * step // max(cost(step), 1)) // lot)
-    while lots and cost(step + lots * lot) > money:
+    lots = max(0, min(room - step, (money - least) * step // max(least, 1)) // lot)
+    paid = cost(step + lots * lot) if lots else least
+    while lots and paid > money:
         lots //= 2
-    return step + lots * lot, cost(step + lots * lot)
+        paid = cost(step + lots * lot)
+    return step + lots * lot, paid
 
 
 def _next_prices(market: Market, orders: IntArray, step: IntArray) -> FloatArray:
@@ -110,7 +178,26 @@ def _next_price(market: Market, source: int, orders: IntArray, step: IntArray) -
     return (offer.cost(order + added) - offer.cost(order)) / added if added else float("inf")
 
 
-def _update(terms: Terms, utility: Utility, counts: FloatArray, groups: IntArray) -> None:
-    """Sets the terms of some groups, in place."""
-    fresh = utility.select(groups).terms(counts[groups])
-    terms.value[groups], terms.slope[groups] = fresh.value, fresh.slope
+class _Reach:
+    """The terms that an order of one source changes, its utility picked out once."""
+
+    def __init__(self, utility: Utility, market: Market, held: FloatArray) -> None:
+        self.utility, self.held = utility, held
+        self.rows, self.columns = market.effective.tocsr(), market.effective.tocsc()
+        self.known: dict[int, tuple[IntArray, Utility, list[tuple[IntArray, FloatArray]]]] = {}
+
+    def update(self, terms: Terms, orders: IntArray, source: int) -> None:
+        """Sets the terms of the source's groups at the counts that the orders lead to, in place."""
+        if source not in self.known:
+            self.known[source] = self._picked(source)
+        groups, utility, fed = self.known[source]
+        added = np.array([shares @ orders[sources] for sources, shares in fed])
+        fresh = utility.terms(self.held[groups] + added)
+        terms.value[groups], terms.slope[groups] = fresh.value, fresh.slope
+
+    def _picked(self, source: int) -> tuple[IntArray, Utility, list[tuple[IntArray, FloatArray]]]:
+        columns, rows = self.columns, self.rows
+        groups = columns.indices[columns.indptr[source] : columns.indptr[source + 1]].astype(np.int64)
+        fed = [slice(rows.indptr[g], rows.indptr[g + 1]) for g in groups]
+        shares = [(rows.indices[one].astype(np.int64), np.asarray(rows.data[one], dtype=np.float64)) for one in fed]
+        return groups, self.utility.select(groups), shares

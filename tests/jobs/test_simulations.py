@@ -256,9 +256,7 @@ def test_charts_say_what_was_found_in_every_format(api: Api, deck: Deck) -> None
 
 def test_idempotency_starts_one_simulation(api: Api, deck: Deck) -> None:
     project = measured(api)
-    answers = [
-        api.post(f"{project}/simulations", json=SMALL, headers={"Idempotency-Key": "once"}) for _ in range(2)
-    ]
+    answers = [api.post(f"{project}/simulations", json=SMALL, headers={"Idempotency-Key": "once"}) for _ in range(2)]
     assert answers[0].json() == answers[1].json()
     assert len(api.get(f"{project}/simulations").json()["items"]) == 1
 

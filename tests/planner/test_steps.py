@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.planner import steps
 from app.planner.market import Market
 from app.planner.policies import equal, equal_spend, proportional, water_filling
 from app.planner.single import one_draw, point_estimate
@@ -179,3 +181,25 @@ def test_every_policy_keeps_the_budget_every_limit_and_the_groups_space(
         if room is not None:
             taken = market.accepted(orders)
             assert np.all((taken <= room + 1e-6) | (taken == 0.0))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6))
+def test_merged_batches_are_those_taken_one_by_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(1, 8))
+    prices = [float(price) for price in np.round(rng.uniform(0.5, 20.0, count), 2)]
+    sources = [
+        replace(offer, max_order=int(rng.integers(1, 200)) if rng.random() < 0.3 else None) for offer in offers(prices)
+    ]
+    held = [float(one) for one in rng.integers(5, 200, count)]
+    budget = float(rng.integers(1, 3000))
+    objective = isoelastic(1.0) if rng.random() < 0.5 else None
+    asked = {"objective": objective} if objective else {}
+    task = Task.of(problem(stated(random_curves(rng, count)), sources, budget, held=held, **asked))
+    for policy in (greedy, worst_first):
+        merged = policy(task.utility, task.market, task.held)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(steps, "_is_simple", lambda *_: False)
+            one_by_one = policy(task.utility, task.market, task.held)
+        np.testing.assert_array_equal(merged, one_by_one)
