@@ -25,10 +25,10 @@ def progress(
     """Bars of the `most` groups that lack the most samples. round: None before any round was accepted."""
     shown = sorted(rows, key=lambda row: (missing(row) * -1, row["group"]))[:most]
     bars = [
-        {"group": row["group"], "state": state, "samples": row[state], "order": place}
+        {"group": row["group"], "state": state, "samples": row[state], "order": place}  # type: ignore[literal-required]
         for row in shown
         for place, state in enumerate(STATES)
-        if row[state]
+        if row[state]  # type: ignore[literal-required]
     ]
     ends = [{**row, "end": max(row["planned"], sum_of(row)), "words": words(row)} for row in shown]
     finding = headline(round, rows)

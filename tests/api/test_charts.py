@@ -94,6 +94,6 @@ def test_what_is_not_there_is_named(api: Api, project: str) -> None:
 
 def test_a_chart_is_for_those_who_may_read_the_project(api: Api, project: str, database: Database) -> None:
     assert api.as_key(None).get(f"{project}/charts/progress.svg").status_code == 401
-    elsewhere = new_key(database, "admin", workspace="other")
+    elsewhere = new_key(database, "admin", workspace_name="other")
     assert api.as_key(elsewhere).get(f"{project}/charts/progress.svg").status_code == 404
     assert api.as_key(new_key(database, "deliver")).get(f"{project}/charts/progress.svg").status_code == 403

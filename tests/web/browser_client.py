@@ -1,13 +1,12 @@
 """A browser without a screen: keeps cookies, reads forms, and sends them as a page would."""
 
-import asyncio
 import re
 from html import unescape
 from typing import Any
 
 import httpx
 
-from tests.api_client import Api
+from tests.api_client import Api, run_apart
 
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
 
@@ -29,7 +28,7 @@ class Pages:
                 self.cookies = client.cookies
                 return answer
 
-        answer = asyncio.run(once())
+        answer = run_apart(once())
         found = CSRF.search(answer.text) if "html" in answer.headers.get("content-type", "") else None
         self.csrf = found.group(1) if found else self.csrf
         return answer

@@ -5,13 +5,11 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
@@ -31,14 +29,6 @@ window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) =>
   window.violations.push(`${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
 """
-
-
-class ApiBeside(Api):
-    """Calls from a thread of its own: Playwright has this thread's event loop."""
-
-    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(super().request, method, path, **options).result()
 
 
 @contextmanager
@@ -143,7 +133,7 @@ def visitor(settings: Settings, database: Database, chromium: Browser, tmp_path:
     folder.mkdir(parents=True, exist_ok=True)
     clock = Clock()
     clock.now = utc_now()
-    api = ApiBeside(settings, new_key(database), clock=clock)
+    api = Api(settings, new_key(database), clock=clock)
     with served(api.app) as url:
         made = Visitor(url, api, database, chromium, folder, None)  # type: ignore[arg-type]
         made.open_context()
