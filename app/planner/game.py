@@ -36,7 +36,7 @@ class Rules:
 
     weights, targets, reference_loss, metric, objective, sources: as in `Problem`. budget: millionths for all rounds.
     sizes: shares of what is held at which every round trains, nested. together: curves are fitted with transfer and
-    pooling, world by world.
+    pooling, world by world. population: what `proportional` buys by, where that is not the utility's weights.
     """
 
     keys: tuple[str, ...]
@@ -52,6 +52,7 @@ class Rules:
     sizes: tuple[float, ...] = (0.25, 0.5, 1.0)
     draws: int = 300
     together: bool = False
+    population: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -173,9 +174,10 @@ def _buy(seat: _Seat, rules: Rules, player: Player, posterior: Posterior, rounds
         replace(source, ordered=source.ordered + int(more))
         for source, more in zip(rules.sources, seat.ordered, strict=True)
     )
+    represented = player == "proportional" and rules.population is not None
     problem = Problem(
         keys=rules.keys,
-        weights=rules.weights,
+        weights=rules.population if represented and rules.population is not None else rules.weights,
         held=seat.held,
         targets=rules.targets,
         reference_loss=rules.reference_loss,
