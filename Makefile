@@ -65,7 +65,7 @@ lock:  ## resolve the dependencies anew (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade \
 	  --group build pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade \
-	  --group build --extra dev --extra examples -c requirements.lock pyproject.toml -o requirements-dev.lock
+	  --group build --extra dev --extra evidence --extra examples -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 bench-curves: .venv/dev.stamp  ## measure the curve engine, transfer and pooling (BENCH_ARGS, such as --data DIR)
 	$(BIN)/python benchmarks/bench_curves.py $(BENCH_ARGS)
@@ -80,7 +80,13 @@ bench-dashboard: .venv/dev.stamp  ## time the first paint of the plan page (need
 bench-simulations: .venv/dev.stamp  ## time a simulation of 200 games in two processes
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/bench_simulations.py $(BENCH_ARGS)
 
-bench: bench-curves bench-allocation  ## run every benchmark
+bench-prs: .venv/dev.stamp  ## play the collection game on simulated genomes (BENCH_ARGS, such as --scenario skewed --genomes 6 --seed 1)
+	$(BIN)/python benchmarks/bench_prs.py $(BENCH_ARGS)
+
+bench-replay: .venv/dev.stamp  ## play the collection game on census and NHANES people (BENCH_ARGS, such as --data DIR)
+	$(BIN)/python benchmarks/bench_replay.py $(BENCH_ARGS)
+
+bench: bench-curves bench-allocation bench-prs bench-replay  ## run every benchmark
 	$(BIN)/python benchmarks/bench_inbox.py
 	$(BIN)/python benchmarks/bench_service.py
 	$(BIN)/python benchmarks/bench_jobs.py
@@ -88,4 +94,4 @@ bench: bench-curves bench-allocation  ## run every benchmark
 	$(BIN)/python benchmarks/bench_surrogate.py
 
 .PHONY: help setup demo serve test test-chaos test-label-studio test-numerics check openapi lock \
-  bench bench-allocation bench-curves bench-dashboard bench-simulations
+  bench bench-allocation bench-curves bench-dashboard bench-prs bench-replay bench-simulations

@@ -9,52 +9,14 @@ import argparse
 import json
 from pathlib import Path
 
-import numpy as np
+from scenarios import SCENARIOS, UTILITIES, rules_of
 from scores import table
 
-from app.planner.arrays import FloatArray
-from app.planner.game import Player, Rules, play
-from app.planner.metric import Metric
-from app.planner.objective import Objective
+from app.planner.game import Player, play
 from app.planner.paired import difference, regret
-from app.planner.sources import Source
-from app.planner.worlds import POLYGENIC_KEYS, polygenic_surrogate
-from app.services.prior import prior_for
+from app.planner.worlds import polygenic_surrogate
 
-SCENARIOS: dict[str, tuple[FloatArray, tuple[float, ...]]] = {
-    "equal costs": (np.array([100.0, 100.0, 100.0]), (1.0, 1.0, 1.0)),
-    "costs 3/1/1.5": (np.array([100.0, 100.0, 100.0]), (3.0, 1.0, 1.5)),
-    "skewed start": (np.array([30.0, 450.0, 30.0]), (2.0, 1.0, 1.5)),
-}
-"""Counts at the start and prices, in the order YRI, CEU, CHB."""
-UTILITIES: dict[str, tuple[Objective, tuple[float, ...]]] = {
-    "population": (Objective("utilitarian"), (0.15, 0.65, 0.2)),
-    "mean": (Objective("utilitarian"), (1.0, 1.0, 1.0)),
-    "log": (Objective("isoelastic", aversion=1.0), (1.0, 1.0, 1.0)),
-    "worst": (Objective("maximin"), (1.0, 1.0, 1.0)),
-}
 PLAYERS: tuple[Player, ...] = ("optimal", "greedy", "equal", "equal_spend", "proportional", "water_filling")
-BUDGET, ROUNDS = 300, 6
-
-
-def rules_of(costs: tuple[float, ...], utility: str) -> Rules:
-    objective, weights = UTILITIES[utility]
-    return Rules(
-        keys=POLYGENIC_KEYS,
-        weights=np.array(weights),
-        targets=np.full(3, np.nan),
-        reference_loss=None,
-        metric=Metric("maximize", 0.0, 1.0),
-        objective=objective,
-        sources=tuple(
-            Source(key, ((at, 1.0),), round(cost * 1e6))
-            for at, (key, cost) in enumerate(zip(POLYGENIC_KEYS, costs, strict=True))
-        ),
-        budget=BUDGET * 1_000_000,
-        rounds=ROUNDS,
-        prior=prior_for(1.0),
-        draws=100,
-    )
 
 
 def rows_of(scenario: str, utility: str, games: int) -> list[dict[str, object]]:

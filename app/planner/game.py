@@ -37,7 +37,7 @@ class Rules:
     weights, targets, reference_loss, metric, objective, sources, min_count, max_count, limits: as in `Problem`.
     budget: millionths for all rounds.
     sizes: shares of what is held at which every round trains, nested. together: curves are fitted with transfer and
-    pooling, world by world.
+    pooling, world by world. population: what `proportional` buys by, where that is not the utility's weights.
     """
 
     keys: tuple[str, ...]
@@ -56,6 +56,7 @@ class Rules:
     min_count: FloatArray | None = None
     max_count: FloatArray | None = None
     limits: tuple[Limit, ...] = ()
+    population: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -180,9 +181,10 @@ def _buy(seat: _Seat, rules: Rules, player: Player, posterior: Posterior, rounds
         replace(source, ordered=source.ordered + int(more))
         for source, more in zip(rules.sources, seat.ordered, strict=True)
     )
+    represented = player == "proportional" and rules.population is not None
     problem = Problem(
         keys=rules.keys,
-        weights=rules.weights,
+        weights=rules.population if represented and rules.population is not None else rules.weights,
         held=seat.held,
         targets=rules.targets,
         reference_loss=rules.reference_loss,
