@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
@@ -83,14 +84,24 @@ class Lattice:
         at += self._below(_SHUFFLES)[:, 2:3] * first.shape[1]
         return np.asarray(first.take(at))
 
+    @cached_property
+    def place(self) -> IntArray:
+        """Where each draw is in an array [groups, draws] in the order of j, laid flat [groups, draws]."""
+        return self.order + np.arange(0, self.order.size, self.draws)[:, None]
+
     @property
     def shift(self) -> FloatArray:
         """In (0, 1) [groups, 1]."""
         return np.asarray(((self.bits[:, 3:4] >> np.uint64(11)) + 0.5) * 2.0**-53)
 
     def normals(self, which: int) -> FloatArray:
-        """z₁ (0) or z₂ (1) of every draw [groups, draws]."""
-        return _kronecker_normals(self.draws, which).take(self.order + self._below(_WINDOWS)[:, 4 + which, None])
+        """z₁ (0) or z₂ (1) in the order of j [groups, draws]."""
+        windows = sliding_window_view(normal_sequence(self.draws, which), self.draws)
+        return np.asarray(windows[self.windows(which)])
+
+    def windows(self, which: int) -> IntArray:
+        """Where each group's window on `normal_sequence` begins [groups]."""
+        return self._below(_WINDOWS)[:, 4 + which]
 
     def _below(self, limit: int) -> IntArray:
         """Whole numbers from 0 to below the limit [groups, 6]."""
@@ -115,7 +126,7 @@ def _shuffles(draws: int) -> tuple[IntArray, IntArray]:
 
 
 @cache
-def _kronecker_normals(draws: int, which: int) -> FloatArray:
-    """Normal quantiles at the points of a Kronecker sequence [_WINDOWS + draws]."""
+def normal_sequence(draws: int, which: int) -> FloatArray:
+    """Normal quantiles at the points of a Kronecker sequence [_WINDOWS + draws]; 0: for z₁, 1: for z₂."""
     steps = (np.arange(_WINDOWS + draws) * _KRONECKER[which] + 0.5) % 1.0
     return np.asarray(ndtri(np.clip(steps, _EDGE, 1.0 - _EDGE)))
