@@ -68,25 +68,31 @@ def draw(learnt: Learnt, groups: IntArray, frame: Frame, floors: Floors, prior: 
     s *= frame.units[:, None]
     excess *= s
     s -= excess
+    found = (
+        (learnt.excess, excess),
+        (learnt.asymptote, s),
+        (learnt.discrepancy, _ahead(floors, row, frame, prior, lattice)),
+    )
+    for out, values in found:
+        _write(out, groups, values, lattice.place)
     c, delta = prior.shape_nodes
-    exponent, offset = c.take(floors.shape), delta.take(floors.shape) * frame.n_ref.take(floors.group)
-    ahead = _discrepancies(floors, row, frame, prior, lattice)
-    drawn = {"excess": excess, "asymptote": s, "discrepancy": ahead}
-    for name, values in {**drawn, "exponent": exponent.take(row), "offset": offset.take(row)}.items():
-        _write(getattr(learnt, name), groups, lattice, values)
-    learnt.anchor[groups] = learnt.offset[groups] + frame.n_ref[:, None]
+    n_ref, row = frame.n_ref.take(floors.group), row.take(lattice.place)
+    offset = delta.take(floors.shape) * n_ref
+    of_nodes = ((learnt.exponent, c.take(floors.shape)), (learnt.offset, offset), (learnt.anchor, offset + n_ref))
+    for out, values in of_nodes:
+        _write(out, groups, values, row)
     _scales(learnt, groups, floors, prior, frame.binned)
-    return floors.shape.take(row.take(lattice.place[:, :MOMENT_DRAWS]))
+    return floors.shape.take(row[:, :MOMENT_DRAWS])
 
 
-def _write(out: FloatArray, groups: IntArray, lattice: Lattice, values: FloatArray) -> None:
-    """Writes the groups' values [B, draws], in the order of the nodes, into their rows of `out`, in that of draws."""
+def _write(out: FloatArray, groups: IntArray, values: FloatArray, place: IntArray) -> None:
+    """Writes the values at `place` [B, draws] into the groups' rows of `out`."""
     first, last = groups[0], groups[-1] + 1
     if last - first == len(groups):
         # "clip" alone writes straight into `out`; no place is outside.
-        values.take(lattice.place, out=out[first:last], mode="clip")
+        values.take(place, out=out[first:last], mode="clip")
     else:
-        out[groups] = values.take(lattice.place)
+        out[groups] = values.take(place)
 
 
 def _levels(floors: Floors, row: IntArray, gamma: FloatArray, upper: FloatArray, lattice: Lattice) -> FloatArray:
@@ -114,7 +120,7 @@ def _levels(floors: Floors, row: IntArray, gamma: FloatArray, upper: FloatArray,
     return draw_level(mean, np.divide(1.0, precision, out=precision), upper[:, None], lattice.normals(0))
 
 
-def _discrepancies(floors: Floors, row: IntArray, frame: Frame, prior: Prior, lattice: Lattice) -> FloatArray:
+def _ahead(floors: Floors, row: IntArray, frame: Frame, prior: Prior, lattice: Lattice) -> FloatArray:
     """κ_f ȳ z at 2 n_ref [B, draws]."""
     table = prior.ahead_sequence(lattice.draws)
     mixture = floors.noise + len(prior.noises) * frame.binned.take(floors.group)

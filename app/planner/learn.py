@@ -122,7 +122,7 @@ def _shared(cells: Cells, groups: IntArray, k: int) -> FloatArray:
 def _moments(learnt: Learnt, groups: IntArray, rows: IntArray, owner: IntArray, p: FloatArray, shape: IntArray) -> None:
     """Mean and variance over MOMENT_DRAWS draws of f at rows of `groups`; owner [rows]: their place in the batch."""
     excess = learnt.excess[groups, :MOMENT_DRAWS]
-    f = p[np.arange(len(rows))[:, None], shape[owner]]
+    f = p.take(shape[owner] + np.arange(0, p.size, p.shape[1])[:, None])
     f *= excess[owner]
     f += learnt.asymptote[groups, :MOMENT_DRAWS][owner]
     mean = f.mean(axis=1)

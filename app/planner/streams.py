@@ -36,7 +36,7 @@ def uniforms(seed: int, keys: tuple[str, ...], draws: int) -> FloatArray:
     draws have a small Monte Carlo error. The draws are then shuffled, group by group, so that those of different
     groups are independent.
     """
-    start = np.array([_hash(seed, key) for key in keys], dtype=np.uint64)[:, None]
+    start = _hashes(seed, keys)[:, None]
     bits = _splitmix(start + _GOLDEN * np.arange(1, draws + 4, dtype=np.uint64))
     shift = (bits[:, :3] >> np.uint64(11)) * 2.0**-53
     index = np.argsort(bits[:, 3:], axis=1, kind="stable").astype(np.float64)
@@ -47,9 +47,12 @@ def uniforms(seed: int, keys: tuple[str, ...], draws: int) -> FloatArray:
     return numbers
 
 
-def _hash(seed: int, key: str) -> int:
-    digest = hashlib.sha256(f"{seed}:{key}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big")
+def _hashes(seed: int, keys: tuple[str, ...]) -> NDArray[np.uint64]:
+    """Each group's 64-bit key [groups]."""
+    prefix = f"{seed}:".encode()
+    digests = [hashlib.sha256(prefix + key.encode("utf-8", "surrogatepass")).digest() for key in keys]
+    words = np.frombuffer(b"".join(digests), dtype=">u8")
+    return words[:: hashlib.sha256().digest_size // 8].astype(np.uint64)
 
 
 def _splitmix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -110,7 +113,7 @@ class Lattice:
 
 def lattice(seed: int, keys: tuple[str, ...], draws: int) -> Lattice:
     """The points of groups with these keys."""
-    start = np.array([_hash(seed, key) for key in keys], dtype=np.uint64)[:, None]
+    start = _hashes(seed, keys)[:, None]
     return Lattice(_splitmix(start + _GOLDEN * np.arange(1, 7, dtype=np.uint64)), draws)
 
 
