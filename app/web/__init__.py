@@ -8,6 +8,7 @@ from app.web import (
     measurement_page,
     project_page,
     projects,
+    rounds_page,
     scenarios_page,
     signin,
 )
@@ -20,6 +21,7 @@ ROUTERS = [
     project_page.router,
     scenarios_page.router,
     measurement_page.router,
+    rounds_page.router,
     connections.router,
     endpoints.router,
 ]

@@ -1,0 +1,193 @@
+"""A project's rounds: what was planned, ordered, delivered and paid, and the buttons that move a round on."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated
+
+import anyio
+from fastapi import Query
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from app.api.common import etag_of
+from app.api.deliveries import DeliveryIn
+from app.api.rounds import RoundOut, round_shape, summary_of
+from app.errors import Fault, NotFound, PreconditionFailed, TrancheError, Unauthenticated, invalid
+from app.services import rounds
+from app.services.page_sessions import recognise
+from app.services.progress import progress_of
+from app.services.projects import get_project
+from app.services.recordings import Recording, record_delivery
+from app.services.rounds import get_round
+from app.store.models import Group, Project
+from app.store.projects import members
+from app.store.rounds import orders_of_rounds
+from app.store.rounds import rounds_page as rounds_from
+from app.web.visit import Answer, Visit, acts, pages, sees
+
+router = pages()
+
+PER_PAGE = 50
+OPEN = ("accepted", "collecting")
+
+
+@router.get("/projects/{project_id}/rounds")
+def rounds_list(
+    project_id: str, visit: Annotated[Visit, sees()], after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0
+) -> Answer:
+    project = visit.project(project_id)
+    rows = rounds_from(visit.session, project.id, after or None, PER_PAGE + 1)
+    shown = [summary_of(project, row) for row in rows[:PER_PAGE]]
+    more = f"{visit.path}?after={rows[PER_PAGE - 1].number}" if len(rows) > PER_PAGE else None
+    return visit.render("rounds.html", project=project, rounds=shown, more=more)
+
+
+@router.get("/projects/{project_id}/rounds/{number}")
+def round_page(project_id: str, number: int, visit: Annotated[Visit, sees()], fragment: bool = False) -> Answer:
+    return shown(visit, visit.project(project_id), number, fragment=fragment)
+
+
+def shown(
+    visit: Visit, project: Project, number: int, error: TrancheError | None = None, fragment: bool = False
+) -> Answer:
+    now = look(visit, project, number)
+    names = {group.key: group.name or group.key for group in members(visit.session, Group, project.id)}
+    return visit.render(
+        "_round.html" if fragment else "round.html",
+        error.status if error else 200,
+        project=project,
+        round=now,
+        tag=tag_of(now),
+        names=names,
+        open=now.state in OPEN,
+        error=error,
+        faults=error.faults if error else (),
+    )
+
+
+def look(visit: Visit, project: Project, number: int) -> RoundOut:
+    visit.session.flush()
+    return round_shape(project, progress_of(visit.session, project, get_round(visit.session, project, number)))
+
+
+def tag_of(now: RoundOut) -> str:
+    """Of the round as it was looked at: the API's ETag."""
+    return etag_of(now.model_dump_json().encode())
+
+
+def moved(visit: Visit, project_id: str, number: int, act: Callable[[Project], None], said: str) -> Answer:
+    """Acts on the round that was looked at, and on no other."""
+    project = visit.project(project_id)
+    try:
+        with visit.trying():
+            if visit.said("tag") != tag_of(look(visit, project, number)):
+                raise PreconditionFailed("The round changed since you looked. This is the round as it is now.")
+            act(project)
+    except TrancheError as error:
+        return shown(visit, project, number, error)
+    return visit.redirect(f"/projects/{project.id}/rounds/{number}", said)
+
+
+@router.post("/projects/{project_id}/rounds/{number}/accept")
+def accept(project_id: str, number: int, visit: Annotated[Visit, acts("buy")]) -> Answer:
+    def act(project: Project) -> None:
+        row = get_round(visit.session, project, number)
+        rounds.accept(visit.session, project, row, visit.caller, visit.now, visit.enqueue)
+
+    return moved(visit, project_id, number, act, f"Your approval of round {number} is recorded.")
+
+
+@router.post("/projects/{project_id}/rounds/{number}/close")
+def close(project_id: str, number: int, visit: Annotated[Visit, acts("buy")]) -> Answer:
+    def act(project: Project) -> None:
+        row = get_round(visit.session, project, number)
+        rounds.close(visit.session, project, row, visit.caller, visit.now, visit.enqueue)
+
+    return moved(visit, project_id, number, act, f"Round {number} is closed.")
+
+
+@router.post("/projects/{project_id}/rounds/{number}/cancel")
+def cancel(project_id: str, number: int, visit: Annotated[Visit, acts("read")]) -> Answer:
+    def act(project: Project) -> None:
+        row = get_round(visit.session, project, number)
+        reason = visit.said("reason")[:500].replace("\0", "") or None
+        rounds.cancel(visit.session, project, row, reason, visit.caller, visit.now)
+
+    return moved(visit, project_id, number, act, f"Round {number} is cancelled.")
+
+
+@router.post("/projects/{project_id}/rounds/{number}/orders/{order_id}/deliveries")
+def deliver(project_id: str, number: int, order_id: str, visit: Annotated[Visit, acts("deliver")]) -> Answer:
+    """What came for an order, recorded by hand."""
+    project = visit.project(project_id)
+    try:
+        with visit.trying():
+            purchase = get_round(visit.session, project, number)
+            order = next(
+                (one for one in orders_of_rounds(visit.session, [purchase.id]) if str(one.id) == order_id), None
+            )
+            if order is None:
+                raise NotFound(f"There is no such order in round {number}.")
+            said = recording(visit)
+            record_delivery(visit.session, project, purchase, order, said, visit.caller, visit.now, visit.enqueue)
+    except TrancheError as error:
+        return shown(visit, project, number, error)
+    return visit.redirect(f"/projects/{project.id}/rounds/{number}", "The delivery is recorded.")
+
+
+def recording(visit: Visit) -> Recording:
+    """Fields `accepted:GROUP` and `rejected:GROUP`. Raises Invalid."""
+    name = visit.said("external_id")
+    if not name:
+        raise invalid(Fault("/external_id", "name the delivery, so that sending it twice counts once"))
+    groups: dict[str, dict[str, int]] = {}
+    for key in visit.form:
+        state, _, group = key.partition(":")
+        text = visit.said(key)
+        if state in ("accepted", "rejected") and group and text:
+            groups.setdefault(group, {})[state] = count_of(key, text)
+    body = DeliveryIn.model_validate({"external_id": name[:200], "groups": groups})
+    counts = {key: one.model_dump() for key, one in body.groups.items()}
+    if not any(count for one in counts.values() for count in one.values()):
+        raise invalid(Fault("", "say how many samples were accepted or rejected"))
+    return Recording("delivery", body.external_id, counts, 0, None, None)
+
+
+def count_of(field: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise invalid(Fault(f"/{field}", "is not a whole number of samples"))
+    return int(text)
+
+
+POLL_S, LONGEST_S = 1.0, 600.0
+
+
+@router.get("/projects/{project_id}/rounds/{number}/progress")
+async def watch_round(project_id: str, number: int, visit: Annotated[Visit, sees()]) -> Answer:
+    """Server-sent events: `changed` with the round's ETag when anything of it changed since the one before."""
+    first = await run_in_threadpool(tag_now, visit, project_id, number)
+    return StreamingResponse(changes_of(visit, project_id, number, first), media_type="text/event-stream")
+
+
+async def changes_of(visit: Visit, project_id: str, number: int, first: str) -> AsyncIterator[str]:
+    """Holds neither a thread nor a transaction between two looks; the browser connects again after its end."""
+    said = first
+    yield f"event: changed\ndata: {first}\n\n"
+    for _ in range(round(LONGEST_S / POLL_S)):
+        await anyio.sleep(POLL_S)
+        try:
+            now = await run_in_threadpool(tag_now, visit, project_id, number)
+        except TrancheError:
+            return
+        yield ": still here\n\n" if now == said else f"event: changed\ndata: {now}\n\n"
+        said = now
+
+
+def tag_now(visit: Visit, project_id: str, number: int) -> str:
+    """The round's ETag. Raises NotFound, and Unauthenticated once the session has ended."""
+    held = visit.cookies.read("session")
+    with visit.runtime.database.reading() as session:
+        visitor = recognise(session, visit.runtime.clock(), visit.runtime.hash_keys, held or "")
+        if visitor is None:
+            raise Unauthenticated("Sign in first.")
+        project = get_project(session, visitor, project_id)
+        return tag_of(round_shape(project, progress_of(session, project, get_round(session, project, number))))

@@ -1,0 +1,20 @@
+// Loads the round's tables anew when the service says that something came. Without this script, load the page again.
+
+const round = document.getElementById("round");
+const said = document.getElementById("round-said");
+let seen = null;
+
+async function load() {
+  const answer = await fetch(round.dataset.page);
+  if (answer.redirected || !answer.ok) return;
+  const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
+  round.replaceChildren(...parsed.body.childNodes);
+  said.textContent = document.getElementById("round-finding")?.textContent ?? "";
+}
+
+const events = new EventSource(round.dataset.events);
+events.addEventListener("changed", (event) => {
+  // The first tells where the round stands; the page shows that already unless the connection was lost in between.
+  if (seen !== null && seen !== event.data) load();
+  seen = event.data;
+});

@@ -1,0 +1,48 @@
+"""A round in a real browser: accepted by its button, its bars moving as deliveries come, without loading it again."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.api_client import RUNS
+from tests.web.browser.conftest import Visitor
+
+
+@pytest.fixture
+def project(visitor: Visitor) -> str:
+    path = visitor.api.project(groups=[
+        {"key": "A", "name": "<b>Group</b> of A", "initial_count": 200, "unit_cost": "1"},
+        {"key": "B", "initial_count": 100, "unit_cost": "2.00"},
+    ])  # fmt: skip
+    assert visitor.api.post(f"{path}/observations", json={"observations": RUNS}).status_code == 201
+    return path.removeprefix("/v1")
+
+
+def test_a_round_is_signed_off_and_its_progress_moves_by_itself(visitor: Visitor, project: str) -> None:
+    page = visitor.sign_in(path=project)
+    page.get_by_role("button", name="Propose this round").click()
+    page.wait_for_url("**/rounds/1")
+    visitor.pictures("round-proposed")
+    page.get_by_role("button", name="Accept and order").click()
+    expect(page.get_by_role("heading", name="Round 1")).to_contain_text("accepted")
+    order = next(one for one in visitor.api.get(f"/v1{project}/rounds/1").json()["orders"] if one["source"] == "A")
+    half = order["quantity"] // 2
+    body = {"external_id": "d1", "groups": {"A": {"accepted": half, "rejected": 1}}}
+    page.wait_for_timeout(1500)
+    answer = visitor.api.post(f"/v1{project}/rounds/1/orders/{order['id']}/deliveries", json=body)
+    assert answer.status_code == 201, answer.text
+    expect(page.locator("#round-said")).to_contain_text(f"{half:,} of")
+    bar = page.locator("#round tbody tr").first.locator("progress")
+    expect(bar).to_have_attribute("value", str(half))
+    visitor.pictures("round-collecting")
+    assert visitor.violations() == []
+
+
+def test_rounds_read_and_move_on_without_scripts(visitor: Visitor, project: str) -> None:
+    version = visitor.api.get(f"/v1{project}").json()["data_version"]
+    visitor.api.post(f"/v1{project}/rounds", json={"external_id": "r", "data_version": version})
+    page = visitor.open_context(java_script_enabled=False)
+    visitor.sign_in(path=f"{project}/rounds")
+    page.get_by_role("link", name="Round 1").click()
+    page.get_by_role("button", name="Accept and order").click()
+    page.get_by_role("button", name="Close the round").click()
+    assert visitor.api.get(f"/v1{project}/rounds/1").json()["state"] == "closed"

@@ -1,0 +1,118 @@
+"""Rounds on pages: proposed, accepted as looked at, delivered, closed, by those who may."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api_client import RUNS, Api
+from tests.conftest import new_key
+from tests.web.browser_client import Pages, text_of
+
+
+@pytest.fixture
+def round_path(api: Api) -> str:
+    """A proposed round of a project whose group has a hostile name; pages leave the /v1 out."""
+    made = api.project(groups=[
+        {"key": "A", "name": "<script>alert(1)</script>", "initial_count": 200, "unit_cost": "1"},
+        {"key": "B", "initial_count": 100, "unit_cost": "2.00"},
+    ])  # fmt: skip
+    assert api.post(f"{made}/observations", json={"observations": RUNS}).status_code == 201
+    version = api.get(made).json()["data_version"]
+    assert api.post(f"{made}/rounds", json={"external_id": "r", "data_version": version}).status_code == 201
+    return f"{made}/rounds/1"
+
+
+def page_of(path: str) -> str:
+    return path.removeprefix("/v1")
+
+
+def tag_in(answer: httpx.Response) -> str:
+    found = re.search(r'name="tag" value="([^"]+)"', answer.text.replace("&#34;", "&quot;"))
+    assert found, text_of(answer)
+    return found.group(1).replace("&quot;", '"')
+
+
+def act(pages: Pages, path: str, verb: str, **fields: Any) -> httpx.Response:
+    """Send the form as it stands on the page."""
+    tag = tag_in(pages.get(page_of(path)))
+    return pages.post(f"{page_of(path)}/{verb}", {"tag": tag, **fields})
+
+
+def test_a_round_is_accepted_delivered_and_closed(api: Api, pages: Pages, round_path: str) -> None:
+    listed = pages.get(page_of(round_path).rsplit("/", 1)[0])
+    assert "Round 1" in text_of(listed)
+    shown = pages.get(page_of(round_path))
+    assert "<script>alert" not in shown.text
+    assert act(pages, round_path, "accept").status_code == 303
+    state = api.get(round_path).json()
+    assert state["state"] == "accepted"
+    order = next(one for one in state["orders"] if one["source"] == "A")
+    sent = {"external_id": "box 1", "accepted:A": "40", "rejected:A": "10"}
+    path = f"{page_of(round_path)}/orders/{order['id']}/deliveries"
+    for _ in range(2):
+        assert pages.post(path, sent).status_code == 303
+    now = api.get(round_path).json()
+    group = next(one for one in now["groups"] if one["group"] == "A")
+    assert (group["accepted"], group["rejected"]) == (40, 10)
+    shown = text_of(pages.get(page_of(round_path)))
+    assert f"40 of {sum(one['planned'] for one in now['groups']):,} planned samples accepted" in shown
+    assert act(pages, round_path, "close").status_code == 303
+    assert api.get(round_path).json()["state"] == "closed"
+
+
+def test_a_round_that_changed_is_shown_again_and_not_accepted(api: Api, pages: Pages, round_path: str) -> None:
+    tag = tag_in(pages.get(page_of(round_path)))
+    etag = api.get(round_path).headers["ETag"]
+    assert api.patch(round_path, json={"orders": {"A": 7}}, headers={"If-Match": etag}).status_code == 200
+    answer = pages.post(f"{page_of(round_path)}/accept", {"tag": tag})
+    assert answer.status_code == 412
+    assert "changed since you looked" in text_of(answer)
+    assert api.get(round_path).json()["state"] == "proposed"
+    assert act(pages, round_path, "accept").status_code == 303
+    assert [one["quantity"] for one in api.get(round_path).json()["orders"]] == [7]
+
+
+def test_who_may_not_buy_sees_no_button_and_is_refused(api: Api, database: Any, round_path: str) -> None:
+    for scopes, forms in (("read", 0), ("read,write", 1), ("buy,read", 1)):
+        visitor = Pages(api)
+        visitor.sign_in(new_key(database, scopes))
+        page = visitor.get(page_of(round_path))
+        actions = re.findall(r'action="[^"]*/rounds/1/(\w+)"', page.text)
+        assert len(actions) == forms, (scopes, actions)
+        if scopes != "buy,read":
+            assert visitor.post(f"{page_of(round_path)}/accept", {"tag": "x"}).status_code == 403
+    assert api.get(round_path).json()["state"] == "proposed"
+
+
+def test_cancelling_says_why_and_nothing_else_can_follow(api: Api, pages: Pages, round_path: str) -> None:
+    assert act(pages, round_path, "cancel", reason="too dear").status_code == 303
+    assert (api.get(round_path).json()["state"], api.get(round_path).json()["reason"]) == ("cancelled", "too dear")
+    assert "Reason: too dear" in text_of(pages.get(page_of(round_path)))
+    etag = api.get(round_path).headers["ETag"]
+    refused = pages.post(f"{page_of(round_path)}/accept", {"tag": etag})
+    assert refused.status_code == 409
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"accepted:A": "4"},
+        {"external_id": "x", "accepted:A": "0"},
+        {"external_id": "x", "accepted:A": "-1"},
+        {"external_id": "x", "accepted:A": "1e9"},
+        {"external_id": "x", "accepted:nobody": "1"},
+    ],
+)
+def test_a_delivery_that_makes_no_sense_changes_nothing(
+    api: Api, pages: Pages, round_path: str, fields: dict[str, str]
+) -> None:
+    act(pages, round_path, "accept")
+    before = api.get(round_path).json()
+    order = before["orders"][0]["id"]
+    answer = pages.post(f"{page_of(round_path)}/orders/{order}/deliveries", fields)
+    assert answer.status_code == 422, text_of(answer)
+    assert api.get(round_path).json() == before
+    stranger = pages.post(f"{page_of(round_path)}/orders/{api.get(round_path).json()['number']}/deliveries", fields)
+    assert stranger.status_code in (404, 422)
