@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from app.api.allocations import Budget, read_budget
 from app.api.common import SOFTWARE_VERSION, Call, NotModified, etag_of, question_tag, reads, usual_errors
 from app.api.curves import Draws, Seed
+from app.api.plan_charts import PLAN_CHARTS
 from app.api.plans import Policy
 from app.api.problems import declared
 from app.charts import render
@@ -109,6 +110,7 @@ CHARTS: Mapping[str, Chart] = MappingProxyType(
     {
         "progress": Chart(make_progress, follows_version=False),
         "spending": Chart(make_spending, follows_version=False),
+        **{name: Chart(make) for name, make in PLAN_CHARTS.items()},
     }
 )
 
@@ -157,8 +159,9 @@ def read_chart(
     call: Annotated[Call, reads("read")],
     query: Annotated[ChartQuery, Depends(chart_query)],
 ) -> Response:
-    """`json` is a Vega-Lite specification with its data, `svg` and `png` are drawn from it. Names: `progress` (of the
-    newest accepted round, or of `?round=`) and `spending`. A page that embeds one needs no key of its own: fetch it
+    """`json` is a Vega-Lite specification with its data, `svg` and `png` are drawn from it. Names: `curve` (of
+    the first `?group=`), `curves`, `marginal-utility`, `budget-utility`, `budget-targets`, `progress` (of the newest
+    accepted round, or of `?round=`) and `spending`. A page that embeds one needs no key of its own: fetch it
     on your server and pass it on."""
     with call.runtime.database.reading() as session:
         call.open_session = session

@@ -62,7 +62,7 @@ def make_curves(asked: Asked) -> Spec:
 def panels_of(asked: Asked) -> list[Mapping[str, object]]:
     shown = groups_of(asked)
     question = asked.query.question
-    allocation = next_allocation(asked.session, asked.fits, asked.project, question)
+    allocation = next_allocation(asked.session, asked.fits, asked.project, question, evaluating=False)
     after = {group.key: group.count + group.add for group in allocation.plan.groups if group.add}
     view = CurveView(shown, after, question.draws, question.seed)
     return [*curve_panels(asked.session, asked.fits, asked.project, view)]
@@ -79,7 +79,7 @@ def groups_of(asked: Asked) -> list[Group]:
 
 
 def make_margins(asked: Asked) -> Spec:
-    allocation = next_allocation(asked.session, asked.fits, asked.project, asked.query.question)
+    allocation = next_allocation(asked.session, asked.fits, asked.project, asked.query.question, evaluating=False)
     groups = members(asked.session, Group, asked.project.id)
     only = asked.query.groups
     names = {group.key: group.name or group.key for group in groups}

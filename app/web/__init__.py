@@ -2,6 +2,7 @@
 
 from app.web import (
     assets,
+    charts_page,
     connections,
     create,
     endpoints,
@@ -15,6 +16,8 @@ from app.web import (
 
 ROUTERS = [
     assets.router,
+    charts_page.router,
+    charts_page.scripts,
     signin.router,
     create.router,
     projects.router,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import Depends, Query
 
@@ -24,6 +25,8 @@ from app.web.visit import Answer, Visit, acts, pages, sees
 router = pages()
 
 PER_PAGE = 50
+CURVES = 12
+"""Groups whose curves are drawn: those of the page that get the most."""
 
 
 def plan_query(
@@ -138,7 +141,8 @@ def frame_of(visit: Visit, project: Project, query: PlanQuery, plan: AllocationO
 
 
 def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuery) -> dict[str, Any]:
-    names = {group.key: group.name or group.key for group in members(visit.session, Group, project.id)}
+    groups = members(visit.session, Group, project.id)
+    names = {group.key: group.name or group.key for group in groups}
     ranked = sorted(plan.groups, key=lambda one: (-one.cost, -one.add))
     begin = (query.page - 1) * PER_PAGE
     part = ranked[begin : begin + PER_PAGE]
@@ -150,6 +154,10 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
         "bought": [one for one in ranked if one.add],
         "last": -(-len(ranked) // PER_PAGE),
         "other_objective": bool(query.changes(project)),
+        "charts": f"/projects/{project.id}/charts",
+        "drawn": "".join(f"{urlencode({'group': one.group})}&" for one in part[:CURVES]),
+        "asked": urlencode(({"budget": query.budget} if query.budget else {}) | {"policy": query.policy}),
+        "has_targets": any(group.target is not None for group in groups),
         "finding": finding(plan, names),
     }
 

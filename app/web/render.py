@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from app.api.common import SOFTWARE_VERSION
 from app.api.inputs import write_money
+from app.charts.render import bundle_name
 from app.web.assets import address
 
 POLICY = "; ".join(
@@ -68,7 +69,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"money": money, "number": number, "instant": instant}
-    made.globals |= {"asset": address, "version": SOFTWARE_VERSION}
+    made.globals |= {"asset": address, "vega": f"/static/{bundle_name()}", "version": SOFTWARE_VERSION}
     return made
 
 

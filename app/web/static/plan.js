@@ -1,6 +1,8 @@
 // Plans again while the budget moves: the same page's fragment, the newest question alone.
 // Without this script the form is sent by its button and says the same.
 
+import { watch } from "./charts.js";
+
 const form = document.getElementById("plan-form");
 const plan = document.getElementById("plan");
 const said = document.getElementById("plan-said");
@@ -24,6 +26,7 @@ async function ask() {
     if (mine.signal.aborted) return;
     const parsed = new DOMParser().parseFromString(text, "text/html");
     plan.replaceChildren(...parsed.body.childNodes);
+    watch(plan);
     history.replaceState(null, "", `${form.action}?${query}`);
     said.textContent = plan.querySelector(".lead")?.textContent ?? "There is no plan for this.";
   } catch (error) {

@@ -9,7 +9,10 @@ async function load() {
   if (answer.redirected || !answer.ok) return;
   const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
   round.replaceChildren(...parsed.body.childNodes);
-  said.textContent = document.getElementById("round-finding")?.textContent ?? "";
+  const finding = document.getElementById("round-finding");
+  said.textContent = finding.textContent;
+  // What is seen now is what the buttons act on.
+  for (const field of document.querySelectorAll("input[name=tag]")) field.value = finding.dataset.tag;
 }
 
 const events = new EventSource(round.dataset.events);

@@ -107,3 +107,19 @@ def test_scenarios_and_the_measurement_plan_are_accessible(visitor: Visitor, cen
     visitor.sign_in(path=f"{census}/{place}")
     visitor.pictures(place)
     assert visitor.violations() == []
+
+
+def test_charts_are_drawn_under_the_policy_and_follow_the_plan(visitor: Visitor, census: str) -> None:
+    page = visitor.sign_in(path=census)
+    figures = page.locator("figure.chart")
+    for at in range(figures.count()):
+        figures.nth(at).scroll_into_view_if_needed()
+        expect(figures.nth(at).locator(".chart-drawing svg")).to_be_visible()
+    assert figures.count() >= 3
+    visitor.pictures("plan-with-charts")
+    page.get_by_label("Budget of this round").fill("500")
+    expect(page.locator("#plan .facts").first).to_contain_text("spend of 500.00")
+    page.locator("figure.chart").first.scroll_into_view_if_needed()
+    expect(page.locator("figure.chart").first.locator(".chart-drawing svg")).to_be_visible()
+    assert "budget=500" in str(page.locator("figure.chart").first.get_attribute("data-spec"))
+    assert visitor.violations() == []
