@@ -140,7 +140,9 @@ def drawn(spec: bytes, format: Format) -> bytes:
 def content(format: Format) -> dict[str, Any]:
     if format == "json":
         return {"schema": {"type": "object", "additionalProperties": True}, "example": EXAMPLE}
-    return {"schema": {"type": "string"} if format == "svg" else {"type": "string", "format": "binary"}}
+    if format == "svg":
+        return {"schema": {"type": "string"}, "example": "<svg …/>"}
+    return {"schema": {"type": "string", "format": "binary"}, "example": "…"}
 
 
 @router.get(

@@ -150,7 +150,7 @@ class ResultOut(Answer):
     oracle: StandingOut
 
 
-class AskedOut(Answer):
+class SimulationQuestionOut(Answer):
     policies: list[str]
     chosen: str
     replicates: int
@@ -189,7 +189,7 @@ class SimulationOut(Answer):
     progress: float
     error: str | None
     data_version: int | None
-    question: AskedOut
+    question: SimulationQuestionOut
     created_at: datetime
     result: ResultOut | None
 
@@ -202,7 +202,7 @@ def shape_of(row: Simulation, job: Job) -> SimulationOut:
         progress=job.progress,
         error=job.error,
         data_version=row.data_version,
-        question=AskedOut.model_validate(row.question | {"budget": decimal(row.question["budget"])}),
+        question=SimulationQuestionOut.model_validate(row.question | {"budget": decimal(row.question["budget"])}),
         created_at=row.created_at,
         result=None if row.result is None else ResultOut(**{**row.result, "budget": Decimal(row.result["budget"])}),
     )
@@ -251,8 +251,8 @@ MEDIA_TYPES = {"json": "application/json", "svg": "image/svg+xml", "png": "image
         200: {
             "content": {
                 "application/json": {"schema": {"type": "object"}, "example": CHART_EXAMPLE},
-                "image/svg+xml": {"schema": {"type": "string"}},
-                "image/png": {"schema": {"type": "string", "format": "binary"}},
+                "image/svg+xml": {"schema": {"type": "string"}, "example": "<svg …/>"},
+                "image/png": {"schema": {"type": "string", "format": "binary"}, "example": "…"},
             }
         },
         **declared(Conflict, *usual_errors("/{project_id}/{simulation_id}", "GET", writes=False)),
