@@ -18,7 +18,7 @@ held of the others give it (`transfer`). What is asked stays a question about ow
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +38,8 @@ _ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "refer
 """The posterior's fields that are arrays over the groups."""
 
 
-class Diagnostics(NamedTuple):
+@dataclass(frozen=True)
+class Diagnostics:
     """How much a group's curve rests on."""
 
     points: int
