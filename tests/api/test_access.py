@@ -71,7 +71,7 @@ def test_what_belongs_to_another_workspace_is_not_there(
         "connection_id": api.post("/v1/vendor-connections", json={"name": "v", "kind": "standard"}).json()["id"],
         "external_order_id": "pool-1",
         "simulation_id": api.post(f"{project}/simulations", json={"replicates": 2}).json()["id"],
-        "name": "spending",
+        "name": "utility" if "simulations" in path else "spending",
         "format": "json",
     }
     place = re.sub(r"\{(\w+)\}", lambda match: names[match.group(1)], path)
