@@ -17,7 +17,7 @@ from app.api.problems import declared
 from app.charts import render
 from app.charts.money import RoundMoney, spending
 from app.charts.progress import GroupRow, progress
-from app.charts.theme import Spec, ThemeName
+from app.charts.theme import Spec, ThemeName, narrowed
 from app.errors import Infeasible, NotFound
 from app.services.allocations import Question
 from app.services.fits import Fits
@@ -47,12 +47,17 @@ QUESTION = Question(budget=None, policy="optimal", draws=300, seed=0)
 
 @dataclass(frozen=True)
 class ChartQuery:
-    """What a chart may be asked for; each chart reads what concerns it. groups: keys, none for all."""
+    """What a chart may be asked for; each chart reads what concerns it. groups: keys, none for all.
+
+    objective: the name by which a page looks at another than the project's, None for its own.
+    """
 
     theme: ThemeName = "light"
     groups: tuple[str, ...] = ()
     round: int | None = None
     question: Question = QUESTION
+    objective: str | None = None
+    narrow: bool = False
 
 
 def chart_query(
@@ -64,9 +69,10 @@ def chart_query(
     exploration: Annotated[float, Query(ge=0, le=1, allow_inf_nan=False, description="As of the allocation")] = 0.0,
     draws: Draws = 300,
     seed: Seed = 0,
+    narrow: Annotated[bool, Query(description="For a place of less than 480 pixels")] = False,
 ) -> ChartQuery:
     question = Question(read_budget(budget), policy, draws, seed, exploration)
-    return ChartQuery(theme, tuple(group or ()), round, question)
+    return ChartQuery(theme, tuple(group or ()), round, question, narrow=narrow)
 
 
 @dataclass(frozen=True)
@@ -124,7 +130,10 @@ def chart_response(asked: Asked, name: str, format: Format, unless_matched: Call
     tag = question_tag(asked.project, name, format, asked.query)
     if chart.follows_version:
         unless_matched(tag)
-    spec = json.dumps(chart.make(asked), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    made = chart.make(asked)
+    spec = json.dumps(
+        narrowed(made) if asked.query.narrow else made, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    ).encode()
     if not chart.follows_version:
         tag = etag_of(format.encode() + SOFTWARE_VERSION.encode() + spec)
         unless_matched(tag)

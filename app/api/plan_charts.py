@@ -1,6 +1,7 @@
 """Charts of the plan, from what was asked to their specifications."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
@@ -82,9 +83,16 @@ def make_margins(asked: Asked) -> Spec:
     allocation = next_allocation(asked.session, asked.fits, asked.project, asked.query.question, evaluating=False)
     groups = members(asked.session, Group, asked.project.id)
     only = asked.query.groups
-    names = {group.key: group.name or group.key for group in groups}
+    names = distinct_names(groups)
     rows = [row for row in margin_rows(allocation, names) if not only or row["group"] in only]
     return margins_chart(rows, asked.project.currency, asked.source, asked.query.theme)
+
+
+def distinct_names(groups: Sequence[Group]) -> dict[str, str]:
+    """Key → what the chart calls the group; where several have one name, with the key."""
+    shared = Counter(group.name or group.key for group in groups)
+    names = {group.key: group.name or group.key for group in groups}
+    return {key: f"{name} ({key})" if shared[name] > 1 else name for key, name in names.items()}
 
 
 def make_utility(asked: Asked) -> Spec:

@@ -24,7 +24,7 @@ def margins_chart(rows: Sequence[Row], currency: str, source: str, theme: ThemeN
     values = [one for row in kept for one in bars_of(row)]
     colours = palette(theme)
     left = len(rows) - len(kept)
-    detail = f"Utility per {UNIT:,} {currency} spent on the group; pale: now, dark: after the purchase." + (
+    detail = f"Utility per {UNIT:,} {currency} spent on the group, now and after the purchase." + (
         f" The {len(kept)} groups with the most; {left} more are not shown." if left else ""
     )
     bar: Spec = {

@@ -25,10 +25,10 @@ def progress(
     """Bars of the `most` groups that lack the most samples. round: None before any round was accepted."""
     shown = sorted(rows, key=lambda row: (missing(row) * -1, row["group"]))[:most]
     bars = [
-        {"group": row["group"], "state": state, "samples": row[state], "order": place}  # type: ignore[literal-required]
+        {"group": row["group"], "state": state, "samples": samples, "order": place}
         for row in shown
-        for place, state in enumerate(STATES)
-        if row[state]  # type: ignore[literal-required]
+        for place, (state, samples) in enumerate(zip(STATES, delivered(row), strict=True))
+        if samples
     ]
     ends = [{**row, "end": max(row["planned"], sum_of(row)), "words": words(row)} for row in shown]
     finding = headline(round, rows)
@@ -56,8 +56,13 @@ def missing(row: GroupRow) -> int:
     return max(0, row["planned"] - row["accepted"])
 
 
+def delivered(row: GroupRow) -> tuple[int, int, int]:
+    """Samples in the order of STATES."""
+    return row["accepted"], row["pending"], row["rejected"]
+
+
 def sum_of(row: GroupRow) -> int:
-    return row["accepted"] + row["pending"] + row["rejected"]
+    return sum(delivered(row))
 
 
 def words(row: GroupRow) -> str:

@@ -30,7 +30,7 @@ def percent(share: float) -> str:
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:
-    """'A, B and C', 'A, B, C and 17 others'."""
-    if len(names) > most:
+    """'A, B and C', 'A, B, C and 17 others'; nobody is 'one other', who can be named as well."""
+    if len(names) > most + 1:
         return f"{', '.join(names[:most])} and {len(names) - most} others"
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

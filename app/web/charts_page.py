@@ -1,14 +1,17 @@
 """Charts for pages: what the API serves, for who is signed in, and the script that draws them."""
 
+from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from app.api.charts import Asked, ChartQuery, Format, chart_query, chart_response
 from app.api.common import NotModified, matches
 from app.charts.render import bundle, bundle_name
 from app.errors import NotFound
+from app.services.variations import varied_project
 from app.web.assets import FOR_EVER
+from app.web.plan_query import OWN, PlanQuery
 from app.web.visit import Answer, Visit, pages, sees
 
 router = pages()
@@ -22,14 +25,22 @@ def project_chart(
     format: Format,
     visit: Annotated[Visit, sees()],
     query: Annotated[ChartQuery, Depends(chart_query)],
+    objective: Annotated[str, Query(max_length=50)] = OWN,
 ) -> Answer:
+    """Of the project as it is, or as the page looks at it with another objective."""
     held = visit.request.headers.get("if-none-match", "")
 
     def unless_matched(tag: str) -> None:
         if held and matches(held, tag):
             raise NotModified(tag)
 
-    asked = Asked(visit.session, visit.runtime.fits, visit.project(project_id), query)
+    plan = PlanQuery(objective=objective)
+    plan.question()
+    project = visit.project(project_id)
+    changes = plan.changes(project)
+    if changes:
+        project, query = varied_project(visit.session, project, changes), replace(query, objective=objective)
+    asked = Asked(visit.session, visit.runtime.fits, project, query)
     try:
         return chart_response(asked, name, format, unless_matched)
     except NotModified as same:

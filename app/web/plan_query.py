@@ -14,7 +14,7 @@ from app.services.allocations import Question
 from app.store.models import Project
 
 OWN = "project"
-POLICIES: tuple[str, ...] = get_args(PolicyName)
+POLICIES: Mapping[str, PolicyName] = MappingProxyType({name: name for name in get_args(PolicyName)})
 POLICY_NAMES = MappingProxyType(
     {
         "optimal": "Optimal",
@@ -58,7 +58,7 @@ class PlanQuery:
             faults.append(Fault("?objective", f"choose {OWN} or one of {', '.join(OBJECTIVES)}"))
         if faults:
             raise invalid(*faults)
-        return Question(self.amount(), self.policy, 300, 0)  # type: ignore[arg-type]
+        return Question(self.amount(), POLICIES[self.policy], 300, 0)
 
     def amount(self) -> Decimal | None:
         return read_budget(self.budget or None)

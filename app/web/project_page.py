@@ -156,7 +156,9 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
         "other_objective": bool(query.changes(project)),
         "charts": f"/projects/{project.id}/charts",
         "drawn": "".join(f"{urlencode({'group': one.group})}&" for one in part[:CURVES]),
-        "asked": urlencode(({"budget": query.budget} if query.budget else {}) | {"policy": query.policy}),
+        "asked": urlencode(
+            ({"budget": query.budget} if query.budget else {}) | {"policy": query.policy, "objective": query.objective}
+        ),
         "has_targets": any(group.target is not None for group in groups),
         "finding": finding(plan, names),
     }

@@ -18,6 +18,7 @@ from app.services.progress import progress_of
 from app.services.projects import get_project
 from app.services.recordings import Recording, record_delivery
 from app.services.rounds import get_round
+from app.store.ledger_models import Round
 from app.store.models import Group, Project
 from app.store.projects import members
 from app.store.rounds import orders_of_rounds
@@ -74,14 +75,14 @@ def tag_of(now: RoundOut) -> str:
     return etag_of(now.model_dump_json().encode())
 
 
-def moved(visit: Visit, project_id: str, number: int, act: Callable[[Project], None], said: str) -> Answer:
+def moved(visit: Visit, project_id: str, number: int, act: Callable[[Project, Round], None], said: str) -> Answer:
     """Acts on the round that was looked at, and on no other."""
     project = visit.project(project_id)
     try:
         with visit.trying():
             if visit.said("tag") != tag_of(look(visit, project, number)):
                 raise PreconditionFailed("The round changed since you looked. This is the round as it is now.")
-            act(project)
+            act(project, get_round(visit.session, project, number))
     except TrancheError as error:
         return shown(visit, project, number, error)
     return visit.redirect(f"/projects/{project.id}/rounds/{number}", said)
@@ -89,8 +90,7 @@ def moved(visit: Visit, project_id: str, number: int, act: Callable[[Project], N
 
 @router.post("/projects/{project_id}/rounds/{number}/accept")
 def accept(project_id: str, number: int, visit: Annotated[Visit, acts("buy")]) -> Answer:
-    def act(project: Project) -> None:
-        row = get_round(visit.session, project, number)
+    def act(project: Project, row: Round) -> None:
         rounds.accept(visit.session, project, row, visit.caller, visit.now, visit.enqueue)
 
     return moved(visit, project_id, number, act, f"Your approval of round {number} is recorded.")
@@ -98,8 +98,7 @@ def accept(project_id: str, number: int, visit: Annotated[Visit, acts("buy")]) -
 
 @router.post("/projects/{project_id}/rounds/{number}/close")
 def close(project_id: str, number: int, visit: Annotated[Visit, acts("buy")]) -> Answer:
-    def act(project: Project) -> None:
-        row = get_round(visit.session, project, number)
+    def act(project: Project, row: Round) -> None:
         rounds.close(visit.session, project, row, visit.caller, visit.now, visit.enqueue)
 
     return moved(visit, project_id, number, act, f"Round {number} is closed.")
@@ -107,8 +106,9 @@ def close(project_id: str, number: int, visit: Annotated[Visit, acts("buy")]) ->
 
 @router.post("/projects/{project_id}/rounds/{number}/cancel")
 def cancel(project_id: str, number: int, visit: Annotated[Visit, acts("read")]) -> Answer:
-    def act(project: Project) -> None:
-        row = get_round(visit.session, project, number)
+    """The service asks for the scope `write` or `buy`, as the round's state has it."""
+
+    def act(project: Project, row: Round) -> None:
         reason = visit.said("reason")[:500].replace("\0", "") or None
         rounds.cancel(visit.session, project, row, reason, visit.caller, visit.now)
 

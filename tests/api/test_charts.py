@@ -97,3 +97,27 @@ def test_a_chart_is_for_those_who_may_read_the_project(api: Api, project: str, d
     elsewhere = new_key(database, "admin", workspace_name="other")
     assert api.as_key(elsewhere).get(f"{project}/charts/progress.svg").status_code == 404
     assert api.as_key(new_key(database, "deliver")).get(f"{project}/charts/progress.svg").status_code == 403
+
+
+@pytest.mark.parametrize("name", ["curve", "curves", "marginal-utility", "budget-utility", "budget-targets"])
+def test_charts_of_the_plan_are_served_drawn_and_remembered(api: Api, name: str) -> None:
+    hostile = "<script>alert(1)</script>"
+    project = api.project(groups=[
+        {"key": "A", "name": hostile, "initial_count": 200, "unit_cost": "1", "target": 0.8},
+        {"key": "B", "name": hostile, "initial_count": 100, "unit_cost": "2.00"},
+    ])  # fmt: skip
+    assert api.post(f"{project}/observations", json={"observations": RUNS}).status_code == 201
+    query = {"group": "A"} if name == "curve" else {}
+    spec = api.get(f"{project}/charts/{name}.json", params=query)
+    assert spec.status_code == 200, spec.text
+    tag = spec.headers["ETag"]
+    again = api.get(f"{project}/charts/{name}.json", params=query, headers={"If-None-Match": tag})
+    assert again.status_code == 304
+    drawn = api.get(f"{project}/charts/{name}.svg", params=query | {"narrow": "true", "theme": "dark"})
+    assert drawn.status_code == 200
+    assert "<script>" not in drawn.text
+    assert api.get(f"{project}/charts/{name}.png", params=query).content.startswith(b"\x89PNG")
+    if name == "marginal-utility":
+        assert {one["name"] for one in spec.json()["data"]["values"]} == {f"{hostile} (A)", f"{hostile} (B)"}
+    api.patch(f"{project}/groups/A", json={"weight": 2.0})
+    assert api.get(f"{project}/charts/{name}.json", params=query, headers={"If-None-Match": tag}).status_code == 200

@@ -181,3 +181,24 @@ def test_another_workspaces_project_is_not_there(api: Api, path: str) -> None:
     other = Pages(api)
     other.sign_in(new_key(api.app.state.runtime.database, "admin", workspace_name="other"))
     assert other.get(page_of(path)).status_code == 404
+
+
+def test_charts_follow_the_objective_that_is_looked_at(api: Api, pages: Pages, path: str) -> None:
+    charts = f"{page_of(path)}/charts/marginal-utility.json"
+    own = pages.get(charts, params={"objective": "project"})
+    other = pages.get(charts, params={"objective": "maximin"})
+    assert own.status_code == other.status_code == 200
+    assert own.json()["data"] == api.get(f"{path}/charts/marginal-utility.json").json()["data"]
+    assert other.json()["data"] != own.json()["data"]
+    assert other.headers["ETag"] != own.headers["ETag"]
+    assert pages.get(charts, params={"objective": "nothing"}).status_code == 422
+    assert "objective=maximin" in pages.get(page_of(path), params={"objective": "maximin"}).text
+
+
+def test_the_script_that_draws_is_kept_for_ever_and_another_is_not_there(pages: Pages, path: str) -> None:
+    address = re.search(r'<meta name="vega" content="([^"]+)"', pages.get(page_of(path)).text)
+    assert address
+    script = pages.get(address.group(1))
+    assert script.status_code == 200
+    assert "immutable" in script.headers["Cache-Control"]
+    assert pages.get("/static/vega-0.js").status_code == 404

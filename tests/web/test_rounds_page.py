@@ -83,6 +83,10 @@ def test_who_may_not_buy_sees_no_button_and_is_refused(api: Api, database: Any, 
         assert len(actions) == forms, (scopes, actions)
         if scopes != "buy,read":
             assert visitor.post(f"{page_of(round_path)}/accept", {"tag": "x"}).status_code == 403
+            assert visitor.post(f"{page_of(round_path)}/close", {"tag": "x"}).status_code == 403
+        if scopes == "read":
+            tag = api.get(round_path).headers["ETag"]
+            assert visitor.post(f"{page_of(round_path)}/cancel", {"tag": tag}).status_code == 403
     assert api.get(round_path).json()["state"] == "proposed"
 
 

@@ -4,9 +4,11 @@
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const bundle = document.querySelector('meta[name="vega"]')?.content;
 const drawn = new Map();
+const NARROW = 480;
 
 function inTheme(address) {
   const url = new URL(address, location.href);
+  if (document.documentElement.clientWidth < NARROW) url.searchParams.set("narrow", "true");
   if (!url.searchParams.has("theme")) url.searchParams.set("theme", dark.matches ? "dark" : "light");
   return url;
 }
@@ -88,6 +90,11 @@ const near = new IntersectionObserver((entries) => {
 }, { rootMargin: "300px" });
 
 export function watch(root) {
+  for (const [figure, view] of drawn) {
+    if (figure.isConnected) continue;
+    view.finalize();
+    drawn.delete(figure);
+  }
   root.querySelectorAll("figure.chart[data-spec]").forEach((figure) => near.observe(figure));
 }
 

@@ -2,7 +2,7 @@
 
 const round = document.getElementById("round");
 const said = document.getElementById("round-said");
-let seen = null;
+let seen = document.getElementById("round-finding").dataset.tag;
 
 async function load() {
   const answer = await fetch(round.dataset.page);
@@ -10,6 +10,8 @@ async function load() {
   const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
   round.replaceChildren(...parsed.body.childNodes);
   const finding = document.getElementById("round-finding");
+  // Another state has other buttons, and a proposal's button names its cost: then the whole page is loaded anew.
+  if (finding.dataset.state !== round.dataset.state || round.dataset.state === "proposed") return location.reload();
   said.textContent = finding.textContent;
   // What is seen now is what the buttons act on.
   for (const field of document.querySelectorAll("input[name=tag]")) field.value = finding.dataset.tag;
@@ -17,7 +19,6 @@ async function load() {
 
 const events = new EventSource(round.dataset.events);
 events.addEventListener("changed", (event) => {
-  // The first tells where the round stands; the page shows that already unless the connection was lost in between.
-  if (seen !== null && seen !== event.data) load();
+  if (seen !== event.data) load();
   seen = event.data;
 });

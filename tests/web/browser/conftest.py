@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import uvicorn
@@ -24,6 +24,7 @@ from tests.conftest import new_key
 
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
         "--disable-component-update", "--disable-sync"]  # fmt: skip
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 LISTEN = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) =>
@@ -67,7 +68,7 @@ class Visitor:
     database: Database
     browser: Browser
     folder: Path
-    page: Page
+    page: Page = field(init=False)
     contexts: list[BrowserContext] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -114,12 +115,17 @@ class Visitor:
         wide: int = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         return wide
 
+    def settle(self) -> None:
+        """Waits for charts that are on their way: a change of the scheme draws them anew."""
+        self.page.wait_for_load_state("networkidle")
+
     def pictures(self, name: str) -> None:
         """Pictures of the whole page at 360 and 1,600 px, light and dark; no page may scroll sideways."""
         for width in (360, 1600):
             self.page.set_viewport_size({"width": width, "height": 900})
-            for scheme in ("light", "dark"):
-                self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            for scheme in SCHEMES:
+                self.page.emulate_media(color_scheme=scheme)
+                self.settle()
                 self.page.screenshot(path=self.folder / f"{name}-{width}-{scheme}.png", full_page=True)
                 assert self.accessibility() == [], f"{name} at {width} px, {scheme}"
             assert self.overflow() <= 0, f"{name} scrolls sideways at {width} px"
@@ -135,7 +141,7 @@ def visitor(settings: Settings, database: Database, chromium: Browser, tmp_path:
     clock.now = utc_now()
     api = Api(settings, new_key(database), clock=clock)
     with served(api.app) as url:
-        made = Visitor(url, api, database, chromium, folder, None)  # type: ignore[arg-type]
+        made = Visitor(url, api, database, chromium, folder)
         made.open_context()
         yield made
         for context in made.contexts:

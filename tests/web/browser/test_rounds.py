@@ -27,12 +27,15 @@ def test_a_round_is_signed_off_and_its_progress_moves_by_itself(visitor: Visitor
     order = next(one for one in visitor.api.get(f"/v1{project}/rounds/1").json()["orders"] if one["source"] == "A")
     half = order["quantity"] // 2
     body = {"external_id": "d1", "groups": {"A": {"accepted": half, "rejected": 1}}}
-    page.wait_for_timeout(1500)
     answer = visitor.api.post(f"/v1{project}/rounds/1/orders/{order['id']}/deliveries", json=body)
     assert answer.status_code == 201, answer.text
-    expect(page.locator("#round-said")).to_contain_text(f"{half:,} of")
+    expect(page.locator("#round-finding")).to_contain_text(f"{half:,} of")
+    expect(page.get_by_role("heading", name="Round 1")).to_contain_text("collecting")
+    body = {"external_id": "d2", "groups": {"A": {"accepted": 1}}}
+    assert visitor.api.post(f"/v1{project}/rounds/1/orders/{order['id']}/deliveries", json=body).status_code == 201
+    expect(page.locator("#round-said")).to_contain_text(f"{half + 1:,} of")
     bar = page.locator("#round tbody tr").first.locator("progress")
-    expect(bar).to_have_attribute("value", str(half))
+    expect(bar).to_have_attribute("value", str(half + 1))
     visitor.pictures("round-collecting")
     assert visitor.violations() == []
 
