@@ -96,10 +96,7 @@ def prs() -> str:
             cells = [one for utility in utilities for one in select(some, policy=policy, utility=utility)]
             table.append([policy, *(f"{one['mean']:.3f} ({gap(one)})" for one in cells)])
         parts.append(markdown(["policy", *utilities], table))
-        name = f"prs-{scenario}.svg"
-        title = f"{SCENARIOS[scenario]}: what each policy reaches beside optimal"
-        write_chart(name, differences(some, title, "24 genomes × traits; lines: two standard errors.", "utility"))
-        parts.append(f"![Utility less that of optimal, by policy](evidence/{name})\n")
+        parts.append(f"![Utility less that of optimal, by policy](evidence/prs-{scenario}.svg)\n")
     parts += ["### How near to the best fixed split\n", PRS_ORACLE, nearness(details["rows"]), held_to(rows)]
     parts += ["### With transfer\n", PRS_TRANSFER, transfer(details["rows"]), NOT_PRS]
     return "\n".join(parts)
@@ -210,10 +207,17 @@ def regret(row: Row) -> str:
     return f"{row['regret']:.3f}{own}"
 
 
-def write_chart(name: str, spec: Spec) -> None:
-    folder = ROOT / "docs" / "evidence"
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_text(svg(spec) + "\n", encoding="utf-8")
+def charts() -> dict[str, Spec]:
+    """By file name."""
+    rows = read("prs.json")
+    detail = f"{rows[0]['replicates']} genomes × traits; lines: two standard errors."
+    titles = {
+        name: f"{SCENARIOS[name]}: what each policy reaches beside optimal" for name in distinct(rows, "scenario")
+    }
+    return {
+        f"prs-{name}.svg": differences(select(rows, scenario=name), title, detail, "utility")
+        for name, title in titles.items()
+    }
 
 
 def page() -> str:
@@ -276,6 +280,10 @@ measurements cost it.
 
 def main() -> None:
     (ROOT / "docs" / "evidence.md").write_text(page(), encoding="utf-8")
+    folder = ROOT / "docs" / "evidence"
+    folder.mkdir(exist_ok=True)
+    for name, spec in charts().items():
+        (folder / name).write_text(svg(spec) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
