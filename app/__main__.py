@@ -32,6 +32,9 @@ from app.store.keys import any_valid_key
 
 SHUTDOWN_S = 10
 """What requests under way get when the service stops; a stream that somebody watches would never end by itself."""
+KEEP_ALIVE_S = 75
+"""Longer than clients and proxies keep an idle connection (5 to 60 s): whoever closes first must not be the service,
+or a request that is just being sent is lost."""
 NO_KEY = "No API key exists yet. Make one with: tranche key create --scopes admin"
 
 
@@ -115,6 +118,7 @@ def run_serve(options: argparse.Namespace) -> int:
             port=settings.port,
             log_config=None,
             timeout_graceful_shutdown=SHUTDOWN_S,
+            timeout_keep_alive=KEEP_ALIVE_S,
         )
     return 0
 

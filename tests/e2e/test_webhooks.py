@@ -82,14 +82,14 @@ def test_every_event_arrives_in_order_although_a_worker_is_killed(equipped: Sett
     ):
         endpoint(client, receiver.url, event_types=["observations.accepted"])
         path = project(client)
-        victim = tranche(equipped, "worker", TRANCHE_WORKER_ID="victim")
-        with worker(equipped, "other" if "postgresql" in equipped.database_url else "victim-2"):
+        other = "other" if "postgresql" in equipped.database_url else "victim-2"
+        with worker(equipped, "victim") as victim, worker(equipped, other):
             for number in range(1, 31):
                 change(client, path, number)
                 if number == 15:
                     until(lambda: len(receiver.requests) >= 5, timeout_s=60)
                     os.kill(victim.pid, signal.SIGKILL)
-                    victim.communicate()
+                    victim.wait()
             with worker(equipped, "victim"):
                 events = client.get("/v1/events", params={"type": "observations.accepted", "limit": 500}).json()
                 sequences = [event["sequence"] for event in events["items"]]

@@ -2,11 +2,13 @@
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -91,6 +93,16 @@ def test_serve_keeps_a_worker_through_kill_9_and_takes_it_along(settings: Settin
         assert second != first
         process.kill()
         until(lambda: gone(second), timeout_s=60)
+
+
+def test_an_idle_connection_outlives_the_client_s_own_patience(settings: Settings, database: Database) -> None:
+    """httpx and many proxies reuse a connection that was idle for 5 s; the service must not have closed it."""
+    with serving(settings, new_key(database), "--no-worker") as (_, client):
+        address = client.base_url.host, client.base_url.port
+        with closing(HTTPConnection(*address, timeout=30)) as connection:
+            connection.request("GET", "/readyz")
+            connection.getresponse().read()
+            assert select.select([connection.sock], [], [], 6)[0] == []
 
 
 def test_serve_alone_leaves_jobs_to_a_worker_that_stops_in_order(settings: Settings, database: Database) -> None:
