@@ -55,7 +55,9 @@ class Aggregate:
 
     def total(self, value: FloatArray) -> float:
         """F of values [groups]."""
-        return float(self.totals(value[:, None])[0])
+        if self.objective.kind in ("maximin", "cvar", "robust"):
+            return float(self.totals(value[:, None])[0])
+        return float((self.weights * value).sum())
 
     def gradient(self, value: FloatArray) -> FloatArray:
         """A supergradient q [groups] of F at values [groups]; of several, the one of the first group or vector."""

@@ -111,7 +111,7 @@ def _both_sides(utility: Utility, ladder: Ladder, laws: _Laws, weight: FloatArra
 def _spend(utility: Utility, ladder: Ladder, steps: Steps, sides: int = 1) -> Relaxation:
     """The answer on steps that are the ladder's segments, `sides` times over."""
     gaining = np.isfinite(steps.rate)
-    if gaining.all():
+    if np.count_nonzero(gaining) == len(gaining):
         sold, y = orders_at_price(steps, ladder.money)
     else:
         sold, y = np.zeros_like(steps.rate), -np.inf

@@ -5,7 +5,7 @@ a group and their rising tiers make one ladder. Samples are effective: one that 
 costs its price / (α q). Money is a share of the budget, p a segment's price in it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -51,7 +51,10 @@ class Ladder:
             # A segment behind one without end has nothing left: inf − inf.
             limit = np.minimum(limit, np.maximum(np.where(np.isnan(left), 0.0, left), 0.0))
         length = np.minimum(limit, money / price)
-        return cls(foot, money, group, price, limit, foot[group] + _before(length, group), length)
+        ladder = cls(foot, money, group, price, limit, foot, length)
+        if isinstance(ladder.index, slice):
+            return ladder
+        return replace(ladder, start=foot[group] + _before(length, group))
 
     @cached_property
     def index(self) -> IntArray | slice:

@@ -55,13 +55,14 @@ class Steps:
 def orders_at_price(steps: Steps, money: float) -> tuple[FloatArray, float]:
     """Samples [steps] of the multiplier that spends the money, and y; y = −inf where all steps together cost less."""
     cost, end = steps.base * steps.price, steps.length * steps.price
-    if end.sum() <= money:
+    total = float(end.sum())
+    if total <= money:
         return steps.length.copy(), -inf
     fall = cost * steps.gamma
     start = _start(steps, cost, fall, money)
     spent = np.empty_like(cost)
     with np.errstate(over="ignore", invalid="ignore"):
-        if steps.behind is None and np.isinf(end).all():
+        if steps.behind is None and total == inf and float(end.min()) == inf:
             y = _meet(_open_measure(steps, cost, fall, spent), start, money, NEAR)
             return _corrected(steps, cost, spent, money, y)
         y = _meet(_ended_measure(steps, cost, end, spent), start, money)
