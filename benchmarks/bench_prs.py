@@ -34,8 +34,9 @@ from app.planner.prior import Prior
 
 HERE = Path(__file__).parent
 POLICIES: tuple[Policy, ...] = get_args(Policy)
-FITTED = {"optimal": "optimal, transfer", "greedy": "greedy, power law"}
-"""The policies that are played a second time, with curves of another kind."""
+TRANSFER, POWER_LAW, LEAST_SQUARES = "optimal, transfer", "greedy, power law", "greedy, least squares"
+"""Players with curves of another kind: with transfer; posteriors of power laws without offset; plain power laws through
+the points, as point estimates."""
 STEPS = 30
 """The oracle's splits are in steps of so many parts of the money."""
 KEYS = ("scenario", "utility", "policy", "mean", "se", "diff_to_optimal", "diff_se", "replicates")
@@ -98,9 +99,10 @@ def variants(policies: Sequence[Policy], rules: Rules) -> Iterator[tuple[str, Po
     for policy in policies:
         yield policy, policy, rules
         if policy == "optimal":
-            yield FITTED[policy], policy, replace(rules, together=True)
+            yield TRANSFER, policy, replace(rules, together=True)
         if policy == "greedy":
-            yield FITTED[policy], policy, replace(rules, prior=power_law())
+            yield POWER_LAW, policy, replace(rules, prior=power_law())
+            yield LEAST_SQUARES, policy, replace(rules, least_squares=True)
 
 
 def splits(start: FloatArray, costs: tuple[float, ...], steps: int) -> FloatArray:

@@ -18,6 +18,7 @@ from app.planner.objective import Objective
 from app.planner.policies import Policy
 from app.planner.prior import Prior
 from app.planner.problem import Limit, Problem
+from app.planner.slice_tuner import LEAST_EXPONENT, fit_power_laws
 from app.planner.sources import Source
 from app.planner.task import Task
 from app.planner.together import fit_together
@@ -35,7 +36,8 @@ class Rules:
     """What a game is about; arrays [k] in the order of `keys`.
 
     weights, targets, reference_loss, metric, objective, sources, min_count, max_count, limits: as in `Problem`.
-    budget: millionths for all rounds.
+    budget: millionths for all rounds. least_squares: curves are plain power laws b n^(−a) through the points, as point
+    estimates, as Cai et al. 2022 and Tae and Whang 2021 fit them, and not posteriors.
     sizes: shares of what is held at which every round trains, nested. together: curves are fitted with transfer and
     pooling, world by world. population: what `proportional` buys by, where that is not the utility's weights.
     """
@@ -53,6 +55,7 @@ class Rules:
     sizes: tuple[float, ...] = (0.25, 0.5, 1.0)
     draws: int = 300
     together: bool = False
+    least_squares: bool = False
     min_count: FloatArray | None = None
     max_count: FloatArray | None = None
     limits: tuple[Limit, ...] = ()
@@ -162,6 +165,8 @@ def _observed(seat: _Seat, rules: Rules, name: str) -> Observations:
 def _fitted_in_step(seats: list[_Seat], rules: Rules, seed: int, first: int) -> list[Posterior]:
     """Own-count curves of all worlds in one fit."""
     parts = [_observed(seat, rules, f"{at}:") for at, seat in enumerate(seats, first)]
+    if rules.least_squares:
+        parts = [_as_power_laws(part) for part in parts]
     whole = Observations(
         keys=tuple(key for part in parts for key in part.keys),
         points=tuple(points for part in parts for points in part.points),
@@ -173,6 +178,18 @@ def _fitted_in_step(seats: list[_Seat], rules: Rules, seed: int, first: int) -> 
     groups = len(rules.keys)
     mine = [posterior.select(at * groups + np.arange(groups)) for at in range(len(seats))]
     return [replace(one, keys=rules.keys) for one in mine]
+
+
+def _as_power_laws(seen: Observations) -> Observations:
+    """The same groups with nothing but plain power laws through their points."""
+    sizes = np.maximum(np.array([points.counts for points in seen.points]), 1.0)
+    laws = fit_power_laws(sizes, np.array([points.losses for points in seen.points]))
+    nothing = Points(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
+    curves = tuple(
+        AssumedCurve(0.0, scale, max(exponent, LEAST_EXPONENT), 0.0)
+        for scale, exponent in zip(laws.b.tolist(), laws.a.tolist(), strict=True)
+    )
+    return replace(seen, points=(nothing,) * len(curves), assumed=curves, runs=None, run_of=None)
 
 
 def _buy(seat: _Seat, rules: Rules, player: Player, posterior: Posterior, rounds: int, seed: int) -> None:

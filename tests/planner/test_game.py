@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.planner.curves import AssumedCurve, Observations, Points, Posterior, fit
 from app.planner.game import Outcome, Player, Rules, judge, play
 from app.planner.metric import Metric
 from app.planner.objective import Objective
@@ -110,6 +111,25 @@ def test_transfer_is_played_where_the_rules_say_so() -> None:
     outcome = play(worlds(1), rules(Objective("utilitarian"), together=True), "optimal", 0)
     # A policy of equal counts may leave up to a sample of each group, 4.5, in each of the two rounds.
     assert np.all(outcome.spent > 291_000_000)
+
+
+def test_least_squares_buy_the_best_where_curves_are_plain_power_laws() -> None:
+    """Without noise the fitted laws are the true ones, and what is bought is what the best marginal gains ask for."""
+    truth = Posterior.joined([stated("A", 2.0, 0.3), stated("B", 3.0, 0.5), stated("C", 1.5, 0.2)], np.arange(3))
+    world = CurveWorld(truth, np.array([200.0, 200.0, 200.0]), np.zeros(3), np.zeros(3), 0)
+    held = rules(Objective("utilitarian"), keys=("A", "B", "C"), rounds=1, least_squares=True)
+    [found] = play([world], held, "greedy", 1).counts[:, -1]
+    splits = np.array([(a, b) for a in range(151) for b in range(301 - 2 * a)])
+    tried = 200.0 + np.column_stack([splits, np.floor((300 - splits @ [2, 1]) / 1.5)])
+    best = world.losses(tried).sum(axis=1).min()
+    now = world.losses(found[None]).sum()
+    assert now - best <= 0.01 * (world.losses(world.start[None]).sum() - best)
+
+
+def stated(key: str, scale: float, exponent: float) -> Posterior:
+    nothing = Points(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
+    curve = AssumedCurve(0.0, scale, exponent, 0.0)
+    return fit(Observations((key,), (nothing,), (curve,), np.array([200.0]), 1.0), prior_for(1.0), 0, 1)
 
 
 def test_the_oracle_needs_a_world_that_knows_its_curves() -> None:
