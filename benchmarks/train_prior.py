@@ -41,7 +41,7 @@ FORECASTS = (0.01, 0.025, 0.06, 0.15, 0.4)
 LIGHT, HEAVY, TILT = 1.0, 10.0, 10.0
 """Penalties on log weights: of one parameter, of combinations, of dependence on level and size."""
 
-WIDENING = ((1.15,), (1.1,))
+WIDENING = ((1.15,), (1.07,))
 """What κ_f is multiplied with after training, for few points and for bins: on data sets not trained on, intervals are
 too narrow without; chosen there, once for all."""
 
@@ -51,8 +51,8 @@ SURPRISE = 0.02
 FLOOR_BINS = 16
 """Bins of ρ in which likelihoods are kept."""
 
-CELLS = 32
-"""Cells of a stretch of ρ: more than forecasts need, to serve narrow bins."""
+CELLS, WORTH = 32, 16.0
+"""Cells of a stretch of ρ, to serve narrow bins, and nodes that count (`floors`): more than forecasts need."""
 
 STEPS = 80
 SHARES = (4, 8, 16)
@@ -124,7 +124,7 @@ def evidence(asked: list[lcdb.Question], prior: Prior) -> Evidence:
     likelihood = np.zeros((len(asked), *size), dtype=np.float32)
     joint = np.zeros((len(asked), len(prior.forecasts), *size), dtype=np.float32)
     for groups, _, _, nodes, level in grids(task, prior, 300):
-        floors = integrate(nodes, level, prior, task.covariates[groups], CELLS)
+        floors = integrate(nodes, level, prior, task.covariates[groups], CELLS, WORTH)
         of, gamma = floors.group, floors.gamma
         place = ((1.0 - gamma) * FLOOR_BINS).astype(np.int64).clip(max=FLOOR_BINS - 1) + (
             floors.shape * FLOOR_BINS + floors.noise * size[1]

@@ -85,7 +85,7 @@ def table_of(points: Sequence[Points]) -> Table:
     row = _numbered((pair, counts, group))
     first = _first_of(row)
     known = ~np.isnan(stderrs)
-    squares = np.bincount(pair, np.where(known, np.nan_to_num(stderrs) ** 2, 0.0))
+    squares = np.bincount(pair, np.where(known, stderrs, 0.0) ** 2)
     n_ref = np.ones(len(points))
     np.maximum.at(n_ref, group, counts)
     return Table(

@@ -132,7 +132,7 @@ def _extremes(table: Table, units: FloatArray, span: float | None) -> list[tuple
     perfect, worst = measured & (last <= 0.0), measured & (last >= (np.inf if span is None else span))
     least = np.full(table.groups, np.inf)
     np.minimum.at(least, table.pair_group, table.errors)
-    largest = summed(table.group, np.nan_to_num(table.stderrs), table.groups)
+    largest = summed(table.group, np.where(np.isnan(table.stderrs), 0.0, table.stderrs), table.groups)
     known = measured & (np.bincount(table.group, ~np.isnan(table.stderrs), minlength=table.groups) > 0)
     return [
         ("at_bound", _PERFECT, perfect),

@@ -152,14 +152,15 @@ def _whitened(batch: Batch, prior: Prior) -> tuple[FloatArray, FloatArray]:
 
 def _inverse_triangular(root: FloatArray) -> FloatArray:
     """Inverses of lower triangular matrices [B, N, K, K], by forward substitution."""
-    k = root.shape[-1]
+    # One entry of all matrices after the other: each step then runs through its numbers in their order.
+    root = np.ascontiguousarray(np.moveaxis(root, (2, 3), (0, 1)))
     inverse = np.zeros_like(root)
-    for i in range(k):
-        inverse[:, :, i, i] = 1.0
+    for i in range(len(root)):
+        inverse[i, i] = 1.0
         for j in range(i):
-            inverse[:, :, i, : j + 1] -= root[:, :, i, j, None] * inverse[:, :, j, : j + 1]
-        inverse[:, :, i, : i + 1] /= root[:, :, i, i, None]
-    return inverse
+            inverse[i, : j + 1] -= root[i, j] * inverse[j, : j + 1]
+        inverse[i, : i + 1] /= root[i, i]
+    return np.ascontiguousarray(np.moveaxis(inverse, (0, 1), (2, 3)))
 
 
 def log_mass(mean: FloatArray, sd: FloatArray, upper: FloatArray) -> FloatArray:

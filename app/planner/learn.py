@@ -11,8 +11,9 @@ import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.cells import Cells, Table, cells_of, doublings_below, summed
-from app.planner.floors import Floors, integrate
-from app.planner.grid import Batch, Level, Nodes, draw_level, nodes_of, shape_values
+from app.planner.drawing import MOMENT_DRAWS, Frame, Learnt, draw, empty
+from app.planner.floors import integrate
+from app.planner.grid import Batch, Level, Nodes, nodes_of, shape_values
 from app.planner.prior import Prior
 from app.planner.streams import Lattice
 
@@ -21,13 +22,6 @@ CACHED_NODES = 24000
 
 CACHED_VALUES = 200_000
 """Numbers of the groups' shapes and draws worked on at once, where groups have many rows."""
-
-
-MOMENT_DRAWS = 64
-"""So many draws (they are in random order) say where a point sits to an eighth of the curve's sd."""
-
-ONE = 2.0**36
-"""The weight of a group's best cell as a whole number: the sums over a batch stay far below 2⁶³."""
 
 
 @dataclass(frozen=True)
@@ -41,33 +35,13 @@ class Task:
     covariates: FloatArray
 
 
-@dataclass(frozen=True)
-class Learnt:
-    """Draws of f(n) = a + A ((n + d)/m)^(−c) and of the discrepancy at 2 n_ref; arrays [groups, draws] in loss units.
-
-    asymptote a, excess A, anchor m, exponent c, offset d. sigma, kappa, forecast [groups]: posterior rms of the scales,
-    as shares of ȳ. mean, variance [rows]: of f at each row.
-    """
-
-    asymptote: FloatArray
-    excess: FloatArray
-    anchor: FloatArray
-    exponent: FloatArray
-    offset: FloatArray
-    discrepancy: FloatArray
-    sigma: FloatArray
-    kappa: FloatArray
-    forecast: FloatArray
-    mean: FloatArray
-    variance: FloatArray
-
-
 def learn(task: Task, prior: Prior, lattice: Lattice) -> Learnt:
     """Posterior draws of every group, made of the numbers of `lattice`."""
-    learnt = _empty(len(task.units), lattice.draws, len(task.table.row_group))
+    learnt = empty(len(task.units), lattice.draws, len(task.table.row_group))
     for groups, rows, p, nodes, level in grids(task, prior, lattice.draws):
         floors = integrate(nodes, level, prior, task.covariates[groups])
-        shape = _draw(learnt, task, groups, floors, level.upper, prior, lattice.select(groups))
+        frame = Frame(task.units[groups], task.n_ref[groups], task.table.binned[groups], level.upper)
+        shape = draw(learnt, groups, frame, floors, prior, lattice.select(groups))
         owner = np.searchsorted(groups, task.table.row_group[rows])
         _moments(learnt, groups, rows, owner, p, shape)
     return learnt
@@ -86,12 +60,6 @@ def grids(task: Task, prior: Prior, draws: int) -> Iterator[tuple[IntArray, IntA
         p = shape_values(task.table.row_count[rows], task.n_ref[of_group], *prior.shape_nodes)
         batch = _batch(task, cells, prior, groups, p, scatter[groups])
         yield groups, rows, p, nodes_of(batch, prior), batch.level
-
-
-def _empty(groups: int, draws: int, rows: int) -> Learnt:
-    curves = (np.empty((groups, draws)) for _ in range(6))
-    scales, moments = np.empty((3, groups)), np.empty((2, rows))
-    return Learnt(*curves, *scales, *moments)
 
 
 def _batches(cells: Cells, prior: Prior, draws: int) -> Iterator[IntArray]:
@@ -151,80 +119,10 @@ def _shared(cells: Cells, groups: IntArray, k: int) -> FloatArray:
     return summed(entry, cells.shared[at], len(groups) * k * k).reshape(len(groups), k, k)
 
 
-def _draw(
-    learnt: Learnt, task: Task, groups: IntArray, floors: Floors, upper: FloatArray, prior: Prior, lattice: Lattice
-) -> IntArray:
-    """Writes the draws of `groups` into `learnt`; returns the shapes' numbers of the first [B, MOMENT_DRAWS]."""
-    units, n_ref = task.units[groups, None], task.n_ref[groups, None]
-    row, gamma = _picked(floors, lattice)
-    nodes = floors.nodes.at(row, row)
-    precision = nodes.precision(gamma)
-    mean = nodes.weighted(gamma)
-    mean /= precision
-    s = draw_level(mean, 1.0 / np.sqrt(precision, out=precision), upper[:, None], lattice.normals(0))
-    s *= units
-    gamma *= s
-    learnt.excess[groups] = gamma
-    s -= gamma
-    learnt.asymptote[groups] = s
-    c, delta = prior.shape_nodes
-    learnt.exponent[groups] = c.take(floors.shape).take(row)
-    offset = delta.take(floors.shape).take(row)
-    offset *= n_ref
-    learnt.offset[groups] = offset
-    offset += n_ref
-    learnt.anchor[groups] = offset
-    binned = task.table.binned[groups]
-    ahead = prior.ahead_quantiles(binned[:, None], floors.noise.take(row), lattice.normals(1))
-    ahead *= units
-    learnt.discrepancy[groups] = ahead
-    _scales(learnt, groups, floors, prior, binned)
-    return floors.shape.take(row[:, :MOMENT_DRAWS])
-
-
-def _scales(learnt: Learnt, groups: IntArray, floors: Floors, prior: Prior, binned: IntArray) -> None:
-    """Writes the posterior rms of σ, κ and κ_f of `groups`."""
-    sigma, kappa = prior.noise_nodes
-    place = floors.group * len(sigma) + floors.noise
-    by_noise = summed(place, floors.weights.sum(axis=1), len(groups) * len(sigma)).reshape(len(groups), -1)
-    by_noise /= by_noise.sum(axis=1, keepdims=True)
-    learnt.sigma[groups] = np.sqrt((by_noise * sigma**2).sum(axis=1))
-    learnt.kappa[groups] = np.sqrt((by_noise * kappa**2).sum(axis=1))
-    learnt.forecast[groups] = np.sqrt((by_noise * prior.ahead_variance[binned]).sum(axis=1))
-
-
-def _picked(floors: Floors, lattice: Lattice) -> tuple[IntArray, FloatArray]:
-    """Nodes drawn by weight, and γ there [B, draws].
-
-    The cumulated weights are inverted at the lattice's first coordinate; what is left of it places γ in its cell. They
-    are cumulated as whole numbers, whose sums do not depend on other groups.
-    """
-    draws, cells = lattice.draws, floors.cells
-    weights = floors.weights * ONE
-    total = weights.astype(np.int64).cumsum()
-    begin = np.append(0, total[floors.start[1:] * cells - 1])
-    step = np.diff(begin) / draws
-    # The strata's numbers are (i + shift) step: how many of them there are up to and with each cell.
-    upto = total.reshape(weights.shape) - begin[floors.group, None]
-    reached = upto * (1.0 / step)[floors.group, None]
-    reached += (np.arange(0, len(step) * draws, draws)[:, None] - lattice.shift)[floors.group]
-    ordered = np.ceil(reached, out=reached).astype(np.int64).ravel()
-    ordered[1:] -= ordered[:-1].copy()
-    at = lattice.order + np.arange(0, len(step) * draws, draws)[:, None]
-    cell = np.repeat(np.arange(len(total)), ordered).take(at)
-    # In a cell that ends at `upto`, γ rises by `steep` per unit of the cumulated weight.
-    steep = (floors.width / cells)[:, None] / np.maximum(weights, 1.0)
-    start = floors.low[:, None] + (floors.width / cells)[:, None] * np.arange(1, cells + 1) - steep * upto
-    gamma = (lattice.order + lattice.shift) * step[:, None]
-    gamma *= steep.take(cell)
-    gamma += start.take(cell)
-    return cell // cells, np.clip(gamma, 0.0, 1.0, out=gamma)
-
-
 def _moments(learnt: Learnt, groups: IntArray, rows: IntArray, owner: IntArray, p: FloatArray, shape: IntArray) -> None:
     """Mean and variance over MOMENT_DRAWS draws of f at rows of `groups`; owner [rows]: their place in the batch."""
     excess = learnt.excess[groups, :MOMENT_DRAWS]
-    f = p[np.arange(len(rows))[:, None], shape[owner]]
+    f = p.take(shape[owner] + np.arange(0, p.size, p.shape[1])[:, None])
     f *= excess[owner]
     f += learnt.asymptote[groups, :MOMENT_DRAWS][owner]
     mean = f.mean(axis=1)

@@ -7,8 +7,9 @@ import numpy as np
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.cells import TYPICAL_NOISE, Table, doublings_below, table_of
 from app.planner.checks import OUTLIER_SIGMAS, outlier
+from app.planner.drawing import Learnt
 from app.planner.grid import Level
-from app.planner.learn import Learnt, Task, learn, standardised
+from app.planner.learn import Task, learn, standardised
 from app.planner.observations import Points
 from app.planner.prior import Prior
 from app.planner.streams import Lattice

@@ -18,7 +18,7 @@ held of the others give it (`transfer`). What is asked stays a question about ow
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,8 +38,7 @@ _ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "refer
 """The posterior's fields that are arrays over the groups."""
 
 
-@dataclass(frozen=True)
-class Diagnostics:
+class Diagnostics(NamedTuple):
     """How much a group's curve rests on."""
 
     points: int

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from app.planner.arrays import FloatArray, IntArray
+from app.planner.streams import normal_sequence
 
 COVARIATES = 2
 
@@ -118,19 +119,17 @@ class Prior:
 
         binned: 1 where the group's points were averaged into bins, else 0. noise: noise nodes.
         """
-        if len(self.forecasts) == 1:
-            return np.asarray(self._scales[binned, noise, 0] * z)
-        at = np.minimum(np.abs(z) / _STEP, _STEPS - 1.001)
-        below = at.astype(np.int64)
-        start = (binned * len(self.noises) + noise) * _STEPS + below
-        table = self._ahead_table
-        low, high = table.take(start), table.take(start + 1)
-        return np.asarray(np.copysign(low + (at - below) * (high - low), z))
+        return _ahead(*self._mixtures, binned * len(self.noises) + noise, z)
+
+    def ahead_sequence(self, draws: int) -> FloatArray:
+        """The same for every binning and noise node, along the sequence that z₂ of `draws` draws is a window of
+        [2 N, its length]."""
+        return _ahead_sequence(*self._mixtures, draws)
 
     @cached_property
-    def _ahead_table(self) -> FloatArray:
-        """The mixtures' quantiles where the normal's are 0, _STEP, 2 _STEP, …, [2 N _STEPS]."""
-        return _mixture_quantiles(self._scales.tobytes(), self.ahead_weights.tobytes(), len(self.forecasts))
+    def _mixtures(self) -> tuple[bytes, bytes, int]:
+        """Scales and weights of κ_f, and how many there are to a mixture."""
+        return self._scales.tobytes(), self.ahead_weights.tobytes(), len(self.forecasts)
 
     @cached_property
     def ahead_weights(self) -> FloatArray:
@@ -154,6 +153,24 @@ def _mixture_quantiles(scales: bytes, weights: bytes, number: int) -> FloatArray
         low, high = np.where(more, middle, low), np.where(more, high, middle)
     table: FloatArray = ((low + high) / 2.0).ravel()
     return table
+
+
+def _ahead(scales: bytes, weights: bytes, number: int, mixture: IntArray, z: FloatArray) -> FloatArray:
+    """Quantiles of the mixtures numbered `mixture` where the normal's are z, on straight lines in the table."""
+    if number == 1:
+        return np.asarray(np.frombuffer(scales).take(mixture) * z)
+    at = np.minimum(np.abs(z) / _STEP, _STEPS - 1.001)
+    below = at.astype(np.int64)
+    start, table = mixture * _STEPS + below, _mixture_quantiles(scales, weights, number)
+    low, high = table.take(start), table.take(start + 1)
+    return np.asarray(np.copysign(low + (at - below) * (high - low), z))
+
+
+@lru_cache(maxsize=8)
+def _ahead_sequence(scales: bytes, weights: bytes, number: int, draws: int) -> FloatArray:
+    """All mixtures' quantiles along the normal sequence of so many draws [mixtures, its length]."""
+    mixture = np.arange(len(scales) // (8 * number))[:, None]
+    return _ahead(scales, weights, number, mixture, normal_sequence(draws, 1))
 
 
 def _crossed(first: tuple[float, ...], second: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
@@ -35,7 +36,7 @@ def uniforms(seed: int, keys: tuple[str, ...], draws: int) -> FloatArray:
     draws have a small Monte Carlo error. The draws are then shuffled, group by group, so that those of different
     groups are independent.
     """
-    start = np.array([_hash(seed, key) for key in keys], dtype=np.uint64)[:, None]
+    start = _hashes(seed, keys)[:, None]
     bits = _splitmix(start + _GOLDEN * np.arange(1, draws + 4, dtype=np.uint64))
     shift = (bits[:, :3] >> np.uint64(11)) * 2.0**-53
     index = np.argsort(bits[:, 3:], axis=1, kind="stable").astype(np.float64)
@@ -46,9 +47,12 @@ def uniforms(seed: int, keys: tuple[str, ...], draws: int) -> FloatArray:
     return numbers
 
 
-def _hash(seed: int, key: str) -> int:
-    digest = hashlib.sha256(f"{seed}:{key}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big")
+def _hashes(seed: int, keys: tuple[str, ...]) -> NDArray[np.uint64]:
+    """Each group's 64-bit key [groups]."""
+    prefix = f"{seed}:".encode()
+    digests = [hashlib.sha256(prefix + key.encode("utf-8", "surrogatepass")).digest() for key in keys]
+    words = np.frombuffer(b"".join(digests), dtype=">u8")
+    return words[:: hashlib.sha256().digest_size // 8].astype(np.uint64)
 
 
 def _splitmix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -83,14 +87,24 @@ class Lattice:
         at += self._below(_SHUFFLES)[:, 2:3] * first.shape[1]
         return np.asarray(first.take(at))
 
+    @cached_property
+    def place(self) -> IntArray:
+        """Where each draw is in an array [groups, draws] in the order of j, laid flat [groups, draws]."""
+        return self.order + np.arange(0, self.order.size, self.draws)[:, None]
+
     @property
     def shift(self) -> FloatArray:
         """In (0, 1) [groups, 1]."""
         return np.asarray(((self.bits[:, 3:4] >> np.uint64(11)) + 0.5) * 2.0**-53)
 
     def normals(self, which: int) -> FloatArray:
-        """z₁ (0) or z₂ (1) of every draw [groups, draws]."""
-        return _kronecker_normals(self.draws, which).take(self.order + self._below(_WINDOWS)[:, 4 + which, None])
+        """z₁ (0) or z₂ (1) in the order of j [groups, draws]."""
+        windows = sliding_window_view(normal_sequence(self.draws, which), self.draws)
+        return np.asarray(windows[self.windows(which)])
+
+    def windows(self, which: int) -> IntArray:
+        """Where each group's window on `normal_sequence` begins [groups]."""
+        return self._below(_WINDOWS)[:, 4 + which]
 
     def _below(self, limit: int) -> IntArray:
         """Whole numbers from 0 to below the limit [groups, 6]."""
@@ -99,7 +113,7 @@ class Lattice:
 
 def lattice(seed: int, keys: tuple[str, ...], draws: int) -> Lattice:
     """The points of groups with these keys."""
-    start = np.array([_hash(seed, key) for key in keys], dtype=np.uint64)[:, None]
+    start = _hashes(seed, keys)[:, None]
     return Lattice(_splitmix(start + _GOLDEN * np.arange(1, 7, dtype=np.uint64)), draws)
 
 
@@ -115,7 +129,7 @@ def _shuffles(draws: int) -> tuple[IntArray, IntArray]:
 
 
 @cache
-def _kronecker_normals(draws: int, which: int) -> FloatArray:
-    """Normal quantiles at the points of a Kronecker sequence [_WINDOWS + draws]."""
+def normal_sequence(draws: int, which: int) -> FloatArray:
+    """Normal quantiles at the points of a Kronecker sequence [_WINDOWS + draws]; 0: for z₁, 1: for z₂."""
     steps = (np.arange(_WINDOWS + draws) * _KRONECKER[which] + 0.5) % 1.0
     return np.asarray(ndtri(np.clip(steps, _EDGE, 1.0 - _EDGE)))

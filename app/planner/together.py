@@ -179,8 +179,8 @@ def _mixed(variants: Sequence[Posterior], observations: Observations, on: IntArr
 
 def _own(diagnostics: Diagnostics, points: Points) -> Diagnostics:
     """Diagnostics of a fit to effective sizes, told in own counts."""
-    return replace(
-        diagnostics, distinct_sizes=len(np.unique(points.counts)), largest_count=float(points.counts.max(initial=0.0))
+    return diagnostics._replace(
+        distinct_sizes=len(np.unique(points.counts)), largest_count=float(points.counts.max(initial=0.0))
     )
 
 

@@ -1,10 +1,13 @@
 """Forecasts of runs not yet seen, against simulation."""
 
 import numpy as np
+import pytest
 
+from app.planner.arrays import FloatArray
 from app.planner.curves import Observations, Points, Prior, fit
 from app.planner.forecast import Asked, predict
 from app.planner.scoring import intervals
+from app.services.prior import prior_for
 
 SIZES = np.array([50.0, 100.0, 200.0, 400.0, 800.0])
 
@@ -69,3 +72,76 @@ def test_hard_questions_get_finite_answers() -> None:
     posterior = fit(observations, Prior(), 0, 50)
     rows = [(0, n, error, 0) for n in (0.0, 1.0, 1e9) for error in (0.0, np.nan, 10.0)]
     assert np.all(np.isfinite(predict(posterior, observations, ask(*rows), 0)))
+
+
+EARLIER, ASKED, ERROR = np.array([50.0, 100.0, 200.0]), 300.0, 0.01
+MEASURED = np.array([0.30, 0.26, 0.23])
+QUANTILES = (0.05, 0.5, 0.95)
+
+
+def weighted_draws(prior: Prior, number: int) -> tuple[FloatArray, FloatArray]:
+    """The three runs' exact posterior by importance sampling, without the engine's grid: weights [number], and draws
+    [3, number] of the band, and of a run scored on their holdout and on another, at ASKED."""
+    rng = np.random.default_rng(0)
+    unit, n_ref, bins = float(MEASURED[1:].mean()), float(EARLIER[-1]), 64
+    x = prior.covariates(np.array([unit]), np.array([n_ref]))
+    c, delta = prior.shape_nodes
+    sigma, kappa = prior.noise_nodes
+    log_noise, log_shape = prior.log_weights(x)
+    floors = (np.arange(bins) + 0.5) / bins
+    density = np.stack([np.interp(floors, prior.floors, row + x[0] @ prior.floor_tilt) for row in prior.shape])
+    weight = np.exp(density + log_shape[0][:, None])
+    picked = rng.choice(weight.size, number, p=(weight / weight.sum()).ravel())
+    shape, rho = picked // bins, (picked % bins + rng.random(number)) / bins
+    noise = rng.choice(len(sigma), number, p=np.exp(log_noise[0]) / np.exp(log_noise[0]).sum())
+    share, spread = 1.0 / unit, 0.06
+    s = MEASURED[-1] / unit + spread * rng.standard_normal(number)
+
+    def curve(n: float) -> FloatArray:
+        return np.asarray(s * (rho + (1 - rho) * ((n / n_ref + delta[shape]) / (1 + delta[shape])) ** -c[shape]))
+
+    away = MEASURED / unit - np.stack([curve(n) for n in EARLIER], axis=1)
+    log_weight = 0.5 * ((s - MEASURED[-1] / unit) / spread) ** 2 - 0.5 * ((s - 0.5 * share) / share) ** 2
+    log_weight[(s <= 0) | (s >= share)] = -np.inf
+    t, e = np.log2(n_ref / EARLIER), ERROR / unit
+    shift, left = np.zeros(number), np.zeros(number)
+    for node in range(len(sigma)):
+        at = noise == node
+        v = e**2 + kappa[node] ** 2 * np.minimum.outer(t, t) + sigma[node] ** 2 * np.eye(3)
+        inverse = np.linalg.inv(v)
+        log_weight[at] -= 0.5 * (np.einsum("ij,jk,ik->i", away[at], inverse, away[at]) + np.linalg.slogdet(v)[1])
+        # The shared error given what was measured: it is normal, its covariance with each run e².
+        shift[at], left[at] = away[at] @ inverse.sum(axis=0) * e**2, np.sqrt(e**2 - e**4 * inverse.sum())
+    scales = np.broadcast_to(prior.widening, (2, len(sigma)))[0, :, None] * np.array(prior.forecasts)
+    reached = (rng.random(number)[:, None] > prior.ahead_weights[0].cumsum(axis=1)[noise]).sum(axis=1)
+    ahead = scales[noise, np.minimum(reached, len(prior.forecasts) - 1)]
+    normal = rng.standard_normal((3, number))
+    band = np.maximum(curve(ASKED) + np.sqrt(np.log2(ASKED / n_ref)) * ahead * normal[0], 0.0)
+    training = sigma[noise] * normal[1]
+    return np.exp(log_weight - log_weight.max()), unit * np.stack(
+        [band, band + shift + left * normal[2] + training, band + e * normal[2] + training]
+    )
+
+
+def width(values: FloatArray, weight: FloatArray) -> float:
+    """Of the central 90 % interval."""
+    order = np.argsort(values)
+    low, _, high = np.interp(QUANTILES, weight[order].cumsum() / weight.sum(), values[order])
+    return float(high - low)
+
+
+def test_widths_are_those_of_the_exact_posterior() -> None:
+    """A run on a fresh holdout is less sure than the curve; one on a holdout seen before need not be."""
+    prior = prior_for(1.0)
+    weight, draws = weighted_draws(prior, 1_500_000)
+    band, same, fresh = (width(values, weight) for values in draws)
+    assert same < band < fresh
+    points = Points(EARLIER, MEASURED, np.full(3, ERROR), np.zeros(3, dtype=np.int64))
+    observations = Observations(("A",), (points,), (None,), np.array([200.0]), 1.0)
+    posterior = fit(observations, prior, 0, 4_000)
+    even = np.ones(4_000)
+    assert width(posterior.band(np.array([ASKED]))[0], even) == pytest.approx(band, rel=0.06)
+    on_same, on_fresh = predict(posterior, observations, ask((0, ASKED, ERROR, 0), (0, ASKED, ERROR, 1)), 0)
+    assert width(on_fresh, even) == pytest.approx(fresh, rel=0.06)
+    # σ enters by its rms, which on a seen holdout is careful; less sure than on a fresh one it never is.
+    assert same < width(on_same, even) < fresh
