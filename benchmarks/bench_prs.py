@@ -34,9 +34,12 @@ from app.planner.prior import Prior
 
 HERE = Path(__file__).parent
 POLICIES: tuple[Policy, ...] = get_args(Policy)
-TRANSFER, POWER_LAW, LEAST_SQUARES = "optimal, transfer", "greedy, power law", "greedy, least squares"
-"""Players with curves of another kind: with transfer; posteriors of power laws without offset; plain power laws through
-the points, as point estimates."""
+POWER_LAW, LEAST_SQUARES = "greedy, power law", "greedy, least squares"
+"""`greedy` on posteriors of power laws without offset; on plain power laws through the points, as point estimates."""
+TRANSFER, MIXED, BOTH = "optimal, transfer", "optimal, mixed runs", "optimal, transfer, mixed runs"
+"""`optimal` on curves with transfer; where each group was also trained smaller alone; both."""
+WITH_MIXED = "unequal"
+"""The scenario that is played with mixed runs too."""
 STEPS = 30
 """The oracle's splits are in steps of so many parts of the money."""
 KEYS = ("scenario", "utility", "policy", "mean", "se", "diff_to_optimal", "diff_se", "replicates")
@@ -94,12 +97,15 @@ def power_law() -> Prior:
     return Prior(offsets=(0.0,))
 
 
-def variants(policies: Sequence[Policy], rules: Rules) -> Iterator[tuple[str, Policy, Rules]]:
+def variants(policies: Sequence[Policy], rules: Rules, scenario: str) -> Iterator[tuple[str, Policy, Rules]]:
     """Name, policy and rules of every player."""
     for policy in policies:
         yield policy, policy, rules
         if policy == "optimal":
             yield TRANSFER, policy, replace(rules, together=True)
+        if policy == "optimal" and scenario == WITH_MIXED:
+            yield MIXED, policy, replace(rules, mixed=True)
+            yield BOTH, policy, replace(rules, mixed=True, together=True)
         if policy == "greedy":
             yield POWER_LAW, policy, replace(rules, prior=power_law())
             yield LEAST_SQUARES, policy, replace(rules, least_squares=True)
@@ -126,7 +132,7 @@ def genome(seed: int, scenarios: Sequence[str], policies: Sequence[Policy], size
             rules = rules_of(costs, utility, draws=size.draws)
             value, worst, _ = judge(rules, losses)
             result.fixed[scenario, utility] = value, worst
-            for name, policy, own in variants(policies, rules):
+            for name, policy, own in variants(policies, rules, scenario):
                 result.played[scenario, utility, name] = Played.of(play(worlds, own, policy, seed))
     return result
 

@@ -22,7 +22,7 @@ from app.planner.slice_tuner import LEAST_EXPONENT, fit_power_laws
 from app.planner.sources import Source
 from app.planner.task import Task
 from app.planner.together import fit_together
-from app.planner.worlds import Measured, World, nested_runs
+from app.planner.worlds import Measured, World, mixed_runs, nested_runs
 
 Player = Policy | Literal["oracle"]
 """A policy, or `optimal` on the true curves of worlds that know them."""
@@ -38,7 +38,8 @@ class Rules:
     weights, targets, reference_loss, metric, objective, sources, min_count, max_count, limits: as in `Problem`.
     budget: millionths for all rounds. least_squares: curves are plain power laws b n^(−a) through the points, as point
     estimates, as Cai et al. 2022 and Tae and Whang 2021 fit them, and not posteriors.
-    sizes: shares of what is held at which every round trains, nested. together: curves are fitted with transfer and
+    sizes: shares of what is held at which every round trains, nested; mixed: and also with one group at a time so small
+    and the others whole. together: curves are fitted with transfer and
     pooling, world by world. population: what `proportional` buys by, where that is not the utility's weights.
     """
 
@@ -56,6 +57,7 @@ class Rules:
     draws: int = 300
     together: bool = False
     least_squares: bool = False
+    mixed: bool = False
     min_count: FloatArray | None = None
     max_count: FloatArray | None = None
     limits: tuple[Limit, ...] = ()
@@ -126,7 +128,7 @@ def _posteriors(
     if player not in CURVES:
         return [_ignorance(rules)] * len(seats)
     for seat in seats:
-        runs = nested_runs(seat.held, rules.sizes)
+        runs = (mixed_runs if rules.mixed else nested_runs)(seat.held, rules.sizes)
         seat.runs.append(runs)
         seat.scores.append(seat.world.measure(runs, number))
     if rules.together:

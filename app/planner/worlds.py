@@ -135,3 +135,12 @@ def polygenic_surrogate(start: FloatArray, seed: int) -> CurveWorld:
 def nested_runs(held: FloatArray, shares: tuple[float, ...]) -> FloatArray:
     """Whole counts [shares, groups] of training subsets of what is held, each within the next."""
     return np.asarray(np.maximum(np.floor(held * np.array(sorted(shares))[:, None]), 0.0))
+
+
+def mixed_runs(held: FloatArray, shares: tuple[float, ...]) -> FloatArray:
+    """`nested_runs`, and before them for every share below 1 and every group with samples a run in which that group
+    alone is so small: only runs of different mixtures say who helps whom [runs, groups]."""
+    nested = nested_runs(held, shares)
+    smaller = nested[[share < 1.0 for share in sorted(shares)]]
+    alone = np.where(np.eye(len(held), dtype=np.bool_), smaller[:, None, :], held)[:, held > 0.0]
+    return np.concatenate([alone.reshape(-1, len(held)), nested])
