@@ -6,6 +6,7 @@ the processor's cache, which also bounds the memory.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -34,6 +35,11 @@ class Task:
     level: Level
     covariates: FloatArray
 
+    @cached_property
+    def cells(self) -> Cells:
+        """The points, averaged."""
+        return cells_of(self.table, self.units)
+
 
 def learn(task: Task, prior: Prior, lattice: Lattice) -> Learnt:
     """Posterior draws of every group, made of the numbers of `lattice`."""
@@ -52,7 +58,7 @@ def grids(task: Task, prior: Prior, draws: int) -> Iterator[tuple[IntArray, IntA
 
     `draws` is how many will be taken of each group; it only bounds the batches' memory.
     """
-    cells = cells_of(task.table, task.units)
+    cells = task.cells
     scatter = cells.scatter_log_likelihood(np.asarray(prior.noises))
     for groups in _batches(cells, prior, draws):
         rows = _runs(cells.group_rows, groups)
