@@ -7,14 +7,14 @@ in both. So for groups that it fits badly, each way to explain them is fitted an
 
 which is that the loss leaves the curve by a smooth function of t (a Gaussian process: a bend), or that the first cell,
 or the last, has a large error. A hypothesis is fitted by least squares (Levenberg and Marquardt) and its evidence is
-Laplace's: the curve taken as linear about its best, its parameters integrated under wide normal priors, the error
-summed over SIGMAS, as large everywhere or in proportion to the loss.
+Laplace's: the curve taken as linear about its best, its parameters integrated under wide normal priors, the training
+error the likeliest of SIGMAS: summed over them, what explains noise would count for more than noise.
 
 Shapes: B groups with K cells each, in units of ȳ; cells ascend in size. Four parameters: the logs of
 a, b, c and δ/r_min.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -22,11 +22,12 @@ from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.cells import Cells, summed
 from app.planner.learn import Task
 
-LEAST_CELLS = 6
-"""Four parameters and a bend leave fewer cells nothing to contradict them with."""
+LEAST_CELLS, BENT_CELLS = 6, 7
+"""Four parameters leave fewer cells nothing to contradict a run with, nor to tell a bend from noise by."""
 
-SIGMAS = np.array([0.003, 0.01, 0.025, 0.06, 0.15])
-"""Training errors σ, as shares of ȳ or of the loss."""
+SIGMAS = np.array([0.003, 0.01, 0.025, 0.06, 0.15, 0.4])
+"""Training errors σ, as shares of √(ȳ loss): between errors alike at all sizes and errors in proportion to the loss,
+either of which they serve."""
 
 KAPPA = 0.004
 """The discrepancy that a curve is granted."""
@@ -47,18 +48,19 @@ HIGH = np.log([20.0, 20.0, 6.0, 2000.0])
 STRAY = 1.0
 """The sd of a stray run's error, as a share of its loss."""
 
-BEND, SMOOTH = 0.3, 0.15
+BEND, SMOOTH = 0.15, 0.2
 """The sd of a bend's departure from the curve, as a share of the loss, and over which share of the sizes' octaves, one
-octave at least, it is alike."""
+and a half times the cells' distance at least, it is alike."""
 
-STEPS, SCREENING_STEPS = 20, 10
-"""Steps of least squares."""
+STEPS, SCREENING_STEPS = 20, 8
+"""Steps of least squares, and as many where the plain curve alone is asked."""
 
-CLEAR = 2.0
-"""Log odds, 7 to 1, from which a verdict is told."""
+CLEAR_BEND, CLEAR_END = 3.0, 2.0
+"""Log odds from which a bend, and a stray run at an end, is told: false for less than one curve in twenty at any noise
+up to a fifth of the loss (tests/planner/test_bends.py)."""
 
-PROMISING = 0.5
-"""Log evidence, by linear steps from the plain curve, from which the hypotheses are fitted."""
+PROMISING = 1.0
+"""Log odds, by linear steps from the plain curve, from which the hypotheses are fitted."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,10 @@ class Data:
         """Those groups."""
         return Data(self.y[groups], self.t[groups], self.independent[groups], self.shared[groups], self.single[groups])
 
-    @property
-    def weighted(self) -> FloatArray:
-        """The covariance by which least squares are weighted [B, K, K]."""
-        level = np.maximum(self.y, LEAST)
-        return self.covariance(((WORKING * level) ** 2)[:, None])[:, 0]
+    def stacked(self, others: "tuple[Data, ...]") -> "Data":
+        """These groups, then those of the others."""
+        parts = (self, *others)
+        return Data(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(self)))
 
     def covariance(self, variance: FloatArray) -> FloatArray:
         """The covariance of the cells by their training errors' variance [B, any, K] → [B, any, K, K]."""
@@ -118,8 +119,8 @@ def judged(task: Task, groups: IntArray) -> Judged:
     rows = np.bincount(task.table.row_group, minlength=task.table.groups)
     groups = groups[rows[groups] >= LEAST_CELLS]
     odds = _odds(task.cells, groups) if len(groups) else Verdicts.none(0)
-    table = np.stack([odds.bend, odds.ends[:, 0], odds.ends[:, 1]], axis=1)
-    way = np.where(table.max(axis=1) > CLEAR, table.argmax(axis=1), -1)
+    table = np.stack([odds.bend - CLEAR_BEND, odds.ends[:, 0] - CLEAR_END, odds.ends[:, 1] - CLEAR_END], axis=1)
+    way = np.where(table.max(axis=1) > 0.0, table.argmax(axis=1), -1)
     return Judged(groups[way == 0], (groups[way == 1], groups[way == 2]))
 
 
@@ -149,42 +150,48 @@ def _data(cells: Cells, groups: IntArray, size: int) -> Data:
 
 def _judged(data: Data) -> Verdicts:
     found = Verdicts.none(len(data.y))
-    plain = _fitted(data, SCREENING_STEPS)
+    plain = _descended(data, _start(data, 0.3), SCREENING_STEPS)
     level = np.maximum(plain.f, LEAST)
-    odds = [_evidence(way, plain, level) for way in (data, *_ways(data, level))]
-    promising = np.flatnonzero(np.max(odds[1:], axis=0) - odds[0] > PROMISING)
+    alone, *odds = (_evidence(way, plain, level) for way in _ways(data, level))
+    promising = np.flatnonzero(np.max(odds, axis=0) - alone > PROMISING)
     if len(promising):
         some = data.select(promising)
-        plain = _fitted(some, STEPS)
+        plain = _fitted(some)
         level = np.maximum(plain.f, LEAST)
-        alone = _evidence(some, plain, level)
-        bend, first, last = (_evidence(way, _fitted(way, STEPS), level) - alone for way in _ways(some, level))
-        found.bend[promising] = bend
+        _, *ways = _ways(some, level)
+        stacked = ways[0].stacked(tuple(ways[1:]))
+        evidence = _evidence(stacked, _fitted(stacked), np.tile(level, (len(ways), 1)))
+        bend, first, last = evidence.reshape(len(ways), -1) - _evidence(some, plain, level)
+        found.bend[promising] = bend if data.y.shape[1] >= BENT_CELLS else -np.inf
         ends = np.stack([first, last], axis=1) - np.log(data.y.shape[1])
         found.ends[promising] = np.where(some.single, ends, -np.inf)
     return found
 
 
-def _ways(data: Data, level: FloatArray) -> tuple[Data, Data, Data]:
-    """The data with what each hypothesis adds to their covariance: a bend, a stray run at either end."""
+def _ways(data: Data, level: FloatArray) -> tuple[Data, Data, Data, Data]:
+    """The data as they are, and with what each hypothesis adds to their covariance: a bend, a stray run at either
+    end."""
     apart = data.t[:, :, None] - data.t[:, None, :]
-    reach = np.maximum(SMOOTH * (data.t[:, :1] - data.t[:, -1:]), 1.0)[:, :, None]
+    octaves, cells = data.t[:, :1] - data.t[:, -1:], data.y.shape[1]
+    reach = (np.maximum(SMOOTH, 1.5 / (cells - 1)) * np.maximum(octaves, 1.0))[:, :, None]
     bent = (BEND * level)[:, :, None] * (BEND * level)[:, None, :] * np.exp(-0.5 * (apart / reach) ** 2)
     ends = []
     for cell in (0, -1):
         shared = data.shared.copy()
         shared[:, cell, cell] += (STRAY * level[:, cell]) ** 2
         ends.append(replace(data, shared=shared))
-    return replace(data, shared=data.shared + bent), ends[0], ends[1]
+    return data, replace(data, shared=data.shared + bent), ends[0], ends[1]
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Parameters [B, 4], the curve f [B, K] there and its derivatives [B, K, 4]; misfit [B]: what is minimised."""
+    """Parameters [B, 4], the curve f [B, K] there and its derivatives [B, K, 4]; away [B, K]: the whitened
+    misfits; misfit [B]: what is minimised."""
 
     parameters: FloatArray
     f: FloatArray
     slopes: FloatArray
+    away: FloatArray
     misfit: FloatArray
 
     def better(self, other: "Fit", mine: BoolArray) -> "Fit":
@@ -193,6 +200,7 @@ class Fit:
             np.where(mine[:, None], self.parameters, other.parameters),
             np.where(mine[:, None], self.f, other.f),
             np.where(mine[:, None, None], self.slopes, other.slopes),
+            np.where(mine[:, None], self.away, other.away),
             np.where(mine, self.misfit, other.misfit),
         )
 
@@ -208,30 +216,43 @@ def _curve(parameters: FloatArray, t: FloatArray) -> tuple[FloatArray, FloatArra
     return a + b * p, np.stack([np.broadcast_to(a, p.shape), b * p, -b * c * steps * p, by_delta], axis=2)
 
 
-def _fitted(data: Data, steps: int) -> Fit:
+def _fitted(data: Data) -> Fit:
     """Least squares from two starts: a curve that falls from the first cell on, and one that falls late."""
-    early = np.tile(CENTRE, (len(data.y), 1))
-    late = early.copy()
-    late[:, 3] = np.log(0.5) + np.log(2.0) * data.t.max(axis=1)
-    metric = np.asarray(np.linalg.inv(data.weighted), dtype=np.float64)
-    first, second = (_descended(data, metric, start, steps) for start in (early, late))
-    return first.better(second, first.misfit <= second.misfit)
+    starts = np.concatenate([_start(data, 0.0), _start(data, 1.0)])
+    found = _descended(data.stacked((data,)), starts, STEPS)
+    early, late = (
+        Fit(*(getattr(found, field.name)[half] for field in fields(found)))
+        for half in np.split(np.arange(len(starts)), 2)
+    )
+    return early.better(late, early.misfit <= late.misfit)
 
 
-def _descended(data: Data, metric: FloatArray, start: FloatArray, steps: int) -> Fit:
+def _start(data: Data, late: float) -> FloatArray:
+    """The means of the parameters, with δ from that of a curve that falls from the first cell on (`late` 0) to half
+    of n_ref (1)."""
+    start = np.tile(CENTRE, (len(data.y), 1))
+    start[:, 3] += late * (np.log(0.5) + np.log(2.0) * data.t.max(axis=1) - CENTRE[3])
+    return start
+
+
+def _descended(data: Data, start: FloatArray, steps: int) -> Fit:
     """Levenberg and Marquardt's steps."""
+    level = np.maximum(data.y, LEAST)
+    root = np.linalg.cholesky(data.covariance(((WORKING * level) ** 2)[:, None])[:, 0])
+    whiten = np.asarray(np.linalg.inv(root), dtype=np.float64)
 
     def at(parameters: FloatArray) -> Fit:
         f, slopes = _curve(parameters, data.t)
-        away = data.y - f
-        misfit = np.einsum("bi,bij,bj->b", away, metric, away) + (((parameters - CENTRE) / SPREAD) ** 2).sum(axis=1)
-        return Fit(parameters, f, slopes, misfit)
+        away = (whiten @ (data.y - f)[:, :, None])[:, :, 0]
+        misfit = (away**2).sum(axis=1) + (((parameters - CENTRE) / SPREAD) ** 2).sum(axis=1)
+        return Fit(parameters, f, slopes, away, misfit)
 
     found, damping, diagonal = at(start), np.full(len(start), 1e-2), np.arange(len(CENTRE))
     for _ in range(steps):
-        turned = metric @ found.slopes
-        curvature = found.slopes.swapaxes(1, 2) @ turned + np.diag(SPREAD**-2)
-        downhill = np.einsum("bki,bk->bi", turned, data.y - found.f) - (found.parameters - CENTRE) / SPREAD**2
+        white = whiten @ found.slopes
+        turned = white.swapaxes(1, 2)
+        curvature = turned @ white + np.diag(SPREAD**-2)
+        downhill = (turned @ found.away[:, :, None])[:, :, 0] - (found.parameters - CENTRE) / SPREAD**2
         curvature[:, diagonal, diagonal] *= 1.0 + damping[:, None]
         step = np.linalg.solve(curvature, downhill[:, :, None])[:, :, 0]
         tried = at(np.clip(found.parameters + step, LOW, HIGH))
@@ -242,13 +263,14 @@ def _descended(data: Data, metric: FloatArray, start: FloatArray, steps: int) ->
 
 
 def _evidence(data: Data, fit: Fit, level: FloatArray) -> FloatArray:
-    """Log evidence [B], up to a constant of the data: the curve's linear part integrated, summed over the errors."""
+    """Log evidence [B], up to a constant of the data: the curve's linear part integrated, σ the likeliest."""
     wide = fit.slopes * SPREAD
-    away = data.y - fit.f - np.einsum("bki,bi->bk", fit.slopes, CENTRE - fit.parameters)
-    even = np.broadcast_to((SIGMAS**2)[:, None], (len(data.y), len(SIGMAS), data.y.shape[1]))
-    variance = np.concatenate([even, even * level[:, None] ** 2], axis=1)
+    away = data.y - fit.f - (fit.slopes @ (CENTRE - fit.parameters)[:, :, None])[:, :, 0]
+    variance = (SIGMAS**2)[:, None] * level[:, None]
     root = np.linalg.cholesky(data.covariance(variance) + (wide @ wide.swapaxes(1, 2))[:, None])
-    white = np.linalg.solve(root, np.broadcast_to(away[:, None, :, None], (*root.shape[:3], 1)))[..., 0]
-    diagonal = np.arange(data.y.shape[1])
-    density = -np.log(root[:, :, diagonal, diagonal]).sum(axis=2) - 0.5 * (white**2).sum(axis=2)
-    return np.asarray(np.logaddexp.reduce(density, axis=1))
+    white, density = np.empty(root.shape[:3]), np.zeros(root.shape[:2])
+    for cell in range(data.y.shape[1]):
+        known = (root[:, :, cell, :cell] * white[:, :, :cell]).sum(axis=2)
+        white[:, :, cell] = (away[:, None, cell] - known) / root[:, :, cell, cell]
+        density -= np.log(root[:, :, cell, cell]) + 0.5 * white[:, :, cell] ** 2
+    return np.asarray(density.max(axis=1))
