@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
-from app.planner.cells import Cells, summed
+from app.planner.cells import Cells, runs, summed
 from app.planner.learn import Task
 
 LEAST_CELLS, BENT_CELLS = 6, 7
@@ -54,6 +54,9 @@ and a half times the cells' distance at least, it is alike."""
 
 STEPS, SCREENING_STEPS = 20, 8
 """Steps of least squares, and as many where the plain curve alone is asked."""
+
+CACHED_VALUES = 60_000
+"""Numbers of the covariances worked on at once, which bounds the memory."""
 
 CLEAR_BEND, CLEAR_END = 3.0, 2.0
 """Log odds from which a bend, and a stray run at an end, is told: false for less than one curve in twenty at any noise
@@ -128,21 +131,21 @@ def _odds(cells: Cells, groups: IntArray) -> Verdicts:
     """The verdicts on `groups`, in their order."""
     found = Verdicts.none(len(groups))
     sizes = np.diff(cells.start)[groups]
-    for size in np.unique(sizes[sizes >= LEAST_CELLS]):
-        at = np.flatnonzero(sizes == size)
-        some = _judged(_data(cells, groups[at], int(size)))
-        found.bend[at], found.ends[at] = some.bend, some.ends
+    for size in np.unique(sizes[sizes >= LEAST_CELLS]).tolist():
+        alike = np.flatnonzero(sizes == size)
+        step = max(1, CACHED_VALUES // size**2)
+        for at in (alike[first : first + step] for first in range(0, len(alike), step)):
+            some = _judged(_data(cells, groups[at], size))
+            found.bend[at], found.ends[at] = some.bend, some.ends
     return found
 
 
 def _data(cells: Cells, groups: IntArray, size: int) -> Data:
     at = cells.start[groups][:, None] + np.arange(size)
-    place = np.full(len(cells.y), -1, dtype=np.int64)
-    place[at] = np.arange(len(groups) * size).reshape(at.shape)
-    row, column = place[cells.shared_row], place[cells.shared_column]
-    mine = row >= 0
-    entry = row[mine] * size + column[mine] % size
-    shared = summed(entry, cells.shared[mine], len(groups) * size * size)
+    pairs = runs(cells.shared_start, groups)
+    owner = np.repeat(np.arange(len(groups)), cells.shared_start[groups + 1] - cells.shared_start[groups])
+    row, column = (of[pairs] - at[owner, 0] for of in (cells.shared_row, cells.shared_column))
+    shared = summed((owner * size + row) * size + column, cells.shared[pairs], len(groups) * size * size)
     ends = at[:, [0, -1]]
     single = np.isclose(cells.independent[ends], 1.0) & (cells.row_start[ends + 1] - cells.row_start[ends] == 1)
     return Data(cells.y[at], cells.t[at], cells.independent[at], shared.reshape(-1, size, size), single)
