@@ -10,7 +10,7 @@ import numpy as np
 from rivals import RIVALS
 from scores import coverage
 
-from app.planner.arrays import FloatArray
+from app.planner.arrays import BoolArray, FloatArray
 from app.planner.curves import Observations, Points, Prior, fit
 
 SIZES = np.array([25.0, 50.0, 100.0, 200.0, 400.0])
@@ -88,14 +88,31 @@ def census(path: Path, prior: Prior, seed: int) -> list[dict[str, object]]:
         points = Points(counts, losses, errors, holdouts.astype(np.int64))
         apart = replace(points, holdouts=np.arange(len(counts)))
         width = _slope_widths([points, apart], prior, seed)
-        one = holdouts == holdouts.min()
-        single = Points(counts[one], losses[one], errors[one], holdouts[one].astype(np.int64))
-        alone = _slope_widths([single, replace(single, holdouts=np.arange(int(one.sum())))], prior, seed)
+        ratios = [_one_split(points, holdouts == split, prior, seed) for split in np.unique(holdouts)]
         found.append(
             {"model": model, "group": group, "runs": len(counts), "ratio": float(width[1] / width[0])}
-            | {"one split: ratio": float(alone[1] / alone[0])}
+            | {"one split: ratio": float(np.median(ratios)), "least": min(ratios), "most": max(ratios)}
+            | {"by the scatter": _possible(points)}
         )
     return found
+
+
+def _one_split(points: Points, of: BoolArray, prior: Prior, seed: int) -> float:
+    """The same ratio from the runs of one split."""
+    single = Points(points.counts[of], points.losses[of], points.stderrs[of], points.holdouts[of])
+    width = _slope_widths([single, replace(single, holdouts=np.arange(int(of.sum())))], prior, seed)
+    return float(width[1] / width[0])
+
+
+def _possible(points: Points) -> float:
+    """√(1 + s²/σ²), were all but the errors known: s the stated error, σ the scatter about a level per size and one
+    per split, every split having every size."""
+    sizes, splits = np.unique(points.counts), np.unique(points.holdouts)
+    order = np.lexsort((points.holdouts, points.counts))
+    table = points.losses[order].reshape(len(sizes), len(splits))
+    left = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
+    scatter = (left**2).sum() / ((len(sizes) - 1) * (len(splits) - 1))
+    return float(np.sqrt(1.0 + (points.stderrs**2).mean() / scatter))
 
 
 def _slope_widths(points: list[Points], prior: Prior, seed: int) -> FloatArray:

@@ -108,6 +108,13 @@ def summed(index: IntArray, values: FloatArray, size: int = 0) -> FloatArray:
     return np.asarray(np.bincount(index, values, minlength=size), dtype=np.float64)
 
 
+def runs(starts: IntArray, groups: IntArray) -> IntArray:
+    """The indices start[g] … start[g + 1] − 1 of the groups, one after the other."""
+    lengths = starts[groups + 1] - starts[groups]
+    before = np.cumsum(lengths) - lengths
+    return np.repeat(starts[groups] - before, lengths) + np.arange(int(lengths.sum()))
+
+
 def _joined(parts: list[FloatArray]) -> FloatArray:
     return np.concatenate([np.zeros(0), *parts])
 

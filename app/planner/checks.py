@@ -147,9 +147,14 @@ def outlier(key: str, index: int, count: float, loss: float, sigmas: float) -> W
     detail = (
         f"Point {index} (count {count:g}, loss {loss:.4g}) lies"
         f" {abs(sigmas):.1f} sigma {'above' if sigmas > 0 else 'below'} what the other points say;"
-        " check that run and post it again."
+        " the curve follows the others. Check that run and post it again."
     )
     return Warning("outlier", detail, key)
+
+
+def bends(key: str) -> Warning:
+    """The warning for a group whose points no power law follows."""
+    return Warning("bends", _BENDS, key)
 
 
 def _few(sizes: int) -> str:
@@ -196,6 +201,11 @@ _VAGUE = "The standard errors exceed the losses themselves, so the points say li
 _RISES = (
     "The loss rises with the number of samples, more than its errors explain; the curve is fitted as flat."
     " Check the recipe and the labels of the newer samples."
+)
+
+_BENDS = (
+    "The loss bends in a way that no one power law follows, by more than its errors explain, so forecasts beyond the"
+    " largest size are doubtful. Leave out the runs before it bent, or measure more sizes at the upper end."
 )
 
 _STILL = (

@@ -14,14 +14,16 @@ import numpy as np
 
 from app.planner import checks
 from app.planner.arrays import FloatArray, IntArray
+from app.planner.bends import judged
 from app.planner.cells import TYPICAL_NOISE, Table, table_of, typical_losses
+from app.planner.drawing import Learnt
 from app.planner.grid import Level
 from app.planner.learn import Task, learn, standardised
 from app.planner.observations import AssumedCurve, Observations, ObservationsError, Points
-from app.planner.outliers import outliers
+from app.planner.outliers import Strays, misfits, strays, without
 from app.planner.posterior import Diagnostics, Posterior
 from app.planner.prior import Prior
-from app.planner.streams import lattice
+from app.planner.streams import Lattice, lattice
 from app.planner.warnings import Warning
 
 __all__ = [
@@ -80,15 +82,29 @@ def _fitted(observations: Observations, prior: Prior, seed: int, draws: int, sca
 
 
 def _learnt(observations: Observations, prior: Prior, seed: int, draws: int, scale: float) -> Posterior:
-    keys, table = observations.keys, table_of(observations.points)
-    numbers = lattice(seed, keys, draws)
+    """The groups' posterior; where a point contradicts the others, theirs alone."""
+    numbers = lattice(seed, observations.keys, draws)
+    posterior, task, learnt = _once(observations, prior, numbers, scale)
+    keys, table = observations.keys, task.table
+    residuals = np.concatenate([np.zeros(0), *posterior.residuals])
+    warnings = checks.remarks(keys, table, task.units, observations.span)
+    verdicts = judged(task, misfits(table, learnt))
+    stray = strays(task, learnt, residuals, verdicts.ends, prior, numbers)
+    told = {*(keys[g] for g in stray.groups), *(w.group for w in warnings if w.code == "not_monotone")}
+    warnings += stray.warnings(keys, table)
+    warnings += [checks.bends(keys[g]) for g in verdicts.bend if keys[g] not in told]
+    if len(stray.groups):
+        posterior = posterior.replaced(stray.groups, _following(posterior, observations, stray, task, prior, numbers))
+    return replace(posterior, warnings=tuple(sorted(warnings, key=_by_group(keys))))
+
+
+def _once(observations: Observations, prior: Prior, numbers: Lattice, scale: float) -> tuple[Posterior, Task, Learnt]:
+    """The posterior of all points, without warnings, and what it was made of."""
+    table = table_of(observations.points)
     task = task_of(observations, table, prior, scale)
     learnt = learn(task, prior, numbers)
-    residuals = standardised(task, learnt)
-    warnings = checks.remarks(keys, table, task.units, observations.span)
-    warnings += outliers(keys, task, learnt, residuals, prior, numbers)
-    return Posterior(
-        keys=keys,
+    posterior = Posterior(
+        keys=observations.keys,
         asymptote=learnt.asymptote,
         excess=learnt.excess,
         anchor=learnt.anchor,
@@ -99,9 +115,24 @@ def _learnt(observations: Observations, prior: Prior, seed: int, draws: int, sca
         noise=learnt.sigma * task.units,
         discrepancy=learnt.discrepancy,
         diagnostics=_diagnostics(table),
-        residuals=_split(residuals, _sizes(observations)),
-        warnings=tuple(sorted(warnings, key=_by_group(keys))),
+        residuals=_split(standardised(task, learnt), _sizes(observations)),
+        warnings=(),
     )
+    return posterior, task, learnt
+
+
+def _following(
+    before: Posterior, observations: Observations, stray: Strays, task: Task, prior: Prior, numbers: Lattice
+) -> Posterior:
+    """The groups of `stray` by their other points; a stray point's residual is its distance from what these say."""
+    others = replace(observations.select(stray.groups), points=tuple(without(task.table, stray.groups, stray.points)))
+    found, _, _ = _once(others, prior, numbers.select(stray.groups), 1.0)
+    index = stray.points - np.searchsorted(task.table.group, stray.groups)
+    residuals = [
+        np.insert(rest, at, sigmas) for rest, at, sigmas in zip(found.residuals, index, stray.sigmas, strict=True)
+    ]
+    diagnostics = tuple(before.diagnostics[g] for g in stray.groups)
+    return replace(found, residuals=tuple(residuals), diagnostics=diagnostics)
 
 
 def _split(values: FloatArray, sizes: list[int]) -> tuple[FloatArray, ...]:

@@ -6,11 +6,12 @@ the processor's cache, which also bounds the memory.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.cells import Cells, Table, cells_of, doublings_below, summed
+from app.planner.cells import Cells, Table, cells_of, doublings_below, runs, summed
 from app.planner.drawing import MOMENT_DRAWS, Frame, Learnt, draw, empty
 from app.planner.floors import integrate
 from app.planner.grid import Batch, Level, Nodes, nodes_of, shape_values
@@ -34,6 +35,11 @@ class Task:
     level: Level
     covariates: FloatArray
 
+    @cached_property
+    def cells(self) -> Cells:
+        """The points, averaged."""
+        return cells_of(self.table, self.units)
+
 
 def learn(task: Task, prior: Prior, lattice: Lattice) -> Learnt:
     """Posterior draws of every group, made of the numbers of `lattice`."""
@@ -52,10 +58,10 @@ def grids(task: Task, prior: Prior, draws: int) -> Iterator[tuple[IntArray, IntA
 
     `draws` is how many will be taken of each group; it only bounds the batches' memory.
     """
-    cells = cells_of(task.table, task.units)
+    cells = task.cells
     scatter = cells.scatter_log_likelihood(np.asarray(prior.noises))
     for groups in _batches(cells, prior, draws):
-        rows = _runs(cells.group_rows, groups)
+        rows = runs(cells.group_rows, groups)
         of_group = task.table.row_group[rows]
         p = shape_values(task.table.row_count[rows], task.n_ref[of_group], *prior.shape_nodes)
         batch = _batch(task, cells, prior, groups, p, scatter[groups])
@@ -75,17 +81,10 @@ def _batches(cells: Cells, prior: Prior, draws: int) -> Iterator[IntArray]:
             yield alike[first : first + step]
 
 
-def _runs(starts: IntArray, groups: IntArray) -> IntArray:
-    """The indices start[g] … start[g + 1] − 1 of the groups, one after the other."""
-    lengths = starts[groups + 1] - starts[groups]
-    before = np.cumsum(lengths) - lengths
-    return np.repeat(starts[groups] - before, lengths) + np.arange(int(lengths.sum()))
-
-
 def _batch(task: Task, cells: Cells, prior: Prior, groups: IntArray, p: FloatArray, scatter: FloatArray) -> Batch:
     """The batch of `groups`, all with the same number of cells; p [their rows, S]."""
     b, k = len(groups), int(cells.start[groups[0] + 1] - cells.start[groups[0]])
-    own = _runs(cells.start, groups)
+    own = runs(cells.start, groups)
     log_noise, log_shape = prior.log_weights(task.covariates[groups])
     return Batch(
         y=cells.y[own].reshape(b, k),
@@ -105,14 +104,14 @@ def _averaged(cells: Cells, groups: IntArray, own: IntArray, p: FloatArray) -> F
     if len(own) == len(p):
         return p
     sizes = cells.row_start[own + 1] - cells.row_start[own]
-    weighted = cells.weight[_runs(cells.group_rows, groups)][:, None] * p
+    weighted = cells.weight[runs(cells.group_rows, groups)][:, None] * p
     averaged: FloatArray = np.add.reduceat(weighted, np.cumsum(sizes) - sizes, axis=0)
     return averaged
 
 
 def _shared(cells: Cells, groups: IntArray, k: int) -> FloatArray:
     """Σ_h s_h² 1_h 1_hᵀ [B, K, K]."""
-    at = _runs(cells.shared_start, groups)
+    at = runs(cells.shared_start, groups)
     position = np.repeat(np.arange(len(groups)), cells.shared_start[groups + 1] - cells.shared_start[groups])
     start = cells.start[groups][position]
     entry = (position * k + cells.shared_row[at] - start) * k + cells.shared_column[at] - start

@@ -1,6 +1,8 @@
-"""Points that contradict the others of their group: doubted by the fit, then judged by a fit without them."""
+"""Points that contradict the others of their group: doubted by the fit, then judged by a fit without them.
 
-from dataclasses import replace
+The curve then follows the others."""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,25 +23,54 @@ LEAST_POINTS_TO_DOUBT = 4
 MISFIT, INFLATING = 3.0, 1.5
 """A residual is doubted beyond the first, or beyond the second where the point may have inflated the noise."""
 
+END_SIGMAS = 3.0
+"""From so many sds the others' prediction agrees that the point at an end strays, where the odds say so."""
+
 WILD, UNLIKELY = 0.08, 50.0
 """κ above the first is given the weight exp(−50)."""
 
 
-def outliers(
-    keys: tuple[str, ...], task: Task, learnt: Learnt, residuals: FloatArray, prior: Prior, numbers: Lattice
-) -> list[Warning]:
-    """A warning for each group whose worst point lies far from what its other points say."""
-    groups, points = _doubted(task.table, learnt, residuals)
+@dataclass(frozen=True)
+class Strays:
+    """Groups with a point that contradicts the others, ascending; that point, a row of the table; how many sds of the
+    others' prediction it lies off. All [strays]."""
+
+    groups: IntArray
+    points: IntArray
+    sigmas: FloatArray
+
+    def warnings(self, keys: tuple[str, ...], table: Table) -> list[Warning]:
+        """One for each."""
+        index = self.points - np.searchsorted(table.group, self.groups)
+        return [
+            outlier(keys[g], int(i), float(table.counts[point]), float(table.losses[point]), float(sigmas))
+            for g, i, point, sigmas in zip(self.groups, index, self.points, self.sigmas, strict=True)
+        ]
+
+
+def misfits(table: Table, learnt: Learnt) -> IntArray:
+    """Groups whose points the posterior takes for noisier than usual: they may bend, or stray at an end."""
+    return np.flatnonzero((np.bincount(table.group, minlength=table.groups) > 0) & (learnt.sigma > TYPICAL_NOISE))
+
+
+def strays(
+    task: Task, learnt: Learnt, residuals: FloatArray, ends: tuple[IntArray, IntArray], prior: Prior, numbers: Lattice
+) -> Strays:
+    """The points far from what the other points of their group say; ends: groups of which the smallest, and the
+    largest, size is known to contradict the others."""
+    table = task.table
+    groups, points = _doubted(table, learnt, residuals)
+    at_ends = np.concatenate(ends)
+    other = ~np.isin(groups, at_ends)
+    extreme = [_extreme(table, ends[0], -1.0), _extreme(table, ends[1], 1.0)]
+    groups, points = np.concatenate([groups[other], at_ends]), np.concatenate([points[other], *extreme])
+    order = np.argsort(groups)
+    groups, points = groups[order], points[order]
     if not len(groups):
-        return []
+        return Strays(groups, points, np.zeros(0))
     sigmas = _sigmas_off(task, groups, points, prior, numbers)
-    found = []
-    for g, point, distance in zip(groups, points, sigmas, strict=True):
-        if abs(distance) > OUTLIER_SIGMAS:
-            index = int(point - np.searchsorted(task.table.group, g))
-            loss, count = float(task.table.losses[point]), float(task.table.counts[point])
-            found.append(outlier(keys[int(g)], index, count, loss, float(distance)))
-    return found
+    far = np.abs(sigmas) > np.where(np.isin(groups, at_ends), END_SIGMAS, OUTLIER_SIGMAS)
+    return Strays(groups[far], points[far], sigmas[far])
 
 
 def _doubted(table: Table, learnt: Learnt, residuals: FloatArray) -> tuple[IntArray, IntArray]:
@@ -56,10 +87,19 @@ def _doubted(table: Table, learnt: Learnt, residuals: FloatArray) -> tuple[IntAr
     return groups, points[np.searchsorted(owners, groups)]
 
 
+def _extreme(table: Table, groups: IntArray, sign: float) -> IntArray:
+    """The point of each group with the largest count times the sign."""
+    most = np.full(table.groups, -np.inf)
+    np.maximum.at(most, table.group, sign * table.counts)
+    at = np.flatnonzero(sign * table.counts == most[table.group])
+    owners, first = np.unique(table.group[at], return_index=True)
+    return np.asarray(at[first][np.searchsorted(owners, groups)])
+
+
 def _sigmas_off(task: Task, groups: IntArray, points: IntArray, prior: Prior, numbers: Lattice) -> FloatArray:
     """How many predictive sds each of `points` lies from what the other points of its group say."""
     table = task.table
-    others = table_of([_without(table, int(g), int(point)) for g, point in zip(groups, points, strict=True)])
+    others = table_of(without(table, groups, points))
     level = Level(task.level.mean[groups], task.level.sd[groups], task.level.upper[groups])
     units = task.units[groups]
     reduced = replace(
@@ -88,11 +128,14 @@ def _rms(table: Table, residuals: FloatArray) -> FloatArray:
     return rms
 
 
-def _without(table: Table, group: int, point: int) -> Points:
-    """The group's points but one."""
-    first, last = np.searchsorted(table.group, [group, group + 1])
-    keep = np.delete(np.arange(first, last), point - first)
-    return Points(table.counts[keep], table.losses[keep], table.stderrs[keep], table.row_pair[table.row[keep]])
+def without(table: Table, groups: IntArray, points: IntArray) -> list[Points]:
+    """The groups' points but one of each."""
+    found = []
+    for first, last, point in zip(*np.searchsorted(table.group, [groups, groups + 1]), points, strict=True):
+        keep = np.delete(np.arange(first, last), point - first)
+        rows = table.row_pair[table.row[keep]]
+        found.append(Points(table.counts[keep], table.losses[keep], table.stderrs[keep], rows))
+    return found
 
 
 def _loss(learnt: Learnt, n: FloatArray) -> FloatArray:
