@@ -13,6 +13,7 @@ from app.api import (
     curves,
     deliveries,
     events,
+    exports,
     forecasts,
     groups,
     health,
@@ -86,6 +87,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     app.include_router(jobs.streams)
     app.include_router(simulations.charts)
     app.include_router(charts.router)
+    app.include_router(exports.router)
     for module in (groups, sources, vendor_orders):
         app.include_router(module.bulk)
     for router in ROUTERS:
