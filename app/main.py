@@ -26,6 +26,7 @@ from app.api import (
     orders,
     problems,
     projects,
+    reports,
     requirements,
     rounds,
     scenarios,
@@ -88,6 +89,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     app.include_router(simulations.charts)
     app.include_router(charts.router)
     app.include_router(exports.router)
+    app.include_router(reports.router)
     for module in (groups, sources, vendor_orders):
         app.include_router(module.bulk)
     for router in ROUTERS:

@@ -4,6 +4,7 @@ What is asked for is worked out when it is first needed and kept, so that every 
 same data version.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -62,6 +63,12 @@ class Dossier:
         return {
             group.key: group.name or group.key for group in members(self.session, Group, self.project.id, archived=None)
         }
+
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """Key → what tells a group from all others: its name, with the key where several have it."""
+        shared = Counter(self.names.values())
+        return {key: f"{name} ({key})" if shared[name] > 1 else name for key, name in self.names.items()}
 
     @cached_property
     def situation(self) -> Situation:
