@@ -14,9 +14,10 @@ from app.services.tables import table_of
 from app.store.models import Source
 from app.store.rounds import rounds_page
 
-ORDERS, BOUGHT, STANDING, WARNINGS, ROUNDS = 60, 40, 60, 40, 30
+ORDERS, BOUGHT, STANDING, WARNINGS, ROUNDS, BOUNDS = 40, 25, 30, 25, 30, 8
 """Rows that are shown of each table; what is left out is added up and told."""
 MOST_ROUNDS = 10_000
+UNIT = 1_000
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class BoughtLine:
 
 def content_of(dossier: Dossier) -> dict[str, Any]:
     allocation = dossier.allocation
-    bought = bought_lines(dossier)
+    bought, orders = bought_lines(dossier), order_lines(dossier)
     standing = standing_rows(dossier)
     return {
         "project": dossier.project,
@@ -78,8 +79,11 @@ def content_of(dossier: Dossier) -> dict[str, Any]:
         "money": dossier.money,
         "left": dossier.left,
         "finding": finding(bought),
-        "orders": Part.of(order_lines(dossier), ORDERS),
+        "better": percent(allocation.plan.utility.p_better_than_equal),
+        "orders": Part.of(orders, ORDERS),
+        "orders_feed": any(line.feeds != line.name for line in orders),
         "bought": Part.of(bought, BOUGHT),
+        "awaited": any(line.plan.pending for line in bought),
         "rest": rest_of(bought, BOUGHT),
         "bounds": bounds_of(allocation, dossier.project.currency),
         "splits": splits_of(allocation),
@@ -87,6 +91,7 @@ def content_of(dossier: Dossier) -> dict[str, Any]:
         "record": record_words(dossier),
         "standing": Part.of(standing, STANDING),
         "has_targets": any(group.target is not None for group in dossier.groups),
+        "targets_same": targets_same(dossier),
         "warnings": Part.of(warning_lines(dossier), WARNINGS),
         "scenarios": [scenario_line(dossier, one) for one in dossier.outcomes],
         "rounds": round_lines(dossier),
@@ -129,17 +134,24 @@ def finding(bought: Sequence[BoughtLine]) -> str:
 
 
 def bounds_of(allocation: Allocation, currency: str) -> list[tuple[str, str]]:
-    """What holds the plan back, and what a unit more of it would be worth."""
+    """What holds the plan back, and what more of it would be worth."""
+    bounds = sorted(allocation.bounds.items(), key=lambda one: -abs(one[1]))[:BOUNDS]
     return [
-        (pointer, f"{number(price)} utility per {unit_of(pointer, currency)} more room")
-        for pointer, price in sorted(allocation.bounds.items(), key=lambda one: -abs(one[1]))[:8]
+        ("The budget of the round", f"{number(UNIT * price)} utility per {UNIT:,} {currency} more")
+        if pointer == "/budget"
+        else (pointer, f"{number(price)} utility per unit more room")
+        for pointer, price in bounds
     ]
 
 
-def unit_of(pointer: str, currency: str) -> str:
-    if pointer == "/budget":
-        return currency
-    return "unit" if pointer.startswith("/set_limits") else "sample"
+def targets_same(dossier: Dossier) -> str:
+    """Where no budget changes the chance that all targets are met: what it is. Else nothing."""
+    if not dossier.allocation.known:
+        return ""
+    chances = {round(row["chance"], 4) for row in dossier.budgets.rows if row["chance"] is not None}
+    if len(chances) != 1:
+        return ""
+    return f"All targets are met with a chance of {percent(chances.pop())}, whichever of these budgets is spent."
 
 
 def splits_of(allocation: Allocation) -> list[dict[str, Any]]:

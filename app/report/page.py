@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from app.charts.words import number as three_digits
 from app.report import words
 from app.report.charts import COLUMNS, CURVES, Charts
 from app.report.content import content_of
@@ -44,6 +45,11 @@ def report_of(dossier: Dossier, software_version: str) -> Report:
     return Report(html, policy())
 
 
+def short(value: float | None) -> str:
+    """Three significant digits; nothing → an en dash."""
+    return "–" if value is None else three_digits(value)
+
+
 def charts_of(charts: Charts, content: dict[str, Any]) -> dict[str, str]:
     """Those that have something to show, as markup: Vega escapes every text in it."""
     known, rounds = content["known"], bool(content["money"].spent or content["money"].committed)
@@ -51,7 +57,7 @@ def charts_of(charts: Charts, content: dict[str, Any]) -> dict[str, str]:
         "margins": (known, charts.margins),
         "curves": (known, charts.curves),
         "utility": (known, charts.utility),
-        "targets": (known and content["has_targets"], charts.targets),
+        "targets": (known and content["has_targets"] and not content["targets_same"], charts.targets),
         "scenarios": (known, charts.scenarios),
         "spending": (rounds, charts.spending),
         "progress": (rounds, charts.progress),
@@ -83,7 +89,7 @@ def templates() -> Environment:
     made.filters |= {
         "money": words.money,
         "number": words.number,
-        "significant": words.significant,
+        "short": short,
         "instant": words.instant,
     }
     return made

@@ -45,10 +45,6 @@ def number(value: float | None, decimals: int = 0) -> str:
     return "–" if value is None else f"{value:,.{decimals}f}".replace("-", "−")
 
 
-def significant(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}g}".replace("-", "−")
-
-
 def instant(at: datetime | None) -> str:
     return "–" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 

@@ -13,7 +13,7 @@ from app.services.observations import Reading, standard_error
 from app.services.planning import metric_of, runs_of
 from app.services.scenarios import Outcome
 from app.store.models import Source
-from app.tables.shape import Cell, Column, Kind, Row, Table
+from app.tables.shape import Cell, Column, Content, Kind, Row
 
 GROUP = Column("group", "text", "key of the group")
 NAME = Column("name", "text", "name of the group")
@@ -28,7 +28,7 @@ def interval(name: str, of: str, kind: Kind = "number") -> list[Column]:
     ]
 
 
-def allocation_table(dossier: Dossier) -> Table:
+def allocation_table(dossier: Dossier) -> Content:
     allocation, currency = dossier.allocation, dossier.project.currency
     metric = dossier.project.metric_name
     known = allocation.known
@@ -66,7 +66,7 @@ def allocation_table(dossier: Dossier) -> Table:
         Column("reason", "long text", "why the group gets what it gets"),
         Column("warnings", "long text", "what to check before relying on the row"),
     ]
-    return Table("allocation", "What to buy next, group by group", columns, rows())
+    return columns, rows()
 
 
 def warnings_by_group(dossier: Dossier) -> dict[str, list[str]]:
@@ -77,7 +77,7 @@ def warnings_by_group(dossier: Dossier) -> dict[str, list[str]]:
     return found
 
 
-def sources_table(dossier: Dossier) -> Table:
+def sources_table(dossier: Dossier) -> Content:
     currency = dossier.project.currency
     plan = dossier.allocation.plan
 
@@ -102,7 +102,7 @@ def sources_table(dossier: Dossier) -> Table:
         Column("lead_time_days", "count", "days from order to delivery"),
         Column("limits", "text", "what decided the order"),
     ]
-    return Table("sources", "What to order where", columns, rows())
+    return columns, rows()
 
 
 def terms_of(source: Source) -> list[Cell]:
@@ -110,7 +110,7 @@ def terms_of(source: Source) -> list[Cell]:
             source.acceptance_rate, source.lead_time_days]  # fmt: skip
 
 
-def groups_table(dossier: Dossier) -> Table:
+def groups_table(dossier: Dossier) -> Content:
     """Where each group stands, and its curve. Curves of a metric of which nothing is known are left empty."""
     situation, metric = dossier.situation, metric_of(dossier.project)
     posterior, factors = situation.fitted.posterior, situation.widening
@@ -163,7 +163,7 @@ def groups_table(dossier: Dossier) -> Table:
         Column("largest_count", "count", "the largest of these"),
         Column("holdouts", "count", "holdouts it was scored on"),
     ]
-    return Table("groups", "Where the groups stand, and their learning curves", columns, rows())
+    return columns, rows()
 
 
 def cells(one: Summary) -> list[Cell]:
@@ -196,7 +196,7 @@ def samples_needed(dossier: Dossier) -> dict[str, float | None]:
     return {groups[place].key: finite(one) for place, one in zip(aimed, medians, strict=True)}
 
 
-def budgets_table(dossier: Dossier) -> Table:
+def budgets_table(dossier: Dossier) -> Content:
     found, currency = dossier.budgets, dossier.project.currency
     columns = [
         Column("budget", "money", f"money of the round, {currency}"),
@@ -216,10 +216,10 @@ def budgets_table(dossier: Dossier) -> Table:
         ]
         for row in found.rows
     )
-    return Table("budgets", "What more or less money would do", columns, rows)
+    return columns, rows
 
 
-def scenarios_table(dossier: Dossier) -> Table:
+def scenarios_table(dossier: Dossier) -> Content:
     outcomes, currency = dossier.outcomes, dossier.project.currency
     columns = [
         Column("scenario", "text", "name of the scenario"),
@@ -232,7 +232,7 @@ def scenarios_table(dossier: Dossier) -> Table:
         Column("p_better", "share", "chance to be better than the first"),
         Column("infeasible", "long text", "what leaves the scenario without a plan"),
     ]
-    return Table("scenarios", "Scenarios side by side", columns, (scenario_row(dossier, one) for one in outcomes))
+    return columns, (scenario_row(dossier, one) for one in outcomes)
 
 
 def scenario_row(dossier: Dossier, outcome: Outcome) -> Row:
@@ -252,7 +252,7 @@ def scenario_row(dossier: Dossier, outcome: Outcome) -> Row:
     ]
 
 
-def scenario_groups_table(dossier: Dossier) -> Table:
+def scenario_groups_table(dossier: Dossier) -> Content:
     outcomes = dossier.outcomes
     metric = dossier.project.metric_name
     columns = [
@@ -264,7 +264,7 @@ def scenario_groups_table(dossier: Dossier) -> Table:
         *interval("metric_after", f"{metric} after it"),
     ]
     rows = (row for one in outcomes if one.plan for row in scenario_groups(dossier, one, one.plan))
-    return Table("scenario-groups", "What each scenario buys, group by group", columns, rows)
+    return columns, rows
 
 
 def scenario_groups(dossier: Dossier, outcome: Outcome, plan: Plan) -> Iterator[Row]:
@@ -274,7 +274,7 @@ def scenario_groups(dossier: Dossier, outcome: Outcome, plan: Plan) -> Iterator[
         yield [outcome.scenario.name, one.key, dossier.names[one.key], one.add, amount(one.cost), *band]
 
 
-def measurement_table(dossier: Dossier) -> Table:
+def measurement_table(dossier: Dossier) -> Content:
     plan = dossier.measurements
     columns = [
         Column("run", "count", "number of the training run, the most telling first"),
@@ -292,10 +292,10 @@ def measurement_table(dossier: Dossier) -> Table:
                 name = dossier.names[key]
                 yield [number, key, name, int(count), run.variance_before, run.variance_after, run.reason]
 
-    return Table("measurement-plan", "At which subset sizes to retrain next", columns, rows())
+    return columns, rows()
 
 
-def warnings_table(dossier: Dossier) -> Table:
+def warnings_table(dossier: Dossier) -> Content:
     columns = [
         Column("code", "text", "what kind of warning it is (docs/warnings.md)"),
         GROUP,
@@ -303,4 +303,4 @@ def warnings_table(dossier: Dossier) -> Table:
         Column("detail", "long text", "what is to be doubted, and what to do"),
     ]
     rows: Sequence[Row] = [[one.code, one.group, one.source, one.detail] for one in dossier.allocation.warnings]
-    return Table("warnings", "What to check before relying on the plan", columns, rows)
+    return columns, rows

@@ -18,7 +18,7 @@ from app.store.projects import members
 from app.store.rounds import ACCEPTED, orders_of_project, orders_of_rounds, rounds_of_project, rounds_page
 from app.store.simulation_models import Simulation
 from app.store.simulations import simulations_page
-from app.tables.shape import Cell, Column, Row, Table
+from app.tables.shape import Cell, Column, Content, Row
 
 PAGE = 200
 GROUP = Column("group", "text", "key of the group")
@@ -40,7 +40,7 @@ def paged(fetch: Callable[[Any, int], Sequence[Item]], position: Callable[[Item]
         after = position(some[-1])
 
 
-def observations_table(dossier: Dossier) -> Table:
+def observations_table(dossier: Dossier) -> Content:
     columns = [
         Column("observation", "text", "id of the run"),
         Column("external_id", "text", "the run's name in your own records"),
@@ -66,7 +66,7 @@ def observations_table(dossier: Dossier) -> Table:
             for run in paged(fetch, lambda one: str(one.id)):
                 yield from run_rows(run)
 
-    return Table("observations", "Every evaluated training run, a line per group", columns, rows())
+    return columns, rows()
 
 
 def run_rows(run: Observation) -> Iterator[Row]:
@@ -78,7 +78,7 @@ def run_rows(run: Observation) -> Iterator[Row]:
                run.observed_at, run.voided_at, run.void_reason]  # fmt: skip
 
 
-def forecasts_table(dossier: Dossier) -> Table:
+def forecasts_table(dossier: Dossier) -> Content:
     metric = dossier.project.metric_name
     levels = ("p05", "p10", "p25", "p50", "p75", "p90", "p95")
     columns = [
@@ -102,7 +102,7 @@ def forecasts_table(dossier: Dossier) -> Table:
          one.forecast.created_at]
         for one in found
     )  # fmt: skip
-    return Table("forecasts", "What was forecast of each run before it was posted, and how that fared", columns, rows)
+    return columns, rows
 
 
 def all_rounds(dossier: Dossier) -> Iterator[Round]:
@@ -110,7 +110,7 @@ def all_rounds(dossier: Dossier) -> Iterator[Round]:
     return paged(lambda after, limit: rounds_page(session, project.id, after, limit), lambda one: one.number)
 
 
-def rounds_table(dossier: Dossier) -> Table:
+def rounds_table(dossier: Dossier) -> Content:
     currency = dossier.project.currency
     columns = [
         ROUND,
@@ -135,10 +135,10 @@ def rounds_table(dossier: Dossier) -> Table:
          one.accepted_at, one.closed_at, one.cancelled_at]
         for one in all_rounds(dossier)
     )  # fmt: skip
-    return Table("rounds", "Rounds, oldest first", columns, rows)
+    return columns, rows
 
 
-def round_groups_table(dossier: Dossier) -> Table:
+def round_groups_table(dossier: Dossier) -> Content:
     metric = dossier.project.metric_name
     columns = [
         ROUND,
@@ -160,7 +160,7 @@ def round_groups_table(dossier: Dossier) -> Table:
         for one in all_rounds(dossier)
         for group in progress_of(dossier.session, dossier.project, one).groups
     )
-    return Table("round-groups", "What each round planned for each group beside what came", columns, rows)
+    return columns, rows
 
 
 def group_row(dossier: Dossier, number: int, one: GroupProgress) -> Row:
@@ -178,7 +178,7 @@ def group_row(dossier: Dossier, number: int, one: GroupProgress) -> Row:
     ]
 
 
-def orders_table(dossier: Dossier) -> Table:
+def orders_table(dossier: Dossier) -> Content:
     currency = dossier.project.currency
     columns = [
         ROUND,
@@ -199,7 +199,7 @@ def orders_table(dossier: Dossier) -> Table:
         Column("closed_at", "instant", "when it was closed (UTC)"),
     ]
     rows = (row for one in all_rounds(dossier) for row in order_rows(dossier, one))
-    return Table("orders", "Orders of all rounds beside what came", columns, rows)
+    return columns, rows
 
 
 def order_rows(dossier: Dossier, one: Round) -> Iterator[Row]:
@@ -233,7 +233,7 @@ def order_row(number: int, progress: OrderProgress) -> Row:
     ]
 
 
-def spending_table(dossier: Dossier) -> Table:
+def spending_table(dossier: Dossier) -> Content:
     """Per accepted round; the sums of all rounds up to it stand beside it."""
     currency = dossier.project.currency
     columns = [
@@ -261,10 +261,10 @@ def spending_table(dossier: Dossier) -> Table:
             left = project.budget_total - bound_so_far
             yield [one.number, one.state, one.cost, spent, committed, spent_so_far, left]
 
-    return Table("spending", "What the rounds have cost", columns, rows())
+    return columns, rows()
 
 
-def ledger_table(dossier: Dossier) -> Table:
+def ledger_table(dossier: Dossier) -> Content:
     currency = dossier.project.currency
     session, project = dossier.session, dossier.project
     keys = {group.id: group.key for group in members(session, Group, project.id, archived=None)}
@@ -292,10 +292,10 @@ def ledger_table(dossier: Dossier) -> Table:
                 one.spent, one.committed, one.cause, one.note, one.api_key_id, one.created_at]  # fmt: skip
 
     found = paged(lambda after, limit: entries_page(session, project.id, None, after, limit), lambda one: one.id)
-    return Table("ledger", "The ledger: every total is a sum of these", columns, map(row, found))
+    return columns, map(row, found)
 
 
-def simulations_table(dossier: Dossier) -> Table:
+def simulations_table(dossier: Dossier) -> Content:
     columns = [
         Column("simulation", "text", "id of the simulation"),
         Column("state", "text", "of its job"),
@@ -320,7 +320,7 @@ def simulations_table(dossier: Dossier) -> Table:
         lambda after, limit: simulations_page(session, project.id, after, limit), lambda both: str(both[0].id)
     )
     rows = (row for one, job in found for row in simulation_rows(one, job))
-    return Table("simulations", "Policies compared in simulated games", columns, rows)
+    return columns, rows
 
 
 def simulation_rows(one: Simulation, job: Job) -> Iterator[Row]:

@@ -20,6 +20,10 @@ class Column:
     meaning: str
 
 
+Content: TypeAlias = tuple[Sequence[Column], Iterable[Row]]
+"""A table's columns and its rows."""
+
+
 @dataclass(frozen=True)
 class Table:
     """`rows` are read once, and need not fit into memory. Cells stand in the order of `columns`; None is empty."""
