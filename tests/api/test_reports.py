@@ -194,9 +194,9 @@ def test_of_many_groups_the_first_are_shown_and_the_rest_added_up(
     answer = read(api, path)
     assert len(rows_below(answer, "What the money does")) == 1
     text = Marks(answer.text).text
-    assert f"1 more groups {bought[1]['add']:,} {float(bought[1]['cost']):,.2f}" in text
-    assert "1 more smaller orders are in the table sources." in text
-    assert "1 more groups stand better than these" in text
+    assert f"Others, 1 {bought[1]['add']:,} {float(bought[1]['cost']):,.2f}" in text
+    assert "Not shown here: smaller orders, 1; they are in the table sources." in text
+    assert "groups that stand better than these, 1; they are in the table groups." in text
 
 
 def test_a_project_of_which_nothing_is_known_has_its_report_too(api: Api) -> None:
