@@ -98,7 +98,7 @@ def read_workbook(
 
 
 @router.get(
-    "/tables/{name}.{ending}",
+    "/tables/{name}.{format}",
     summary="Download a table",
     response_class=Response,
     responses={
@@ -109,7 +109,7 @@ def read_workbook(
 def read_table(
     project_id: str,
     name: str,
-    ending: Ending,
+    format: Ending,
     call: Annotated[Call, reads("read")],
     question: Asked,
     runs: Runs = 3,
@@ -122,4 +122,4 @@ def read_table(
         call.open_session = session
         project = call.project(project_id)
         dossier = Dossier(session, call.runtime.fits, project, question, call.now, runs=runs)
-        return table_file(dossier, name, ending)
+        return table_file(dossier, name, format)

@@ -65,27 +65,27 @@ def workbook(project_id: str, visit: Annotated[Visit, sees()], query: Asked, run
     return workbook_file(looked_at(visit, visit.project(project_id), query, runs))
 
 
-@router.get("/projects/{project_id}/tables/{name}.{ending}")
+@router.get("/projects/{project_id}/tables/{name}.{format}")
 def table(
     project_id: str,
     name: str,
-    ending: Ending,
+    format: Ending,
     visit: Annotated[Visit, sees()],
     query: Asked,
     runs: Runs = 3,
 ) -> Answer:
-    return table_file(looked_at(visit, visit.project(project_id), query, runs), name, ending)
+    return table_file(looked_at(visit, visit.project(project_id), query, runs), name, format)
 
 
-@router.get("/projects/{project_id}/scenarios/{table}.{ending}")
+@router.get("/projects/{project_id}/scenarios/{table}.{format}")
 def scenarios_table(
     project_id: str,
     table: Literal["scenarios", "scenario-groups"],
-    ending: Ending,
+    format: Ending,
     visit: Annotated[Visit, sees()],
     rows: Annotated[list[Row], Depends(form_rows)],
 ) -> Answer:
     """Of the scenarios page, whose form it follows."""
     project = visit.project(project_id)
     asked = read_rows(project, rows)
-    return table_file(Dossier(visit.session, visit.runtime.fits, project, USUAL, visit.now, asked), table, ending)
+    return table_file(Dossier(visit.session, visit.runtime.fits, project, USUAL, visit.now, asked), table, format)
