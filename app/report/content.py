@@ -1,5 +1,6 @@
 """What the report says: one dossier as plain values for the template."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +17,8 @@ from app.store.rounds import rounds_page
 
 ORDERS, BOUGHT, STANDING, WARNINGS, ROUNDS, BOUNDS = 40, 25, 30, 25, 30, 8
 """Rows that are shown of each table; what is left out is added up and told."""
+ALIKE = 6
+"""Warnings of one code."""
 MOST_ROUNDS = 10_000
 UNIT = 1_000
 
@@ -92,7 +95,7 @@ def content_of(dossier: Dossier) -> dict[str, Any]:
         "standing": Part.of(standing, STANDING),
         "has_targets": any(group.target is not None for group in dossier.groups),
         "targets_same": targets_same(dossier),
-        "warnings": Part.of(warning_lines(dossier), WARNINGS),
+        "warnings": of_every_kind(warning_lines(dossier)),
         "scenarios": [scenario_line(dossier, one) for one in dossier.outcomes],
         "rounds": round_lines(dossier),
         "made_at": dossier.at,
@@ -220,6 +223,17 @@ def warning_lines(dossier: Dossier) -> list[dict[str, Any]]:
         for one in dossier.allocation.warnings
     ]
     return sorted(lines, key=lambda line: line["rank"])
+
+
+def of_every_kind(lines: Sequence[dict[str, Any]]) -> Part:
+    """The first of each code, so that one that a thousand groups share does not hide the others."""
+    seen: Counter[str] = Counter()
+    shown: list[dict[str, Any]] = []
+    for line in lines:
+        seen[line["code"]] += 1
+        if seen[line["code"]] <= ALIKE and len(shown) < WARNINGS:
+            shown.append(line)
+    return Part(shown, len(lines) - len(shown))
 
 
 def scenario_line(dossier: Dossier, outcome: Outcome) -> dict[str, Any]:

@@ -10,8 +10,11 @@ import pytest
 from openpyxl import load_workbook
 from openpyxl.utils.escape import unescape
 
+from app.api import downloads
 from app.api.common import SOFTWARE_VERSION
 from app.api.downloads import disposition
+from app.errors import Conflict
+from app.services import record_tables
 from app.services.tables import TABLES
 from app.store.db import Database
 from tests.api.test_rounds import accept, deliver, propose
@@ -284,3 +287,27 @@ def test_files_are_sent_to_be_saved_and_kept_by_no_cache(api: Api, path: str) ->
     assert int(answer.headers["content-length"]) == len(answer.content)
     book = api.get(f"{path}/tables.xlsx")
     assert book.headers["content-disposition"] == f'attachment; filename="HYPERLINK-x-tables-v{version}.xlsx"'
+
+
+def test_a_file_too_large_for_memory_is_the_same(api: Api, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = api.get(f"{path}/tables/scenario-groups.csv").content
+    monkeypatch.setattr(downloads, "IN_MEMORY", 10)
+    monkeypatch.setattr(downloads, "CHUNK", 7)
+    assert api.get(f"{path}/tables/scenario-groups.csv").content == whole
+
+
+def test_an_error_while_rows_are_written_is_the_answer(api: Api, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(*_: object) -> None:
+        raise Conflict("too late")
+
+    monkeypatch.setattr("app.services.record_tables.entries_page", late)
+    refused = api.get(f"{path}/tables/ledger.csv")
+    assert (refused.status_code, refused.headers["content-type"]) == (409, "application/problem+json")
+
+
+def test_a_long_list_is_read_in_parts_and_whole(api: Api, bought: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("ledger", "observations", "forecasts", "rounds", "orders")
+    whole = {name: table(api, bought, name) for name in names}
+    monkeypatch.setattr(record_tables, "PAGE", 1)
+    assert {name: table(api, bought, name) for name in names} == whole
+    assert len(whole["ledger"]) > 2

@@ -230,3 +230,11 @@ def test_past_forecasts_are_told(api: Api, path: str, bought: str) -> None:
     other = api.project(name="another")
     assert api.post(f"{other}/observations", json={"observations": RUNS}).status_code == 201
     assert "No forecast of this project has been put to the test yet" in Marks(read(api, other).text).text
+
+
+def test_a_warning_that_many_share_does_not_hide_the_others() -> None:
+    lines = [{"code": "few_points", "detail": str(place)} for place in range(100)] + [{"code": "other", "detail": "x"}]
+    part = content.of_every_kind(lines)
+    assert [line["detail"] for line in part.rows] == ["0", "1", "2", "3", "4", "5", "x"]
+    assert part.more == 94
+    assert len(content.of_every_kind([{"code": str(place)} for place in range(100)]).rows) == 25

@@ -1,10 +1,12 @@
 """Tables as files: numbers stay numbers, texts stay texts, and nothing of either is run."""
 
 import csv
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import BytesIO, StringIO
+from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
@@ -134,3 +136,21 @@ def test_exactly_as_many_rows_as_a_sheet_takes_are_all_there(monkeypatch: pytest
     monkeypatch.setattr(xlsx_file, "MOST_ROWS", 3)
     book = as_book(table(*(["A", number, 0.5, Decimal(1), NOON] for number in range(3))))
     assert "Things: 3 rows" in [row[2] for row in words_of(book["About"])]
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_rows_go_to_disk_as_they_come(ending: str) -> None:
+    def peak(rows: int) -> int:
+        made = Table("things", "Things", COLUMNS, ([f"row {row}", row, 0.5, Decimal(row), NOON] for row in range(rows)))
+        with TemporaryFile() as file:
+            tracemalloc.start()
+            if ending == "csv":
+                write_csv(made, STAMP, file)
+            else:
+                write_workbook([made], About("All of them", STAMP), file)
+            most = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        return most
+
+    peak(10)
+    assert peak(10_000) < peak(1_000) + 500_000, "nine thousand rows more are some megabytes"
