@@ -13,6 +13,7 @@ from app.api import (
     curves,
     deliveries,
     events,
+    exports,
     forecasts,
     groups,
     health,
@@ -25,6 +26,7 @@ from app.api import (
     orders,
     problems,
     projects,
+    reports,
     requirements,
     rounds,
     scenarios,
@@ -86,6 +88,8 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     app.include_router(jobs.streams)
     app.include_router(simulations.charts)
     app.include_router(charts.router)
+    app.include_router(exports.router)
+    app.include_router(reports.router)
     for module in (groups, sources, vendor_orders):
         app.include_router(module.bulk)
     for router in ROUTERS:

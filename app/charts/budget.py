@@ -87,12 +87,14 @@ def chosen_layers(rows: Sequence[Row], chosen: float, currency: str, colours: Pa
     if not here:
         return []
     right = bool(rows) and chosen > (rows[0]["budget"] + rows[-1]["budget"]) / 2
+    # Where the lines end, their names stand already.
+    below = 27 if chosen == rows[-1]["budget"] else 16
     mark = {"type": "point", "shape": "diamond", "size": 130, "color": colours.green, "stroke": colours.background}
     text = {
         "type": "text",
         "align": "right" if right else "left",
         "dx": -8 if right else 8,
-        "dy": 16,
+        "dy": below,
         "fontWeight": 600,
         "color": colours.green,
     }

@@ -17,8 +17,9 @@ def phi(objective: Objective, scaled: FloatArray, bounded: bool, goal: FloatArra
     """φ and −dφ/dℓ at ℓ, at a kink from the side of the smaller loss; goal: ℓ at the targets, inf = none."""
     limit = 1.0 - LEAST_BENEFIT if bounded else 1.0 / LEAST_BENEFIT
     if objective.kind == "targets":
-        # A target below m₀ must not be lost in the tangent.
-        return _shortfall(scaled, goal, objective.power, np.where(goal < limit, limit, np.inf))
+        # A target below m₀ must not be lost in the tangent; where there is none, no loss falls short.
+        tangent = (goal < limit) | np.isinf(goal)
+        return _shortfall(scaled, goal, objective.power, np.where(tangent, limit, np.inf))
     if objective.kind != "isoelastic":
         return (1.0 if bounded else 0.0) - scaled, np.ones_like(scaled)
     if objective.aversion == 0.0:

@@ -1,7 +1,5 @@
 """Templates to pages: everything from outside is escaped, and no page may load or run what is not ours."""
 
-from datetime import UTC, datetime
-from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -9,8 +7,8 @@ from fastapi import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from app.api.common import SOFTWARE_VERSION
-from app.api.inputs import write_money
 from app.charts.render import bundle_name
+from app.report.words import instant, money, number
 from app.web.assets import address
 
 POLICY = "; ".join(
@@ -41,22 +39,6 @@ def protect(response: Response) -> Response:
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
     return response
-
-
-def money(amount: Decimal, currency: str = "") -> str:
-    """1234567.5 → 1,234,567.50, with the currency behind it where one is given."""
-    whole, _, decimals = write_money(abs(amount)).partition(".")
-    sign = "−" if amount < 0 else ""
-    return f"{sign}{int(whole):,}.{decimals}" + (f" {currency}" if currency else "")
-
-
-def number(value: float | None, decimals: int = 0) -> str:
-    """12345 → 12,345; nothing → an en dash."""
-    return "–" if value is None else f"{value:,.{decimals}f}".replace("-", "−")
-
-
-def instant(at: datetime | None) -> str:
-    return "–" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 @cache

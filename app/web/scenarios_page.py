@@ -66,11 +66,10 @@ def scenarios_page(
 ) -> Answer:
     """The first row is what the others are compared with."""
     project = visit.project(project_id)
-    asked = [row for row in rows if not row.blank]
     found: list[ScenarioOut] = []
     error: TrancheError | None = None
     try:
-        found = answered(visit, project, asked or [Row(name="as planned")])
+        found = answered(visit, project, rows)
     except TrancheError as refused:
         error = refused
     return visit.render(
@@ -79,17 +78,23 @@ def scenarios_page(
 
 
 def answered(visit: Visit, project: Project, rows: list[Row]) -> list[ScenarioOut]:
+    outcomes = what_if(visit.session, visit.runtime.fits, project, read_rows(project, rows), 300, 0)
+    return [row_shape(outcome, outcomes[0], True) for outcome in outcomes]
+
+
+def read_rows(project: Project, rows: list[Row]) -> list[Scenario]:
+    """The rows that are filled in, or the plan as it is. Raises Invalid with the faults of all."""
+    asked = [row for row in rows if not row.blank] or [Row(name="as planned")]
     faults: list[Fault] = []
     scenarios: list[Scenario] = []
-    for place, row in enumerate(rows):
+    for place, row in enumerate(asked):
         try:
             scenarios.append(row.scenario(project, place))
         except Invalid as refused:
             faults += [Fault(f"/scenarios/{place}", fault.detail) for fault in refused.faults]
     if faults:
         raise invalid(*faults)
-    outcomes = what_if(visit.session, visit.runtime.fits, project, scenarios, 300, 0)
-    return [row_shape(outcome, outcomes[0], True) for outcome in outcomes]
+    return scenarios
 
 
 def context_of(
@@ -104,6 +109,7 @@ def context_of(
         "found": found,
         "names": names,
         "shown": shown[:GROUPS],
+        "asked": visit.request.url.query,
         "left_out": max(0, len(shown) - GROUPS),
         "policies": policy_choices(),
         "objectives": objective_choices(project),

@@ -7,6 +7,7 @@ import pytest
 from scipy.differentiate import derivative
 
 from app.planner.arrays import FloatArray
+from app.planner.benefit import phi
 from app.planner.metric import Metric, MetricError
 from app.planner.objective import Objective, ObjectiveError
 from app.planner.problem import ProblemError
@@ -173,3 +174,12 @@ def test_weights_matter_only_by_their_ratios() -> None:
 def test_a_problem_that_contradicts_itself_is_refused(changes: dict[str, tuple[float, ...]], message: str) -> None:
     with pytest.raises(ProblemError, match=message):
         problem(stated(CURVES), offers([1.0, 1.0, 1.0]), 10.0, **changes)
+
+
+@pytest.mark.parametrize("power", [1, 2])
+@pytest.mark.parametrize("bounded", [True, False])
+def test_a_group_without_a_target_never_falls_short(power: int, bounded: bool) -> None:
+    losses, no_goal = np.array([[0.0, 0.5, 5e3]]), np.array([[np.inf]])
+    value, worth = phi(Objective("targets", power=power), losses, bounded, no_goal)
+    np.testing.assert_array_equal(value, [[0.0, 0.0, 0.0]])
+    np.testing.assert_array_equal(worth, [[0.0, 0.0, 0.0]])

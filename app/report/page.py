@@ -1,0 +1,95 @@
+"""The report as one page that needs nothing else: its style and its charts are in it, it has no script, and its own
+policy lets it load nothing, wherever it is opened."""
+
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from app.charts.words import number as three_digits
+from app.report import words
+from app.report.charts import COLUMNS, CURVES, Charts
+from app.report.content import content_of
+from app.services.dossier import Dossier
+
+
+@dataclass(frozen=True)
+class Report:
+    """`policy`: the Content-Security-Policy that the page was written for, and carries itself."""
+
+    html: str
+    policy: str
+
+
+def report_of(dossier: Dossier, software_version: str) -> Report:
+    """Raises as the dossier's allocation."""
+    content = content_of(dossier)
+    charts = Charts(dossier, f"data version {dossier.project.data_version}")
+    address = f"/v1/projects/{dossier.project.id}/report?{urlencode(content['query'])}"
+    html = templates().get_template("report.html").render(
+        **content,
+        charts=charts_of(charts, content),
+        curves_shown=min(CURVES, len(dossier.groups)),
+        columns=COLUMNS,
+        version=software_version,
+        address=address,
+        style=style(),
+        content_policy=policy(),
+    )  # fmt: skip
+    return Report(html, policy())
+
+
+def short(value: float | None) -> str:
+    """Three significant digits; nothing → an en dash."""
+    return "–" if value is None else three_digits(value)
+
+
+def charts_of(charts: Charts, content: dict[str, Any]) -> dict[str, str]:
+    """Those that have something to show, as markup: Vega escapes every text in it."""
+    known, rounds = content["known"], bool(content["money"].spent or content["money"].committed)
+    wanted: dict[str, tuple[bool, Callable[[], str]]] = {
+        "margins": (known, charts.margins),
+        "curves": (known, charts.curves),
+        "utility": (known, charts.utility),
+        "targets": (known and content["has_targets"] and not content["targets_same"], charts.targets),
+        "scenarios": (known, charts.scenarios),
+        "spending": (rounds, charts.spending),
+        "progress": (rounds, charts.progress),
+    }
+    return {name: make() for name, (there, make) in wanted.items() if there}
+
+
+@cache
+def style() -> str:
+    return (files("app.report") / "style.css").read_text("utf-8")
+
+
+@cache
+def policy() -> str:
+    """Nothing but the page's own style, named by its hash."""
+    mark = b64encode(sha256(style().encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{mark}'; img-src data:; form-action 'none'; base-uri 'none'"
+
+
+@cache
+def templates() -> Environment:
+    made = Environment(
+        loader=PackageLoader("app.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "money": words.money,
+        "number": words.number,
+        "short": short,
+        "instant": words.instant,
+    }
+    return made

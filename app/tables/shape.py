@@ -1,0 +1,79 @@
+"""What a table is, whoever reads it: named columns that say what they hold, and rows that may be many."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+Cell: TypeAlias = str | int | float | Decimal | datetime | None
+Row: TypeAlias = Sequence[Cell]
+Kind: TypeAlias = Literal["text", "long text", "count", "number", "money", "share", "instant"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """`name` is the header in every format; `meaning` is told where there is room for it."""
+
+    name: str
+    kind: Kind
+    meaning: str
+
+
+Content: TypeAlias = tuple[Sequence[Column], Iterable[Row]]
+"""A table's columns and its rows."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """`rows` are read once, and need not fit into memory. Cells stand in the order of `columns`; None is empty."""
+
+    name: str
+    title: str
+    columns: Sequence[Column]
+    rows: Iterable[Row]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A table that cannot be made, and why."""
+
+    name: str
+    title: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What a table was made from: enough to make it again."""
+
+    data_version: int
+    seed: int
+    software_version: str
+
+
+@dataclass(frozen=True)
+class About:
+    """A workbook's first sheet. facts: what was asked of what, as label and value."""
+
+    title: str
+    stamp: Stamp
+    facts: Sequence[tuple[str, Cell]] = field(default=())
+
+
+@dataclass
+class Counted:
+    """Rows that are counted while they are read, the first `most` of them."""
+
+    rows: Iterable[Row]
+    most: int
+    count: int = 0
+    cut: bool = False
+
+    def __iter__(self) -> Iterator[Row]:
+        for row in self.rows:
+            if self.count == self.most:
+                self.cut = True
+                return
+            self.count += 1
+            yield row

@@ -1,0 +1,118 @@
+"""Tables as an Excel workbook: a sheet "About" that says what they were made from, and a sheet per table.
+
+Texts are written as texts and never as formulas or links. Rows go to disk as they come.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from math import isfinite
+from typing import IO
+
+from xlsxwriter import Workbook
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+from app.tables.shape import About, Cell, Column, Counted, Kind, Missing, Table
+
+MOST_ROWS = 1_048_575
+"""Of one sheet, beside its header."""
+FORMATS: dict[Kind, str] = {
+    "count": "#,##0",
+    "number": "General",
+    "money": "#,##0.00####",
+    "share": "0.0%",
+    "instant": "yyyy-mm-dd hh:mm:ss",
+}
+WIDTHS: dict[Kind, float] = {
+    "text": 22, "long text": 60, "count": 12, "number": 14, "money": 15, "share": 12, "instant": 20,
+}  # fmt: skip
+OPTIONS = {
+    "constant_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+}
+NOT_A_TABLE = "This table cannot be made"
+
+
+class Pen:
+    """Writes cells of the kinds there are, in their formats."""
+
+    def __init__(self, book: Workbook) -> None:
+        self.head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
+        self.bold = book.add_format({"bold": True})
+        self.title = book.add_format({"bold": True, "font_size": 14})
+        self.wrapped = book.add_format({"text_wrap": True, "valign": "top"})
+        self.formats = {kind: book.add_format({"num_format": code}) for kind, code in FORMATS.items()}
+
+    def cell(self, sheet: Worksheet, row: int, place: int, value: Cell, look: Format | None) -> None:
+        if isinstance(value, str):
+            sheet.write_string(row, place, value, look)
+        elif isinstance(value, datetime):
+            sheet.write_datetime(row, place, value.astimezone(UTC).replace(tzinfo=None), look)
+        elif isinstance(value, int | float | Decimal) and isfinite(value):
+            sheet.write_number(row, place, float(value), look)
+
+    def row(self, sheet: Worksheet, row: int, cells: Sequence[Cell], looks: Sequence[Format | None]) -> None:
+        for place, (value, look) in enumerate(zip(cells, looks, strict=True)):
+            self.cell(sheet, row, place, value, look)
+
+
+def write_workbook(tables: Iterable[Table | Missing], about: About, file: IO[bytes]) -> None:
+    """A workbook of all tables, in their order, to `file`, which stays open. `tables` are made one after the other."""
+    with Workbook(file, OPTIONS) as book:
+        pen = Pen(book)
+        first = book.add_worksheet("About")
+        told = [write_sheet(book, pen, table) for table in tables]
+        write_about(first, pen, about, told)
+
+
+def write_sheet(book: Workbook, pen: Pen, table: Table | Missing) -> tuple[Table | Missing, str]:
+    """The table, and how many rows of it are there, in words."""
+    sheet = book.add_worksheet(table.name)
+    if isinstance(table, Missing):
+        sheet.set_column(0, 0, WIDTHS["long text"])
+        pen.row(sheet, 0, [f"{NOT_A_TABLE}: {table.reason}"], [pen.wrapped])
+        return table, f"{NOT_A_TABLE}: {table.reason}"
+    for place, column in enumerate(table.columns):
+        sheet.set_column(place, place, max(WIDTHS[column.kind], len(column.name) + 3))
+    pen.row(sheet, 0, [column.name for column in table.columns], [pen.head] * len(table.columns))
+    looks = [look_of(pen, column) for column in table.columns]
+    rows = Counted(table.rows, MOST_ROWS)
+    for number, row in enumerate(rows, 1):
+        pen.row(sheet, number, row, looks)
+    sheet.freeze_panes(1, 1)
+    sheet.autofilter(0, 0, rows.count, len(table.columns) - 1)
+    return table, f"the first {rows.count:,} rows; the CSV has all" if rows.cut else f"{rows.count:,} rows"
+
+
+def look_of(pen: Pen, column: Column) -> Format | None:
+    return pen.wrapped if column.kind == "long text" else pen.formats.get(column.kind)
+
+
+def write_about(sheet: Worksheet, pen: Pen, about: About, told: Sequence[tuple[Table | Missing, str]]) -> None:
+    """What the workbook was made from, what it holds, and what each column means."""
+    sheet.set_column(0, 1, 26)
+    sheet.set_column(2, 2, 90)
+    stamp = about.stamp
+    facts: list[tuple[str, Cell]] = [
+        *about.facts,
+        ("data version", stamp.data_version),
+        ("seed", stamp.seed),
+        ("software", f"Tranche {stamp.software_version}"),
+    ]
+    pen.row(sheet, 0, [about.title], [pen.title])
+    at = 1
+    for label, value in facts:
+        look = pen.formats["instant"] if isinstance(value, datetime) else None
+        pen.row(sheet, at, [label, value], [pen.bold, look])
+        at += 1
+    pen.row(sheet, at + 1, ["sheet", "column", "what it holds"], [pen.head] * 3)
+    at += 2
+    for table, words in told:
+        pen.row(sheet, at, [table.name, "", f"{table.title}: {words}"], [pen.bold, None, None])
+        at += 1
+        for column in table.columns if isinstance(table, Table) else ():
+            pen.row(sheet, at, ["", column.name, column.meaning], [None] * 3)
+            at += 1

@@ -1,0 +1,91 @@
+"""The report and the tables of a project, as it is or as a page looks at it."""
+
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+
+from fastapi import Depends, Query
+
+from app.api.exports import Ending, table_file, workbook_file
+from app.api.reports import report_page
+from app.errors import TrancheError
+from app.services.dossier import Dossier
+from app.services.measurements import MAX_RUNS
+from app.services.tables import TABLES
+from app.services.variations import varied_project
+from app.store.models import Project
+from app.web.plan_query import PlanQuery, objective_choices, policy_choices
+from app.web.project_page import plan_query
+from app.web.scenarios_page import Row, form_rows, read_rows
+from app.web.visit import Answer, Visit, pages, sees
+
+router = pages()
+
+Asked = Annotated[PlanQuery, Depends(plan_query)]
+Runs = Annotated[int, Query(ge=1, le=MAX_RUNS)]
+USUAL = PlanQuery().question()
+
+
+def looked_at(visit: Visit, project: Project, query: PlanQuery, runs: int = 3) -> Dossier:
+    """The question of the plan page. Raises Invalid."""
+    question = query.question()
+    varied = varied_project(visit.session, project, query.changes(project))
+    return Dossier(visit.session, visit.runtime.fits, varied, question, visit.now, runs=runs)
+
+
+@router.get("/projects/{project_id}/exports")
+def exports_page(project_id: str, visit: Annotated[Visit, sees()], query: Asked) -> Answer:
+    project = visit.project(project_id)
+    error: TrancheError | None = None
+    try:
+        query.question()
+    except TrancheError as refused:
+        error = refused
+    asked = {"budget": query.budget} if query.budget else {}
+    return visit.render(
+        "exports.html",
+        error.status if error else 200,
+        project=project,
+        query=query,
+        tables=[(name, kind.title) for name, kind in TABLES.items()],
+        asked=urlencode(asked | {"policy": query.policy, "objective": query.objective}),
+        policies=policy_choices(),
+        objectives=objective_choices(project),
+        error=error,
+        faults=error.faults if error else (),
+    )
+
+
+@router.get("/projects/{project_id}/report")
+def report(project_id: str, visit: Annotated[Visit, sees()], query: Asked, download: bool = False) -> Answer:
+    return report_page(looked_at(visit, visit.project(project_id), query), download)
+
+
+@router.get("/projects/{project_id}/tables.xlsx")
+def workbook(project_id: str, visit: Annotated[Visit, sees()], query: Asked, runs: Runs = 3) -> Answer:
+    return workbook_file(looked_at(visit, visit.project(project_id), query, runs))
+
+
+@router.get("/projects/{project_id}/tables/{name}.{format}")
+def table(
+    project_id: str,
+    name: str,
+    format: Ending,
+    visit: Annotated[Visit, sees()],
+    query: Asked,
+    runs: Runs = 3,
+) -> Answer:
+    return table_file(looked_at(visit, visit.project(project_id), query, runs), name, format)
+
+
+@router.get("/projects/{project_id}/scenarios/{table}.{format}")
+def scenarios_table(
+    project_id: str,
+    table: Literal["scenarios", "scenario-groups"],
+    format: Ending,
+    visit: Annotated[Visit, sees()],
+    rows: Annotated[list[Row], Depends(form_rows)],
+) -> Answer:
+    """Of the scenarios page, whose form it follows."""
+    project = visit.project(project_id)
+    asked = read_rows(project, rows)
+    return table_file(Dossier(visit.session, visit.runtime.fits, project, USUAL, visit.now, asked), table, format)
