@@ -96,8 +96,11 @@ def narrowed(spec: Spec) -> Spec:
 def rewrapped(view: Spec) -> Spec:
     if "title" not in view:
         return view
-    lines = {name: wrapped(" ".join(lines), NARROW_CHARACTERS) for name, lines in view["title"].items()}
-    return {**view, "title": lines}
+    title = view["title"]
+    lines = {
+        name: wrapped(" ".join(title[name]), NARROW_CHARACTERS) for name in ("text", "subtitle") if title.get(name)
+    }
+    return {**view, "title": {**title, **lines}}
 
 
 def wrapped(text: str, width: int = TITLE_CHARACTERS) -> list[str]:
