@@ -13,6 +13,7 @@ from app.web import (
     rounds_page,
     scenarios_page,
     signin,
+    simulations_page,
 )
 
 ROUTERS = [
@@ -25,6 +26,7 @@ ROUTERS = [
     project_page.router,
     curves_page.router,
     scenarios_page.router,
+    simulations_page.router,
     measurement_page.router,
     rounds_page.router,
     connections.router,
