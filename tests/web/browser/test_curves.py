@@ -43,3 +43,30 @@ def test_without_scripts_the_curves_are_a_picture_and_a_table(visitor: Visitor, 
     sent = page.request.get(visitor.url + str(picture.get_attribute("src")))
     assert sent.headers["content-type"] == "image/svg+xml"
     assert sent.text().count(">Clinic 12<") == 1
+
+
+def test_a_plan_of_twenty_groups_is_drawn_and_hovering_a_curve_shows_its_numbers(
+    visitor: Visitor, project: str
+) -> None:
+    page = visitor.sign_in(path=project)
+    assert page.locator("#plan table tbody tr").count() == 20
+    for figure in page.locator("figure.chart").all():
+        figure.scroll_into_view_if_needed()
+        expect(figure.locator(".chart-drawing svg")).to_be_visible()
+    curves = page.locator("figure.chart").first
+    curves.locator("g.mark-symbol path[opacity='0']").nth(12).hover(force=True)
+    expect(curves.locator(".chart-tip")).to_contain_text("expected")
+    visitor.pictures("plan-twenty")
+    assert visitor.violations() == []
+
+
+def test_scenarios_are_drawn_beside_each_other(visitor: Visitor, project: str) -> None:
+    page = visitor.sign_in(path=f"{project}/scenarios")
+    for at, (name, budget) in enumerate([("as planned", "3000"), ("half of it", "1500"), ("twice", "6000")], 1):
+        page.locator(f"#name-{at}").fill(name)
+        page.locator(f"#budget-{at}").fill(budget)
+    page.get_by_role("button", name="Compare").click()
+    page.locator("figure.chart").scroll_into_view_if_needed()
+    expect(page.locator("figure.chart .chart-drawing svg")).to_contain_text("twice does better than as planned")
+    visitor.pictures("scenarios-compared")
+    assert visitor.violations() == []
