@@ -33,7 +33,7 @@ def utility_chart(rows: Sequence[Row], chosen: float, currency: str, source: str
         {"data": {"values": equal}, "mark": {"type": "line", "color": colours.muted, "strokeDash": DASHED}},
         {"data": {"values": plan}, "mark": {"type": "line", "point": True}},
         *end_labels([("planned", plan, colours.blue), ("equal counts", equal, colours.muted)], low, high),
-        *chosen_layers(plan, chosen, currency, colours),
+        *chosen_layers(plan, chosen, currency, colours, (low + high) / 2),
         hover(plan, [("mean", "utility"), ("p05", "5 %"), ("p95", "95 %")], currency),
     ]
     title = titled(utility_finding(rows, chosen, currency), "Utility after the round, with 90 % interval.", source)
@@ -53,7 +53,7 @@ def targets_chart(rows: Sequence[Row], chosen: float, currency: str, source: str
     }
     layers: list[Spec] = [
         {"data": {"values": known}, "mark": {"type": "line", "point": True}},
-        *chosen_layers(known, chosen, currency, palette(theme)),
+        *chosen_layers(known, chosen, currency, palette(theme), 0.5),
         hover(known, [("mean", "chance")], currency, ".1%"),
     ]
     finding = targets_finding(known, chosen, currency)
@@ -91,23 +91,23 @@ def end_labels(series: Sequence[tuple[str, Sequence[Row], str]], low: float, hig
     ]
 
 
-def chosen_layers(rows: Sequence[Row], chosen: float, currency: str, colours: Palette) -> list[Spec]:
-    """An upright line at the plan's budget. Curves rise, so that its words have room above on its left, or below on
-    its right."""
+def chosen_layers(rows: Sequence[Row], chosen: float, currency: str, colours: Palette, middle: float) -> list[Spec]:
+    """An upright line at the plan's budget. Curves rise, so that its words have room above on its left, and on its
+    right above while the curve is below the axis's `middle`, else below."""
     here = [{**row, "label": f"this plan, {money(chosen, currency)}"} for row in rows if row["budget"] == chosen]
     if not here:
         return []
     right = chosen > (rows[0]["budget"] + rows[-1]["budget"]) / 2
+    above = right or here[0]["mean"] < middle
     mark = {"type": "point", "shape": "diamond", "size": 130, "color": colours.green, "stroke": colours.background}
     text = {
         "type": "text",
         "align": "right" if right else "left",
         "dx": -6 if right else 6,
-        "y": 8 if right else HEIGHT - 8,
         "fontWeight": 600,
         "color": colours.green,
     }
-    label = {"text": {"field": "label", "type": "nominal"}, "y": {"value": text.pop("y")}}
+    label = {"text": {"field": "label", "type": "nominal"}, "y": {"value": 8 if above else HEIGHT - 8}}
     return [
         {
             "data": {"values": here},

@@ -7,6 +7,7 @@ from app.web import (
     create,
     curves_page,
     endpoints,
+    keys_page,
     measurement_page,
     project_page,
     projects,
@@ -31,4 +32,5 @@ ROUTERS = [
     rounds_page.router,
     connections.router,
     endpoints.router,
+    keys_page.router,
 ]
