@@ -10,10 +10,11 @@ from app.charts.curves import curve_chart, curves_chart
 from app.charts.margins import margins_chart
 from app.charts.theme import Spec, ThemeName
 from app.errors import Fault, invalid
-from app.services.allocations import Question, next_allocation
+from app.services.allocations import Question
 from app.services.changes import get_member
-from app.services.charts import CurveView, budget_rows, curve_panels, margin_rows
+from app.services.charts import CurveView, curve_panels, margin_rows
 from app.services.fits import Fits
+from app.services.looks import kept_allocation, kept_budget_rows
 from app.store.db import Session
 from app.store.models import Group, Project
 from app.store.projects import members
@@ -63,7 +64,7 @@ def make_curves(asked: Asked) -> Spec:
 def panels_of(asked: Asked) -> list[Mapping[str, object]]:
     shown = groups_of(asked)
     question = asked.query.question
-    allocation = next_allocation(asked.session, asked.fits, asked.project, question, evaluating=False)
+    allocation = kept_allocation(asked.session, asked.fits, asked.project, question)
     after = {group.key: group.count + group.add for group in allocation.plan.groups if group.add}
     view = CurveView(shown, after, question.draws, question.seed)
     return [*curve_panels(asked.session, asked.fits, asked.project, view)]
@@ -80,7 +81,7 @@ def groups_of(asked: Asked) -> list[Group]:
 
 
 def make_margins(asked: Asked) -> Spec:
-    allocation = next_allocation(asked.session, asked.fits, asked.project, asked.query.question, evaluating=False)
+    allocation = kept_allocation(asked.session, asked.fits, asked.project, asked.query.question)
     groups = members(asked.session, Group, asked.project.id)
     only = asked.query.groups
     names = distinct_names(groups)
@@ -96,12 +97,12 @@ def distinct_names(groups: Sequence[Group]) -> dict[str, str]:
 
 
 def make_utility(asked: Asked) -> Spec:
-    found = budget_rows(asked.session, asked.fits, asked.project, asked.query.question)
+    found = kept_budget_rows(asked.session, asked.fits, asked.project, asked.query.question)
     return utility_chart(found.rows, found.chosen, asked.project.currency, asked.source, asked.query.theme)
 
 
 def make_targets(asked: Asked) -> Spec:
-    found = budget_rows(asked.session, asked.fits, asked.project, asked.query.question)
+    found = kept_budget_rows(asked.session, asked.fits, asked.project, asked.query.question)
     return targets_chart(found.rows, found.chosen, asked.project.currency, asked.source, asked.query.theme)
 
 

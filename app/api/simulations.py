@@ -18,11 +18,12 @@ from app.api.problems import declared
 from app.api.scenarios import SeedIn
 from app.charts.render import png, svg
 from app.charts.simulations import CHARTS
-from app.charts.theme import Spec, ThemeName
+from app.charts.theme import Spec, ThemeName, narrowed
 from app.errors import Conflict
 from app.services.jobs import State
 from app.services.simulations import Question, get_simulation, start_simulation
-from app.store.models import Job
+from app.store.db import Session
+from app.store.models import Job, Project
 from app.store.simulation_models import Simulation
 from app.store.simulations import simulations_page
 
@@ -239,6 +240,8 @@ def read_simulation(project_id: str, simulation_id: str, call: Annotated[Call, r
     return shape_of(*get_simulation(call.session, call.project(project_id), simulation_id))
 
 
+ChartName = Literal["utility", "differences"]
+Format = Literal["json", "svg", "png"]
 CHART_EXAMPLE = {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "mark": "line"}
 MEDIA_TYPES = {"json": "application/json", "svg": "image/svg+xml", "png": "image/png"}
 
@@ -261,8 +264,8 @@ MEDIA_TYPES = {"json": "application/json", "svg": "image/svg+xml", "png": "image
 def draw_simulation(
     project_id: str,
     simulation_id: str,
-    name: Literal["utility", "differences"],
-    format: Literal["json", "svg", "png"],
+    name: ChartName,
+    format: Format,
     call: Annotated[Call, reads("read")],
     theme: Annotated[ThemeName, Query(description="Colours for a light or a dark background")] = "light",
 ) -> Response:
@@ -271,11 +274,25 @@ def draw_simulation(
     with call.runtime.database.reading() as session:
         call.open_session = session
         project = call.project(project_id)
-        row, job = get_simulation(session, project, simulation_id)
-        if row.result is None:
-            raise Conflict(f"The simulation is {job.state}; there is nothing to draw yet.")
-        source = f"{project.name}, simulated at data version {row.data_version}; Tranche {SOFTWARE_VERSION}"
-        spec = CHARTS[name](row.result, source, theme)
+        return simulation_chart(session, project, simulation_id, name, format, theme)
+
+
+def simulation_chart(
+    session: Session,
+    project: Project,
+    simulation_id: str,
+    name: ChartName,
+    format: Format,
+    theme: ThemeName,
+    narrow: bool = False,
+) -> Response:
+    """Raises NotFound, and Conflict where there is nothing to draw yet."""
+    row, job = get_simulation(session, project, simulation_id)
+    if row.result is None:
+        raise Conflict(f"The simulation is {job.state}; there is nothing to draw yet.")
+    source = f"{project.name}, simulated at data version {row.data_version}; Tranche {SOFTWARE_VERSION}"
+    made = CHARTS[name](row.result, source, theme)
+    spec = narrowed(made) if narrow else made
     body = json.dumps(spec, allow_nan=False).encode() if format == "json" else drawn(spec, format)
     return Response(body, media_type=MEDIA_TYPES[format], headers={"ETag": etag_of(body), **HEADERS})
 

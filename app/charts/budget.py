@@ -8,7 +8,8 @@ the budget that the plan is made for; it is one of the rows'.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.charts.theme import DASHED, Palette, Spec, ThemeName, finished, palette, titled
+from app.charts.labels import end_offsets
+from app.charts.theme import DASHED, DOTTED, Palette, Spec, ThemeName, finished, palette, titled
 from app.charts.words import money, number, percent
 
 Row = Mapping[str, Any]
@@ -21,6 +22,7 @@ def utility_chart(rows: Sequence[Row], chosen: float, currency: str, source: str
     colours = palette(theme)
     plan = [{"budget": row["budget"], **row["utility"]} for row in rows]
     equal = [{"budget": row["budget"], **row["equal"]} for row in rows]
+    low, high = reach(plan)
     mean: Spec = {"field": "mean", "type": "quantitative", "title": None, "scale": {"zero": False}}
     layers: list[Spec] = [
         {
@@ -30,8 +32,8 @@ def utility_chart(rows: Sequence[Row], chosen: float, currency: str, source: str
         },
         {"data": {"values": equal}, "mark": {"type": "line", "color": colours.muted, "strokeDash": DASHED}},
         {"data": {"values": plan}, "mark": {"type": "line", "point": True}},
-        *end_labels([("plan", plan, colours.blue, -9), ("equal counts", equal, colours.muted, 11)]),
-        *chosen_layers(plan, chosen, currency, colours),
+        *end_labels([("planned", plan, colours.blue), ("equal counts", equal, colours.muted)], low, high),
+        *chosen_layers(plan, chosen, currency, colours, (low + high) / 2),
         hover(plan, [("mean", "utility"), ("p05", "5 %"), ("p95", "95 %")], currency),
     ]
     title = titled(utility_finding(rows, chosen, currency), "Utility after the round, with 90 % interval.", source)
@@ -51,13 +53,19 @@ def targets_chart(rows: Sequence[Row], chosen: float, currency: str, source: str
     }
     layers: list[Spec] = [
         {"data": {"values": known}, "mark": {"type": "line", "point": True}},
-        *chosen_layers(known, chosen, currency, palette(theme)),
+        *chosen_layers(known, chosen, currency, palette(theme), 0.5),
         hover(known, [("mean", "chance")], currency, ".1%"),
     ]
     finding = targets_finding(known, chosen, currency)
     title = titled(finding, "Chance that all groups with a target reach it after the round.", source)
     spec = frame(title) | {"encoding": {"x": x_axis(currency), "y": y}, "layer": layers}
     return finished(spec, theme, finding)
+
+
+def reach(rows: Sequence[Row]) -> tuple[float, float]:
+    """The lowest and the highest value of the rows' bands."""
+    values = [row[name] for row in rows for name in ("mean", "p05", "p95")]
+    return min(values, default=0.0), max(values, default=1.0)
 
 
 def frame(title: Spec) -> Spec:
@@ -69,38 +77,45 @@ def x_axis(currency: str) -> Spec:
     return {"field": "budget", "type": "quantitative", "title": f"budget of the round, {currency}", "axis": axis}
 
 
-def end_labels(series: Sequence[tuple[str, Sequence[Row], str, int]]) -> list[Spec]:
-    """Names where the lines end, in place of a legend."""
+def end_labels(series: Sequence[tuple[str, Sequence[Row], str]], low: float, high: float) -> list[Spec]:
+    """Names where the lines end, in place of a legend; none stands on another. low, high: what the axis shows."""
+    known = [one for one in series if one[1]]
+    offsets = end_offsets([rows[-1]["mean"] for _, rows, _ in known], low, high, HEIGHT)
     return [
         {
             "data": {"values": [{**rows[-1], "label": label}]},
-            "mark": {"type": "text", "align": "right", "dy": dy, "color": colour},
+            "mark": {"type": "text", "align": "left", "dx": 7, "dy": round(dy, 1), "color": colour},
             "encoding": {"text": {"field": "label", "type": "nominal"}},
         }
-        for label, rows, colour, dy in series
-        if rows
+        for (label, rows, colour), dy in zip(known, offsets, strict=True)
     ]
 
 
-def chosen_layers(rows: Sequence[Row], chosen: float, currency: str, colours: Palette) -> list[Spec]:
+def chosen_layers(rows: Sequence[Row], chosen: float, currency: str, colours: Palette, middle: float) -> list[Spec]:
+    """An upright line at the plan's budget. Curves rise, so that its words have room above on its left, and on its
+    right above while the curve is below the axis's `middle`, else below."""
     here = [{**row, "label": f"this plan, {money(chosen, currency)}"} for row in rows if row["budget"] == chosen]
     if not here:
         return []
-    right = bool(rows) and chosen > (rows[0]["budget"] + rows[-1]["budget"]) / 2
-    # Where the lines end, their names stand already.
-    below = 27 if chosen == rows[-1]["budget"] else 16
+    right = chosen > (rows[0]["budget"] + rows[-1]["budget"]) / 2
+    above = right or here[0]["mean"] < middle
     mark = {"type": "point", "shape": "diamond", "size": 130, "color": colours.green, "stroke": colours.background}
     text = {
         "type": "text",
         "align": "right" if right else "left",
-        "dx": -8 if right else 8,
-        "dy": below,
+        "dx": -6 if right else 6,
         "fontWeight": 600,
         "color": colours.green,
     }
+    label = {"text": {"field": "label", "type": "nominal"}, "y": {"value": 8 if above else HEIGHT - 8}}
     return [
+        {
+            "data": {"values": here},
+            "mark": {"type": "rule", "color": colours.green, "strokeDash": DOTTED},
+            "encoding": {"y": None},
+        },
         {"data": {"values": here}, "mark": mark},
-        {"data": {"values": here}, "mark": text, "encoding": {"text": {"field": "label", "type": "nominal"}}},
+        {"data": {"values": here}, "mark": text, "encoding": label},
     ]
 
 

@@ -10,26 +10,57 @@ have no place on a logarithmic axis and are left out.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.charts.theme import DASHED, Palette, Spec, ThemeName, finished, palette, wrapped
+from app.charts.theme import DASHED, Palette, Spec, ThemeName, finished, palette, titled, wrapped
 from app.charts.words import number
 
 Panel = Mapping[str, Any]
 
 PANEL_WIDTH, PANEL_HEIGHT = 280, 190
 CHARACTERS = 38
+MOST_TICKS = 7
 
 
 def curve_chart(panel: Panel, source: str, theme: ThemeName = "light") -> Spec:
     """One group's curve, as wide as where it stands."""
-    view = panel_view(panel, source, palette(theme)) | {"width": "container", "height": PANEL_HEIGHT}
+    detail = f"{panel['metric']}, with 90 % interval; dashed beyond what was measured. Source: {source}"
+    title = {"text": wrapped(finding(panel), CHARACTERS), "subtitle": wrapped(detail, CHARACTERS + 8)}
+    size = {"width": "container", "height": PANEL_HEIGHT}
+    view = {"title": title, **panel_view(panel, palette(theme), "samples of the group"), **size}
     return finished(view, theme, described(panel))
 
 
 def curves_chart(panels: Sequence[Panel], source: str, columns: int = 3, theme: ThemeName = "light") -> Spec:
-    """Small multiples on the same axes."""
+    """Small multiples on the same vertical axis, what they share said once above them."""
     size = {"width": PANEL_WIDTH, "height": PANEL_HEIGHT}
-    views = [panel_view(panel, source, palette(theme)) | size for panel in panels]
-    return finished({"concat": views, "columns": columns}, theme, " ".join(map(described, panels)))
+    views = [{"title": heading(panel), **panel_view(panel, palette(theme), None), **size} for panel in panels]
+    metric = panels[0]["metric"] if panels else "The metric"
+    detail = f"{metric} by samples of the group, with 90 % interval; dashed beyond what was measured."
+    title = {**titled(overall(panels), detail, source), "offset": 24}
+    spec = {"title": title, "concat": views, "columns": columns, "spacing": {"row": 28, "column": 24}}
+    return finished(spec, theme, " ".join([f"{overall(panels)}.", *map(described, panels)]))
+
+
+def heading(panel: Panel) -> Spec:
+    """A panel's title: the group, and beneath it its numbers."""
+    numbers = finding(panel).removeprefix(f"{panel['name']}: ")
+    title = {"text": wrapped(panel["name"], CHARACTERS) or [""], "subtitle": wrapped(numbers, CHARACTERS + 8)}
+    return {**title, "fontSize": 13, "offset": 8}
+
+
+def overall(panels: Sequence[Panel]) -> str:
+    """What the panels show together: whom the plan moves the most."""
+    moved = [
+        (abs(after - now), panel)
+        for panel in panels
+        if (now := mean_at(panel, panel["held"])) is not None
+        and (after := mean_at(panel, panel["recommended"])) is not None
+        and panel["recommended"] > panel["held"]
+    ]
+    if not moved:
+        return "The plan buys nothing for these groups"
+    _, most = max(moved, key=lambda one: one[0])
+    numbers = finding(most).removeprefix(f"{most['name']}: ")
+    return f"The plan moves {most['name']}{'' if len(moved) == 1 else ' the most'}: {numbers}"
 
 
 def finding(panel: Panel) -> str:
@@ -54,8 +85,8 @@ def mean_at(panel: Panel, count: int | None) -> float | None:
     return next((row["mean"] for row in panel["band"] if row["count"] == count), None)
 
 
-def panel_view(panel: Panel, source: str, colours: Palette) -> Spec:
-    """The layers of one panel, from the back to the front."""
+def panel_view(panel: Panel, colours: Palette, across: str | None) -> Spec:
+    """The layers of one panel, from the back to the front. across: what the horizontal axis is called."""
     layers = [
         *others_layer(panel, colours),
         *band_layers(panel),
@@ -64,21 +95,28 @@ def panel_view(panel: Panel, source: str, colours: Palette) -> Spec:
         *mark_layers(panel, colours),
         hover_layer(panel),
     ]
-    detail = f"{panel['metric']}, with 90 % interval; dashed beyond what was measured. Source: {source}"
     return {
-        "title": {"text": wrapped(finding(panel), CHARACTERS), "subtitle": wrapped(detail, CHARACTERS + 8)},
-        "encoding": {"x": x_axis(panel), "y": y_axis(panel)},
+        "encoding": {"x": x_axis(panel, across), "y": y_axis(panel)},
         "layer": layers,
     }
 
 
-def x_axis(panel: Panel) -> Spec:
+def x_axis(panel: Panel, title: str | None) -> Spec:
     counts = [row["count"] for row in (*panel["band"], *panel["points"]) if row["count"] >= 1]
     scale: Spec = {"type": "log"}
+    axis: Spec = {"format": "~s", "labelOverlap": "greedy"}
     if counts:
-        scale |= {"domain": [min(counts) * 0.8, max(counts)], "nice": False}
-    axis = {"format": "~s", "tickCount": 4, "labelOverlap": "greedy"}
-    return {"field": "count", "type": "quantitative", "title": "samples of the group", "scale": scale, "axis": axis}
+        low, high = min(counts) * 0.8, max(counts)
+        scale |= {"domain": [low, high], "nice": False}
+        axis["values"] = ticks(low, high)
+    return {"field": "count", "type": "quantitative", "title": title, "scale": scale, "axis": axis}
+
+
+def ticks(low: float, high: float) -> list[int]:
+    """Powers of ten between the two, with their doubles and fivefolds where there is room for these."""
+    powers = [10**power for power in range(13)]
+    fine = [step * power for power in powers for step in (1, 2, 5) if low <= step * power <= high]
+    return fine if len(fine) <= MOST_TICKS else [count for count in fine if count in powers]
 
 
 def y_axis(panel: Panel) -> Spec:
@@ -102,7 +140,7 @@ def others_layer(panel: Panel, colours: Palette) -> list[Spec]:
     rows = shown(panel["others"])
     if not rows:
         return []
-    mark = {"type": "line", "color": colours.faint, "strokeWidth": 1, "clip": True}
+    mark = {"type": "line", "color": colours.faint, "strokeWidth": 1, "clip": True, "aria": False}
     return [{"data": {"values": rows}, "mark": mark, "encoding": {"detail": {"field": "group", "type": "nominal"}}}]
 
 
@@ -115,10 +153,10 @@ def band_layers(panel: Panel) -> list[Spec]:
         for layer in (
             {
                 "data": {"values": rows},
-                "mark": {"type": "area", "opacity": opacity, "clip": True},
+                "mark": {"type": "area", "opacity": opacity, "clip": True, "aria": False},
                 "encoding": {"y": {"field": "p05", "type": "quantitative"}, "y2": {"field": "p95"}},
             },
-            {"data": {"values": rows}, "mark": {"type": "line", "strokeDash": dash, "clip": True}},
+            {"data": {"values": rows}, "mark": {"type": "line", "strokeDash": dash, "clip": True, "aria": False}},
         )
     ]
 
@@ -146,7 +184,7 @@ def point_layers(panel: Panel, colours: Palette) -> list[Spec]:
     known = [row for row in rows if row["low"] is not None]
     bars: Spec = {
         "data": {"values": known},
-        "mark": {"type": "rule", "color": colours.text, "clip": True},
+        "mark": {"type": "rule", "color": colours.text, "clip": True, "aria": False},
         "encoding": {"y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}},
     }
     dots: Spec = {
@@ -200,7 +238,7 @@ def hover_layer(panel: Panel) -> Spec:
     fields = (("mean", "expected"), ("p05", "5 %"), ("p95", "95 %"))
     return {
         "data": {"values": shown(panel["band"])},
-        "mark": {"type": "point", "opacity": 0, "size": 260},
+        "mark": {"type": "point", "opacity": 0, "size": 260, "aria": False},
         "encoding": {
             "tooltip": [
                 {"field": "count", "type": "quantitative", "format": ",d", "title": "samples"},

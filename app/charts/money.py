@@ -53,12 +53,14 @@ def running(rows: Sequence[RoundMoney]) -> list[Spec]:
 def bar_layer(values: Sequence[Spec], currency: str, theme: ThemeName) -> Spec:
     colours = palette(theme)
     scale = {"domain": list(STATES), "range": [colours.blue, colours.faint]}
+    edge = {"domain": list(STATES), "range": [colours.blue, colours.muted]}
     return {
         "data": {"values": list(values)},
         "mark": {"type": "bar", "width": {"band": 0.6}},
         "encoding": {
             "x": {"field": "round", "type": "ordinal", "title": "round", "axis": {"labelAngle": 0}},
             "y": {"field": "amount", "type": "quantitative", "title": currency, "axis": {"format": "~s"}},
+            "stroke": {"field": "state", "scale": edge, "legend": None},
             "color": {"field": "state", "scale": scale, "legend": {"orient": "top", "title": None}},
             "order": {"field": "order", "type": "quantitative"},
             "tooltip": [

@@ -73,12 +73,19 @@ def words(row: GroupRow) -> str:
 def bar_layer(bars: Sequence[Spec], shown: Sequence[GroupRow], theme: ThemeName) -> Spec:
     colours = palette(theme)
     scale = {"domain": list(STATES), "range": [colours.blue, colours.faint, colours.vermillion]}
+    edge = {"domain": list(STATES), "range": [colours.blue, colours.muted, colours.vermillion]}
     return {
         "data": {"values": list(bars)},
         "mark": {"type": "bar", "height": {"band": 0.6}},
         "encoding": {
             "y": {"field": "group", "type": "nominal", "title": None, "sort": [row["group"] for row in shown]},
-            "x": {"field": "samples", "type": "quantitative", "title": "samples", "axis": {"format": ",d"}},
+            "x": {
+                "field": "samples",
+                "type": "quantitative",
+                "title": "samples",
+                "axis": {"format": ",d", "tickCount": 5},
+            },
+            "stroke": {"field": "state", "scale": edge, "legend": None},
             "color": {"field": "state", "scale": scale, "legend": {"orient": "top", "title": None}},
             "order": {"field": "order", "type": "quantitative"},
             "tooltip": [

@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app.charts.labels import end_offsets
 from app.charts.theme import Spec, ThemeName, finished, palette, titled
 
+HEIGHT = 260
+MOST_TICKS = 12
 Z90 = 1.645
 """Standard errors on either side of a 90 % interval."""
 NAMES = {
@@ -36,8 +39,8 @@ def utility_by_round(result: Mapping[str, Any], source: str, theme: ThemeName = 
         for one in [*result["policies"], result["oracle"]]
         for number, after in enumerate(one["path"])
     ]
-    last = len(result["oracle"]["path"]) - 1
-    x = {"field": "round", "type": "quantitative", "title": "Rounds bought", "axis": {"tickMinStep": 1, "format": "d"}}
+    axis = {"values": whole_steps(len(result["oracle"]["path"]) - 1), "format": "d"}
+    x = {"field": "round", "type": "quantitative", "title": "Rounds bought", "axis": axis}
     y = {"field": "utility", "type": "quantitative", "title": "Mean utility", "scale": {"zero": False}}
     roles = ["chosen", "best other", "equal", "oracle", "other"]
     colour = {
@@ -64,7 +67,7 @@ def utility_by_round(result: Mapping[str, Any], source: str, theme: ThemeName = 
         "title": titled(reached(result), f"Mean utility over {result['games']} simulated games.", source),
         "data": {"values": values},
         "width": "container",
-        "height": 260,
+        "height": HEIGHT,
         "encoding": {"x": x, "y": y},
         "layer": [
             {
@@ -76,14 +79,32 @@ def utility_by_round(result: Mapping[str, Any], source: str, theme: ThemeName = 
                     "tooltip": tooltip,
                 },
             },
-            {
-                "transform": [{"filter": {"and": [f"datum.round == {last}", {"field": "role", "oneOf": roles[:4]}]}}],
-                "mark": {"type": "text", "align": "left", "dx": 8},
-                "encoding": {"text": {"field": "policy"}, "color": colour},
-            },
+            *end_labels(values, colour),
         ],
     }
     return finished(spec, theme, reached(result))
+
+
+def end_labels(values: Sequence[Mapping[str, Any]], colour: Spec) -> list[Spec]:
+    """The names of those that play a part, where their lines end; none stands on another."""
+    known = [one for one in values if one["utility"] is not None]
+    last = max((one["round"] for one in known), default=0)
+    named = [one for one in known if one["round"] == last and one["role"] != "other"]
+    low, high = (f((one["utility"] for one in known), default=0.0) for f in (min, max))
+    offsets = end_offsets([one["utility"] for one in named], low, high, HEIGHT)
+    return [
+        {
+            "data": {"values": [one]},
+            "mark": {"type": "text", "align": "left", "dx": 8, "dy": round(dy, 1)},
+            "encoding": {"text": {"field": "policy"}, "color": colour},
+        }
+        for one, dy in zip(named, offsets, strict=True)
+    ]
+
+
+def whole_steps(last: int) -> list[int]:
+    """0 to `last` in whole steps, at most a dozen."""
+    return list(range(0, last + 1, -(-last // MOST_TICKS) or 1))
 
 
 def labelled(result: Mapping[str, Any]) -> dict[str, str]:
@@ -132,6 +153,7 @@ def paired_differences(result: Mapping[str, Any], source: str, theme: ThemeName 
     order = [one["policy"] for one in sorted(values, key=lambda one: -float(one["difference"]))]
     y = {"field": "policy", "type": "nominal", "sort": order, "title": None}
     title = f"Utility less that of {chosen.lower()}"
+    low = {"field": "low", "type": "quantitative", "title": title, "axis": {"tickCount": 6}}
     tooltip = [
         {"field": "policy", "title": "Policy"},
         {"field": "difference", "title": "Difference", "format": "+.5f"},
@@ -146,8 +168,7 @@ def paired_differences(result: Mapping[str, Any], source: str, theme: ThemeName 
         "height": {"step": 26},
         "encoding": {"y": y, "tooltip": tooltip},
         "layer": [
-            {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": {
-                "x": {"field": "low", "type": "quantitative", "title": title}, "x2": {"field": "high"}}},
+            {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": {"x": low, "x2": {"field": "high"}}},
             {"mark": {"type": "point", "filled": True, "size": 70}, "encoding": {
                 "x": {"field": "difference", "type": "quantitative"}}},
             {"data": {"values": [{"zero": 0}]}, "mark": {"type": "rule", "color": colours.text, "strokeDash": [4, 3]},

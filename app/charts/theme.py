@@ -18,7 +18,7 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 WIDTH = 560
 TITLE_CHARACTERS = 72
-NARROW_CHARACTERS, NARROW_LABEL = 38, 80
+NARROW_CHARACTERS, NARROW_LABEL = 36, 80
 SOLID, DASHED, DOTTED = [1, 0], [6, 4], [1.5, 3]
 
 
@@ -87,7 +87,9 @@ def titled(finding: str, detail: str = "", source: str = "") -> Spec:
 
 def narrowed(spec: Spec) -> Spec:
     """`spec` for a narrow place: titles in shorter lines, shorter labels, small multiples beneath each other."""
-    found = {**spec, "config": {**spec["config"], "axis": {**spec["config"]["axis"], "labelLimit": NARROW_LABEL}}}
+    config = spec["config"]
+    axis, title = {**config["axis"], "labelLimit": NARROW_LABEL}, {**config["title"], "frame": "bounds", "fontSize": 14}
+    found = {**spec, "config": {**config, "axis": axis, "title": title}}
     if "concat" in found:
         found |= {"columns": 1, "concat": [rewrapped(view) for view in found["concat"]]}
     return rewrapped(found)
@@ -96,8 +98,11 @@ def narrowed(spec: Spec) -> Spec:
 def rewrapped(view: Spec) -> Spec:
     if "title" not in view:
         return view
-    lines = {name: wrapped(" ".join(lines), NARROW_CHARACTERS) for name, lines in view["title"].items()}
-    return {**view, "title": lines}
+    title = view["title"]
+    lines = {
+        name: wrapped(" ".join(title[name]), NARROW_CHARACTERS) for name in ("text", "subtitle") if title.get(name)
+    }
+    return {**view, "title": {**title, **lines}}
 
 
 def wrapped(text: str, width: int = TITLE_CHARACTERS) -> list[str]:

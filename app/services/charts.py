@@ -14,8 +14,7 @@ from app.planner.problem import InfeasibleError, Problem
 from app.planner.reaching import Question as Reaching
 from app.planner.task import Task
 from app.services.allocations import Allocation, Question, amount
-from app.services.curves import BEYOND, Curve, curves_of
-from app.services.curves import Question as CurveQuestion
+from app.services.curves import BEYOND, Curve, known_curves
 from app.services.fits import Fits
 from app.services.planning import Budget
 from app.services.scenarios import Outcome
@@ -44,13 +43,10 @@ class CurveView:
 
 def curve_panels(session: Session, fits: Fits, project: Project, view: CurveView) -> list[dict[str, Any]]:
     """A panel per group shown, on one axis, each with the others' curves behind it."""
-    asked = CurveQuestion((), view.draws, view.seed)
-    first = curves_of(session, fits, project, view.shown, asked)
-    found = [
-        curves_of(session, fits, project, [group], CurveQuestion(counts_of(curve, view), view.draws, view.seed))[0]
-        for group, curve in zip(view.shown, first, strict=True)
+    known = known_curves(session, fits, project, view.draws, view.seed)
+    panels = [
+        panel_of(project, group, known.curve(group, counts_of(known.curve(group), view)), view) for group in view.shown
     ]
-    panels = [panel_of(project, group, curve, view) for group, curve in zip(view.shown, found, strict=True)]
     domain = shared_domain(panels)
     behind = {panel["group"]: others_of(panel) for panel in panels}
     return [
@@ -97,7 +93,10 @@ def panel_of(project: Project, group: Group, curve: Curve, view: CurveView) -> d
 
 
 def others_of(panel: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{"group": panel["group"], "count": row["count"], "mean": row["mean"]} for row in panel["band"]]
+    """The curve as it stands behind others': every third count is enough for a faint line."""
+    rows = panel["band"]
+    kept = [*rows[:-1:3], *rows[-1:]]
+    return [{"group": panel["group"], "count": row["count"], "mean": row["mean"]} for row in kept]
 
 
 def shared_domain(panels: Sequence[Mapping[str, Any]]) -> list[float]:

@@ -1,6 +1,6 @@
 """What is known of the groups' learning curves, in the metric's own units."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from app.services.forecasts import record_of
 from app.services.holdings import Held, held_of
 from app.services.observations import Reading, standard_error
 from app.services.planning import fit_key, fitted, metric_of, runs_of
-from app.store.ledger import collected_counts
+from app.store.ledger import Collected, collected_counts
 from app.store.models import Group, Observation, Project
 from app.store.observations import fitted_observations
 from app.store.projects import members
@@ -71,29 +71,42 @@ class Curve:
     warnings: tuple[Warning, ...]
 
 
+@dataclass(frozen=True)
+class Known:
+    """All that curves are read from, loaded once however many are asked for. place: of a group, by its key."""
+
+    project: Project
+    posterior: Posterior
+    runs: Sequence[Observation]
+    place: Mapping[str, int]
+    collected: Mapping[int, Collected]
+    factors: FloatArray
+
+    def curve(self, group: Group, at: Sequence[int] = ()) -> Curve:
+        """The curve of one of the project's active groups, its bands `at` these counts or at a spread of them."""
+        one = self.posterior.select(np.array([self.place[group.key]]))
+        return curve_of(self.project, group, held_of(group, self.collected), self.runs, one, at, self.factors)
+
+
+def known_curves(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Known:
+    groups = members(session, Group, project.id)
+    runs = fitted_observations(session, project.id, project.recipe)
+    return Known(
+        project=project,
+        posterior=fitted(session, fits, fit_key(project, draws, seed), project, groups, runs).posterior,
+        runs=runs,
+        place={group.key: index for index, group in enumerate(groups)},
+        collected=collected_counts(session, project.id),
+        factors=record_of(session, project).widening,
+    )
+
+
 def curves_of(
     session: Session, fits: Fits, project: Project, shown: Sequence[Group], question: Question
 ) -> list[Curve]:
     """The curves of `shown`, some of the project's active groups."""
-    groups = members(session, Group, project.id)
-    runs = fitted_observations(session, project.id, project.recipe)
-    key = fit_key(project, question.draws, question.seed)
-    posterior = fitted(session, fits, key, project, groups, runs).posterior
-    collected = collected_counts(session, project.id)
-    factors = record_of(session, project).widening
-    place = {group.key: index for index, group in enumerate(groups)}
-    return [
-        curve_of(
-            project,
-            group,
-            held_of(group, collected),
-            runs,
-            posterior.select(np.array([place[group.key]])),
-            question.at,
-            factors,
-        )
-        for group in shown
-    ]
+    known = known_curves(session, fits, project, question.draws, question.seed)
+    return [known.curve(group, question.at) for group in shown]
 
 
 def curve_of(

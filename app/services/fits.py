@@ -4,12 +4,15 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
+from typing import Any
 from uuid import UUID
 
 from app.planner.observations import Observations
 from app.planner.posterior import Posterior
+from app.services.kept import Kept
 
 STRIPES = 64
+MOST_ANSWERS = 16
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,14 @@ class FitKey:
 
 
 class Fits:
-    """The fits used last, together at most `max_bytes`. Safe in threads; one fit per project at a time."""
+    """The fits used last, together at most `max_bytes`. Safe in threads; one fit per project at a time.
+
+    `answers` are what was computed from fits, few enough that the fits they hold on to weigh little.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
+        self.answers: Kept[Any] = Kept(MOST_ANSWERS)
         self.bytes = 0
         self._kept: OrderedDict[FitKey, Fitted] = OrderedDict()
         self._lock = Lock()

@@ -208,6 +208,18 @@ def unmapped_words(session: Session, connection_id: UUID) -> list[tuple[str | No
     return [(word, external, order, int(count)) for word, external, order, count in session.execute(query)]
 
 
+def unmapped_of_orders(session: Session, order_ids: Iterable[UUID]) -> list[tuple[UUID, str | None, UUID, int]]:
+    """What of these orders waits for a group: (connection, group's word, order, samples)."""
+    here = VendorItem
+    columns = (here.connection_id, here.group_word, here.order_id)
+    found: list[tuple[UUID, str | None, UUID, int]] = []
+    for some in some_of(order_ids):
+        query = select(*columns, func.sum(here.quantity)).where(here.order_id.in_(some), here.group_id.is_(None))
+        query = query.where(here.state.in_(COUNTED)).group_by(*columns).order_by(*columns).limit(500)
+        found += [(here_id, word, order, int(count)) for here_id, word, order, count in session.execute(query) if order]
+    return found
+
+
 def fold_of_items(
     session: Session, order_id: UUID, by_parent: bool
 ) -> list[tuple[int | None, str | None, str, int, int]]:

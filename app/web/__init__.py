@@ -5,14 +5,17 @@ from app.web import (
     charts_page,
     connections,
     create,
+    curves_page,
     endpoints,
     exports,
+    keys_page,
     measurement_page,
     project_page,
     projects,
     rounds_page,
     scenarios_page,
     signin,
+    simulations_page,
 )
 
 ROUTERS = [
@@ -23,10 +26,13 @@ ROUTERS = [
     create.router,
     projects.router,
     project_page.router,
+    curves_page.router,
     scenarios_page.router,
+    simulations_page.router,
     measurement_page.router,
     exports.router,
     rounds_page.router,
     connections.router,
     endpoints.router,
+    keys_page.router,
 ]

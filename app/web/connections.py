@@ -11,6 +11,7 @@ from app.services.ids import new_id
 from app.services.vendors import connections, inbox, schedule
 from app.store import vendors as store
 from app.store.vendor_models import VendorConnection
+from app.web.sessions import local_path
 from app.web.visit import Answer, Visit, acts, pages, sees
 
 router = pages()
@@ -88,7 +89,8 @@ def map_words(connection_id: str, visit: Acts) -> Answer:
             inbox.ask_to_map(visit.session, row.id, visit.enqueue)
     except TrancheError as error:
         return show(visit, row, error=error)
-    return visit.redirect(f"/connections/{row.id}", f"{len(said)} mapped. What waited is being counted.")
+    back = local_path(visit.said("next") or f"/connections/{row.id}")
+    return visit.redirect(back, f"{len(said)} mapped. What waited is being counted.")
 
 
 def checked(said: dict[str, str]) -> dict[str, str]:

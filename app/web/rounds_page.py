@@ -1,28 +1,30 @@
 """A project's rounds: what was planned, ordered, delivered and paid, and the buttons that move a round on."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from decimal import Decimal
+from itertools import accumulate
 from typing import Annotated
 
-import anyio
 from fastapi import Query
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import StreamingResponse
 
 from app.api.common import etag_of
 from app.api.deliveries import DeliveryIn
+from app.api.inputs import KEY_PATTERN
 from app.api.rounds import RoundOut, round_shape, summary_of
-from app.errors import Fault, NotFound, PreconditionFailed, TrancheError, Unauthenticated, invalid
+from app.errors import Fault, NotFound, PreconditionFailed, TrancheError, invalid
 from app.services import rounds
-from app.services.page_sessions import recognise
 from app.services.progress import progress_of
-from app.services.projects import get_project
 from app.services.recordings import Recording, record_delivery
 from app.services.rounds import get_round
+from app.services.timeline import Stage, Waiting, stages_of, waiting_of
+from app.store.db import Session
+from app.store.ledger import money_of_project
 from app.store.ledger_models import Round
 from app.store.models import Group, Project
 from app.store.projects import members
 from app.store.rounds import orders_of_rounds
 from app.store.rounds import rounds_page as rounds_from
+from app.web.live import watched
 from app.web.visit import Answer, Visit, acts, pages, sees
 
 router = pages()
@@ -37,9 +39,26 @@ def rounds_list(
 ) -> Answer:
     project = visit.project(project_id)
     rows = rounds_from(visit.session, project.id, after or None, PER_PAGE + 1)
-    shown = [summary_of(project, row) for row in rows[:PER_PAGE]]
+    stages = stages_of(visit.session, project, rows[:PER_PAGE])
+    shown = [
+        (summary_of(project, row), stages[row.number], bars_of(stages[row.number], project.budget_total))
+        for row in rows[:PER_PAGE]
+    ]
     more = f"{visit.path}?after={rows[PER_PAGE - 1].number}" if len(rows) > PER_PAGE else None
-    return visit.render("rounds.html", project=project, rounds=shown, more=more)
+    money = money_of_project(visit.session, project.id)
+    left = project.budget_total - money.spent - money.committed
+    return visit.render("rounds.html", project=project, rounds=shown, more=more, money=money, left=left)
+
+
+def bars_of(stage: Stage, budget: Decimal) -> list[tuple[str, float, float]]:
+    """(class, start, width) of what was used before, spent and committed, as shares of the budget or of what passed
+    it."""
+    parts = [("before", stage.before), ("spent", stage.spent), ("committed", stage.committed)]
+    whole = float(max(budget, sum((amount for _, amount in parts), Decimal(0)))) or 1.0
+    ends = [max(0.0, end / whole) for end in accumulate(float(amount) for _, amount in parts)]
+    return [
+        (name, start, max(0.0, end - start)) for (name, _), start, end in zip(parts, [0.0, *ends], ends, strict=False)
+    ]
 
 
 @router.get("/projects/{project_id}/rounds/{number}")
@@ -52,6 +71,7 @@ def shown(
 ) -> Answer:
     now = look(visit, project, number)
     names = {group.key: group.name or group.key for group in members(visit.session, Group, project.id)}
+    waiting = waits(visit, now)
     return visit.render(
         "_round.html" if fragment else "round.html",
         error.status if error else 200,
@@ -59,6 +79,9 @@ def shown(
         round=now,
         tag=tag_of(now),
         names=names,
+        waiting=waiting,
+        words=sorted({(str(one.connection.id), one.connection.name, one.word) for one in waiting if one.mappable}),
+        key_pattern=KEY_PATTERN[1:-1],
         open=now.state in OPEN,
         error=error,
         faults=error.faults if error else (),
@@ -68,6 +91,12 @@ def shown(
 def look(visit: Visit, project: Project, number: int) -> RoundOut:
     visit.session.flush()
     return round_shape(project, progress_of(visit.session, project, get_round(visit.session, project, number)))
+
+
+def waits(visit: Visit, now: RoundOut) -> list[Waiting]:
+    """What of the round waits to be mapped, for keys that see vendors: those of the whole workspace."""
+    unmapped = [order.id for order in now.orders if order.unmapped]
+    return waiting_of(visit.session, unmapped) if visit.caller.project_ids is None else []
 
 
 def tag_of(now: RoundOut) -> str:
@@ -158,36 +187,11 @@ def count_of(field: str, text: str) -> int:
     return int(text)
 
 
-POLL_S, LONGEST_S = 1.0, 600.0
-
-
 @router.get("/projects/{project_id}/rounds/{number}/progress")
 async def watch_round(project_id: str, number: int, visit: Annotated[Visit, sees()]) -> Answer:
     """Server-sent events: `changed` with the round's ETag when anything of it changed since the one before."""
-    first = await run_in_threadpool(tag_now, visit, project_id, number)
-    return StreamingResponse(changes_of(visit, project_id, number, first), media_type="text/event-stream")
 
-
-async def changes_of(visit: Visit, project_id: str, number: int, first: str) -> AsyncIterator[str]:
-    """Holds neither a thread nor a transaction between two looks; the browser connects again after its end."""
-    said = first
-    yield f"event: changed\ndata: {first}\n\n"
-    for _ in range(round(LONGEST_S / POLL_S)):
-        await anyio.sleep(POLL_S)
-        try:
-            now = await run_in_threadpool(tag_now, visit, project_id, number)
-        except TrancheError:
-            return
-        yield ": still here\n\n" if now == said else f"event: changed\ndata: {now}\n\n"
-        said = now
-
-
-def tag_now(visit: Visit, project_id: str, number: int) -> str:
-    """The round's ETag. Raises NotFound, and Unauthenticated once the session has ended."""
-    held = visit.cookies.read("session")
-    with visit.runtime.database.reading() as session:
-        visitor = recognise(session, visit.runtime.clock(), visit.runtime.hash_keys, held or "")
-        if visitor is None:
-            raise Unauthenticated("Sign in first.")
-        project = get_project(session, visitor, project_id)
+    def tag(session: Session, project: Project) -> str:
         return tag_of(round_shape(project, progress_of(session, project, get_round(session, project, number))))
+
+    return await watched(visit, project_id, tag)

@@ -1,16 +1,25 @@
 """Scenarios side by side: other budgets, policies and objectives, and splits typed in."""
 
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Response
 
 from app.api.allocations import read_hold
+from app.api.charts import HEADERS, MEDIA_TYPES, Format, drawn
+from app.api.common import SOFTWARE_VERSION
 from app.api.scenarios import ScenarioOut, row_shape
+from app.charts.scenarios import scenarios_chart
+from app.charts.theme import ThemeName, narrowed
 from app.errors import Fault, Invalid, TrancheError, invalid
-from app.services.scenarios import what_if
+from app.services.charts import scenario_rows
+from app.services.looks import kept_what_if
+from app.services.scenarios import Outcome
 from app.services.variations import Scenario
 from app.store.models import Group, Project
 from app.store.projects import members
@@ -69,7 +78,8 @@ def scenarios_page(
     found: list[ScenarioOut] = []
     error: TrancheError | None = None
     try:
-        found = answered(visit, project, rows)
+        outcomes = answered(visit, project, rows)
+        found = [row_shape(outcome, outcomes[0], True) for outcome in outcomes]
     except TrancheError as refused:
         error = refused
     return visit.render(
@@ -77,9 +87,26 @@ def scenarios_page(
     )
 
 
-def answered(visit: Visit, project: Project, rows: list[Row]) -> list[ScenarioOut]:
-    outcomes = what_if(visit.session, visit.runtime.fits, project, read_rows(project, rows), 300, 0)
-    return [row_shape(outcome, outcomes[0], True) for outcome in outcomes]
+@router.get("/projects/{project_id}/scenarios/chart.{format}")
+def scenarios_picture(
+    project_id: str,
+    format: Format,
+    visit: Annotated[Visit, sees()],
+    rows: Annotated[list[Row], Depends(form_rows)],
+    theme: ThemeName = "light",
+    narrow: bool = False,
+) -> Answer:
+    """What the page's table says, drawn."""
+    project = visit.project(project_id)
+    source = f"{project.name}, data version {project.data_version}; Tranche {SOFTWARE_VERSION}"
+    made = scenarios_chart(scenario_rows(answered(visit, project, rows)), project.currency, source, theme)
+    spec = json.dumps(narrowed(made) if narrow else made, ensure_ascii=False, allow_nan=False).encode()
+    return Response(drawn(spec, format), headers=HEADERS, media_type=MEDIA_TYPES[format])
+
+
+def answered(visit: Visit, project: Project, rows: list[Row]) -> Sequence[Outcome]:
+    """What `read_rows` leads to. Raises Invalid."""
+    return kept_what_if(visit.session, visit.runtime.fits, project, read_rows(project, rows), 300, 0)
 
 
 def read_rows(project: Project, rows: list[Row]) -> list[Scenario]:
@@ -97,6 +124,11 @@ def read_rows(project: Project, rows: list[Row]) -> list[Scenario]:
     return scenarios
 
 
+def address_of(rows: Sequence[Row]) -> str:
+    """The rows that say something, as the form would send them."""
+    return urlencode([pair for row in rows if not row.blank for pair in vars(row).items()])
+
+
 def context_of(
     visit: Visit, project: Project, rows: list[Row], found: list[ScenarioOut], error: TrancheError | None
 ) -> dict[str, Any]:
@@ -108,6 +140,7 @@ def context_of(
         "rows": rows,
         "found": found,
         "names": names,
+        "chart": f"/projects/{project.id}/scenarios/chart?{address_of(rows)}" if len(found) > 1 else None,
         "shown": shown[:GROUPS],
         "asked": visit.request.url.query,
         "left_out": max(0, len(shown) - GROUPS),

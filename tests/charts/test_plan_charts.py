@@ -9,7 +9,7 @@ import pytest
 
 from app.charts import render
 from app.charts.budget import targets_chart, utility_chart
-from app.charts.curves import curve_chart, curves_chart
+from app.charts.curves import curve_chart, curves_chart, ticks
 from app.charts.margins import MOST, margins_chart
 from app.charts.scenarios import scenarios_chart
 from app.charts.theme import DASHED, Spec, ThemeName
@@ -90,6 +90,26 @@ def words(spec: Spec) -> str:
 
 def marks(spec: Spec, kind: str) -> list[Spec]:
     return [layer for layer in spec["layer"] if layer["mark"]["type"] == kind]
+
+
+def test_small_multiples_say_once_what_they_share_and_whom_the_plan_moves_the_most() -> None:
+    small = panel(name="A: few", recommended=100, group="A")
+    spec = curves_chart([small, panel(), panel(name="C", recommended=None)], SOURCE)
+    assert said(spec) == "The plan moves Black women the most: 0.875 now, 0.898 after 610 more"
+    assert words(spec).count(SOURCE) == 1
+    assert [view["title"]["subtitle"] for view in spec["concat"]] == [
+        ["0.875 now, 0.89 after 60 more"],
+        ["0.875 now, 0.898 after 610 more"],
+        ["0.875 at 40 samples"],
+    ]
+    assert said(curves_chart([panel(recommended=None)], SOURCE)) == "The plan buys nothing for these groups"
+    assert said(curves_chart([panel(), panel(recommended=40)], SOURCE)).startswith("The plan moves Black women: ")
+
+
+def test_counts_are_labelled_in_round_steps() -> None:
+    assert ticks(8, 1300) == [10, 20, 50, 100, 200, 500, 1000]
+    assert ticks(8, 13_000) == [10, 100, 1000, 10_000]
+    assert ticks(0.8, 16) == [1, 2, 5, 10]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -1,6 +1,7 @@
 """Rounds on pages: proposed, accepted as looked at, delivered, closed, by those who may."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -120,3 +121,33 @@ def test_a_delivery_that_makes_no_sense_changes_nothing(
     assert api.get(round_path).json() == before
     stranger = pages.post(f"{page_of(round_path)}/orders/{api.get(round_path).json()['number']}/deliveries", fields)
     assert stranger.status_code in (404, 422)
+
+
+def test_the_timeline_says_what_each_round_cost_and_left(api: Api, pages: Pages, round_path: str) -> None:
+    """The second round starts from what the first one used."""
+    assert act(pages, round_path, "accept").status_code == 303
+    state = api.get(round_path).json()
+    order = next(one for one in state["orders"] if one["source"] == "A")
+    path = f"{page_of(round_path)}/orders/{order['id']}/deliveries"
+    assert pages.post(path, {"external_id": "box", "accepted:A": "40", "rejected:A": "10"}).status_code == 303
+    first = api.get(round_path).json()
+    project = round_path.removesuffix("/rounds/1")
+    version = api.get(project).json()["data_version"]
+    assert api.post(f"{project}/rounds", json={"external_id": "s", "data_version": version}).status_code == 201
+    assert act(pages, f"{project}/rounds/2", "accept").status_code == 303
+    second = api.get(f"{project}/rounds/2").json()
+    used = [Decimal(one["spent"]) + Decimal(one["committed"]) for one in (first, second)]
+    text = text_of(pages.get(f"{page_of(project)}/rounds"))
+    assert Decimal(first["spent"]) > 0 < Decimal(second["committed"])
+    stage, other = text.split("Round 2", 1)
+    assert f"{Decimal(first['spent']):,.2f}" in stage
+    assert f"left of the budget {1000 - used[0]:,.2f}" in stage
+    assert "40 samples accepted, 10 rejected." in stage
+    assert f"{Decimal(second['committed']):,.2f}" in other
+    assert f"left of the budget {1000 - sum(used):,.2f}" in other
+    bars = re.findall(
+        r'<rect class="(\w+)" x="([.\d]+)" width="([.\d]+)"', pages.get(f"{page_of(project)}/rounds").text
+    )
+    assert [name for name, _, _ in bars] == ["before", "spent", "committed"] * 2
+    assert float(bars[3][2]) == pytest.approx(float(used[0]) / 1000, abs=1e-4)
+    assert "style=" not in pages.get(f"{page_of(project)}/rounds").text

@@ -98,3 +98,22 @@ def test_the_measurement_plan_is_that_of_the_api(api: Api, pages: Pages, path: s
 
 def test_a_number_of_runs_out_of_range_is_refused(pages: Pages, path: str) -> None:
     assert pages.get(f"{path.removeprefix('/v1')}/measurement-plan", params={"runs": 99}).status_code == 422
+
+
+def test_the_chart_of_scenarios_draws_the_differences_of_the_table(pages: Pages, path: str) -> None:
+    answer = compare(
+        pages, path, ("base", "100", "optimal", "project", ""), ("<b>more", "300", "optimal", "project", "")
+    )
+    found = re.search(r'data-spec="([^"]+)"', answer.text)
+    assert found
+    spec = pages.get(unescape(found.group(1))).json()
+    [table, *_] = tables(answer)
+    [base, more] = spec["data"]["values"]
+    assert (base["place"], more["place"]) == ("1. base", "2. <b>more")
+    assert base["mean"] == 0
+    assert table[1][3].startswith(f"{more['mean']:.5f} ")
+    picture = pages.get(unescape(found.group(1)).replace("chart.json", "chart.svg") + "&theme=dark&narrow=true")
+    assert picture.text.startswith("<svg")
+    assert "<b>more" not in picture.text
+    alone = compare(pages, path, ("base", "100", "optimal", "project", ""))
+    assert "data-spec" not in alone.text

@@ -4,11 +4,21 @@
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const bundle = document.querySelector('meta[name="vega"]')?.content;
 const drawn = new Map();
+const turns = new WeakMap();
 const NARROW = 480;
+
+function isNarrow() {
+  return document.documentElement.clientWidth < NARROW;
+}
+
+// What a drawing depends on beside its data.
+function look() {
+  return `${dark.matches ? "dark" : "light"} ${isNarrow() ? "narrow" : "wide"}`;
+}
 
 function inTheme(address) {
   const url = new URL(address, location.href);
-  if (document.documentElement.clientWidth < NARROW) url.searchParams.set("narrow", "true");
+  if (isNarrow()) url.searchParams.set("narrow", "true");
   if (!url.searchParams.has("theme")) url.searchParams.set("theme", dark.matches ? "dark" : "light");
   return url;
 }
@@ -45,11 +55,17 @@ function line(tag, text) {
   return element;
 }
 
+// Of drawings that overlap, the one begun last stays.
 async function draw(figure) {
+  const turn = (turns.get(figure) ?? 0) + 1;
+  turns.set(figure, turn);
+  const wanted = look();
   const { embed } = await import(bundle);
   const answer = await fetch(inTheme(figure.dataset.spec), { headers: { Accept: "application/json" } });
   if (!answer.ok) throw new Error(`the chart's specification answered ${answer.status}`);
   const spec = await answer.json();
+  if (turns.get(figure) !== turn) return;
+  if (wanted !== look()) return draw(figure);
   const place = document.createElement("div");
   place.className = "chart-drawing";
   drawn.get(figure)?.finalize();
@@ -58,16 +74,20 @@ async function draw(figure) {
   const options = {
     mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false, tooltip: tooltipOf(figure),
   };
-  drawn.set(figure, await embed(place, spec, options));
+  const view = await embed(place, spec, options);
+  if (turns.get(figure) !== turn) return view.finalize();
+  drawn.set(figure, view);
   figure.classList.remove("chart-waiting");
   figure.classList.add("chart-drawn");
+  figure.dataset.look = wanted;
+  if (wanted !== look()) draw(figure);
 }
 
 function showPicture(figure) {
   figure.querySelectorAll(".chart-drawing, .chart-picture").forEach((old) => old.remove());
   const picture = document.createElement("img");
   picture.className = "chart-picture";
-  picture.alt = figure.dataset.alt ?? "";
+  picture.alt = figure.dataset.alt ?? figure.getAttribute("aria-label") ?? "";
   const url = inTheme(figure.dataset.spec);
   url.pathname = url.pathname.replace(/\.json$/, ".svg");
   picture.src = url;
@@ -102,5 +122,12 @@ export function redraw(figure) {
   if (drawn.has(figure)) drawSafely(figure);
 }
 
-dark.addEventListener("change", () => drawn.forEach((_, figure) => redraw(figure)));
+function follow() {
+  drawn.forEach((_, figure) => {
+    if (figure.dataset.look !== look()) redraw(figure);
+  });
+}
+
+dark.addEventListener("change", follow);
+matchMedia(`(min-width: ${NARROW}px)`).addEventListener("change", follow);
 watch(document);

@@ -29,8 +29,11 @@ async function ask() {
     watch(plan);
     history.replaceState(null, "", `${form.action}?${query}`);
     said.textContent = plan.querySelector(".lead")?.textContent ?? "There is no plan for this.";
+    said.className = "spoken";
   } catch (error) {
-    if (error.name !== "AbortError") said.textContent = "The service did not answer. Use the button to plan again.";
+    if (error.name === "AbortError") return;
+    said.textContent = "The service did not answer. Use the button to plan again.";
+    said.className = "alert bad";
   } finally {
     if (running === mine) plan.setAttribute("aria-busy", "false");
   }

@@ -30,6 +30,11 @@ window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) =>
   window.violations.push(`${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
 """
+SETTLED = """() => {
+  const scheme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  const look = `${scheme} ${document.documentElement.clientWidth < 480 ? "narrow" : "wide"}`;
+  return [...document.querySelectorAll("figure.chart-drawn")].every((figure) => figure.dataset.look === look);
+}"""
 
 
 @contextmanager
@@ -116,8 +121,13 @@ class Visitor:
         return wide
 
     def settle(self) -> None:
-        """Waits for charts that are on their way: a change of the scheme draws them anew."""
+        """Waits for charts that are on their way: a change of the scheme or the width draws them anew."""
         self.page.wait_for_load_state("networkidle")
+        for _ in range(400):
+            if self.page.evaluate(SETTLED):
+                return
+            self.page.wait_for_timeout(25)
+        raise AssertionError("a chart did not follow the scheme or the width")
 
     def pictures(self, name: str) -> None:
         """Pictures of the whole page at 360 and 1,600 px, light and dark; no page may scroll sideways."""

@@ -37,6 +37,10 @@ def test_a_round_is_signed_off_and_its_progress_moves_by_itself(visitor: Visitor
     bar = page.locator("#round tbody tr").first.locator("progress")
     expect(bar).to_have_attribute("value", str(half + 1))
     visitor.pictures("round-collecting")
+    page.get_by_role("link", name="Rounds", exact=True).click()
+    expect(page.locator("figure.chart .chart-drawing svg")).to_be_visible()
+    expect(page.locator(".timeline .stage")).to_contain_text(f"{half + 1:,} samples accepted, 1 rejected")
+    visitor.pictures("rounds")
     assert visitor.violations() == []
 
 

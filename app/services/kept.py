@@ -1,0 +1,33 @@
+"""Answers that are dear to compute, kept while their data stand: several charts and pages ask the same."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from threading import Lock
+from typing import Generic, TypeVar
+
+Answer = TypeVar("Answer")
+STRIPES = 64
+
+
+class Kept(Generic[Answer]):
+    """The `most` answers used last. Safe in threads; who asks what is being computed waits for it."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._kept: OrderedDict[Hashable, Answer] = OrderedDict()
+        self._lock = Lock()
+        self._making = [Lock() for _ in range(STRIPES)]
+
+    def get(self, key: Hashable, make: Callable[[], Answer]) -> Answer:
+        """The answer to `key`, made where it is not kept. What `make` raises is raised, and nothing is kept."""
+        with self._making[hash(key) % STRIPES]:
+            with self._lock:
+                if key in self._kept:
+                    self._kept.move_to_end(key)
+                    return self._kept[key]
+            made = make()
+            with self._lock:
+                self._kept[key] = made
+                while len(self._kept) > self.most:
+                    self._kept.popitem(last=False)
+            return made

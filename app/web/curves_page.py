@@ -1,0 +1,91 @@
+"""The learning curves of a project's groups: drawn, and as a table of what is known of each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import Query
+
+from app.errors import TrancheError
+from app.services.curves import Curve, Summary, known_curves
+from app.store.models import Group, Project
+from app.store.projects import members
+from app.web.visit import Answer, Visit, pages, sees
+
+router = pages()
+
+PER_PAGE = 12
+DRAWS, SEED = 300, 0
+"""As charts and plans ask: the same fit serves all three."""
+MOST_SOURCES = 3
+
+
+@dataclass(frozen=True)
+class Line:
+    """A group's row. now: the metric at the samples held."""
+
+    curve: Curve
+    name: str
+    now: Summary
+    taught: Sequence[tuple[str, float]]
+
+    @property
+    def width(self) -> float:
+        """Of the 90 % interval."""
+        return (self.now.quantiles["p95"] or 0.0) - (self.now.quantiles["p05"] or 0.0)
+
+
+@router.get("/projects/{project_id}/curves")
+def curves_page(
+    project_id: str,
+    visit: Annotated[Visit, sees()],
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+) -> Answer:
+    project = visit.project(project_id)
+    groups = members(visit.session, Group, project.id)
+    shown = groups[(page - 1) * PER_PAGE : page * PER_PAGE]
+    lines: list[Line] = []
+    error: TrancheError | None = None
+    try:
+        lines = lines_of(visit, project, groups, shown)
+    except TrancheError as refused:
+        error = refused
+    drawn = urlencode([("group", line.curve.group) for line in lines])
+    return visit.render(
+        "curves.html",
+        error.status if error else 200,
+        project=project,
+        groups=groups,
+        lines=lines,
+        finding=finding(project, lines),
+        chart=f"/projects/{project.id}/charts/curves?{drawn}" if lines else None,
+        page=page,
+        last=-(-len(groups) // PER_PAGE),
+        has_targets=any(group.target is not None for group in shown),
+        error=error,
+    )
+
+
+def lines_of(visit: Visit, project: Project, groups: Sequence[Group], shown: Sequence[Group]) -> list[Line]:
+    if not shown:
+        return []
+    known = known_curves(visit.session, visit.runtime.fits, project, DRAWS, SEED)
+    names = {group.key: group.name or group.key for group in groups}
+    return [line_of(known.curve(group), names) for group in shown]
+
+
+def line_of(curve: Curve, names: Mapping[str, str]) -> Line:
+    """The group's row; it names those that teach it the most."""
+    taught = sorted(((names.get(one.source, one.source), one.mean) for one in curve.transfer), key=lambda one: -one[1])
+    return Line(curve, names[curve.group], dict(curve.bands)[curve.count], taught[:MOST_SOURCES])
+
+
+def finding(project: Project, lines: Sequence[Line]) -> str:
+    """Which of the groups shown is known the least, in a sentence."""
+    if not lines:
+        return ""
+    least = max(lines, key=lambda line: line.width)
+    low, high = least.now.quantiles["p05"], least.now.quantiles["p95"]
+    value = f"{project.metric_name} {least.now.mean:.3f} ({low:.3f} to {high:.3f})"
+    return f"Least certain here: {least.name}, {value} at the {least.curve.count:,} samples held."

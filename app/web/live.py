@@ -1,0 +1,48 @@
+"""Server-sent events of pages: a tag whenever what the page shows has changed."""
+
+from collections.abc import AsyncIterator, Callable
+
+import anyio
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from app.errors import TrancheError, Unauthenticated
+from app.services.page_sessions import recognise
+from app.services.projects import get_project
+from app.store.db import Session
+from app.store.models import Project
+from app.web.visit import Answer, Visit
+
+POLL_S, LONGEST_S = 1.0, 600.0
+
+Tag = Callable[[Session, Project], str]
+
+
+async def watched(visit: Visit, project_id: str, tag: Tag) -> Answer:
+    """Events `changed` with what `tag` says of the project: at once, and when it says something else."""
+    first = await run_in_threadpool(tag_now, visit, project_id, tag)
+    return StreamingResponse(changes_of(visit, project_id, tag, first), media_type="text/event-stream")
+
+
+async def changes_of(visit: Visit, project_id: str, tag: Tag, first: str) -> AsyncIterator[str]:
+    """Holds neither a thread nor a transaction between two looks; the browser connects again after its end."""
+    said = first
+    yield f"event: changed\ndata: {first}\n\n"
+    for _ in range(round(LONGEST_S / POLL_S)):
+        await anyio.sleep(POLL_S)
+        try:
+            now = await run_in_threadpool(tag_now, visit, project_id, tag)
+        except TrancheError:
+            return
+        yield ": still here\n\n" if now == said else f"event: changed\ndata: {now}\n\n"
+        said = now
+
+
+def tag_now(visit: Visit, project_id: str, tag: Tag) -> str:
+    """Raises NotFound, and Unauthenticated once the session has ended."""
+    held = visit.cookies.read("session")
+    with visit.runtime.database.reading() as session:
+        visitor = recognise(session, visit.runtime.clock(), visit.runtime.hash_keys, held or "")
+        if visitor is None:
+            raise Unauthenticated("Sign in first.")
+        return tag(session, get_project(session, visitor, project_id))

@@ -1,0 +1,169 @@
+"""Simulations: policies compared on the project's own curves before money is spent, started and read."""
+
+from math import inf
+from typing import Annotated, Any
+
+from fastapi import Query
+from pydantic import TypeAdapter
+
+from app.api.bulk import validated
+from app.api.simulations import (
+    ALL,
+    MAX_GAMES,
+    MAX_ROUNDS,
+    ChartName,
+    Format,
+    SimulationIn,
+    SimulationOut,
+    StandingOut,
+    shape_of,
+    simulation_chart,
+)
+from app.charts.simulations import NAMES
+from app.charts.theme import ThemeName
+from app.errors import Fault, TrancheError, invalid
+from app.services.jobs import ENDED, cancel_job, get_job
+from app.services.projects import as_uuid
+from app.services.simulations import get_simulation, start_simulation
+from app.store.db import Session
+from app.store.models import Project
+from app.store.simulations import simulations_page as simulations_from
+from app.web.live import watched
+from app.web.plan_query import POLICIES, policy_choices
+from app.web.visit import Answer, Visit, acts, pages, sees
+
+router = pages()
+
+PER_PAGE = 20
+SIMULATION: TypeAdapter[SimulationIn] = TypeAdapter(SimulationIn)
+START = {"chosen": "optimal", "replicates": "100", "rounds": "", "budget": ""}
+Looks = Annotated[Visit, sees()]
+Acts = Annotated[Visit, acts("write")]
+
+
+@router.get("/projects/{project_id}/simulations")
+def simulation_list(project_id: str, visit: Looks, after: Annotated[str | None, Query(max_length=40)] = None) -> Answer:
+    if after is not None and as_uuid(after) is None:
+        raise invalid(Fault("?after", "is no place in this list; start from its first page"))
+    return listed(visit, visit.project(project_id), START, ALL, after)
+
+
+def listed(
+    visit: Visit,
+    project: Project,
+    values: dict[str, str],
+    policies: tuple[str, ...],
+    after: str | None = None,
+    error: TrancheError | None = None,
+) -> Answer:
+    rows = simulations_from(visit.session, project.id, after, PER_PAGE + 1)
+    shown = [shape_of(row, job) for row, job in rows[:PER_PAGE]]
+    more = f"/projects/{project.id}/simulations?after={shown[-1].id}" if len(rows) > PER_PAGE else None
+    return visit.render(
+        "simulations.html",
+        error.status if error else 200,
+        project=project,
+        simulations=shown,
+        more=more,
+        values=values,
+        policies=policies,
+        choices=policy_choices(),
+        most={"replicates": MAX_GAMES, "rounds": MAX_ROUNDS},
+        names=NAMES,
+        error=error,
+        faults=error.faults if error else (),
+    )
+
+
+@router.post("/projects/{project_id}/simulations")
+def start(project_id: str, visit: Acts) -> Answer:
+    project = visit.project(project_id)
+    values = {name: visit.said(name) for name in START}
+    policies = tuple(name for name in visit.form.get("policy", ()) if name in POLICIES)
+    try:
+        with visit.trying():
+            question = validated(SIMULATION, document(values, policies)).question()
+            row, _ = start_simulation(visit.session, project, question, visit.now, visit.enqueue)
+    except TrancheError as error:
+        return listed(visit, project, values, policies, error=error)
+    return visit.redirect(f"/projects/{project.id}/simulations/{row.id}", "The simulation is on its way.")
+
+
+def document(values: dict[str, str], policies: tuple[str, ...]) -> dict[str, Any]:
+    """What the API would be sent; what is no number stays text, which its shape refuses."""
+    said: dict[str, Any] = {name: text for name, text in values.items() if text}
+    for name in ("replicates", "rounds"):
+        text = said.get(name, "")
+        if text.isascii() and text.isdigit() and len(text) < 10:
+            said[name] = int(text)
+    return {**said, "policies": list(policies)}
+
+
+@router.get("/projects/{project_id}/simulations/{simulation_id}")
+def simulation_page(project_id: str, simulation_id: str, visit: Looks, fragment: bool = False) -> Answer:
+    project = visit.project(project_id)
+    shown = shape_of(*get_simulation(visit.session, project, simulation_id))
+    return visit.render(
+        "_simulation.html" if fragment else "simulation.html",
+        project=project,
+        simulation=shown,
+        tag=tag_of(shown),
+        ended=shown.state in ENDED,
+        names=NAMES,
+        finding=finding(shown),
+        ranked=ranked(shown),
+    )
+
+
+def ranked(shown: SimulationOut) -> list[StandingOut]:
+    """The policies, best first."""
+    policies = shown.result.policies if shown.result else []
+    return sorted(policies, key=lambda one: -inf if one.utility.mean is None else one.utility.mean, reverse=True)
+
+
+def finding(shown: SimulationOut) -> str:
+    """How surely the chosen policy beats an equal split, in a sentence."""
+    result = shown.result
+    if result is None:
+        return ""
+    name = NAMES[result.chosen]
+    if result.chosen == "equal":
+        return f"{name} is the policy that the others are compared with, over {result.games:,} games."
+    chance = 100 * result.p_better_than_equal
+    return f"{name} ends above an equal split in {chance:.0f} % of {result.games:,} simulated games."
+
+
+def tag_of(shown: SimulationOut) -> str:
+    """What the page shows while a simulation runs."""
+    return f"{shown.state} {shown.progress:.3f}"
+
+
+@router.get("/projects/{project_id}/simulations/{simulation_id}/progress")
+async def watch_simulation(project_id: str, simulation_id: str, visit: Looks) -> Answer:
+    """Server-sent events: `changed` with the state and how much is done."""
+
+    def tag(session: Session, project: Project) -> str:
+        return tag_of(shape_of(*get_simulation(session, project, simulation_id)))
+
+    return await watched(visit, project_id, tag)
+
+
+@router.post("/projects/{project_id}/simulations/{simulation_id}/cancel")
+def cancel(project_id: str, simulation_id: str, visit: Acts) -> Answer:
+    project = visit.project(project_id)
+    row, _ = get_simulation(visit.session, project, simulation_id)
+    cancel_job(get_job(visit.session, visit.caller, str(row.job_id), lock=True), visit.now)
+    return visit.redirect(f"/projects/{project.id}/simulations/{row.id}", "The simulation ends at its next report.")
+
+
+@router.get("/projects/{project_id}/simulations/{simulation_id}/charts/{name}.{format}")
+def chart(
+    project_id: str,
+    simulation_id: str,
+    name: ChartName,
+    format: Format,
+    visit: Looks,
+    theme: ThemeName = "light",
+    narrow: bool = False,
+) -> Answer:
+    return simulation_chart(visit.session, visit.project(project_id), simulation_id, name, format, theme, narrow)

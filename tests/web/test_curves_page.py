@@ -1,0 +1,78 @@
+"""The page of learning curves says what the API says, without a script."""
+
+import re
+
+import pytest
+
+from app.planner.posterior import Diagnostics
+from app.planner.transfer import Received
+from app.services.curves import Curve, Summary
+from app.web.curves_page import line_of
+from tests.api_client import RUNS, Api
+from tests.web.browser_client import Pages, text_of
+
+NAME = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def project(api: Api) -> str:
+    path = api.project(groups=[
+        {"key": "A", "name": NAME, "initial_count": 200, "unit_cost": "1", "target": 0.8},
+        {"key": "B", "initial_count": 100, "unit_cost": "2.00", "target": 0.999},
+    ])  # fmt: skip
+    assert api.post(f"{path}/observations", json={"observations": RUNS}).status_code == 201
+    return path
+
+
+def page_of(path: str) -> str:
+    return f"{path.removeprefix('/v1')}/curves"
+
+
+def test_the_table_says_what_the_api_says(api: Api, pages: Pages, project: str) -> None:
+    answer = pages.get(page_of(project))
+    assert answer.status_code == 200
+    text = text_of(answer)
+    assert NAME in text
+    assert "<script>alert" not in answer.text
+    for key in "AB":
+        curve = api.get(f"{project}/curves/{key}").json()
+        now = next(band for band in curve["bands"] if band["count"] == curve["count"])
+        assert f"{now['mean']:.3f} {now['p05']:.3f} to {now['p95']:.3f}" in text
+        for name, decimals in (("exponent", 2), ("asymptote", 3)):
+            one = curve["parameters"][name]
+            assert f"{one['mean']:.{decimals}f} {one['p05']:.{decimals}f} to {one['p95']:.{decimals}f}" in text
+        assert f"{curve['diagnostics']['points']} points at 3 sizes" in text
+        for warning in curve["warnings"]:
+            assert warning["detail"] in text
+    assert "out of reach" in text
+    assert re.search(r"<noscript>.*charts/curves\.svg\?group=A&amp;group=B", answer.text)
+
+
+def test_the_groups_that_teach_the_most_are_named() -> None:
+    received = tuple(
+        Received(key, weight, 0.0, 1.0) for key, weight in [("B", 0.2), ("C", 0.4), ("D", 0.1), ("E", 0.3)]
+    )
+    band = Summary(0.8, {"p05": 0.7, "p95": 0.9})
+    curve = Curve("A", 100, {}, [(50, band), (100, band)], [], received, Diagnostics(3, 3, 100, 1), ())
+    line = line_of(curve, {"A": "one", "B": "B", "C": "sea", "D": "D"})
+    assert line.taught == [("sea", 0.4), ("E", 0.3), ("B", 0.2)]
+    assert (line.name, line.now) == ("one", band)
+
+
+def test_groups_are_paged_by_twelve(api: Api, pages: Pages) -> None:
+    groups = [{"key": f"g{at:02}", "initial_count": 100, "unit_cost": "1"} for at in range(20)]
+    path = api.project(groups=groups)
+    first, second = (text_of(pages.get(f"{page_of(path)}?page={at}")) for at in (1, 2))
+    assert "Groups 1 to 12 of 20" in first
+    assert "Groups 13 to 20 of 20" in second
+    assert "g11" in first
+    assert "g12" not in first
+    assert "g12" in second
+    assert "no groups on this page" in text_of(pages.get(f"{page_of(path)}?page=3"))
+
+
+def test_a_project_without_groups_or_runs_has_a_page(api: Api, pages: Pages) -> None:
+    assert "no groups yet" in text_of(pages.get(page_of(api.project(groups=[]))))
+    answer = pages.get(page_of(api.project()))
+    assert answer.status_code == 200
+    assert "not yet" in text_of(answer)
