@@ -45,6 +45,9 @@ LOW = np.log([0.001, 0.001, 0.05, 0.003])
 HIGH = np.log([20.0, 20.0, 6.0, 2000.0])
 """Least squares keep within these."""
 
+ROUNDING = 1e-10
+"""This share of each variance keeps a covariance positive."""
+
 STRAY = 1.0
 """The sd of a stray run's error, as a share of its loss."""
 
@@ -121,7 +124,8 @@ def judged(task: Task, groups: IntArray) -> Judged:
     """What speaks most for each of `groups`, where it speaks clearly against the plain curve."""
     rows = np.bincount(task.table.row_group, minlength=task.table.groups)
     groups = groups[rows[groups] >= LEAST_CELLS]
-    odds = _odds(task.cells, groups) if len(groups) else Verdicts.none(0)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        odds = _odds(task.cells, groups) if len(groups) else Verdicts.none(0)
     table = np.stack([odds.bend - CLEAR_BEND, odds.ends[:, 0] - CLEAR_END, odds.ends[:, 1] - CLEAR_END], axis=1)
     way = np.where(table.max(axis=1) > 0.0, table.argmax(axis=1), -1)
     return Judged(groups[way == 0], (groups[way == 1], groups[way == 2]))
@@ -241,7 +245,7 @@ def _start(data: Data, late: float) -> FloatArray:
 def _descended(data: Data, start: FloatArray, steps: int) -> Fit:
     """Levenberg and Marquardt's steps."""
     level = np.maximum(data.y, LEAST)
-    root = np.linalg.cholesky(data.covariance(((WORKING * level) ** 2)[:, None])[:, 0])
+    root = _root(data.covariance(((WORKING * level) ** 2)[:, None])[:, 0])
     whiten = np.asarray(np.linalg.inv(root), dtype=np.float64)
 
     def at(parameters: FloatArray) -> Fit:
@@ -265,12 +269,19 @@ def _descended(data: Data, start: FloatArray, steps: int) -> Fit:
     return found
 
 
+def _root(covariance: FloatArray) -> FloatArray:
+    """The Cholesky factors of covariances that rounding may leave short of positive."""
+    diagonal = np.arange(covariance.shape[-1])
+    covariance[..., diagonal, diagonal] *= 1.0 + ROUNDING
+    return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
+
+
 def _evidence(data: Data, fit: Fit, level: FloatArray) -> FloatArray:
     """Log evidence [B], up to a constant of the data: the curve's linear part integrated, σ the likeliest."""
     wide = fit.slopes * SPREAD
     away = data.y - fit.f - (fit.slopes @ (CENTRE - fit.parameters)[:, :, None])[:, :, 0]
     variance = (SIGMAS**2)[:, None] * level[:, None]
-    root = np.linalg.cholesky(data.covariance(variance) + (wide @ wide.swapaxes(1, 2))[:, None])
+    root = _root(data.covariance(variance) + (wide @ wide.swapaxes(1, 2))[:, None])
     white, density = np.empty(root.shape[:3]), np.zeros(root.shape[:2])
     for cell in range(data.y.shape[1]):
         known = (root[:, :, cell, :cell] * white[:, :, :cell]).sum(axis=2)

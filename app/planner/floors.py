@@ -97,7 +97,8 @@ def _worth(nodes: Nodes, worth: float) -> BoolArray:
     ends = np.maximum(np.maximum(nodes.py, 0.0) ** 2 / nodes.pp, np.maximum(nodes.oy, 0.0) ** 2 / nodes.oo)
     best = np.where(_is_inside(nodes, det, a, b), inside, ends)
     # A normal law of γ with variance P/(det ŝ²), or all of [0, 1], where P is hardly below oo.
-    best += np.log(np.fmin(1.0 / nodes.oo, det / (s * s)))
+    # Where all sizes are one, det is rounding of either sign.
+    best += np.log(np.fmin(1.0 / nodes.oo, np.where(det > SINGULAR * nodes.pp * nodes.oo, det / (s * s), np.inf)))
     best += 2.0 * nodes.weight
     return np.asarray(best > best.max(axis=(1, 2), keepdims=True) - worth)
 

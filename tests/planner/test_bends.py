@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -121,4 +122,34 @@ def test_verdicts_do_not_depend_on_the_company() -> None:
         several = fit(Observations(keys, (points, strange, points), (None,) * 3, held, 1.0), prior_for(1.0), 0, 100)
         assert alone.warnings == several.select(np.array([0])).warnings
         np.testing.assert_array_equal(alone.asymptote[0], several.asymptote[0])
+    assert named(posterior)["bends"] > 0
+
+
+def hard(rng: np.random.Generator) -> Points:
+    """Points as hard as they may come."""
+    number = int(rng.integers(6, 40))
+    sizes = np.sort(np.round(10 ** rng.uniform(0, rng.choice([2, 4, 9]), number)))
+    losses = (
+        rng.uniform(0, 1, number),
+        10 ** rng.uniform(-100, 100, number),
+        rng.normal(0, 10 ** rng.uniform(-6, 6), number),
+        np.where(np.arange(number) == rng.integers(number), 1e9, 0.1),
+        10 ** rng.uniform(-8, 8) * sizes ** -rng.uniform(0.1, 4.0),
+    )[rng.integers(5)]
+    errors = (np.zeros(number), np.full(number, 10.0), 10 ** rng.uniform(-6, 6, number), np.full(number, np.nan))
+    holdouts = (np.zeros(number, dtype=np.int64), np.arange(number), rng.integers(0, 3, number))
+    return Points(sizes, losses, errors[rng.integers(4)], holdouts[rng.integers(3)])
+
+
+@pytest.mark.parametrize("span", [1.0, None])
+def test_hard_input_is_judged_without_failing(span: float | None) -> None:
+    rng = np.random.default_rng(8)
+    points = [hard(rng) for _ in range(300)]
+    if span is not None:
+        points = [replace(one, losses=np.clip(one.losses, 0.0, span)) for one in points]
+    keys = tuple(f"g{g}" for g in range(300))
+    posterior = fit(Observations(keys, tuple(points), (None,) * 300, np.full(300, 10.0), span), prior_for(span), 0, 20)
+    assert np.all(np.isfinite(posterior.asymptote))
+    assert np.all(np.isfinite(posterior.discrepancy))
+    assert all(np.all(np.isfinite(residuals)) for residuals in posterior.residuals)
     assert named(posterior)["bends"] > 0

@@ -255,6 +255,20 @@ def test_a_stray_point_is_named_with_its_distance(index: int) -> None:
     assert "sigma above" in found[0].detail
 
 
+@pytest.mark.parametrize("number", [11, 18, 22, 36])
+@pytest.mark.parametrize("stderr", [0.0, 0.01, 10.0])
+def test_many_points_at_one_size_are_fitted(number: int, stderr: float) -> None:
+    """One size leaves a curve no shape: what tells shapes apart is rounding, of either sign."""
+    rng = np.random.default_rng(number)
+    for losses in (np.full(number, 0.1), np.ones(number), rng.uniform(0, 1, number), np.full(number, 1e-9)):
+        for holdouts in (np.zeros(number, dtype=np.int64), np.arange(number), np.arange(number) % 3):
+            for span in (1.0, None):
+                found = observed(points(np.full(number, 100.0), losses, stderr, holdouts), span=span)
+                posterior = fit(found, prior_for(span), 0, 50)
+                assert all(np.all(np.isfinite(values)) for values in arrays(posterior))
+                assert "few_points" in {warning.code for warning in posterior.warnings}
+
+
 def test_ten_thousand_points_are_fitted_like_their_averages() -> None:
     rng = np.random.default_rng(11)
     counts = np.round(np.exp(rng.uniform(np.log(20), np.log(5000), 10_000)))
