@@ -15,10 +15,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.planner.policies import Policy
-from app.services.allocations import Allocation, Question, next_allocation
-from app.services.charts import BudgetRows, budget_rows
+from app.services.allocations import Allocation, Question
+from app.services.charts import BudgetRows
 from app.services.fits import Fits
 from app.services.forecasts import Record, record_of
+from app.services.looks import kept_allocation, kept_budget_rows
 from app.services.measurements import MeasurementPlan, measurement_plan_of
 from app.services.scenarios import Outcome, what_if
 from app.services.situations import MILLIONTH, Situation, situation_of
@@ -78,12 +79,12 @@ class Dossier:
     @cached_property
     def allocation(self) -> Allocation:
         """Raises as `next_allocation`."""
-        return next_allocation(self.session, self.fits, self.project, self.question, evaluating=False)
+        return kept_allocation(self.session, self.fits, self.project, self.question)
 
     @cached_property
     def budgets(self) -> BudgetRows:
         """Raises as `budget_rows`."""
-        return budget_rows(self.session, self.fits, self.project, self.question)
+        return kept_budget_rows(self.session, self.fits, self.project, self.question)
 
     @cached_property
     def outcomes(self) -> list[Outcome]:
