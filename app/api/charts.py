@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from app.api.allocations import Budget, read_budget
 from app.api.common import SOFTWARE_VERSION, Call, NotModified, etag_of, question_tag, reads, usual_errors
 from app.api.curves import Draws, Seed
-from app.api.plan_charts import PLAN_CHARTS
+from app.api.plan_charts import PLAN_CHARTS, distinct_names
 from app.api.plans import Policy
 from app.api.problems import declared
 from app.charts import render
@@ -23,7 +23,8 @@ from app.services.allocations import Question
 from app.services.fits import Fits
 from app.services.round_charts import progress_data, spending_data
 from app.store.db import Session
-from app.store.models import Project
+from app.store.models import Group, Project
+from app.store.projects import members
 
 router = APIRouter(prefix="/v1/projects/{project_id}/charts", tags=["charts"])
 
@@ -102,7 +103,10 @@ class Chart:
 def make_progress(asked: Asked) -> Spec:
     found = progress_data(asked.session, asked.project, asked.query.round)
     only = asked.query.groups
-    rows = [cast(GroupRow, row) for row in found.rows if not only or row["group"] in only]
+    names = distinct_names(members(asked.session, Group, asked.project.id, archived=None))
+    rows = [
+        cast(GroupRow, {**row, "group": names[row["group"]]}) for row in found.rows if not only or row["group"] in only
+    ]
     return progress(found.number, rows, asked.source, asked.query.theme)
 
 

@@ -69,7 +69,7 @@ def test_who_may_not_map_sees_the_words_and_a_limited_key_the_number_alone(
     limited = Pages(api)
     limited.sign_in(new_key(database, "admin", project_ids=[world.project.rsplit("/", 1)[1]]))
     page = limited.get(round_of(world))
-    assert "1 delivered samples count for no group yet" in text_of(page)
+    assert "1 delivered sample counts for no group yet" in text_of(page)
     assert HOSTILE not in text_of(page)
 
 

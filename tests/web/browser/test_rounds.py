@@ -3,7 +3,10 @@
 import pytest
 from playwright.sync_api import expect
 
+from app.settings import Settings
 from tests.api_client import RUNS
+from tests.jobs.worker import job_context
+from tests.vendors.world import World
 from tests.web.browser.conftest import Visitor
 
 
@@ -53,3 +56,27 @@ def test_rounds_read_and_move_on_without_scripts(visitor: Visitor, project: str)
     page.get_by_role("button", name="Accept and order").click()
     page.get_by_role("button", name="Close the round").click()
     assert visitor.api.get(f"/v1{project}/rounds/1").json()["state"] == "closed"
+
+
+def test_a_webhook_moves_the_round_and_what_it_does_not_know_is_mapped_there(
+    visitor: Visitor, settings: Settings
+) -> None:
+    with job_context(settings, visitor.api.clock) as context:
+        world = World(visitor.api, context)
+        page = visitor.sign_in(path=world.project.removeprefix("/v1") + "/rounds/1")
+        finding = page.locator("#round-finding")
+        expect(finding).to_contain_text("0 of 0 planned samples accepted")
+        world.send({"id": "1", "group": "A", "state": "accepted"})
+        expect(finding).to_contain_text("1 of 0 planned samples accepted")
+        word = "women <b>of colour</b>"
+        world.send({"id": "2", "group": word, "state": "accepted"}, {"id": "3", "group": "B", "state": "rejected"})
+        page.get_by_label(word).wait_for()
+        visitor.pictures("round-waiting")
+        page.get_by_label(word).fill("B")
+        page.get_by_role("button", name="Map").click()
+        expect(page.get_by_text("1 mapped.")).to_be_visible()
+        world.map()
+        expect(page.locator("#waiting")).to_have_count(0)
+        cells = page.locator("#round tr.part", has_text="of B").locator("td")
+        expect(cells).to_have_text(["", "", "1", "1", "0", "", "", "", ""])
+        assert visitor.violations() == []
