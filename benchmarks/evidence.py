@@ -153,7 +153,8 @@ def held_to(rows: Sequence[Row]) -> str:
 
 
 TRANSFER = {
-    "proportional": "proportional", LEAST_SQUARES: LEAST_SQUARES, "own counts": "optimal", "transfer": "optimal, transfer",
+    "proportional": "proportional", LEAST_SQUARES: LEAST_SQUARES,
+    "own counts": "optimal", "transfer": "optimal, transfer",
     "own counts, mixed runs": "optimal, mixed runs", "transfer, mixed runs": "optimal, transfer, mixed runs",
     "oracle_fixed": "oracle_fixed",
 }  # fmt: skip
@@ -260,8 +261,8 @@ PRS_TRANSFER = """
 With costs 3/1/1.5. *Own counts* is `optimal` as above. *Transfer* fits one weight per pair of groups together
 with the curves, where the evidence speaks for it. Nested runs shrink all groups together, which says little about
 who helps whom; with *mixed runs* every round also trains with one group at a time at a quarter and at half (nine
-runs instead of three), and own counts are shown on these runs too. That transfer wants mixed runs was found on
-six other genomes (seeds 7 to 12); the figures here are those of seeds 1 to 6.
+runs instead of three), and own counts are shown on these runs too. On six other genomes (seeds 7 to 12), where
+mixed runs were first tried, transfer bought better with them than own counts did; on these it did not.
 """
 NOT_PRS = """
 **What this does not show.** Equal split is within 1 to 2 % of the best on the plain mean when prices and starts
@@ -269,9 +270,8 @@ are alike: no win is claimed there. With 24 replicates `optimal`, `greedy`, `tho
 often within chance of each other; the clear losers are the splits that ignore need (`proportional` on `log` and
 `worst`) or price (`equal` where prices differ). `greedy` is not beaten on mean and log, whatever its curves: on
 posteriors, on posteriors without an offset (*power law*), or on plain power laws fitted to the points by least
-squares it is as good, within chance. Transfer recovered nothing of the gap to the oracle here. Training with one
-group smaller at a time, so that each curve shows what its own people do, was tried on six other genomes and
-bought no better. One demography, one architecture of traits, one kind of score.
+squares it is as good, within chance. Transfer recovered nothing of the gap to the oracle here, with mixed runs or
+without. One demography, one architecture of traits, one kind of score.
 """
 REPLAY = """
 `make bench-replay` (scikit-learn; {splits} random splits, seeds 1 to {splits}). Prices 1 for the two larger
