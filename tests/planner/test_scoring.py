@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import norm
@@ -12,6 +12,7 @@ from app.planner.scoring import LEVELS, crps, intervals, rescale, score, widenin
 finite = st.floats(-1e3, 1e3)
 
 
+@settings(deadline=None)
 @given(arrays(np.float64, st.integers(2, 12), elements=finite), finite)
 def test_crps_is_the_mean_over_pairs(draws: np.ndarray, value: float) -> None:
     pairs = [abs(a - b) for i, a in enumerate(draws) for j, b in enumerate(draws) if i != j]
