@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_array, diags_array, vstack
 
-from app.planner.arrays import FloatArray, IntArray
+from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.market import Market
 from app.planner.region import Region
 
@@ -50,18 +50,24 @@ class Programme:
     def width(self) -> FloatArray:
         """The most money [J] that a segment can take: what its source sells there, and what there is."""
         segments, market = self.market.segments, self.market
-        most = market.most.astype(np.float64) if self.whole else market.limit
+        # A fixed cost that leaves no money for the smallest order would be forgotten: only open sources pay theirs.
+        shut = self._fixed & (market.most == 0)
+        most = market.most.astype(np.float64) if self.whole else np.where(shut, 0.0, market.limit)
         length = np.minimum(segments.length, np.maximum(most[segments.source] - segments.starts, 0.0))
         width = length * segments.price
         return np.asarray(np.minimum(width, 1.0) if self.money else width)
 
     @cached_property
+    def _fixed(self) -> BoolArray:
+        """Whether opening a source [S] costs money."""
+        return np.array([source.fixed_cost > 0 for source in self.market.sources], dtype=np.bool_)
+
+    @cached_property
     def opened(self) -> IntArray:
         """The sources [open] of which a small order is no part of a large one."""
         market = self.market
-        fixed = np.array([source.fixed_cost > 0 for source in market.sources], dtype=np.bool_)
         stepped = market.least > (market.lot if self.whole else 1)
-        return np.flatnonzero((fixed | stepped if self.whole else fixed) & (market.most > 0))
+        return np.flatnonzero((self._fixed | stepped if self.whole else self._fixed) & (market.most > 0))
 
     @cached_property
     def filled(self) -> IntArray:

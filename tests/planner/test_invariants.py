@@ -105,6 +105,7 @@ def test_scaling_all_weights_changes_nothing(seed: int, kind: Objective, scale: 
 
 @invariant
 @given(seeds, kinds.filter(lambda kind: kind.mode != "regret"), st.floats(1.0, 3.0))
+@example(7444, Objective("utilitarian"), 2.0)
 def test_more_budget_never_lowers_the_utility(seed: int, kind: Objective, more: float) -> None:
     asked = general(seed, kind)
     asked = replace(asked, limits=tuple(limit for limit in asked.limits if limit.measure != "cost_share"))
