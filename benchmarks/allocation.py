@@ -117,8 +117,8 @@ def beside_cvxpy(times: int) -> list[dict[str, object]]:
     for name, objective in (("utilitarian", UTILITARIAN), ("maximin", MAXIMIN), ("isoelastic, log", LOG)):
         numbers = Numbers(1000)
         task = Task.of(numbers.problem(objective))
-        ours, divisible = timed(lambda task=task: relax(task, task.utility), 5 * times)
-        whole, answer = timed(lambda task=task: best_whole(task, relax(task, task.utility), []), times)
+        ours, divisible = timed(lambda task=task: relax(task, task.utility), 40 * times)
+        whole, answer = timed(lambda task=task: best_whole(task, relax(task, task.utility), []), 40 * times)
         theirs, utility = timed(lambda numbers=numbers, objective=objective: cone(numbers, objective), times)
         gain = divisible.relaxation.utility - task.utility.at(task.held)
         gap = (divisible.relaxation.bound - task.utility.at(task.held + task.market.added(answer[0]))) / gain

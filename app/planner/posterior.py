@@ -112,11 +112,12 @@ class Posterior:
         n = counts if self.transfer is None else counts + own(self.transfer.head_start)
         inside = np.maximum(n, own(self.knot))
         base = inside + own(self.offset)
-        excess = own(self.excess) * (base / own(self.anchor)) ** -own(self.exponent)
-        slope = -own(self.exponent) / base * excess
+        power = -own(self.exponent)
+        excess = own(self.excess) * (base / own(self.anchor)) ** power
+        slope = power / base * excess
         loss = own(self.asymptote) + excess
         below = n < inside
-        if below.any():
+        if np.count_nonzero(below):
             loss = np.where(below, loss + slope * (n - inside), loss)
         return loss, slope
 

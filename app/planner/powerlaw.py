@@ -54,39 +54,39 @@ class Steps:
 
 def orders_at_price(steps: Steps, money: float) -> tuple[FloatArray, float]:
     """Samples [steps] of the multiplier that spends the money, and y; y = −inf where all steps together cost less."""
-    cost, end = steps.base * steps.price, steps.length * steps.price
-    total = float(end.sum())
-    if total <= money:
-        return steps.length.copy(), -inf
+    cost = steps.base * steps.price
     fall = cost * steps.gamma
-    start = _start(steps, cost, fall, money)
+    if steps.behind is None and float(np.minimum.reduce(steps.length)) == inf:
+        return _without_end(steps, cost, fall, money)
+    end = steps.length * steps.price
+    if float(end.sum()) <= money:
+        return steps.length.copy(), -inf
     spent = np.empty_like(cost)
     with np.errstate(over="ignore", invalid="ignore"):
-        if steps.behind is None and total == inf and float(end.min()) == inf:
-            y = _meet(_open_measure(steps, cost, fall, spent), start, money, NEAR)
-            return _corrected(steps, cost, spent, money, y)
-        y = _meet(_ended_measure(steps, cost, end, spent), start, money)
+        y = _meet(_ended_measure(steps, cost, end, spent), _start(steps, cost, fall, money), money)
     return _exact(spent, end, money) / steps.price, y
 
 
-def _corrected(steps: Steps, cost: FloatArray, spent: FloatArray, money: float, y: float) -> tuple[FloatArray, float]:
-    """Samples [steps] and y at which the money is spent to its last digits, from steps without end that nearly do."""
-    falling = (spent + cost) * steps.gamma
-    if y > float(steps.rate.min()):
-        falling *= spent > 0.0
-    over, fall = float(spent.sum()) - money, float(falling.sum())
-    if over and fall > 0.0:
-        y += over / fall
-        spent = np.maximum(spent - falling * (over / fall), 0.0)
-    return spent / steps.price, y
+def _without_end(steps: Steps, cost: FloatArray, fall: FloatArray, money: float) -> tuple[FloatArray, float]:
+    """Samples [steps] and y of steps that only money ends: found nearly, and by the tangents to the last digits."""
+    growth = np.empty_like(cost)
+    with np.errstate(over="ignore", invalid="ignore"):
+        y = _meet(_open_measure(steps, cost, fall, growth), _start(steps, cost, fall, money), money, NEAR)
+        begun = np.sign(growth)
+        over, pull = float(cost @ growth) - money, float(fall @ growth) + float(fall @ begun)
+        if over and pull > 0.0:
+            y += over / pull
+            growth = np.maximum(growth - (growth + begun) * steps.gamma * (over / pull), 0.0)
+        return steps.base * growth, y
 
 
 def _start(steps: Steps, cost: FloatArray, fall: FloatArray, money: float) -> float:
     """Where the money is spent by the tangents, in y, of what each step spends, taken at an equal share for each."""
     share = money / len(cost)
-    pull = fall + fall * (share / cost)
-    reach = share + pull * (steps.rate - np.log1p(share / cost) / steps.gamma)
-    y = float(reach.sum() - money) / float(pull.sum())
+    ratio = share / cost
+    pull = fall + fall * ratio
+    reach = pull * (steps.rate - np.log1p(ratio) / steps.gamma) + share
+    y = (float(np.add.reduce(reach)) - money) / float(np.add.reduce(pull))
     begun = (reach > pull * y).astype(np.float64)
     return float(reach @ begun - money) / float(pull @ begun)
 
@@ -96,20 +96,16 @@ def _exact(spent: FloatArray, end: FloatArray, money: float) -> FloatArray:
     return spent if total == 0.0 else np.minimum(spent * (money / total), end)
 
 
-def _open_measure(steps: Steps, cost: FloatArray, fall: FloatArray, spent: FloatArray) -> Measure:
-    """Steps without end, from their origin on; fills `spent` [steps]."""
-    rate, gamma, least, whole = steps.rate, steps.gamma, float(steps.rate.min()), float(fall.sum())
+def _open_measure(steps: Steps, cost: FloatArray, fall: FloatArray, growth: FloatArray) -> Measure:
+    """Steps without end, from their origin on; fills `growth` [steps], what is spent as a share of `cost`."""
+    rate, gamma = steps.rate, steps.gamma
 
     def measure(y: float) -> tuple[float, float]:
-        np.subtract(rate, y, out=spent)
-        begun = whole
-        if y > least:
-            begun = float(fall @ (spent > 0.0).astype(np.float64))
-            np.maximum(spent, 0.0, out=spent)
-        np.multiply(spent, gamma, out=spent)
-        np.expm1(spent, out=spent)
-        np.multiply(spent, cost, out=spent)
-        return float(spent.sum()), float(spent @ gamma) + begun
+        np.subtract(rate, y, out=growth)
+        np.maximum(growth, 0.0, out=growth)
+        np.multiply(growth, gamma, out=growth)
+        np.expm1(growth, out=growth)
+        return float(cost @ growth), float(fall @ growth) + float(fall @ np.sign(growth))
 
     return measure
 

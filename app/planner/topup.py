@@ -37,6 +37,7 @@ def top_up(utility: Utility, market: Market, held: FloatArray, orders: IntArray)
     """Orders [S] reached from affordable ones by filling up and by single swaps, and U after them."""
     state = _State.of(utility, market, held, orders)
     state.fill_up()
+    state.weigh_all()
     for _ in range(min(20 * len(orders) + 200, SWAP_WORK // len(orders))):
         if not state.swap():
             break
@@ -48,9 +49,10 @@ def top_up(utility: Utility, market: Market, held: FloatArray, orders: IntArray)
 class _State:
     """Orders on the way. utility: of the sources' groups alone. held: their counts. left: money not spent.
 
-    gain: what a sample more does to U, at most, and exactly where `sure_gain`; next_gain: what one after it does, at
-    most; loss: what one fewer takes, at least, and exactly where `sure_loss`. size: of each source's term of U.
-    by_price: the sources, cheapest first, and what they ask.
+    gain: what a sample more does to U, at most, and exactly where `sure_gain`, −inf where none is sold; next_gain: what
+    one after it does, at most; loss: what one fewer takes, at least, and exactly where `sure_loss`, inf where there is
+    none. value: V at the orders; above and below: V after a sample more and one fewer, where `sure_gain` and
+    `sure_loss`. by_price: the sources, cheapest first, and what they ask.
     """
 
     utility: Utility
@@ -61,7 +63,9 @@ class _State:
     most: IntArray
     orders: IntArray
     left: int
-    size: FloatArray
+    value: FloatArray
+    above: FloatArray
+    below: FloatArray
     gain: FloatArray
     sure_gain: BoolArray
     next_gain: FloatArray
@@ -70,10 +74,11 @@ class _State:
 
     @classmethod
     def of(cls, utility: Utility, market: Market, held: FloatArray, orders: IntArray) -> "_State":
+        """No loss is known yet: `weigh_all` before the first swap."""
         own = utility if len(market.group) == market.groups else utility.select(market.group)
         held = held[market.group]
-        counts = held + orders
-        here, more = own.terms(counts), own.terms(counts + 1.0)
+        here, more = own.terms(held + orders), own.terms(held + orders + 1.0)
+        gain = own.emphasis * _step(more.value - here.value, more.slope)
         return cls(
             utility=own,
             held=held,
@@ -83,50 +88,68 @@ class _State:
             most=market.most,
             orders=orders.copy(),
             left=market.budget - market.cost(orders),
-            size=own.emphasis * np.abs(here.value),
-            gain=own.emphasis * _step(more.value - here.value, more.slope),
+            value=here.value,
+            above=more.value,
+            below=np.zeros(len(orders)),
+            gain=np.where(orders < market.most, gain, -np.inf),
             sure_gain=np.ones(len(orders), dtype=np.bool_),
             next_gain=own.emphasis * more.slope,
-            loss=own.emphasis * here.slope,
+            loss=np.zeros(len(orders)),
             sure_loss=np.zeros(len(orders), dtype=np.bool_),
         )
 
     def total(self, market: Market, held: FloatArray, utility: Utility) -> float:
         """U; groups without a source stay where they are."""
         if len(self.orders) == market.groups:
-            return utility.at(self.held + self.orders)
+            return utility.total(self.value)
         return utility.at(held + market.added(self.orders))
+
+    def weigh_all(self) -> None:
+        """Make every gain and loss exact."""
+        own, counts = self.utility, self.held + self.orders
+        more = own.terms(counts + 1.0)
+        self._note(slice(None), own.terms(np.maximum(counts - 1.0, 0.0)).value, self.value, more.value, more.slope)
 
     def _weigh(self, at: IntArray) -> None:
         """Make gain and loss of the sources `at` exact."""
         if not len(at):
             return
-        own, counts = self.utility.select(at), self.held[at] + self.orders[at]
-        terms = own.terms(np.maximum(counts[:, None] + _AROUND, 0.0))
-        below, here, more = own.emphasis * terms.value.T
-        _, falling, later = own.emphasis * terms.slope.T
-        self.gain[at], self.loss[at] = _step(more - here, later), _step(here - below, falling)
-        self.next_gain[at] = later
+        counts = (self.held[at] + self.orders[at])[:, None] + _AROUND
+        terms = self.utility.select(at).terms(np.maximum(counts, 0.0))
+        below, here, above = terms.value.T
+        self._note(at, below, here, above, terms.slope[:, 2])
+
+    def _note(
+        self, at: IntArray | slice, below: FloatArray, here: FloatArray, above: FloatArray, slope: FloatArray
+    ) -> None:
+        """V of the sources `at`, a sample below and above it, and V' above it."""
+        orders, emphasis = self.orders[at], self.utility.emphasis[at]
+        self.below[at], self.value[at], self.above[at] = below, here, above
+        self.gain[at] = np.where(orders < self.most[at], emphasis * _step(above - here, slope), -np.inf)
+        self.loss[at] = np.where(orders > 0, emphasis * _step(here - below, slope), np.inf)
+        self.next_gain[at] = emphasis * slope
         self.sure_gain[at] = self.sure_loss[at] = True
 
     def _step_up(self, at: IntArray) -> None:
         """A sample more of each source `at`, of which the gain is known: it is now what taking it back would lose."""
-        self.orders[at] += 1
+        self.orders[at] = orders = self.orders[at] + 1
+        self.below[at], self.value[at] = self.value[at], self.above[at]
         self.loss[at], self.sure_loss[at] = self.gain[at], True
         # As V is concave, the one after the next gains no more than the next.
-        self.gain[at], self.sure_gain[at] = self.next_gain[at], False
+        self.gain[at] = np.where(orders < self.most[at], self.next_gain[at], -np.inf)
+        self.sure_gain[at] = False
 
     def _step_down(self, at: IntArray) -> None:
         """A sample less of each source `at`, of which the loss is known."""
-        self.orders[at] -= 1
+        self.orders[at] = orders = self.orders[at] - 1
+        self.above[at], self.value[at] = self.value[at], self.below[at]
         self.next_gain[at] = self.gain[at]
         self.gain[at], self.sure_gain[at] = self.loss[at], True
-        self.sure_loss[at] = False
+        self.loss[at], self.sure_loss[at] = np.where(orders > 0, self.loss[at], np.inf), False
 
-    @property
-    def open(self) -> BoolArray:
-        """Where a sample more can be had and gains."""
-        return np.asarray((self.orders < self.most) & (self.gain > 0.0))
+    def _size(self, at: list[int]) -> float:
+        """The terms of U of the sources `at` together."""
+        return float(self.utility.emphasis[at] @ np.abs(self.value[at]))
 
     def fill_up(self) -> None:
         """Samples until none can be bought."""
@@ -135,9 +158,10 @@ class _State:
 
     def fill(self) -> bool:
         """A sample more for every group, the best first, as far as the money goes; False where none can be bought."""
-        able = np.flatnonzero(self.open & (self.price <= self.left))
-        if not len(able):
+        cheapest = int(self.sorted_price[0])
+        if self.left < cheapest:
             return False
+        able = np.flatnonzero((self.gain > 0.0) & (self.price <= self.left))
         unsure = able[~self.sure_gain[able]]
         if len(unsure):
             self._weigh(unsure)
@@ -146,7 +170,7 @@ class _State:
         order = _ascending(self.gain[able] / -price)
         ranked, price = able[order], price[order]
         taken: list[IntArray] = []
-        while len(ranked):
+        while len(ranked) and self.left >= cheapest:
             paid = price.cumsum()
             first = int(paid.searchsorted(self.left, side="right"))
             taken.append(ranked[:first])
@@ -167,7 +191,7 @@ class _State:
             if net == -np.inf:
                 return False
             back, forth = int(self.by_price[place]), int(self.by_price[pairs.partner(place)])
-            if net <= NOISE * (self.size[back] + self.size[forth]):
+            if net <= NOISE * self._size([back, forth]):
                 return False
             if self.sure_loss[back] and self.sure_gain[forth]:
                 break
@@ -180,8 +204,8 @@ class _State:
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Swaps of sources [S] from the cheapest to the dearest: gain of a sample more, −inf where there is none to buy;
-    loss of one fewer, inf where none can be taken back; last: the last source that what is freed pays for.
+    """Swaps of sources [S] from the cheapest to the dearest: gain of a sample more, loss of one fewer, and the last
+    source that what is freed pays for.
     """
 
     gain: FloatArray
@@ -190,8 +214,7 @@ class _Pairs:
 
     @classmethod
     def of(cls, state: _State, last: IntArray) -> "_Pairs":
-        gain = np.where(state.open, state.gain, -np.inf)
-        return cls(gain[state.by_price], np.where(state.orders > 0, state.loss, np.inf)[state.by_price], last)
+        return cls(state.gain[state.by_price], state.loss[state.by_price], last)
 
     def net(self, gain: FloatArray, loss: FloatArray) -> FloatArray:
         """What taking back a sample of each source [S] brings with its best partner.
@@ -231,13 +254,14 @@ class _Pairs:
 
 
 def _ascending(values: FloatArray) -> IntArray:
-    """The order that sorts them, equal ones as they stand: NumPy's quick sort is eight times as fast as its stable one,
-    and values are seldom equal."""
+    """The order that sorts them, equal ones as they stand: NumPy's quick sort can be eight times as fast as its stable
+    one, and values are seldom equal."""
     order = np.argsort(values)
     ranked = values[order]
-    return np.argsort(values, kind="stable") if (ranked[1:] == ranked[:-1]).any() else order
+    return np.argsort(values, kind="stable") if np.count_nonzero(ranked[1:] == ranked[:-1]) else order
 
 
 def _step(difference: FloatArray, slope: FloatArray) -> FloatArray:
-    """What one sample does. Differences of V drown in rounding at huge counts, where concavity gives a floor."""
+    """What one sample does. Differences of V drown in rounding at huge counts, where the slope beyond is a floor: V is
+    concave."""
     return np.maximum(difference, slope)

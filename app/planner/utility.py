@@ -152,7 +152,7 @@ class Utility:
         """E φ and its slope where one draw is all there is: the mean of it is itself, whatever `risk` says."""
         loss, slope = self.posterior.known(counts)
         flat = loss <= 0.0
-        if flat.any():
+        if np.count_nonzero(flat):
             loss, slope = np.where(flat, 0.0, loss), np.where(flat, 0.0, slope)
         unit, goal = (self.unit, self.goal) if loss.ndim == 1 else (self.unit[:, None], self.goal[:, None])
         value, worth = phi(self.objective, loss / unit, self.bounded, goal)

@@ -72,7 +72,9 @@ def _plain(task: Task, divisible: Divisible, baselines: list[IntArray], bound: f
             best = max(best, improve_plain(utility, market, held, orders), key=_total)
     work = max(len(task.keys) * utility.posterior.draws, 600 * len(market.most))
     nodes = min(BRANCHES, BRANCH_WORK // work)
-    if not nodes or _gap(bound, best.total, now := utility.at(held)) <= NEAR:
+    # V is concave: all the money gains at least what its last part does.
+    near = bound - best.total <= NEAR * relaxed.multiplier
+    if near or not nodes or _gap(bound, best.total, now := utility.at(held)) <= NEAR:
         return best.orders, bound, divisible.method, divisible.proof
     best, branched = branch(utility, market, held, best, now, nodes)
     return best.orders, min(bound, branched), divisible.method + ", branch and bound", BRANCHED
