@@ -23,7 +23,6 @@ def inline(svg: str, prefix: str, label: str) -> str:
     size = dict(ATTRIBUTE.findall(found.group()))
     root = f'<svg viewBox="{size["viewBox"]}" width="{size["width"]}" role="img" aria-label="{escape(label)}">'
     body = svg[found.end() :]
-    # Vega counts its ids over all that a process draws; here the same drawing is the same text.
     ids = {name: f"{prefix}{place}" for place, name in enumerate(dict.fromkeys(ids_of(body)))}
     return root + TAG.sub(lambda tag: rewritten(tag.group(), ids), body)
 

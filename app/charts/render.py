@@ -4,6 +4,7 @@ Nothing is fetched: a specification carries its data, and one that names an addr
 """
 
 import hashlib
+import re
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -15,6 +16,8 @@ from app.charts.theme import WIDTH, Spec
 VEGA_LITE = "6.4"
 NO_ADDRESS: list[str] = []
 SNIPPET = "export const embed = vegaEmbed;"
+TAG = re.compile(r"<[^>]*>")
+ID = re.compile(r'( id="|="url\(#)([^")]*)')
 
 
 class DrawingError(ValueError):
@@ -22,8 +25,14 @@ class DrawingError(ValueError):
 
 
 def svg(spec: Spec) -> str:
-    """The chart as an SVG document. Raises DrawingError."""
-    return str(drawn(vl_convert.vegalite_to_svg, spec))
+    """The chart as an SVG document, the same text for the same specification. Raises DrawingError."""
+    # Vega counts its ids over all that a process draws.
+    ids: dict[str, str] = {}
+
+    def own(one: re.Match[str]) -> str:
+        return one[1] + ids.setdefault(one[2], f"part{len(ids)}")
+
+    return TAG.sub(lambda tag: ID.sub(own, tag[0]), str(drawn(vl_convert.vegalite_to_svg, spec)))
 
 
 def png(spec: Spec, scale: float = 2.0) -> bytes:

@@ -49,11 +49,6 @@ def test_ids_and_what_refers_to_them_get_the_prefix(drawing: str) -> None:
     assert used <= ids
 
 
-def test_the_same_drawing_is_the_same_text_whatever_was_drawn_before() -> None:
-    assert draw() != draw(), "Vega numbers its ids anew; else this test shows nothing"
-    assert inline(draw(), "a-", "x") == inline(draw(), "a-", "x")
-
-
 def test_two_drawings_share_no_id(drawing: str) -> None:
     first, second = (
         {

@@ -7,6 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+import vl_convert
 
 from app.charts import render
 from app.charts.theme import DARK, LIGHT, Palette, Spec, finished, narrowed, titled, wrapped
@@ -35,6 +36,17 @@ def test_user_text_is_text_in_a_drawing_and_nothing_else() -> None:
     words = " ".join("".join(text.itertext()) for text in document.iter(f"{SVG}text"))
     assert "<script>alert('x')</script>" in words
     assert "49" not in words
+
+
+def test_the_same_specification_is_the_same_text_whatever_was_drawn_before() -> None:
+    line = bars(mark={"type": "line", "clip": True})
+    raw = [render.drawn(vl_convert.vegalite_to_svg, line) for _ in range(2)]
+    assert raw[0] != raw[1], "Vega numbers its ids anew; else this test shows nothing"
+    first, second = render.svg(line), render.svg(line)
+    assert first == second
+    ids, used = (set(re.findall(form, first)) for form in (r' id="([^"]*)"', r'="url\(#([^)]*)\)"'))
+    assert used
+    assert used <= ids
 
 
 def test_a_drawing_outside_a_page_has_a_width_of_its_own() -> None:
