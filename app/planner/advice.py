@@ -6,6 +6,7 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
+from scipy.optimize import brentq
 
 from app.planner.arrays import FloatArray
 from app.planner.benefit import phi
@@ -14,15 +15,20 @@ from app.planner.divisible import relax
 from app.planner.feasibility import check_feasible
 from app.planner.observations import Observations, Points
 from app.planner.problem import InfeasibleError, Problem, ProblemError
+from app.planner.separable import is_separable
 from app.planner.task import Task
 from app.planner.words import MILLIONTHS, money, near, number
 
 GRID = (0.0, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)
 """Shares of the budget that are looked at first."""
 REFINEMENTS = 12
+LEAST_SHARE = 1 / 4096
+"""Less than this share of the budget is not worth a purchase."""
+NEAR = 1e-4
+"""A stop is found to this share of itself where the multiplier leads to it."""
 FINE = 256
 """Orders in steps of less than the budget's 256th are taken as divisible."""
-EXACT = 1e-8
+EXACT = 1e-9
 """The share of a budget's gain that may be left open where gains of budgets are compared."""
 GOLDEN = 0.5 * (5.0**0.5 - 1.0)
 
@@ -76,21 +82,27 @@ def stop_advice(
     problem = replace(problem, objective=replace(problem.objective, mode="worst_case"))
 
     @cache
-    def utility(budget: int) -> float:
+    def best(budget: int) -> tuple[float, float]:
         try:
-            return _best_utility(Task.of(replace(problem, budget=budget)), problem.budget)
+            return _best(Task.of(replace(problem, budget=budget)), problem.budget)
         except InfeasibleError:
             # What must be bought costs more than this; with the whole budget the error is the caller's.
             if budget == problem.budget:
                 raise
-            return -np.inf
+            return -np.inf, np.nan
+
+    def utility(budget: int) -> float:
+        return best(budget)[0]
 
     now, all_ = _utility_now(problem), utility(problem.budget)
     gain = all_ - now
     stops = []
     if value_per_utility is not None:
         value = value_per_utility * MILLIONTHS
-        stops.append(_highest_net(lambda budget: value * (utility(budget) - now) - budget, problem.budget))
+        stop = _last_worth_its_cost(lambda budget: value * best(budget)[1], problem.budget)
+        if stop is None:
+            stop = _highest_net(lambda budget: value * (utility(budget) - now) - budget, problem.budget)
+        stops.append(stop)
     if smallest_gain is not None:
         stops.append(_least_enough(lambda budget: all_ - utility(budget) < smallest_gain, problem.budget))
     spend = min(stops)
@@ -107,18 +119,45 @@ def _check(value_per_utility: float | None, smallest_gain: float | None) -> None
             raise ProblemError(f"{name} is {number_}; it must be above 0")
 
 
-def _best_utility(task: Task, whole: int) -> float:
-    """The optimal policy's utility; of divisible orders where every step costs little of the `whole` budget."""
+def _best(task: Task, whole: int) -> tuple[float, float]:
+    """The optimal policy's utility, of divisible orders where every step costs little of the `whole` budget, and what
+    the next millionth adds to it; nan where that is not known to the last digits."""
     steps = [source.cost(source.least) for source in task.sources]
     if not task.market.is_convex or max(steps, default=0) > whole / FINE:
-        return task.utility.total(decide(task, "optimal").after.value)
+        return task.utility.total(decide(task, "optimal").after.value), np.nan
     check_feasible(task)
-    return relax(task, task.utility, EXACT).relaxation.utility
+    found = relax(task, task.utility, EXACT).relaxation
+    known = is_separable(task, task.utility) and found.residual <= EXACT and task.market.budget > 0
+    return found.utility, found.multiplier / task.market.budget if known else np.nan
 
 
 def _utility_now(problem: Problem) -> float:
     task = Task.of(replace(problem, budget=0))
     return task.utility.at(task.held)
+
+
+def _last_worth_its_cost(worth: Callable[[int], float], budget: int) -> int | None:
+    """The spend from which on a millionth is worth less than it costs; None where the worth is not known.
+
+    worth: of the next millionth after a spend, in millionths; the more is spent the less, as U is concave.
+    """
+    least = max(1, round(LEAST_SHARE * budget))
+    first, last = worth(least), worth(budget)
+    if np.isnan(first) or np.isnan(last):
+        return None
+    if last >= 1.0:
+        return budget
+    if first < 1.0:
+        return 0
+
+    def excess(log_spend: float) -> float:
+        return float(np.log(np.maximum(worth(round(float(np.exp(log_spend)))), 1e-300)))
+
+    try:
+        return round(float(np.exp(brentq(excess, np.log(least), np.log(budget), xtol=NEAR))))
+    except ValueError:
+        # SciPy's for a worth that is not known on the way.
+        return None
 
 
 def _highest_net(net: Callable[[int], float], budget: int) -> int:

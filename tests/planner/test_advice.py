@@ -7,8 +7,20 @@ import pytest
 
 from app.planner.advice import evaluation_advice, holdout_variance, stop_advice
 from app.planner.curves import Observations, Points
+from app.planner.divisible import relax
+from app.planner.objective import Objective
 from app.planner.problem import Problem, ProblemError
-from tests.planner.problems import MAXIMIN, MONEY, isoelastic, offers, problem, stated
+from app.planner.task import Task
+from tests.planner.problems import (
+    MAXIMIN,
+    MONEY,
+    isoelastic,
+    offers,
+    problem,
+    random_curves,
+    scattered,
+    stated,
+)
 
 CURVE = (0.05, 2.0, 0.5, 0.0)
 
@@ -23,8 +35,29 @@ def test_buying_stops_where_the_next_sample_is_worth_its_price(price: float) -> 
     # value · b c n^(−c−1) = price
     count = (value * 2.0 * 0.5 / price) ** (1 / 1.5)
     advice = stop_advice(single(10_000.0, price), value_per_utility=value)
-    assert advice.worth_spending / MONEY == pytest.approx((count - 100.0) * price, rel=0.02)
+    assert advice.worth_spending / MONEY == pytest.approx((count - 100.0) * price, rel=2e-4)
     assert not advice.stop
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [Objective("utilitarian"), isoelastic(1.0), isoelastic(3.0), MAXIMIN, Objective("gap", lambda_=2.0)],
+)
+@pytest.mark.parametrize("value", [3e4, 1e6, 3e7])
+def test_no_other_spend_is_worth_more_beyond_its_cost(objective: Objective, value: float) -> None:
+    rng = np.random.default_rng(5)
+    curves = scattered(random_curves(rng, 8), 20, 5)
+    prices, held = rng.uniform(0.5, 5.0, 8).tolist(), rng.integers(20, 200, 8).tolist()
+    asked = problem(curves, offers(prices), 20_000.0, objective, held, rng.uniform(0.5, 2.0, 8).tolist())
+
+    def net(budget: int) -> float:
+        task = Task.of(replace(asked, budget=budget))
+        return value * relax(task, task.utility).relaxation.utility - budget / MONEY
+
+    stop = stop_advice(asked, value_per_utility=value).worth_spending
+    best = max(net(round(share * asked.budget)) for share in np.linspace(0.0, 1.0, 101) ** 2)
+    # What is less than a 4,096th of the budget is not worth a purchase.
+    assert net(stop) >= best - 1e-6 * abs(best) - (0.0 if stop else 20_000.0 / 4096)
 
 
 def test_all_is_worth_spending_when_the_last_money_still_pays() -> None:
