@@ -80,12 +80,12 @@ class Prior:
         return noise + _tilted(x, np.broadcast_to(self.noise_tilt, (COVARIATES, n))), _tilted(x, shape_tilt)
 
     def log_density(self, shape: IntArray, group: IntArray, x: FloatArray, gamma: FloatArray) -> FloatArray:
-        """Log density at ρ = 1 − γ [rows, any] for rows of the given shapes and groups; x [groups, 2]; 0 ≤ γ < 1."""
+        """Log density at ρ = 1 − γ; shape and group are numbers that broadcast with γ; x [groups, 2]; 0 ≤ γ < 1."""
         table, tilt = self._densities
         place = (gamma * BINS).astype(np.int64)
-        found: FloatArray = table[place + BINS * shape[:, None]]
+        found: FloatArray = table.take(place + BINS * shape)
         if tilt.any():
-            found += _tilted(x, tilt).ravel()[place + BINS * group[:, None]]
+            found += _tilted(x, tilt).take(place + BINS * group)
         return found
 
     @cached_property
