@@ -138,7 +138,10 @@ def _picked(floors: Floors, lattice: Lattice) -> tuple[IntArray, FloatArray]:
     """
     draws, (cells, number) = lattice.draws, floors.weights.shape
     weights = np.floor(floors.weights * ONE)
-    upto = weights.cumsum(axis=0)
+    upto = np.empty(weights.shape)
+    upto[0] = weights[0]
+    for cell in range(1, cells):
+        np.add(upto[cell - 1], weights[cell], out=upto[cell])
     after = upto[-1].astype(np.int64).cumsum()
     begin = np.append(0, after[floors.start[1:] - 1])
     # What comes before each node in its group.
@@ -150,21 +153,22 @@ def _picked(floors: Floors, lattice: Lattice) -> tuple[IntArray, FloatArray]:
     np.ceil(reached, out=reached)
     # A stratum is in the cell whose number is how many cells it has left behind.
     behind = np.bincount(reached.ravel().astype(np.int64), minlength=len(step) * draws)
-    cell = behind[: len(step) * draws].cumsum().take(lattice.place)
-    row = cell // cells
+    drawn = behind[: len(step) * draws].cumsum().take(lattice.place)
+    row = drawn // cells
     # In a cell that ends at `upto`, γ rises by `steep` per unit of the cumulated weight.
     each = floors.width / cells
     steep = each / np.maximum(weights, 1.0, out=weights)
     upto *= steep
-    start = each * np.arange(1, cells + 1)[:, None]
+    start = each * np.arange(1.0, cells + 1)[:, None]
     start += floors.low
     start -= upto
-    gamma = lattice.order + lattice.shift
+    gamma = lattice.order.astype(np.float64)
+    gamma += lattice.shift
     gamma *= step[:, None]
     # As [C, M], cell c of node m is number c M + m.
-    cell -= cells * row
-    cell *= number
-    cell += row
-    gamma *= steep.take(cell)
-    gamma += start.take(cell)
+    drawn -= cells * row
+    drawn *= number
+    drawn += row
+    gamma *= steep.take(drawn)
+    gamma += start.take(drawn)
     return row, np.clip(gamma, 0.0, 1.0, out=gamma)

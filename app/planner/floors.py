@@ -143,7 +143,7 @@ def _best(nodes: Nodes) -> tuple[Best, FloatArray]:
     at_best = e * b
     at_best *= b
     at_best += nodes.oy**2 * each
-    np.copyto(mass, at_best, where=inside)
+    mass = np.where(inside, at_best, mass)
     # A normal law of γ with variance P/(oo e ŝ)², or all of [0, 1], where P is hardly below oo.
     narrow = e * s
     narrow *= s

@@ -112,7 +112,7 @@ def shape_values(counts: FloatArray, n_ref: FloatArray, c: FloatArray, delta: Fl
     offsets, of_offset = delta[: _period(delta)], np.arange(len(delta)) % _period(delta)
     r = (np.maximum(counts, 1.0) / n_ref)[:, None]
     steps = np.log((r + offsets) / (1.0 + offsets))
-    p: FloatArray = np.exp(np.minimum(-c * steps[:, of_offset], STEEPEST))
+    p: FloatArray = np.exp(np.minimum(-c * steps.take(of_offset, axis=1), STEEPEST))
     below = counts < 1.0
     if below.any():
         base = r[below] + delta
@@ -135,18 +135,17 @@ def nodes_of(batch: Batch, prior: Prior) -> Nodes:
     # Rows of L⁻¹, then 1ᵀV⁻¹ and yᵀV⁻¹: times q, with q's square, all that depends on the shape.
     rows = np.empty((b, k + 2, n, k))
     rows[:, :k] = inverse.transpose(3, 0, 2, 1)
-    for at, white in ((k, one), (k + 1, y)):
-        rows[:, at] = (inverse * white[:, None]).sum(axis=0).transpose(2, 1, 0)
+    for at, column in ((k, one), (k + 1, y)):
+        rows[:, at] = (inverse * column[:, None]).sum(axis=0).transpose(2, 1, 0)
     products = (rows.reshape(b, (k + 2) * n, k) @ (batch.p - 1.0)).reshape(b, k + 2, n, batch.p.shape[2])
-    squares = products[:, :k]
-    squares *= squares
+    white = products[:, :k]
     precision = batch.level.sd**-2
     oo, oy = (one * one).sum(axis=0) + precision, (one * y).sum(axis=0) + batch.level.mean * precision
     noise = (batch.scatter + batch.log_noise).T - log_det - 0.5 * (y * y).sum(axis=0)
     return Nodes(
         oo=_columns(oo),
         oq=products[:, k],
-        qq=squares.sum(axis=1),
+        qq=np.einsum("bkns,bkns->bns", white, white),
         oy=_columns(oy),
         qy=products[:, k + 1],
         noise=_columns(noise),

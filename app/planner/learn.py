@@ -121,9 +121,11 @@ def _shared(cells: Cells, groups: IntArray, k: int) -> FloatArray:
 def _moments(learnt: Learnt, groups: IntArray, rows: IntArray, owner: IntArray, p: FloatArray, shape: IntArray) -> None:
     """Mean and variance over MOMENT_DRAWS draws of f at rows of `groups`; owner [rows]: their place in the batch."""
     excess = learnt.excess[groups, :MOMENT_DRAWS]
-    f = p.take(shape[owner] + np.arange(0, p.size, p.shape[1])[:, None])
-    f *= excess[owner]
-    f += learnt.asymptote[groups, :MOMENT_DRAWS][owner]
+    at = shape.take(owner, axis=0)
+    at += np.arange(0, p.size, p.shape[1])[:, None]
+    f = p.take(at)
+    f *= excess.take(owner, axis=0)
+    f += learnt.asymptote[groups, :MOMENT_DRAWS].take(owner, axis=0)
     mean = f.mean(axis=1)
     f -= mean[:, None]
     learnt.mean[rows] = mean
