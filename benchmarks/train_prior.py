@@ -119,8 +119,7 @@ def evidence(asked: list[lcdb.Question], prior: Prior) -> Evidence:
     table = table_of(observed.points)
     task = task_of(observed, table, prior, 1.0)
     target, truth, stderr = (np.array([getattr(one, name) for one in asked]) for name in ("target", "truth", "stderr"))
-    c, delta = prior.shape_nodes
-    size = len(prior.noise_nodes[0]), len(c) * FLOOR_BINS
+    size = len(prior.noise_nodes[0]), len(prior.shape_nodes[0]) * FLOOR_BINS
     likelihood = np.zeros((len(asked), *size), dtype=np.float32)
     joint = np.zeros((len(asked), len(prior.forecasts), *size), dtype=np.float32)
     for groups, _, _, nodes, level in grids(task, prior, 300):
@@ -128,7 +127,7 @@ def evidence(asked: list[lcdb.Question], prior: Prior) -> Evidence:
         of, gamma = floors.group, floors.gamma
         place = ((1.0 - gamma) * FLOOR_BINS).astype(np.int64).clip(max=FLOOR_BINS - 1)
         place += floors.shape * FLOOR_BINS + floors.noise * size[1] + of * size[0] * size[1]
-        p = shape_values(target[groups], task.n_ref[groups], c, delta)[of, floors.shape]
+        p = shape_values(target[groups], task.n_ref[groups], prior)[of, floors.shape]
         phi, precision = 1.0 + gamma * (p - 1.0), floors.nodes.precision(gamma)
         y, error = truth[groups] / task.units[groups], stderr[groups] / task.units[groups]
         off = (y[of] - phi * floors.nodes.weighted(gamma) / precision) ** 2

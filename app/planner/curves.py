@@ -186,7 +186,7 @@ def _diagnostics(table: Table) -> tuple[Diagnostics, ...]:
     largest = np.zeros(table.groups)
     np.maximum.at(largest, table.row_group, table.row_count)
     columns = (values.tolist() for values in (points, sizes, largest, holdouts))
-    return tuple(Diagnostics(*row) for row in zip(*columns, strict=True))
+    return tuple(map(Diagnostics._make, zip(*columns, strict=True)))
 
 
 def _stated(observations: Observations, draws: int) -> Posterior:

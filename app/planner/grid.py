@@ -106,24 +106,21 @@ class Nodes:
         return np.asarray(found)
 
 
-def shape_values(counts: FloatArray, n_ref: FloatArray, c: FloatArray, delta: FloatArray) -> FloatArray:
+def shape_values(counts: FloatArray, n_ref: FloatArray, prior: Prior) -> FloatArray:
     """p at `counts` [T] of groups with `n_ref` [T], for every shape → [T, S]; below n = 1 by the tangent at 1."""
-    # δ runs fastest over the shapes, so its distinct values come first.
-    offsets, of_offset = delta[: _period(delta)], np.arange(len(delta)) % _period(delta)
+    c, delta = prior.shape_nodes
+    offsets = np.array(prior.offsets)
     r = (np.maximum(counts, 1.0) / n_ref)[:, None]
     steps = np.log((r + offsets) / (1.0 + offsets))
-    p: FloatArray = np.exp(np.minimum(-c * steps.take(of_offset, axis=1), STEEPEST))
+    # The offsets run fastest over the shapes.
+    p = steps.take(np.arange(len(delta)) % len(offsets), axis=1)
+    p *= -c
+    np.exp(np.minimum(p, STEEPEST, out=p), out=p)
     below = counts < 1.0
     if below.any():
         base = r[below] + delta
         p[below] *= 1.0 + c * (1.0 - counts[below, None]) / (base * n_ref[below, None])
     return p
-
-
-def _period(delta: FloatArray) -> int:
-    """After how many shapes δ repeats itself."""
-    again = np.flatnonzero(delta[1:] == delta[0])
-    return int(again[0]) + 1 if len(again) else len(delta)
 
 
 def nodes_of(batch: Batch, prior: Prior) -> Nodes:

@@ -18,10 +18,10 @@ from app.planner.grid import Batch, Level, Nodes, nodes_of, shape_values
 from app.planner.prior import Prior
 from app.planner.streams import Lattice
 
-CACHED_NODES = 24000
+CACHED_NODES = 48000
 """Nodes of the groups worked on at once."""
 
-CACHED_VALUES = 200_000
+CACHED_VALUES = 400_000
 """Numbers of the groups' shapes and draws worked on at once, where groups have many rows."""
 
 
@@ -63,7 +63,7 @@ def grids(task: Task, prior: Prior, draws: int) -> Iterator[tuple[IntArray, IntA
     for groups in _batches(cells, prior, draws):
         rows = runs(cells.group_rows, groups)
         of_group = task.table.row_group[rows]
-        p = shape_values(task.table.row_count[rows], task.n_ref[of_group], *prior.shape_nodes)
+        p = shape_values(task.table.row_count[rows], task.n_ref[of_group], prior)
         batch = _batch(task, cells, prior, groups, p, scatter[groups])
         yield groups, rows, p, nodes_of(batch, prior), batch.level
 
