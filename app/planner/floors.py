@@ -117,38 +117,38 @@ def integrate(
 def _best(nodes: Nodes) -> tuple[Best, FloatArray]:
     """The best of every node, and twice the log of about the mass it holds, up to a constant of the group [B, N, S]."""
     each = 1.0 / nodes.oo
-    slope = nodes.oq * each
-    e = slope * nodes.oq
-    np.subtract(nodes.qq, e, out=e)
+    s = nodes.oq * each
+    spare = s * nodes.oq
+    e = nodes.qq - spare
     # Where all sizes are one, e is rounding of either sign.
-    np.copyto(e, 0.0, where=e <= SINGULAR * nodes.qq)
-    b = slope * nodes.oy
-    np.subtract(nodes.qy, b, out=b)
+    np.copyto(e, 0.0, where=e <= np.multiply(nodes.qq, SINGULAR, out=spare))
+    b = nodes.qy - np.multiply(s, nodes.oy, out=spare)
     b /= e
-    s = slope
     s *= b
     np.subtract(nodes.oy * each, s, out=s)
     inside = b > 0.0
     inside &= b < s
-    # At γ = 1 and at γ = 0.
-    mass = np.maximum(nodes.oy + nodes.qy, 0.0)
+    # W²/P at γ = 1 and at γ = 0.
+    mass = nodes.qy + nodes.oy
+    np.maximum(mass, 0.0, out=mass)
     mass *= mass
-    precision = nodes.oq + nodes.oq
-    precision += nodes.qq
-    precision += nodes.oo
-    mass /= precision
+    np.multiply(nodes.oq, 2.0, out=spare)
+    spare += nodes.qq
+    spare += nodes.oo
+    mass /= spare
     none = np.maximum(nodes.oy, 0.0) ** 2 * each
     full = mass > none
     np.maximum(mass, none, out=mass)
-    at_best = e * b
-    at_best *= b
-    at_best += nodes.oy**2 * each
-    mass = np.where(inside, at_best, mass)
-    # A normal law of γ with variance P/(oo e ŝ)², or all of [0, 1], where P is hardly below oo.
-    narrow = e * s
-    narrow *= s
-    np.fmax(narrow, 1.0, out=narrow)
-    mass -= np.log(narrow, out=narrow)
+    # At the best γ.
+    np.multiply(e, b, out=spare)
+    spare *= b
+    spare += nodes.oy**2 * each
+    mass = np.where(inside, spare, mass)
+    # A normal law of γ with variance P/(oo e ŝ²), or all of [0, 1], where P is hardly below oo.
+    np.multiply(e, s, out=spare)
+    spare *= s
+    np.fmax(spare, 1.0, out=spare)
+    mass -= np.log(spare, out=spare)
     mass += 2.0 * nodes.noise + np.log(each)
     mass += 2.0 * nodes.shape
     return Best(e, b, s, inside, full), mass

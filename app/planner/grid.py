@@ -120,7 +120,7 @@ def shape_values(counts: FloatArray, n_ref: FloatArray, prior: Prior) -> FloatAr
     if below.any():
         base = r[below] + delta
         p[below] *= 1.0 + c * (1.0 - counts[below, None]) / (base * n_ref[below, None])
-    return p
+    return np.asarray(p)
 
 
 def nodes_of(batch: Batch, prior: Prior) -> Nodes:
