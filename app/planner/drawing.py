@@ -7,6 +7,7 @@ the draws, in place.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.cells import summed
@@ -30,7 +31,7 @@ class Learnt:
     """Draws of f(n) = a + A ((n + d)/m)^(−c) and of the discrepancy at 2 n_ref; arrays [groups, draws] in loss units.
 
     asymptote a, excess A, anchor m, exponent c, offset d. sigma, kappa, forecast [groups]: posterior rms of the scales,
-    as shares of ȳ. mean, variance [rows]: of f at each row.
+    as shares of ȳ. mean, variance [rows]: of f at each row. node [groups, draws]: each draw's noise node.
     """
 
     asymptote: FloatArray
@@ -44,14 +45,19 @@ class Learnt:
     forecast: FloatArray
     mean: FloatArray
     variance: FloatArray
+    node: NDArray[np.int8]
 
 
 def empty(groups: int, draws: int, rows: int) -> Learnt:
     """Room for so many groups, draws and rows."""
     # In one piece, which the system maps in large pages.
-    curves = np.empty((6, groups, draws))
-    scales, moments = np.empty((3, groups)), np.empty((2, rows))
-    return Learnt(*curves, *scales, *moments)
+    asymptote, excess, anchor, exponent, offset, discrepancy = np.empty((6, groups, draws))
+    sigma, kappa, forecast = np.empty((3, groups))
+    mean, variance = np.empty((2, rows))
+    node = np.empty((groups, draws), dtype=np.int8)
+    return Learnt(
+        asymptote, excess, anchor, exponent, offset, discrepancy, sigma, kappa, forecast, mean, variance, node
+    )
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,10 @@ def draw(learnt: Learnt, groups: IntArray, frame: Frame, floors: Floors, prior: 
     (delta.take(floors.shape) * frame.n_ref.take(floors.group)).take(row, out=offset, mode="clip")
     np.add(offset, n_ref, out=anchor)
     _ahead(discrepancy, floors, row, frame, prior, lattice)
+    node = learnt.node[first:last] if beside else np.empty(s.shape, dtype=np.int8)
+    floors.noise.astype(np.int8).take(row, out=node, mode="clip")
     if not beside:
+        learnt.node[groups] = node
         for name, values in zip(CURVES, (asymptote, excess, anchor, exponent, offset, discrepancy), strict=True):
             getattr(learnt, name)[groups] = values
     _scales(learnt, groups, floors, prior, frame.binned)
