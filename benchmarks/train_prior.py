@@ -119,27 +119,23 @@ def evidence(asked: list[lcdb.Question], prior: Prior) -> Evidence:
     table = table_of(observed.points)
     task = task_of(observed, table, prior, 1.0)
     target, truth, stderr = (np.array([getattr(one, name) for one in asked]) for name in ("target", "truth", "stderr"))
-    c, delta = prior.shape_nodes
-    size = len(prior.noise_nodes[0]), len(c) * FLOOR_BINS
+    size = len(prior.noise_nodes[0]), len(prior.shape_nodes[0]) * FLOOR_BINS
     likelihood = np.zeros((len(asked), *size), dtype=np.float32)
     joint = np.zeros((len(asked), len(prior.forecasts), *size), dtype=np.float32)
     for groups, _, _, nodes, level in grids(task, prior, 300):
         floors = integrate(nodes, level, prior, task.covariates[groups], CELLS, WORTH)
         of, gamma = floors.group, floors.gamma
-        place = ((1.0 - gamma) * FLOOR_BINS).astype(np.int64).clip(max=FLOOR_BINS - 1) + (
-            floors.shape * FLOOR_BINS + floors.noise * size[1]
-        )[:, None]
-        place += (of * size[0] * size[1])[:, None]
-        p = shape_values(target[groups], task.n_ref[groups], c, delta)[of, floors.shape][:, None]
-        column, phi = floors.nodes.columns(), 1.0 + gamma * (p - 1.0)
-        precision = column.precision(gamma)
+        place = ((1.0 - gamma) * FLOOR_BINS).astype(np.int64).clip(max=FLOOR_BINS - 1)
+        place += floors.shape * FLOOR_BINS + floors.noise * size[1] + of * size[0] * size[1]
+        p = shape_values(target[groups], task.n_ref[groups], prior)[of, floors.shape]
+        phi, precision = 1.0 + gamma * (p - 1.0), floors.nodes.precision(gamma)
         y, error = truth[groups] / task.units[groups], stderr[groups] / task.units[groups]
-        off = (y[of, None] - phi * column.weighted(gamma) / precision) ** 2
-        spread = phi**2 / precision + (error[of, None] ** 2)
-        doublings = np.log2(target[groups] / task.n_ref[groups])[of, None]
+        off = (y[of] - phi * floors.nodes.weighted(gamma) / precision) ** 2
+        spread = phi**2 / precision + error[of] ** 2
+        doublings = np.log2(target[groups] / task.n_ref[groups])[of]
         variances = [spread + kappa**2 * doublings for kappa in prior.forecasts]
         logs = np.stack([-0.5 * (np.log(variance) + off / variance) for variance in variances])
-        logs -= np.maximum.reduceat(logs.max(axis=(0, 2)), floors.start[:-1])[of, None]
+        logs -= np.maximum.reduceat(logs.max(axis=(0, 1)), floors.start[:-1])[of]
         values = [floors.weights, *(floors.weights * np.exp(logs))]
         sums = [summed(place.ravel(), one.ravel(), len(groups) * size[0] * size[1]) for one in values]
         past, *both = (one.reshape(len(groups), *size) for one in sums)

@@ -124,8 +124,10 @@ def judged(task: Task, groups: IntArray) -> Judged:
     """What speaks most for each of `groups`, where it speaks clearly against the plain curve."""
     rows = np.bincount(task.table.row_group, minlength=task.table.groups)
     groups = groups[rows[groups] >= LEAST_CELLS]
+    if not len(groups):
+        return Judged(groups, (groups, groups))
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        odds = _odds(task.cells, groups) if len(groups) else Verdicts.none(0)
+        odds = _odds(task.cells, groups)
     table = np.stack([odds.bend - CLEAR_BEND, odds.ends[:, 0] - CLEAR_END, odds.ends[:, 1] - CLEAR_END], axis=1)
     way = np.where(table.max(axis=1) > 0.0, table.argmax(axis=1), -1)
     return Judged(groups[way == 0], (groups[way == 1], groups[way == 2]))

@@ -68,6 +68,20 @@ class Table:
         return _changes(self.row_group, self.row_count)
 
     @cached_property
+    def last(self) -> FloatArray:
+        """The mean loss at each group's two largest counts, 0 without points [G]."""
+        new = self.new_size
+        level = (np.cumsum(new) - 1)[self.row]
+        owner = self.row_group[new]
+        means = np.bincount(level, self.losses) / np.maximum(np.bincount(level), 1)
+        from_top = np.cumsum(np.bincount(owner, minlength=self.groups))[owner] - np.arange(len(owner))
+        top = from_top <= 2
+        sums = np.bincount(owner[top], means[top], minlength=self.groups)
+        n = np.bincount(owner[top], minlength=self.groups)
+        found: FloatArray = sums / np.maximum(n, 1)
+        return found
+
+    @cached_property
     def pair_group(self) -> IntArray:
         """The group of each (group, holdout) [pairs]."""
         owner = np.zeros(len(self.errors), dtype=np.int64)
@@ -144,16 +158,8 @@ def _first_of(numbers: IntArray) -> IntArray:
 
 
 def typical_losses(table: Table, floors: FloatArray) -> FloatArray:
-    """ȳ of each group [G]: the mean loss at its two largest counts (planner.md 1), at least `floors` > 0 [G]."""
-    new = table.new_size
-    level = (np.cumsum(new) - 1)[table.row]
-    owner = table.row_group[new]
-    means = np.bincount(level, table.losses) / np.maximum(np.bincount(level), 1)
-    from_top = np.cumsum(np.bincount(owner, minlength=table.groups))[owner] - np.arange(len(owner))
-    top = from_top <= 2
-    sums = np.bincount(owner[top], means[top], minlength=table.groups)
-    n = np.bincount(owner[top], minlength=table.groups)
-    return np.maximum(sums / np.maximum(n, 1), floors)
+    """ȳ of each group [G]: its `last` losses (planner.md 1), at least `floors` > 0 [G]."""
+    return np.maximum(table.last, floors)
 
 
 def doublings_below(counts: FloatArray, n_ref: FloatArray) -> FloatArray:

@@ -21,7 +21,7 @@ from app.planner.grid import Level
 from app.planner.learn import Task, learn, standardised
 from app.planner.observations import AssumedCurve, Observations, ObservationsError, Points
 from app.planner.outliers import Strays, misfits, strays, without
-from app.planner.posterior import Diagnostics, Posterior
+from app.planner.posterior import Diagnostics, Errors, Posterior
 from app.planner.prior import Prior
 from app.planner.streams import Lattice, lattice
 from app.planner.warnings import Warning
@@ -77,7 +77,8 @@ def _fitted(observations: Observations, prior: Prior, seed: int, draws: int, sca
     if not stated.any():
         return _learnt(observations, prior, seed, draws, scale)
     free, fixed = np.flatnonzero(~stated), np.flatnonzero(stated)
-    parts = _learnt(observations.select(free), prior, seed, draws, scale), _stated(observations.select(fixed), draws)
+    learnt = _learnt(observations.select(free), prior, seed, draws, scale)
+    parts = learnt, _stated(observations.select(fixed), draws, len(prior.noises))
     return Posterior.joined(parts, np.argsort(np.concatenate([free, fixed])))
 
 
@@ -117,6 +118,7 @@ def _once(observations: Observations, prior: Prior, numbers: Lattice, scale: flo
         diagnostics=_diagnostics(table),
         residuals=_split(standardised(task, learnt), _sizes(observations)),
         warnings=(),
+        errors=Errors(learnt.node, *(np.outer(task.units, scales) for scales in prior.noise_nodes)),
     )
     return posterior, task, learnt
 
@@ -186,11 +188,12 @@ def _diagnostics(table: Table) -> tuple[Diagnostics, ...]:
     largest = np.zeros(table.groups)
     np.maximum.at(largest, table.row_group, table.row_count)
     columns = (values.tolist() for values in (points, sizes, largest, holdouts))
-    return tuple(Diagnostics(*row) for row in zip(*columns, strict=True))
+    return tuple(map(Diagnostics._make, zip(*columns, strict=True)))
 
 
-def _stated(observations: Observations, draws: int) -> Posterior:
-    """Stated curves in every draw, exact down to n + offset = 1, without discrepancy or remarks."""
+def _stated(observations: Observations, draws: int, nodes: int) -> Posterior:
+    """Stated curves in every draw, exact down to n + offset = 1, without errors at any of the noise nodes, discrepancy
+    or remarks."""
     curves = [curve for curve in observations.assumed if curve is not None]
 
     def every(values: list[float]) -> FloatArray:
@@ -212,6 +215,7 @@ def _stated(observations: Observations, draws: int) -> Posterior:
         diagnostics=_diagnostics(table),
         residuals=(np.zeros(0),) * len(curves),
         warnings=(),
+        errors=Errors(np.zeros(ones.shape, dtype=np.int8), *np.zeros((2, len(curves), nodes))),
     )
     return replace(posterior, residuals=_residuals_of_stated(observations, posterior))
 

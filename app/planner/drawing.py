@@ -1,11 +1,13 @@
 """Draws of a batch of groups off their nodes (planner.md 2).
 
-All that is drawn is made in the order of the nodes, where a node's draws lie side by side, and shuffled last.
+The cells are drawn in their order, where they are even over the curves, and shuffled; the rest is made in the order of
+the draws, in place.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.cells import summed
@@ -17,6 +19,9 @@ from app.planner.streams import Lattice
 MOMENT_DRAWS = 64
 """So many draws (they are in random order) say where a point sits to an eighth of the curve's sd."""
 
+CURVES = ("asymptote", "excess", "anchor", "exponent", "offset", "discrepancy")
+"""What is drawn of each curve."""
+
 ONE = 2.0**36
 """The weight of a group's best cell as a whole number: the sums over a batch stay far below 2⁶³."""
 
@@ -26,7 +31,7 @@ class Learnt:
     """Draws of f(n) = a + A ((n + d)/m)^(−c) and of the discrepancy at 2 n_ref; arrays [groups, draws] in loss units.
 
     asymptote a, excess A, anchor m, exponent c, offset d. sigma, kappa, forecast [groups]: posterior rms of the scales,
-    as shares of ȳ. mean, variance [rows]: of f at each row.
+    as shares of ȳ. mean, variance [rows]: of f at each row. node [groups, draws]: each draw's noise node.
     """
 
     asymptote: FloatArray
@@ -40,14 +45,19 @@ class Learnt:
     forecast: FloatArray
     mean: FloatArray
     variance: FloatArray
+    node: NDArray[np.int8]
 
 
 def empty(groups: int, draws: int, rows: int) -> Learnt:
     """Room for so many groups, draws and rows."""
     # In one piece, which the system maps in large pages.
-    curves = np.empty((6, groups, draws))
-    scales, moments = np.empty((3, groups)), np.empty((2, rows))
-    return Learnt(*curves, *scales, *moments)
+    asymptote, excess, anchor, exponent, offset, discrepancy = np.empty((6, groups, draws))
+    sigma, kappa, forecast = np.empty((3, groups))
+    mean, variance = np.empty((2, rows))
+    node = np.empty((groups, draws), dtype=np.int8)
+    return Learnt(
+        asymptote, excess, anchor, exponent, offset, discrepancy, sigma, kappa, forecast, mean, variance, node
+    )
 
 
 @dataclass(frozen=True)
@@ -64,78 +74,65 @@ def draw(learnt: Learnt, groups: IntArray, frame: Frame, floors: Floors, prior: 
     """Writes the draws of `groups`, which ascend, into `learnt`; returns the shapes' numbers of the first
     [B, MOMENT_DRAWS]."""
     row, gamma = _picked(floors, lattice)
-    excess, s = gamma, _levels(floors, row, gamma, frame.upper, lattice)
+    s = _levels(floors, row, gamma, frame.upper, lattice)
     s *= frame.units[:, None]
-    excess *= s
-    s -= excess
-    found = (
-        (learnt.excess, excess),
-        (learnt.asymptote, s),
-        (learnt.discrepancy, _ahead(floors, row, frame, prior, lattice)),
+    first, last = groups[0], groups[-1] + 1
+    beside = last - first == len(groups)
+    # Where the groups lie side by side, all is written straight to its place.
+    asymptote, excess, anchor, exponent, offset, discrepancy = (
+        getattr(learnt, name)[first:last] if beside else np.empty(s.shape) for name in CURVES
     )
-    for out, values in found:
-        _write(out, groups, values, lattice.place)
+    np.multiply(gamma, s, out=excess)
+    np.subtract(s, excess, out=asymptote)
     c, delta = prior.shape_nodes
-    n_ref, row = frame.n_ref.take(floors.group), row.take(lattice.place)
-    offset = delta.take(floors.shape) * n_ref
-    of_nodes = ((learnt.exponent, c.take(floors.shape)), (learnt.offset, offset), (learnt.anchor, offset + n_ref))
-    for out, values in of_nodes:
-        _write(out, groups, values, row)
+    n_ref = frame.n_ref[:, None]
+    # "clip" alone writes straight into `out`; no place is outside.
+    c.take(floors.shape).take(row, out=exponent, mode="clip")
+    (delta.take(floors.shape) * frame.n_ref.take(floors.group)).take(row, out=offset, mode="clip")
+    np.add(offset, n_ref, out=anchor)
+    _ahead(discrepancy, floors, row, frame, prior, lattice)
+    node = learnt.node[first:last] if beside else np.empty(s.shape, dtype=np.int8)
+    floors.noise.astype(np.int8).take(row, out=node, mode="clip")
+    if not beside:
+        learnt.node[groups] = node
+        for name, values in zip(CURVES, (asymptote, excess, anchor, exponent, offset, discrepancy), strict=True):
+            getattr(learnt, name)[groups] = values
     _scales(learnt, groups, floors, prior, frame.binned)
     return floors.shape.take(row[:, :MOMENT_DRAWS])
-
-
-def _write(out: FloatArray, groups: IntArray, values: FloatArray, place: IntArray) -> None:
-    """Writes the values at `place` [B, draws] into the groups' rows of `out`."""
-    first, last = groups[0], groups[-1] + 1
-    if last - first == len(groups):
-        # "clip" alone writes straight into `out`; no place is outside.
-        values.take(place, out=out[first:last], mode="clip")
-    else:
-        out[groups] = values.take(place)
 
 
 def _levels(floors: Floors, row: IntArray, gamma: FloatArray, upper: FloatArray, lattice: Lattice) -> FloatArray:
     """s at nodes `row` and γ [B, draws], in units of ȳ."""
     nodes = floors.nodes
-    rho = 1.0 - gamma
-    # P = γ (γ pp + 2 ρ op) + ρ² oo and W = γ py + ρ oy, written out: what is taken of the nodes is used up in place.
-    precision = nodes.pp.take(row)
-    precision *= gamma
-    mixed = (2.0 * nodes.op).take(row)
-    mixed *= rho
-    precision += mixed
-    precision *= gamma
-    nodes.oo.take(row, out=mixed, mode="clip")
-    mixed *= rho
-    mixed *= rho
-    precision += mixed
-    mean = nodes.py.take(row)
-    mean *= gamma
-    nodes.oy.take(row, out=mixed, mode="clip")
-    mixed *= rho
-    mean += mixed
-    mean /= precision
-    np.sqrt(precision, out=precision)
-    return draw_level(mean, np.divide(1.0, precision, out=precision), upper[:, None], lattice.normals(0))
+    # P = oo + γ (2 oq + γ qq) and W = oy + γ qy, written out: what is taken of the nodes is used up in place.
+    root, some = nodes.qq.take(row), (2.0 * nodes.oq).take(row)
+    root *= gamma
+    root += some
+    root *= gamma
+    root += nodes.oo.take(row, out=some, mode="clip")
+    np.sqrt(root, out=root)
+    ratio = nodes.qy.take(row)
+    ratio *= gamma
+    ratio += nodes.oy.take(row, out=some, mode="clip")
+    ratio /= root
+    return draw_level(ratio, root, upper[:, None], lattice.normals(0))
 
 
-def _ahead(floors: Floors, row: IntArray, frame: Frame, prior: Prior, lattice: Lattice) -> FloatArray:
-    """κ_f ȳ z at 2 n_ref [B, draws]."""
+def _ahead(out: FloatArray, floors: Floors, row: IntArray, frame: Frame, prior: Prior, lattice: Lattice) -> None:
+    """Writes κ_f ȳ z at 2 n_ref [B, draws]."""
     table = prior.ahead_sequence(lattice.draws)
     mixture = floors.noise + len(prior.noises) * frame.binned.take(floors.group)
     at = (mixture * table.shape[1]).take(row)
-    at += lattice.windows(1)[:, None] + np.arange(lattice.draws)
-    found: FloatArray = table.take(at)
-    found *= frame.units[:, None]
-    return found
+    at += lattice.places(1)
+    table.take(at, out=out, mode="clip")
+    out *= frame.units[:, None]
 
 
 def _scales(learnt: Learnt, groups: IntArray, floors: Floors, prior: Prior, binned: IntArray) -> None:
     """Writes the posterior rms of σ, κ and κ_f of `groups`."""
     sigma, kappa = prior.noise_nodes
     place = floors.group * len(sigma) + floors.noise
-    by_noise = summed(place, floors.weights.sum(axis=1), len(groups) * len(sigma)).reshape(len(groups), -1)
+    by_noise = summed(place, floors.weights.sum(axis=0), len(groups) * len(sigma)).reshape(len(groups), -1)
     by_noise /= by_noise.sum(axis=1, keepdims=True)
     learnt.sigma[groups] = np.sqrt((by_noise * sigma**2).sum(axis=1))
     learnt.kappa[groups] = np.sqrt((by_noise * kappa**2).sum(axis=1))
@@ -143,28 +140,44 @@ def _scales(learnt: Learnt, groups: IntArray, floors: Floors, prior: Prior, binn
 
 
 def _picked(floors: Floors, lattice: Lattice) -> tuple[IntArray, FloatArray]:
-    """Nodes drawn by weight, and γ there [B, draws], in their order.
+    """Nodes drawn by weight, and γ there [B, draws].
 
     The cumulated weights are inverted at the lattice's first coordinate; what is left of it places γ in its cell. They
     are cumulated as whole numbers, whose sums do not depend on other groups.
     """
-    draws, cells = lattice.draws, floors.cells
-    weights = floors.weights * ONE
-    total = weights.astype(np.int64).cumsum()
-    begin = np.append(0, total[floors.start[1:] * cells - 1])
+    draws, (cells, number) = lattice.draws, floors.weights.shape
+    weights = np.floor(floors.weights * ONE)
+    upto = np.empty(weights.shape)
+    upto[0] = weights[0]
+    for cell in range(1, cells):
+        np.add(upto[cell - 1], weights[cell], out=upto[cell])
+    after = upto[-1].astype(np.int64).cumsum()
+    begin = np.append(0, after[floors.start[1:] - 1])
+    # What comes before each node in its group.
+    upto += (after - begin.take(floors.group)).astype(np.float64) - upto[-1]
     step = np.diff(begin) / draws
     # The strata's numbers are (i + shift) step: how many of them there are up to and with each cell.
-    upto = total.reshape(weights.shape) - begin[floors.group, None]
-    reached = upto * (1.0 / step)[floors.group, None]
-    reached += (np.arange(0, len(step) * draws, draws)[:, None] - lattice.shift)[floors.group]
-    ordered = np.ceil(reached, out=reached).astype(np.int64).ravel()
-    ordered[1:] -= ordered[:-1].copy()
-    cell = np.repeat(np.arange(len(total)), ordered).reshape(-1, draws)
+    reached = upto * (1.0 / step).take(floors.group)
+    reached += (np.arange(0, len(step) * draws, draws) - lattice.shift[:, 0]).take(floors.group)
+    np.ceil(reached, out=reached)
+    # A stratum is in the cell whose number is how many cells it has left behind.
+    behind = np.bincount(reached.ravel().astype(np.int64), minlength=len(step) * draws)
+    drawn = behind[: len(step) * draws].cumsum().take(lattice.place)
+    row = drawn // cells
     # In a cell that ends at `upto`, γ rises by `steep` per unit of the cumulated weight.
-    steep = (floors.width / cells)[:, None] / np.maximum(weights, 1.0)
-    start = floors.low[:, None] + (floors.width / cells)[:, None] * np.arange(1, cells + 1) - steep * upto
-    gamma = (np.arange(draws) + lattice.shift) * step[:, None]
-    gamma *= steep.take(cell)
-    gamma += start.take(cell)
-    cell //= cells
-    return cell, np.clip(gamma, 0.0, 1.0, out=gamma)
+    each = floors.width / cells
+    steep = each / np.maximum(weights, 1.0, out=weights)
+    upto *= steep
+    start = each * np.arange(1.0, cells + 1)[:, None]
+    start += floors.low
+    start -= upto
+    gamma = lattice.order.astype(np.float64)
+    gamma += lattice.shift
+    gamma *= step[:, None]
+    # As [C, M], cell c of node m is number c M + m.
+    drawn -= cells * row
+    drawn *= number
+    drawn += row
+    gamma *= steep.take(drawn)
+    gamma += start.take(drawn)
+    return row, np.clip(gamma, 0.0, 1.0, out=gamma)

@@ -6,15 +6,16 @@ Losses are measured in units of ȳ, the group's typical loss. With r = n / n_ref
     y ~ N(s φ, V),    V = Σ_h s_h² 1_h 1_hᵀ + κ² K + σ² I,    K_ij = min(t_i, t_j),  t = log₂(n_ref / n),
     s ~ N(μ₀, τ²) truncated to (0, upper).
 
-s given ρ is N(W/P, 1/P), and ρ weighs exp(W²/2P)/√P, with P a square and W a line in ρ: five inner products in the
-metric V⁻¹ say all there is to say of a node, whatever ρ.
+s given ρ is N(W/P, 1/P), and ρ weighs exp(W²/2P)/√P. With φ = 1 + γ q, q = p − 1, P is a square and W a line in γ: five
+inner products in the metric V⁻¹ say all there is to say of a node, whatever ρ. As q vanishes at n_ref, sizes that tell
+nothing of the shape leave its products 0, not a difference of large numbers.
 
 Shapes: B groups with K cells each; S shapes (c, δ); N noise nodes (σ, κ); nodes are arrays [B, N, S]. No operation
 mixes groups, and each group's matrix products have the same shape in any batch: a group's posterior is the same, to
 the last bit, in any company.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri_exp
@@ -63,104 +64,117 @@ class Batch:
 
 @dataclass(frozen=True)
 class Nodes:
-    """What the data and the prior of s say at each node, arrays of one shape; oo and oy may have one column for all S.
+    """What the data and the prior of s say at each node; arrays [B, N, S], but oo, oy and noise [B, N, 1], and shape
+    [B, 1, S]; or what is chosen of them, all of one shape.
 
-    P(γ) = φᵀV⁻¹φ + τ⁻² = γ² pp + 2 γ ρ op + ρ² oo and W(γ) = φᵀV⁻¹y + μ₀ τ⁻² = γ py + ρ oy, ρ = 1 − γ: as
-    γ² + 2 γ ρ + ρ² = γ + ρ = 1, what the prior adds is added to each product.
-    weight: log of the prior's weight of the node and of what the noise alone says, up to a constant of the group.
+    P(γ) = φᵀV⁻¹φ + τ⁻² = oo + 2 γ oq + γ² qq and W(γ) = φᵀV⁻¹y + μ₀ τ⁻² = oy + γ qy.
+    noise, shape: logs of the prior's weights, and of what the noise alone says, up to a constant of the group.
     """
 
-    pp: FloatArray
-    op: FloatArray
     oo: FloatArray
-    py: FloatArray
+    oq: FloatArray
+    qq: FloatArray
     oy: FloatArray
-    weight: FloatArray
+    qy: FloatArray
+    noise: FloatArray
+    shape: FloatArray
 
-    def at(self, rows: IntArray, noises: IntArray) -> "Nodes":
-        """Those at `rows`, indices into the nodes in their order; `noises`: indices into oo and oy."""
-        pp, op, py, weight = (getattr(self, name).take(rows) for name in ("pp", "op", "py", "weight"))
-        return Nodes(pp, op, self.oo.take(noises), py, self.oy.take(noises), weight)
+    @property
+    def weight(self) -> FloatArray:
+        """Log weight of the nodes, up to a constant of the group."""
+        return self.noise + self.shape
 
-    def columns(self) -> "Nodes":
-        """The same as columns, to be asked at many ρ each."""
-        return Nodes(*(getattr(self, field.name)[:, None] for field in fields(self)))
+    def at(self, places: IntArray, noises: IntArray, shapes: IntArray) -> "Nodes":
+        """Those at `places`, indices into the nodes in their order; `noises` and `shapes`: into what has one column or
+        one row."""
+        oq, qq, qy = (values.take(places) for values in (self.oq, self.qq, self.qy))
+        oo, oy, noise = (values.take(noises) for values in (self.oo, self.oy, self.noise))
+        return Nodes(oo, oq, qq, oy, qy, noise, self.shape.take(shapes))
 
     def precision(self, gamma: FloatArray) -> FloatArray:
         """P; γ broadcasts with the nodes."""
-        rho = 1.0 - gamma
-        return np.asarray((gamma * self.pp + 2.0 * rho * self.op) * gamma + rho * rho * self.oo)
+        found = gamma * self.qq
+        found += 2.0 * self.oq
+        found *= gamma
+        found += self.oo
+        return np.asarray(found)
 
     def weighted(self, gamma: FloatArray) -> FloatArray:
         """W; γ broadcasts with the nodes."""
-        return np.asarray(gamma * self.py + (1.0 - gamma) * self.oy)
+        found = gamma * self.qy
+        found += self.oy
+        return np.asarray(found)
 
 
-def shape_values(counts: FloatArray, n_ref: FloatArray, c: FloatArray, delta: FloatArray) -> FloatArray:
+def shape_values(counts: FloatArray, n_ref: FloatArray, prior: Prior) -> FloatArray:
     """p at `counts` [T] of groups with `n_ref` [T], for every shape → [T, S]; below n = 1 by the tangent at 1."""
-    # δ runs fastest over the shapes, so its distinct values come first.
-    offsets, of_offset = delta[: _period(delta)], np.arange(len(delta)) % _period(delta)
+    c, delta = prior.shape_nodes
+    offsets = np.array(prior.offsets)
     r = (np.maximum(counts, 1.0) / n_ref)[:, None]
     steps = np.log((r + offsets) / (1.0 + offsets))
-    p: FloatArray = np.exp(np.minimum(-c * steps[:, of_offset], STEEPEST))
+    # The offsets run fastest over the shapes.
+    p = steps.take(np.arange(len(delta)) % len(offsets), axis=1)
+    p *= -c
+    np.exp(np.minimum(p, STEEPEST, out=p), out=p)
     below = counts < 1.0
     if below.any():
         base = r[below] + delta
         p[below] *= 1.0 + c * (1.0 - counts[below, None]) / (base * n_ref[below, None])
-    return p
-
-
-def _period(delta: FloatArray) -> int:
-    """After how many shapes δ repeats itself."""
-    again = np.flatnonzero(delta[1:] == delta[0])
-    return int(again[0]) + 1 if len(again) else len(delta)
+    return np.asarray(p)
 
 
 def nodes_of(batch: Batch, prior: Prior) -> Nodes:
     """The nodes [B, N, S] of every group (K = 0: the prior)."""
-    log_det, white = _whitened(batch, prior)
-    p = white[:, :, :, 2:]
-    # 1·1, 1·y, 1·p and y·1, y·y, y·p in the metric V⁻¹.
-    products = white[:, :, :, :2].swapaxes(2, 3) @ white
-    noise = batch.scatter - log_det - 0.5 * products[:, :, 1, 1]
-    precision = (batch.level.sd**-2)[:, None, None]
-    weighted = batch.level.mean[:, None, None] * precision
+    (b, k), n = batch.y.shape, len(prior.noises)
+    log_det, inverse = _inverse_roots(batch, prior)
+    one = inverse.sum(axis=1)
+    y = (inverse * batch.y.T[:, None]).sum(axis=1)
+    # Rows of L⁻¹, then 1ᵀV⁻¹ and yᵀV⁻¹: times q, with q's square, all that depends on the shape.
+    rows = np.empty((b, k + 2, n, k))
+    rows[:, :k] = inverse.transpose(3, 0, 2, 1)
+    for at, column in ((k, one), (k + 1, y)):
+        rows[:, at] = (inverse * column[:, None]).sum(axis=0).transpose(2, 1, 0)
+    products = (rows.reshape(b, (k + 2) * n, k) @ (batch.p - 1.0)).reshape(b, k + 2, n, batch.p.shape[2])
+    white = products[:, :k]
+    precision = batch.level.sd**-2
+    oo, oy = (one * one).sum(axis=0) + precision, (one * y).sum(axis=0) + batch.level.mean * precision
+    noise = (batch.scatter + batch.log_noise).T - log_det - 0.5 * (y * y).sum(axis=0)
     return Nodes(
-        pp=np.einsum("bnks,bnks->bns", p, p) + precision,
-        op=products[:, :, 0, 2:] + precision,
-        oo=products[:, :, 0, :1] + precision,
-        py=products[:, :, 1, 2:] + weighted,
-        oy=products[:, :, 0, 1:2] + weighted,
-        weight=(noise + batch.log_noise)[:, :, None] + batch.log_shape[:, None],
+        oo=_columns(oo),
+        oq=products[:, k],
+        qq=np.einsum("bkns,bkns->bns", white, white),
+        oy=_columns(oy),
+        qy=products[:, k + 1],
+        noise=_columns(noise),
+        shape=batch.log_shape[:, None],
     )
 
 
-def _whitened(batch: Batch, prior: Prior) -> tuple[FloatArray, FloatArray]:
-    """log det L [B, N] and L⁻¹ (1, y, p) [B, N, K, 2 + S], V = L Lᵀ."""
+def _columns(values: FloatArray) -> FloatArray:
+    """[N, B] as [B, N, 1]."""
+    return np.ascontiguousarray(values.T)[:, :, None]
+
+
+def _inverse_roots(batch: Batch, prior: Prior) -> tuple[FloatArray, FloatArray]:
+    """log det L [N, B] and L⁻¹ [K, K, N, B], V = L Lᵀ, by elimination.
+
+    One entry of all matrices after the other: each step then runs through its numbers in their order.
+    """
     sigma, kappa = prior.noise_nodes
     b, k = batch.y.shape
-    brownian = np.minimum(batch.t[:, :, None], batch.t[:, None, :])
-    covariance = batch.shared[:, None] + (kappa**2)[:, None, None] * brownian[:, None]
-    diagonal = np.arange(k)
-    covariance[:, :, diagonal, diagonal] += (sigma**2)[:, None] * batch.independent[:, None]
-    root = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
-    inverse = _inverse_triangular(root).reshape(b, len(sigma) * k, k)
-    basis = np.concatenate([np.ones((b, k, 1)), batch.y[:, :, None], batch.p], axis=2)
-    white = (inverse @ basis).reshape(b, len(sigma), k, basis.shape[2])
-    return np.asarray(np.log(root[:, :, diagonal, diagonal]).sum(axis=2)), white
-
-
-def _inverse_triangular(root: FloatArray) -> FloatArray:
-    """Inverses of lower triangular matrices [B, N, K, K], by forward substitution."""
-    # One entry of all matrices after the other: each step then runs through its numbers in their order.
-    root = np.ascontiguousarray(np.moveaxis(root, (2, 3), (0, 1)))
-    inverse = np.zeros_like(root)
-    for i in range(len(root)):
-        inverse[i, i] = 1.0
-        for j in range(i):
-            inverse[i, : j + 1] -= root[i, j] * inverse[j, : j + 1]
-        inverse[i, : i + 1] /= root[i, i]
-    return np.ascontiguousarray(np.moveaxis(inverse, (0, 1), (2, 3)))
+    t, diagonal = np.ascontiguousarray(batch.t.T), np.arange(k)
+    # V beside 1: what makes V triangular makes 1 the inverse of its root.
+    left = np.zeros((k, 2 * k, len(sigma), b))
+    left[:, :k] = batch.shared.transpose(1, 2, 0)[:, :, None]
+    left[:, :k] += (kappa**2)[:, None] * np.minimum(t[:, None], t)[:, :, None]
+    left[diagonal, diagonal] += (sigma**2)[:, None] * batch.independent.T[:, None]
+    left[diagonal, k + diagonal] = 1.0
+    for i in range(k):
+        # Columns before i are done with, and those beyond k + i still 0 in this row.
+        row = left[i, i + 1 : k + i + 1]
+        left[i + 1 :, i + 1 : k + i + 1] -= (left[i + 1 :, i] / left[i, i])[:, None] * row
+    pivots = np.sqrt(left[diagonal, diagonal])
+    return np.log(pivots).sum(axis=0), left[:, k:] / pivots[:, None]
 
 
 def log_mass(mean: FloatArray, sd: FloatArray, upper: FloatArray) -> FloatArray:
@@ -182,24 +196,25 @@ def _log_tail(low: FloatArray, high: FloatArray) -> FloatArray:
     return np.asarray(top + np.log1p(-np.exp(np.minimum(bottom - top, -1e-16))))
 
 
-def draw_level(mean: FloatArray, sd: FloatArray, upper: FloatArray, normal: FloatArray) -> FloatArray:
-    """s of N(mean, sd²) truncated to (0, upper), by inverting its distribution at Φ(`normal`); |normal| ≤ CERTAIN."""
-    s: FloatArray = mean + sd * normal
-    room = CERTAIN * sd
-    near = np.minimum(mean, upper - mean) < room
-    if near.any():
-        bound = np.broadcast_to(upper, s.shape)[near]
-        s[near] = np.clip(_draw_truncated(mean[near], sd[near], bound, normal[near]), 0.0, bound)
-    return s
+def draw_level(ratio: FloatArray, root: FloatArray, upper: FloatArray, normal: FloatArray) -> FloatArray:
+    """s of N(`ratio`/`root`, `root`⁻²) truncated to (0, upper), by inverting its distribution at Φ(`normal`), in place
+    of `ratio`; |normal| ≤ CERTAIN."""
+    at = np.flatnonzero((ratio < CERTAIN) | (ratio + CERTAIN > upper * root))
+    some = [values.take(at) for values in (ratio, root, np.broadcast_to(upper, ratio.shape), normal)]
+    ratio += normal
+    ratio /= root
+    if len(at):
+        np.put(ratio, at, np.clip(_draw_truncated(*some), 0.0, some[2]))
+    return ratio
 
 
-def _draw_truncated(mean: FloatArray, sd: FloatArray, upper: FloatArray, normal: FloatArray) -> FloatArray:
-    low, high = -mean / sd, (upper - mean) / sd
+def _draw_truncated(ratio: FloatArray, root: FloatArray, upper: FloatArray, normal: FloatArray) -> FloatArray:
+    low, high = -ratio, upper * root - ratio
     # From whichever tail holds the interval: there Φ keeps its relative precision.
     mirror = low > 0.0
     start = log_ndtr(np.where(mirror, -high, low))
     end = log_ndtr(np.where(mirror, -low, high))
     share = np.where(mirror, -normal, normal)
     z = ndtri_exp(np.logaddexp(log_ndtr(share) + end, log_ndtr(-share) + start))
-    drawn: FloatArray = mean + sd * np.where(mirror, -z, z)
+    drawn: FloatArray = (ratio + np.where(mirror, -z, z)) / root
     return drawn

@@ -18,10 +18,10 @@ from app.planner.grid import Batch, Level, Nodes, nodes_of, shape_values
 from app.planner.prior import Prior
 from app.planner.streams import Lattice
 
-CACHED_NODES = 24000
+CACHED_NODES = 48000
 """Nodes of the groups worked on at once."""
 
-CACHED_VALUES = 200_000
+CACHED_VALUES = 400_000
 """Numbers of the groups' shapes and draws worked on at once, where groups have many rows."""
 
 
@@ -63,7 +63,7 @@ def grids(task: Task, prior: Prior, draws: int) -> Iterator[tuple[IntArray, IntA
     for groups in _batches(cells, prior, draws):
         rows = runs(cells.group_rows, groups)
         of_group = task.table.row_group[rows]
-        p = shape_values(task.table.row_count[rows], task.n_ref[of_group], *prior.shape_nodes)
+        p = shape_values(task.table.row_count[rows], task.n_ref[of_group], prior)
         batch = _batch(task, cells, prior, groups, p, scatter[groups])
         yield groups, rows, p, nodes_of(batch, prior), batch.level
 
@@ -121,9 +121,11 @@ def _shared(cells: Cells, groups: IntArray, k: int) -> FloatArray:
 def _moments(learnt: Learnt, groups: IntArray, rows: IntArray, owner: IntArray, p: FloatArray, shape: IntArray) -> None:
     """Mean and variance over MOMENT_DRAWS draws of f at rows of `groups`; owner [rows]: their place in the batch."""
     excess = learnt.excess[groups, :MOMENT_DRAWS]
-    f = p.take(shape[owner] + np.arange(0, p.size, p.shape[1])[:, None])
-    f *= excess[owner]
-    f += learnt.asymptote[groups, :MOMENT_DRAWS][owner]
+    at = shape.take(owner, axis=0)
+    at += np.arange(0, p.size, p.shape[1])[:, None]
+    f = p.take(at)
+    f *= excess.take(owner, axis=0)
+    f += learnt.asymptote[groups, :MOMENT_DRAWS].take(owner, axis=0)
     mean = f.mean(axis=1)
     f -= mean[:, None]
     learnt.mean[rows] = mean

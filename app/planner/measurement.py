@@ -115,7 +115,7 @@ def _marginals(problem: Problem) -> tuple[FloatArray, FloatArray]:
 
 
 def _shared(posterior: Posterior, observations: Observations, held: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Mean [groups, draws] and sd [groups] of the evaluation error of a run on each group's latest holdout."""
+    """Mean [groups, draws] and rms sd [groups] of the evaluation error of a run on each group's latest holdout."""
     groups = np.arange(len(posterior.keys))
     holdouts, errors = np.full(len(groups), -1, dtype=np.int64), np.full(len(groups), np.nan)
     for g, points in enumerate(observations.points):
@@ -124,7 +124,9 @@ def _shared(posterior: Posterior, observations: Observations, held: FloatArray) 
             here = points.stderrs[(points.holdouts == holdouts[g]) & ~np.isnan(points.stderrs)]
             errors[g] = np.sqrt((here**2).mean()) if len(here) else np.nan
     runs = np.tile(held, (len(groups), 1))
-    return shared_error(posterior, observations, Asked(groups, runs, errors, holdouts, posterior.keys))
+    asked = Asked(groups, runs, errors, holdouts, posterior.keys)
+    mean, sd = shared_error(posterior, observations, asked)
+    return mean, np.sqrt((sd**2).mean(axis=1))
 
 
 def _choose(question: _Question, beliefs: list[Belief], runs: int) -> tuple[list[IntArray], list[FloatArray]]:

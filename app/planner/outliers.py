@@ -89,6 +89,8 @@ def _doubted(table: Table, learnt: Learnt, residuals: FloatArray) -> tuple[IntAr
 
 def _extreme(table: Table, groups: IntArray, sign: float) -> IntArray:
     """The point of each group with the largest count times the sign."""
+    if not len(groups):
+        return groups
     most = np.full(table.groups, -np.inf)
     np.maximum.at(most, table.group, sign * table.counts)
     at = np.flatnonzero(sign * table.counts == most[table.group])

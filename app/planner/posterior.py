@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.transfer import Transfer
@@ -48,6 +49,31 @@ class Diagnostics(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Errors:
+    """The errors of runs that each draw of a curve goes with, in loss units.
+
+    node [groups, draws]: numbers into sigma and kappa [groups, nodes], the sd of one run's training error and of the
+    truth's departure from the curve, within the measured sizes, over one doubling.
+    """
+
+    node: NDArray[np.int8]
+    sigma: FloatArray
+    kappa: FloatArray
+
+    def select(self, indices: IntArray) -> "Errors":
+        """Those of the groups at `indices`."""
+        return Errors(self.node[indices], self.sigma[indices], self.kappa[indices])
+
+    @staticmethod
+    def joined(parts: "Sequence[Errors]", order: IntArray) -> "Errors":
+        """Those of all parts, one after the other, then in `order`."""
+        return Errors(*(np.concatenate([getattr(part, name) for part in parts])[order] for name in _ERRORS))
+
+
+_ERRORS = ("node", "sigma", "kappa")
+
+
+@dataclass(frozen=True)
 class Posterior:
     """Draws of the curves; arrays [groups, draws] in the order of `keys` unless said otherwise.
 
@@ -57,6 +83,7 @@ class Posterior:
     discrepancy: κ_f ȳ z, by how much the truth leaves the curve at 2 n_ref.
     residuals: per group, the standardised residual of each of its points, in the points' order.
     transfer: how the other groups' counts enter, None where none moves any; reference is an effective count then.
+    errors: the runs' errors draw by draw, None where they are no part of it; noise sums them up.
     """
 
     keys: tuple[str, ...]
@@ -73,6 +100,7 @@ class Posterior:
     residuals: tuple[FloatArray, ...]
     warnings: tuple[Warning, ...]
     transfer: Transfer | None = None
+    errors: Errors | None = None
 
     @property
     def draws(self) -> int:
@@ -82,7 +110,10 @@ class Posterior:
     @property
     def nbytes(self) -> int:
         """Bytes that its arrays take."""
-        return sum(getattr(self, name).nbytes for name in _ARRAYS)
+        arrays = [getattr(self, name) for name in _ARRAYS]
+        if self.errors is not None:
+            arrays += [getattr(self.errors, name) for name in _ERRORS]
+        return sum(array.nbytes for array in arrays)
 
     def loss(self, counts: FloatArray) -> FloatArray:
         """f at `counts` ≥ 0: [groups] → [groups, draws], [groups, sizes] → [groups, sizes, draws]."""
@@ -126,6 +157,11 @@ class Posterior:
         n = self._effective(counts)
         doublings = np.log2(np.maximum(n / self._like(n, self.reference[:, None]), 1.0))
         return np.maximum(self.loss(counts) + np.sqrt(doublings) * self._like(n, self.discrepancy), 0.0)
+
+    def doublings_below(self, counts: FloatArray) -> FloatArray:
+        """How many doublings `counts` [groups] lie below the reference, at least 0 [groups, draws or 1]."""
+        n = np.maximum(self._effective(counts), 1.0)
+        return np.asarray(np.log2(np.maximum(self.reference[:, None] / n, 1.0)))
 
     def inverse(self, loss: FloatArray) -> FloatArray:
         """Least count ≥ 0 with f(count) ≤ loss: [groups] → [groups, draws], inf where f never gets there."""
@@ -173,10 +209,11 @@ class Posterior:
             residuals=tuple(self.residuals[i] for i in picked),
             warnings=_in_order(self.warnings, keys),
             transfer=None if self.transfer is None else self.transfer.select(indices),
+            errors=None if self.errors is None else self.errors.select(indices),
         )
 
     def part(self, indices: IntArray) -> "Posterior":
-        """The curves of `select` alone, quickly: without keys and what is said of them."""
+        """The curves of `select` alone, quickly: without keys, what is said of them, and errors."""
         arrays = {name: getattr(self, name)[indices] for name in _ARRAYS}
         transfer = None if self.transfer is None else self.transfer.select(indices)
         return Posterior(keys=(), **arrays, diagnostics=(), residuals=(), warnings=(), transfer=transfer)
@@ -192,7 +229,7 @@ class Posterior:
             row = [item for part in parts for item in getattr(part, name)]
             return tuple(row[i] for i in order)
 
-        keys = listed("keys")
+        keys, errors = listed("keys"), [part.errors for part in parts if part.errors is not None]
         return Posterior(
             keys=keys,
             **{name: stacked(name) for name in _ARRAYS},
@@ -200,6 +237,7 @@ class Posterior:
             residuals=listed("residuals"),
             warnings=_in_order([warning for part in parts for warning in part.warnings], keys),
             transfer=None,
+            errors=Errors.joined(errors, order) if len(errors) == len(parts) else None,
         )
 
     def replaced(self, indices: IntArray, part: "Posterior") -> "Posterior":

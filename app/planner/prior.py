@@ -75,17 +75,25 @@ class Prior:
     def log_weights(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Log weights of the noise nodes [groups, N] and, but for the floors', of the shapes [groups, S]; x
         [groups, 2]."""
+        noise, noise_tilt, shape_tilt = self._log_weights
+        return noise + _tilted(x, noise_tilt), _tilted(x, shape_tilt)
+
+    @cached_property
+    def _log_weights(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The tables of the noise nodes [N], their tilts [2, N] and the shapes' [2, S], in full."""
         n, s = len(self.noises), len(self.shape_nodes[0])
-        noise, shape_tilt = np.broadcast_to(self.noise, (n,)), np.broadcast_to(self.shape_tilt, (COVARIATES, s))
-        return noise + _tilted(x, np.broadcast_to(self.noise_tilt, (COVARIATES, n))), _tilted(x, shape_tilt)
+        noise_tilt, shape_tilt = (
+            np.broadcast_to(tilt, (COVARIATES, size)) for tilt, size in ((self.noise_tilt, n), (self.shape_tilt, s))
+        )
+        return np.broadcast_to(self.noise, (n,)), noise_tilt, shape_tilt
 
     def log_density(self, shape: IntArray, group: IntArray, x: FloatArray, gamma: FloatArray) -> FloatArray:
-        """Log density at ρ = 1 − γ [rows, any] for rows of the given shapes and groups; x [groups, 2]; 0 ≤ γ < 1."""
+        """Log density at ρ = 1 − γ; shape and group are numbers that broadcast with γ; x [groups, 2]; 0 ≤ γ < 1."""
         table, tilt = self._densities
         place = (gamma * BINS).astype(np.int64)
-        found: FloatArray = table[place + BINS * shape[:, None]]
+        found: FloatArray = table.take(place + BINS * shape)
         if tilt.any():
-            found += _tilted(x, tilt).ravel()[place + BINS * group[:, None]]
+            found += _tilted(x, tilt).take(place + BINS * group)
         return found
 
     @cached_property

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
@@ -82,9 +81,8 @@ class Lattice:
     def order(self) -> IntArray:
         """A permutation of the draws of each group [groups, draws]."""
         first, second = _shuffles(self.draws)
-        at = second[self._below(_SHUFFLES)[:, 0]]
-        at += self._below(self.draws)[:, 1:2]
-        at += self._below(_SHUFFLES)[:, 2:3] * first.shape[1]
+        at = second.take(self._below(_SHUFFLES, 0)[:, 0], axis=0)
+        at += self._below(self.draws, 1) + self._below(_SHUFFLES, 2) * first.shape[1]
         return np.asarray(first.take(at))
 
     @cached_property
@@ -98,17 +96,16 @@ class Lattice:
         return np.asarray(((self.bits[:, 3:4] >> np.uint64(11)) + 0.5) * 2.0**-53)
 
     def normals(self, which: int) -> FloatArray:
-        """z₁ (0) or z₂ (1) in the order of j [groups, draws]."""
-        windows = sliding_window_view(normal_sequence(self.draws, which), self.draws)
-        return np.asarray(windows[self.windows(which)])
+        """z₁ (0) or z₂ (1) of each draw [groups, draws]."""
+        return np.asarray(normal_sequence(self.draws, which).take(self.places(which)))
 
-    def windows(self, which: int) -> IntArray:
-        """Where each group's window on `normal_sequence` begins [groups]."""
-        return self._below(_WINDOWS)[:, 4 + which]
+    def places(self, which: int) -> IntArray:
+        """Where each draw's normal number is on `normal_sequence` [groups, draws]."""
+        return self.order + self._below(_WINDOWS, 4 + which)
 
-    def _below(self, limit: int) -> IntArray:
-        """Whole numbers from 0 to below the limit [groups, 6]."""
-        return (self.bits % np.uint64(limit)).astype(np.int64)
+    def _below(self, limit: int, which: int) -> IntArray:
+        """One of each group's whole numbers from 0 to below the limit [groups, 1]."""
+        return (self.bits[:, which : which + 1] % np.uint64(limit)).astype(np.int64)
 
 
 def lattice(seed: int, keys: tuple[str, ...], draws: int) -> Lattice:

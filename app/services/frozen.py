@@ -87,6 +87,7 @@ def truths_of(keys: tuple[str, ...], arrays: Mapping[str, FloatArray]) -> Poster
         residuals=(np.zeros(0),) * len(keys),
         warnings=(),
         transfer=transfer,
+        errors=None,
     )
 
 

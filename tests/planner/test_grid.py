@@ -69,7 +69,7 @@ def learnt(data: Points, prior: Prior, level: Level) -> tuple[Nodes, Task, Cells
 
 def broadcast(nodes: Nodes) -> Nodes:
     """The nodes, to be asked at many ρ each."""
-    return Nodes(*(np.broadcast_to(getattr(nodes, f.name), nodes.pp.shape)[..., None] for f in fields(nodes)))
+    return Nodes(*(np.broadcast_to(getattr(nodes, f.name), nodes.qq.shape)[..., None] for f in fields(nodes)))
 
 
 def log_weights(nodes: Nodes, level: Level) -> FloatArray:
@@ -159,8 +159,8 @@ def finely(nodes: Nodes, level: Level, prior: Prior, covariates: FloatArray) -> 
     mean, sd = wide.weighted(gamma) / precision, precision**-0.5
     inside = np.log(norm.cdf((level.upper[0] - mean) / sd) - norm.cdf(-mean / sd))
     log_weight = (0.5 * mean**2 * precision - 0.5 * np.log(precision) + wide.weight + inside)[0]
-    shapes = np.arange(nodes.pp.shape[2])
-    log_weight += prior.log_density(shapes, np.zeros_like(shapes), covariates, np.tile(gamma, (len(shapes), 1)))
+    shapes = np.arange(nodes.qq.shape[2])[:, None]
+    log_weight += prior.log_density(shapes, np.zeros_like(shapes), covariates, gamma)
     weights = np.exp(log_weight - log_weight.max())
     return weights.sum(axis=2) / weights.sum(), (weights * (1.0 - gamma)).sum(axis=2) / weights.sum(axis=2)
 
@@ -178,8 +178,8 @@ def test_floors_integrate_like_a_grid_of_thousands(level: Level, stderr: float, 
     x = np.array([[0.5, -1.0]])
     found, (mass, means) = integrate(nodes, level, prior, x), finely(nodes, level, prior, x)
     mine, at = np.zeros_like(mass), np.zeros_like(mass)
-    mine[found.noise, found.shape] = found.weights.sum(axis=1)
-    at[found.noise, found.shape] = (found.weights * (1.0 - found.gamma)).sum(axis=1) / found.weights.sum(axis=1)
+    mine[found.noise, found.shape] = found.weights.sum(axis=0)
+    at[found.noise, found.shape] = (found.weights * (1.0 - found.gamma)).sum(axis=0) / found.weights.sum(axis=0)
     np.testing.assert_allclose(mine / mine.sum(), mass, atol=0.012)
     counts_here = mass > 0.02
     np.testing.assert_allclose(at[counts_here], means[counts_here], atol=0.025)
@@ -194,7 +194,7 @@ def test_losses_beyond_the_bounds_of_the_level_still_give_weights() -> None:
 
 def weighed(floors: Floors) -> FloatArray:
     found = np.zeros((4, 4))
-    found[floors.noise, floors.shape] = floors.weights.sum(axis=1)
+    found[floors.noise, floors.shape] = floors.weights.sum(axis=0)
     return np.asarray(found / found.sum())
 
 
@@ -229,7 +229,7 @@ def test_prior_weights_multiply_the_evidence() -> None:
 )
 def test_level_draws_follow_the_truncated_normal(mean: float, sd: float, upper: float) -> None:
     u = (np.arange(999) + 0.5) / 999
-    drawn = draw_level(np.full(999, mean), np.full(999, sd), np.full(999, upper), norm.ppf(u))
+    drawn = draw_level(np.full(999, mean / sd), np.full(999, 1.0 / sd), np.full(999, upper), norm.ppf(u))
     expected = truncnorm.ppf(u, -mean / sd, (upper - mean) / sd, mean, sd)
     np.testing.assert_allclose(drawn, expected, rtol=1e-6, atol=1e-9)
 

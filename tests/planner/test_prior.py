@@ -46,9 +46,9 @@ def test_the_density_of_the_floor_runs_straight_between_its_knots() -> None:
         shape=np.tile([0.0, 1.0, -1.0], (len(Prior().shape_nodes[0]), 1)),
         floor_tilt=np.array([[0.0, 0.0, 2.0], [0.0, 0.0, 0.0]]),
     )
-    gamma = np.array([[0.001, 0.25, 0.499, 0.75, 0.999]])
+    gamma = np.array([0.001, 0.25, 0.499, 0.75, 0.999])
     found = prior.log_density(np.array([3]), np.array([1]), np.array([[9.0, 9.0], [0.5, 1.0]]), gamma)
-    np.testing.assert_allclose(found[0], [0.0, 0.5, 1.0, 0.5, 0.0], atol=0.04)
+    np.testing.assert_allclose(found, [0.0, 0.5, 1.0, 0.5, 0.0], atol=0.04)
 
 
 def one(loss: float, span: float | None) -> Observations:
