@@ -101,6 +101,7 @@ def prs() -> str:
         parts.append(markdown(["policy", *utilities], table))
         parts.append(f"![Utility less that of optimal, by policy](evidence/prs-{scenario}.svg)\n")
     parts += ["### How near to the best fixed split\n", PRS_ORACLE, nearness(details["rows"]), held_to(details["rows"])]
+    parts += ["### What could be shown at most\n", PRS_AT_MOST, at_most(details["rows"])]
     parts += ["### With transfer\n", PRS_TRANSFER, transfer(details["rows"]), NOT_PRS]
     return "\n".join(parts)
 
@@ -137,12 +138,17 @@ CLAIMS = [
 ]  # fmt: skip
 
 
+def behind(row: Row, difference: str, error: str) -> float:
+    """By how many standard errors the row's policy is behind the one that the difference is to."""
+    return -float(row[difference]) / row[error] if row[error] else 0.0
+
+
 def held_to(rows: Sequence[Row]) -> str:
     """The claims that were set down before the run, each with its paired difference in standard errors."""
     table = []
     for rival, scenario, utility in CLAIMS:
         [row] = select(rows, policy=rival, scenario=scenario, utility=utility)
-        ahead = -row["diff_to_optimal"] / row["diff_se"] if row["diff_se"] else 0.0
+        ahead = behind(row, "diff_to_optimal", "diff_se")
         said = "yes" if ahead > CLEAR else "no, within chance" if abs(ahead) < 2 else "short of 3"
         said = "no, behind" if ahead <= -2 else said
         table.append([rival, SCENARIOS[scenario], utility, f"{-row['diff_to_optimal']:+.4f}", f"{ahead:+.1f}", said])
@@ -150,6 +156,30 @@ def held_to(rows: Sequence[Row]) -> str:
         "\nSet down before the run: `optimal` should be ahead of these by more than three paired standard errors.\n\n"
     )
     return head + markdown(["rival", "scenario", "utility", "ahead by", "standard errors", "holds"], table)
+
+
+def at_most(rows: Sequence[Row]) -> str:
+    """The same claims of `optimal` and of the best fixed split, and what follows where not even that one leads."""
+    table, leads = [], []
+    for rival, scenario, utility in CLAIMS:
+        [row] = select(rows, policy=rival, scenario=scenario, utility=utility)
+        ahead, oracle = behind(row, "diff_to_optimal", "diff_se"), behind(row, "less_oracle", "less_oracle_se")
+        can = "yes" if oracle > CLEAR else "no"
+        table.append([rival, SCENARIOS[scenario], utility, f"{ahead:+.1f}", f"{oracle:+.1f}", can])
+        leads.append(oracle)
+    columns = ["rival", "scenario", "utility", "`optimal` leads by", "`oracle_fixed` leads by", "can be shown"]
+    return markdown(columns, table) + "\n" + limit(leads, rows[0]["replicates"])
+
+
+def limit(leads: Sequence[float], replicates: int) -> str:
+    """What follows for the claims from the oracle's leads over the rivals, in standard errors."""
+    short = [lead for lead in leads if lead <= CLEAR]
+    if not short:
+        return f"`oracle_fixed` leads by more than three in all {len(leads)}: {replicates} replicates can show them.\n"
+    return (
+        f"In {len(short)} of {len(leads)} not even `oracle_fixed` leads by more than three ({min(short):.1f} to"
+        f" {max(short):.1f}): with {replicates} replicates a policy no better than it cannot show these.\n"
+    )
 
 
 TRANSFER = {
@@ -256,6 +286,8 @@ group, and R² with the true genetic value is judged on 400 others. Utilities: `
 `oracle_fixed` is the best single split on the mean of all replicates, found by trying 496.
 """
 PRS_ORACLE = """`optimal` over `oracle_fixed`: ratios, on `log` differences.
+"""
+PRS_AT_MOST = """Leads over the rival in paired standard errors. `oracle_fixed` is chosen with hindsight.
 """
 PRS_TRANSFER = """
 With costs 3/1/1.5. *Own counts* is `optimal` as above. *Transfer* fits one weight per pair of groups together
