@@ -1,6 +1,6 @@
 """Writes docs/evidence.md and its charts from the results of the benchmarks, so that no figure is typed by hand.
 
-Run after bench_prs.py, bench_replay.py, bench_surrogate.py: python benchmarks/evidence.py.
+Run after bench_prs.py, bench_replay.py, bench_surrogate.py, also with --levels: python benchmarks/evidence.py.
 """
 
 import json
@@ -240,7 +240,18 @@ def surrogate() -> str:
             for policy in distinct(some, "policy")
         ]
         parts += [f"### {SCENARIOS.get(scenario, scenario)}\n", markdown(["policy", *utilities], table)]
-    return "\n".join([*parts, NOT_SURROGATE])
+    return "\n".join([*parts, levels(), NOT_SURROGATE])
+
+
+def levels() -> str:
+    """What the holdout's error alone costs the worst group."""
+    found = read("surrogate_levels.json")
+    table = [
+        [SCENARIOS[row["scenario"]], *(f"{row[who]:.3f} ± {row[f'{who}, se']:.3f}" for who in LEVELS)]
+        for row in found["rows"]
+    ]
+    said = SURROGATE_LEVELS.format(games=found["games"])
+    return f"### What the holdout costs the worst group\n{said}\n" + markdown(["scenario", *LEVELS], table)
 
 
 def regret(row: Row) -> str:
@@ -322,6 +333,12 @@ SURROGATE = """
 transfer read off simulated genomes, measured with an error of .03 shared by a holdout and .01 per run. Cells:
 the regret (0 is an oracle that plans on the true curves, 1 is buying nothing) and, in brackets, the final
 utility less that of `optimal`, paired.
+"""
+LEVELS = ("optimal", "levels as measured")
+SURROGATE_LEVELS = """
+`python benchmarks/bench_surrogate.py --levels --games {games}`. Regret on `worst`, ± its own standard error over
+the games. *Levels as measured* plans on the true curves and the true transfer, but takes each group's level as its
+holdout has it: what the error shared by all runs of a holdout costs a planner that has nothing else to learn.
 """
 NOT_SURROGATE = """
 **What this does not show.** A heuristic that happens to be the oracle's answer cannot be beaten: with equal
