@@ -92,6 +92,7 @@ bench: bench-curves bench-allocation bench-prs bench-replay  ## run every benchm
 	$(BIN)/python benchmarks/bench_jobs.py
 	$(BIN)/python benchmarks/bench_receivers.py
 	$(BIN)/python benchmarks/bench_surrogate.py
+	$(BIN)/python benchmarks/bench_surrogate.py --levels
 
 .PHONY: help setup demo serve test test-chaos test-label-studio test-numerics check openapi lock \
   bench bench-allocation bench-curves bench-dashboard bench-prs bench-replay bench-simulations

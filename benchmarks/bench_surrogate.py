@@ -2,19 +2,22 @@
 
 Three populations whose curves help each other (`worlds.polygenic_surrogate`), six rounds of 50 money. Regret is
 Σ(U_oracle − U)/Σ(U_oracle − U_start) over the games, the oracle planning each round on the true curves; differences to
-`optimal` are paired over the games. Run: python benchmarks/bench_surrogate.py [--games 200].
+`optimal` are paired over the games. `--levels` plays only what the holdout's error costs the worst group. Run:
+python benchmarks/bench_surrogate.py [--games 200] [--levels].
 """
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from scenarios import SCENARIOS, UTILITIES, rules_of
 from scores import table
 
-from app.planner.game import Player, play
-from app.planner.paired import difference, regret
-from app.planner.worlds import polygenic_surrogate
+from app.planner.game import Outcome, Player, Rules, judge, play
+from app.planner.paired import Estimate, difference, regret
+from app.planner.worlds import CurveWorld, polygenic_surrogate
 
 PLAYERS: tuple[Player, ...] = ("optimal", "greedy", "equal", "equal_spend", "proportional", "water_filling")
 
@@ -42,11 +45,50 @@ def rows_of(scenario: str, utility: str, games: int) -> list[dict[str, object]]:
     return rows
 
 
+def levels_of(scenario: str, games: int) -> dict[str, object]:
+    """What the holdout's error alone costs the worst group: the regret of `optimal`, and that of a planner that knows
+    every curve and who helps whom but for the levels, which it takes as its holdout has them."""
+    start, costs = SCENARIOS[scenario]
+    worlds = [polygenic_surrogate(start, seed) for seed in range(games)]
+    rules = rules_of(costs, "worst")
+    oracle, optimal = play(worlds, rules, "oracle", 0), play(worlds, rules, "optimal", 0)
+    misled = rejudged(play([as_measured(world) for world in worlds], rules, "oracle", 0), worlds, rules)
+    gain = float((oracle.final - oracle.utility[:, 0]).mean())
+    lost = {"optimal": oracle.final - optimal.final, "levels as measured": oracle.final - misled.final}
+    found: dict[str, object] = {"scenario": scenario}
+    for name, values in lost.items():
+        one = Estimate.of(values / gain)
+        found |= {name: round(one.mean, 3), f"{name}, se": round(one.se, 3)}
+    return found
+
+
+def as_measured(world: CurveWorld) -> CurveWorld:
+    """The world whose curves lie where the holdout of `world` shows them, for ever so many runs."""
+    exact = replace(world, noise=np.zeros(len(world.start)))
+    start = world.start[None, :]
+    error = (exact.measure(start, 0).losses - world.losses(start))[0]
+    return replace(world, truth=replace(world.truth, asymptote=world.truth.asymptote + error[:, None]))
+
+
+def rejudged(outcome: Outcome, worlds: list[CurveWorld], rules: Rules) -> Outcome:
+    """The same purchases, with what they reach in `worlds`."""
+    losses = np.array([world.losses(path) for world, path in zip(worlds, outcome.counts, strict=True)])
+    utility, worst, benefit = judge(rules, losses)
+    return replace(outcome, utility=utility, worst=worst, benefit=benefit)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--games", type=int, default=200)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "surrogate.json")
+    parser.add_argument("--levels", action="store_true")
     given = parser.parse_args()
+    if given.levels:
+        rows = [levels_of(scenario, given.games) for scenario in SCENARIOS]
+        print(table(rows))
+        out = given.out.with_name("surrogate_levels.json")
+        out.write_text(json.dumps({"games": given.games, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+        return
     rows = [row for scenario in SCENARIOS for utility in UTILITIES for row in rows_of(scenario, utility, given.games)]
     print(table(rows))
     given.out.write_text(json.dumps({"games": given.games, "rows": rows}, indent=1) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
 """Writes docs/evidence.md and its charts from the results of the benchmarks, so that no figure is typed by hand.
 
-Run after bench_prs.py, bench_replay.py, bench_surrogate.py: python benchmarks/evidence.py.
+Run after bench_prs.py, bench_replay.py, bench_surrogate.py, also with --levels: python benchmarks/evidence.py.
 """
 
 import json
@@ -101,6 +101,7 @@ def prs() -> str:
         parts.append(markdown(["policy", *utilities], table))
         parts.append(f"![Utility less that of optimal, by policy](evidence/prs-{scenario}.svg)\n")
     parts += ["### How near to the best fixed split\n", PRS_ORACLE, nearness(details["rows"]), held_to(details["rows"])]
+    parts += ["### What could be shown at most\n", PRS_AT_MOST, at_most(details["rows"])]
     parts += ["### With transfer\n", PRS_TRANSFER, transfer(details["rows"]), NOT_PRS]
     return "\n".join(parts)
 
@@ -137,12 +138,17 @@ CLAIMS = [
 ]  # fmt: skip
 
 
+def behind(row: Row, difference: str, error: str) -> float:
+    """By how many standard errors the row's policy is behind the one that the difference is to."""
+    return -float(row[difference]) / row[error] if row[error] else 0.0
+
+
 def held_to(rows: Sequence[Row]) -> str:
     """The claims that were set down before the run, each with its paired difference in standard errors."""
     table = []
     for rival, scenario, utility in CLAIMS:
         [row] = select(rows, policy=rival, scenario=scenario, utility=utility)
-        ahead = -row["diff_to_optimal"] / row["diff_se"] if row["diff_se"] else 0.0
+        ahead = behind(row, "diff_to_optimal", "diff_se")
         said = "yes" if ahead > CLEAR else "no, within chance" if abs(ahead) < 2 else "short of 3"
         said = "no, behind" if ahead <= -2 else said
         table.append([rival, SCENARIOS[scenario], utility, f"{-row['diff_to_optimal']:+.4f}", f"{ahead:+.1f}", said])
@@ -150,6 +156,30 @@ def held_to(rows: Sequence[Row]) -> str:
         "\nSet down before the run: `optimal` should be ahead of these by more than three paired standard errors.\n\n"
     )
     return head + markdown(["rival", "scenario", "utility", "ahead by", "standard errors", "holds"], table)
+
+
+def at_most(rows: Sequence[Row]) -> str:
+    """The same claims of `optimal` and of the best fixed split, and what follows where not even that one leads."""
+    table, leads = [], []
+    for rival, scenario, utility in CLAIMS:
+        [row] = select(rows, policy=rival, scenario=scenario, utility=utility)
+        ahead, oracle = behind(row, "diff_to_optimal", "diff_se"), behind(row, "less_oracle", "less_oracle_se")
+        can = "yes" if oracle > CLEAR else "no"
+        table.append([rival, SCENARIOS[scenario], utility, f"{ahead:+.1f}", f"{oracle:+.1f}", can])
+        leads.append(oracle)
+    columns = ["rival", "scenario", "utility", "`optimal` leads by", "`oracle_fixed` leads by", "can be shown"]
+    return markdown(columns, table) + "\n" + limit(leads, rows[0]["replicates"])
+
+
+def limit(leads: Sequence[float], replicates: int) -> str:
+    """What follows for the claims from the oracle's leads over the rivals, in standard errors."""
+    short = [lead for lead in leads if lead <= CLEAR]
+    if not short:
+        return f"`oracle_fixed` leads by more than three in all {len(leads)}: {replicates} replicates can show them.\n"
+    return (
+        f"In {len(short)} of {len(leads)} not even `oracle_fixed` leads by more than three ({min(short):.1f} to"
+        f" {max(short):.1f}): with {replicates} replicates a policy no better than it cannot show these.\n"
+    )
 
 
 TRANSFER = {
@@ -210,7 +240,18 @@ def surrogate() -> str:
             for policy in distinct(some, "policy")
         ]
         parts += [f"### {SCENARIOS.get(scenario, scenario)}\n", markdown(["policy", *utilities], table)]
-    return "\n".join([*parts, NOT_SURROGATE])
+    return "\n".join([*parts, levels(), NOT_SURROGATE])
+
+
+def levels() -> str:
+    """What the holdout's error alone costs the worst group."""
+    found = read("surrogate_levels.json")
+    table = [
+        [SCENARIOS[row["scenario"]], *(f"{row[who]:.3f} ± {row[f'{who}, se']:.3f}" for who in LEVELS)]
+        for row in found["rows"]
+    ]
+    said = SURROGATE_LEVELS.format(games=found["games"])
+    return f"### What the holdout costs the worst group\n{said}\n" + markdown(["scenario", *LEVELS], table)
 
 
 def regret(row: Row) -> str:
@@ -257,6 +298,8 @@ group, and R² with the true genetic value is judged on 400 others. Utilities: `
 """
 PRS_ORACLE = """`optimal` over `oracle_fixed`: ratios, on `log` differences.
 """
+PRS_AT_MOST = """Leads over the rival in paired standard errors. `oracle_fixed` is chosen with hindsight.
+"""
 PRS_TRANSFER = """
 With costs 3/1/1.5. *Own counts* is `optimal` as above. *Transfer* fits one weight per pair of groups together
 with the curves, where the evidence speaks for it. Nested runs shrink all groups together, which says little about
@@ -290,6 +333,12 @@ SURROGATE = """
 transfer read off simulated genomes, measured with an error of .03 shared by a holdout and .01 per run. Cells:
 the regret (0 is an oracle that plans on the true curves, 1 is buying nothing) and, in brackets, the final
 utility less that of `optimal`, paired.
+"""
+LEVELS = ("optimal", "levels as measured")
+SURROGATE_LEVELS = """
+`python benchmarks/bench_surrogate.py --levels --games {games}`. Regret on `worst`, ± its own standard error over
+the games. *Levels as measured* plans on the true curves and the true transfer, but takes each group's level as its
+holdout has it: what the error shared by all runs of a holdout costs a planner that has nothing else to learn.
 """
 NOT_SURROGATE = """
 **What this does not show.** A heuristic that happens to be the oracle's answer cannot be beaten: with equal
