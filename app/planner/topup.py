@@ -3,8 +3,8 @@
 The case with one source a group, lots of 1 and a utility that is a sum: what rounding down leaves is spent sample by
 sample, the best gain per cost first, then single swaps until none helps. Arrays [S] by source.
 
-Few of all samples are ever near to being swapped. What one more gains, or one fewer loses, is known within bounds from
-its neighbours, as V is concave; it is worked out only where a swap could beat the best one known.
+Before the swaps every gain and loss is worked out, all groups in one pass. What a step then changes is known within
+bounds from its neighbours, as V is concave, and worked out only where a swap could beat the best one known.
 """
 
 from dataclasses import dataclass
