@@ -14,6 +14,7 @@ from app.api.curves import Draws, Seed
 from app.api.plan_charts import PLAN_CHARTS, distinct_names
 from app.api.plans import Policy
 from app.api.problems import declared
+from app.api.query import KnownQuery
 from app.charts import render
 from app.charts.money import RoundMoney, spending
 from app.charts.progress import GroupRow, progress
@@ -26,7 +27,7 @@ from app.store.db import Session
 from app.store.models import Group, Project
 from app.store.projects import members
 
-router = APIRouter(prefix="/v1/projects/{project_id}/charts", tags=["charts"])
+router = APIRouter(prefix="/v1/projects/{project_id}/charts", tags=["charts"], route_class=KnownQuery)
 
 Format = Literal["json", "svg", "png"]
 MEDIA_TYPES = {"json": "application/json", "svg": "image/svg+xml", "png": "image/png"}

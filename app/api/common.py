@@ -16,7 +16,6 @@ from typing import Annotated, Any, get_type_hints
 
 from fastapi import Depends, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import TypeAdapter
 from starlette.types import Message
@@ -24,6 +23,7 @@ from starlette.types import Message
 from app.api.idempotent import recall, remember
 from app.api.inputs import JsonRequest, Shape
 from app.api.problems import declared
+from app.api.query import KnownQuery
 from app.errors import (
     CallRunning,
     Forbidden,
@@ -234,7 +234,7 @@ def changes(scope: str) -> Any:
     return Depends(change)
 
 
-class Route(APIRoute):
+class Route(KnownQuery):
     """A route whose function runs as one transaction in one thread, and whose JSON is read strictly.
 
     max_body: bytes beyond which a body is refused. only_asks: a POST that changes nothing reads like a GET.

@@ -11,6 +11,7 @@ from app.api.curves import Draws, Seed
 from app.api.downloads import disposition, spooled
 from app.api.plans import Policy
 from app.api.problems import declared
+from app.api.query import KnownQuery
 from app.errors import Conflict, Infeasible
 from app.services.allocations import Question
 from app.services.dossier import Dossier
@@ -20,7 +21,7 @@ from app.tables.csv_file import write_csv
 from app.tables.shape import About, Stamp
 from app.tables.xlsx_file import write_workbook
 
-router = APIRouter(prefix="/v1/projects/{project_id}", tags=["exports"])
+router = APIRouter(prefix="/v1/projects/{project_id}", tags=["exports"], route_class=KnownQuery)
 
 Ending = Literal["csv", "xlsx"]
 CSV = "text/csv; charset=utf-8; header=present"

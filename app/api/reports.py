@@ -8,11 +8,12 @@ from app.api.common import SOFTWARE_VERSION, Call, reads, usual_errors
 from app.api.downloads import PRIVATE, disposition
 from app.api.exports import Asked
 from app.api.problems import declared
+from app.api.query import KnownQuery
 from app.errors import Conflict, Infeasible
 from app.report.page import report_of
 from app.services.dossier import Dossier
 
-router = APIRouter(prefix="/v1/projects/{project_id}", tags=["exports"])
+router = APIRouter(prefix="/v1/projects/{project_id}", tags=["exports"], route_class=KnownQuery)
 
 HTML = "text/html; charset=utf-8"
 Download = Annotated[bool, Query(description="To be saved as a file rather than shown")]

@@ -15,6 +15,7 @@ from app.api.objectives import Objective
 from app.api.pages import Cursor, Limit, Page, page
 from app.api.plans import PolicyName
 from app.api.problems import declared
+from app.api.query import KnownQuery
 from app.api.scenarios import SeedIn
 from app.charts.render import png, svg
 from app.charts.simulations import CHARTS
@@ -28,7 +29,7 @@ from app.store.simulation_models import Simulation
 from app.store.simulations import simulations_page
 
 router = APIRouter(prefix="/v1/projects/{project_id}/simulations", tags=["simulations"], route_class=Route)
-charts = APIRouter(prefix="/v1/projects/{project_id}/simulations", tags=["simulations"])
+charts = APIRouter(prefix="/v1/projects/{project_id}/simulations", tags=["simulations"], route_class=KnownQuery)
 
 ALL: tuple[PolicyName, ...] = (
     "optimal", "greedy", "thompson", "worst_first", "equal", "equal_spend", "proportional", "water_filling",

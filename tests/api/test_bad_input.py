@@ -269,6 +269,32 @@ def test_a_bad_query_is_named(api: Api, query: str, pointer: str) -> None:
     assert body["errors"][0]["pointer"] == pointer
 
 
+UNCHECKED = ("/healthz", "/readyz", "/v1/hooks/", "/v1/jobs/{job_id}/events")
+"""Vendors choose what stands in the queries of their webhooks; a stream of events takes what its browser sends."""
+
+
+def test_a_query_parameter_that_a_route_does_not_have_is_refused(api: Api) -> None:
+    """A misspelt budget must not plan the purchase of another one."""
+    project = api.project()
+    contract = api.get("/openapi.json").json()
+    asked = [
+        (method, path)
+        for path, item in contract["paths"].items()
+        for method in item
+        if not path.startswith(UNCHECKED) and method in ("get", "post", "put", "patch", "delete")
+    ]
+    assert len(asked) > 60
+    before = api.get(project).json()
+    for method, path in asked:
+        where = path.replace("{project_id}", project.rsplit("/", 1)[1])
+        body = {"json": {}} if method in ("post", "put", "patch") else {}
+        found = problem(api.request(method.upper(), f"{where}?budgt=1&limit=2", **body), 422)
+        assert found["errors"][0]["pointer"] == "?budgt", (method, path)
+    assert api.get(project).json() == before
+    known = problem(api.get(f"{project}/allocations/next?budgt=5"), 422)["detail"]
+    assert known.startswith("?budgt: is no parameter here; the parameters are budget, draws, exploration, groups, ")
+
+
 @pytest.mark.parametrize("at", ["-1", "1.5", "a", "1,,2", "10000000000", "1,1000000001", ",".join(["1"] * 101)])
 def test_bad_counts_of_a_curve_are_refused(api: Api, at: str) -> None:
     assert problem(api.get(f"{api.project()}/curves", params={"at": at}), 422)["errors"][0]["pointer"] == "?at"
