@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.planner.advice import evaluation_advice, holdout_variance, stop_advice
+from app.planner.advice import _last_worth_its_cost, evaluation_advice, holdout_variance, stop_advice
 from app.planner.curves import Observations, Points
 from app.planner.divisible import relax
 from app.planner.objective import Objective
 from app.planner.problem import Problem, ProblemError
+from app.planner.sources import Source
 from app.planner.task import Task
 from tests.planner.problems import (
     MAXIMIN,
@@ -58,6 +59,30 @@ def test_no_other_spend_is_worth_more_beyond_its_cost(objective: Objective, valu
     best = max(net(round(share * asked.budget)) for share in np.linspace(0.0, 1.0, 101) ** 2)
     # What is less than a 4,096th of the budget is not worth a purchase.
     assert net(stop) >= best - 1e-6 * abs(best) - (0.0 if stop else 20_000.0 / 4096)
+
+
+def test_a_spend_is_found_without_the_multiplier_too() -> None:
+    """A source that feeds two groups: the budgets are tried, and agree with the multiplier where each has its own."""
+    curves, value = stated([CURVE, CURVE]), 50_000.0
+    apart = problem(curves, offers([1.0, 1.0]), 10_000.0, held=[100.0, 100.0])
+    together = replace(apart, sources=(Source("both", ((0, 0.5), (1, 0.5)), MONEY),))
+    expected = stop_advice(apart, value_per_utility=value).worth_spending
+    assert 0 < expected < apart.budget
+    # Golden section stops at a bracket of a 2,500th of the budget or less.
+    found = stop_advice(together, value_per_utility=value).worth_spending
+    assert found == pytest.approx(expected, abs=0.002 * apart.budget)
+
+
+@pytest.mark.parametrize("unknown", [1, 300, 1_000])
+def test_a_worth_that_is_not_known_leads_nowhere(unknown: int) -> None:
+    """At the least spend, at the whole budget, or on the way."""
+
+    def worth(spend: int) -> float:
+        hidden = spend == unknown or (unknown == 300 and 1 < spend < 1_000)
+        return float("nan") if hidden else 100.0 / spend
+
+    assert _last_worth_its_cost(worth, 1_000) is None
+    assert _last_worth_its_cost(lambda spend: 100.0 / spend, 1_000) == 100
 
 
 def test_all_is_worth_spending_when_the_last_money_still_pays() -> None:
