@@ -93,8 +93,10 @@ def test_the_allocation_is_that_of_the_api(api: Api, path: str) -> None:
 
 
 def test_the_curves_are_those_of_the_api(api: Api, path: str) -> None:
+    counts = {row["group"]: float(row["count"]) for row in table(api, path, "allocation")}
     for row in table(api, path, "groups"):
-        curve = api.get(f"{path}/curves/{row['group']}", params={"at": row["count"]}).json()
+        assert float(row["count"]) == counts[row["group"]]
+        curve = api.get(f"{path}/curves/{row['group']}", params={"at": row["held"]}).json()
         [band] = curve["bands"]
         for part in ("mean", "p05", "p95"):
             assert float(row[f"metric_now_{part}"]) == pytest.approx(band[part], rel=1e-12)
