@@ -1,8 +1,9 @@
 """Polygenic scores on simulated genomes: what each policy of collecting reaches, paired over genomes and traits.
 
 Six genomes out of Africa with four traits each, 300 money in six rounds, three scenarios, four utilities. Every round
-the planner sees R² on validation people; what is compared is R² on others. `oracle_fixed` is the one split of all the
-money that is best on the mean of all replicates, found by trying every split in steps of a thirtieth.
+the planner sees R² on validation people; what is compared is R² on others. A replicate is a genome and a trait: the
+mean of games in which different people, drawn at random, train, validate and test. `oracle_fixed` is the one split of
+all the money that is best on the mean of all replicates, found by trying every split in steps of a thirtieth.
 Run: python benchmarks/bench_prs.py [--scenario skewed] [--genomes 6] [--seed 1] [--policies optimal equal].
 """
 
@@ -48,7 +49,7 @@ PAIRS = ("YRI CEU", "YRI CHB", "CEU CHB")
 
 @dataclass(frozen=True)
 class Size:
-    """How large a run is; the issue's size by default."""
+    """How large a run is. orders: games to a replicate, each with the people in another random order."""
 
     people: int = 1_600
     length: float = 5e6
@@ -57,14 +58,15 @@ class Size:
     traits: int = 4
     heritability: float = 2.0 / 3.0
     split: Split = field(default_factory=lambda: Split(800, 400, 400))
+    orders: int = 4
     steps: int = STEPS
     draws: int = 100
 
 
 @dataclass(frozen=True)
 class Played:
-    """What one player reached in the worlds of a genome: final utility, worst group, mean benefit and its gain, spent,
-    each [traits]."""
+    """What one player reached on a genome: final utility, that of the start, worst group, gain of the mean benefit,
+    spent, each [traits] the mean over the orders of its people."""
 
     utility: FloatArray
     start: FloatArray
@@ -73,9 +75,10 @@ class Played:
     spent: FloatArray
 
     @classmethod
-    def of(cls, outcome: Outcome) -> "Played":
+    def of(cls, outcome: Outcome, orders: int) -> "Played":
         gained = outcome.benefit[:, -1] - outcome.benefit[:, 0]
-        return cls(outcome.final, outcome.utility[:, 0], outcome.worst[:, -1], gained, outcome.spent / MONEY)
+        found = outcome.final, outcome.utility[:, 0], outcome.worst[:, -1], gained, outcome.spent / MONEY
+        return cls(*(by_trait(values, orders) for values in found))
 
     @classmethod
     def joined(cls, parts: Sequence["Played"]) -> "Played":
@@ -90,6 +93,11 @@ class Result:
     played: dict[tuple[str, str, str], Played]
     fixed: dict[tuple[str, str], tuple[FloatArray, FloatArray]]
     fixation: tuple[float, ...]
+
+
+def by_trait(values: FloatArray, orders: int) -> FloatArray:
+    """Means over the orders [..., traits] of values of the worlds, order after order [..., orders × traits]."""
+    return np.asarray(values.reshape(*values.shape[:-1], orders, -1).mean(axis=-2))
 
 
 def power_law() -> Prior:
@@ -121,19 +129,19 @@ def genome(seed: int, scenarios: Sequence[str], policies: Sequence[Policy], size
     """All games on the genome of that seed."""
     made = simulate(size.people, size.length, size.sites, seed)
     found = traits(made, size.traits, size.causal, size.heritability, seed)
-    scores = Scores.of(made, found, size.split, size.heritability, seed)
+    scores = Scores.of(made, found, size.split, size.heritability, seed, size.orders)
     result = Result({}, {}, tuple(fixation(made, a, b) for a, b in ((0, 1), (0, 2), (1, 2))))
     for scenario in scenarios:
         start, costs = SCENARIOS[scenario]
-        worlds = [GenomeWorld(scores, trait, start) for trait in range(size.traits)]
+        worlds = [GenomeWorld(one, trait, start) for one in scores for trait in range(size.traits)]
         tried = splits(start, costs, size.steps)
         losses = np.array([world.losses(tried) for world in worlds]).swapaxes(0, 1)
         for utility in UTILITIES:
             rules = rules_of(costs, utility, draws=size.draws)
             value, worst, _ = judge(rules, losses)
-            result.fixed[scenario, utility] = value, worst
+            result.fixed[scenario, utility] = by_trait(value, size.orders), by_trait(worst, size.orders)
             for name, policy, own in variants(policies, rules, scenario):
-                result.played[scenario, utility, name] = Played.of(play(worlds, own, policy, seed))
+                result.played[scenario, utility, name] = Played.of(play(worlds, own, policy, seed), size.orders)
     return result
 
 

@@ -8,10 +8,10 @@ One Gram matrix per genome serves every training set; all traits of a genome sha
 from dataclasses import dataclass, field
 
 import numpy as np
-from genomes import POPULATIONS, Genome, Traits
+from genomes import Genome, Traits
 from scipy.linalg import cho_factor, cho_solve
 
-from app.planner.arrays import FloatArray, IntArray
+from app.planner.arrays import FloatArray
 from app.planner.posterior import Posterior
 from app.planner.worlds import Measured
 
@@ -30,27 +30,37 @@ class Scores:
     """Accuracy of scores by whom they were trained on, for all traits of a genome.
 
     The people of a population are in one random order: the first n train, so that larger sets hold the smaller ones.
-    gram [people, people]; order [3, people per population].
+    Arrays keep populations apart and their people in that order, so that those who train are slices of the others:
+    gram [3, people, 3, training], phenotype and genetic [3, people, traits].
     """
 
     gram: FloatArray
-    order: IntArray
-    traits: Traits
+    phenotype: FloatArray
+    genetic: FloatArray
     split: Split
     ridge: float
     known: dict[tuple[int, ...], tuple[FloatArray, FloatArray]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, genome: Genome, found: Traits, split: Split, heritability: float, seed: int) -> "Scores":
+    def of(
+        cls, genome: Genome, found: Traits, split: Split, heritability: float, seed: int, orders: int = 1
+    ) -> list["Scores"]:
+        """One for each of so many random orders of the people."""
         frequency = genome.frequencies.mean(axis=0)
         columns = (genome.alleles - 2.0 * frequency) / np.sqrt(2.0 * frequency * (1.0 - frequency))
         gram = columns @ columns.T / columns.shape[1]
         parts = [gram[at : at + genome.people, at : at + genome.people] for at in genome.people * np.arange(3)]
         # The mean of the diagonal less the mean of the block is the population's variance in the ridge's prior.
-        within = float(np.mean([np.diag(part).mean() - part.mean() for part in parts]))
+        gram /= float(np.mean([np.diag(part).mean() - part.mean() for part in parts]))
         random = np.random.default_rng((seed, 2))
-        order = np.array([at * genome.people + random.permutation(genome.people) for at in range(3)])
-        return cls(gram / within, order, found, split, (1.0 - heritability) / heritability)
+        scores = []
+        for _ in range(orders):
+            people = np.array([at * genome.people + random.permutation(genome.people) for at in range(3)])
+            trained = people[:, : split.training]
+            products = gram[np.ix_(people.ravel(), trained.ravel())].reshape(*people.shape, *trained.shape)
+            ridge = (1.0 - heritability) / heritability
+            scores.append(cls(products, found.phenotype[people], found.genetic[people], split, ridge))
+        return scores
 
     def accuracy(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
         """R² with the true genetic value within every population [3, traits], of validation and of test people.
@@ -65,14 +75,16 @@ class Scores:
         return self.known[key]
 
     def _accuracy(self, counts: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
-        trained = np.concatenate([people[:count] for people, count in zip(self.order, counts, strict=True)])
-        weights = dual(self.gram[np.ix_(trained, trained)], self.traits.phenotype[trained], self.ridge)
         first, middle = self.split.training, self.split.training + self.split.validation
-        found = []
-        for people in (self.order[:, first:middle], self.order[:, middle : middle + self.split.test]):
-            score = self.gram[np.ix_(people.ravel(), trained)] @ weights
-            shape = (len(POPULATIONS), people.shape[1], -1)
-            found.append(squared(score.reshape(shape), self.traits.genetic[people.ravel()].reshape(shape)))
+        among = np.block(
+            [[self.gram[one, :m, other, :n] for other, n in enumerate(counts)] for one, m in enumerate(counts)]
+        )
+        phenotype = np.concatenate([values[:count] for values, count in zip(self.phenotype, counts, strict=True)])
+        weights = np.split(dual(among, phenotype, self.ridge), np.cumsum(counts)[:-1])
+        score = sum(self.gram[:, first:, at, : len(part)] @ part for at, part in enumerate(weights))
+        truth = self.genetic[:, first:]
+        validated, tested = slice(0, middle - first), slice(middle - first, middle - first + self.split.test)
+        found = [squared(score[:, held], truth[:, held]) for held in (validated, tested)]
         return found[0], found[1]
 
 
@@ -80,10 +92,11 @@ def dual(gram: FloatArray, phenotype: FloatArray, ridge: float) -> FloatArray:
     """α [people, traits] of the ridge with an intercept that is not shrunk; no people give no scores."""
     if not len(gram):
         return np.zeros_like(phenotype)
-    factor = cho_factor(gram + ridge * np.eye(len(gram)), lower=True, overwrite_a=True, check_finite=False)
-    ones = cho_solve(factor, np.ones(len(gram)), check_finite=False)
-    solved = cho_solve(factor, phenotype, check_finite=False)
-    return np.asarray(solved - np.outer(ones, solved.sum(axis=0) / ones.sum()))
+    shifted = gram + ridge * np.eye(len(gram))
+    factor = cho_factor(shifted, lower=True, overwrite_a=True, check_finite=False)
+    solved = cho_solve(factor, np.column_stack([np.ones(len(gram)), phenotype]), check_finite=False)
+    ones, traits = solved[:, 0], solved[:, 1:]
+    return np.asarray(traits - np.outer(ones, traits.sum(axis=0) / ones.sum()))
 
 
 def squared(score: FloatArray, truth: FloatArray) -> FloatArray:

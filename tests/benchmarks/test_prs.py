@@ -58,11 +58,36 @@ def test_scores_are_those_of_ridge_regression_on_the_sites() -> None:
 
 def test_held_out_people_train_no_score(bench: ModuleType, genome) -> None:
     split = bench.Split(30, 15, 15)
-    scores = bench.Scores.of(genome, bench.traits(genome, 1, 100, 2.0 / 3.0, 1), split, 2.0 / 3.0, 1)
+    found = bench.traits(genome, 1, 100, 2.0 / 3.0, 1)
+    one, other = bench.Scores.of(genome, found, split, 2.0 / 3.0, 1, orders=2)
     with pytest.raises(ValueError, match="at most 30"):
-        scores.accuracy(np.array([31.0, 0.0, 0.0]))
-    assert sorted(scores.order.ravel().tolist()) == list(range(180))
-    assert not scores.accuracy(np.zeros(3))[0].any()
+        one.accuracy(np.array([31.0, 0.0, 0.0]))
+    assert not one.accuracy(np.zeros(3))[0].any()
+    for scores in (one, other):
+        assert sorted(scores.phenotype.ravel()) == sorted(found.phenotype.ravel())
+    assert (one.phenotype != other.phenotype).any()
+
+
+def test_accuracy_is_that_of_scores_worked_out_person_by_person(bench: ModuleType, genome) -> None:
+    sys.path.insert(0, str(BENCHMARKS))
+    gblup = importlib.import_module("gblup")
+    found = bench.traits(genome, 2, 100, 2.0 / 3.0, 1)
+    scores = gblup.Scores.of(genome, found, bench.Split(30, 15, 15), 2.0 / 3.0, 1)[0]
+    # The same people in the same order, told by their phenotypes.
+    place = {value: at for at, value in enumerate(found.phenotype[:, 0].tolist())}
+    people = np.array([[place[value] for value in row] for row in scores.phenotype[:, :, 0].tolist()])
+    frequency = genome.alleles.mean(axis=0) / 2.0
+    sites = (genome.alleles - 2.0 * frequency) / np.sqrt(2.0 * frequency * (1.0 - frequency))
+    trained = np.concatenate([people[0, :20], people[1, :7], people[2, :0]])
+    within = np.mean([(part - part.mean(axis=0)).var(axis=0).sum() for part in sites.reshape(3, 60, -1)])
+    design = np.hstack([np.ones((len(trained), 1)), sites[trained]])
+    shrink = np.diag([0.0] + [0.5 * within] * sites.shape[1])
+    effects = np.linalg.solve(design.T @ design + shrink, design.T @ found.phenotype[trained])[1:]
+    for held, seen in zip((slice(30, 45), slice(45, 60)), scores.accuracy(np.array([20, 7, 0])), strict=True):
+        for group, trait in np.ndindex(3, 2):
+            who = people[group, held]
+            r = np.corrcoef(sites[who] @ effects[:, trait], found.genetic[who, trait])[0, 1]
+            assert seen[group, trait] == pytest.approx(max(r, 0.0) ** 2, abs=1e-9)
 
 
 def test_fst_and_splits_by_hand(bench: ModuleType) -> None:
@@ -76,7 +101,15 @@ def test_fst_and_splits_by_hand(bench: ModuleType) -> None:
 
 def test_two_runs_write_the_same_bytes(bench: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     size = bench.Size(
-        people=900, length=2e5, sites=100, causal=50, traits=2, split=bench.Split(800, 50, 50), steps=2, draws=20
+        people=900,
+        length=2e5,
+        sites=100,
+        causal=50,
+        traits=2,
+        split=bench.Split(800, 50, 50),
+        orders=2,
+        steps=2,
+        draws=20,
     )
     written = []
     for name in ("one", "two"):
