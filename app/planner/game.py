@@ -16,6 +16,7 @@ from app.planner.decision import choose
 from app.planner.metric import Metric
 from app.planner.objective import Objective
 from app.planner.policies import Policy
+from app.planner.pooling import pool
 from app.planner.prior import Prior
 from app.planner.problem import Limit, Problem
 from app.planner.slice_tuner import LEAST_EXPONENT, fit_power_laws
@@ -39,8 +40,8 @@ class Rules:
     budget: millionths for all rounds. least_squares: curves are plain power laws b n^(−a) through the points, as point
     estimates, as Cai et al. 2022 and Tae and Whang 2021 fit them, and not posteriors.
     sizes: shares of what is held at which every round trains, nested; mixed: and also with one group at a time so small
-    and the others whole. together: curves are fitted with transfer and
-    pooling, world by world. population: what `proportional` buys by, where that is not the utility's weights.
+    and the others whole. pooled: the groups of a world lend each other the shapes of their curves; together: and their
+    data (`fit_together`). population: what `proportional` buys by, where that is not the utility's weights.
     """
 
     keys: tuple[str, ...]
@@ -55,6 +56,7 @@ class Rules:
     prior: Prior
     sizes: tuple[float, ...] = (0.25, 0.5, 1.0)
     draws: int = 300
+    pooled: bool = False
     together: bool = False
     least_squares: bool = False
     mixed: bool = False
@@ -165,7 +167,7 @@ def _observed(seat: _Seat, rules: Rules, name: str) -> Observations:
 
 
 def _fitted_in_step(seats: list[_Seat], rules: Rules, seed: int, first: int) -> list[Posterior]:
-    """Own-count curves of all worlds in one fit."""
+    """Own-count curves of all worlds in one fit; what groups lend each other, world by world."""
     parts = [_observed(seat, rules, f"{at}:") for at, seat in enumerate(seats, first)]
     if rules.least_squares:
         parts = [_as_power_laws(part) for part in parts]
@@ -179,6 +181,8 @@ def _fitted_in_step(seats: list[_Seat], rules: Rules, seed: int, first: int) -> 
     posterior = replace(fit(whole, rules.prior, seed, rules.draws), warnings=())
     groups = len(rules.keys)
     mine = [posterior.select(at * groups + np.arange(groups)) for at in range(len(seats))]
+    if rules.pooled:
+        mine = [pool(part, one, rules.prior, seed, range(groups)) for part, one in zip(parts, mine, strict=True)]
     return [replace(one, keys=rules.keys) for one in mine]
 
 

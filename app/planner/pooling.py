@@ -9,10 +9,14 @@ m is chosen by the evidence, each group judged by what the others alone say of i
 
     (1 + m B_g)/(1 + m),    B_g = E[q_{−g}/π₀]  over g's posterior,
 
-and m = 0 stands unless the product over the groups speaks clearly for more.
+and m = 0 stands unless the product over the groups speaks for more.
+
+Groups of few sizes borrow from all others, if the evidence is clear. Those whose own points show a shape learn little
+from them of what the next samples bring: they borrow too, from groups that the same models were scored on, at sizes
+like their own, and under a prior that knows what curves that have nothing in common look like (decision 0021).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,7 +29,7 @@ from app.planner.prior import Prior
 from app.planner.warnings import Warning
 
 FEW_SIZES = 5
-"""Groups measured at fewer distinct sizes borrow."""
+"""Groups measured at fewer distinct sizes borrow from all."""
 
 STRENGTHS = np.array([0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0])
 """m."""
@@ -33,32 +37,83 @@ LEAST_GAIN, GAIN_PER_GROUP = 5.0, 2.0
 """So much log evidence, in all and per group, must speak for a strength above 0: unrelated groups gain some too where
 the prior is wider than all of them, and lose by leaning on each other all the same."""
 
+SPOKEN_FOR = 1.0
+"""So much is enough for groups that one learner is scored on: they are likely alike before their points say so."""
+
+LIKE = 2.5
+"""Sizes are alike where n_ref is at most so many times as large as the other's."""
+
+MOST_ALIKE = 50
+"""In larger projects only groups of few sizes borrow: every one that does is fitted by itself."""
+
 DONORS, DONATED = 128, 48
 """At most so many other groups, and draws of each, enter q."""
 
 
 def pool(observations: Observations, posterior: Posterior, prior: Prior, seed: int, alone: Sequence[int]) -> Posterior:
-    """The posterior with the groups of few points among `alone` refitted on the pooled prior, if that is worth it.
+    """The posterior with groups among `alone` refitted on the pooled prior, where that is worth it.
 
     alone: the groups whose posterior came from `fit` with `prior` on own counts. Others' rows stay as they are.
     """
     known = [g for g in range(len(observations.keys)) if _is_measured(observations, g)]
-    borrowers = [g for g in alone if observations.assumed[g] is None and _sizes(observations, g) < FEW_SIZES]
-    judged = [g for g in alone if g in set(known)][:DONORS]
-    if not borrowers or len(known) < 2:
-        return posterior
-    before = posterior
-    said = {g: _said(observations, before, prior, g, known, _apart(observations, g)) for g in judged}
-    strength = _strength(np.array([_ratio(posterior, prior, g, said[g]) for g in judged]))
-    for g in borrowers if strength > 0.0 else ():
-        others = said.get(g)
-        if others is None:
-            others = _said(observations, before, prior, g, known, _apart(observations, g))
-        pooled = _leaning(prior, others, strength)
-        one = fit(observations.select(np.array([g])), pooled, seed, posterior.draws)
-        told = replace(one, warnings=(*one.warnings, _told(posterior.keys[g], strength)))
-        posterior = posterior.replaced(np.array([g]), told)
-    return posterior
+    free = [g for g in alone if observations.assumed[g] is None]
+    few = [g for g in free if _sizes(observations, g) < FEW_SIZES]
+    judged = [g for g in free if g in set(known)][:DONORS]
+    pooled, borrowed = posterior, set[int]()
+    if few and len(known) > 1:
+        lenders = dict.fromkeys({*few, *judged}, known)
+        enough = max(LEAST_GAIN, GAIN_PER_GROUP * len(judged))
+        strength, lent = _lent(observations, posterior, prior, seed, judged, few, lenders, enough)
+        borrowed = set(lent)
+        for g, one in lent.items():
+            told = replace(one, warnings=(*one.warnings, _told(posterior.keys[g], strength)))
+            pooled = pooled.replaced(np.array([g]), told)
+    if prior.by_level and len(observations.keys) <= MOST_ALIKE:
+        alike = _alike(observations, posterior.reference, known)
+        lenders = {g: alike[g] for g in judged if g not in borrowed and alike[g]}
+        many = list(lenders)
+        _, lent = _lent(observations, posterior, prior, seed, many, many, lenders, SPOKEN_FOR)
+        for g, one in lent.items():
+            pooled = pooled.replaced(np.array([g]), one)
+    return pooled
+
+
+def _lent(
+    observations: Observations,
+    posterior: Posterior,
+    prior: Prior,
+    seed: int,
+    judged: Sequence[int],
+    borrowers: Sequence[int],
+    lenders: Mapping[int, Sequence[int]],
+    enough: float,
+) -> tuple[float, dict[int, Posterior]]:
+    """The strength for which the evidence of the groups `judged` speaks by more than `enough`, and the borrowers
+    refitted with it; lenders: by judged group or borrower."""
+
+    def said(group: int) -> FloatArray:
+        return _said(observations, posterior, prior, group, lenders[group], _apart(observations, group))
+
+    heard = {g: said(g) for g in judged}
+    strength = _strength(np.array([_ratio(posterior, prior, g, heard[g]) for g in judged]), enough)
+    if not strength:
+        return 0.0, {}
+    leaning = {g: _leaning(prior, heard[g] if g in heard else said(g), strength) for g in borrowers}
+    refitted = {g: fit(observations.select(np.array([g])), one, seed, posterior.draws) for g, one in leaning.items()}
+    return strength, refitted
+
+
+def _alike(observations: Observations, references: FloatArray, known: Sequence[int]) -> dict[int, list[int]]:
+    """For each group of `known` the others that models were scored on together with it, at sizes like its own;
+    references: n_ref [groups]."""
+    if observations.runs is None or observations.run_of is None:
+        return {g: [] for g in known}
+    scored = {g: set(observations.run_of[g].tolist()) for g in known}
+
+    def alike(one: int, other: int) -> bool:
+        return 1.0 / LIKE <= references[other] / references[one] <= LIKE and not scored[one].isdisjoint(scored[other])
+
+    return {g: [h for h in known if h != g and alike(g, h)] for g in known}
 
 
 def _apart(observations: Observations, group: int) -> IntArray:
@@ -74,11 +129,10 @@ def _sizes(observations: Observations, group: int) -> int:
     return len(np.unique(observations.points[group].counts))
 
 
-def _strength(ratios: FloatArray) -> float:
-    """The strength of most evidence, by the groups' B [groups]."""
+def _strength(ratios: FloatArray, enough: float) -> float:
+    """The strength of most evidence, by the groups' B [groups]; 0 where it is not more than `enough`."""
     evidence = np.log((1.0 + STRENGTHS[:, None] * ratios) / (1.0 + STRENGTHS[:, None])).sum(axis=1)
     best = int(np.argmax(evidence))
-    enough = max(LEAST_GAIN, GAIN_PER_GROUP * len(ratios))
     return float(STRENGTHS[best]) if evidence[best] > enough else 0.0
 
 

@@ -66,6 +66,11 @@ class Prior:
         """c and δ of the shapes, each [S]."""
         return _crossed(self.exponents, self.offsets)
 
+    @property
+    def by_level(self) -> bool:
+        """Whether shapes go with the level: a prior of metrics whose level has a common meaning."""
+        return bool(np.any(self.shape_tilt))
+
     def covariates(self, level: FloatArray, n_ref: FloatArray) -> FloatArray:
         """x [groups, 2] of groups with ȳ / span `level` > 0 and largest count `n_ref` ≥ 1."""
         raw = np.log10(np.stack([level, n_ref], axis=1))

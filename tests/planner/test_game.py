@@ -227,3 +227,13 @@ def test_players_are_compared_world_by_world() -> None:
     assert regret(other, one) == pytest.approx(0.4 / 2.1)
     assert money_per_benefit(one) == pytest.approx(3_000_000 / 2.1)
     assert np.isnan(Estimate.of(np.array([1.0])).se)
+
+
+def test_groups_that_lend_each_other_shapes_buy_nearer_to_what_the_oracle_would() -> None:
+    """At equal costs and starts the oracle nearly splits equally; what leads away from it are errors."""
+    even = [polygenic_surrogate(np.full(3, 100.0), seed) for seed in range(10)]
+    sources = tuple(replace(source, unit_cost=1_000_000) for source in rules(Objective("utilitarian")).sources)
+    question = rules(Objective("utilitarian"), sources=sources, rounds=6)
+    oracle, alone = (play(even, question, player, 0) for player in ("oracle", "optimal"))
+    pooled = play(even, replace(question, pooled=True), "optimal", 0)
+    assert regret(pooled, oracle) < 0.5 * regret(alone, oracle)

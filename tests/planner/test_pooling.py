@@ -1,11 +1,14 @@
 """Pooling: a rare group leans on the others where they are alike, and nothing changes where they are not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from app.planner.curves import Observations, Points, Posterior, Prior, fit
 from app.planner.pooling import _at, _leaning, _plain, _ratio, _said, _told_at, pool
 from app.planner.together import fit_together
+from app.services.prior import prior_for
 
 ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "discrepancy", "reference")
 
@@ -101,3 +104,56 @@ def test_a_parent_counts_as_much_as_all_the_others() -> None:
         return _said(observations, posterior, prior, 0, known, observations.differences(np.array([0]))[0])
 
     np.testing.assert_allclose(said([1, 2, 3, 4, 5]), (said([4]) + said([1, 2, 3, 5])) / 2, atol=1e-12)
+
+
+def scored_together(seed: int, exponents: list[float], largest: list[float], noise: float = 0.02) -> Observations:
+    """Groups whose curves differ in level and exponent, measured by the same six models on a holdout each."""
+    rng = np.random.default_rng(seed)
+    n = np.array(largest) * np.geomspace(1 / 32, 1, 6)[:, None]
+    levels = rng.uniform(0.8, 1.2, len(exponents))
+    losses = (0.1 + 0.6 * levels * ((n + 40) / 140.0) ** -np.array(exponents)) * np.exp(rng.normal(0, noise, n.shape))
+    one = np.zeros(6, dtype=np.int64)
+    return Observations(
+        tuple(f"g{g}" for g in range(len(exponents))),
+        tuple(Points(n[:, g], losses[:, g], np.full(6, 0.02), one) for g in range(len(exponents))),
+        (None,) * len(exponents),
+        n[-1],
+        1.0,
+        runs=n,
+        run_of=(np.arange(6),) * len(exponents),
+    )
+
+
+def test_groups_scored_on_the_same_models_lend_each_other_their_slopes() -> None:
+    prior, spread = prior_for(1.0), []
+    for seed in range(30):
+        observations = scored_together(seed, [0.6] * 3, [300.0] * 3)
+        alone = fit(observations, prior, 0, 200)
+        for posterior in (alone, pool(observations, alone, prior, 0, range(3))):
+            f, slope = posterior.loss_and_slope(np.full(3, 400.0))
+            spread.append(np.log(-slope.mean(axis=1) / (f.mean(axis=1) - 0.1)).std())
+    alone_, pooled_ = np.reshape(spread, (30, 2)).mean(axis=0)
+    assert pooled_ < 0.75 * alone_, (pooled_, alone_)
+
+
+@pytest.mark.parametrize("why", ["unlike", "never together", "other sizes", "flat prior", "many groups"])
+def test_who_has_a_shape_of_its_own_borrows_from_none_but_its_like(why: str) -> None:
+    exponents = [0.15, 3.5] if why == "unlike" else [0.6] * (51 if why == "many groups" else 3)
+    largest = [100.0, 400.0, 1600.0] if why == "other sizes" else [300.0] * len(exponents)
+    observations = scored_together(4, exponents, largest, 1e-4 if why == "unlike" else 0.02)
+    if why == "never together":
+        observations = replace(
+            observations, run_of=tuple(np.arange(6) + 6 * g for g in range(3)), runs=np.tile(observations.runs, (3, 1))
+        )
+    prior = Prior() if why == "flat prior" else prior_for(1.0)
+    alone = fit(observations, prior, 0, 100)
+    assert pool(observations, alone, prior, 0, range(len(exponents))) is alone
+
+
+def test_pooled_shapes_do_not_depend_on_the_order_of_the_groups() -> None:
+    observations, order = scored_together(0, [0.5, 0.6, 0.7], [300.0, 280.0, 250.0]), np.array([2, 0, 1])
+    one = fit_together(observations, prior_for(1.0), 3, 100)
+    other = fit_together(observations.permuted(order), prior_for(1.0), 3, 100)
+    assert changed(one, fit(observations, prior_for(1.0), 3, 100)) == [0, 1, 2]
+    for name in ARRAYS:
+        assert getattr(one, name)[order].tobytes() == getattr(other, name).tobytes()
