@@ -39,8 +39,8 @@ POWER_LAW, LEAST_SQUARES = "greedy, power law", "greedy, least squares"
 """`greedy` on posteriors of power laws without offset; on plain power laws through the points, as point estimates."""
 TRANSFER, MIXED, BOTH = "optimal, transfer", "optimal, mixed runs", "optimal, transfer, mixed runs"
 """`optimal` on curves with transfer; where each group was also trained smaller alone; both."""
-WITH_MIXED = "unequal"
-"""The scenario that is played with mixed runs too."""
+WITH_TRANSFER = "unequal"
+"""The scenario that is played with transfer and with mixed runs too."""
 STEPS = 30
 """The oracle's splits are in steps of so many parts of the money."""
 KEYS = ("scenario", "utility", "policy", "mean", "se", "diff_to_optimal", "diff_se", "replicates")
@@ -109,9 +109,8 @@ def variants(policies: Sequence[Policy], rules: Rules, scenario: str) -> Iterato
     """Name, policy and rules of every player."""
     for policy in policies:
         yield policy, policy, rules
-        if policy == "optimal":
+        if policy == "optimal" and scenario == WITH_TRANSFER:
             yield TRANSFER, policy, replace(rules, together=True)
-        if policy == "optimal" and scenario == WITH_MIXED:
             yield MIXED, policy, replace(rules, mixed=True)
             yield BOTH, policy, replace(rules, mixed=True, together=True)
         if policy == "greedy":

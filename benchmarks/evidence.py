@@ -290,31 +290,32 @@ SCENARIOS = {
 PRS = """
 `make bench-prs` (msprime; seeds 1 to 6 for the genomes, `BENCH_ARGS='--scenario skewed --genomes 6 --seed 1'`
 chooses). Out-of-Africa demography of Gutenkunst et al. 2009, 5 Mb, 1,600 people of YRI, CEU and CHB each, 2,500
-sites, 1,000 causal variants, h² 2/3, ridge scores (GBLUP), six genomes × four traits. 300 money in six rounds;
-every round the score is trained on nested subsets of who is held and measured on 400 validation people per
-group, and R² with the true genetic value is judged on 400 others. Utilities: `population` weights .15/.65/.2,
-`mean`, `log` and the `worst` group. Cells: the utility, and in brackets what it is above or below `optimal`.
-`oracle_fixed` is the best single split on the mean of all replicates, found by trying 496.
+sites, 1,000 causal variants, h² 2/3, ridge scores (GBLUP), six genomes × four traits, each the mean of four games
+in which other people train, validate and test. 300 money in six rounds; every round the score is trained on nested
+subsets of who is held and measured on 400 validation people per group, and R² with the true genetic value is judged
+on 400 others. Utilities: `population` weights .15/.65/.2, `mean`, `log` and the `worst` group. Cells: the utility,
+and in brackets what it is above or below `optimal`. `oracle_fixed` is the best single split on the mean of all
+replicates, found by trying 496.
 """
 PRS_ORACLE = """`optimal` over `oracle_fixed`: ratios, on `log` differences.
 """
 PRS_AT_MOST = """Leads over the rival in paired standard errors. `oracle_fixed` is chosen with hindsight.
 """
 PRS_TRANSFER = """
-With costs 3/1/1.5. *Own counts* is `optimal` as above. *Transfer* fits one weight per pair of groups together
-with the curves, where the evidence speaks for it. Nested runs shrink all groups together, which says little about
-who helps whom; with *mixed runs* every round also trains with one group at a time at a quarter and at half (nine
-runs instead of three), and own counts are shown on these runs too. On six other genomes (seeds 7 to 12), where
-mixed runs were first tried, transfer bought better with them than own counts did; on these it did not.
+With costs 3/1/1.5, where alone it was played. *Own counts* is `optimal` as above. *Transfer* fits one weight per
+pair of groups together with the curves, where the evidence speaks for it. Nested runs shrink all groups together,
+which says little about who helps whom; with *mixed runs* every round also trains with one group at a time at a
+quarter and at half (nine runs instead of three), and own counts are shown on these runs too.
 """
 NOT_PRS = """
 **What this does not show.** Equal split is within 1 to 2 % of the best on the plain mean when prices and starts
-are alike: no win is claimed there. With 24 replicates `optimal`, `greedy`, `thompson` and `water_filling` are
-often within chance of each other; the clear losers are the splits that ignore need (`proportional` on `log` and
-`worst`) or price (`equal` where prices differ). `greedy` is not beaten on mean and log, whatever its curves: on
-posteriors, on posteriors without an offset (*power law*), or on plain power laws fitted to the points by least
-squares it is as good, within chance. Transfer recovered nothing of the gap to the oracle here, with mixed runs or
-without. One demography, one architecture of traits, one kind of score.
+are alike: no win is claimed there. `worst_first` and `slice_tuner` are clearly ahead of `optimal` on the mean of
+that scenario: they feed the population that the others' data helps least, which curves of own counts do not see.
+`greedy` on posteriors buys as well as `optimal`. On plain power laws fitted by least squares it is behind in the
+skewed start, but by less than three standard errors, and level at equal costs. The clear losers are the splits
+that ignore need (`proportional` on `log` and `worst`) or price (`equal` where prices differ). Transfer recovered
+little of the gap to the oracle, with mixed runs or without. One demography, one architecture of traits, one kind of
+score.
 """
 REPLAY = """
 `make bench-replay` (scikit-learn; {splits} random splits, seeds 1 to {splits}). Prices 1 for the two larger

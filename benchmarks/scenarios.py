@@ -45,6 +45,7 @@ def rules_of(costs: tuple[float, ...], utility: str, *, together: bool = False, 
         rounds=ROUNDS,
         prior=prior_for(1.0),
         draws=draws,
+        pooled=True,
         together=together,
         population=np.array(POPULATION),
     )
