@@ -342,9 +342,8 @@ the games. *Levels as measured* plans on the true curves and the true transfer, 
 holdout has it: what the error shared by all runs of a holdout costs a planner that has nothing else to learn.
 """
 NOT_SURROGATE = """
-**What this does not show.** A heuristic that happens to be the oracle's answer cannot be beaten: with equal
-costs, buying equally much of each is nearly optimal on mean and log, and there `optimal` is behind by what its
-measurements cost it.
+**What this does not show.** A heuristic that happens to be the oracle's answer cannot be beaten by much: with equal
+costs, buying equally much of each is nearly optimal on mean and log.
 """
 
 
