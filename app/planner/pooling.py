@@ -58,7 +58,8 @@ def pool(observations: Observations, posterior: Posterior, prior: Prior, seed: i
     known = [g for g in range(len(observations.keys)) if _is_measured(observations, g)]
     free = [g for g in alone if observations.assumed[g] is None]
     few = [g for g in free if _sizes(observations, g) < FEW_SIZES]
-    judged = [g for g in free if g in set(known)][:DONORS]
+    measured = set(known)
+    judged = [g for g in free if g in measured][:DONORS]
     pooled, borrowed = posterior, set[int]()
     if few and len(known) > 1:
         lenders = dict.fromkeys({*few, *judged}, known)
