@@ -45,7 +45,7 @@ SCENARIOS = {
     ),
     "costs 3/1/1.5": Scenario(
         (100, 100, 100), ("3", "1", "1.5"), {"kind": "isoelastic", "aversion": 1.0},
-        Objective("isoelastic", aversion=1.0), "equal", 0.5,
+        Objective("isoelastic", aversion=1.0), "equal", 0.2,
     ),
     "skewed start": Scenario(
         (30, 450, 30), ("2", "1", "1.5"), {"kind": "maximin"}, Objective("maximin"), "equal", 0.5

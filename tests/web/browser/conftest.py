@@ -80,7 +80,8 @@ class Visitor:
     def open_context(self, **options: Any) -> Page:
         """A browser of its own, without cookies. options: those of Playwright's new_context."""
         context = self.browser.new_context(**options)
-        context.set_default_timeout(60_000)  # a loaded machine draws a thousand groups in its own time
+        context.set_default_timeout(15_000)
+        context.set_default_navigation_timeout(60_000)  # a loaded machine takes its time over a thousand groups
         self.contexts.append(context)
         if options.get("java_script_enabled", True):
             context.add_init_script(LISTEN)
