@@ -18,17 +18,17 @@ import numpy as np
 from scores import table
 
 from app.planner.arrays import FloatArray
-from app.planner.divisible import relax
-from app.planner.ladder import Ladder
-from app.planner.metric import Metric
-from app.planner.objective import Objective
-from app.planner.posterior import Diagnostics, Posterior
-from app.planner.problem import Problem
-from app.planner.relaxed import solve
-from app.planner.sources import Source
-from app.planner.task import Task
-from app.planner.utility import Utility
-from app.planner.whole import best_whole
+from app.planner.curves.posterior import Diagnostics, Posterior
+from app.planner.integer.whole_orders import best_whole
+from app.planner.problem.canonical import Task
+from app.planner.problem.problem import Problem
+from app.planner.problem.sources import Source
+from app.planner.relaxation.price_ladder import Ladder
+from app.planner.relaxation.relax import relax
+from app.planner.relaxation.relaxed import solve
+from app.planner.utility.metric import Metric
+from app.planner.utility.objective import Objective
+from app.planner.utility.utility import Utility
 
 ACCURACY = Metric("maximize", 0.0, 1.0)
 UTILITARIAN, LOG, MAXIMIN = Objective("utilitarian"), Objective("isoelastic", aversion=1.0), Objective("maximin")

@@ -28,10 +28,10 @@ from scenarios import BUDGET, MONEY, SCENARIOS, UTILITIES, rules_of
 from scores import table
 
 from app.planner.arrays import FloatArray
-from app.planner.game import Outcome, Rules, judge, play
-from app.planner.paired import Estimate
-from app.planner.policies import Policy
-from app.planner.prior import Prior
+from app.planner.curves.prior import Prior
+from app.planner.policies.heuristics import Policy
+from app.planner.simulation.game import Outcome, Rules, judge, play
+from app.planner.simulation.paired import Estimate
 
 HERE = Path(__file__).parent
 POLICIES: tuple[Policy, ...] = get_args(Policy)

@@ -23,12 +23,12 @@ from people import Learner, People, PeopleWorld, load
 from scores import table
 
 from app.planner.arrays import FloatArray
-from app.planner.game import Rules, judge, play
-from app.planner.metric import Metric
-from app.planner.objective import Objective
-from app.planner.paired import Estimate
-from app.planner.policies import Policy
-from app.planner.sources import Source
+from app.planner.policies.heuristics import Policy
+from app.planner.problem.sources import Source
+from app.planner.simulation.game import Rules, judge, play
+from app.planner.simulation.paired import Estimate
+from app.planner.utility.metric import Metric
+from app.planner.utility.objective import Objective
 from app.services.prior import prior_for
 
 HERE = Path(__file__).parent

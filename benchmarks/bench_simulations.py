@@ -14,12 +14,13 @@ from time import perf_counter, process_time
 import numpy as np
 from scores import table
 
-from app.planner.curves import Observations, Points, fit
-from app.planner.game import Player, Rules, play
-from app.planner.metric import Metric
-from app.planner.objective import Objective
-from app.planner.sources import Source
-from app.planner.trial import ORACLE, Trial, holdout_errors
+from app.planner.curves.observations import Observations, Points
+from app.planner.fitting.fit import fit
+from app.planner.problem.sources import Source
+from app.planner.simulation.game import Player, Rules, play
+from app.planner.simulation.trial import ORACLE, Trial, holdout_errors
+from app.planner.utility.metric import Metric
+from app.planner.utility.objective import Objective
 from app.services.prior import prior_for
 from app.services.simulations import PARTS
 

@@ -15,9 +15,9 @@ import numpy as np
 from scenarios import SCENARIOS, UTILITIES, rules_of
 from scores import table
 
-from app.planner.game import Outcome, Player, Rules, judge, play
-from app.planner.paired import Estimate, difference, regret
-from app.planner.worlds import CurveWorld, polygenic_surrogate
+from app.planner.simulation.game import Outcome, Player, Rules, judge, play
+from app.planner.simulation.paired import Estimate, difference, regret
+from app.planner.simulation.worlds import CurveWorld, polygenic_surrogate
 
 PLAYERS: tuple[Player, ...] = ("optimal", "greedy", "equal", "equal_spend", "proportional", "water_filling")
 

@@ -16,9 +16,12 @@ from typing import Any
 import numpy as np
 
 from app.planner.arrays import FloatArray
-from app.planner.curves import Observations, Points, Posterior, Prior, fit
-from app.planner.together import OFF, compositions, fit_together
-from app.planner.weighing import weigh
+from app.planner.borrowing.joint_fit import OFF, compositions, fit_together
+from app.planner.borrowing.transfer_weights import weigh
+from app.planner.curves.observations import Observations, Points
+from app.planner.curves.posterior import Posterior
+from app.planner.curves.prior import Prior
+from app.planner.fitting.fit import fit
 
 HERE = Path(__file__).parent
 DRAWS = 300

@@ -12,8 +12,8 @@ from genomes import Genome, Traits
 from scipy.linalg import cho_factor, cho_solve
 
 from app.planner.arrays import FloatArray
-from app.planner.posterior import Posterior
-from app.planner.worlds import Measured
+from app.planner.curves.posterior import Posterior
+from app.planner.simulation.worlds import Measured
 
 
 @dataclass(frozen=True)

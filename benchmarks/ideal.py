@@ -11,7 +11,9 @@ from rivals import RIVALS
 from scores import coverage
 
 from app.planner.arrays import BoolArray, FloatArray
-from app.planner.curves import Observations, Points, Prior, fit
+from app.planner.curves.observations import Observations, Points
+from app.planner.curves.prior import Prior
+from app.planner.fitting.fit import fit
 
 SIZES = np.array([25.0, 50.0, 100.0, 200.0, 400.0])
 DRAWS = 300

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.curves import Observations, Points
+from app.planner.curves.observations import Observations, Points
 
 ODD_LEARNERS = ("TabNet", "QDA")
 """Their curves rise and peak; the tables are given with and without them."""

@@ -17,8 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.posterior import Posterior
-from app.planner.worlds import Measured
+from app.planner.curves.posterior import Posterior
+from app.planner.simulation.worlds import Measured
 
 Learner = Literal["logistic regression", "gradient boosting"]
 LEAST = 0.02

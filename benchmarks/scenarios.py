@@ -3,11 +3,11 @@
 import numpy as np
 
 from app.planner.arrays import FloatArray
-from app.planner.game import Rules
-from app.planner.metric import Metric
-from app.planner.objective import Objective
-from app.planner.sources import Source
-from app.planner.worlds import POLYGENIC_KEYS
+from app.planner.problem.sources import Source
+from app.planner.simulation.game import Rules
+from app.planner.simulation.worlds import POLYGENIC_KEYS
+from app.planner.utility.metric import Metric
+from app.planner.utility.objective import Objective
 from app.services.prior import prior_for
 
 SCENARIOS: dict[str, tuple[FloatArray, tuple[float, ...]]] = {

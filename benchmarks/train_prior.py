@@ -18,11 +18,13 @@ import numpy as np
 from scipy.optimize import minimize
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.cells import summed, table_of
-from app.planner.curves import Points, Prior, task_of
-from app.planner.floors import integrate
-from app.planner.grid import shape_values
-from app.planner.learn import grids
+from app.planner.curves.observations import Points
+from app.planner.curves.prior import Prior
+from app.planner.fitting.batched_grid import grids
+from app.planner.fitting.binning import summed, table_of
+from app.planner.fitting.fit import task_of
+from app.planner.fitting.floor_integral import integrate
+from app.planner.fitting.grid import shape_values
 
 NODES = Prior(discrepancies=(0.004, 0.02, 0.06, 0.02, 0.06, 0.3))
 """The nodes of the trained form; the last is for curves that follow no power law."""

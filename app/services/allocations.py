@@ -7,19 +7,21 @@ from decimal import Decimal
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.planner.advice import EvaluationAdvice as EvaluationAdvice
-from app.planner.advice import StopAdvice as StopAdvice
-from app.planner.advice import evaluation_advice, stop_advice
 from app.planner.arrays import FloatArray
-from app.planner.metric import Metric
-from app.planner.plan import Band, make_plan
-from app.planner.plan import GroupPlan as GroupPlan
-from app.planner.plan import Plan as Plan
-from app.planner.plan import SourcePlan as SourcePlan
-from app.planner.policies import Policy
-from app.planner.problem import Problem
-from app.planner.scoring import rescale
-from app.planner.warnings import Warning
+from app.planner.forecasts.scoring import rescale
+from app.planner.information.evaluation import EvaluationAdvice as EvaluationAdvice
+from app.planner.information.evaluation import evaluation_advice
+from app.planner.plan.make_plan import make_plan
+from app.planner.plan.plan import Band
+from app.planner.plan.plan import GroupPlan as GroupPlan
+from app.planner.plan.plan import Plan as Plan
+from app.planner.plan.plan import SourcePlan as SourcePlan
+from app.planner.plan.stop import StopAdvice as StopAdvice
+from app.planner.plan.stop import stop_advice
+from app.planner.policies.heuristics import Policy
+from app.planner.problem.problem import Problem
+from app.planner.utility.metric import Metric
+from app.planner.wording import Warning
 from app.services.fits import Fits
 from app.services.planning import Budget, metric_of
 from app.services.situations import bound_pointer, feasibly, refuse_unknown_sources, round_budget, situation_of

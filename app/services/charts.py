@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.planner.master import SolverError
-from app.planner.plan import Plan, make_plan
-from app.planner.problem import InfeasibleError, Problem
-from app.planner.reaching import Question as Reaching
-from app.planner.task import Task
+from app.planner.errors import InfeasibleError, SolverError
+from app.planner.plan.make_plan import make_plan
+from app.planner.plan.plan import Plan
+from app.planner.problem.canonical import Task
+from app.planner.problem.problem import Problem
+from app.planner.requirements.chance_problem import Question as Reaching
 from app.services.allocations import Allocation, Question, amount
 from app.services.curves import BEYOND, Curve, known_curves
 from app.services.fits import Fits

@@ -9,11 +9,11 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.planner.arrays import FloatArray
-from app.planner.metric import Metric
-from app.planner.posterior import Diagnostics, Posterior
-from app.planner.scoring import rescale
-from app.planner.transfer import Received
-from app.planner.warnings import Warning
+from app.planner.curves.posterior import Diagnostics, Posterior
+from app.planner.curves.transfer import Received
+from app.planner.forecasts.scoring import rescale
+from app.planner.utility.metric import Metric
+from app.planner.wording import Warning
 from app.services.fits import Fits
 from app.services.forecasts import record_of
 from app.services.holdings import Held, held_of

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.planner.policies import Policy
+from app.planner.policies.heuristics import Policy
 from app.services.allocations import Allocation, Question
 from app.services.charts import BudgetRows
 from app.services.fits import Fits

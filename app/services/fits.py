@@ -7,8 +7,8 @@ from threading import Lock
 from typing import Any
 from uuid import UUID
 
-from app.planner.observations import Observations
-from app.planner.posterior import Posterior
+from app.planner.curves.observations import Observations
+from app.planner.curves.posterior import Posterior
 from app.services.kept import Kept
 
 STRIPES = 64

@@ -8,8 +8,8 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.planner.arrays import FloatArray
-from app.planner.forecast import Asked, predict
-from app.planner.scoring import LEVELS, score, widening
+from app.planner.forecasts.predictive import Asked, predict
+from app.planner.forecasts.scoring import LEVELS, score, widening
 from app.services import observations, plan_watch
 from app.services.enqueue import Enqueue
 from app.services.events import record

@@ -13,14 +13,14 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from app.planner.arrays import FloatArray
-from app.planner.game import Outcome, Player, Rules
-from app.planner.metric import Metric
-from app.planner.objective import Objective
-from app.planner.posterior import Diagnostics, Posterior
-from app.planner.problem import Limit
-from app.planner.sources import Source
-from app.planner.transfer import Transfer
-from app.planner.trial import Trial
+from app.planner.curves.posterior import Diagnostics, Posterior
+from app.planner.curves.transfer import Transfer
+from app.planner.problem.problem import Limit
+from app.planner.problem.sources import Source
+from app.planner.simulation.game import Outcome, Player, Rules
+from app.planner.simulation.trial import Trial
+from app.planner.utility.metric import Metric
+from app.planner.utility.objective import Objective
 from app.services.prior import prior_for
 
 CURVES = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "reference", "discrepancy", "noise")

@@ -2,9 +2,9 @@
 
 from sqlalchemy.orm import Session
 
-from app.planner.measurement import MAX_RUNS as MAX_RUNS
-from app.planner.measurement import MeasurementPlan as MeasurementPlan
-from app.planner.measurement import measurement_plan
+from app.planner.information.measurement import MAX_RUNS as MAX_RUNS
+from app.planner.information.measurement import MeasurementPlan as MeasurementPlan
+from app.planner.information.measurement import measurement_plan
 from app.services.fits import Fits
 from app.services.situations import feasibly, known_situation, round_budget
 from app.store.models import Project

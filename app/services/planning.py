@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 
 from app.errors import Fault, invalid
 from app.planner.arrays import FloatArray
-from app.planner.curves import AssumedCurve, Observations, Points, Posterior
-from app.planner.metric import Metric
-from app.planner.objective import Objective
-from app.planner.problem import Limit, Problem
-from app.planner.sources import Source as PlannerSource
-from app.planner.sources import Tier
-from app.planner.together import fit_together
+from app.planner.borrowing.joint_fit import fit_together
+from app.planner.curves.observations import AssumedCurve, Observations, Points
+from app.planner.curves.posterior import Posterior
+from app.planner.problem.problem import Limit, Problem
+from app.planner.problem.sources import Source as PlannerSource
+from app.planner.problem.sources import Tier
+from app.planner.utility.metric import Metric
+from app.planner.utility.objective import Objective
 from app.services.fits import FitKey, Fits, Fitted
 from app.services.holdings import NOTHING_AWAITED, Holdings, Record, held_of
 from app.services.named import over_of

@@ -5,7 +5,7 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.planner.problem import Problem
+from app.planner.problem.problem import Problem
 from app.services.allocations import Question, amount, next_allocation
 from app.services.fits import Fits
 from app.services.plan_watch import Outlook, Purchase

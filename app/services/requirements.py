@@ -7,9 +7,9 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from app.errors import Fault, invalid
-from app.planner.requirements import Requirements as Requirements
-from app.planner.requirements import requirements
-from app.planner.warnings import Warning as Warning
+from app.planner.requirements.requirements import Requirements as Requirements
+from app.planner.requirements.requirements import requirements
+from app.planner.wording import Warning as Warning
 from app.services.changes import escape
 from app.services.fits import Fits
 from app.services.groups import check_targets

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from app.errors import Fault, Invalid, invalid
-from app.planner.comparison import Gain as Gain
-from app.planner.comparison import Measure
-from app.planner.master import SolverError
-from app.planner.plan import Plan as Plan
-from app.planner.plan import evaluate, make_plan
-from app.planner.problem import InfeasibleError
+from app.planner.errors import InfeasibleError, SolverError
+from app.planner.plan.compare import Gain as Gain
+from app.planner.plan.compare import Measure
+from app.planner.plan.make_plan import evaluate, make_plan
+from app.planner.plan.plan import Plan as Plan
 from app.services.allocations import widened
 from app.services.changes import MAX_FAULTS
 from app.services.fits import Fits

@@ -15,12 +15,12 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.errors import Fault, NotFound, invalid
-from app.planner.game import Outcome, Player, Rules
-from app.planner.master import SolverError
-from app.planner.paired import Estimate, chance_better
-from app.planner.policies import Policy
-from app.planner.problem import InfeasibleError, Problem
-from app.planner.trial import ORACLE, Standing, Trial, holdout_errors, joined, play_part, standings
+from app.planner.errors import InfeasibleError, SolverError
+from app.planner.policies.heuristics import Policy
+from app.planner.problem.problem import Problem
+from app.planner.simulation.game import Outcome, Player, Rules
+from app.planner.simulation.paired import Estimate, chance_better
+from app.planner.simulation.trial import ORACLE, Standing, Trial, holdout_errors, joined, play_part, standings
 from app.services import jobs
 from app.services.allocations import amount
 from app.services.enqueue import Enqueue

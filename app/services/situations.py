@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault, Infeasible, invalid
 from app.planner.arrays import FloatArray
-from app.planner.master import SolverError
-from app.planner.problem import Culprit, InfeasibleError, Problem
+from app.planner.errors import Culprit, InfeasibleError, SolverError
+from app.planner.problem.problem import Problem
 from app.services.fits import Fits, Fitted
 from app.services.forecasts import record_of
 from app.services.holdings import Holdings, holdings_of

@@ -11,12 +11,11 @@ from sqlalchemy.orm import Session
 
 from app.errors import Fault, Invalid, invalid
 from app.planner.arrays import FloatArray
-from app.planner.curves import fit
-from app.planner.observations import AssumedCurve, Observations, Points
-from app.planner.policies import Policy
-from app.planner.posterior import Posterior
-from app.planner.problem import Problem
-from app.planner.stated import stating
+from app.planner.curves.observations import AssumedCurve, Observations, Points
+from app.planner.curves.posterior import Posterior, stating
+from app.planner.fitting.fit import fit
+from app.planner.policies.heuristics import Policy
+from app.planner.problem.problem import Problem
 from app.services.changes import Fields, escape
 from app.services.groups import check_bounds, check_targets
 from app.services.holdings import Holdings

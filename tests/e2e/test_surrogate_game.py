@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from app.planner.arrays import FloatArray
-from app.planner.game import Player, Rules, judge, play
-from app.planner.metric import Metric
-from app.planner.objective import Objective
-from app.planner.sources import Source
-from app.planner.worlds import POLYGENIC_KEYS, CurveWorld, nested_runs, polygenic_surrogate
+from app.planner.problem.sources import Source
+from app.planner.simulation.game import Player, Rules, judge, play
+from app.planner.simulation.worlds import POLYGENIC_KEYS, CurveWorld, nested_runs, polygenic_surrogate
+from app.planner.utility.metric import Metric
+from app.planner.utility.objective import Objective
 from app.services.prior import prior_for
 from tests.api_client import Api
 

@@ -6,12 +6,15 @@ from itertools import product
 
 import numpy as np
 
-from app.planner.curves import AssumedCurve, Observations, Points, Posterior, Prior, fit
-from app.planner.metric import Metric
-from app.planner.objective import Objective
-from app.planner.problem import Problem
-from app.planner.sources import Source
-from app.planner.task import Task
+from app.planner.curves.observations import AssumedCurve, Observations, Points
+from app.planner.curves.posterior import Posterior
+from app.planner.curves.prior import Prior
+from app.planner.fitting.fit import fit
+from app.planner.problem.canonical import Task
+from app.planner.problem.problem import Problem
+from app.planner.problem.sources import Source
+from app.planner.utility.metric import Metric
+from app.planner.utility.objective import Objective
 
 ACCURACY = Metric("maximize", 0.0, 1.0)
 RMSE = Metric("minimize", 0.0, None)

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.planner.objective import Objective
-from app.planner.problem import Limit, Problem
-from app.planner.sources import Source, Tier
+from app.planner.problem.problem import Limit, Problem
+from app.planner.problem.sources import Source, Tier
+from app.planner.utility.objective import Objective
 from tests.planner.problems import ACCURACY, MONEY, RMSE, problem, random_curves, scattered
 
 KINDS: tuple[Objective, ...] = (

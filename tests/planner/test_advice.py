@@ -5,13 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.planner.advice import _last_worth_its_cost, evaluation_advice, holdout_variance, stop_advice
-from app.planner.curves import Observations, Points
-from app.planner.divisible import relax
-from app.planner.objective import Objective
-from app.planner.problem import Problem, ProblemError
-from app.planner.sources import Source
-from app.planner.task import Task
+from app.planner.curves.observations import Observations, Points
+from app.planner.errors import ProblemError
+from app.planner.information.evaluation import evaluation_advice, holdout_variance
+from app.planner.plan.stop import _last_worth_its_cost, stop_advice
+from app.planner.problem.canonical import Task
+from app.planner.problem.problem import Problem
+from app.planner.problem.sources import Source
+from app.planner.relaxation.relax import relax
+from app.planner.utility.objective import Objective
 from tests.planner.problems import (
     MAXIMIN,
     MONEY,

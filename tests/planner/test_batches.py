@@ -5,8 +5,11 @@ import pytest
 from scipy.special import ndtr
 
 from app.planner.arrays import FloatArray
-from app.planner.curves import AssumedCurve, Observations, Points, Posterior, Prior, fit, refit
-from app.planner.streams import lattice, uniforms
+from app.planner.curves.observations import AssumedCurve, Observations, Points
+from app.planner.curves.posterior import Posterior
+from app.planner.curves.prior import Prior
+from app.planner.curves.random_streams import lattice, uniforms
+from app.planner.fitting.fit import fit, refit
 from app.services.prior import prior_for
 
 FIELDS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "reference", "discrepancy")

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from app.planner.arrays import FloatArray
-from app.planner.curves import Observations, Points, Posterior, fit
+from app.planner.curves.observations import Observations, Points
+from app.planner.curves.posterior import Posterior
+from app.planner.fitting.fit import fit
 from app.services.prior import prior_for
 
 GROUPS, ERROR = 120, 0.005

@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.planner.divisible import relax
-from app.planner.objective import Objective
-from app.planner.plan import Plan, evaluate, make_plan
-from app.planner.problem import Limit, Problem, ProblemError
-from app.planner.sources import Source
-from app.planner.task import Task
+from app.planner.errors import ProblemError
+from app.planner.plan.make_plan import evaluate, make_plan
+from app.planner.plan.plan import Plan
+from app.planner.problem.canonical import Task
+from app.planner.problem.problem import Limit, Problem
+from app.planner.problem.sources import Source
+from app.planner.relaxation.relax import relax
+from app.planner.utility.objective import Objective
 from tests.planner.problems import MAXIMIN, MONEY, UTILITARIAN, isoelastic, offers, problem, stated
 from tests.planner.test_master import with_transfer
 

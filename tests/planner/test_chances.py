@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.planner.arrays import FloatArray
-from app.planner.chances import Goals, hull
-from app.planner.metric import Metric
-from app.planner.posterior import Posterior
+from app.planner.curves.posterior import Posterior
+from app.planner.requirements.chances import Goals, hull
+from app.planner.utility.metric import Metric
 from tests.planner.problems import ACCURACY, RMSE, Curve, scattered, stated
 
 CURVES: list[Curve] = [(0.05, 2.0, 0.5, 0.0), (0.1, 3.0, 0.7, 20.0), (0.0, 1.5, 0.4, 0.0)]

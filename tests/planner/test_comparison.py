@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.planner.comparison import Gain, Measure
-from app.planner.objective import Objective
-from app.planner.plan import make_plan
-from app.planner.stated import stating
-from app.planner.transfer import Transfer
+from app.planner.curves.posterior import stating
+from app.planner.curves.transfer import Transfer
+from app.planner.plan.compare import Gain, Measure
+from app.planner.plan.make_plan import make_plan
+from app.planner.utility.objective import Objective
 from tests.planner.problems import offers, problem, scattered, stated
 
 CURVES = [(0.05, 2.0, 0.5, 0.0), (0.1, 3.0, 0.5, 10.0), (0.0, 1.0, 0.25, 0.0)]

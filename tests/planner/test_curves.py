@@ -6,7 +6,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.curves import AssumedCurve, Observations, ObservationsError, Points, Posterior, Prior, fit
+from app.planner.curves.observations import AssumedCurve, Observations, ObservationsError, Points
+from app.planner.curves.posterior import Posterior
+from app.planner.curves.prior import Prior
+from app.planner.fitting.fit import fit
 from app.services.prior import prior_for
 
 NOTHING = Points(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.planner.decision import decide
-from app.planner.exploration import BATCHES, decide_exploring, explore, knowledge_gradient
-from app.planner.marginals import marginal_draws
-from app.planner.margins import Margins
-from app.planner.posterior import Posterior
-from app.planner.problem import Limit, Problem, ProblemError
-from app.planner.task import Task
+from app.planner.curves.posterior import Posterior
+from app.planner.errors import ProblemError
+from app.planner.plan.decide import decide
+from app.planner.plan.exploration import BATCHES, decide_exploring, explore, knowledge_gradient
+from app.planner.plan.margins import Margins, marginal_draws
+from app.planner.problem.canonical import Task
+from app.planner.problem.problem import Limit, Problem
 from tests.planner.problems import MONEY, offers, problem, stated
 
 

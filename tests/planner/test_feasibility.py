@@ -7,9 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.planner.objective import Objective
-from app.planner.plan import evaluate, make_plan
-from app.planner.problem import Culprit, InfeasibleError, Limit, Problem
+from app.planner.errors import Culprit, InfeasibleError
+from app.planner.plan.make_plan import evaluate, make_plan
+from app.planner.problem.problem import Limit, Problem
+from app.planner.utility.objective import Objective
 from tests.planner.numerics import EXAMPLES
 from tests.planner.problems import MONEY, UTILITARIAN, offers, problem, stated
 from tests.planner.questions import general

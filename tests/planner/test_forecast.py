@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from app.planner.arrays import FloatArray
-from app.planner.curves import AssumedCurve, Observations, Points, Posterior, Prior, fit
-from app.planner.forecast import Asked, predict, shared_error
-from app.planner.scoring import intervals
+from app.planner.curves.observations import AssumedCurve, Observations, Points
+from app.planner.curves.posterior import Posterior
+from app.planner.curves.prior import Prior
+from app.planner.fitting.fit import fit
+from app.planner.forecasts.predictive import Asked, predict, shared_error
+from app.planner.forecasts.scoring import intervals
 from app.services.prior import prior_for
 
 SIZES = np.array([50.0, 100.0, 200.0, 400.0, 800.0])

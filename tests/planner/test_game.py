@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.planner.curves import AssumedCurve, Observations, Points, Posterior, fit
-from app.planner.game import Outcome, Player, Rules, judge, play
-from app.planner.metric import Metric
-from app.planner.objective import Objective
-from app.planner.paired import Estimate, chance_better, difference, money_per_benefit, regret
-from app.planner.sources import Source
-from app.planner.together import fit_together
-from app.planner.worlds import (
+from app.planner.borrowing.joint_fit import fit_together
+from app.planner.curves.observations import AssumedCurve, Observations, Points
+from app.planner.curves.posterior import Posterior
+from app.planner.fitting.fit import fit
+from app.planner.problem.sources import Source
+from app.planner.simulation.game import Outcome, Player, Rules, judge, play
+from app.planner.simulation.paired import Estimate, chance_better, difference, money_per_benefit, regret
+from app.planner.simulation.worlds import (
     POLYGENIC_KEYS,
     POLYGENIC_TRANSFER,
     CurveWorld,
@@ -23,6 +23,8 @@ from app.planner.worlds import (
     polygenic_surrogate,
     posterior_world,
 )
+from app.planner.utility.metric import Metric
+from app.planner.utility.objective import Objective
 from app.services.prior import prior_for
 
 START = np.array([30.0, 450.0, 30.0])

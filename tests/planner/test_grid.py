@@ -7,12 +7,12 @@ import pytest
 from scipy.stats import multivariate_normal, norm, truncnorm
 
 from app.planner.arrays import FloatArray
-from app.planner.cells import Cells, cells_of, table_of, typical_losses
-from app.planner.floors import Floors, integrate
-from app.planner.grid import Level, Nodes, draw_level
-from app.planner.learn import Task, grids
-from app.planner.observations import Points
-from app.planner.prior import Prior
+from app.planner.curves.observations import Points
+from app.planner.curves.prior import Prior
+from app.planner.fitting.batched_grid import Task, grids
+from app.planner.fitting.binning import Cells, cells_of, table_of, typical_losses
+from app.planner.fitting.floor_integral import Floors, integrate
+from app.planner.fitting.grid import Level, Nodes, draw_level
 
 SMALL = Prior(
     exponents=(0.3, 1.5),

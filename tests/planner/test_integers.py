@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from app.planner.decision import decide
-from app.planner.objective import Objective
-from app.planner.problem import Problem
-from app.planner.task import Task
+from app.planner.plan.decide import decide
+from app.planner.problem.canonical import Task
+from app.planner.problem.problem import Problem
+from app.planner.utility.objective import Objective
 from tests.planner.problems import (
     MAXIMIN,
     UTILITARIAN,

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.planner.decision import decide
-from app.planner.objective import Objective
-from app.planner.plan import Plan, evaluate, make_plan
-from app.planner.problem import Problem
-from app.planner.sources import Tier
-from app.planner.task import Task
+from app.planner.plan.decide import decide
+from app.planner.plan.make_plan import evaluate, make_plan
+from app.planner.plan.plan import Plan
+from app.planner.problem.canonical import Task
+from app.planner.problem.problem import Problem
+from app.planner.problem.sources import Tier
+from app.planner.utility.objective import Objective
 from tests.planner.numerics import EXAMPLES
 from tests.planner.questions import KINDS, general
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from app.planner.divisible import relax, with_base
-from app.planner.objective import Objective
-from app.planner.problem import Problem
-from app.planner.sources import Source
-from app.planner.task import Task
-from app.planner.transfer import Transfer
-from app.planner.values import Values
+from app.planner.curves.transfer import Transfer
+from app.planner.problem.canonical import Task
+from app.planner.problem.problem import Problem
+from app.planner.problem.sources import Source
+from app.planner.relaxation.relax import relax, with_base
+from app.planner.utility.objective import Objective
+from app.planner.utility.values import Values
 from tests.planner.numerics import DEEP, PROBLEMS
 from tests.planner.problems import MONEY, UTILITARIAN, offers, problem, random_curves, scattered, stated
 from tests.planner.questions import KINDS, fitted_to

@@ -8,14 +8,17 @@ from scipy.special import ndtri
 from scipy.stats import multivariate_normal
 
 from app.planner.arrays import FloatArray
-from app.planner.belief import Belief
-from app.planner.curves import Observations, Points, Prior, fit
-from app.planner.marginals import slope_draws
-from app.planner.measurement import measurement_plan
-from app.planner.posterior import Posterior
-from app.planner.problem import Problem, ProblemError
-from app.planner.task import Task
-from app.planner.transfer import Transfer
+from app.planner.curves.observations import Observations, Points
+from app.planner.curves.posterior import Posterior
+from app.planner.curves.prior import Prior
+from app.planner.curves.transfer import Transfer
+from app.planner.errors import ProblemError
+from app.planner.fitting.fit import fit
+from app.planner.information.measurement import measurement_plan
+from app.planner.information.preposterior import Belief
+from app.planner.plan.margins import slope_draws
+from app.planner.problem.canonical import Task
+from app.planner.problem.problem import Problem
 from tests.planner.problems import isoelastic, offers, problem, scattered, stated
 
 

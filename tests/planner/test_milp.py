@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.planner.decision import decide
-from app.planner.objective import Objective
-from app.planner.problem import Problem
-from app.planner.sources import Source, Tier
-from app.planner.task import Task
+from app.planner.plan.decide import decide
+from app.planner.problem.canonical import Task
+from app.planner.problem.problem import Problem
+from app.planner.problem.sources import Source, Tier
+from app.planner.utility.objective import Objective
 from tests.planner.numerics import EXAMPLES
 from tests.planner.problems import MONEY, problem, random_curves, scattered
 from tests.planner.questions import KINDS, fitted_to, with_bounds

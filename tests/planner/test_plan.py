@@ -9,12 +9,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.planner.metric import Metric
-from app.planner.objective import Objective
-from app.planner.plan import Plan, Policy, make_plan
-from app.planner.posterior import Diagnostics
-from app.planner.problem import Problem
-from app.planner.sources import Source
+from app.planner.curves.posterior import Diagnostics
+from app.planner.plan.make_plan import make_plan
+from app.planner.plan.plan import Plan
+from app.planner.policies.heuristics import Policy
+from app.planner.problem.problem import Problem
+from app.planner.problem.sources import Source
+from app.planner.utility.metric import Metric
+from app.planner.utility.objective import Objective
 from tests.planner.problems import (
     ACCURACY,
     MAXIMIN,

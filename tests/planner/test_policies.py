@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.planner.market import Market
-from app.planner.policies import equal, equal_spend, proportional
-from app.planner.sources import Source, SourceError
+from app.planner.policies.heuristics import equal, equal_spend, proportional
+from app.planner.problem.market import Market
+from app.planner.problem.sources import Source, SourceError
 from tests.planner.problems import MONEY, offers
 
 

@@ -6,9 +6,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from app.planner.plan import Plan, make_plan
-from app.planner.policies import Policy
-from app.planner.problem import Limit, Problem
+from app.planner.plan.make_plan import make_plan
+from app.planner.plan.plan import Plan
+from app.planner.policies.heuristics import Policy
+from app.planner.problem.problem import Limit, Problem
 from tests.planner.problems import MONEY, isoelastic, offers, problem, random_curves, scattered
 
 POLICIES: tuple[Policy, ...] = get_args(Policy)

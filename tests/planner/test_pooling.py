@@ -5,9 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.planner.curves import Observations, Points, Posterior, Prior, fit
-from app.planner.pooling import _at, _leaning, _plain, _ratio, _said, _told_at, pool
-from app.planner.together import fit_together
+from app.planner.borrowing.joint_fit import fit_together
+from app.planner.borrowing.pooling import _at, _leaning, _plain, _ratio, _said, _told_at, pool
+from app.planner.curves.observations import Observations, Points
+from app.planner.curves.posterior import Posterior
+from app.planner.curves.prior import Prior
+from app.planner.fitting.fit import fit
 from app.services.prior import prior_for
 
 ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "discrepancy", "reference")

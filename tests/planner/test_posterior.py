@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from app.planner.arrays import FloatArray
-from app.planner.curves import AssumedCurve, Observations, Points, Posterior, Prior, fit
+from app.planner.curves.observations import AssumedCurve, Observations, Points
+from app.planner.curves.posterior import Posterior
+from app.planner.curves.prior import Prior
+from app.planner.fitting.fit import fit
 
 EMPTY = Points(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
 STATED = (

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.planner.rates import PRIOR_SAMPLES, acceptance, yields
+from app.planner.problem.rates import PRIOR_SAMPLES, acceptance, yields
 
 SHARES = st.floats(0.01, 1.0)
 COUNTS = st.integers(0, 10_000)

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.planner.metric import Metric
-from app.planner.objective import Objective
-from app.planner.plan import Plan, make_plan
-from app.planner.problem import InfeasibleError, Limit, Problem
-from app.planner.sources import Source, Tier
-from app.planner.task import Task
+from app.planner.errors import InfeasibleError
+from app.planner.plan.make_plan import make_plan
+from app.planner.plan.plan import Plan
+from app.planner.problem.canonical import Task
+from app.planner.problem.problem import Limit, Problem
+from app.planner.problem.sources import Source, Tier
+from app.planner.utility.metric import Metric
+from app.planner.utility.objective import Objective
 from tests.planner.problems import MONEY, stated
 
 CASES: list[dict[str, Any]] = [

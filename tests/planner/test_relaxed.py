@@ -8,11 +8,11 @@ import pytest
 from scipy.optimize import brentq
 
 from app.planner.arrays import FloatArray
-from app.planner.certificate import Relaxation
-from app.planner.divisible import relax
-from app.planner.objective import Objective
-from app.planner.problem import Problem
-from app.planner.task import Task
+from app.planner.problem.canonical import Task
+from app.planner.problem.problem import Problem
+from app.planner.relaxation.certificate import Relaxation
+from app.planner.relaxation.relax import relax
+from app.planner.utility.objective import Objective
 from tests.planner.problems import (
     ACCURACY,
     MAXIMIN,

@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.planner.arrays import FloatArray
-from app.planner.posterior import Posterior
-from app.planner.problem import InfeasibleError, Limit, Problem, ProblemError
-from app.planner.requirements import Requirements, requirements
-from app.planner.sources import Source
-from app.planner.transfer import Transfer
+from app.planner.curves.posterior import Posterior
+from app.planner.curves.transfer import Transfer
+from app.planner.errors import InfeasibleError, ProblemError
+from app.planner.problem.problem import Limit, Problem
+from app.planner.problem.sources import Source
+from app.planner.requirements.requirements import Requirements, requirements
 from tests.planner.problems import MONEY, Curve, offers, problem, scattered, stated
 from tests.planner.test_reference_cases import problem_of
 

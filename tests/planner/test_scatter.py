@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.cells import cells_of, table_of
-from app.planner.observations import Points
-from app.planner.scatter import Rows, Scatter, scatter_of
+from app.planner.curves.observations import Points
+from app.planner.fitting.binning import cells_of, table_of
+from app.planner.fitting.noise import Rows, Scatter, scatter_of
 
 
 def rows(cell: IntArray, pair: IntArray, y: FloatArray, owner: IntArray, x: FloatArray | None = None) -> Rows:

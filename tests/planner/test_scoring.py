@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import norm
 
-from app.planner.scoring import LEVELS, crps, intervals, rescale, score, widening, wis
+from app.planner.forecasts.scoring import LEVELS, crps, intervals, rescale, score, widening, wis
 
 finite = st.floats(-1e3, 1e3)
 

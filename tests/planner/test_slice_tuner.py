@@ -6,8 +6,7 @@ import pytest
 from scipy.optimize import least_squares
 
 from app.planner.arrays import FloatArray
-from app.planner.market import Market
-from app.planner.slice_tuner import (
+from app.planner.policies.slice_tuner import (
     LIMIT,
     PowerLaws,
     fit_power_laws,
@@ -16,6 +15,7 @@ from app.planner.slice_tuner import (
     slice_tuner,
     solve,
 )
+from app.planner.problem.market import Market
 from tests.planner.problems import MONEY, offers, stated
 
 

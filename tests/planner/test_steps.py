@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.planner import steps
-from app.planner.market import Market
-from app.planner.policies import equal, equal_spend, proportional, water_filling
-from app.planner.single import one_draw, point_estimate
-from app.planner.slice_tuner import slice_tuner
-from app.planner.sources import Source, Tier
-from app.planner.steps import greedy, worst_first
-from app.planner.task import Task
+from app.planner.curves.posterior import one_draw, point_estimate
+from app.planner.policies import greedy as steps
+from app.planner.policies.greedy import greedy, worst_first
+from app.planner.policies.heuristics import equal, equal_spend, proportional, water_filling
+from app.planner.policies.slice_tuner import slice_tuner
+from app.planner.problem.canonical import Task
+from app.planner.problem.market import Market
+from app.planner.problem.sources import Source, Tier
 from tests.planner.problems import MAXIMIN, MONEY, Curve, isoelastic, offers, problem, random_curves, scattered, stated
 
 KNOWN: list[Curve] = [(0.0, 1.0, 0.5, 0.0), (0.0, 4.0, 0.5, 0.0)]

@@ -6,17 +6,17 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from app.planner import levelling
 from app.planner.arrays import IntArray
-from app.planner.divisible import relax
-from app.planner.integers import Basket, improve, round_down
-from app.planner.ladder import Ladder
-from app.planner.local import solve_local
-from app.planner.objective import Objective
-from app.planner.relaxed import solve
-from app.planner.tables import solve_by_tables
-from app.planner.task import Task
-from app.planner.topup import _State, applies, top_up
+from app.planner.integer import unit_levels
+from app.planner.integer.lots import Basket, improve, round_down
+from app.planner.integer.unit_samples import _State, applies, top_up
+from app.planner.problem.canonical import Task
+from app.planner.relaxation.multiplier import solve_local
+from app.planner.relaxation.price_ladder import Ladder
+from app.planner.relaxation.relax import relax
+from app.planner.relaxation.relaxed import solve
+from app.planner.relaxation.tabulation import solve_by_tables
+from app.planner.utility.objective import Objective
 from tests.planner.problems import MAXIMIN, best_by_brute_force, offers, problem, random_curves, scattered
 
 OBJECTIVES = [Objective("utilitarian"), Objective("isoelastic", aversion=1.0), Objective("isoelastic", aversion=3.0)]
@@ -135,7 +135,7 @@ def test_levelling_many_groups_at_once_ends_where_single_steps_do(seed: int, mon
     market, utility = task.market, task.utility
     start = round_down(market, relax(task, utility).relaxation.orders)
     quick = improve(utility, market, task.held, start.copy())
-    monkeypatch.setattr(levelling, "applies", lambda *_: False)
+    monkeypatch.setattr(unit_levels, "applies", lambda *_: False)
     slow = improve(utility, market, task.held, start.copy())
     assert market.cost(quick.orders) <= market.budget
     levels = [np.sort(utility.terms(task.held + market.added(found.orders)).value) for found in (quick, slow)]

@@ -6,8 +6,8 @@ from scipy.special import log_ndtr
 from scipy.stats import multivariate_normal
 
 from app.planner.arrays import FloatArray
-from app.planner.curves import Observations, ObservationsError, Points, Posterior, Prior, fit
-from app.planner.effective import (
+from app.planner.borrowing.joint_fit import fit_together
+from app.planner.borrowing.transfer_evidence import (
     COEFFICIENT,
     GROWTH,
     NOISES,
@@ -18,8 +18,11 @@ from app.planner.effective import (
     effective_counts,
     log_evidence,
 )
-from app.planner.together import fit_together
-from app.planner.transfer import gain
+from app.planner.curves.observations import Observations, ObservationsError, Points
+from app.planner.curves.posterior import Posterior
+from app.planner.curves.prior import Prior
+from app.planner.curves.transfer import gain
+from app.planner.fitting.fit import fit
 
 ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "discrepancy", "reference")
 WEIGHTS = np.array([[0.0, 0.5, 0.15], [0.4, 0.0, 0.0], [0.0, 0.0, 0.0]])

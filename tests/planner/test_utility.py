@@ -7,12 +7,12 @@ import pytest
 from scipy.differentiate import derivative
 
 from app.planner.arrays import FloatArray
-from app.planner.benefit import phi
-from app.planner.metric import Metric, MetricError
-from app.planner.objective import Objective, ObjectiveError
-from app.planner.problem import ProblemError
-from app.planner.task import Task
-from app.planner.utility import Utility
+from app.planner.errors import ProblemError
+from app.planner.problem.canonical import Task
+from app.planner.utility.benefit import phi
+from app.planner.utility.metric import Metric, MetricError
+from app.planner.utility.objective import Objective, ObjectiveError
+from app.planner.utility.utility import Utility
 from tests.planner.problems import ACCURACY, MAXIMIN, RMSE, UTILITARIAN, isoelastic, offers, problem, scattered, stated
 
 CURVES = [(0.05, 2.0, 0.5, 0.0), (0.2, 5.0, 0.75, 10.0), (0.0, 0.9, 0.25, 0.0)]

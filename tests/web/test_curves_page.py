@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from app.planner.posterior import Diagnostics
-from app.planner.transfer import Received
+from app.planner.curves.posterior import Diagnostics
+from app.planner.curves.transfer import Received
 from app.services.curves import Curve, Summary
 from app.web.curves_page import line_of
 from tests.api_client import RUNS, Api

@@ -1,0 +1,336 @@
+"""Posterior draws of every group's learning curve, and what can be asked of them (planner.md 1 and 2).
+
+One draw of one group is the curve
+
+    f(n) = a + A · ((n + d) / m)^(−c),     n ≥ knot,
+
+a the asymptote, A ≥ 0 the excess over it at the anchor n = m − d, c > 0 the exponent, d ≥ 0 the offset in
+samples. Below the knot the curve continues by its tangent there. Anchoring at a measured size keeps A of the
+order of the losses whatever c and n; a stated curve has m = 1, so that its numbers enter as they are.
+
+Where other groups' data moves this one, n is its effective count: the own count plus the head start that the counts
+held of the others give it (`transfer`). What is asked stays a question about own counts, the others' as they are;
+`moved` asks it with other counts held, so that with all groups at the counts N the losses are
+
+    posterior.moved(N).loss(N) [groups, draws],
+    d loss_g / d N_h = posterior.moved(N).cross_slope(N) [groups, k, draws].
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.planner.arrays import FloatArray, IntArray
+from app.planner.curves.random_streams import uniforms
+from app.planner.curves.transfer import Transfer
+from app.planner.wording import Warning
+
+
+def _in_order(warnings: Sequence[Warning], keys: tuple[str, ...]) -> tuple[Warning, ...]:
+    """The warnings about the groups of `keys` and about none, in their order."""
+    place: dict[str | None, int] = {None: -1, **{key: g for g, key in enumerate(keys)}}
+    mine = [warning for warning in warnings if warning.group in place]
+    return tuple(sorted(mine, key=lambda warning: place[warning.group]))
+
+
+_ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "reference", "discrepancy", "noise")
+"""The posterior's fields that are arrays over the groups."""
+
+
+class Diagnostics(NamedTuple):
+    """How much a group's curve rests on."""
+
+    points: int
+    distinct_sizes: int
+    largest_count: float
+    holdouts: int
+
+
+@dataclass(frozen=True)
+class Errors:
+    """The errors of runs that each draw of a curve goes with, in loss units.
+
+    node [groups, draws]: numbers into sigma and kappa [groups, nodes], the sd of one run's training error and of the
+    truth's departure from the curve, within the measured sizes, over one doubling.
+    """
+
+    node: NDArray[np.int8]
+    sigma: FloatArray
+    kappa: FloatArray
+
+    def select(self, indices: IntArray) -> "Errors":
+        """Those of the groups at `indices`."""
+        return Errors(self.node[indices], self.sigma[indices], self.kappa[indices])
+
+    @staticmethod
+    def joined(parts: "Sequence[Errors]", order: IntArray) -> "Errors":
+        """Those of all parts, one after the other, then in `order`."""
+        return Errors(*(np.concatenate([getattr(part, name) for part in parts])[order] for name in _ERRORS))
+
+
+_ERRORS = ("node", "sigma", "kappa")
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Draws of the curves; arrays [groups, draws] in the order of `keys` unless said otherwise.
+
+    asymptote a, excess A, anchor m, exponent c, offset d, knot: see the head of the module.
+    reference [groups]: n_ref, the largest measured count (at least 1), beyond which the discrepancy grows.
+    noise [groups]: σ ȳ, the posterior rms of the training error of one run.
+    discrepancy: κ_f ȳ z, by how much the truth leaves the curve at 2 n_ref.
+    residuals: per group, the standardised residual of each of its points, in the points' order.
+    transfer: how the other groups' counts enter, None where none moves any; reference is an effective count then.
+    errors: the runs' errors draw by draw, None where they are no part of it; noise sums them up.
+    """
+
+    keys: tuple[str, ...]
+    asymptote: FloatArray
+    excess: FloatArray
+    anchor: FloatArray
+    exponent: FloatArray
+    offset: FloatArray
+    knot: FloatArray
+    reference: FloatArray
+    discrepancy: FloatArray
+    noise: FloatArray
+    diagnostics: tuple[Diagnostics, ...]
+    residuals: tuple[FloatArray, ...]
+    warnings: tuple[Warning, ...]
+    transfer: Transfer | None = None
+    errors: Errors | None = None
+
+    @property
+    def draws(self) -> int:
+        """Number of draws per group."""
+        return int(self.asymptote.shape[1])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that its arrays take."""
+        arrays = [getattr(self, name) for name in _ARRAYS]
+        if self.errors is not None:
+            arrays += [getattr(self.errors, name) for name in _ERRORS]
+        return sum(array.nbytes for array in arrays)
+
+    def loss(self, counts: FloatArray) -> FloatArray:
+        """f at `counts` ≥ 0: [groups] → [groups, draws], [groups, sizes] → [groups, sizes, draws]."""
+        n = self._effective(counts)
+        inside = np.maximum(n, self._like(n, self.knot))
+        return self._continued(n, inside, self._excess(inside))
+
+    def slope(self, counts: FloatArray) -> FloatArray:
+        """d f / d n ≤ 0 in loss per sample; shapes as `loss`."""
+        n = self._effective(counts)
+        inside = np.maximum(n, self._like(n, self.knot))
+        return self._steepness(inside) * self._excess(inside)
+
+    def loss_and_slope(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Both at once, to the last bit the same: the power in them is what they cost."""
+        n = self._effective(counts)
+        inside = np.maximum(n, self._like(n, self.knot))
+        excess = self._excess(inside)
+        return self._continued(n, inside, excess), self._steepness(inside) * excess
+
+    def known(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """`loss_and_slope` of a posterior of one draw, without the axis of the draws: shapes as `counts`."""
+
+        def own(values: FloatArray) -> FloatArray:
+            return values[:, 0] if counts.ndim == 1 else values
+
+        n = counts if self.transfer is None else counts + own(self.transfer.head_start)
+        inside = np.maximum(n, own(self.knot))
+        base = inside + own(self.offset)
+        power = -own(self.exponent)
+        excess = own(self.excess) * (base / own(self.anchor)) ** power
+        slope = power / base * excess
+        loss = own(self.asymptote) + excess
+        below = n < inside
+        if np.count_nonzero(below):
+            loss = np.where(below, loss + slope * (n - inside), loss)
+        return loss, slope
+
+    def band(self, counts: FloatArray) -> FloatArray:
+        """Predictive loss ≥ 0: f plus the discrepancy beyond n_ref (planner.md 2); shapes as `loss`."""
+        n = self._effective(counts)
+        doublings = np.log2(np.maximum(n / self._like(n, self.reference[:, None]), 1.0))
+        return np.maximum(self.loss(counts) + np.sqrt(doublings) * self._like(n, self.discrepancy), 0.0)
+
+    def doublings_below(self, counts: FloatArray) -> FloatArray:
+        """How many doublings `counts` [groups] lie below the reference, at least 0 [groups, draws or 1]."""
+        n = np.maximum(self._effective(counts), 1.0)
+        return np.asarray(np.log2(np.maximum(self.reference[:, None] / n, 1.0)))
+
+    def inverse(self, loss: FloatArray) -> FloatArray:
+        """Least count ≥ 0 with f(count) ≤ loss: [groups] → [groups, draws], inf where f never gets there."""
+        target = np.asarray(loss, dtype=np.float64)[:, None]
+        at_knot = self.asymptote + self._excess(self.knot)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            ratio = (target - self.asymptote) / self.excess
+            inside = self.anchor * np.maximum(ratio, 0.0) ** (-1.0 / self.exponent) - self.offset
+            below = self.knot + (target - at_knot) / (self._steepness(self.knot) * self._excess(self.knot))
+        below = np.nan_to_num(below, nan=0.0, neginf=0.0)
+        # A flat curve is met everywhere or nowhere: what 0/0 gave above is replaced here.
+        count = np.where(target < at_knot, np.where(target > self.asymptote, inside, np.inf), below)
+        count = count if self.transfer is None else count - self.transfer.head_start
+        flat = self.excess == 0.0
+        return np.where(flat, np.where(target >= self.asymptote, 0.0, np.inf), np.maximum(count, 0.0))
+
+    def moved(self, held: FloatArray) -> "Posterior":
+        """The same curves were the counts `held` [all groups the curves were fitted with] held of the others."""
+        return self if self.transfer is None else replace(self, transfer=self.transfer.moved(held))
+
+    def cross_slope(self, counts: FloatArray) -> FloatArray:
+        """d f_g / d n_h at own counts [groups], the others as held: [groups, all groups, draws], 0 without transfer.
+
+        The own column is 0: that slope is `slope`.
+        """
+        own = self.slope(counts)[:, None, :]
+        return own * self.transfer.gain_slopes if self.transfer is not None else own * np.zeros((1, len(self.keys), 1))
+
+    def select(self, indices: IntArray) -> "Posterior":
+        """The same draws for the groups at `indices` alone, in that order."""
+        picked = [int(i) for i in indices]
+        keys = tuple(self.keys[i] for i in picked)
+        return Posterior(
+            keys=keys,
+            asymptote=self.asymptote[picked],
+            excess=self.excess[picked],
+            anchor=self.anchor[picked],
+            exponent=self.exponent[picked],
+            offset=self.offset[picked],
+            knot=self.knot[picked],
+            reference=self.reference[picked],
+            noise=self.noise[picked],
+            discrepancy=self.discrepancy[picked],
+            diagnostics=tuple(self.diagnostics[i] for i in picked),
+            residuals=tuple(self.residuals[i] for i in picked),
+            warnings=_in_order(self.warnings, keys),
+            transfer=None if self.transfer is None else self.transfer.select(indices),
+            errors=None if self.errors is None else self.errors.select(indices),
+        )
+
+    def part(self, indices: IntArray) -> "Posterior":
+        """The curves of `select` alone, quickly: without keys, what is said of them, and errors."""
+        arrays = {name: getattr(self, name)[indices] for name in _ARRAYS}
+        transfer = None if self.transfer is None else self.transfer.select(indices)
+        return Posterior(keys=(), **arrays, diagnostics=(), residuals=(), warnings=(), transfer=transfer)
+
+    @staticmethod
+    def joined(parts: Sequence["Posterior"], order: IntArray) -> "Posterior":
+        """The groups of all `parts`, without transfer, one after the other, then in `order` (indices into that row)."""
+
+        def stacked(name: str) -> FloatArray:
+            return np.concatenate([getattr(part, name) for part in parts])[order]
+
+        def listed(name: str) -> tuple[Any, ...]:
+            row = [item for part in parts for item in getattr(part, name)]
+            return tuple(row[i] for i in order)
+
+        keys, errors = listed("keys"), [part.errors for part in parts if part.errors is not None]
+        return Posterior(
+            keys=keys,
+            **{name: stacked(name) for name in _ARRAYS},
+            diagnostics=listed("diagnostics"),
+            residuals=listed("residuals"),
+            warnings=_in_order([warning for part in parts for warning in part.warnings], keys),
+            transfer=None,
+            errors=Errors.joined(errors, order) if len(errors) == len(parts) else None,
+        )
+
+    def replaced(self, indices: IntArray, part: "Posterior") -> "Posterior":
+        """These groups with those at `indices` taken from `part`, in its order."""
+        changed = set(part.keys)
+        kept = replace(self, warnings=tuple(w for w in self.warnings if w.group not in changed))
+        order = np.arange(len(self.keys))
+        order[indices] = len(self.keys) + np.arange(len(part.keys))
+        return Posterior.joined((kept, part), order)
+
+    def parameters(self) -> dict[str, FloatArray]:
+        """Classical symbols, loss = asymptote + scale · (n + offset)^(−exponent), each [groups, draws]."""
+        return {
+            "asymptote": self.asymptote,
+            "scale": self.excess * self.anchor**self.exponent,
+            "exponent": self.exponent,
+            "offset": self.offset if self.transfer is None else self.offset + self.transfer.head_start,
+        }
+
+    def _effective(self, counts: FloatArray) -> FloatArray:
+        """Own counts as effective ones [groups, (sizes,) draws], or [groups, (sizes,) 1] without transfer."""
+        n = np.asarray(counts, dtype=np.float64)[..., None]
+        return n if self.transfer is None else n + self._like(n, self.transfer.head_start)
+
+    def _excess(self, n: FloatArray) -> FloatArray:
+        base = (n + self._like(n, self.offset)) / self._like(n, self.anchor)
+        return self._like(n, self.excess) * base ** -self._like(n, self.exponent)
+
+    def _steepness(self, n: FloatArray) -> FloatArray:
+        """f' over the excess, at n ≥ knot."""
+        return -self._like(n, self.exponent) / (n + self._like(n, self.offset))
+
+    def _continued(self, n: FloatArray, inside: FloatArray, excess: FloatArray) -> FloatArray:
+        """f at n from the excess at max(n, knot): on the curve, or on its tangent below the knot."""
+        value = self._like(n, self.asymptote) + excess
+        below = n < inside
+        if not below.any():
+            return value
+        # Only values below the knot take the tangent, so that the others stay exact.
+        return np.where(below, value + self._steepness(inside) * excess * (n - inside), value)
+
+    @staticmethod
+    def _like(n: FloatArray, values: FloatArray) -> FloatArray:
+        """[groups, draws] made to broadcast with n [groups, (sizes,) draws]."""
+        return values if n.ndim == 2 else values[:, None, :]
+
+
+def point_estimate(posterior: Posterior) -> Posterior:
+    """One curve per group whose parameters are the posterior's means: no uncertainty is left in it.
+
+    Means keep the curve pinned where the draws are: anchor − offset, the count at which A is the excess, is the same
+    in all of them.
+    """
+    return _kept(posterior, lambda values: values.mean(axis=-1, keepdims=True))
+
+
+def one_draw(posterior: Posterior, seed: int) -> Posterior:
+    """One draw of the posterior, picked by `seed` at random, the same for any order of the groups."""
+    draw = min(int(uniforms(seed, ("thompson",), 1)[0, 0, 0] * posterior.draws), posterior.draws - 1)
+    return _kept(posterior, lambda values: values[..., [draw]])
+
+
+def _kept(posterior: Posterior, pick: Callable[[FloatArray], FloatArray]) -> Posterior:
+    transfer = posterior.transfer
+    if transfer is not None:
+        transfer = replace(transfer, weights=pick(transfer.weights), kappa=pick(transfer.kappa))
+    return replace(
+        posterior,
+        asymptote=pick(posterior.asymptote),
+        excess=pick(posterior.excess),
+        anchor=pick(posterior.anchor),
+        exponent=pick(posterior.exponent),
+        offset=pick(posterior.offset),
+        knot=pick(posterior.knot),
+        discrepancy=pick(posterior.discrepancy),
+        transfer=transfer,
+    )
+
+
+def stating(posterior: Posterior, indices: IntArray, stated: Posterior) -> Posterior:
+    """`posterior` with the groups at `indices` taken from `stated`, in its order; the others keep their draws.
+
+    A stated curve is exact: other groups' data does not move it, while its own count moves others as before.
+    """
+    replaced = posterior.replaced(indices, stated)
+    transfer = posterior.transfer
+    if transfer is None:
+        return replaced
+    weights, kappa, off = transfer.weights.copy(), transfer.kappa.copy(), transfer.off.copy()
+    received = list(transfer.received)
+    weights[indices], kappa[indices], off[indices] = 0.0, np.inf, 1.0
+    for at in indices.tolist():
+        received[at] = ()
+    moved = replace(transfer, weights=weights, kappa=kappa, off=off, received=tuple(received))
+    return replace(replaced, transfer=moved)

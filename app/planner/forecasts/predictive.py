@@ -1,0 +1,152 @@
+"""What a run not yet seen would measure: the curve, its deviation, and both parts of the error (planner.md 1).
+
+In one draw the curve f, the sd σ of the training error and the scale κ of the departure from f are known. With r the
+distances from f of the losses measured so far on the run's holdout (averaged over steps of t where they are many), s
+the evaluation error and
+
+    V = κ² K + σ² I,    K_ij = min(t_i, t_j),    t = log₂(n_ref / n),
+
+the error that the holdout's runs share is N(1ᵀV⁻¹r / P, 1/P), P = 1ᵀV⁻¹1 + s⁻². A measurement asked for is one row.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import ndtri
+
+from app.planner.arrays import FloatArray, IntArray
+from app.planner.curves.observations import Observations
+from app.planner.curves.posterior import Errors, Posterior
+from app.planner.curves.random_streams import uniforms
+from app.planner.fitting.binning import summed
+
+MOST_ALONE, STEP = 64, 0.125
+"""More runs than these on one holdout are averaged over such steps of t."""
+
+EXACT = 1e-100
+"""The training error of runs on a stated curve, which have none."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Measurements to forecast, all [rows].
+
+    groups: which group. runs [rows, all groups]: what the run is trained on. stderrs: evaluation errors, nan unknown.
+    holdouts: as in `Points`. names: what the random numbers are made of, beside the seed.
+    """
+
+    groups: IntArray
+    runs: FloatArray
+    stderrs: FloatArray
+    holdouts: IntArray
+    names: tuple[str, ...]
+
+
+def predict(posterior: Posterior, observations: Observations, asked: Asked, seed: int) -> FloatArray:
+    """Predictive draws [rows, draws] of the losses that would be measured.
+
+    observations: what the posterior was fitted to. On a holdout seen before, the shared error is what the earlier runs
+    leave of it, draw by draw; on a new one it is N(0, s²).
+    """
+    # Every selection would search the warnings for its groups'.
+    posterior = replace(posterior, warnings=())
+    errors = _errors(posterior)
+    shift, left = shared_error(posterior, observations, asked)
+    sd = np.hypot(left, errors.sigma[asked.groups[:, None], errors.node[asked.groups]])
+    normal = ndtri(uniforms(seed, tuple(f"forecast:{name}" for name in asked.names), posterior.draws)[:, 0])
+    band = at_runs(posterior, asked.groups, asked.runs, Posterior.band)
+    predicted: FloatArray = band + shift + sd * normal
+    return predicted
+
+
+def shared_error(posterior: Posterior, observations: Observations, asked: Asked) -> tuple[FloatArray, FloatArray]:
+    """Mean and sd of the shared evaluation error, given the runs seen [rows, draws]."""
+    total, precision = _seen(posterior, observations, asked.groups, asked.holdouts)
+    stderr = np.nan_to_num(asked.stderrs)[:, None]
+    # No evaluation error leaves nothing to learn; a holdout not seen, all of it.
+    with np.errstate(divide="ignore"):
+        precision += stderr**-2.0
+    return total / precision, precision**-0.5
+
+
+def _errors(posterior: Posterior) -> Errors:
+    """The runs' errors, by their rms where they are not known draw by draw."""
+    if posterior.errors is not None:
+        return posterior.errors
+    sigma = posterior.noise[:, None]
+    return Errors(np.zeros(posterior.asymptote.shape, dtype=np.int8), sigma, np.zeros(sigma.shape))
+
+
+def at_runs(
+    posterior: Posterior,
+    groups: IntArray,
+    runs: FloatArray,
+    ask: Callable[[Posterior, FloatArray], FloatArray],
+) -> FloatArray:
+    """What `ask` says of each row's group at its run's counts [rows, all groups]: [rows, draws]."""
+    own = runs[np.arange(len(groups)), groups]
+    if posterior.transfer is None:
+        return ask(posterior.select(groups), own)
+    found = np.empty((len(groups), posterior.draws))
+    trained, place = np.unique(runs, axis=0, return_inverse=True)
+    for at, counts in enumerate(trained):
+        rows = np.flatnonzero(place == at)
+        found[rows] = ask(posterior.moved(counts).select(groups[rows]), own[rows])
+    return found
+
+
+def _seen(
+    posterior: Posterior, observations: Observations, groups: IntArray, holdouts: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """1ᵀV⁻¹r and 1ᵀV⁻¹1 of each row's group on its holdout [rows, draws]; 0 where it was not seen."""
+    errors, every = _errors(posterior), np.arange(posterior.draws)
+    pairs, place = np.unique(np.stack([groups, holdouts], axis=1), axis=0, return_inverse=True)
+    found = np.zeros((2, len(pairs), posterior.draws))
+    for at, (group, holdout) in enumerate(pairs):
+        points = observations.points[group]
+        seen = np.flatnonzero(points.holdouts == holdout)
+        if len(seen):
+            runs, of = _runs_of(observations, int(group), seen), np.full(len(seen), group)
+            away = points.losses[seen][:, None] - at_runs(posterior, of, runs, Posterior.loss)
+            t = at_runs(posterior, of, runs, Posterior.doublings_below).mean(axis=1)
+            average, together = _average(t)
+            by_node = _weights(average, together, errors.sigma[group], errors.kappa[group])
+            # A draw's node says how its distances are weighed.
+            node = errors.node[group]
+            found[:, at] = (by_node @ (average @ away))[node, every], by_node.sum(axis=1)[node]
+    total, precision = found
+    return total[place], precision[place]
+
+
+def _average(t: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Weights that average runs at t [runs] over steps of t, where they are many [cells, runs], and K of the averages
+    [cells, cells]."""
+    if len(t) <= MOST_ALONE:
+        return np.eye(len(t)), np.minimum.outer(t, t)
+    _, cell, size = np.unique(np.floor(t / STEP), return_inverse=True, return_counts=True)
+    average = (cell == np.arange(len(size))[:, None]) / size[:, None]
+    at = average @ t
+    together = np.minimum.outer(at, at)
+    # In a cell, the i-th smallest of m values is the smaller one of 2 (m − i) + 1 ordered pairs.
+    order = np.lexsort((t, cell))
+    rank = np.arange(len(t)) - np.repeat(np.cumsum(size) - size, size)
+    pairs = 2.0 * (np.repeat(size, size) - rank) - 1.0
+    np.fill_diagonal(together, summed(cell[order], t[order] * pairs) / size**2)
+    return average, together
+
+
+def _weights(average: FloatArray, together: FloatArray, sigma: FloatArray, kappa: FloatArray) -> FloatArray:
+    """1ᵀV⁻¹ for each σ and κ [nodes, cells]."""
+    sigma, own = np.where(sigma > 0.0, sigma, EXACT), np.diag((average**2).sum(axis=1))
+    v = (kappa**2)[:, None, None] * together + (sigma**2)[:, None, None] * own
+    return np.asarray(np.linalg.solve(v, np.ones((*v.shape[:2], 1)))[:, :, 0])
+
+
+def _runs_of(observations: Observations, group: int, points: IntArray) -> FloatArray:
+    """What the runs of some of a group's points were trained on [points, all groups]."""
+    if observations.runs is not None and observations.run_of is not None:
+        return np.asarray(observations.runs[observations.run_of[group][points]])
+    runs = np.tile(observations.held, (len(points), 1))
+    runs[:, group] = observations.points[group].counts[points]
+    return runs

@@ -1,0 +1,96 @@
+"""Where the holdout's error matters more than further samples: buy evaluation or training (planner.md 9)."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from app.planner.arrays import FloatArray
+from app.planner.curves.observations import Observations, Points
+from app.planner.plan.decide import decide
+from app.planner.problem.canonical import Task
+from app.planner.problem.problem import Problem
+from app.planner.utility.benefit import phi
+from app.planner.wording import number
+
+
+@dataclass(frozen=True)
+class EvaluationAdvice:
+    """Whether a group's next samples help the decision more in the holdout or in training.
+
+    evaluation_variance, training_variance: what the holdout's error and what is not known of the curve contribute to
+    the variance of the group's part of the utility after the plan (utility²). advice: the larger of the two,
+    "neither" where both vanish. enlarge: by which factor the holdout must grow for the two to be equal, None where it
+    is large enough. reason: one sentence.
+    """
+
+    key: str
+    evaluation_variance: float
+    training_variance: float
+    advice: Literal["evaluation", "training", "neither"]
+    enlarge: float | None
+    reason: str
+
+
+def evaluation_advice(problem: Problem, observations: Observations) -> tuple[EvaluationAdvice, ...]:
+    """Per group of the problem, in its order, what more samples of it would help with.
+
+    A group's part of the utility after the plan is V at N, the count that the optimal policy recommends (where it buys
+    none, twice what is held). It is uncertain by the level, which the holdout's error s moves as a whole however many
+    runs are scored on it, and by what the curve does from the largest measured count n to N, the training error σ of
+    the k runs there are, and how far the truth strays. With w φ'/unit the utility per loss,
+
+        evaluation = (w φ'/unit)² s²,    s⁻² = Σ_h s_h⁻² over the group's holdouts,
+        training = (w φ'/unit)² (Var[f(n) − f(N)] + Var[δ(N)] + σ²/k).
+
+    Evaluation samples shrink the first, s² as 1 / their number; training samples and their runs the second.
+    """
+    task = Task.of(problem)
+    decision = decide(task, "optimal")
+    counts, scale = np.empty(len(task.keys)), np.empty(len(task.keys))
+    recommended = np.where(decision.counts > task.held, decision.counts, 2.0 * np.maximum(task.held, 1.0))
+    counts[task.order] = recommended
+    scale[task.order] = _utility_per_loss(task, recommended)
+    posterior = replace(problem.posterior, warnings=())
+    change = posterior.loss(posterior.reference) - posterior.loss(counts)
+    strays = posterior.band(counts) - np.maximum(posterior.loss(counts), 0.0)
+    found = []
+    for g, key in enumerate(problem.keys):
+        points = observations.points[g]
+        curve = float(change[g].var() + strays[g].var() + posterior.noise[g] ** 2 / max(len(points.counts), 1))
+        found.append(_advise(key, holdout_variance(points), curve, float(scale[g]) ** 2))
+    return tuple(found)
+
+
+def _utility_per_loss(task: Task, counts: FloatArray) -> FloatArray:
+    """w φ'/unit [groups] at counts [groups]."""
+    utility = task.values.moved(counts)
+    scaled = np.maximum(utility.posterior.loss(counts), 0.0) / utility.unit[:, None]
+    _, worth = phi(utility.objective, scaled, utility.bounded, utility.goal[:, None])
+    return np.asarray(utility.emphasis * worth.mean(axis=1) / utility.unit)
+
+
+def holdout_variance(points: Points) -> float:
+    """s²: what the evaluation errors leave of the level's variance when all holdouts are pooled; 0 where unknown."""
+    known = ~np.isnan(points.stderrs) & (points.stderrs > 0.0)
+    if not known.any():
+        return 0.0
+    holdouts = points.holdouts[known]
+    squares = [float((points.stderrs[known][holdouts == h] ** 2).mean()) for h in np.unique(holdouts)]
+    return 1.0 / sum(1.0 / square for square in squares)
+
+
+def _advise(key: str, holdout: float, curve: float, scale: float) -> EvaluationAdvice:
+    sds = f"{number(np.sqrt(holdout))} in the holdout's error, {number(np.sqrt(curve))} in the curve"
+    if holdout <= 0.0 and curve <= 0.0:
+        return EvaluationAdvice(key, 0.0, 0.0, "neither", None, "Its curve is taken as certain.")
+    if holdout > curve:
+        enlarge = holdout / curve if curve > 0.0 else None
+        size = f"; a holdout {number(enlarge)} times as large would be as certain as the curve" if enlarge else ""
+        reason = f"More evaluation samples help more: its loss is uncertain by {sds}{size}."
+        return EvaluationAdvice(key, scale * holdout, scale * curve, "evaluation", enlarge, reason)
+    if holdout <= 0.0:
+        reason = "Its runs state no evaluation error; state stderr or eval_size to have the holdout judged."
+        return EvaluationAdvice(key, 0.0, scale * curve, "training", None, reason)
+    reason = f"More training samples help more: its loss is uncertain by {sds}."
+    return EvaluationAdvice(key, scale * holdout, scale * curve, "training", None, reason)

@@ -1,0 +1,162 @@
+"""Money spent on learning: where one more batch narrows the decision most (planner.md 6, `exploration`).
+
+The decision feeds the group whose marginal utility per cost q is largest on average. A batch of group g, and a run with
+it, would move q̄_g by a normal step of sd s_g = |cov(q, μ)| / √(var μ + 2 τ²), μ the fall of its loss over the batch,
+which the run measures against the last one: a shared holdout's error cancels, both runs' training errors τ do not.
+What choosing by the mean would then lose less is the knowledge gradient (Frazier, Powell and Dayanik 2009)
+
+    K_g = s_g (ζ Φ(ζ) + φ(ζ)),    ζ = −|q̄_g − max_{h≠g} q̄_h| / s_g.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.special import ndtr
+
+from app.planner.arrays import FloatArray, IntArray
+from app.planner.errors import InfeasibleError, ProblemError
+from app.planner.plan.decide import Decision, decide, space
+from app.planner.plan.margins import marginal_draws
+from app.planner.policies.fill_orders import Shelves, sample_prices
+from app.planner.policies.heuristics import Policy
+from app.planner.problem.canonical import Task
+from app.planner.problem.problem import Problem
+
+BATCHES = 16
+"""The money for exploring is given out in so many equal parts."""
+
+
+def decide_exploring(problem: Problem, policy: Policy, exploration: float, seed: int) -> tuple[Decision, int]:
+    """The policy's decision for what `exploration` (0 to 1) leaves of the budget, and the rest spent on learning.
+
+    Also what the latter cost, in millionths. Where bounds and limits call for more money than is left, they come first.
+    Raises InfeasibleError and SolverError as `decide`, ProblemError where exploration is out of range.
+    """
+    if not 0.0 <= exploration <= 1.0:
+        raise ProblemError(f"exploration is {exploration}; it must lie from 0 to 1, a share of the round's money")
+    task, money = Task.of(problem), int(exploration * problem.budget)
+    if not money:
+        return decide(task, policy, seed), 0
+    try:
+        first = decide(Task.of(replace(problem, budget=problem.budget - money)), policy, seed)
+    except InfeasibleError:
+        first = decide(task, policy, seed)
+        money = min(money, first.left)
+    more = explore(task, first, money)
+    orders = first.orders + more
+    given = {source.key: order for source, order in zip(task.sources, orders.tolist(), strict=True)}
+    decision = decide(task, "given", given=given)
+    cost = task.market.cost(orders) - task.market.cost(first.orders)
+    return replace(decision, policy=policy, method=f"{policy}, then exploration"), cost
+
+
+def explore(task: Task, decision: Decision, money: int) -> IntArray:
+    """Orders [S] beyond the decision's that spend up to `money` millionths, whole steps within every limit.
+
+    The task's budget pays for both. Each part goes to the group for which some number of the parts left has the
+    largest rise of K per part, from its cheapest source; a group that no source can serve further is passed over.
+    """
+    marginals = marginal_draws(task, decision)
+    orders, left = decision.orders.copy(), money
+    parts = np.zeros(len(task.keys), dtype=np.int64)
+    open_ = task.supplied & task.utility.counted & (marginals.var(axis=1) > 0.0)
+    table = _gains(task, decision, marginals, money / BATCHES)
+    for spent in range(BATCHES):
+        rates = np.where(open_, _rates(table, parts, BATCHES - spent), -np.inf)
+        while rates.max(initial=-np.inf) > 0.0:
+            group = int(np.argmax(rates))
+            purse = left - money * (BATCHES - 1 - spent) // BATCHES
+            orders, cost = _buy(task, orders, group, purse, left)
+            if cost:
+                left -= cost
+                parts[group] += 1
+                break
+            rates[group], open_[group] = -np.inf, False
+    return orders - decision.orders
+
+
+def _gains(task: Task, decision: Decision, marginals: FloatArray, money: float) -> FloatArray:
+    """K [groups, parts] of 0 to BATCHES parts of `money` millionths spent on a group's samples."""
+    mean = marginals.mean(axis=1)
+    gap = np.abs(mean - _best_of_others(np.where(task.utility.counted, mean, -np.inf)))
+    posterior = task.values.moved(decision.counts).posterior
+    batch = money / sample_prices(task.market)
+    counts = decision.counts[:, None] + np.where(np.isfinite(batch), batch, 0.0)[:, None] * np.arange(BATCHES + 1)
+    fall = posterior.loss(decision.counts)[:, None, :] - posterior.loss(counts)
+    fall -= fall.mean(axis=2, keepdims=True)
+    off = marginals - mean[:, None]
+    covariance = (fall * off[:, None, :]).mean(axis=2)
+    variance = (fall**2).mean(axis=2) + 2.0 * posterior.noise[:, None] ** 2
+    step = np.abs(covariance) / np.sqrt(np.maximum(variance, np.finfo(np.float64).tiny))
+    return knowledge_gradient(step, np.where(np.isfinite(gap), gap, 0.0)[:, None])
+
+
+def knowledge_gradient(step: FloatArray, gap: FloatArray) -> FloatArray:
+    """K for steps of sd `step` of a mean that lies `gap` ≥ 0 from its best rival, broadcasting; 0 where step is."""
+    sure = step > 0.0
+    z = -gap / np.where(sure, step, 1.0)
+    return np.where(sure, step * (z * ndtr(z) + np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)), 0.0)
+
+
+def _best_of_others(mean: FloatArray) -> FloatArray:
+    """The largest of the other groups' means [groups]; a group alone is compared with itself."""
+    if len(mean) == 1:
+        return mean
+    first, second = np.argsort(-mean, kind="stable")[:2]
+    best = np.full(len(mean), mean[first])
+    best[first] = mean[second]
+    return best
+
+
+def _rates(table: FloatArray, parts: IntArray, most: int) -> FloatArray:
+    """The largest rise of K per part [groups] over the next 1 to `most` parts: K may start flat and then rise."""
+    now = np.take_along_axis(table, parts[:, None], axis=1)
+    ahead = np.arange(table.shape[1]) - parts[:, None]
+    reached = (ahead > 0) & (ahead <= most)
+    rise = np.divide(table - now, ahead, out=np.zeros_like(table), where=reached)
+    return np.asarray(rise.max(axis=1))
+
+
+def _buy(task: Task, orders: IntArray, group: int, purse: int, left: int) -> tuple[IntArray, int]:
+    """Steps for a group for about `purse` millionths, one at least if `left` pays for it; the orders and their cost."""
+    market, shelves, start = task.market, Shelves(task.market, space(task)), orders
+    spent = 0
+    while True:
+        able = [
+            (cost / brought, at, step, cost)
+            for at in task.sources_of(group).tolist()
+            for step, cost, brought in [_step(task, shelves, orders, group, at)]
+            if step and spent + cost <= (purse if spent else left)
+        ]
+        for _, at, step, cost in sorted(able):
+            lots = max(1, min((purse - spent) // max(cost, 1), shelves.room(orders, at) // step))
+            bought = _ordered(task, orders, at, step * (lots if orders[at] else 1), left - spent)
+            if bought is None:
+                bought = _ordered(task, orders, at, step, left - spent)
+            if bought is not None:
+                orders = bought
+                break
+        else:
+            return orders, spent
+        spent = market.cost(orders) - market.cost(start)
+
+
+def _step(task: Task, shelves: Shelves, orders: IntArray, group: int, at: int) -> tuple[int, int, float]:
+    """The next step of a source: samples (0: none), cost, and effective samples of the group."""
+    source, order = task.sources[at], int(orders[at])
+    step = int(source.lot_size if order else source.least)
+    if shelves.is_fixed[at] or order + step > task.market.most[at] or step > shelves.room(orders, at):
+        return 0, 0, 1.0
+    brought = float(task.market.effective[[group], [at]].sum()) * step
+    return step, source.cost(order + step) - source.cost(order), brought
+
+
+def _ordered(task: Task, orders: IntArray, at: int, samples: int, left: int) -> IntArray | None:
+    """The orders with more of a source, None where limits or what is left forbid it."""
+    more = orders.copy()
+    more[at] += samples
+    source = task.sources[at]
+    cost = source.cost(int(more[at])) - source.cost(int(orders[at]))
+    if more[at] > task.market.most[at] or cost > left or not task.region.allows(task.market, more):
+        return None
+    return more

@@ -1,0 +1,173 @@
+"""A problem in, a plan with its reasons out (planner.md 4, 6 and 9)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from app.planner.arrays import FloatArray
+from app.planner.errors import ProblemError
+from app.planner.plan.decide import Decision, decide
+from app.planner.plan.exploration import decide_exploring
+from app.planner.plan.margins import Margins, room
+from app.planner.plan.plan import Band, GroupPlan, Interval, Optimality, Plan, Relaxed, SourcePlan, UtilitySummary
+from app.planner.plan.reasons import group_reasons, unspent_reason
+from app.planner.plan.shadow_prices import bound_prices
+from app.planner.plan.warnings import plan_warnings
+from app.planner.policies.heuristics import Policy
+from app.planner.problem.canonical import Task
+from app.planner.problem.feasibility import check_feasible
+from app.planner.problem.problem import Problem
+from app.planner.relaxation.certificate import level_multiplier
+from app.planner.wording import MILLIONTHS
+
+
+def make_plan(problem: Problem, policy: Policy = "optimal", *, exploration: float = 0.0, seed: int = 0) -> Plan:
+    """The plan of `policy` for the problem; the same inputs give the same plan, bit for bit. seed: of `thompson`.
+
+    exploration: the share of the budget that is spent where it narrows the decision most.
+    Raises InfeasibleError with every constraint that cannot be met, SolverError where numbers lie too far apart.
+    """
+    decision, explored = decide_exploring(problem, policy, exploration, seed)
+    plan = _plan(problem, decision)
+    return replace(plan, explored=explored, draw_seed=seed if policy == "thompson" else None)
+
+
+def evaluate(problem: Problem, orders: Mapping[str, int]) -> Plan:
+    """What orders by source, typed in by hand, lead to; sources left out get 0. The gap is to the best orders.
+
+    Raises InfeasibleError where they break the budget, a bound or a limit, ProblemError where a source is unknown.
+    """
+    unknown = sorted(set(orders) - {source.key for source in problem.sources})
+    if unknown:
+        raise ProblemError(f"no source is called {', '.join(unknown)}; order from the problem's sources")
+    fixed = [replace(source, fixed_order=orders.get(source.key, 0)) for source in problem.sources]
+    check_feasible(Task.of(replace(problem, sources=tuple(fixed))))
+    return _plan(problem, decide(Task.of(problem), "given", given=orders))
+
+
+def _plan(problem: Problem, decision: Decision) -> Plan:
+    task = decision.task
+    margins = Margins.of(task, decision)
+    reason = unspent_reason(task, decision, margins)
+    metric_now = task.metric_at(task.held)
+    groups = _group_plans(task, decision, margins, metric_now)
+    sources = _source_plans(task, decision)
+    relaxed = np.empty(len(task.sources))
+    relaxed[task.market.order] = decision.relaxed.orders
+    bound_gain = max(0.0, decision.relaxed.bound - decision.relaxed.utility)
+    return Plan(
+        policy=decision.policy,
+        groups=tuple(groups[key] for key in problem.keys),
+        sources=tuple(sources[source.key] for source in problem.sources),
+        spend=problem.budget - decision.left,
+        unspent=decision.left,
+        unspent_reason=reason,
+        utility=_utilities(task, decision),
+        shadow_price=_shadow_price(task, decision, margins),
+        optimality=Optimality(decision.gap, decision.method, decision.proof),
+        relaxed=Relaxed(relaxed, decision.relaxed.utility, bound_gain),
+        warnings=plan_warnings(task, decision, margins, metric_now, reason),
+        bounds=bound_prices(task, decision),
+    )
+
+
+def _group_plans(task: Task, decision: Decision, margins: Margins, metric_now: FloatArray) -> dict[str, GroupPlan]:
+    now, after = _bands(metric_now), _bands(task.metric_at(decision.counts))
+    reasons = group_reasons(task, decision, margins, metric_now.mean(axis=1))
+    cost = task.spent_on(decision.spent)
+    return {
+        key: GroupPlan(
+            key=key,
+            count=round(float(task.raw[at])),
+            pending=round(float(task.pending_raw[at])),
+            add=round(float(decision.accepted[at])),
+            cost=round(float(cost[at])),
+            metric_now=now[at],
+            metric_after=after[at],
+            marginal_now=float(margins.now[at]) if task.supplied[at] else None,
+            marginal_after=float(margins.after[at]) if task.supplied[at] else None,
+            reason=reasons[at],
+        )
+        for at, key in enumerate(task.keys)
+    }
+
+
+def _source_plans(task: Task, decision: Decision) -> dict[str, SourcePlan]:
+    full = ~room(task, decision.orders)
+    found = {}
+    for at, source in enumerate(task.sources):
+        order = int(decision.orders[at])
+        found[source.key] = SourcePlan(
+            key=source.key,
+            groups=tuple(task.keys[group] for group in task.groups_of(at)),
+            order=order,
+            cost=int(decision.spent[at]),
+            binding=_binding(task, decision, at, bool(full[at])),
+        )
+    return found
+
+
+def _binding(task: Task, decision: Decision, at: int, full: bool) -> tuple[str, ...]:
+    """Which of its limits keep the source's order from being what the plan would make it without them."""
+    source, order = task.sources[at], int(decision.orders[at])
+    wanted = float(decision.relaxed.orders[at]) if decision.policy == "optimal" else float(order)
+    if source.fixed_order is not None:
+        return ("fixed_order",)
+    binding = []
+    if full and (source.cap is None or order + (source.lot_size if order else source.least) <= source.cap):
+        binding.append("bounds")
+    elif full:
+        binding.append("max_order")
+    elif order > 0 and decision.relaxed.multiplier != 0.0:
+        binding.append("budget")
+    if source.least > source.lot_size and order in (0, source.least) and 0.5 < wanted < source.least + 0.5:
+        binding.append("min_order")
+    if source.lot_size > 1 and order != round(wanted):
+        binding.append("lot_size")
+    return tuple(binding)
+
+
+def _utilities(task: Task, decision: Decision) -> UtilitySummary:
+    market = task.market
+
+    def draws(counts: FloatArray) -> FloatArray:
+        return task.values.moved(counts).draws(counts)
+
+    now, after = draws(task.held), draws(decision.counts)
+    baselines = {name: draws(task.held + market.added(orders)) for name, orders in decision.baselines.items()}
+    better = (after > baselines["equal"]) + 0.5 * (after == baselines["equal"])
+    return UtilitySummary(
+        now=_interval(now),
+        after=_interval(after),
+        equal=_interval(baselines["equal"]),
+        equal_spend=_interval(baselines["equal_spend"]),
+        proportional=_interval(baselines["proportional"]),
+        p_better_than_equal=float(better.mean()),
+    )
+
+
+def _shadow_price(task: Task, decision: Decision, margins: Margins) -> float | None:
+    open_ = margins.open & task.utility.counted
+    if not open_.any():
+        return None
+    multiplier = decision.relaxed.multiplier * MILLIONTHS / max(task.market.budget, 1)
+    if decision.policy != "optimal":
+        after = np.where(margins.open, margins.after, 0.0)
+        value = decision.after.value
+        multiplier = level_multiplier(task.utility, value, after, 1.0) if task.utility.is_level else float(after.max())
+    return None if np.isnan(multiplier) else multiplier
+
+
+def _interval(draws: FloatArray) -> Interval:
+    p05, p95 = np.quantile(draws, (0.05, 0.95))
+    return Interval(mean=float(draws.mean()), p05=float(p05), p95=float(p95))
+
+
+def _bands(draws: FloatArray) -> list[Band]:
+    """Per group, from predictive draws [groups, draws]."""
+    quantiles = np.quantile(draws, (0.05, 0.5, 0.95), axis=1).T
+    return [
+        Band(mean=mean, p05=p05, p50=p50, p95=p95)
+        for mean, (p05, p50, p95) in zip(draws.mean(axis=1).tolist(), quantiles.tolist(), strict=True)
+    ]

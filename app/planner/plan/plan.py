@@ -1,0 +1,129 @@
+"""The shape of a plan: groups, sources, utility, bounds and how near it is to the best one (planner.md 9).
+
+Notation: k groups in the order of `Problem.keys`; money is in whole millionths of the currency.
+"""
+
+from dataclasses import dataclass
+
+from app.planner.arrays import FloatArray
+from app.planner.plan.decide import Rule
+from app.planner.plan.shadow_prices import BoundPrice
+from app.planner.wording import Warning
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with the 5 % and 95 % quantiles over draws."""
+
+    mean: float
+    p05: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class Band:
+    """A metric's predictive mean and quantiles, in the metric's units."""
+
+    mean: float
+    p05: float
+    p50: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class UtilitySummary:
+    """Utility now, with the plan, and with each baseline, over the same draws.
+
+    p_better_than_equal: share of the draws in which the plan beats equal counts, ties half.
+    """
+
+    now: Interval
+    after: Interval
+    equal: Interval
+    equal_spend: Interval
+    proportional: Interval
+    p_better_than_equal: float
+
+
+@dataclass(frozen=True)
+class Optimality:
+    """How far the plan can be from the best one: a proven bound, relative to max(|U* − U(now)|, 1e-9).
+
+    proof: one sentence that says how the gap is known.
+    """
+
+    gap: float
+    method: str
+    proof: str
+
+
+@dataclass(frozen=True)
+class GroupPlan:
+    """One group's part. cost in millionths; marginals in utility per currency unit, None without a source.
+
+    count: held now. pending: expected from orders placed but not delivered; the plan builds on both.
+    """
+
+    key: str
+    count: int
+    pending: int
+    add: int
+    cost: int
+    metric_now: Band
+    metric_after: Band
+    marginal_now: float | None
+    marginal_after: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class SourcePlan:
+    """One source's order in samples, the groups it feeds, its cost in millionths, and which limits decided it."""
+
+    key: str
+    groups: tuple[str, ...]
+    order: int
+    cost: int
+    binding: tuple[str, ...]
+
+    @property
+    def group(self) -> str:
+        """The first group it feeds, the only one of a plain source."""
+        return self.groups[0]
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """The optimum were samples divisible: orders [sources] in the order of `Problem.sources`, and its utility.
+
+    gap: proven bound on what a better divisible answer could gain, in utility.
+    """
+
+    orders: FloatArray
+    utility: float
+    gap: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to buy and why; groups and sources in the order of the problem's.
+
+    spend + unspent = budget, in millionths. shadow_price: utility per further currency unit, None where nothing
+    more could be bought. unspent_reason: None where nothing is left. bounds: the constraints that bind.
+    explored: millionths of the spend that went to learning. draw_seed: which draw `thompson` took, else None.
+    """
+
+    policy: Rule
+    groups: tuple[GroupPlan, ...]
+    sources: tuple[SourcePlan, ...]
+    spend: int
+    unspent: int
+    unspent_reason: str | None
+    utility: UtilitySummary
+    shadow_price: float | None
+    optimality: Optimality
+    relaxed: Relaxed
+    warnings: tuple[Warning, ...]
+    bounds: tuple[BoundPrice, ...] = ()
+    explored: int = 0
+    draw_seed: int | None = None

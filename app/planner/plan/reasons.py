@@ -1,0 +1,231 @@
+"""Why each group gets what it gets, and why money is left: one plain sentence each."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.planner.arrays import FloatArray
+from app.planner.plan.decide import Decision
+from app.planner.plan.margins import Margins, room
+from app.planner.problem.canonical import Task
+from app.planner.wording import count, money, number, percent
+
+ALIKE = 0.05
+"""Groups whose factors differ by less than this, in logarithms, are said to gain alike."""
+
+NOISY = 0.5
+"""Where no factor sets a group further apart than this, in logarithms, what is not known of its curve may decide."""
+LIKELY = 0.3
+"""A group left out gains more than those served in this share of the draws: noise decides."""
+
+
+@dataclass(frozen=True)
+class _View:
+    """What the sentences are read from. metric_now: predictive mean [groups]. drivers: see `_drivers`."""
+
+    task: Task
+    decision: Decision
+    margins: Margins
+    metric_now: FloatArray
+    drivers: dict[str, FloatArray]
+
+
+def group_reasons(task: Task, decision: Decision, margins: Margins, metric_now: FloatArray) -> tuple[str, ...]:
+    """One sentence per group in the task's order: what decides. metric_now: predictive mean [groups]."""
+    view = _View(task, decision, margins, metric_now, _drivers(task, decision, margins))
+    decide = _weighed if decision.policy == "optimal" else _by_rule
+    return tuple(_unavailable(task, group) or decide(view, group) for group in range(len(task.keys)))
+
+
+def unspent_reason(task: Task, decision: Decision, margins: Margins) -> str | None:
+    """Why money is left, or why nothing is bought; None where there is nothing to explain."""
+    if task.market.budget == 0:
+        return "The budget is 0, so nothing can be bought."
+    if decision.left == 0:
+        return None
+    if not len(task.sources):
+        return "No source sells samples of any group."
+    if not margins.open.any():
+        return "Every source is at its largest order."
+    cheapest = _cheapest_step(task, decision, margins)
+    if cheapest is None:
+        return "The groups that count are served to their sources' largest orders, or can gain no more."
+    if cheapest > decision.left:
+        return f"It is less than the cheapest further order, {money(cheapest)}."
+    if decision.policy != "optimal":
+        return UNSPENT.get(
+            decision.policy, "It does not buy one more step for every group, and this policy favours none."
+        )
+    if task.utility.objective.stop_ratio > 0.0:
+        return "What it could buy goes to groups that stop_ratio leaves at rest."
+    return "More samples would not raise the utility."
+
+
+UNSPENT: dict[str, str] = {
+    "given": "The orders that were typed in leave it.",
+    "greedy": "At the point estimates more samples would not raise the utility.",
+    "thompson": "In the draw of the curves that was taken, more samples would not raise the utility.",
+    "worst_first": "No source can serve the groups that count any further with it.",
+    "slice_tuner": "It is kept for later rounds: one round may change the imbalance by no more than 1.",
+}
+"""Why a policy that does not optimise leaves money that would still buy something."""
+
+
+def _cheapest_step(task: Task, decision: Decision, margins: Margins) -> int | None:
+    """Least cost in millionths of a further order for a group that can gain, None where there is none."""
+    gains = margins.after > 0.0 if decision.policy == "optimal" else np.ones_like(margins.open)
+    costs = []
+    for at, free in enumerate(room(task, decision.orders)):
+        source, order = task.sources[at], int(decision.orders[at])
+        if free and gains[task.groups_of(at)].any():
+            step = source.lot_size if order else source.least
+            costs.append(source.cost(order + step) - source.cost(order))
+    return min(costs, default=None)
+
+
+def _unavailable(task: Task, group: int) -> str | None:
+    """Why nothing can be bought for the group at all, whatever it is worth."""
+    market = task.market
+    own = task.sources_of(group)
+    if not len(own):
+        return "No source sells samples of it."
+    if market.budget == 0:
+        return "There is no money to spend."
+    if all(task.sources[at].cap == 0 for at in own):
+        return "Its sources sell less than their smallest order."
+    if not market.most[own].any():
+        smallest = min(task.sources[at].cost(task.sources[at].least) for at in own)
+        return f"Its smallest order costs {money(smallest)}, more than the budget."
+    return None
+
+
+def _worthless(task: Task, decision: Decision, group: int) -> str | None:
+    """Why the objective wants nothing for the group."""
+    if not task.utility.counted[group]:
+        return "Its weight is 0, so it does not count."
+    if decision.added[group] == 0 and decision.now.slope[group] <= 0.0:
+        return "Saturation: its curve is at its floor, and more samples change nothing."
+    return None
+
+
+def _weighed(view: _View, group: int) -> str:
+    task, added = view.task, round(float(view.decision.accepted[group]))
+    worthless = _worthless(task, view.decision, group)
+    if worthless:
+        return worthless
+    bound = _bounded(view, group)
+    if bound:
+        return bound
+    if not added and _waits_for_lot(task, view.decision, group):
+        return "Its smallest order would take more money than it is worth here."
+    if task.utility.is_level:
+        return _leveled(view, group)
+    if int((task.utility.counted & task.supplied).sum()) == 1:
+        return "It is the only group that counts and can be bought for."
+    sign = 1.0 if added else -1.0
+    name = max(view.drivers, key=lambda driver: float(sign * view.drivers[driver][group]))
+    if not added and sign * view.drivers[name][group] <= NOISY and _is_noise(view, group):
+        return "Noise: in many of the curves that the data allow it would gain more than those that get samples."
+    if sign * view.drivers[name][group] <= ALIKE:
+        return "It gains about as much per cost as the other groups." if added else "Others gain more per cost."
+    return (GAINS if added else LACKS)[name].format(count=count(task.held[group]))
+
+
+def _bounded(view: _View, group: int) -> str | None:
+    """The bound that keeps the group from more, or that makes it get as much as it gets."""
+    task, added = view.task, round(float(view.decision.accepted[group]))
+    row = next((at for at, bound in enumerate(task.region.bounds) if bound.group == group), None)
+    if row is not None:
+        raw = task.region.bounds[row].offset
+        bought = float(view.decision.accepted[group])
+        if view.decision.rows[row] > 0.0 or (not added and task.region.upper[row] <= 0.0):
+            return f"Its largest count, {count(raw + task.region.upper[row])}, keeps it from more."
+        if view.decision.rows[row] < 0.0 and bought <= task.region.lower[row] + 1.0:
+            return f"Its least count, {count(raw + task.region.lower[row])}, decides: money gains more elsewhere."
+    if added and not view.margins.open[group]:
+        return f"Its sources sell no more than {count(added)}, or it would get more."
+    return None
+
+
+def _is_noise(view: _View, group: int) -> bool:
+    """Whether the group left out gains more per cost than money does where it is spent, in many draws."""
+    task, utility = view.task, view.task.utility
+    own = np.array([group])
+    slopes = -utility.posterior.select(own).slope(task.held[own])[0]
+    mean = float(slopes.mean())
+    served = float(view.margins.after[(view.decision.added > 0) & view.margins.open].max(initial=0.0))
+    if mean <= 0.0 or served <= 0.0:
+        return False
+    return bool(np.mean(slopes / mean * view.margins.now[group] > served) >= LIKELY)
+
+
+GAINS = {
+    "curve": "Its curve is steeper: a further sample improves it more than it does the others.",
+    "need": "It is worse off than the others, and the utility counts that for more.",
+    "weight": "Its weight is above the others'.",
+    "price": "Its samples are cheaper than the others'.",
+}
+LACKS = {
+    "curve": "Saturation: its curve is flatter at {count} samples than the others'.",
+    "need": "It is better off than the others already.",
+    "weight": "Its weight is below the others'.",
+    "price": "Its samples are dearer than the others'.",
+}
+
+
+def _drivers(task: Task, decision: Decision, margins: Margins) -> dict[str, FloatArray]:
+    """Marginal utility per cost now, split into factors: each one's logarithm against the mean of the groups."""
+    utility = task.utility
+    loss_slope = -utility.posterior.slope(task.held).mean(axis=1) / utility.unit
+    live = utility.counted & task.supplied & (decision.now.slope > 0.0) & (loss_slope > 0.0)
+    parts = {
+        "curve": loss_slope,
+        "need": np.divide(decision.now.slope, loss_slope, out=np.ones_like(loss_slope), where=live),
+        "weight": utility.emphasis,
+        "price": 1.0 / margins.price,
+    }
+    logs = {name: np.log(part, out=np.zeros_like(part), where=live) for name, part in parts.items()}
+    return {name: np.where(live, log - log[live].mean() if live.any() else 0.0, 0.0) for name, log in logs.items()}
+
+
+def _waits_for_lot(task: Task, decision: Decision, group: int) -> bool:
+    own = task.sources_of(group)
+    wanted = decision.relaxed.orders[own]
+    return bool(np.any((wanted >= 1.0) & (wanted < task.market.least[own])))
+
+
+def _leveled(view: _View, group: int) -> str:
+    decision, utility = view.decision, view.task.utility
+    level = number(float(view.metric_now[group]))
+    if decision.added[group]:
+        return f"It is among the worst off, at {level} now."
+    fed = (decision.added > 0) & utility.counted
+    if fed.any() and decision.now.value[group] >= decision.after.value[fed].min():
+        return f"At {level} it is no worse off than the groups that are raised."
+    if utility.objective.stop_ratio > 0.0:
+        least = percent(utility.objective.stop_ratio)
+        return f"It gains less than {least} per cost of what the best group gains, so stop_ratio leaves it at rest."
+    return "It is among the worst off, but its next step costs more than is left."
+
+
+def _by_rule(view: _View, group: int) -> str:
+    added = round(float(view.decision.accepted[group]))
+    if view.decision.policy == "given":
+        return "The order is the one that was typed in."
+    if added and not view.margins.open[group]:
+        return f"The policy would give it more, but its sources sell no more than {count(added)}."
+    if view.decision.policy == "proportional":
+        weight = float(view.task.utility.weights[group])
+        return f"The policy gives counts by weight, and its weight is {percent(weight)}."
+    return RULES[view.decision.policy]
+
+
+RULES = {
+    "greedy": "The policy gives each batch to the group with the largest gain per cost at its point estimate.",
+    "thompson": "The policy buys what would be best if one draw of the curves were the truth.",
+    "worst_first": "The policy gives each batch to the group that is worst off.",
+    "equal": "The policy gives every group with a source the same count.",
+    "equal_spend": "The policy gives every group with a source the same money.",
+    "water_filling": "The policy brings all counts up to one level.",
+    "slice_tuner": "The policy weighs loss and gap at fitted power laws, and limits how much the imbalance changes.",
+}

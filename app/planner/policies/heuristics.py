@@ -1,0 +1,99 @@
+"""The heuristics every plan is compared with (planner.md 6). They need no curve: counts, money and weights decide.
+
+All are whole orders within the sources' limits, the cheaper source of a group first. What a capped group cannot take
+goes to the others; what whole lots leave over stays unspent. Each raises one level, the same for all groups, as far as
+the budget goes. Counts are effective samples; `space` [groups]: accepted samples up to a group's max_count, None: any.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+
+from app.planner.arrays import FloatArray, IntArray
+from app.planner.policies.fill_orders import Shelves
+from app.planner.problem.market import Market
+
+Policy = Literal[
+    "optimal", "greedy", "thompson", "worst_first",
+    "equal", "equal_spend", "proportional", "water_filling", "slice_tuner",
+]  # fmt: skip
+NEEDS_CURVES: tuple[Policy, ...] = ("optimal", "greedy", "thompson", "worst_first", "slice_tuner")
+"""These plan a group of fewer than three distinct sizes on the pooled prior."""
+
+HALVINGS = 60
+"""Halvings of a level: enough for the last bit of a double."""
+
+
+def equal(market: Market, space: FloatArray | None = None) -> IntArray:
+    """Orders [S]: the largest equal count for every group with a source."""
+    shelves = Shelves(market, space)
+
+    def orders(count: int) -> IntArray:
+        return shelves.fill(np.full(market.groups, float(count)))
+
+    return orders(_largest(int(shelves.offered().max(initial=0.0)), lambda count: _paid(market, orders(count))))
+
+
+def equal_spend(market: Market, space: FloatArray | None = None) -> IntArray:
+    """Orders [S]: the same money for every group with a source."""
+    shelves = Shelves(market, space)
+
+    room = np.minimum(shelves.full_cost(), market.budget)
+
+    def orders(money: int) -> IntArray:
+        return shelves.fill_money(np.minimum(room, money))
+
+    def fits(money: int) -> bool:
+        return float(np.minimum(room, money).sum()) <= market.budget and _paid(market, orders(money))
+
+    return orders(_largest(market.budget, fits))
+
+
+def proportional(market: Market, weights: FloatArray, space: FloatArray | None = None) -> IntArray:
+    """Orders [S]: counts in proportion to the weights [groups]."""
+    shelves = Shelves(market, space)
+    offered = shelves.offered()
+    served = (offered > 0.0) & (weights > 0.0)
+    # A whole count that the halving approaches from below is not lost to its last bit.
+    top = float((offered[served] / weights[served]).max(initial=0.0))
+
+    def orders(scale: float) -> IntArray:
+        return shelves.fill(np.minimum(scale * weights * (1.0 + 1e-12), offered))
+
+    return orders(highest(market, top, orders))
+
+
+def water_filling(market: Market, held: FloatArray, space: FloatArray | None = None) -> IntArray:
+    """Orders [S] that bring all counts, of which `held` [groups] are there, up to one level."""
+    shelves = Shelves(market, space)
+    top = float((held + shelves.offered()).max(initial=0.0))
+    level = highest(market, top, lambda level: shelves.fill(np.maximum(level - held, 0.0)))
+    # Just below the level no count is rounded up by chance; the last sample of each is bought lowest first.
+    orders = shelves.fill(np.maximum(level * (1.0 - 1e-8) - held, 0.0))
+    counts = held + market.added(orders)
+    return shelves.top_up(orders, np.argsort(counts[market.group], kind="stable").tolist())
+
+
+def highest(market: Market, top: float, orders: Callable[[float], IntArray]) -> float:
+    """The highest level from 0 to `top` whose orders [S] the budget pays for; those of level 0 it must pay for."""
+    low, high = 0.0, top
+    if _paid(market, orders(top)):
+        return top
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if _paid(market, orders(middle)) else (low, middle)
+    return low
+
+
+def _largest(high: int, fits: Callable[[int], bool]) -> int:
+    """The largest number from 0 to `high` that fits, where smaller ones fit too."""
+    low = 0
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
+
+
+def _paid(market: Market, orders: IntArray) -> bool:
+    return market.cost(orders) <= market.budget

@@ -1,0 +1,189 @@
+"""Concave problems by cutting planes: a linear master whose optimum bounds every answer (planner.md 4).
+
+Kelley's method in one-count form: V_g is bounded by tangents, F is linear rows, the orders a linear programme
+(`programme`). Every round adds the tangents at the master's point and on both sides of it, at the distance at which a
+parabola would leave its tangent by as much as the master overrates V_g there: the gap falls with its own square.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy.sparse import csr_array, hstack, vstack
+
+from app.planner.arrays import FloatArray
+from app.planner.errors import SolverError
+from app.planner.problem.linear import Linear, Solution, maximise
+from app.planner.problem.order_programme import Programme
+from app.planner.relaxation.certificate import LEAST_GAIN
+from app.planner.utility.aggregate import Outer
+from app.planner.utility.values import Cuts, Values
+
+GRID = np.concatenate([[0.0], np.geomspace(1e-5, 1.0, 16)])
+"""Where the first tangents touch, in shares of what the budget can buy of a group."""
+ROUNDS = 60
+STEP = 1e-4
+"""Share of a count over which the curvature is measured."""
+DIGITS = 1e-15
+LINE = np.array([0.05, 0.15, 0.3, 0.5, 0.7, 0.9])
+"""Points between the best answer and the master's that are tried as answers."""
+
+
+@dataclass(frozen=True)
+class Master:
+    """A concave problem: the values V, F as rows, the allowed orders, and the effective counts held [k].
+
+    now: V at the counts held. cuts are shared by all that solve the same values. floor [k]: V must reach it.
+    """
+
+    values: Values
+    outer: Outer
+    programme: Programme
+    held: FloatArray
+    now: FloatArray
+    cuts: Cuts
+    floor: FloatArray
+
+    @classmethod
+    def of(cls, values: Values, programme: Programme, held: FloatArray, cuts: Cuts | None = None) -> "Master":
+        """The master with the first tangents, or with those of a problem in the same values."""
+        if cuts is None:
+            cuts = Cuts.none(values, held)
+            cuts.add(held[:, None] + GRID * programme.reach[:, None])
+        return cls(values, values.utility.outer, programme, held, values.at(held), cuts, np.full(len(held), -np.inf))
+
+    @property
+    def start(self) -> float:
+        """U at the counts held."""
+        return self.values.utility.total(self.now)
+
+    def counts(self, columns: FloatArray) -> FloatArray:
+        """Effective counts [k] of a solution [columns]."""
+        return np.asarray(self.held + np.maximum(self.programme.count_of @ columns, 0.0))
+
+    def linear(self, scale: float) -> tuple[Linear, float]:
+        """The programme with the cuts and F in units of `scale`, and the constant that its objective leaves out.
+
+        The rows are the programme's, the cuts', F's.
+        """
+        outer, at, k = self.outer, self.programme.at, len(self.held)
+        shift = np.zeros(outer.extra)
+        if outer.extra:
+            # The first extra variable is a level of values: it is counted from where it stands.
+            shift[0] = self.start
+        objective = np.zeros(self.programme.columns)
+        objective[at["t"]], objective[at["z"]] = outer.objective[:k], outer.objective[k:]
+        constant = float(outer.objective[:k] @ self.now + outer.objective[k:] @ shift)
+        places = (at["n"].start, at["t"].start, self.programme.columns)
+        cuts, below = self.cuts.rows(self.now, scale, self.programme.reach, places)
+        rest = self.programme.columns - at["z"].stop
+        before, after = csr_array((len(outer.rhs), at["t"].start)), csr_array((len(outer.rhs), rest))
+        level = hstack([before, outer.rows, after])
+        rhs = outer.rhs - outer.rows @ np.concatenate([self.now, shift])
+        rows = self.programme.rows
+        high = np.concatenate([rows.upper, below, rhs / scale])
+        low = np.concatenate([rows.lower, np.full(len(high) - len(rows.lower), -np.inf)])
+        lower, upper = self._free(scale)
+        return Linear(objective, csr_array(vstack([rows.matrix, cuts, level])), low, high, lower, upper), constant
+
+    def _free(self, scale: float) -> tuple[FloatArray, FloatArray]:
+        """Bounds of the columns; the values of groups that do not count are held."""
+        lower, upper = (bound.copy() for bound in self.programme.bounds)
+        values = self.programme.at["t"]
+        lower[values] = (self.floor - self.now) / scale
+        idle = np.setdiff1d(np.arange(len(self.held)), self.cuts.live) + values.start
+        lower[idle] = upper[idle] = 0.0
+        return lower, upper
+
+    def refine(self, columns: FloatArray, scale: float) -> None:
+        """New tangents at a solution and round it."""
+        here = self.counts(columns)
+        if self.values.crossed:
+            self.cuts.add(here[:, None])
+            return
+        step = STEP * (1.0 + here)
+        near = self.values.utility.terms(np.stack([here, here + step], axis=1))
+        bend = np.maximum(near.slope[:, 0] - near.slope[:, 1], 0.0) / step
+        claimed = self.now + scale * columns[self.programme.at["t"]]
+        over = np.maximum(claimed - near.value[:, 0], 0.0)
+        aside = np.sqrt(2.0 * over / np.maximum(bend, 1e-300))
+        aside = np.minimum(aside, 0.5 * (here - self.held) + 0.1 * self.programme.reach)
+        points = [here, np.maximum(here - aside, self.held), here + aside]
+        self.cuts.add(np.stack(points, axis=1))
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best divisible answer. columns: of the programme. counts [k]: effective, held included.
+
+    From the last master: price: utility per share of the budget; rows [R]: per unit by which the bounds of the region's
+    rows are raised (below 0 where the lower one binds); levels: the weights that F's rows have in the optimum.
+    """
+
+    columns: FloatArray
+    counts: FloatArray
+    utility: float
+    bound: float
+    price: float = 0.0
+    rows: FloatArray = field(default_factory=lambda: np.zeros(0))
+    levels: FloatArray = field(default_factory=lambda: np.zeros(0))
+    rounds: int = 0
+
+
+def solve(master: Master, tolerance: float) -> Found:
+    """The divisible optimum, its gap at most `tolerance` of the gain, or as small as the rounds made it.
+
+    Raises SolverError where the linear solver finds no answer although there is one.
+    """
+    scale = _first_scale(master)
+    solution, bound, columns = _bounded(master, scale)
+    best = _best_of(master, [columns])
+    rounds = 1
+    while bound - best.utility > _tolerated(master, best, tolerance) and rounds < ROUNDS:
+        master.refine(columns, scale)
+        scale = max(bound - master.start, LEAST_GAIN)
+        solution, lower, columns = _bounded(master, scale)
+        bound = min(bound, lower)
+        between = [best.columns + part * (columns - best.columns) for part in LINE]
+        best = _best_of(master, [best.columns, columns, *between])
+        rounds += 1
+    best = replace(best, bound=max(bound, best.utility), rounds=rounds)
+    return _with_duals(master, best, solution, scale)
+
+
+def _tolerated(master: Master, best: Found, tolerance: float) -> float:
+    """The gap in utility at which the rounds end: the tolerance, or the last digits of U."""
+    return max(tolerance * max(best.utility - master.start, LEAST_GAIN), DIGITS * abs(best.utility))
+
+
+def _first_scale(master: Master) -> float:
+    """The gain there would be if every group had all the money."""
+    top = master.values.total(master.held + master.programme.reach)
+    return max(top - master.start, LEAST_GAIN)
+
+
+def _bounded(master: Master, scale: float) -> tuple[Solution, float, FloatArray]:
+    """The linear master's solution, the bound on U that it is, and its columns."""
+    question, constant = master.linear(scale)
+    solution = maximise(question)
+    if solution.columns is None:
+        raise SolverError("the numbers lie too far apart for the solver; state counts and prices in other units")
+    return solution, constant + scale * solution.bound, solution.columns
+
+
+def _best_of(master: Master, candidates: list[FloatArray]) -> Found:
+    counts = [master.counts(candidate) for candidate in candidates]
+    totals = [master.values.total(count) for count in counts]
+    best = int(np.argmax(totals))
+    return Found(candidates[best], counts[best], totals[best], np.inf)
+
+
+def _with_duals(master: Master, best: Found, solution: Solution, scale: float) -> Found:
+    programme = master.programme
+    money = int(programme.money)
+    rows = len(programme.region.bounds)
+    return replace(
+        best,
+        price=scale * float(solution.duals[0]) if money else 0.0,
+        rows=scale * solution.duals[money : money + rows] * programme.row_scale,
+        levels=solution.duals[len(solution.duals) - len(master.outer.rhs) :],
+    )

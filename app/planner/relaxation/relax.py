@@ -1,0 +1,143 @@
+"""The best divisible orders of any problem: by multiplier or level where it falls apart, else by cutting planes."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.planner.arrays import BoolArray, FloatArray
+from app.planner.problem.canonical import Task
+from app.planner.problem.order_programme import Programme
+from app.planner.relaxation.certificate import LEAST_GAIN, Relaxation
+from app.planner.relaxation.cutting_planes import Found, Master, solve
+from app.planner.relaxation.price_ladder import Ladder
+from app.planner.relaxation.relaxed import solve as solve_ladder
+from app.planner.relaxation.separable import is_separable, relax_separable
+from app.planner.utility.utility import Utility
+from app.planner.utility.values import Values
+
+TOLERANCE = 4e-7
+"""Gap left by the cutting planes, as a share of the gain ..."""
+FINE_TOLERANCE, FINE_SIZE = 1e-9, 2_500
+"""... and where sources times groups are at most so many: shadow prices converge as the gap's square root."""
+CHECKED = 1e-7
+"""A multiplier or a level whose own certificate leaves more than this open is left to the cutting planes ..."""
+LARGEST = 3_000
+"""... unless there are more sources than this."""
+STAGES = 20
+LEFT = 1e-7
+"""Money left, as a share of the budget, that is worth raising the next worst groups with."""
+BLOCKING = 1e-7
+"""A group has a part in what keeps the least value down where its weight in the dual exceeds this."""
+
+
+@dataclass(frozen=True)
+class Divisible:
+    """The divisible optimum. rows [R]: utility per unit by which the region's rows are raised, below 0 where a lower
+    bound binds. method and proof as in `Optimality`. master: what was solved by cutting planes, None else.
+    """
+
+    relaxation: Relaxation
+    rows: FloatArray
+    method: str
+    proof: str
+    master: Master | None = None
+
+
+MARGINS = "The margins at the divisible optimum bound the utility of every order that the budget pays for."
+LEVEL = "Every group that was fed stands at one level, and no order lifts them all above it for the money."
+CUTS = "A linear programme over tangents of every group's value bounds the utility of every allowed order."
+
+
+def relax(task: Task, utility: Utility, tolerance: float = 1e-9) -> Divisible:
+    """The divisible optimum of the task under `utility`; smallest orders and lots are left out.
+
+    tolerance: the share of the gain that multiplier or level may leave open where one source a group sells samples.
+
+    Raises SolverError where the numbers are beyond the linear solver.
+    """
+    market = task.market
+    none = np.zeros(len(task.region.bounds))
+    method, proof = ("level", LEVEL) if utility.is_level else ("multiplier", MARGINS)
+    if utility.is_level and utility.objective.stop_ratio > 0.0:
+        method = "level with stop_ratio"
+    if is_separable(task, utility):
+        if market.is_plain and task.region.is_open:
+            money = 1.0 if market.budget else 0.0
+            ladder = Ladder.of(task.held, money, market.group, market.share, market.limit)
+            found = Divisible(solve_ladder(utility, ladder, tolerance), none, method, proof)
+        else:
+            found = Divisible(*relax_separable(task, utility), method, proof)
+        rests = utility.is_level and utility.objective.stop_ratio > 0.0
+        if rests or found.relaxation.residual <= CHECKED or not 0 < len(market.sources) <= LARGEST:
+            return found
+        # Kinks of the values, or numbers far apart: what bounds them is a matter of tangents.
+        cut = _by_cuts(task, utility)
+        return cut if cut.relaxation.residual < found.relaxation.residual else found
+    if not market.budget or not market.sources:
+        return Divisible(_nothing(task, utility), none, "cutting planes", CUTS)
+    return _by_cuts(task, utility)
+
+
+def with_base(task: Task) -> Task:
+    """The task with the best value of every weight vector alone, which minimax regret compares with."""
+    utility = task.utility
+    if utility.objective.kind != "robust" or utility.objective.mode != "regret":
+        return task
+    best = [relax(task, utility.mix(vector)).relaxation.utility for vector in range(len(utility.vectors))]
+    return replace(task, utility=utility.with_base(np.array(best)))
+
+
+def _nothing(task: Task, utility: Utility) -> Relaxation:
+    """No orders at all: what a budget of 0 buys."""
+    terms = utility.terms(task.held)
+    total = utility.total(terms.value)
+    return Relaxation(np.zeros(len(task.market.sources)), task.held.copy(), terms, total, total, 0.0, 0.0)
+
+
+def _by_cuts(task: Task, utility: Utility) -> Divisible:
+    values = Values.of(utility, task.order)
+    programme = Programme(task.market, task.region, utility.outer.extra, whole=False)
+    master = Master.of(values, programme, task.held)
+    small = len(task.keys) * len(task.sources) <= FINE_SIZE and not values.crossed
+    found = solve(master, FINE_TOLERANCE if small else TOLERANCE)
+    last = _leximin(master, found) if utility.is_level else found
+    gain = max(found.utility - master.start, LEAST_GAIN)
+    orders = np.maximum(programme.order_of @ last.columns, 0.0)
+    relaxation = Relaxation(
+        orders=orders,
+        counts=last.counts,
+        terms=values.moved(last.counts).terms(last.counts),
+        utility=found.utility,
+        bound=found.bound,
+        residual=(found.bound - found.utility) / gain,
+        multiplier=found.price,
+    )
+    return Divisible(relaxation, found.rows, "cutting planes", CUTS, master)
+
+
+def _leximin(master: Master, found: Found) -> Found:
+    """Where money is left at the highest level, what is best for the next worst groups, and so on."""
+    blocked = np.zeros(len(master.held), dtype=np.bool_)
+    counted = np.flatnonzero(master.values.utility.counted)
+    floor, level = master.floor.copy(), found
+    for _ in range(STAGES):
+        spent = float((master.programme.cost_of @ found.columns).sum())
+        open_ = counted[~blocked[counted]]
+        held_down = open_[level.levels > BLOCKING] if len(level.levels) == len(open_) else open_
+        if spent >= 1.0 - LEFT or len(held_down) in (0, len(open_)):
+            break
+        blocked[held_down] = True
+        margin = TOLERANCE * max(level.utility - master.start, LEAST_GAIN)
+        floor[held_down] = master.values.at(found.counts)[held_down] - margin
+        found = level = solve(_next_stage(master, floor, blocked), TOLERANCE)
+    return found
+
+
+def _next_stage(master: Master, floor: FloatArray, blocked: BoolArray) -> Master:
+    """The master that raises the least of the groups that are not blocked, the others kept at their floors."""
+    utility = master.values.utility
+    weights = np.where(blocked, 0.0, utility.weights)
+    later = replace(utility, weights=weights / weights.sum())
+    values = replace(master.values, utility=later)
+    now = master.now
+    return replace(master, values=values, outer=later.outer, floor=floor, now=now)

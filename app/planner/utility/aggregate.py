@@ -1,0 +1,115 @@
+"""U = F(V): how the groups' values make one utility (planner.md 3). F is concave, polyhedral and nondecreasing.
+
+    utilitarian, isoelastic, targets, gap    Σ w_g V_g
+    maximin                                  min V_g over the counted groups
+    cvar                                     max_τ τ − (1/α) Σ w_g max(0, τ − V_g), the mean of the worst share α
+    robust                                   min_k Σ w_kg V_g − V*_k       (V*_k = 0 in the worst case)
+
+Every F is the least of some Σ q_g V_g + a, q ≥ 0: `gradient` gives the q that is least at some values.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array, eye_array, hstack, vstack
+
+from app.planner.arrays import BoolArray, FloatArray, IntArray
+from app.planner.utility.objective import Objective
+
+
+@dataclass(frozen=True)
+class Outer:
+    """F as a linear programme: F(v) = max over z of objective · (v, z) subject to rows @ (v, z) ≤ rhs.
+
+    objective [k + extra], rows [R, k + extra], rhs [R]; the `extra` variables z are free.
+    """
+
+    objective: FloatArray
+    rows: csr_array
+    rhs: FloatArray
+    extra: int
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """F. weights [groups] and each of the vectors [vectors, groups] sum to 1; counted [groups]; base V* [vectors]."""
+
+    objective: Objective
+    weights: FloatArray
+    counted: BoolArray
+    vectors: FloatArray
+    base: FloatArray
+
+    def totals(self, value: FloatArray) -> FloatArray:
+        """F [n] of values [groups, n]."""
+        match self.objective.kind:
+            case "maximin":
+                return np.asarray(value[self.counted].min(axis=0))
+            case "cvar":
+                order, share = self._worst(value)
+                return np.asarray((share * np.take_along_axis(value, order, axis=0)).sum(axis=0))
+            case "robust":
+                return np.asarray((self.vectors @ value - self.base[:, None]).min(axis=0))
+            case _:
+                return np.asarray((self.weights[:, None] * value).sum(axis=0))
+
+    def total(self, value: FloatArray) -> float:
+        """F of values [groups]."""
+        if self.objective.kind in ("maximin", "cvar", "robust"):
+            return float(self.totals(value[:, None])[0])
+        return float((self.weights * value).sum())
+
+    def gradient(self, value: FloatArray) -> FloatArray:
+        """A supergradient q [groups] of F at values [groups]; of several, the one of the first group or vector."""
+        found = np.zeros_like(value)
+        match self.objective.kind:
+            case "maximin":
+                found[np.argmin(np.where(self.counted, value, np.inf))] = 1.0
+            case "cvar":
+                order, share = self._worst(value[:, None])
+                found[order[:, 0]] = share[:, 0]
+            case "robust":
+                found[:] = self.vectors[np.argmin(self.vectors @ value - self.base)]
+            case _:
+                found[:] = self.weights
+        return found
+
+    def outer(self) -> Outer:
+        """The rows that say F to a linear solver."""
+        k = len(self.weights)
+        match self.objective.kind:
+            case "maximin":
+                counted = np.flatnonzero(self.counted)
+                below = -eye_array(k, format="csr")[counted]
+                return _epigraph(below, np.zeros(len(counted)))
+            case "cvar":
+                return self._shortfalls()
+            case "robust":
+                return _epigraph(csr_array(-self.vectors), -self.base)
+            case _:
+                return Outer(self.weights.copy(), csr_array((0, k)), np.zeros(0), 0)
+
+    def _worst(self, value: FloatArray) -> tuple[IntArray, FloatArray]:
+        """Groups from the worst up and the share of U each has, both [groups, n] for values [groups, n]."""
+        order = np.asarray(np.argsort(value, axis=0, kind="stable"), dtype=np.int64)
+        weights = self.weights[order]
+        room = self.objective.tail - (np.cumsum(weights, axis=0) - weights)
+        return order, np.clip(room, 0.0, weights) / self.objective.tail
+
+    def _shortfalls(self) -> Outer:
+        """cvar: z = (τ, ξ), τ − (1/α) Σ w ξ with ξ ≥ τ − v and ξ ≥ 0."""
+        k, counted = len(self.weights), np.flatnonzero(self.counted)
+        picked, n = eye_array(k, format="csr")[counted], len(counted)
+        slack = eye_array(n, format="csr")
+        behind = hstack([-picked, csr_array(np.ones((n, 1))), -slack])
+        positive = hstack([csr_array((n, k + 1)), -slack])
+        objective = np.concatenate([np.zeros(k), [1.0], -self.weights[counted] / self.objective.tail])
+        return Outer(objective, csr_array(vstack([behind, positive])), np.zeros(2 * n), n + 1)
+
+
+def _epigraph(rows: csr_array, rhs: FloatArray) -> Outer:
+    """The largest z with z + rows @ v ≤ rhs."""
+    count, k = rows.shape
+    objective = np.zeros(k + 1)
+    objective[k] = 1.0
+    return Outer(objective, csr_array(hstack([rows, csr_array(np.ones((count, 1)))])), rhs, 1)

@@ -1,0 +1,209 @@
+"""What a set of counts is worth (planner.md 3).
+
+Notation, arrays [groups] unless said otherwise: n counts, w weights summing to 1, ℓ = max(f(n), 0) / unit the loss on
+the common scale [groups, draws] (unit: the metric's span, or the reference loss where a bound is open), m the benefit,
+1 − ℓ or, with an open bound, −ℓ. E is the mean over draws, or over the worst `risk` of them. V(n) is a group's value:
+
+    V = E φ(m),    and for gap V = E m − λ max(0, m̄ − E m);    V'(n) is its slope, U = F(V) (`aggregate`).
+"""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from app.planner.arrays import BoolArray, FloatArray, IntArray
+from app.planner.curves.posterior import Posterior
+from app.planner.utility.aggregate import Aggregate, Outer
+from app.planner.utility.benefit import LEAST_BENEFIT, mean, phi
+from app.planner.utility.metric import Metric
+from app.planner.utility.objective import Kind, Objective
+
+__all__ = ["LEAST_BENEFIT", "Outer", "Terms", "Utility"]
+
+ADDITIVE: tuple[Kind, ...] = ("utilitarian", "isoelastic", "targets", "gap")
+"""The kinds with U = Σ w V."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """V and V' at some counts, equal shapes."""
+
+    value: FloatArray
+    slope: FloatArray
+
+
+@dataclass(frozen=True)
+class Utility:
+    """U over the posterior's draws. weights sum to 1; unit > 0; bounded: both of the metric's bounds are given.
+
+    goal [groups]: ℓ at the target, inf = none. reference: m̄ of `gap`. vectors [vectors, groups], each summing to 1,
+    and base V* [vectors]: of `robust`. `Utility.of` derives them all from a problem's own numbers.
+    """
+
+    objective: Objective
+    weights: FloatArray
+    unit: FloatArray
+    bounded: bool
+    posterior: Posterior
+    goal: FloatArray = field(default_factory=lambda: np.full(1, np.inf))
+    reference: float = 0.0
+    vectors: FloatArray = field(default_factory=lambda: np.zeros((0, 1)))
+    base: FloatArray = field(default_factory=lambda: np.zeros(0))
+
+    @classmethod
+    def of(
+        cls,
+        objective: Objective,
+        weights: FloatArray,
+        metric: Metric,
+        reference_loss: FloatArray | None,
+        targets: FloatArray,
+        held: FloatArray,
+        posterior: Posterior,
+        order: IntArray,
+    ) -> "Utility":
+        """U of a problem whose groups are taken in `order`; the arrays [groups] are in the problem's own.
+
+        weights: not all 0. reference_loss: of every group where a bound is open. targets: metric values, nan = none.
+        held: the counts at which `gap` takes m̄. Regret's V* is 0 until `with_base` sets it.
+        """
+        scaled = weights[order] / weights.max()
+        unit = np.full(len(order), metric.span or 1.0)
+        if metric.span is None and reference_loss is not None:
+            unit = reference_loss[order]
+        vectors = np.array(objective.weight_vectors, dtype=np.float64).reshape(-1, len(order))[:, order]
+        vectors = vectors / vectors.max(axis=1, keepdims=True, initial=0.0)
+        goal = metric.to_loss(targets[order]) / unit
+        utility = cls(
+            objective=objective,
+            weights=scaled / scaled.sum(),
+            unit=unit,
+            bounded=metric.span is not None,
+            posterior=posterior.select(order),
+            goal=np.where(np.isnan(goal), np.inf, goal),
+            vectors=vectors / vectors.sum(axis=1, keepdims=True),
+            base=np.zeros(len(vectors)),
+        )
+        return utility if objective.kind != "gap" else replace(utility, reference=utility.mean_benefit(held[order]))
+
+    @property
+    def is_level(self) -> bool:
+        """Whether U is the least value instead of the weighted sum."""
+        return self.objective.kind == "maximin"
+
+    @property
+    def is_additive(self) -> bool:
+        """Whether U = Σ w V."""
+        return self.objective.kind in ADDITIVE
+
+    @cached_property
+    def is_smooth(self) -> bool:
+        """Whether every V has a continuous slope."""
+        objective = self.objective
+        jumps = objective.kind == "gap" or (objective.kind == "targets" and objective.power == 1)
+        jumps |= objective.risk is not None and objective.risk < 1.0 and self.posterior.draws > 1
+        # A loss below 0 counts as 0.
+        return not jumps and bool((self.posterior.asymptote >= 0.0).all())
+
+    @cached_property
+    def counted(self) -> BoolArray:
+        """The groups U depends on [groups]."""
+        if self.objective.kind == "robust":
+            return np.asarray(self.vectors.any(axis=0))
+        if self.objective.kind == "targets":
+            return (self.weights > 0) & np.isfinite(self.goal)
+        return self.weights > 0
+
+    @cached_property
+    def emphasis(self) -> FloatArray:
+        """What a group's value counts for at the margin where F does not choose: its weight, 1 where F is a minimum."""
+        if self.objective.kind in ("maximin", "robust"):
+            return self.counted.astype(np.float64)
+        return self.weights * self.counted
+
+    @cached_property
+    def aggregate(self) -> Aggregate:
+        """F."""
+        return Aggregate(self.objective, self.weights, self.counted, self.vectors, self.base)
+
+    @property
+    def outer(self) -> Outer:
+        """F as a linear programme."""
+        return self.aggregate.outer()
+
+    def terms(self, counts: FloatArray) -> Terms:
+        """V and V' at counts [groups] or [groups, sizes]; where V has a kink, V' is the slope beyond it."""
+        if self.posterior.draws == 1:
+            value, gain = self._known(counts)
+        else:
+            loss, slope = self.posterior.loss_and_slope(counts)
+            unit = self._like(loss, self.unit)
+            fall = np.where(loss > 0.0, -slope, 0.0)
+            each, worth = phi(self.objective, np.maximum(loss, 0.0) / unit, self.bounded, self._like(loss, self.goal))
+            value, gain = mean(each, worth * fall, self.objective.risk)
+            gain = gain / unit[..., 0]
+        if self.objective.kind != "gap":
+            return Terms(value, gain)
+        behind, lambda_ = self.reference - value, self.objective.lambda_
+        return Terms(value - lambda_ * np.maximum(behind, 0.0), gain * (1.0 + lambda_ * (behind > 0.0)))
+
+    def _known(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """E φ and its slope where one draw is all there is: the mean of it is itself, whatever `risk` says."""
+        loss, slope = self.posterior.known(counts)
+        flat = loss <= 0.0
+        if np.count_nonzero(flat):
+            loss, slope = np.where(flat, 0.0, loss), np.where(flat, 0.0, slope)
+        unit, goal = (self.unit, self.goal) if loss.ndim == 1 else (self.unit[:, None], self.goal[:, None])
+        value, worth = phi(self.objective, loss / unit, self.bounded, goal)
+        return value, worth * -slope / unit
+
+    def total(self, value: FloatArray) -> float:
+        """U from the groups' values."""
+        return self.aggregate.total(value)
+
+    def gradient(self, value: FloatArray) -> FloatArray:
+        """dU/dV [groups] at the groups' values; where F has a kink, one of its supergradients."""
+        return self.aggregate.gradient(value)
+
+    def at(self, counts: FloatArray) -> float:
+        """U at counts [groups]."""
+        return self.total(self.terms(counts).value)
+
+    def mean_benefit(self, counts: FloatArray) -> float:
+        """Σ w E m at counts [groups]."""
+        plain = replace(self, objective=Objective("utilitarian", risk=self.objective.risk))
+        return plain.at(counts)
+
+    def draws(self, counts: FloatArray) -> FloatArray:
+        """U in every draw [draws], F taken as linear round the expected values."""
+        loss = self.posterior.loss(counts)
+        scaled = np.maximum(loss, 0.0) / self._like(loss, self.unit)
+        each, _ = phi(self.objective, scaled, self.bounded, self._like(loss, self.goal))
+        value = self.terms(counts).value
+        if self.objective.kind == "gap":
+            behind = (mean(each, each, self.objective.risk)[0] < self.reference)[:, None]
+            each = each + self.objective.lambda_ * behind * (each - self.reference)
+        share = self.gradient(value)
+        return np.asarray((share[:, None] * each).sum(axis=0)) + (self.total(value) - float((share * value).sum()))
+
+    def select(self, indices: IntArray) -> "Utility":
+        """The same utility's terms for the groups at `indices` alone."""
+        posterior = self.posterior.part(indices)
+        goal = self.goal[indices] if len(self.goal) > 1 else self.goal
+        weights, unit, vectors = self.weights[indices], self.unit[indices], self.vectors[:, indices]
+        return replace(self, weights=weights, unit=unit, posterior=posterior, goal=goal, vectors=vectors)
+
+    def mix(self, vector: int) -> "Utility":
+        """Σ w_kg V_g for weight vector k of `robust` alone: the utility whose optimum is V*_k."""
+        plain = Objective("utilitarian", risk=self.objective.risk)
+        return replace(self, objective=plain, weights=self.vectors[vector])
+
+    def with_base(self, base: FloatArray) -> "Utility":
+        """The same with V* [vectors], the best value of each weight vector alone, for regret."""
+        return replace(self, base=base)
+
+    @staticmethod
+    def _like(loss: FloatArray, values: FloatArray) -> FloatArray:
+        """[groups] made to broadcast with losses [groups, (sizes,) draws]."""
+        return values[:, None] if loss.ndim == 2 else values[:, None, None]
