@@ -22,10 +22,10 @@ from app.jobs.supervisor import Supervisor
 from app.jobs.worker import stop_on_signal, stop_with_parent, work
 from app.logs import hide_hook_tokens
 from app.main import create_app, utc_now
-from app.services.endpoints import renew_secrets
-from app.services.keys import create_key, peppers
-from app.services.secrets import SecretBox, new_secret_key
+from app.services.access.keys import create_key, peppers
+from app.services.access.secrets import SecretBox, new_secret_key
 from app.services.vendors import connections
+from app.services.webhooks.endpoints import renew_secrets
 from app.settings import Settings
 from app.store.db import Database, connect, drift, is_current
 from app.store.keys import any_valid_key

@@ -40,8 +40,8 @@ from app.api import (
 from app.api.common import SOFTWARE_VERSION, Runtime
 from app.api.contract import finish_contract
 from app.jobs.client import JobClient
-from app.services.fits import Fits
-from app.services.keys import peppers
+from app.services.access.keys import peppers
+from app.services.curves.fits import Fits
 from app.settings import Settings
 from app.store.db import connect
 from app.web import ROUTERS

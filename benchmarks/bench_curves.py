@@ -23,7 +23,7 @@ from app.planner.arrays import IntArray
 from app.planner.curves.observations import Points
 from app.planner.curves.prior import Prior
 from app.planner.fitting.fit import fit, refit
-from app.services.prior import prior_for
+from app.services.curves.prior import prior_for
 
 FOLDS, DRAWS, SHARES, KINDS = 5, 300, (4, 8, 16), ("five", "single", "dense")
 PAIRED = 8

@@ -26,7 +26,7 @@ from typing import Any
 import httpx
 from bench_service import PORT, databases, service
 
-from app.services.secrets import new_secret_key
+from app.services.access.secrets import new_secret_key
 
 RESULTS = Path(__file__).parent / "results" / "inbox.json"
 PATIENCE_S = 600

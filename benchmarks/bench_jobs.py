@@ -29,9 +29,9 @@ from bench_service import ACCURACY, databases
 
 from app.jobs.client import JobClient
 from app.jobs.schema import migrate
-from app.services import plan_watch
-from app.services.events import record
-from app.services.keys import create_key, peppers
+from app.services.access.keys import create_key, peppers
+from app.services.jobs import plan_watch
+from app.services.webhooks.events import record
 from app.settings import Settings
 from app.store.db import Database, Session, connect
 from app.store.keys import workspace_named

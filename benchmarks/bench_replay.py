@@ -29,7 +29,7 @@ from app.planner.simulation.game import Rules, judge, play
 from app.planner.simulation.paired import Estimate
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
-from app.services.prior import prior_for
+from app.services.curves.prior import prior_for
 
 HERE = Path(__file__).parent
 MONEY = 1_000_000

@@ -21,8 +21,8 @@ from app.planner.simulation.game import Player, Rules, play
 from app.planner.simulation.trial import ORACLE, Trial, holdout_errors
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
-from app.services.prior import prior_for
-from app.services.simulations import PARTS
+from app.services.curves.prior import prior_for
+from app.services.simulations.simulations import PARTS
 
 PLAYERS: tuple[Player, ...] = (
     "optimal", "greedy", "thompson", "worst_first", "equal", "equal_spend", "proportional", "water_filling", ORACLE,

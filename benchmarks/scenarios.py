@@ -8,7 +8,7 @@ from app.planner.simulation.game import Rules
 from app.planner.simulation.worlds import POLYGENIC_KEYS
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
-from app.services.prior import prior_for
+from app.services.curves.prior import prior_for
 
 SCENARIOS: dict[str, tuple[FloatArray, tuple[float, ...]]] = {
     "equal": (np.array([100.0, 100.0, 100.0]), (1.0, 1.0, 1.0)),

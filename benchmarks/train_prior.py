@@ -1,6 +1,6 @@
 """Trains the prior of the learning curves on LCDB 1.1 by the log density it gives to later, held-out points.
 
-    python benchmarks/train_prior.py [--data ../shared/data] [--out app/services/data/prior.json] [--seed 0]
+    python benchmarks/train_prior.py [--data ../shared/data] [--out app/services/curves/data/prior.json] [--seed 0]
 
 With w the prior's weights, L a curve's likelihood and D the density of a later point at each node, the gain of one
 question is log Σ w L D − log Σ w L: conditional likelihood, which rewards forecasts and not the fit of the past.
@@ -298,7 +298,7 @@ def numbers(prior: Prior) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with lcdb/curves.jsonl.gz")
-    parser.add_argument("--out", type=Path, default=Path("app/services/data/prior.json"))
+    parser.add_argument("--out", type=Path, default=Path("app/services/curves/data/prior.json"))
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     curves = lcdb.load(arguments.data / "lcdb" / "curves.jsonl.gz")

@@ -14,9 +14,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from app.jobs.schema import migrate
+from app.services.access.keys import create_key, peppers
+from app.services.access.secrets import new_secret_key
 from app.services.ids import new_id
-from app.services.keys import create_key, peppers
-from app.services.secrets import new_secret_key
 from app.settings import Settings
 from app.store.db import ENGINE_TABLES, Database, Session, connect
 from app.store.models import Workspace

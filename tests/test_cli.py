@@ -17,8 +17,8 @@ import pytest
 from pydantic import SecretStr
 
 from app.__main__ import main
-from app.services.keys import authenticate, peppers
-from app.services.secrets import new_secret_key
+from app.services.access.keys import authenticate, peppers
+from app.services.access.secrets import new_secret_key
 from app.settings import Settings
 from app.store.db import connect, migrate
 from tests.api_client import NOW, Api

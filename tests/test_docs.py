@@ -15,12 +15,12 @@ import pytest
 from app.client import Allocation
 from app.demo.service import temporary_service
 from app.outbound.errors import AnswerTooLarge, OutboundError
-from app.services.events import EVENT_TYPES
+from app.services.access.secrets import new_secret_key
 from app.services.ids import new_id
-from app.services.messages import payload
-from app.services.retries import DELAYS_S
-from app.services.secrets import new_secret_key
-from app.services.signing import new_signing_secret, signed_headers
+from app.services.webhooks.events import EVENT_TYPES
+from app.services.webhooks.messages import payload
+from app.services.webhooks.retries import DELAYS_S
+from app.services.webhooks.signing import new_signing_secret, signed_headers
 from app.store.models import Event, WebhookDelivery, WebhookEndpoint
 
 ROOT = Path(__file__).parents[1]

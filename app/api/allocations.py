@@ -29,7 +29,7 @@ from app.api.plans import (
 )
 from app.api.problems import declared
 from app.errors import Fault, Infeasible, invalid
-from app.services.allocations import Allocation, Question, amount, next_allocation
+from app.services.planning.allocations import Allocation, Question, amount, next_allocation
 from app.store.models import Project
 
 router = APIRouter(prefix="/v1/projects/{project_id}/allocations", tags=["allocations"], route_class=Route)

@@ -20,9 +20,9 @@ from app.charts.money import RoundMoney, spending
 from app.charts.progress import GroupRow, progress
 from app.charts.theme import Spec, ThemeName, narrowed
 from app.errors import Infeasible, NotFound
-from app.services.allocations import Question
-from app.services.fits import Fits
-from app.services.round_charts import progress_data, spending_data
+from app.services.curves.fits import Fits
+from app.services.exports.round_charts import progress_data, spending_data
+from app.services.planning.allocations import Question
 from app.store.db import Session
 from app.store.models import Group, Project
 from app.store.projects import members

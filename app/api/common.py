@@ -38,10 +38,10 @@ from app.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from app.services.access.keys import Caller, authenticate
+from app.services.curves.fits import Fits
 from app.services.enqueue import Enqueue
-from app.services.fits import Fits
-from app.services.keys import Caller, authenticate
-from app.services.projects import get_project
+from app.services.projects.projects import get_project
 from app.settings import Settings
 from app.store.db import Database, Session
 from app.store.models import Project

@@ -11,8 +11,8 @@ from app.api.inputs import MAX_COUNT, Answer
 from app.api.observations import WarningOut
 from app.api.pages import Cursor, Limit, Page, page, position
 from app.errors import Fault, invalid
-from app.services.changes import get_member
-from app.services.curves import Curve, Question, Summary, curves_of
+from app.services.curves.curves import Curve, Question, Summary, curves_of
+from app.services.projects.changes import get_member
 from app.store.models import Group, Project
 from app.store.projects import members
 

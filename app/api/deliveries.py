@@ -12,8 +12,8 @@ from app.api.observations import WarningOut
 from app.api.orders import OrderOut, get_order, order_shape, progress_one
 from app.api.problems import declared
 from app.errors import Conflict, Fault, KeyTaken, NotFound, invalid
-from app.services.recordings import Recording, record_delivery
-from app.services.rounds import get_round
+from app.services.ledger.deliveries import Recording, record_delivery
+from app.services.purchases.rounds import get_round
 from app.store.ledger_models import Order
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["rounds"], route_class=Route)

@@ -11,7 +11,7 @@ from pydantic import ConfigDict
 from app.api.common import Call, Route, reads
 from app.api.inputs import Answer
 from app.api.pages import Limit
-from app.services.events import EventType
+from app.services.webhooks.events import EventType
 from app.store.events import events_after, last_sequence
 from app.store.models import Event
 

@@ -13,10 +13,10 @@ from app.api.plans import Policy
 from app.api.problems import declared
 from app.api.query import KnownQuery
 from app.errors import Conflict, Infeasible
-from app.services.allocations import Question
-from app.services.dossier import Dossier
-from app.services.measurements import MAX_RUNS
-from app.services.tables import all_tables, table_of
+from app.services.exports.dossier import Dossier
+from app.services.exports.tables import all_tables, table_of
+from app.services.planning.allocations import Question
+from app.services.planning.measurements import MAX_RUNS
 from app.tables.csv_file import write_csv
 from app.tables.shape import About, Stamp
 from app.tables.xlsx_file import write_workbook

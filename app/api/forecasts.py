@@ -11,8 +11,8 @@ from app.api.common import Call, Route, list_tag, reads
 from app.api.curves import Quantiles
 from app.api.inputs import Answer
 from app.api.pages import Cursor, Limit, Page, page, position
-from app.services.changes import get_member
-from app.services.forecasts import NAMES, Record, record_of
+from app.services.curves.record import NAMES, Record, record_of
+from app.services.projects.changes import get_member
 from app.store.forecasts import ScoredForecast, forecasts_page
 from app.store.models import Group
 

@@ -13,9 +13,9 @@ from app.api.pages import Archived, Cursor, Limit, Page, page, position
 from app.api.problems import declared
 from app.errors import Archived as ArchivedError
 from app.errors import Conflict, Frozen, InUse, KeyTaken, MissingKeys
-from app.services import groups
-from app.services.changes import get_member, restore, touch
-from app.services.holdings import NONE_COLLECTED
+from app.services.ledger.holdings import NONE_COLLECTED
+from app.services.projects import groups
+from app.services.projects.changes import get_member, restore, touch
 from app.store.ledger import Collected, collected_counts
 from app.store.models import Group, Project
 from app.store.projects import members

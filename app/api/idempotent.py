@@ -8,7 +8,7 @@ from typing import Protocol
 from fastapi import Request, Response
 
 from app.errors import CallRunning, IdempotencyKeyReused
-from app.services.keys import Caller
+from app.services.access.keys import Caller
 from app.store import idempotency
 from app.store.db import Session
 from app.store.models import IdempotentCall

@@ -11,8 +11,9 @@ from app.api.bulk import CSV, JSON, json_lines, validated
 from app.api.inputs import Count, InstantIn, NonNegative, Real, Shape, ShortText, Text
 from app.api.problems import wording
 from app.errors import Fault, Malformed, invalid
-from app.services.changes import MAX_FAULTS
-from app.services.observations import MAX_OBSERVATIONS, Draft, Reading
+from app.services.curves.readings import Reading
+from app.services.observations.observations import MAX_OBSERVATIONS, Draft
+from app.services.projects.changes import MAX_FAULTS
 from app.strict_json import parse_json
 
 COLUMNS = ("external_id", "group", "n", "value", "stderr", "eval_size", "holdout", "observed_at")

@@ -16,8 +16,8 @@ from app.api.inputs import Answer
 from app.api.pages import Cursor, Limit, Page, page
 from app.api.problems import declared
 from app.errors import Conflict, Fault, invalid
-from app.services.jobs import ENDED, State, cancel_job, get_job
-from app.services.projects import as_uuid
+from app.services.jobs.jobs import ENDED, State, cancel_job, get_job
+from app.services.projects.projects import as_uuid
 from app.store.jobs import jobs_page
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=Route)

@@ -9,7 +9,7 @@ from pydantic import ConfigDict
 from app.api.common import Call, Route, changes, reads
 from app.api.inputs import Answer
 from app.api.pages import Cursor, Limit, Page, page
-from app.services.keys import revoke_key
+from app.services.access.keys import revoke_key
 from app.store.keys import keys_of_workspace
 
 router = APIRouter(prefix="/v1/api-keys", tags=["API keys"], route_class=Route)

@@ -12,7 +12,7 @@ from app.api.common import Call, Route, reads
 from app.api.inputs import Answer, SignedMoneyOut
 from app.api.orders import get_order
 from app.api.pages import Cursor, Limit, Page, page, position
-from app.services.recordings import check_ledger
+from app.services.ledger.deliveries import check_ledger
 from app.services.vendors.counts import vendor_folds
 from app.store.ledger import audit_page, entries_page
 from app.store.ledger_models import AuditEntry, LedgerEntry

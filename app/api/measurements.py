@@ -11,7 +11,7 @@ from app.api.curves import Draws, Seed
 from app.api.inputs import Answer
 from app.api.problems import declared
 from app.errors import Conflict, Infeasible
-from app.services.measurements import MAX_RUNS, MeasurementPlan, measurement_plan_of
+from app.services.planning.measurements import MAX_RUNS, MeasurementPlan, measurement_plan_of
 from app.store.models import Project
 
 router = APIRouter(prefix="/v1/projects/{project_id}/measurement-plan", tags=["curves"], route_class=Route)

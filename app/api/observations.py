@@ -15,8 +15,9 @@ from app.api.intake import read_observations
 from app.api.pages import Cursor, Limit, Page, page
 from app.api.problems import declared
 from app.errors import KeyTaken
-from app.services import forecasts, observations, plan_watch
-from app.services.observations import Draft
+from app.services.jobs import plan_watch
+from app.services.observations import observations, observe
+from app.services.observations.observations import Draft
 from app.store.models import Observation
 from app.store.observations import observations_page
 
@@ -123,7 +124,7 @@ def post_observations(
     nothing: one bad item refuses the request, naming every bad one. A repeat of an `external_id` is counted, not
     stored again."""
     project = call.project(project_id)
-    done = forecasts.post(call.session, call.runtime.fits, project, runs, missing == "zero", call.now, call.enqueue)
+    done = observe.post(call.session, call.runtime.fits, project, runs, missing == "zero", call.now, call.enqueue)
     warnings = [WarningOut.model_validate(notice) for notice in done.warnings]
     return AcceptedOut(
         accepted=len(done.stored),

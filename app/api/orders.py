@@ -10,10 +10,10 @@ from pydantic import ConfigDict
 from app.api.common import Call, Route, reads
 from app.api.inputs import Answer, MoneyOut
 from app.errors import NotFound
-from app.services.progress import OrderProgress, order_progress
-from app.services.projects import as_uuid
-from app.services.recordings import over_delivered
-from app.services.terms import Terms
+from app.services.ledger.deliveries import over_delivered
+from app.services.ledger.terms import Terms
+from app.services.projects.projects import as_uuid
+from app.services.purchases.progress import OrderProgress, order_progress
 from app.store.ledger_models import Order
 from app.store.models import Group, Project
 from app.store.projects import members

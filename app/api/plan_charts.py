@@ -10,11 +10,11 @@ from app.charts.curves import curve_chart, curves_chart
 from app.charts.margins import margins_chart
 from app.charts.theme import Spec, ThemeName
 from app.errors import Fault, invalid
-from app.services.allocations import Question
-from app.services.changes import get_member
-from app.services.charts import CurveView, curve_panels, margin_rows
-from app.services.fits import Fits
-from app.services.looks import kept_allocation, kept_budget_rows
+from app.services.curves.fits import Fits
+from app.services.exports.charts import CurveView, curve_panels, margin_rows
+from app.services.planning.allocations import Question
+from app.services.planning.looks import kept_allocation, kept_budget_rows
+from app.services.projects.changes import get_member
 from app.store.db import Session
 from app.store.models import Group, Project
 from app.store.projects import members

@@ -7,7 +7,7 @@ from fastapi import Query
 from pydantic import Field
 
 from app.api.inputs import Answer, MoneyOut
-from app.services.allocations import EvaluationAdvice, GroupPlan, Plan, SourcePlan, StopAdvice, amount
+from app.services.planning.allocations import EvaluationAdvice, GroupPlan, Plan, SourcePlan, StopAdvice, amount
 
 PolicyName = Literal[
     "optimal", "greedy", "thompson", "worst_first", "equal", "equal_spend", "proportional", "water_filling",

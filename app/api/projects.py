@@ -16,8 +16,8 @@ from app.api.pages import Archived, Cursor, Limit, Page, page
 from app.api.problems import declared
 from app.api.sources import MAX_SOURCES, SourceIn, source_fields
 from app.errors import Conflict, Frozen
-from app.services import projects
-from app.services.changes import restore
+from app.services.projects import projects
+from app.services.projects.changes import restore
 from app.store.models import Project
 from app.store.projects import projects_of_workspace
 

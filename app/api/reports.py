@@ -11,7 +11,7 @@ from app.api.problems import declared
 from app.api.query import KnownQuery
 from app.errors import Conflict, Infeasible
 from app.report.page import report_of
-from app.services.dossier import Dossier
+from app.services.exports.dossier import Dossier
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["exports"], route_class=KnownQuery)
 

@@ -12,8 +12,8 @@ from app.api.observations import WarningOut
 from app.api.problems import declared
 from app.api.scenarios import MAX_NAMED, DrawsIn, SeedIn
 from app.errors import Conflict, Infeasible
-from app.services.allocations import amount
-from app.services.requirements import Question, Requirements, Warning, requirements_of
+from app.services.planning.allocations import amount
+from app.services.planning.requirements import Question, Requirements, Warning, requirements_of
 from app.store.models import Project
 
 router = APIRouter(prefix="/v1/projects/{project_id}/requirements", tags=["allocations"], route_class=QuestionRoute)

@@ -17,10 +17,10 @@ from app.api.pages import Cursor, Limit, Page, page, position
 from app.api.plans import MetricOut, Policy
 from app.api.problems import declared
 from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, PreconditionRequired, invalid
-from app.services import rounds
-from app.services.allocations import Question, next_allocation
-from app.services.progress import GroupProgress, RoundProgress, progress_of
-from app.services.rounds import Proposal, get_round
+from app.services.planning.allocations import Question, next_allocation
+from app.services.purchases import rounds
+from app.services.purchases.progress import GroupProgress, RoundProgress, progress_of
+from app.services.purchases.rounds import Proposal, get_round
 from app.store.ledger_models import Round
 from app.store.models import Project
 from app.store.rounds import rounds_page

@@ -26,9 +26,9 @@ from app.api.plans import (
 )
 from app.api.problems import FaultShape
 from app.api.sources import SourceTerms, source_fields
-from app.services.allocations import amount
-from app.services.scenarios import Gain, Outcome, Plan, what_if
-from app.services.variations import Scenario
+from app.services.planning.allocations import amount
+from app.services.planning.scenarios import Gain, Outcome, Plan, what_if
+from app.services.planning.variations import Scenario
 from app.store.models import Project
 
 router = APIRouter(prefix="/v1/projects/{project_id}/allocations", tags=["allocations"], route_class=QuestionRoute)

@@ -21,8 +21,8 @@ from app.charts.render import png, svg
 from app.charts.simulations import CHARTS
 from app.charts.theme import Spec, ThemeName, narrowed
 from app.errors import Conflict
-from app.services.jobs import State
-from app.services.simulations import Question, get_simulation, start_simulation
+from app.services.jobs.jobs import State
+from app.services.simulations.simulations import Question, get_simulation, start_simulation
 from app.store.db import Session
 from app.store.models import Job, Project
 from app.store.simulation_models import Simulation

@@ -31,9 +31,9 @@ from app.api.pages import Archived, Cursor, Limit, Page, page, position
 from app.api.problems import declared
 from app.errors import Archived as ArchivedError
 from app.errors import Conflict, InUse, KeyTaken, MissingKeys
-from app.services import sources
-from app.services.changes import get_member, touch
-from app.services.holdings import Record, holdings_of
+from app.services.ledger.holdings import Record, holdings_of
+from app.services.projects import sources
+from app.services.projects.changes import get_member, touch
 from app.store.models import Group, Project, Source
 from app.store.projects import members, members_by_id
 

@@ -14,7 +14,7 @@ from app.api.pages import Cursor, Limit, Page, page, position
 from app.api.problems import declared
 from app.api.vendor_connections import get
 from app.errors import Conflict, KeyTaken, NotFound
-from app.services.projects import as_uuid
+from app.services.projects.projects import as_uuid
 from app.services.vendors import inbox, placing, schedule
 from app.store import vendors as store
 from app.store.ledger_models import Order

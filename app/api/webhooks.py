@@ -13,8 +13,8 @@ from app.api.inputs import Answer, InstantIn, Shape, Text, unset
 from app.api.pages import Archived, Cursor, Limit, Page, page
 from app.api.problems import declared
 from app.errors import Conflict, Fault, SecretKeyMissing, invalid
-from app.services import endpoints, replays
-from app.services.events import EventType
+from app.services.webhooks import endpoints, replays
+from app.services.webhooks.events import EventType
 from app.store.models import WebhookEndpoint
 from app.store.webhooks import AttemptFilter, attempts_of_endpoint, endpoints_of_workspace
 

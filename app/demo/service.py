@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from app.jobs.schema import migrate
 from app.jobs.supervisor import Supervisor
 from app.main import create_app
-from app.services.keys import create_key, peppers
+from app.services.access.keys import create_key, peppers
 from app.settings import Settings
 from app.store import db
 

@@ -8,8 +8,8 @@ from uuid import UUID
 from dbos import WorkflowStatus
 
 from app.jobs.client import JobClient
-from app.services import jobs
-from app.services.workers import MAX_RECOVERIES, Seat, give_up_silent
+from app.services.jobs import jobs
+from app.services.jobs.workers import MAX_RECOVERIES, Seat, give_up_silent
 from app.store import jobs as job_store
 from app.store import workers as store
 from app.store.db import Database

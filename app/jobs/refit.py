@@ -6,7 +6,8 @@ from uuid import UUID
 
 from app.jobs.tracked import Progress
 from app.jobs.workflows import Context
-from app.services import plan_watch, refits
+from app.services.jobs import plan_watch
+from app.services.planning import refits
 from app.store.projects import present_project
 
 

@@ -8,11 +8,11 @@ from app.jobs.simulate import simulate, simulate_part
 from app.jobs.tracked import tracked
 from app.jobs.vendors import VENDOR_WORKFLOWS
 from app.jobs.workflows import Workflow
-from app.services.deliveries import ATTEMPT
-from app.services.plan_watch import REFIT
-from app.services.replays import REDELIVER
-from app.services.simulations import PART, SIMULATE
-from app.services.wakeups import DISPATCH
+from app.services.jobs.plan_watch import REFIT
+from app.services.simulations.simulations import PART, SIMULATE
+from app.services.webhooks.attempts import ATTEMPT
+from app.services.webhooks.dispatch_jobs import DISPATCH
+from app.services.webhooks.replays import REDELIVER
 
 WORKFLOWS: Mapping[str, Workflow] = {
     DISPATCH: webhooks.dispatch,

@@ -9,10 +9,10 @@ from uuid import UUID
 from app.errors import TrancheError, Unavailable
 from app.jobs.tracked import REPORT_EVERY_S
 from app.jobs.workflows import Context
-from app.services import jobs
-from app.services import simulations as service
-from app.services.jobs import JobCancelled
-from app.services.simulations import Question
+from app.services.jobs import jobs
+from app.services.jobs.jobs import JobCancelled
+from app.services.simulations import simulations as service
+from app.services.simulations.simulations import Question
 from app.store import simulations as store
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from app.errors import TrancheError, Unavailable
 from app.jobs.workflows import Context, Workflow
-from app.services import jobs
-from app.services.jobs import JobCancelled
+from app.services.jobs import jobs
+from app.services.jobs.jobs import JobCancelled
 
 REPORT_EVERY_S = 0.2
 

@@ -13,9 +13,9 @@ from app.errors import Conflict
 from app.jobs.workflows import Context
 from app.outbound.call import Outbound
 from app.outbound.targets import Policy
-from app.services import rounds
-from app.services.ledger import Cause
-from app.services.secrets import SecretBox
+from app.services.access.secrets import SecretBox
+from app.services.ledger.ledger import Cause
+from app.services.purchases import rounds
 from app.services.vendors import connections, inbox, placing, reconcile, schedule
 from app.services.vendors.counts import settle_orders
 from app.services.vendors.inbox import Parsed

@@ -10,14 +10,14 @@ from app.jobs.workflows import Context
 from app.outbound.call import TIMEOUT_S, Outbound
 from app.outbound.errors import OutboundError
 from app.outbound.targets import Policy
-from app.services.deliveries import Outcome, record_attempt
-from app.services.dispatch import hand_over, take_attempt, take_due, take_next
-from app.services.endpoints import purpose
-from app.services.messages import Message
-from app.services.redaction import redact
-from app.services.retries import retry_after
-from app.services.secrets import SecretBox
-from app.services.signing import PREFIX, signed_headers
+from app.services.access.redaction import redact
+from app.services.access.secrets import SecretBox
+from app.services.webhooks.attempts import Outcome, record_attempt
+from app.services.webhooks.dispatch import hand_over, take_attempt, take_due, take_next
+from app.services.webhooks.endpoints import purpose
+from app.services.webhooks.messages import Message
+from app.services.webhooks.retries import retry_after
+from app.services.webhooks.signing import PREFIX, signed_headers
 from app.store import webhooks as store
 
 # After this a job gives way to those of other endpoints.

@@ -16,9 +16,9 @@ from app.jobs.engine import POOL_SIZE, running_engine
 from app.jobs.reaper import clean, hand_back, reap
 from app.jobs.registry import WORKFLOWS
 from app.jobs.workflows import Context
-from app.services.fits import Fits
-from app.services.sweep import send_what_is_late
-from app.services.workers import Process, Seat, take_seat
+from app.services.curves.fits import Fits
+from app.services.jobs.workers import Process, Seat, take_seat
+from app.services.webhooks.sweep import send_what_is_late
 from app.settings import Settings
 from app.store import workers as store
 from app.store.db import Database, connect

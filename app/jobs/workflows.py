@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from app.services.curves.fits import Fits
 from app.services.enqueue import Enqueue
-from app.services.fits import Fits
 from app.settings import Settings
 from app.store.db import Database
 

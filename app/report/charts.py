@@ -12,9 +12,9 @@ from app.charts.money import RoundMoney, spending
 from app.charts.progress import GroupRow, progress
 from app.charts.scenarios import scenarios_chart
 from app.charts.theme import Spec
-from app.services.charts import CurveView, curve_panels, margin_rows, scenario_rows
-from app.services.dossier import Dossier
-from app.services.round_charts import progress_data, spending_data
+from app.services.exports.charts import CurveView, curve_panels, margin_rows, scenario_rows
+from app.services.exports.dossier import Dossier
+from app.services.exports.round_charts import progress_data, spending_data
 from app.store.models import Group
 
 CURVES, COLUMNS = 6, 2

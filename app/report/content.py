@@ -8,10 +8,10 @@ from typing import Any
 
 from app.charts.words import money, number, percent
 from app.report import words
-from app.services.allocations import Allocation, GroupPlan, SourcePlan, amount
-from app.services.dossier import Dossier
-from app.services.scenarios import Outcome
-from app.services.tables import table_of
+from app.services.exports.dossier import Dossier
+from app.services.exports.tables import table_of
+from app.services.planning.allocations import Allocation, GroupPlan, SourcePlan, amount
+from app.services.planning.scenarios import Outcome
 from app.store.models import Source
 from app.store.rounds import rounds_page
 

@@ -16,7 +16,7 @@ from app.charts.words import number as three_digits
 from app.report import words
 from app.report.charts import COLUMNS, CURVES, Charts
 from app.report.content import content_of
-from app.services.dossier import Dossier
+from app.services.exports.dossier import Dossier
 
 
 @dataclass(frozen=True)

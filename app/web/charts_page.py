@@ -9,7 +9,7 @@ from app.api.charts import Asked, ChartQuery, Format, chart_query, chart_respons
 from app.api.common import NotModified, matches
 from app.charts.render import bundle, bundle_name
 from app.errors import NotFound
-from app.services.variations import varied_project
+from app.services.planning.variations import varied_project
 from app.web.assets import FOR_EVER
 from app.web.plan_query import OWN, PlanQuery
 from app.web.visit import Answer, Visit, pages, sees

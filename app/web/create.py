@@ -13,8 +13,9 @@ from app.api.bulk import validated
 from app.api.intake import from_csv
 from app.api.projects import ProjectIn, columns
 from app.errors import Fault, Invalid, Malformed, TrancheError, invalid
-from app.services import forecasts, observations, projects
-from app.services.observations import Draft
+from app.services.observations import observations, observe
+from app.services.observations.observations import Draft
+from app.services.projects import projects
 from app.store.models import Project
 from app.web.group_csv import read_groups
 from app.web.visit import Answer, Visit, acts, pages, sees
@@ -120,7 +121,7 @@ def post_runs(visit: Visit, project: Project, seen: Preview) -> None:
     visit.caller.require("observe")
     missing_is_zero = visit.said("missing") == "zero"
     if visit.said("step") == "create":
-        forecasts.post(visit.session, visit.runtime.fits, project, seen.runs, missing_is_zero, visit.now, visit.enqueue)
+        observe.post(visit.session, visit.runtime.fits, project, seen.runs, missing_is_zero, visit.now, visit.enqueue)
     else:
         done = observations.accept(visit.session, project, seen.runs, missing_is_zero, visit.now)
         seen.notes = [notice.detail for notice in done.warnings]

@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import Query
 
 from app.errors import Conflict, Fault, TrancheError, invalid
-from app.services import endpoints, replays
-from app.services.projects import as_uuid
+from app.services.projects.projects import as_uuid
+from app.services.webhooks import endpoints, replays
 from app.store import webhooks as store
 from app.store.models import WebhookEndpoint
 from app.store.webhooks import AttemptFilter

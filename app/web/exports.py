@@ -8,10 +8,10 @@ from fastapi import Depends, Query
 from app.api.exports import Ending, table_file, workbook_file
 from app.api.reports import report_page
 from app.errors import TrancheError
-from app.services.dossier import Dossier
-from app.services.measurements import MAX_RUNS
-from app.services.tables import TABLES
-from app.services.variations import varied_project
+from app.services.exports.dossier import Dossier
+from app.services.exports.tables import TABLES
+from app.services.planning.measurements import MAX_RUNS
+from app.services.planning.variations import varied_project
 from app.store.models import Project
 from app.web.plan_query import PlanQuery, objective_choices, policy_choices
 from app.web.project_page import plan_query

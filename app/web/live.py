@@ -7,8 +7,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from app.errors import TrancheError, Unauthenticated
-from app.services.page_sessions import recognise
-from app.services.projects import get_project
+from app.services.access.sessions import recognise
+from app.services.projects.projects import get_project
 from app.store.db import Session
 from app.store.models import Project
 from app.web.visit import Answer, Visit

@@ -6,7 +6,7 @@ from fastapi import Query
 
 from app.api.measurements import MeasurementPlanOut, plan_shape
 from app.errors import TrancheError
-from app.services.measurements import MAX_RUNS, measurement_plan_of
+from app.services.planning.measurements import MAX_RUNS, measurement_plan_of
 from app.store.models import Group, Project
 from app.store.projects import members
 from app.web.visit import Answer, Visit, pages, sees

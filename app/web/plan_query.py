@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from app.api.allocations import read_budget
 from app.api.plans import PolicyName
 from app.errors import Fault, invalid
-from app.services.allocations import Question
+from app.services.planning.allocations import Question
 from app.store.models import Project
 
 OWN = "project"

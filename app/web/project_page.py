@@ -13,9 +13,10 @@ from app.api.inputs import write_money
 from app.api.plans import GroupPlanOut
 from app.api.rounds import QueryIn
 from app.errors import Conflict, Fault, TrancheError, invalid
-from app.services import projects, rounds
-from app.services.allocations import next_allocation
-from app.services.looks import look_at
+from app.services.planning.allocations import next_allocation
+from app.services.planning.looks import look_at
+from app.services.projects import projects
+from app.services.purchases import rounds
 from app.store.ledger import money_of_project
 from app.store.models import Group, Project
 from app.store.projects import members

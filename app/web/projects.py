@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import Query
 
 from app.errors import Fault, invalid
-from app.services.changes import restore
-from app.services.overview import overview_of
-from app.services.projects import as_uuid
+from app.services.exports.overview import overview_of
+from app.services.projects.changes import restore
+from app.services.projects.projects import as_uuid
 from app.store.projects import projects_of_workspace
 from app.web.visit import Answer, Visit, acts, pages, sees
 

@@ -12,11 +12,11 @@ from app.api.deliveries import DeliveryIn
 from app.api.inputs import KEY_PATTERN
 from app.api.rounds import RoundOut, round_shape, summary_of
 from app.errors import Fault, NotFound, PreconditionFailed, TrancheError, invalid
-from app.services import rounds
-from app.services.progress import progress_of
-from app.services.recordings import Recording, record_delivery
-from app.services.rounds import get_round
-from app.services.timeline import Stage, Waiting, stages_of, waiting_of
+from app.services.ledger.deliveries import Recording, record_delivery
+from app.services.purchases import rounds
+from app.services.purchases.progress import progress_of
+from app.services.purchases.rounds import get_round
+from app.services.purchases.timeline import Stage, Waiting, stages_of, waiting_of
 from app.store.db import Session
 from app.store.ledger import money_of_project
 from app.store.ledger_models import Round

@@ -17,10 +17,10 @@ from app.api.scenarios import ScenarioOut, row_shape
 from app.charts.scenarios import scenarios_chart
 from app.charts.theme import ThemeName, narrowed
 from app.errors import Fault, Invalid, TrancheError, invalid
-from app.services.charts import scenario_rows
-from app.services.looks import kept_what_if
-from app.services.scenarios import Outcome
-from app.services.variations import Scenario
+from app.services.exports.charts import scenario_rows
+from app.services.planning.looks import kept_what_if
+from app.services.planning.scenarios import Outcome
+from app.services.planning.variations import Scenario
 from app.store.models import Group, Project
 from app.store.projects import members
 from app.web.plan_query import OWN, PlanQuery, objective_choices, policy_choices

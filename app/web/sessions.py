@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from fastapi import Request, Response
 
-from app.services.page_sessions import LIFETIME
+from app.services.access.sessions import LIFETIME
 from app.settings import Settings
 
 FLASH_LENGTH = 500

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 
 from app.errors import TrancheError, Unauthenticated, Unavailable
-from app.services.page_sessions import sign_in, sign_out
+from app.services.access.sessions import sign_in, sign_out
 from app.web.sessions import at_loopback, local_path, over_tls
 from app.web.visit import Answer, Knocks, LooksIn, Visit, pages
 

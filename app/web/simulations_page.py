@@ -22,9 +22,9 @@ from app.api.simulations import (
 from app.charts.simulations import NAMES
 from app.charts.theme import ThemeName
 from app.errors import Fault, TrancheError, invalid
-from app.services.jobs import ENDED, cancel_job, get_job
-from app.services.projects import as_uuid
-from app.services.simulations import get_simulation, start_simulation
+from app.services.jobs.jobs import ENDED, cancel_job, get_job
+from app.services.projects.projects import as_uuid
+from app.services.simulations.simulations import get_simulation, start_simulation
 from app.store.db import Session
 from app.store.models import Project
 from app.store.simulations import simulations_page as simulations_from

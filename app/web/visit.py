@@ -20,10 +20,10 @@ from starlette.types import Message
 
 from app.api.common import MAX_BODY, Runtime, read_body
 from app.errors import Forbidden, Unauthenticated
+from app.services.access.keys import Caller
+from app.services.access.sessions import recognise
 from app.services.enqueue import Enqueue
-from app.services.keys import Caller
-from app.services.page_sessions import recognise
-from app.services.projects import get_project
+from app.services.projects.projects import get_project
 from app.store.db import Session
 from app.store.models import Project
 from app.web.render import html, protect

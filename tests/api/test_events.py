@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.services.events import record
 from app.services.ids import new_id
+from app.services.webhooks.events import record
 from app.store.db import Database
 from app.store.events import last_sequence
 from app.store.models import Workspace

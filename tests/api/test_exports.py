@@ -14,8 +14,8 @@ from app.api import downloads
 from app.api.common import SOFTWARE_VERSION
 from app.api.downloads import disposition
 from app.errors import Conflict
-from app.services import record_tables
-from app.services.tables import TABLES
+from app.services.exports import record_tables
+from app.services.exports.tables import TABLES
 from app.store.db import Database
 from tests.api.test_rounds import accept, deliver, propose
 from tests.api_client import RUNS, Api, run
@@ -302,7 +302,7 @@ def test_an_error_while_rows_are_written_is_the_answer(api: Api, path: str, monk
     def late(*_: object) -> None:
         raise Conflict("too late")
 
-    monkeypatch.setattr("app.services.record_tables.entries_page", late)
+    monkeypatch.setattr("app.services.exports.record_tables.entries_page", late)
     refused = api.get(f"{path}/tables/ledger.csv")
     assert (refused.status_code, refused.headers["content-type"]) == (409, "application/problem+json")
 

@@ -11,7 +11,7 @@ from app.api.plan_charts import MOST_CURVES, PLAN_CHARTS
 from app.charts import render
 from app.charts.theme import Spec
 from app.errors import Invalid, NotFound
-from app.services.allocations import Question
+from app.services.planning.allocations import Question
 from app.store.db import Database
 from app.store.models import Project
 from tests.api_client import RUNS, Api

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from app.logs import hide_hook_tokens
-from app.services.secrets import SecretBox, new_secret_key
+from app.services.access.secrets import SecretBox, new_secret_key
 from app.services.vendors.connections import opened, renew_secrets
 from app.settings import Settings
 from app.store.db import Database

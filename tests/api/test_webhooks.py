@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.services.endpoints import MAX_ENDPOINTS
+from app.services.webhooks.endpoints import MAX_ENDPOINTS
 from app.settings import Settings
 from app.store.db import Database
 from tests.api_client import NOW, Api

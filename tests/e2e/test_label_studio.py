@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.services.secrets import new_secret_key
+from app.services.access.secrets import new_secret_key
 from tests.api_client import ACCURACY, RUNS
 from tests.e2e.studio import LABELS, RESULT, Studio, free_port, label_studio
 

@@ -18,7 +18,7 @@ from app.planner.simulation.game import Player, Rules, judge, play
 from app.planner.simulation.worlds import POLYGENIC_KEYS, CurveWorld, nested_runs, polygenic_surrogate
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
-from app.services.prior import prior_for
+from app.services.curves.prior import prior_for
 from tests.api_client import Api
 
 POPULATION = (0.15, 0.65, 0.20)

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from app.jobs.registry import WORKFLOWS
 from app.jobs.workflows import Context
-from app.services import events
+from app.services.curves.fits import Fits
 from app.services.enqueue import QueueName
-from app.services.events import EventType
-from app.services.fits import Fits
+from app.services.webhooks import events
+from app.services.webhooks.events import EventType
 from app.settings import Settings
 from app.store.db import Database
 from app.store.keys import workspace_named

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from standardwebhooks.webhooks import Webhook
 
-from app.services.retries import DELAYS_S, RETRY_AFTER_MAX_S
+from app.services.webhooks.retries import DELAYS_S, RETRY_AFTER_MAX_S
 from app.settings import Settings
 from app.store.db import Database
 from app.store.models import WebhookDelivery

@@ -11,9 +11,9 @@ import pytest
 
 from app.jobs import webhooks
 from app.jobs.registry import WORKFLOWS
-from app.services.deliveries import record_attempt
-from app.services.dispatch import LEASE, take_next
-from app.services.wakeups import DISPATCH
+from app.services.webhooks.attempts import record_attempt
+from app.services.webhooks.dispatch import LEASE, take_next
+from app.services.webhooks.dispatch_jobs import DISPATCH
 from app.settings import Settings
 from app.store.db import Database
 from tests.api_client import Api, run

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.jobs.workflows import Context
-from app.services import plan_watch, refits
-from app.services.plan_watch import moved_share
+from app.services.jobs import plan_watch
+from app.services.jobs.plan_watch import moved_share
+from app.services.planning import refits
 from app.settings import Settings
 from tests.api_client import RUNS, Api, run
 from tests.jobs.worker import job_context, run_waiting, until, working

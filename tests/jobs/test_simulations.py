@@ -7,8 +7,8 @@ import pytest
 
 from app.errors import Unavailable
 from app.jobs import simulate as jobs
-from app.services import simulations as service
-from app.services.simulations import PART, SIMULATE
+from app.services.simulations import simulations as service
+from app.services.simulations.simulations import PART, SIMULATE
 from app.settings import Settings
 from app.store.db import Database
 from app.store.jobs import forget_jobs_ended_before

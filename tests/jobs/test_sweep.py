@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.services.sweep import OVERDUE_AFTER, send_what_is_late
+from app.services.webhooks.sweep import OVERDUE_AFTER, send_what_is_late
 from app.settings import Settings
 from app.store.db import Database
 from tests.api_client import Api

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from app.jobs.client import JobClient
 from app.jobs.reaper import clean, hand_back, reap
 from app.jobs.workflows import Context
-from app.services import jobs
-from app.services.workers import MAX_RECOVERIES, SILENT, Process, Seat, give_up_silent, take_seat
+from app.services.jobs import jobs
+from app.services.jobs.workers import MAX_RECOVERIES, SILENT, Process, Seat, give_up_silent, take_seat
 from app.settings import Settings
 from app.store import workers as store
 from app.store.db import Database

@@ -9,7 +9,7 @@ from app.jobs.client import JobClient
 from app.jobs.engine import running_engine
 from app.jobs.registry import WORKFLOWS
 from app.jobs.workflows import Context, Workflow
-from app.services.fits import Fits
+from app.services.curves.fits import Fits
 from app.settings import Settings
 from app.store.db import connect
 

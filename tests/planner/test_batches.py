@@ -10,7 +10,7 @@ from app.planner.curves.posterior import Posterior
 from app.planner.curves.prior import Prior
 from app.planner.curves.random_streams import lattice, uniforms
 from app.planner.fitting.fit import fit, refit
-from app.services.prior import prior_for
+from app.services.curves.prior import prior_for
 
 FIELDS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "reference", "discrepancy")
 

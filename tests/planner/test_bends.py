@@ -11,7 +11,7 @@ from app.planner.arrays import FloatArray
 from app.planner.curves.observations import Observations, Points
 from app.planner.curves.posterior import Posterior
 from app.planner.fitting.fit import fit
-from app.services.prior import prior_for
+from app.services.curves.prior import prior_for
 
 GROUPS, ERROR = 120, 0.005
 SIZES = np.round(np.geomspace(25, 6400, 9))

@@ -10,7 +10,7 @@ from app.planner.curves.observations import AssumedCurve, Observations, Observat
 from app.planner.curves.posterior import Posterior
 from app.planner.curves.prior import Prior
 from app.planner.fitting.fit import fit
-from app.services.prior import prior_for
+from app.services.curves.prior import prior_for
 
 NOTHING = Points(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
 

@@ -10,7 +10,7 @@ from app.planner.curves.prior import Prior
 from app.planner.fitting.fit import fit
 from app.planner.forecasts.predictive import Asked, predict, shared_error
 from app.planner.forecasts.scoring import intervals
-from app.services.prior import prior_for
+from app.services.curves.prior import prior_for
 
 SIZES = np.array([50.0, 100.0, 200.0, 400.0, 800.0])
 

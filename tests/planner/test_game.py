@@ -25,7 +25,7 @@ from app.planner.simulation.worlds import (
 )
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
-from app.services.prior import prior_for
+from app.services.curves.prior import prior_for
 
 START = np.array([30.0, 450.0, 30.0])
 

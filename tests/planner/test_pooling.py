@@ -11,7 +11,7 @@ from app.planner.curves.observations import Observations, Points
 from app.planner.curves.posterior import Posterior
 from app.planner.curves.prior import Prior
 from app.planner.fitting.fit import fit
-from app.services.prior import prior_for
+from app.services.curves.prior import prior_for
 
 ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "discrepancy", "reference")
 

@@ -11,7 +11,7 @@ from scipy.stats import kstest
 from app.planner.curves.observations import Observations, Points
 from app.planner.curves.prior import Prior
 from app.planner.fitting.fit import fit
-from app.services.prior import prior_for
+from app.services.curves.prior import prior_for
 
 MIXED = Prior(forecasts=(0.02, 0.3), ahead=np.log([0.8, 0.2]), widening=np.array([[1.0], [1.5]]))
 

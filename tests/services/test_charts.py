@@ -6,10 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from app.services.allocations import Question, next_allocation
-from app.services.charts import CurveView, budget_rows, curve_panels, margin_rows, scenario_rows
-from app.services.scenarios import what_if
-from app.services.variations import Scenario
+from app.services.exports.charts import CurveView, curve_panels, margin_rows, scenario_rows
+from app.services.planning.allocations import Question, next_allocation
+from app.services.planning.budgets import budget_rows
+from app.services.planning.scenarios import what_if
+from app.services.planning.variations import Scenario
 from app.store.db import Database
 from app.store.models import Group, Project
 from app.store.projects import members

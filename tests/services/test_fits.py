@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from app.services.fits import FitKey, Fits, Fitted
+from app.services.curves.fits import FitKey, Fits, Fitted
 
 
 def fitted(size: int) -> Fitted:

@@ -10,8 +10,8 @@ from app.errors import Conflict, Unavailable
 from app.jobs import tracked as tracking
 from app.jobs.tracked import Progress, TrackedWorkflow, tracked
 from app.jobs.workflows import Context
-from app.services import jobs
-from app.services.jobs import MAX_ATTEMPTS, JobCancelled
+from app.services.jobs import jobs
+from app.services.jobs.jobs import MAX_ATTEMPTS, JobCancelled
 from app.settings import Settings
 from app.store.jobs import job_by_id
 from app.store.models import Job

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from app.errors import Invalid
-from app.services import ledger
-from app.services.ledger import Cause
+from app.services.ledger import ledger
+from app.services.ledger.ledger import Cause
 from app.store.db import Database
 from app.store.ledger import Cell, money_of_project, totals_of_orders
 from app.store.ledger_models import LedgerEntry, Order

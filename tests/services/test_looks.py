@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from app.services import looks
-from app.services.allocations import Question
-from app.services.fits import Fits
-from app.services.kept import Kept
-from app.services.variations import varied_project
+from app.services.curves.fits import Fits
+from app.services.curves.kept import Kept
+from app.services.planning import looks
+from app.services.planning.allocations import Question
+from app.services.planning.variations import varied_project
 from app.store.db import Database
 from app.store.models import Project
 from tests.api_client import RUNS, Api

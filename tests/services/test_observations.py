@@ -4,7 +4,7 @@ from math import isclose, sqrt
 
 import pytest
 
-from app.services.observations import Reading, standard_error
+from app.services.curves.readings import Reading, standard_error
 from app.store.models import Project
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.services.redaction import redact
+from app.services.access.redaction import redact
 
 SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 KEY = "tranche_3f9c0a7be1d24c58_" + "x" * 43

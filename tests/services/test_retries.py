@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.services.retries import DELAYS_S, RETRY_AFTER_MAX_S, retry_after, retry_delay
+from app.services.webhooks.retries import DELAYS_S, RETRY_AFTER_MAX_S, retry_after, retry_delay
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 

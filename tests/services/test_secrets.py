@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from app.errors import SecretKeyMissing, SecretUnreadable
-from app.services.keys import peppers
-from app.services.secrets import SecretBox, new_secret_key
+from app.services.access.keys import peppers
+from app.services.access.secrets import SecretBox, new_secret_key
 from app.settings import Settings
 
 OLD, NEW = (SecretStr(new_secret_key()) for _ in range(2))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from app.services.signing import new_signing_secret, sign, signed_headers
+from app.services.webhooks.signing import new_signing_secret, sign, signed_headers
 
 
 def test_the_known_answer_of_the_reference_libraries() -> None:

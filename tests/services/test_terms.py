@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.services.terms import Terms
+from app.services.ledger.terms import Terms
 
 PRICES = st.decimals("0.000001", "99999", places=6)
 TIERS = st.lists(st.tuples(st.integers(1, 60), PRICES), max_size=4, unique_by=lambda tier: tier[0]).map(sorted)

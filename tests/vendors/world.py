@@ -15,7 +15,7 @@ import httpx
 from app.jobs.vendors import drain_inbox, map_items, reconcile_orders
 from app.jobs.workflows import Context
 from app.services.ids import new_id
-from app.services.terms import terms_of
+from app.services.ledger.terms import terms_of
 from app.services.vendors.directory import line_id
 from app.store.ledger_models import Order, Round
 from app.store.models import Project, Source

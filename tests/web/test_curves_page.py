@@ -6,7 +6,7 @@ import pytest
 
 from app.planner.curves.posterior import Diagnostics
 from app.planner.curves.transfer import Received
-from app.services.curves import Curve, Summary
+from app.services.curves.curves import Curve, Summary
 from app.web.curves_page import line_of
 from tests.api_client import RUNS, Api
 from tests.web.browser_client import Pages, text_of

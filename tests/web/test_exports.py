@@ -9,7 +9,7 @@ import httpx
 import pytest
 from openpyxl import load_workbook
 
-from app.services.tables import TABLES
+from app.services.exports.tables import TABLES
 from app.store.db import Database
 from tests.api.test_exports import FORMULA, SCRIPT, bought, path
 from tests.api_client import Api

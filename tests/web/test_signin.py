@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from app.api.common import Runtime
-from app.services.page_sessions import LIFETIME
+from app.services.access.sessions import LIFETIME
 from app.settings import Settings
 from app.store.db import Database
 from tests.api_client import NOW, Api

@@ -1,4 +1,4 @@
-"""What one more unit of money is worth to each group, in every draw too, and where no more can be bought (planner.md 4).
+"""What one more unit of money is worth to each group, on average and by draw, and where no more can be bought.
 
 Arrays in the task's order; prices and marginals per unit of the currency. S sources, k groups.
 """

@@ -11,6 +11,7 @@ import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.errors import InfeasibleError
+from app.planner.plan.plan import Plan
 from app.planner.problem.canonical import Task
 from app.planner.problem.feasibility import check_feasible
 from app.planner.problem.problem import MAX_BUDGET, Problem
@@ -257,3 +258,15 @@ class Question:
     def _nothing(self, needed: FloatArray, causes: dict[int, Cause], goals: tuple[BoolArray, BoolArray]) -> Answer:
         none = np.zeros(len(self.problem.sources), dtype=np.int64)
         return Answer(none, 0, 0.0, self.held, needed, causes, *goals)
+
+
+def chance_of(problem: Problem, plan: Plan) -> float | None:
+    """That all groups with a target reach it once the plan has come; None where no group has one."""
+    if np.isnan(problem.targets).all():
+        return None
+    task = Task.of(problem)
+    orders = {source.key: source.order for source in plan.sources}
+    ordered = np.array([orders[source.key] for source in task.sources], dtype=np.float64)
+    counts = np.empty(len(task.keys))
+    counts[task.order] = task.held + task.market.added(ordered)
+    return float(Question.of(problem, joint=True).chances(counts).prod())

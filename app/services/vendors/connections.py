@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault, NotFound, invalid
 from app.outbound.targets import Policy, TargetRefused
+from app.services.access.keys import Caller
+from app.services.access.secrets import SecretBox
 from app.services.ids import new_id
-from app.services.keys import Caller
-from app.services.projects import as_uuid
-from app.services.secrets import SecretBox
+from app.services.projects.projects import as_uuid
 from app.settings import Settings
 from app.store import vendors as store
 from app.store.vendor_models import VendorConnection, VendorWakeup

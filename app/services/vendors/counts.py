@@ -8,11 +8,11 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.errors import Invalid
-from app.services import ledger
 from app.services.enqueue import Enqueue
-from app.services.ledger import Cause
-from app.services.recordings import after_delivery
-from app.services.terms import Terms
+from app.services.ledger import ledger
+from app.services.ledger.deliveries import after_delivery
+from app.services.ledger.ledger import Cause
+from app.services.ledger.terms import Terms
 from app.store import rounds as round_store
 from app.store import vendors as store
 from app.store.ledger import Cell

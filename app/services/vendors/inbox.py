@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.errors import Malformed, NotFound
 from app.services.enqueue import Enqueue
 from app.services.ids import new_id
-from app.services.ledger import Cause
+from app.services.ledger.ledger import Cause
 from app.services.vendors import connections
 from app.services.vendors.counts import settle_orders
 from app.services.vendors.facts import delta_items

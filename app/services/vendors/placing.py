@@ -10,9 +10,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault, KeyTaken, NotFound, invalid
+from app.services.access.secrets import SecretBox
 from app.services.enqueue import Enqueue
-from app.services.secrets import SecretBox
-from app.services.terms import Terms
+from app.services.ledger.terms import Terms
 from app.services.vendors import connections
 from app.services.vendors.directory import line_id
 from app.services.vendors.items import new_vendor_order

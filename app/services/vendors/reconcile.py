@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.services.enqueue import Enqueue
-from app.services.ledger import Cause
+from app.services.ledger.ledger import Cause
 from app.services.vendors.counts import fold_order, settle_orders
 from app.services.vendors.facts import version_of
 from app.services.vendors.items import Applied, take_snapshot

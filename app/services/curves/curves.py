@@ -1,0 +1,192 @@
+"""What is known of the groups' learning curves, in the metric's own units."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from app.planner.arrays import FloatArray
+from app.planner.curves.posterior import Diagnostics, Posterior
+from app.planner.curves.transfer import Received
+from app.planner.forecasts.scoring import rescale
+from app.planner.utility.metric import Metric
+from app.planner.wording import Warning
+from app.services.curves.fit import fit_key, fitted, metric_of, runs_of
+from app.services.curves.fits import Fits
+from app.services.curves.readings import Reading, standard_error
+from app.services.curves.record import record_of
+from app.services.ledger.holdings import Held, held_of
+from app.store.ledger import Collected, collected_counts
+from app.store.models import Group, Observation, Project
+from app.store.observations import fitted_observations
+from app.store.projects import members
+
+QUANTILES = (5, 10, 25, 50, 75, 90, 95)
+QUANTILE_NAMES = tuple(f"p{level:02d}" for level in QUANTILES)
+DEFAULT_STEPS = 12
+BEYOND = 4
+"""Without counts asked for, bands reach to this many times the largest count."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """At which counts bands are asked for (none: a spread round what is held), and how they are drawn."""
+
+    at: Sequence[int]
+    draws: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A quantity's posterior: mean and quantiles by their names (p05 …)."""
+
+    mean: float | None
+    quantiles: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    observation: UUID
+    count: int
+    value: float
+    stderr: float | None
+    residual: float | None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One group's curve: parameters by name, the metric's band at each count, and what it was learnt from."""
+
+    group: str
+    count: int
+    parameters: dict[str, Summary]
+    bands: list[tuple[int, Summary]]
+    points: list[CurvePoint]
+    transfer: tuple[Received, ...]
+    diagnostics: Diagnostics
+    warnings: tuple[Warning, ...]
+
+
+@dataclass(frozen=True)
+class Known:
+    """All that curves are read from, loaded once however many are asked for. place: of a group, by its key."""
+
+    project: Project
+    posterior: Posterior
+    runs: Sequence[Observation]
+    place: Mapping[str, int]
+    collected: Mapping[int, Collected]
+    factors: FloatArray
+
+    def curve(self, group: Group, at: Sequence[int] = ()) -> Curve:
+        """The curve of one of the project's active groups, its bands `at` these counts or at a spread of them."""
+        one = self.posterior.select(np.array([self.place[group.key]]))
+        return curve_of(self.project, group, held_of(group, self.collected), self.runs, one, at, self.factors)
+
+
+def known_curves(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Known:
+    groups = members(session, Group, project.id)
+    runs = fitted_observations(session, project.id, project.recipe)
+    return Known(
+        project=project,
+        posterior=fitted(session, fits, fit_key(project, draws, seed), project, groups, runs).posterior,
+        runs=runs,
+        place={group.key: index for index, group in enumerate(groups)},
+        collected=collected_counts(session, project.id),
+        factors=record_of(session, project).widening,
+    )
+
+
+def curves_of(
+    session: Session, fits: Fits, project: Project, shown: Sequence[Group], question: Question
+) -> list[Curve]:
+    """The curves of `shown`, some of the project's active groups."""
+    known = known_curves(session, fits, project, question.draws, question.seed)
+    return [known.curve(group, question.at) for group in shown]
+
+
+def curve_of(
+    project: Project,
+    group: Group,
+    held: Held,
+    runs: Sequence[Observation],
+    one: Posterior,
+    at: Sequence[int],
+    factors: FloatArray,
+) -> Curve:
+    """`one` is the group's own posterior, `factors` what the project's record widens bands by."""
+    metric = metric_of(project)
+    counts = list(at) or default_counts(round(held.effective), one.diagnostics[0])
+    bands = metric.to_metric(one.band(np.array([counts], dtype=np.float64))[0])
+    return Curve(
+        group=group.key,
+        count=round(held.effective),
+        parameters=parameters_of(one, metric, group),
+        bands=[(count, widened(summary(band), metric, factors)) for count, band in zip(counts, bands, strict=True)],
+        points=curve_points(project, group, runs, one.residuals[0]),
+        transfer=one.transfer.received[0] if one.transfer else (),
+        diagnostics=one.diagnostics[0],
+        warnings=one.warnings,
+    )
+
+
+def widened(band: Summary, metric: Metric, factors: FloatArray) -> Summary:
+    """The band's quantiles as the record of past forecasts says they should have been."""
+    quantiles = np.array([band.quantiles[name] for name in QUANTILE_NAMES], dtype=np.float64)
+    moved = metric.within(rescale(np.array(QUANTILES) / 100, quantiles, factors))
+    return Summary(band.mean, dict(zip(QUANTILE_NAMES, moved.tolist(), strict=True)))
+
+
+def default_counts(held: int, diagnostics: Diagnostics) -> list[int]:
+    """A geometric spread from a sixteenth of what is known to well beyond it."""
+    largest = max(diagnostics.largest_count, held, 16)
+    spread = np.geomspace(largest / 16, largest * BEYOND, DEFAULT_STEPS)
+    return sorted({int(count) for count in np.round(spread)} | {held})
+
+
+def parameters_of(one: Posterior, metric: Metric, group: Group) -> dict[str, Summary]:
+    """The curve's parameters; the asymptote in the metric's units, offset and samples_to_target in samples."""
+    drawn = one.parameters()
+    named = {
+        "asymptote": metric.to_metric(drawn["asymptote"][0]),
+        "exponent": drawn["exponent"][0],
+        "offset": drawn["offset"][0],
+    }
+    if group.target is not None:
+        target = metric.to_loss(np.array([group.target]))
+        named["samples_to_target"] = np.ceil(one.inverse(target)[0])
+    return {name: summary(values) for name, values in named.items()}
+
+
+def summary(values: FloatArray) -> Summary:
+    """Over draws. None stands for a number that is not finite: a target never reached."""
+    # "inverted_cdf" picks draws and never averages two, which may be infinite.
+    quantiles = np.percentile(values, QUANTILES, method="inverted_cdf")
+    return Summary(finite(np.mean(values)), dict(zip(QUANTILE_NAMES, map(finite, quantiles), strict=True)))
+
+
+def finite(value: float | np.floating[Any]) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def curve_points(
+    project: Project, group: Group, runs: Sequence[Observation], residuals: FloatArray
+) -> list[CurvePoint]:
+    points = []
+    for position, run in enumerate(runs_of(group.key, runs)):
+        reading = Reading(**run.metrics[group.key])
+        residual = finite(residuals[position]) if position < len(residuals) else None
+        points.append(
+            CurvePoint(
+                run.id,
+                run.counts.get(group.key, 0),
+                reading.value,
+                standard_error(project, reading),
+                residual,
+            )
+        )
+    return points

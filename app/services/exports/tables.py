@@ -1,0 +1,66 @@
+"""Every table that the dashboard shows, by its name."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from app.errors import NotFound, TrancheError
+from app.services.exports import plan_tables, record_tables
+from app.services.exports.dossier import Dossier
+from app.tables.shape import Content, Missing, Table
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`make` raises what its question raises before its first row is read."""
+
+    title: str
+    make: Callable[[Dossier], Content]
+
+    def table(self, name: str, dossier: Dossier) -> Table:
+        columns, rows = self.make(dossier)
+        return Table(name, self.title, columns, rows)
+
+
+TABLES: Mapping[str, Kind] = MappingProxyType(
+    {
+        "allocation": Kind("What to buy next, group by group", plan_tables.allocation_table),
+        "sources": Kind("What to order where", plan_tables.sources_table),
+        "groups": Kind("Where the groups stand, and their learning curves", plan_tables.groups_table),
+        "warnings": Kind("What to check before relying on the plan", plan_tables.warnings_table),
+        "budgets": Kind("What more or less money would do", plan_tables.budgets_table),
+        "scenarios": Kind("Scenarios side by side", plan_tables.scenarios_table),
+        "scenario-groups": Kind("What each scenario buys, group by group", plan_tables.scenario_groups_table),
+        "measurement-plan": Kind("At which subset sizes to retrain next", plan_tables.measurement_table),
+        "rounds": Kind("Rounds, oldest first", record_tables.rounds_table),
+        "round-groups": Kind(
+            "What each round planned for each group beside what came", record_tables.round_groups_table
+        ),
+        "orders": Kind("Orders of all rounds beside what came", record_tables.orders_table),
+        "spending": Kind("What the rounds have cost", record_tables.spending_table),
+        "ledger": Kind("The ledger: every total is a sum of these", record_tables.ledger_table),
+        "observations": Kind("Every evaluated training run, a line per group", record_tables.observations_table),
+        "forecasts": Kind(
+            "What was forecast of each run before it was posted, and how that fared", record_tables.forecasts_table
+        ),
+        "simulations": Kind("Policies compared in simulated games", record_tables.simulations_table),
+    }
+)
+"""In the order of a workbook's sheets."""
+
+
+def table_of(dossier: Dossier, name: str) -> Table:
+    """Raises NotFound, and as the table's question."""
+    kind = TABLES.get(name)
+    if kind is None:
+        raise NotFound(f"There is no table '{name[:100]}'. There are: {', '.join(TABLES)}.")
+    return kind.table(name, dossier)
+
+
+def all_tables(dossier: Dossier) -> Iterator[Table | Missing]:
+    """One after the other; those whose question has no answer yet say why."""
+    for name, kind in TABLES.items():
+        try:
+            yield kind.table(name, dossier)
+        except TrancheError as error:
+            yield Missing(name, kind.title, error.detail)

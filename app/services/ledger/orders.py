@@ -1,0 +1,16 @@
+"""Orders: what they hold in place, and what events say of them."""
+
+from typing import Any
+
+from app.store.ledger_models import Order, Round
+from app.store.models import Project
+
+
+def about_round(project: Project, row: Round) -> dict[str, Any]:
+    """What an event says of a round."""
+    return {"url": f"/v1/projects/{project.id}/rounds/{row.number}", "round": row.number}
+
+
+def about_order(project: Project, row: Round, order: Order) -> dict[str, Any]:
+    """What an event says of an order."""
+    return {**about_round(project, row), "url": f"/v1/projects/{project.id}/orders/{order.id}", "order": str(order.id)}

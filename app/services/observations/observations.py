@@ -1,0 +1,231 @@
+"""Observations: what was measured after a training run. All of a request is stored, or nothing."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from app.errors import Fault, KeyTaken, NotFound, invalid
+from app.services.curves.readings import Reading, standard_error
+from app.services.ids import new_id
+from app.services.ledger.holdings import held_of
+from app.services.projects.changes import MAX_FAULTS, escape, touch
+from app.services.projects.projects import as_uuid
+from app.store import observations as store
+from app.store.ledger import collected_counts
+from app.store.models import Group, Observation, Project
+from app.store.projects import members
+
+MAX_OBSERVATIONS = 10_000
+DEFAULT_HOLDOUT = "default"
+
+
+@dataclass
+class Draft:
+    """A run as it came in. `at` is its JSON pointer; in CSV, `lines` holds the line of each of its groups."""
+
+    at: str
+    external_id: str | None
+    counts: dict[str, int] = field(default_factory=dict)
+    metrics: dict[str, Reading] = field(default_factory=dict)
+    holdout: str | None = None
+    recipe: str | None = None
+    observed_at: datetime | None = None
+    lines: dict[str, int] = field(default_factory=dict)
+
+    def place(self, part: str, group: str = "") -> str:
+        """Where in the request `part` (of `group`) stands."""
+        if self.lines:
+            return f"line {self.lines.get(group, min(self.lines.values()))}"
+        return f"{self.at}/{part}" + (f"/{escape(group)}" if group else "")
+
+    def content(self) -> str:
+        """A hash of all that was said: equal for a repeat, other for another run."""
+        said = {
+            "counts": self.counts,
+            "metrics": {key: vars(reading) for key, reading in self.metrics.items()},
+            "holdout": self.holdout,
+            "recipe": self.recipe,
+            "observed_at": self.observed_at.isoformat() if self.observed_at else None,
+        }
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A warning: what was accepted but deserves a second look."""
+
+    code: str
+    detail: str
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """`stored` are the rows of the runs that were not there yet."""
+
+    stored: tuple[Observation, ...]
+    duplicates: int
+    warnings: tuple[Notice, ...]
+
+
+def accept(
+    session: Session, project: Project, drafts: Sequence[Draft], missing_is_zero: bool, now: datetime
+) -> Accepted:
+    """Store the runs. Raises Invalid naming every bad item, KeyTaken for an external id with other content."""
+    if len(drafts) > MAX_OBSERVATIONS:
+        raise invalid(Fault("", f"{len(drafts):,} observations; send at most {MAX_OBSERVATIONS:,} in one request"))
+    groups = {group.key: group for group in members(session, Group, project.id, archived=None)}
+    active = {key: group for key, group in groups.items() if group.archived_at is None}
+    if missing_is_zero:
+        for draft in drafts:
+            draft.counts = {**dict.fromkeys(active, 0), **draft.counts}
+    faults = [fault for draft in drafts for fault in draft_faults(project, active, groups, draft)]
+    if faults:
+        raise invalid(*faults[:MAX_FAULTS])
+    fresh = unseen(session, project, drafts)
+    rows = tuple(stored(project, draft, now) for draft in fresh)
+    session.add_all(rows)
+    if fresh:
+        settle_reference_loss(project, active, fresh)
+        touch(project, now)
+    session.flush()
+    collected = collected_counts(session, project.id)
+    held = {group.key: held_of(group, collected).raw for group in active.values()}
+    return Accepted(rows, len(drafts) - len(fresh), notices(project, held, fresh))
+
+
+def draft_faults(
+    project: Project, active: Mapping[str, Group], groups: Mapping[str, Group], draft: Draft
+) -> list[Fault]:
+    faults = []
+    for part, named in (("counts", draft.counts), ("metrics", draft.metrics)):
+        for key in named:
+            if key not in active:
+                why = "is archived; restore it or leave it out" if key in groups else "is no group of this project"
+                faults.append(Fault(draft.place(part, key), f"'{key}' {why}"))
+    missing = [key for key in active if key not in draft.counts]
+    if missing:
+        names = ", ".join(missing[:100])
+        faults.append(
+            Fault(
+                draft.place("counts"),
+                f"no count for: {names}. Give one, or take them as 0 with ?missing=zero",
+            )
+        )
+    if not draft.metrics:
+        faults.append(Fault(draft.place("metrics"), "no metric at all; measure at least one group"))
+    for key, reading in draft.metrics.items():
+        faults.extend(reading_faults(project, draft.place("metrics", key), reading))
+    return faults
+
+
+def reading_faults(project: Project, place: str, reading: Reading) -> list[Fault]:
+    lower = -math.inf if project.metric_lower is None else project.metric_lower
+    upper = math.inf if project.metric_upper is None else project.metric_upper
+    if lower <= reading.value <= upper:
+        return []
+    return [Fault(place, f"{reading.value:g} is not within the metric's bounds {lower:g} and {upper:g}")]
+
+
+def unseen(session: Session, project: Project, drafts: Sequence[Draft]) -> list[Draft]:
+    """The drafts without the repeats. Raises KeyTaken for an external id that was used for another run."""
+    ids = [draft.external_id for draft in drafts if draft.external_id is not None]
+    seen = store.content_of_external_ids(session, project.id, ids)
+    fresh, faults = [], []
+    for draft in drafts:
+        content = draft.content()
+        if draft.external_id is None:
+            fresh.append(draft)
+        elif draft.external_id not in seen:
+            seen[draft.external_id] = content
+            fresh.append(draft)
+        elif seen[draft.external_id] != content:
+            detail = f"external_id '{draft.external_id}' was used for another run; give this one its own"
+            faults.append(Fault(draft.place("external_id"), detail))
+    if faults:
+        raise KeyTaken(f"{faults[0].pointer}: {faults[0].detail}", tuple(faults[:MAX_FAULTS]))
+    return fresh
+
+
+def stored(project: Project, draft: Draft, now: datetime) -> Observation:
+    return Observation(
+        id=new_id(),
+        project_id=project.id,
+        external_id=draft.external_id,
+        content_hash=draft.content(),
+        counts=draft.counts,
+        metrics={
+            key: {name: part for name, part in vars(reading).items() if part is not None}
+            for key, reading in draft.metrics.items()
+        },
+        holdout=draft.holdout or DEFAULT_HOLDOUT,
+        recipe=draft.recipe or project.recipe,
+        observed_at=draft.observed_at or now,
+        created_at=now,
+        voided_at=None,
+        void_reason=None,
+    )
+
+
+def loss(project: Project, value: float) -> float:
+    """The metric turned so that less is better, 0 best (planner.md 1)."""
+    if project.metric_goal == "maximize":
+        return (project.metric_upper or 0.0) - value
+    return value - (project.metric_lower or 0.0)
+
+
+def settle_reference_loss(project: Project, active: Mapping[str, Group], fresh: Sequence[Draft]) -> None:
+    """Where a bound is open, losses are divided by one number: the weighted mean loss of the first data
+    version, then fixed (planner.md 3). Each group enters with its run of most samples."""
+    if project.reference_loss is not None or (project.metric_lower is not None and project.metric_upper is not None):
+        return
+    latest: dict[str, tuple[int, float]] = {}
+    for draft in fresh:
+        for key, reading in draft.metrics.items():
+            point = (draft.counts[key], loss(project, reading.value))
+            latest[key] = max(latest.get(key, point), point)
+    weights = {key: active[key].weight for key in latest}
+    total = sum(weights.values())
+    mean = sum(weights[key] * latest[key][1] for key in latest) / total if total else 0.0
+    project.reference_loss = mean if mean > 0 else None
+
+
+def notices(project: Project, held: Mapping[str, int], fresh: Sequence[Draft]) -> tuple[Notice, ...]:
+    """One notice per kind and group, whatever the number of runs."""
+    found: dict[tuple[str, str], Notice] = {}
+    for draft in fresh:
+        for key, count in draft.counts.items():
+            if count > held[key]:
+                detail = (
+                    f"a run was trained on {count} samples of '{key}', but {held[key]} are held; "
+                    "record what was delivered, or PATCH the group's initial_count"
+                )
+                found.setdefault(("counts_exceed_held", key), Notice("counts_exceed_held", detail, key))
+        for key, reading in draft.metrics.items():
+            if standard_error(project, reading) is None:
+                detail = f"no standard error for '{key}': it is learnt from the scatter; give stderr" + (
+                    " or eval_size" if project.metric_kind == "proportion" else ""
+                )
+                found.setdefault(("stderr_unknown", key), Notice("stderr_unknown", detail, key))
+    return tuple(found.values())
+
+
+def get_observation(session: Session, project: Project, observation_id: str) -> Observation:
+    key = as_uuid(observation_id)
+    row = None if key is None else store.observation_by_id(session, project.id, key)
+    if row is None:
+        raise NotFound("There is no such observation in this project.")
+    return row
+
+
+def void(project: Project, observation: Observation, reason: str, now: datetime) -> None:
+    """Take an observation out of every fit, keeping it with the reason. A second time changes nothing."""
+    if observation.voided_at is None:
+        observation.voided_at = now
+        observation.void_reason = reason
+        touch(project, now)

@@ -1,0 +1,138 @@
+"""The next allocation: rows to the planner, its plan back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from app.planner.arrays import FloatArray
+from app.planner.forecasts.scoring import rescale
+from app.planner.information.evaluation import EvaluationAdvice as EvaluationAdvice
+from app.planner.information.evaluation import evaluation_advice
+from app.planner.plan.make_plan import make_plan
+from app.planner.plan.plan import Band
+from app.planner.plan.plan import GroupPlan as GroupPlan
+from app.planner.plan.plan import Plan as Plan
+from app.planner.plan.plan import SourcePlan as SourcePlan
+from app.planner.plan.stop import StopAdvice as StopAdvice
+from app.planner.plan.stop import stop_advice
+from app.planner.policies.heuristics import Policy
+from app.planner.problem.problem import Problem
+from app.planner.utility.metric import Metric
+from app.planner.wording import Warning
+from app.services.curves.fit import metric_of
+from app.services.curves.fits import Fits
+from app.services.planning.problem import Budget
+from app.services.planning.situations import bound_pointer, feasibly, refuse_unknown_sources, round_budget, situation_of
+from app.store.models import Observation, Project
+from app.store.types import MILLION
+
+WORN_ROUNDS = 5
+"""So many rounds decided on one holdout wear it out."""
+PROBABILITIES = np.array([0.05, 0.5, 0.95])
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the next allocation depends on beside the data; all have defaults in the API.
+
+    `exploration`: the share of the money that goes to where it narrows the decision most. `hold`: orders of this round
+    that are fixed, by source.
+    """
+
+    budget: Decimal | None
+    policy: Policy
+    draws: int
+    seed: int
+    exploration: float = 0.0
+    hold: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """The plan, with what it was made from. `known` is False where nothing at all is known of the metric.
+
+    `bounds`: JSON pointers of the constraints that bind, with their shadow prices. `stop` is None for a project that
+    says neither what utility is worth nor which gain is too small. `evaluation`: by group.
+    """
+
+    problem: Problem
+    plan: Plan
+    round: int
+    budget: Budget
+    known: bool
+    warnings: tuple[Warning, ...]
+    bounds: Mapping[str, float]
+    stop: StopAdvice | None = None
+    evaluation: Mapping[str, EvaluationAdvice] = field(default_factory=dict)
+
+
+def amount(millionths: int) -> Decimal:
+    return Decimal(millionths) / MILLION
+
+
+def next_allocation(
+    session: Session, fits: Fits, project: Project, question: Question, *, evaluating: bool = True
+) -> Allocation:
+    """What to buy in the next round; without `evaluating`, no advice on evaluation samples, which costs a plan more.
+
+    Raises Invalid for a project without groups, a budget not to be had, or orders of unknown sources; Infeasible.
+    """
+    situation = situation_of(session, fits, project, question.draws, question.seed)
+    budget = round_budget(project, situation.holdings, question.budget)
+    refuse_unknown_sources(situation.sources, list(question.hold), lambda _: "?hold")
+    problem = situation.problem(budget, question.hold)
+    policy = question.policy if situation.known else "equal_spend"
+    exploration = question.exploration if situation.known else 0.0
+    plan = feasibly(project, lambda: make_plan(problem, policy, exploration=exploration, seed=question.seed))
+    plan = widened(plan, metric_of(project), situation.widening)
+    rounds = situation.holdings.rounds
+    warnings = (*situation.fitted.posterior.warnings, *plan.warnings, *worn(rounds, situation.runs))
+    bounds = {bound_pointer(project, one.constraint): one.shadow_price for one in plan.bounds}
+    if not situation.known:
+        return Allocation(problem, plan, rounds + 1, budget, False, warnings, {})
+    advised = evaluation_advice(problem, situation.fitted.observations) if evaluating else ()
+    evaluation = {advice.key: advice for advice in advised}
+    stop = stop_of(project, problem)
+    return Allocation(problem, plan, rounds + 1, budget, True, warnings, bounds, stop, evaluation)
+
+
+def worn(rounds: int, runs: Sequence[Observation]) -> list[Warning]:
+    """A holdout that decided many rounds is no longer a fresh measure of what they bought."""
+    holdouts = {run.holdout for run in runs}
+    if rounds < WORN_ROUNDS or len(holdouts) != 1:
+        return []
+    [name] = holdouts
+    detail = f"{rounds} rounds were decided on the holdout '{name}' alone: score the next runs on a fresh one."
+    return [Warning("holdout_worn", detail)]
+
+
+def stop_of(project: Project, problem: Problem) -> StopAdvice | None:
+    """How much of the money is worth spending, where the project says what its worth is measured by."""
+    value, gain = project.value_per_utility, project.smallest_gain
+    if value is None and gain is None:
+        return None
+    return stop_advice(problem, None if value is None else float(value), gain)
+
+
+def widened(plan: Plan, metric: Metric, factors: FloatArray) -> Plan:
+    """The plan with its metrics' bands as the record of past forecasts says they should be."""
+    if np.all(factors == 1.0):
+        return plan
+    groups = [
+        replace(
+            group,
+            metric_now=widened_band(group.metric_now, metric, factors),
+            metric_after=widened_band(group.metric_after, metric, factors),
+        )
+        for group in plan.groups
+    ]
+    return replace(plan, groups=tuple(groups))
+
+
+def widened_band(band: Band, metric: Metric, factors: FloatArray) -> Band:
+    quantiles = np.array([band.p05, band.p50, band.p95])
+    p05, p50, p95 = metric.within(rescale(PROBABILITIES, quantiles, factors)).tolist()
+    return replace(band, p05=p05, p50=p50, p95=p95)

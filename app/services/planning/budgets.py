@@ -1,0 +1,75 @@
+"""What each budget would reach: the rows of the budget chart and table."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.planner.errors import InfeasibleError, SolverError
+from app.planner.plan.make_plan import make_plan
+from app.planner.plan.plan import Plan
+from app.planner.problem.problem import Problem
+from app.planner.requirements.chance_problem import chance_of
+from app.services.curves.fits import Fits
+from app.services.planning.allocations import Question, amount
+from app.services.planning.problem import Budget
+from app.services.planning.situations import feasibly, known_situation, money_left, round_budget
+from app.store.models import Project
+
+BUDGETS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
+"""Budgets that are planned for, as multiples of the one chosen."""
+
+
+@dataclass(frozen=True)
+class BudgetRows:
+    """What each budget leads to; `chosen` is the one that was asked about, one of the rows'."""
+
+    chosen: float
+    rows: list[dict[str, Any]]
+
+
+def budget_rows(session: Session, fits: Fits, project: Project, question: Question) -> BudgetRows:
+    """The plan's utility and the chance that all targets are met, for budgets up to what the project has left.
+
+    The first row is the least budget that can be planned for: constraints may need money. Raises Conflict while
+    nothing is known of the metric, Invalid for a budget not to be had, Infeasible where even the whole allows no plan.
+    """
+    situation = known_situation(session, fits, project, question.draws, question.seed)
+    budget = round_budget(project, situation.holdings, question.budget)
+    left = money_left(project, situation.holdings)
+    rows = []
+    for one in budgets_of(budget.available, left):
+        problem = situation.problem(Budget(one, budget.remaining), question.hold)
+        plan = plan_or_none(problem, question)
+        if plan is not None:
+            rows.append(budget_row(problem, plan, one))
+    if not rows:
+        problem = situation.problem(budget, question.hold)
+        feasibly(project, lambda: make_plan(problem, question.policy, seed=question.seed))
+    return BudgetRows(float(budget.available), rows)
+
+
+def budgets_of(chosen: Decimal, left: Decimal) -> list[Decimal]:
+    """Multiples of the chosen budget, and all that is left where it is not far beyond."""
+    largest = min(left, chosen * Decimal(BUDGETS[-1])) if chosen else left
+    multiples = {min(largest, amount(round(chosen * 1_000_000 * Decimal(times)))) for times in BUDGETS}
+    return sorted(multiples | {chosen, largest})
+
+
+def plan_or_none(problem: Problem, question: Question) -> Plan | None:
+    """None where no orders keep all constraints for the problem's budget."""
+    try:
+        return make_plan(problem, question.policy, exploration=question.exploration, seed=question.seed)
+    except (InfeasibleError, SolverError):
+        return None
+
+
+def budget_row(problem: Problem, plan: Plan, budget: Decimal) -> dict[str, Any]:
+    utility = plan.utility
+    return {
+        "budget": float(budget),
+        "utility": {"mean": utility.after.mean, "p05": utility.after.p05, "p95": utility.after.p95},
+        "equal": {"mean": utility.equal.mean, "p05": utility.equal.p05, "p95": utility.equal.p95},
+        "chance": chance_of(problem, plan),
+    }

@@ -1,0 +1,142 @@
+"""From rows to the planner's arrays: curves and the next allocation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+import numpy as np
+
+from app.errors import Fault, invalid
+from app.planner.arrays import FloatArray
+from app.planner.curves.posterior import Posterior
+from app.planner.problem.problem import Limit, Problem
+from app.planner.problem.sources import Source as PlannerSource
+from app.planner.problem.sources import Tier
+from app.planner.utility.objective import Objective
+from app.services.curves.fit import metric_of
+from app.services.ledger.holdings import NOTHING_AWAITED, Holdings, Record, held_of
+from app.services.projects.references import over_of
+from app.store.models import Group, Project, Source
+from app.store.types import MILLION
+
+MILLIONTH = Decimal("0.000001")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The round's money: what may be spent now, and what is left of the project's total before it."""
+
+    available: Decimal
+    remaining: Decimal
+
+
+def problem_of(
+    project: Project,
+    groups: Sequence[Group],
+    sources: Sequence[Source],
+    holdings: Holdings,
+    posterior: Posterior,
+    budget: Budget,
+    hold: Mapping[str, int],
+) -> Problem:
+    """The planner's problem; `hold` fixes this round's orders of the named sources.
+
+    Raises Invalid where the objective is about targets and no group has one.
+    """
+    held = [held_of(group, holdings.collected) for group in groups]
+    awaited = [holdings.awaited.get(group.id, NOTHING_AWAITED) for group in groups]
+    keys = tuple(group.key for group in groups)
+    place = {group.id: position for position, group in enumerate(groups)}
+    offers = tuple(planner_source(source, place, holdings.record(source), hold.get(source.key)) for source in sources)
+    objective = project.objective
+    if objective["kind"] == "targets" and not any(group.weight > 0 and group.target is not None for group in groups):
+        detail = "the objective 'targets' needs a group with a weight above 0 and a target; give one a target"
+        raise invalid(Fault("/objective/kind", detail))
+    return Problem(
+        keys=keys,
+        weights=np.array([group.weight for group in groups]),
+        held=np.array([one.effective for one in held], dtype=np.float64),
+        raw=np.array([one.raw for one in held], dtype=np.float64),
+        targets=numbers([group.target for group in groups]),
+        reference_loss=np.array([group.reference_loss or project.reference_loss or 1.0 for group in groups]),
+        metric=metric_of(project),
+        objective=planner_objective(objective, keys),
+        posterior=posterior,
+        sources=offers,
+        budget=millionths(budget.available),
+        pending=np.array([one.effective for one in awaited], dtype=np.float64),
+        pending_raw=np.array([one.count for one in awaited], dtype=np.float64),
+        min_count=numbers([group.min_count for group in groups]),
+        max_count=numbers([group.max_count for group in groups]),
+        limits=planner_limits(project.set_limits, [offer.key for offer in offers], keys),
+    )
+
+
+def numbers(values: Sequence[float | None]) -> FloatArray:
+    """nan stands for None."""
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def millionths(amount: Decimal) -> int:
+    return int(amount * MILLION)
+
+
+def planner_objective(objective: Mapping[str, Any], keys: Sequence[str]) -> Objective:
+    parameters = {name: value for name, value in objective.items() if name != "kind"}
+    return Objective.parse(objective["kind"], parameters, keys)
+
+
+def planner_limits(
+    limits: Sequence[Mapping[str, Any]], sources: Sequence[str], groups: Sequence[str]
+) -> tuple[Limit, ...]:
+    places = {
+        "sources": {key: place for place, key in enumerate(sources)},
+        "groups": {key: place for place, key in enumerate(groups)},
+    }
+    return tuple(planner_limit(limit, places) for limit in limits)
+
+
+def planner_limit(limit: Mapping[str, Any], places: Mapping[str, Mapping[str, int]]) -> Limit:
+    over: Literal["groups", "sources"] = over_of(limit)
+    place = places[over]
+    share_of = limit.get("share_of")
+
+    def bound(value: str | float | None) -> float | None:
+        if value is None or limit["measure"] != "cost":
+            return value if value is None else float(value)
+        return float(millionths(Decimal(value)))
+
+    return Limit(
+        name=limit["name"],
+        over=over,
+        members=tuple(place[key] for key in limit[over]),
+        measure=limit["measure"],
+        share_of=None if share_of is None else tuple(place[key] for key in share_of),
+        minimum=bound(limit.get("min")),
+        maximum=bound(limit.get("max")),
+    )
+
+
+def planner_source(source: Source, place: Mapping[int, int], record: Record, order: int | None) -> PlannerSource:
+    """The offer at the rates its deliveries showed. `place`: a group's position by its id; what the source delivers of
+    archived groups is of no use. `order`: what this round's order is held at."""
+    return PlannerSource(
+        key=source.key,
+        yields=tuple(
+            sorted((place[group_id], rate.mean) for group_id, rate in record.yields.items() if group_id in place)
+        ),
+        unit_cost=millionths(source.unit_cost),
+        min_order=source.min_order,
+        max_order=source.max_order,
+        lot_size=source.lot_size,
+        tiers=tuple(Tier(tier["from"], millionths(Decimal(tier["unit_cost"]))) for tier in source.price_tiers),
+        fixed_cost=millionths(source.fixed_cost),
+        max_total=source.max_total,
+        ordered=record.ordered,
+        project_tiers=source.tier_scope == "project",
+        acceptance_rate=record.acceptance.mean,
+        quality=source.quality,
+        billed="accepted" if source.billed == "accepted" else "delivered",
+        fixed_order=order,
+    )

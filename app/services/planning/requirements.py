@@ -1,0 +1,49 @@
+"""The reverse question: what it takes that every group reaches its target."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from sqlalchemy.orm import Session
+
+from app.errors import Fault, invalid
+from app.planner.requirements.requirements import Requirements as Requirements
+from app.planner.requirements.requirements import requirements
+from app.planner.wording import Warning as Warning
+from app.services.curves.fits import Fits
+from app.services.planning.problem import Budget, millionths
+from app.services.planning.situations import feasibly, known_situation, money_left
+from app.services.planning.variations import varied_members
+from app.services.projects.changes import escape
+from app.services.projects.groups import check_targets
+from app.store.models import Group, Project
+
+
+@dataclass(frozen=True)
+class Question:
+    """`targets` stand in for the groups' own, None taking one away; at `budgets` the chances are told too."""
+
+    chance: float
+    joint: bool
+    draws: int
+    seed: int
+    targets: Mapping[str, float | None] = field(default_factory=dict)
+    budgets: Sequence[Decimal] = ()
+
+
+def requirements_of(
+    session: Session, fits: Fits, project: Project, question: Question
+) -> tuple[Requirements, tuple[Warning, ...]]:
+    """Raises Invalid for unknown groups, targets the metric cannot take, or none at all; Conflict while nothing is
+    known of the metric; Infeasible."""
+    situation = known_situation(session, fits, project, question.draws, question.seed)
+    changes = {key: {"target": target} for key, target in question.targets.items()}
+    groups = varied_members(Group, situation.groups, changes, "/targets")
+    check_targets(project, [one for one in groups if one.key in changes], lambda key: f"/targets/{escape(key)}")
+    if all(group.target is None for group in groups):
+        raise invalid(Fault("/targets", "no group has a target; give the groups targets, or name some here"))
+    situation = replace(situation, groups=groups)
+    problem = situation.problem(Budget(project.budget_total, money_left(project, situation.holdings)))
+    budgets = [millionths(budget) for budget in question.budgets]
+    found = feasibly(project, lambda: requirements(problem, question.chance, question.joint, budgets))
+    return found, situation.fitted.posterior.warnings

@@ -1,0 +1,93 @@
+"""What if: a project as it is and as it might be, planned side by side on the same draws."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from app.errors import Fault, Invalid, invalid
+from app.planner.errors import InfeasibleError, SolverError
+from app.planner.plan.compare import Gain as Gain
+from app.planner.plan.compare import Measure
+from app.planner.plan.make_plan import evaluate, make_plan
+from app.planner.plan.plan import Plan as Plan
+from app.services.curves.fits import Fits
+from app.services.planning.allocations import widened
+from app.services.planning.problem import Budget
+from app.services.planning.situations import FAR_APART, culprit_faults, situation_of
+from app.services.planning.variations import Scenario, Varied, vary
+from app.services.projects.changes import MAX_FAULTS
+from app.store.models import Project
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A scenario's plan, or the culprits that leave it none. `gain` over the first scenario by the first's objective,
+    None where either has no plan or nothing is known of the metric."""
+
+    scenario: Scenario
+    budget: Budget
+    known: bool
+    plan: Plan | None
+    culprits: tuple[Fault, ...]
+    gain: Gain | None
+
+
+def what_if(
+    session: Session, fits: Fits, project: Project, scenarios: Sequence[Scenario], draws: int, seed: int
+) -> list[Outcome]:
+    """The outcome of every scenario. Raises Invalid naming every fault of every scenario."""
+    situation = situation_of(session, fits, project, draws, seed)
+    faults: list[Fault] = []
+    varied: list[Varied] = []
+    for index, scenario in enumerate(scenarios):
+        try:
+            varied.append(vary(session, situation, scenario, f"/scenarios/{index}", draws, seed))
+        except Invalid as error:
+            faults.extend(error.faults)
+    if faults:
+        raise invalid(*faults[:MAX_FAULTS])
+    outcomes = [outcome_of(one, seed) for one in varied]
+    return with_gains(varied, outcomes)
+
+
+def outcome_of(one: Varied, seed: int) -> Outcome:
+    """Its gain over the first is left open."""
+    scenario, situation = one.scenario, one.situation
+    try:
+        plan = planned(one, seed)
+    except InfeasibleError as error:
+        culprits = culprit_faults(situation.project, error.culprits)
+        return Outcome(scenario, one.budget, situation.known, None, culprits, None)
+    except SolverError:
+        return Outcome(scenario, one.budget, situation.known, None, (Fault("", FAR_APART),), None)
+    plan = widened(plan, one.problem.metric, situation.widening)
+    return Outcome(scenario, one.budget, situation.known, plan, (), None)
+
+
+def planned(one: Varied, seed: int) -> Plan:
+    scenario = one.scenario
+    if scenario.orders is not None:
+        return evaluate(one.problem, scenario.orders)
+    if not one.situation.known:
+        return make_plan(one.problem, "equal_spend")
+    return make_plan(one.problem, scenario.policy, exploration=scenario.exploration, seed=seed)
+
+
+def with_gains(varied: Sequence[Varied], outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The outcomes with their gains over the first."""
+    first = outcomes[0]
+    if first.plan is None or not first.known:
+        return list(outcomes)
+    measure = Measure.of(varied[0].problem)
+    base = measure.draws(varied[0].problem, orders_of(first.plan))
+    return [
+        outcome
+        if outcome.plan is None
+        else replace(outcome, gain=Gain.of(measure.draws(one.problem, orders_of(outcome.plan)), base))
+        for one, outcome in zip(varied, outcomes, strict=True)
+    ]
+
+
+def orders_of(plan: Plan) -> dict[str, int]:
+    return {source.key: source.order for source in plan.sources}

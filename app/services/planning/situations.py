@@ -1,0 +1,164 @@
+"""Where a project stands: all that a question about buying starts from."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+from types import MappingProxyType
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+
+from app.errors import Conflict, Fault, Infeasible, invalid
+from app.planner.arrays import FloatArray
+from app.planner.errors import Culprit, InfeasibleError, SolverError
+from app.planner.problem.problem import Problem
+from app.services.curves.fit import fit_key, fitted, metric_of
+from app.services.curves.fits import Fits, Fitted
+from app.services.curves.record import record_of
+from app.services.ledger.holdings import Holdings, holdings_of
+from app.services.planning.problem import Budget, problem_of
+from app.store.models import Group, Observation, Project, Source
+from app.store.observations import fitted_observations
+from app.store.projects import members
+from app.store.types import MILLION
+
+MILLIONTH = Decimal("0.000001")
+Answer = TypeVar("Answer")
+FAR_APART = "Its numbers lie too far apart to be planned with certainty. State prices, counts or limits in other units."
+NO_HOLD: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A project with its active groups and sources and the curves of the groups, in their order.
+
+    `known` is False where nothing at all is known of the metric. `widening`: the factors by which the record of past
+    forecasts widens bands. `holdings`: what was bought so far. `runs`: what the curves are fitted to.
+    """
+
+    project: Project
+    groups: Sequence[Group]
+    sources: Sequence[Source]
+    fitted: Fitted
+    known: bool
+    widening: FloatArray
+    holdings: Holdings
+    runs: Sequence[Observation]
+
+    def problem(self, budget: Budget, hold: Mapping[str, int] = NO_HOLD) -> Problem:
+        """What to buy for `budget`; `hold` fixes the orders of the named sources. Raises Invalid."""
+        posterior = self.fitted.posterior
+        return problem_of(self.project, self.groups, self.sources, self.holdings, posterior, budget, hold)
+
+
+def situation_of(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Situation:
+    """Raises Invalid for a project without groups."""
+    groups = members(session, Group, project.id)
+    if not groups:
+        raise invalid(Fault("", "the project has no groups yet; add them with POST …/groups"))
+    runs = fitted_observations(session, project.id, project.recipe)
+    known = bool(runs) or metric_of(project).span is not None or all(group.assumed_curve for group in groups)
+    sources = members(session, Source, project.id)
+    return Situation(
+        project=project,
+        groups=groups,
+        sources=sources,
+        fitted=fitted(session, fits, fit_key(project, draws, seed), project, groups, runs),
+        known=known,
+        widening=record_of(session, project).widening,
+        holdings=holdings_of(session, project, sources),
+        runs=runs,
+    )
+
+
+def known_situation(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Situation:
+    """As `situation_of`. Raises Conflict where nothing at all is known of the metric."""
+    situation = situation_of(session, fits, project, draws, seed)
+    if not situation.known:
+        raise Conflict(
+            "Nothing is known of the metric yet. Post one evaluated run, or give every group a curve to assume."
+        )
+    return situation
+
+
+def round_budget(project: Project, holdings: Holdings, asked: Decimal | None, pointer: str = "?budget") -> Budget:
+    """What is neither spent nor committed, shared by the rounds to come, the last one taking the rest; `asked`, which
+    stands at `pointer`, overrides the share, up to the whole."""
+    left = money_left(project, holdings)
+    if asked is None:
+        rounds = max(1, project.budget_rounds - holdings.rounds)
+        return Budget((left / rounds).quantize(MILLIONTH, ROUND_DOWN), left)
+    if asked > left:
+        raise invalid(Fault(pointer, f"{asked} is more than the {left} that the project has left"))
+    return Budget(asked, left)
+
+
+def money_left(project: Project, holdings: Holdings) -> Decimal:
+    """What is neither spent nor committed."""
+    return max(Decimal(0), project.budget_total - holdings.spent - holdings.committed)
+
+
+def refuse_unknown_sources(sources: Sequence[Source], keys: Sequence[str], where: Callable[[str], str]) -> None:
+    """Raises Invalid for keys that are no active source's; `where` points from a key into the request."""
+    known = {source.key for source in sources}
+    faults = [Fault(where(key), f"there is no source '{key}' in this project") for key in keys if key not in known]
+    if faults:
+        raise invalid(*faults)
+
+
+def feasibly(project: Project, plan: Callable[[], Answer]) -> Answer:
+    """`plan()`. Raises Infeasible with all the culprits where no plan keeps all constraints, Conflict where the numbers
+    are beyond what can be computed."""
+    try:
+        return plan()
+    except SolverError:
+        raise Conflict(FAR_APART) from None
+    except InfeasibleError as error:
+        faults = culprit_faults(project, error.culprits)
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise Infeasible(f"{faults[0].pointer}: {faults[0].detail}{more}", faults) from None
+
+
+def culprit_faults(project: Project, culprits: Sequence[Culprit]) -> tuple[Fault, ...]:
+    """Each culprit with the field that it is, what there is, what is needed and the least change."""
+    return tuple(
+        Fault(bound_pointer(project, one.constraint), f"{one.change} ({words_of(project, one)})") for one in culprits
+    )
+
+
+def bound_pointer(project: Project, constraint: str) -> str:
+    """The field of a constraint that the planner names: 'group:KEY:min_count' is '/groups/KEY/min_count'."""
+    kind, _, rest = constraint.partition(":")
+    if kind == "set":
+        names = [limit["name"] for limit in project.set_limits]
+        return f"/set_limits/{names.index(rest)}"
+    if kind in ("group", "source"):
+        key, _, field = rest.rpartition(":")
+        return f"/{kind}s/{key}/{field}"
+    return f"/{constraint}"
+
+
+def words_of(project: Project, culprit: Culprit) -> str:
+    """Both sides of the constraint, the needed one rounded so that it still makes room."""
+    measure = measure_of(project, culprit.constraint)
+    if measure == "cost":
+        return f"have {money_text(culprit.have)}, need {money_text(culprit.need)}"
+    if measure == "share":
+        return f"have {culprit.have:.6g}, need {culprit.need:.6g}"
+    outward = math.floor if culprit.need < culprit.have else math.ceil
+    return f"have {culprit.have:,.0f}, need {outward(culprit.need):,}"
+
+
+def measure_of(project: Project, constraint: str) -> str:
+    """'cost' in millionths, 'share', or 'count'."""
+    kind, _, rest = constraint.partition(":")
+    if kind != "set":
+        return "cost" if kind == "budget" else "count"
+    limits = {limit["name"]: limit["measure"] for limit in project.set_limits}
+    return str(limits[rest]).rpartition("_")[2] if "share" in limits[rest] else str(limits[rest])
+
+
+def money_text(millionths: float) -> str:
+    whole, _, decimals = f"{Decimal(round(millionths)) / MILLION:,.6f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"

@@ -1,0 +1,205 @@
+"""Groups: whom the model serves, how much each counts, and what is held of it."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy.orm import Session
+
+from app.errors import Fault, Frozen, KeyTaken, invalid
+from app.services.projects.changes import (
+    Fields,
+    archive,
+    assign,
+    pointer,
+    refuse_incomplete,
+    refuse_repeats,
+    refuse_taken,
+    touch,
+)
+from app.services.projects.open_orders import refuse_open_orders
+from app.services.projects.references import refuse_named, rename
+from app.services.projects.sources import new_source, set_yields
+from app.store import observations as observation_store
+from app.store import projects as store
+from app.store.models import Group, Project, Source
+
+MAX_GROUPS = 20_000
+
+
+def add_groups(session: Session, project: Project, items: Sequence[Fields], now: datetime, at: str) -> list[Group]:
+    """Store groups and, where an item has a `unit_cost`, a source of the same key that delivers it.
+
+    `at` is the JSON pointer of the list in the request, '' where the body is one group.
+    """
+    keys = [item["key"] for item in items]
+    refuse_repeats(keys, at)
+    refuse_taken(session, project, Group, keys, at)
+    rows = [Group(project_id=project.id, created_at=now, archived_at=None) for _ in items]
+    for row, item in zip(rows, items, strict=True):
+        assign(row, without_price(item), now)
+    index_of = {key: index for index, key in enumerate(keys)}
+    check_targets(project, rows, lambda key: pointer(at, index_of[key], "target"))
+    check_bounds(rows, lambda key: pointer(at, index_of[key], "min_count"))
+    session.add_all(rows)
+    session.flush()
+    set_prices(session, project, rows, prices(items), now)
+    check_parents(session, project, rows, lambda key: pointer(at, index_of[key], "parent"))
+    check_group_list(session, project, at)
+    return rows
+
+
+def without_price(item: Fields) -> Fields:
+    return {name: value for name, value in item.items() if name != "unit_cost"}
+
+
+def prices(items: Sequence[Fields]) -> dict[str, Decimal]:
+    return {item["key"]: item["unit_cost"] for item in items if item.get("unit_cost") is not None}
+
+
+def set_prices(
+    session: Session, project: Project, groups: Sequence[Group], unit_costs: dict[str, Decimal], now: datetime
+) -> None:
+    """The short form of a source: one of the group's key that delivers only that group, at `unit_costs[key]`.
+
+    Raises KeyTaken where a source of that key delivers another group.
+    """
+    known = store.members_by_key(session, Source, project.id, unit_costs)
+    for group in groups:
+        if group.key not in unit_costs:
+            continue
+        source = known.get(group.key)
+        if source is None:
+            session.add(own_source(project, group, unit_costs[group.key], now))
+        elif [one.group_id for one in source.yields] != [group.id]:
+            raise KeyTaken(f"The source '{group.key}' delivers other groups; set its price at the source itself.")
+        else:
+            assign(source, {"unit_cost": unit_costs[group.key], "archived_at": None}, now)
+
+
+def own_source(project: Project, group: Group, unit_cost: Decimal, now: datetime) -> Source:
+    source = new_source(project, now)
+    assign(source, {"key": group.key, "name": group.name, "unit_cost": unit_cost}, now)
+    set_yields(source, {group.id: 1.0})
+    return source
+
+
+def check_bounds(groups: Sequence[Group], where: Callable[[str], str]) -> None:
+    """Raises Invalid for a min_count above the max_count; `where` as in `check_targets`."""
+    faults = [
+        Fault(
+            where(group.key), f"min_count {group.min_count} of '{group.key}' is above its max_count {group.max_count}"
+        )
+        for group in groups
+        if group.min_count is not None and group.max_count is not None and group.min_count > group.max_count
+    ]
+    if faults:
+        raise invalid(*faults)
+
+
+def check_targets(project: Project, groups: Sequence[Group], where: Callable[[str], str]) -> None:
+    """Raises Invalid for targets the metric cannot take; `where` points from a group's key into the request."""
+    lower = -float("inf") if project.metric_lower is None else project.metric_lower
+    upper = float("inf") if project.metric_upper is None else project.metric_upper
+    faults = [
+        Fault(
+            where(group.key),
+            f"target {group.target:g} of '{group.key}' is not within {lower:g} and {upper:g}",
+        )
+        for group in groups
+        if group.target is not None and not lower <= group.target <= upper
+    ]
+    if faults:
+        raise invalid(*faults)
+
+
+def check_parents(session: Session, project: Project, groups: Sequence[Group], where: Callable[[str], str]) -> None:
+    """Raises Invalid for parents that are not other active groups of the project."""
+    named = {group.parent for group in groups if group.parent is not None}
+    known = store.members_by_key(session, Group, project.id, named)
+    faults = []
+    for group in groups:
+        parent = known.get(group.parent or "")
+        if group.parent is not None and (parent is None or parent.archived_at or parent is group):
+            faults.append(Fault(where(group.key), f"'{group.parent}' is no other group of this project"))
+    if faults:
+        raise invalid(*faults)
+
+
+def check_group_list(session: Session, project: Project, at: str) -> None:
+    groups = store.members(session, Group, project.id)
+    if len(groups) > MAX_GROUPS:
+        raise invalid(Fault(at, f"a project holds at most {MAX_GROUPS:,} groups; this makes {len(groups):,}"))
+    if groups and not any(group.weight > 0 for group in groups):
+        raise invalid(Fault(at, "every group has weight 0; give at least one a weight above 0"))
+
+
+def update_group(session: Session, project: Project, group: Group, changes: Fields, now: datetime) -> None:
+    """Raises Frozen for a new key after the first observation, KeyTaken, Invalid."""
+    if changes.get("key", group.key) != group.key:
+        if observation_store.has_observations(session, project.id):
+            raise Frozen(f"The key '{group.key}' is fixed since the first observation. Its name may still change.")
+        refuse_taken(session, project, Group, [changes["key"]], "")
+        for child in store.members(session, Group, project.id, archived=None):
+            if child.parent == group.key:
+                child.parent = changes["key"]
+        rename(project, Group, group.key, changes["key"])
+    assign(group, without_price(changes), now)
+    check_targets(project, [group], lambda _: "/target")
+    check_bounds([group], lambda _: "/min_count")
+    session.flush()
+    check_parents(session, project, [group], lambda _: "/parent")
+    set_prices(session, project, [group], prices([{"key": group.key, **changes}]), now)
+    check_group_list(session, project, "/weight")
+    touch(project, now)
+
+
+def archive_groups(session: Session, project: Project, groups: Sequence[Group], now: datetime) -> None:
+    """Archive groups and the sources that deliver nothing else. A source of other groups too goes on.
+
+    Raises InUse where the project's limits or objective name any of them, Conflict while orders for them are open.
+    """
+    leaving = {group.id for group in groups}
+    concerned = store.sources_of_groups(session, project.id, leaving)
+    others = {one.group_id for source in concerned for one in source.yields} - leaving
+    staying = {group.id for group in store.members_by_id(session, Group, others).values() if not group.archived_at}
+    idle = [source for source in concerned if not staying & {one.group_id for one in source.yields}]
+    refuse_named(project, Group, {group.key for group in groups})
+    refuse_named(project, Source, {source.key for source in idle})
+    refuse_open_orders(session, project, concerned)
+    for source in idle:
+        archive(project, source, now)
+    for group in groups:
+        archive(project, group, now)
+
+
+def archive_group(session: Session, project: Project, group: Group, now: datetime) -> None:
+    """Raises Invalid where only groups of weight 0 would be left."""
+    archive_groups(session, project, [group], now)
+    session.flush()
+    check_group_list(session, project, "")
+
+
+def replace_groups(
+    session: Session, project: Project, items: Sequence[Fields], archive_missing: bool, now: datetime
+) -> None:
+    """Make the list of groups what `items` says: change those there, add the new, archive the absent.
+
+    Raises MissingKeys naming the absent ones unless `archive_missing`; Archived for archived keys in the list.
+    """
+    refuse_repeats([item["key"] for item in items], "/")
+    known = {group.key: group for group in store.members(session, Group, project.id, archived=None)}
+    absent = refuse_incomplete(items, known, archive_missing)
+    archive_groups(session, project, absent, now)
+    old = [item for item in items if item["key"] in known]
+    for item in old:
+        assign(known[item["key"]], without_price(item), now)
+    index_of = {item["key"]: index for index, item in enumerate(items)}
+    changed = [known[item["key"]] for item in old]
+    check_targets(project, changed, lambda key: f"/{index_of[key]}/target")
+    check_bounds(changed, lambda key: f"/{index_of[key]}/min_count")
+    set_prices(session, project, changed, prices(old), now)
+    session.flush()
+    add_groups(session, project, [item for item in items if item["key"] not in known], now, at="")
+    check_parents(session, project, changed, lambda key: f"/{index_of[key]}/parent")
+    touch(project, now)

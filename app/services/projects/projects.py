@@ -1,0 +1,114 @@
+"""Projects: what may be stored, and when it may still change.
+
+Shapes and types are checked where requests come in; here stand the rules that need the project.
+Fields come as dicts of column values, so that a partial change says just what it changes.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.errors import Conflict, Fault, Frozen, NotFound, invalid
+from app.services.access.keys import Caller
+from app.services.ids import new_id
+from app.services.projects import groups as group_service
+from app.services.projects import sources as source_service
+from app.services.projects.changes import Fields, archive, assign, touch
+from app.services.projects.open_orders import refuse_open_orders
+from app.services.projects.references import check_named
+from app.store import observations as observation_store
+from app.store import projects as store
+from app.store.models import Group, Project
+
+FROZEN_FIELDS = ("currency", "metric_kind", "metric_goal", "metric_lower", "metric_upper")
+
+
+def get_project(
+    session: Session, caller: Caller, project_id: str, *, archived: bool = False, lock: bool = False
+) -> Project:
+    """The caller's project. Raises NotFound for what is not there, another workspace's, or archived
+    (unless `archived`)."""
+    key = as_uuid(project_id)
+    row = None
+    if key is not None and caller.may_see(key):
+        row = store.project_by_id(session, caller.workspace_id, key, lock)
+    if row is None:
+        raise NotFound("There is no such project in this workspace.")
+    if row.archived_at and not archived:
+        raise NotFound("This project is archived. Read it with ?archived=true, or POST to its /restore.")
+    return row
+
+
+def as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def create_project(
+    session: Session,
+    caller: Caller,
+    fields: Fields,
+    groups: Sequence[Fields],
+    sources: Sequence[Fields],
+    now: datetime,
+) -> Project:
+    """Store a project with its first groups and sources. Raises Invalid naming the faults, Conflict for a key limited
+    to other projects."""
+    if caller.project_ids is not None:
+        raise Conflict("This key is limited to named projects and cannot make new ones. Use one without that limit.")
+    project = Project(
+        id=new_id(),
+        workspace_id=caller.workspace_id,
+        reference_loss=None,
+        data_version=1,
+        data_at=now,
+        created_at=now,
+        updated_at=now,
+        archived_at=None,
+        **fields,
+    )
+    check_metric(project)
+    session.add(project)
+    session.flush()
+    group_service.add_groups(session, project, groups, now, at="/groups")
+    session.flush()
+    source_service.add_sources(session, project, sources, now, at="/sources")
+    check_named(session, project)
+    return project
+
+
+def check_metric(project: Project) -> None:
+    """The bound that turns the metric into a loss must be there, and bounds must not cross."""
+    needed = "upper" if project.metric_goal == "maximize" else "lower"
+    if getattr(project, f"metric_{needed}") is None:
+        detail = f"a metric to {project.metric_goal} needs '{needed}', its best value"
+        raise invalid(Fault(f"/metric/{needed}", detail))
+    lower, upper = project.metric_lower, project.metric_upper
+    if lower is not None and upper is not None and lower >= upper:
+        raise invalid(Fault("/metric/lower", f"must be below 'upper': got {lower:g} and {upper:g}"))
+    if project.metric_kind == "proportion" and not (lower == 0 and upper == 1):
+        raise invalid(Fault("/metric/kind", "a proportion has the bounds 0 and 1; for others choose kind 'other'"))
+
+
+def update_project(session: Session, project: Project, changes: Fields, now: datetime) -> None:
+    """Raises Frozen for the metric or the currency after the first observation, Invalid for bad bounds."""
+    frozen = [name for name in FROZEN_FIELDS if name in changes and changes[name] != getattr(project, name)]
+    if frozen and observation_store.has_observations(session, project.id):
+        names = ", ".join(name.replace("metric_", "metric.") for name in frozen)
+        raise Frozen(f"{names}: fixed since the first observation. Make a new project to measure differently.")
+    assign(project, changes, now)
+    check_metric(project)
+    group_service.check_targets(project, store.members(session, Group, project.id), lambda _: "/metric")
+    if {"objective", "set_limits"} & changes.keys():
+        check_named(session, project)
+    touch(project, now)
+
+
+def archive_project(session: Session, project: Project, now: datetime) -> None:
+    """Raises Conflict while orders are open."""
+    refuse_open_orders(session, project)
+    archive(project, project, now)

@@ -1,0 +1,157 @@
+"""What a project's limits and objective name: groups and sources, by key.
+
+Keys are checked when limits or objective are set, follow a rename, and hold what they name in place: nothing that is
+named can be archived.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from sqlalchemy.orm import Session
+
+from app.errors import Fault, InUse, invalid
+from app.services.projects.changes import MAX_FAULTS, escape
+from app.store import projects as store
+from app.store.models import Group, Project, Source
+from app.store.projects import Member
+
+Json = dict[str, Any]
+KINDS: dict[str, type[Group] | type[Source]] = {"groups": Group, "sources": Source}
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A key that limits or objective name: where it stands in the project, of which kind, and what names it."""
+
+    pointer: str
+    kind: type[Group] | type[Source]
+    key: str
+    by: str
+
+
+def mentions(project: Project) -> Iterator[Mention]:
+    for index, limit in enumerate(project.set_limits):
+        over = over_of(limit)
+        for field in (over, "share_of"):
+            for place, key in enumerate(limit.get(field) or ()):
+                pointer = f"/set_limits/{index}/{field}/{place}"
+                yield Mention(pointer, KINDS[over], key, f"the limit '{limit['name']}'")
+    for index, weights in enumerate(project.objective.get("weight_vectors", ())):
+        for key in weights:
+            pointer = f"/objective/weight_vectors/{index}/{escape(key)}"
+            yield Mention(pointer, Group, key, f"weight vector {index} of the objective")
+
+
+def over_of(limit: Mapping[str, Any]) -> Literal["groups", "sources"]:
+    """'groups' or 'sources': what the limit is over."""
+    return "groups" if limit.get("groups") is not None else "sources"
+
+
+def check_named(session: Session, project: Project) -> None:
+    """Raises Invalid naming every fault of the project's limits and objective."""
+    faults = named_faults(session, project)
+    if faults:
+        raise invalid(*faults[:MAX_FAULTS])
+
+
+def named_faults(session: Session, project: Project) -> list[Fault]:
+    limits, vectors = limit_faults(project.set_limits), vector_faults(project.objective)
+    return [*limits, *vectors, *unknown_faults(session, project)]
+
+
+def unknown_faults(session: Session, project: Project) -> list[Fault]:
+    found = list(mentions(project))
+    active: dict[type[Group] | type[Source], set[str]] = {
+        Group: active_keys(session, project, Group, {one.key for one in found if one.kind is Group}),
+        Source: active_keys(session, project, Source, {one.key for one in found if one.kind is Source}),
+    }
+    return [
+        Fault(one.pointer, f"there is no {one.kind.__name__.lower()} '{one.key}' in this project")
+        for one in found
+        if one.key not in active[one.kind]
+    ]
+
+
+def active_keys(session: Session, project: Project, kind: type[Member], keys: Collection[str]) -> set[str]:
+    rows = store.members_by_key(session, kind, project.id, keys)
+    return {key for key, row in rows.items() if row.archived_at is None}
+
+
+def vector_faults(objective: Json) -> list[Fault]:
+    return [
+        Fault(f"/objective/weight_vectors/{index}", "every weight is 0; give at least one group a weight above 0")
+        for index, weights in enumerate(objective.get("weight_vectors", ()))
+        if not any(weight > 0 for weight in weights.values())
+    ]
+
+
+def limit_faults(limits: Sequence[Json]) -> list[Fault]:
+    """What is wrong with limits in themselves, whatever the project has."""
+    first: dict[str, int] = {}
+    faults = []
+    for index, limit in enumerate(limits):
+        at = f"/set_limits/{index}"
+        if first.setdefault(limit["name"], index) != index:
+            faults.append(Fault(f"{at}/name", f"'{limit['name']}' is named twice; give each limit its own name"))
+        faults += member_faults(limit, at) + bound_faults(limit, at)
+    return faults
+
+
+def member_faults(limit: Json, at: str) -> list[Fault]:
+    named = [over for over in KINDS if limit.get(over) is not None]
+    if len(named) != 1:
+        return [Fault(f"{at}/sources", "name the members of the limit: either 'sources' or 'groups'")]
+    [over] = named
+    faults = []
+    if over == "groups" and limit["measure"] in ("cost", "cost_share"):
+        detail = f"'{limit['measure']}' is money paid to sources; name 'sources', or measure 'count'"
+        faults.append(Fault(f"{at}/groups", detail))
+    for field in (over, "share_of"):
+        twice = [key for key, times in Counter(limit.get(field) or ()).items() if times > 1]
+        faults += [Fault(f"{at}/{field}", f"'{key}' is named twice") for key in twice]
+    return faults
+
+
+def bound_faults(limit: Json, at: str) -> list[Fault]:
+    low, high = limit.get("min"), limit.get("max")
+    if low is None and high is None:
+        return [Fault(f"{at}/min", "a limit needs 'min', 'max' or both")]
+    if low is not None and high is not None and Decimal(str(low)) > Decimal(str(high)):
+        return [Fault(f"{at}/min", f"must not be above 'max': got {low} and {high}")]
+    return []
+
+
+def rename(project: Project, kind: type[Group] | type[Source], old: str, new: str) -> None:
+    """Follow a new key wherever limits and objective name the old one."""
+
+    def renamed(keys: Sequence[str]) -> list[str]:
+        return [new if key == old else key for key in keys]
+
+    def limit_renamed(limit: Json) -> Json:
+        if KINDS[over_of(limit)] is not kind:
+            return limit
+        return limit | {field: renamed(limit[field]) for field in (over_of(limit), "share_of") if limit.get(field)}
+
+    project.set_limits = [limit_renamed(limit) for limit in project.set_limits]
+    if kind is Group and "weight_vectors" in project.objective:
+        vectors = [
+            {new if key == old else key: weight for key, weight in weights.items()}
+            for weights in project.objective["weight_vectors"]
+        ]
+        project.objective = project.objective | {"weight_vectors": vectors}
+
+
+def refuse_named(project: Project, kind: type[Group] | type[Source], keys: Collection[str]) -> None:
+    """Raises InUse where limits or objective name any of `keys`, which are about to be archived."""
+    faults = [
+        Fault(one.pointer, f"{one.by} names the {kind.__name__.lower()} '{one.key}'")
+        for one in mentions(project)
+        if one.kind is kind and one.key in keys
+    ]
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        first = faults[0].detail
+        raise InUse(f"{first[0].upper()}{first[1:]}{more}. Take it out of there first.", tuple(faults[:MAX_FAULTS]))

@@ -1,0 +1,301 @@
+"""Simulations: policies compared on a project's own posterior before any money is spent.
+
+A job freezes what the games are played on, cuts them into parts, and hands each to a job of its own; whichever part
+ends last puts all together. Every step may run again: a part has one outcome, whoever brings it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.errors import Fault, NotFound, invalid
+from app.planner.errors import InfeasibleError, SolverError
+from app.planner.policies.heuristics import Policy
+from app.planner.problem.problem import Problem
+from app.planner.simulation.game import Outcome, Player, Rules
+from app.planner.simulation.paired import Estimate, chance_better
+from app.planner.simulation.trial import ORACLE, Standing, Trial, holdout_errors, joined, play_part, standings
+from app.services.curves.fits import Fits
+from app.services.curves.prior import prior_for
+from app.services.enqueue import Enqueue
+from app.services.ids import new_id
+from app.services.jobs import jobs
+from app.services.jobs.jobs import start_job
+from app.services.planning.allocations import amount
+from app.services.planning.situations import FAR_APART, known_situation, money_left
+from app.services.planning.variations import Scenario, vary
+from app.services.projects.projects import as_uuid
+from app.services.simulations.frozen import freeze, freeze_outcomes, thaw, thaw_outcomes
+from app.store import jobs as job_store
+from app.store import simulations as store
+from app.store.models import Group, Job, Project
+from app.store.projects import members, present_project
+from app.store.simulation_models import Simulation, SimulationPart
+from app.store.types import MILLION
+
+SIMULATE, PART = "simulate", "simulate_part"
+PARTS = 16
+"""Games are cut into at most so many parts: enough to spread, few enough to fit many curves at once."""
+MAX_ATTEMPTS = 5
+MAX_WORK = 4_000_000
+"""Games × players × rounds × groups of one simulation: half an hour of two cores."""
+LEAST_DRAWS = 50
+TOO_MANY = "the simulation ended {} workers in a row; ask for fewer games, policies or rounds"
+
+Told = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Question:
+    """`chosen` is compared with the other `policies`. budget: for all rounds, None: what the project has left; rounds,
+    None: those it has left. draws: of the posteriors that policies fit within a game. objective: None: the project's.
+    """
+
+    policies: Sequence[Policy]
+    chosen: Policy
+    replicates: int
+    rounds: int | None
+    budget: Decimal | None
+    draws: int
+    seed: int
+    objective: Mapping[str, Any] | None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "policies": list(self.policies),
+            "chosen": self.chosen,
+            "replicates": self.replicates,
+            "rounds": self.rounds,
+            "budget": None if self.budget is None else str(self.budget),
+            "draws": self.draws,
+            "seed": self.seed,
+            "objective": None if self.objective is None else dict(self.objective),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Question":
+        budget = stored["budget"]
+        return cls(**{**stored, "budget": None if budget is None else Decimal(budget)})
+
+
+def start_simulation(
+    session: Session, project: Project, question: Question, now: datetime, enqueue: Enqueue
+) -> tuple[Simulation, Job]:
+    """Raises Invalid for a project without groups and for more work than one simulation may be."""
+    groups = len(members(session, Group, project.id))
+    if not groups:
+        raise invalid(Fault("", "the project has no groups yet; add them with POST …/groups"))
+    rounds = question.rounds or project.budget_rounds
+    work = question.replicates * (len(question.policies) + 1) * rounds * groups
+    if work > MAX_WORK:
+        said = f"{question.replicates} games × {len(question.policies)} policies × {rounds} rounds × {groups} groups"
+        most = question.replicates * MAX_WORK // work
+        raise invalid(Fault("/replicates", f"{said} are too many for one simulation; ask for at most {most} games"))
+    simulation_id = new_id()
+    args = {"simulation_id": str(simulation_id)}
+    job = start_job(session, project.workspace_id, project.id, SIMULATE, args, now, enqueue)
+    row = Simulation(
+        id=simulation_id,
+        project_id=project.id,
+        job_id=job.id,
+        question=question.to_json(),
+        data_version=None,
+        frozen=None,
+        result=None,
+        created_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return row, job
+
+
+def get_simulation(session: Session, project: Project, simulation_id: str) -> tuple[Simulation, Job]:
+    """Raises NotFound."""
+    key = as_uuid(simulation_id)
+    row = store.simulation_by_id(session, key) if key is not None else None
+    job = job_store.job_by_id(session, row.job_id) if row is not None else None
+    if row is None or job is None or row.project_id != project.id:
+        raise NotFound("There is no such simulation in this project.")
+    return row, job
+
+
+def trial_now(session: Session, fits: Fits, simulation_id: UUID) -> tuple[Trial, int]:
+    """What the games are played on as the project is now, and its data version. Raises NotFound for an archived
+    project, and as `trial_of`."""
+    row = store.simulation_by_id(session, simulation_id)
+    project = present_project(session, row.project_id) if row is not None else None
+    if row is None or project is None:
+        raise NotFound("The project is archived.")
+    return trial_of(session, fits, project, Question.from_json(row.question)), project.data_version
+
+
+def trial_of(session: Session, fits: Fits, project: Project, question: Question) -> Trial:
+    """What the games are played on. Raises Conflict where nothing is known of the metric, Invalid."""
+    draws = max(question.replicates, LEAST_DRAWS)
+    situation = known_situation(session, fits, project, draws, question.seed)
+    budget = money_left(project, situation.holdings) if question.budget is None else question.budget
+    changes: dict[str, Any] = {} if question.objective is None else {"objective": dict(question.objective)}
+    varied = vary(session, situation, Scenario("simulation", budget, project=changes), "", draws, question.seed)
+    rounds = question.rounds or max(1, project.budget_rounds - situation.holdings.rounds)
+    problem = varied.problem
+    rules = rules_of(problem, rounds, question.draws)
+    truths = problem.posterior
+    start = problem.held if problem.pending is None else problem.held + problem.pending
+    return Trial(rules, truths, start, holdout_errors(situation.fitted.observations), question.seed)
+
+
+def rules_of(problem: Problem, rounds: int, draws: int) -> Rules:
+    return Rules(
+        keys=problem.keys,
+        weights=problem.weights,
+        targets=problem.targets,
+        reference_loss=problem.reference_loss,
+        metric=problem.metric,
+        objective=problem.objective,
+        sources=problem.sources,
+        budget=problem.budget,
+        rounds=rounds,
+        prior=prior_for(problem.metric.span),
+        draws=draws,
+        min_count=problem.min_count,
+        max_count=problem.max_count,
+        limits=problem.limits,
+    )
+
+
+def prepare(session: Session, simulation_id: UUID, trial: Trial, data_version: int, enqueue: Enqueue) -> None:
+    """Freeze the trial and enqueue its parts, unless that is done."""
+    row = store.simulation_by_id(session, simulation_id, lock=True)
+    if row is None or row.frozen is not None:
+        return
+    row.frozen, row.data_version = freeze(trial), data_version
+    games = int(row.question["replicates"])
+    size = -(-games // PARTS)
+    for number, first in enumerate(range(0, games, size)):
+        part = SimulationPart(
+            simulation_id=row.id,
+            number=number,
+            first=first,
+            count=min(size, games - first),
+            attempts=0,
+            outcome=None,
+        )
+        session.add(part)
+        args = {"simulation_id": str(row.id), "number": number}
+        enqueue(session, PART, args, f"simulation:{row.id}:{number}", queue="cpu")
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A part under way: games `first` to `first + count`; `attempts` counts its starts, this one included."""
+
+    job_id: UUID
+    trial: Trial
+    first: int
+    count: int
+    attempts: int
+
+
+def begin_part(session: Session, simulation_id: UUID, number: int, now: datetime) -> Begun | None:
+    """The part, where it is still wanted."""
+    row, part = store.simulation_by_id(session, simulation_id), store.part_of(session, simulation_id, number)
+    if row is None or part is None or row.frozen is None or part.outcome is not None:
+        return None
+    job = job_store.job_by_id(session, row.job_id, lock=True)
+    if job is None or job.state != "running":
+        return None
+    if job.cancel_requested_at:
+        jobs.stop(session, job.id, now)
+        return None
+    if part.attempts >= MAX_ATTEMPTS:
+        jobs.fail(session, job.id, TOO_MANY.format(part.attempts), now)
+        return None
+    part.attempts += 1
+    return Begun(job.id, thaw(row.frozen), part.first, part.count, part.attempts)
+
+
+def note_progress(session: Session, simulation_id: UUID, job_id: UUID, share: float) -> None:
+    """A part is done to `share`. Raises JobCancelled where the job is no longer wanted."""
+    done, every = store.count_parts(session, simulation_id)
+    job = job_store.job_by_id(session, job_id, lock=True)
+    before = job.progress if job is not None else 0.0
+    jobs.report(session, job_id, max(before, (done + share) / every))
+
+
+def play(trial: Trial, question: Question, first: int, count: int, told: Told) -> bytes:
+    """The outcomes of a part. Raises Invalid where no purchase keeps the project's constraints."""
+    players: list[Player] = list(question.policies)
+    try:
+        return freeze_outcomes(play_part(trial, players, first, count, told))
+    except InfeasibleError as error:
+        raise invalid(Fault("", f"a round's share of the money cannot keep the constraints: {error}")) from None
+    except SolverError:
+        raise invalid(Fault("", FAR_APART)) from None
+
+
+def finish_part(session: Session, simulation_id: UUID, number: int, outcome: bytes, now: datetime) -> None:
+    """Keep a part's outcome; with the last one the job is done. Raises JobCancelled."""
+    row = store.simulation_by_id(session, simulation_id, lock=True)
+    part = store.part_of(session, simulation_id, number)
+    if row is None or part is None:
+        return
+    part.outcome = part.outcome or outcome
+    session.flush()
+    done, every = store.count_parts(session, simulation_id)
+    job = job_store.job_by_id(session, row.job_id, lock=True)
+    jobs.report(session, row.job_id, max(job.progress if job else 0.0, done / every))
+    if done == every:
+        parts = [thaw_outcomes(one.outcome) for one in store.parts_of(session, simulation_id) if one.outcome]
+        row.result = result_of(thaw(row.frozen or b""), Question.from_json(row.question), joined(parts))
+        jobs.succeed(session, row.job_id, {"simulation_id": str(row.id)}, now)
+
+
+def result_of(trial: Trial, question: Question, outcomes: Mapping[Player, Outcome]) -> dict[str, Any]:
+    """The table, as JSON; money in the project's currency."""
+    table = [standing_of(one, trial.rules.keys) for one in standings(outcomes, question.chosen)]
+    return {
+        "games": question.replicates,
+        "rounds": trial.rules.rounds,
+        "budget": str(amount(trial.rules.budget)),
+        "draws": trial.rules.draws,
+        "subsets": list(trial.rules.sizes),
+        "transfer": trial.truths.transfer is not None,
+        "chosen": question.chosen,
+        "p_better_than_equal": chance_better(outcomes[question.chosen], outcomes["equal"]),
+        "policies": [one for one in table if one["policy"] != ORACLE],
+        "oracle": next(one for one in table if one["policy"] == ORACLE),
+    }
+
+
+def standing_of(one: Standing, keys: Sequence[str]) -> dict[str, Any]:
+    return {
+        "policy": one.player,
+        "utility": estimate_of(one.utility),
+        "worst": estimate_of(one.worst),
+        "regret": finite(one.regret),
+        "money_per_benefit": finite(one.money / float(MILLION)),
+        "path": [estimate_of(after) for after in one.path],
+        "added": dict(zip(keys, one.added.tolist(), strict=True)),
+        "difference": estimate_of(one.ahead),
+        "p_better": one.p_better,
+    }
+
+
+def estimate_of(one: Estimate) -> dict[str, float | None]:
+    return {"mean": finite(one.mean), "se": finite(one.se)}
+
+
+def finite(value: float) -> float | None:
+    return value if isfinite(value) else None
+
+
+def fail_simulation(session: Session, simulation_id: UUID, error: str, now: datetime) -> None:
+    row = store.simulation_by_id(session, simulation_id)
+    if row is not None:
+        jobs.fail(session, row.job_id, error, now)

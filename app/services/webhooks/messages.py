@@ -1,0 +1,101 @@
+"""Messages: what one attempt to deliver an event sends."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.services.ids import new_id
+from app.services.webhooks import events
+from app.store import webhooks as store
+from app.store.models import Event, WebhookDelivery, WebhookEndpoint
+
+TEST_TYPE = "endpoint.test"
+
+
+@dataclass(frozen=True)
+class Message:
+    """One attempt to be made. `sealed_secrets`: the newest first, all of which sign."""
+
+    endpoint_id: UUID
+    delivery_id: UUID
+    event_id: UUID
+    sequence: int | None
+    number: int
+    url: str
+    sealed_secrets: tuple[str, ...]
+    body: bytes
+
+
+def endpoint_path(endpoint_id: UUID) -> str:
+    return f"/v1/webhook-endpoints/{endpoint_id}"
+
+
+def receives(endpoint: WebhookEndpoint) -> bool:
+    return endpoint.state == "active" and endpoint.archived_at is None
+
+
+def delivery_for(session: Session, endpoint: WebhookEndpoint, event: Event, now: datetime) -> WebhookDelivery:
+    known = store.delivery_of_event(session, endpoint.id, event.id)
+    return known or new_delivery(session, endpoint, event.id, event.type, event.sequence, event.created_at, now)
+
+
+def new_delivery(
+    session: Session,
+    endpoint: WebhookEndpoint,
+    event_id: UUID,
+    event_type: str,
+    sequence: int | None,
+    occurred_at: datetime,
+    now: datetime,
+) -> WebhookDelivery:
+    delivery = WebhookDelivery(
+        id=new_id(),
+        endpoint_id=endpoint.id,
+        event_id=event_id,
+        event_type=event_type,
+        sequence=sequence,
+        occurred_at=occurred_at,
+        state="pending",
+        attempts=0,
+        next_attempt_at=now,
+        created_at=now,
+    )
+    session.add(delivery)
+    session.flush()
+    return delivery
+
+
+def message(endpoint: WebhookEndpoint, delivery: WebhookDelivery, event: Event | None, now: datetime) -> Message:
+    """The next attempt of a delivery, to be signed by every secret that is valid now."""
+    secrets = [endpoint.secret]
+    until = endpoint.previous_secret_expires_at
+    if endpoint.previous_secret is not None and until is not None and now < until:
+        secrets.append(endpoint.previous_secret)
+    return Message(
+        endpoint_id=endpoint.id,
+        delivery_id=delivery.id,
+        event_id=delivery.event_id,
+        sequence=delivery.sequence,
+        number=delivery.attempts + 1,
+        url=endpoint.url,
+        sealed_secrets=tuple(secrets),
+        body=payload(endpoint, delivery, event),
+    )
+
+
+def payload(endpoint: WebhookEndpoint, delivery: WebhookDelivery, event: Event | None) -> bytes:
+    """The body, the same bytes at each attempt. A test event has no row: it is told by its delivery."""
+    data = {"url": endpoint_path(endpoint.id)} if event is None else event.data
+    body = {
+        "type": delivery.event_type,
+        "version": events.VERSION if event is None else event.version,
+        "timestamp": delivery.occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "id": str(delivery.event_id),
+        "sequence": delivery.sequence,
+        "project_id": None if event is None or event.project_id is None else str(event.project_id),
+        "data": data,
+    }
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
