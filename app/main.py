@@ -7,38 +7,18 @@ from datetime import UTC, datetime
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from app.api import (
-    allocations,
-    charts,
-    curves,
-    deliveries,
-    events,
-    exports,
-    forecasts,
-    groups,
-    health,
-    hooks,
-    jobs,
-    keys,
-    ledger,
-    measurements,
-    observations,
-    orders,
-    problems,
-    projects,
-    reports,
-    requirements,
-    rounds,
-    scenarios,
-    simulations,
-    sources,
-    vendor_connections,
-    vendor_inbox,
-    vendor_orders,
-    webhooks,
-)
-from app.api.common import SOFTWARE_VERSION, Runtime
+from app.api import health, jobs
 from app.api.contract import finish_contract
+from app.api.exports import charts, reports, tables
+from app.api.http import problems
+from app.api.http.runtime import SOFTWARE_VERSION, Runtime
+from app.api.observations import curves, forecasts, measurements, observations
+from app.api.planning import allocations, requirements, scenarios, simulations
+from app.api.projects import groups, keys, projects, sources
+from app.api.purchases import deliveries, ledger, orders, rounds
+from app.api.vendors import connections, hooks, inbox
+from app.api.vendors import orders as vendor_orders
+from app.api.webhooks import endpoints, events
 from app.jobs.client import JobClient
 from app.services.access.keys import peppers
 from app.services.curves.fits import Fits
@@ -82,13 +62,13 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     resources = (projects, groups, sources, observations, curves, forecasts, measurements)
     planning = (allocations, scenarios, requirements, simulations)
     buying = (rounds, orders, deliveries, ledger)
-    vendors = (vendor_connections, vendor_inbox, vendor_orders, hooks)
-    for module in (*resources, *planning, *buying, *vendors, events, webhooks, jobs, keys, health):
+    vendors = (connections, inbox, vendor_orders, hooks)
+    for module in (*resources, *planning, *buying, *vendors, events, endpoints, jobs, keys, health):
         app.include_router(module.router)
     app.include_router(jobs.streams)
     app.include_router(simulations.charts)
     app.include_router(charts.router)
-    app.include_router(exports.router)
+    app.include_router(tables.router)
     app.include_router(reports.router)
     for module in (groups, sources, vendor_orders):
         app.include_router(module.bulk)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import httpx
 from fastapi import FastAPI
 
-from app.api.common import Runtime
+from app.api.http.runtime import Runtime
 from app.main import create_app
 from app.settings import Settings
 

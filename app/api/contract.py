@@ -5,11 +5,11 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from app.api.groups import GroupIn
-from app.api.intake import ObservationIn, Observations
-from app.api.problems import Problem
-from app.api.sources import SourceIn
-from app.api.vendor_orders import RowIn
+from app.api.http.problems import Problem
+from app.api.observations.intake import ObservationIn, Observations
+from app.api.projects.groups import GroupIn
+from app.api.projects.sources import SourceIn
+from app.api.vendors.orders import RowIn
 
 EXTRA_SHAPES = (Problem, ObservationIn, Observations, GroupIn, SourceIn, RowIn)
 

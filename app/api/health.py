@@ -5,9 +5,9 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import ConfigDict
 
-from app.api.common import Runtime
-from app.api.inputs import Answer
-from app.api.problems import declared
+from app.api.http.problems import declared
+from app.api.http.runtime import Runtime
+from app.api.http.shapes import Answer
 from app.errors import Unavailable
 from app.store.db import busy_is_unavailable, is_current
 

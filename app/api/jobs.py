@@ -11,10 +11,10 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import ConfigDict
 
-from app.api.common import Call, Route, posts, reads, usual_errors
-from app.api.inputs import Answer
-from app.api.pages import Cursor, Limit, Page, page
-from app.api.problems import declared
+from app.api.http.pages import Cursor, Limit, Page, page
+from app.api.http.problems import declared
+from app.api.http.shapes import Answer
+from app.api.http.transactions import Call, Route, posts, reads, usual_errors
 from app.errors import Conflict, Fault, invalid
 from app.services.jobs.jobs import ENDED, State, cancel_job, get_job
 from app.services.projects.projects import as_uuid

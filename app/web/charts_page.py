@@ -5,8 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from app.api.charts import Asked, ChartQuery, Format, chart_query, chart_response
-from app.api.common import NotModified, matches
+from app.api.exports.charts import Asked, ChartQuery, chart_query, chart_response
+from app.api.exports.drawn import Format
+from app.api.http.etags import NotModified, matches
 from app.charts.render import bundle, bundle_name
 from app.errors import NotFound
 from app.services.planning.variations import varied_project

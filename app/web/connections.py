@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.api.inputs import KEY_PATTERN
+from app.api.http.shapes import KEY_PATTERN
 from app.errors import Fault, NotFound, TrancheError, invalid
 from app.services.ids import new_id
 from app.services.vendors import connections, inbox, schedule

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import TypeAdapter
 
-from app.api.bulk import validated
-from app.api.intake import from_csv
-from app.api.projects import ProjectIn, columns
+from app.api.http.bulk import validated
+from app.api.observations.intake import from_csv
+from app.api.projects.projects import ProjectIn, columns
 from app.errors import Fault, Invalid, Malformed, TrancheError, invalid
 from app.services.observations import observations, observe
 from app.services.observations.observations import Draft

@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Query
 
-from app.api.exports import Ending, table_file, workbook_file
-from app.api.reports import report_page
+from app.api.exports.reports import report_page
+from app.api.exports.tables import Ending, table_file, workbook_file
 from app.errors import TrancheError
 from app.services.exports.dossier import Dossier
 from app.services.exports.tables import TABLES

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.api.measurements import MeasurementPlanOut, plan_shape
+from app.api.observations.measurements import MeasurementPlanOut, plan_shape
 from app.errors import TrancheError
 from app.services.planning.measurements import MAX_RUNS, measurement_plan_of
 from app.store.models import Group, Project

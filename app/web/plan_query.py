@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Any, get_args
 from urllib.parse import urlencode
 
-from app.api.allocations import read_budget
-from app.api.plans import PolicyName
+from app.api.planning.allocations import read_budget
+from app.api.planning.plans import PolicyName
 from app.errors import Fault, invalid
 from app.services.planning.allocations import Question
 from app.store.models import Project

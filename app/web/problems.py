@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app.api.problems import from_http, from_request
+from app.api.http.problems import from_http, from_request
 from app.errors import InternalError, MethodNotAllowed, NotFound, TrancheError, Unauthenticated
 from app.web.render import html, protect
 from app.web.visit import PageRoute

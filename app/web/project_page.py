@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Query
 
-from app.api.allocations import AllocationOut, allocation_shape
-from app.api.inputs import write_money
-from app.api.plans import GroupPlanOut
-from app.api.rounds import QueryIn
+from app.api.http.shapes import write_money
+from app.api.planning.allocations import AllocationOut, allocation_shape
+from app.api.planning.plans import GroupPlanOut
+from app.api.purchases.rounds import QueryIn
 from app.errors import Conflict, Fault, TrancheError, invalid
 from app.services.planning.allocations import next_allocation
 from app.services.planning.looks import look_at

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from app.api.common import SOFTWARE_VERSION
+from app.api.http.runtime import SOFTWARE_VERSION
 from app.charts.render import bundle_name
 from app.report.words import instant, money, number
 from app.web.assets import address

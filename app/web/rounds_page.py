@@ -7,10 +7,10 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.api.common import etag_of
-from app.api.deliveries import DeliveryIn
-from app.api.inputs import KEY_PATTERN
-from app.api.rounds import RoundOut, round_shape, summary_of
+from app.api.http.etags import etag_of
+from app.api.http.shapes import KEY_PATTERN
+from app.api.purchases.deliveries import DeliveryIn
+from app.api.purchases.rounds import RoundOut, round_shape, summary_of
 from app.errors import Fault, NotFound, PreconditionFailed, TrancheError, invalid
 from app.services.ledger.deliveries import Recording, record_delivery
 from app.services.purchases import rounds

@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Response
 
-from app.api.allocations import read_hold
-from app.api.charts import HEADERS, MEDIA_TYPES, Format, drawn
-from app.api.common import SOFTWARE_VERSION
-from app.api.scenarios import ScenarioOut, row_shape
+from app.api.exports.drawn import HEADERS, MEDIA_TYPES, Format, drawn
+from app.api.http.runtime import SOFTWARE_VERSION
+from app.api.planning.allocations import read_hold
+from app.api.planning.scenarios import ScenarioOut, row_shape
 from app.charts.scenarios import scenarios_chart
 from app.charts.theme import ThemeName, narrowed
 from app.errors import Fault, Invalid, TrancheError, invalid

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from fastapi import Query
 from pydantic import TypeAdapter
 
-from app.api.bulk import validated
-from app.api.simulations import (
+from app.api.http.bulk import validated
+from app.api.planning.simulations import (
     ALL,
     MAX_GAMES,
     MAX_ROUNDS,

@@ -18,7 +18,7 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import UploadFile
 from starlette.types import Message
 
-from app.api.common import MAX_BODY, Runtime, read_body
+from app.api.http.runtime import MAX_BODY, Runtime, read_body
 from app.errors import Forbidden, Unauthenticated
 from app.services.access.keys import Caller
 from app.services.access.sessions import recognise

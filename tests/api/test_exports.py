@@ -10,9 +10,9 @@ import pytest
 from openpyxl import load_workbook
 from openpyxl.utils.escape import unescape
 
-from app.api import downloads
-from app.api.common import SOFTWARE_VERSION
-from app.api.downloads import disposition
+from app.api.http import downloads
+from app.api.http.downloads import disposition
+from app.api.http.runtime import SOFTWARE_VERSION
 from app.errors import Conflict
 from app.services.exports import record_tables
 from app.services.exports.tables import TABLES

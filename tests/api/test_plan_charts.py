@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from app.api.plan_charts import MOST_CURVES, PLAN_CHARTS
+from app.api.exports.plan_charts import MOST_CURVES, PLAN_CHARTS
 from app.charts import render
 from app.charts.theme import Spec
 from app.errors import Invalid, NotFound

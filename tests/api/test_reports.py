@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.api.common import SOFTWARE_VERSION
+from app.api.http.runtime import SOFTWARE_VERSION
 from app.report import content
 from app.store.db import Database
 from tests.api.test_exports import FORMULA, SCRIPT, bought, path

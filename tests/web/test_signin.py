@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.api.common import Runtime
+from app.api.http.runtime import Runtime
 from app.services.access.sessions import LIFETIME
 from app.settings import Settings
 from app.store.db import Database

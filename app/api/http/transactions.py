@@ -1,0 +1,286 @@
+"""What all routes share: who calls, one transaction in one thread, ETags.
+
+A route is a plain function from its inputs and a `Call` to a shape. `Route` runs it as a whole — session,
+function, serialisation, idempotency record, commit — inside one worker thread. Spread over several, a thread that
+held the database's lock could wait for a thread while all threads waited for the lock; and an answer must not
+leave before its commit.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import wraps
+from typing import Annotated, Any, get_type_hints
+
+from fastapi import Depends, Header, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import TypeAdapter
+from starlette.types import Message
+
+from app.api.http.etags import NotModified, etag_of, matches
+from app.api.http.idempotency import recall, remember
+from app.api.http.problems import declared
+from app.api.http.query import KnownQuery
+from app.api.http.runtime import MAX_BODY, Runtime, read_body
+from app.api.http.shapes import JsonRequest, Shape
+from app.errors import (
+    CallRunning,
+    Forbidden,
+    IdempotencyKeyReused,
+    Invalid,
+    Malformed,
+    NotFound,
+    PreconditionFailed,
+    TooLarge,
+    TrancheError,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from app.services.access.keys import Caller
+from app.services.enqueue import Enqueue
+from app.services.projects.projects import get_project
+from app.store.db import Session
+from app.store.models import Project
+
+MAX_BULK_BODY = 50_000_000
+
+
+@dataclass
+class Call:
+    """One request as a route sees it. `session` is open while the route runs; `headers` go into the answer.
+
+    shows_secret: the answer's field `secret` is not kept for repeats of the request.
+    `writes`: whether the route may change anything.
+    """
+
+    request: Request
+    runtime: Runtime
+    caller: Caller
+    now: datetime
+    body: bytes
+    if_match: str | None = None
+    if_none_match: str | None = None
+    idempotency_key: str | None = None
+    headers: dict[str, str] = field(default_factory=dict, init=False)
+    shows_secret: bool = field(default=False, init=False)
+    open_session: Session | None = field(default=None, init=False)
+    writes: bool = field(default=False, init=False)
+
+    @property
+    def session(self) -> Session:
+        if self.open_session is None:
+            raise RuntimeError("a call has a session only while its route runs")
+        return self.open_session
+
+    @property
+    def enqueue(self) -> Enqueue:
+        return self.runtime.enqueue
+
+    @property
+    def path(self) -> str:
+        return self.request.url.path
+
+    def project(self, project_id: str, *, archived: bool = False) -> Project:
+        """The caller's project; locked against other writers where this call may write."""
+        return get_project(self.session, self.caller, project_id, archived=archived, lock=self.writes)
+
+    def match(self, current: Shape) -> None:
+        """Honour If-Match against the resource as it is now. Raises PreconditionFailed."""
+        self.match_tag(etag_of(current.model_dump_json().encode()))
+
+    def match_tag(self, current: str) -> None:
+        wanted = self.if_match
+        if wanted is not None and not matches(wanted, current):
+            raise PreconditionFailed(
+                f"If-Match is {wanted[:100]}, but the resource is now {current}. Read it again and decide anew."
+            )
+
+    def unless_matched(self, current: str) -> None:
+        """Name the answer's ETag. Raises NotModified where the client has that version."""
+        self.headers["ETag"] = current
+        if self.if_none_match is not None and matches(self.if_none_match, current):
+            raise NotModified(current)
+
+
+# The ways into a route. Each names the headers it reads, so that the contract shows them.
+
+Bearer = Annotated[
+    HTTPAuthorizationCredentials | None,
+    Depends(HTTPBearer(auto_error=False, description="An API key: tranche_<id>_<secret>")),
+]
+
+
+async def enter(
+    request: Request, bearer: HTTPAuthorizationCredentials | None, scope: str, **headers: str | None
+) -> Call:
+    runtime: Runtime = request.app.state.runtime
+    body = await request.body()
+    caller = await run_in_threadpool(runtime.identify, bearer.credentials if bearer else None)
+    caller.require(scope)
+    return Call(request, runtime, caller, runtime.clock(), body, **headers)
+
+
+def reads(scope: str) -> Any:
+    async def read(
+        request: Request,
+        bearer: Bearer,
+        if_none_match: Annotated[str | None, Header(description="Answer 304 if this ETag is current")] = None,
+    ) -> Call:
+        return await enter(request, bearer, scope, if_none_match=if_none_match)
+
+    return Depends(read)
+
+
+def posts(scope: str) -> Any:
+    async def post(
+        request: Request,
+        bearer: Bearer,
+        idempotency_key: Annotated[
+            str | None,
+            Header(min_length=1, max_length=255, description="The same key and body within 24 h: one effect"),
+        ] = None,
+    ) -> Call:
+        return await enter(request, bearer, scope, idempotency_key=idempotency_key)
+
+    return Depends(post)
+
+
+def buys(scope: str) -> Any:
+    """A POST that may be conditional on what was looked at."""
+
+    async def buy(
+        request: Request,
+        bearer: Bearer,
+        if_match: Annotated[str | None, Header(description="Act only if this ETag is current")] = None,
+        idempotency_key: Annotated[
+            str | None,
+            Header(min_length=1, max_length=255, description="The same key and body within 24 h: one effect"),
+        ] = None,
+    ) -> Call:
+        return await enter(request, bearer, scope, if_match=if_match, idempotency_key=idempotency_key)
+
+    return Depends(buy)
+
+
+def asks(scope: str) -> Any:
+    """Of a `QuestionRoute`: as there is no effect, no Idempotency-Key is needed to repeat it."""
+
+    async def ask(request: Request, bearer: Bearer) -> Call:
+        return await enter(request, bearer, scope)
+
+    return Depends(ask)
+
+
+def changes(scope: str) -> Any:
+    async def change(
+        request: Request,
+        bearer: Bearer,
+        if_match: Annotated[str | None, Header(description="Change only if this ETag is current")] = None,
+    ) -> Call:
+        return await enter(request, bearer, scope, if_match=if_match)
+
+    return Depends(change)
+
+
+class Route(KnownQuery):
+    """A route whose function runs as one transaction in one thread, and whose JSON is read strictly.
+
+    max_body: bytes beyond which a body is refused. only_asks: a POST that changes nothing reads like a GET.
+    """
+
+    max_body = MAX_BODY
+    only_asks = False
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        shape = get_type_hints(endpoint).get("return")
+        status = options.get("status_code") or 200
+        method = next(iter(options.get("methods") or {"GET"}))
+        writes = method != "GET" and not self.only_asks
+        options["responses"] = declared(*usual_errors(path, method, writes), beside=options.get("responses"))
+        super().__init__(path, one_transaction(endpoint, shape, status, writes), **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def strictly(request: Request) -> Response:
+            refuse_other_types(request, self.body_field is not None)
+            body = await read_body(request, self.max_body)
+
+            async def receive() -> Message:
+                return {"type": "http.request", "body": body, "more_body": False}
+
+            return await handle(JsonRequest(request.scope, receive))
+
+        return strictly
+
+
+class BulkRoute(Route):
+    """A route for whole lists."""
+
+    max_body = MAX_BULK_BODY
+
+
+class QuestionRoute(Route):
+    """A question too long for a query: a POST on a snapshot, which locks, changes and stores nothing."""
+
+    only_asks = True
+
+
+def usual_errors(path: str, method: str, writes: bool) -> list[type[TrancheError]]:
+    usual: list[type[TrancheError]] = [Unauthenticated, Forbidden]
+    if "{" in path:
+        usual.append(NotFound)
+    if method in ("PATCH", "PUT", "DELETE"):
+        usual.append(PreconditionFailed)
+    if method in ("POST", "PATCH", "PUT"):
+        usual += [Malformed, TooLarge, UnsupportedMediaType]
+    usual.append(Invalid)
+    if method == "POST" and writes:
+        usual += [CallRunning, IdempotencyKeyReused]
+    return [*usual, Unavailable]
+
+
+def refuse_other_types(request: Request, has_json_body: bool) -> None:
+    """A route with a JSON body reads nothing else; curl's default is a form."""
+    given = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if has_json_body and given != "application/json" and not given.endswith("+json"):
+        shown = given[:100] or "missing"
+        raise UnsupportedMediaType(f"Content-Type is {shown}; send JSON with 'Content-Type: application/json'.")
+
+
+def one_transaction(endpoint: Callable[..., Any], shape: Any, status: int, writes: bool) -> Callable[..., Response]:
+    """`endpoint` with its session, its answer's bytes and its commit around it."""
+    adapter: TypeAdapter[Any] = TypeAdapter(shape)
+
+    @wraps(endpoint)
+    def run(*, call: Call, **inputs: Any) -> Response:
+        database = call.runtime.database
+        with database.writing() if writes else database.reading() as session:
+            call.open_session, call.writes = session, writes
+            stored = recall(call)
+            if stored is not None:
+                return stored
+            try:
+                result = endpoint(call=call, **inputs)
+            except NotModified as same:
+                return Response(status_code=304, headers={"ETag": same.etag})
+            answer = rendered(call, adapter, result, status)
+            remember(call, answer)
+        return answer
+
+    return run
+
+
+def rendered(call: Call, adapter: TypeAdapter[Any], result: Any, status: int) -> Response:
+    if result is None:
+        return Response(status_code=204, headers=call.headers)
+    body = adapter.dump_json(result)
+    if call.request.method != "DELETE" and "ETag" not in call.headers:
+        try:
+            tag = etag_of(body)
+            call.unless_matched(tag) if call.request.method == "GET" else call.headers.setdefault("ETag", tag)
+        except NotModified as same:
+            return Response(status_code=304, headers={"ETag": same.etag})
+    return Response(body, status, headers=call.headers, media_type="application/json")

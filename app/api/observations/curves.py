@@ -1,0 +1,208 @@
+"""Learning curves of a project's groups."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import ConfigDict, Field
+
+from app.api.http.answers import Draws, Seed, WarningOut
+from app.api.http.etags import question_tag
+from app.api.http.pages import Cursor, Limit, Page, page, position
+from app.api.http.shapes import MAX_COUNT, Answer
+from app.api.http.transactions import Call, Route, reads
+from app.errors import Fault, invalid
+from app.services.curves.curves import Curve, Question, Summary, curves_of
+from app.services.projects.changes import get_member
+from app.store.models import Group, Project
+from app.store.projects import members
+
+router = APIRouter(prefix="/v1/projects/{project_id}/curves", tags=["curves"], route_class=Route)
+
+MAX_AT = 100
+
+At = Annotated[
+    str | None,
+    Query(
+        max_length=2000,
+        description="Up to 100 counts, such as 100,200,400; left out: a spread round what is held",
+    ),
+]
+
+
+class Parameter(Answer):
+    """A parameter's posterior; null stands for a number that is not finite, as of a target never reached."""
+
+    mean: float | None
+    p05: float | None
+    p50: float | None
+    p95: float | None
+
+
+class Quantiles(Answer):
+    """A distribution of the metric, in its own units."""
+
+    mean: float
+    p05: float
+    p10: float
+    p25: float
+    p50: float
+    p75: float
+    p90: float
+    p95: float
+
+
+class BandOut(Quantiles):
+    """The metric at `count` own samples."""
+
+    count: int
+
+
+class PointOut(Answer):
+    """A measured point; `residual` is its distance from the curve in standard deviations."""
+
+    observation: UUID
+    count: int
+    value: float
+    stderr: float | None
+    residual: float | None
+
+
+class WeightOut(Answer):
+    mean: float
+    p05: float
+    p95: float
+
+
+class TransferOut(Answer):
+    """What a sample of the group `source` is worth to this one, in own samples, while few are held of it."""
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    source: str = Field(alias="from")
+    weight: WeightOut
+
+
+class DiagnosticsOut(Answer):
+    points: int
+    distinct_sizes: int
+    largest_count: int
+    holdouts: int
+
+
+BAND = {
+    "mean": 0.85,
+    "p05": 0.82,
+    "p10": 0.83,
+    "p25": 0.84,
+    "p50": 0.85,
+    "p75": 0.86,
+    "p90": 0.87,
+    "p95": 0.88,
+}
+CURVE_EXAMPLE: dict[str, Any] = {
+    "group": "Black_Female",
+    "count": 40,
+    "data_version": 42,
+    "parameters": {"exponent": {"mean": 0.6, "p05": 0.2, "p50": 0.5, "p95": 1.5}},
+    "bands": [{"count": 100, **BAND}],
+    "points": [
+        {
+            "observation": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
+            "count": 40,
+            "value": 0.842,
+            "stderr": 0.011,
+            "residual": -0.3,
+        }
+    ],
+    "transfer": [{"from": "White_Female", "weight": {"mean": 0.4, "p05": 0.3, "p95": 0.5}}],
+    "diagnostics": {"points": 6, "distinct_sizes": 6, "largest_count": 40, "holdouts": 1},
+    "warnings": [],
+}
+
+
+class CurveOut(Answer):
+    """A group's learning curve: loss = asymptote + scale · (n + offset)^−exponent over its posterior. `asymptote` is
+    in the metric's units; `samples_to_target` are own samples, null where the target is never reached."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [CURVE_EXAMPLE]})
+
+    group: str
+    count: int
+    data_version: int
+    parameters: dict[str, Parameter]
+    bands: list[BandOut]
+    points: list[PointOut]
+    transfer: list[TransferOut]
+    diagnostics: DiagnosticsOut
+    warnings: list[WarningOut]
+
+
+def curve_shape(project: Project, curve: Curve) -> CurveOut:
+    return CurveOut(
+        group=curve.group,
+        count=curve.count,
+        data_version=project.data_version,
+        parameters={name: Parameter(mean=one.mean, **main_quantiles(one)) for name, one in curve.parameters.items()},
+        bands=[BandOut(count=count, mean=one.mean, **one.quantiles) for count, one in curve.bands],
+        points=[PointOut.model_validate(point) for point in curve.points],
+        transfer=[TransferOut(source=one.source, weight=WeightOut.model_validate(one)) for one in curve.transfer],
+        diagnostics=DiagnosticsOut.model_validate(curve.diagnostics),
+        warnings=[WarningOut.model_validate(warning) for warning in curve.warnings],
+    )
+
+
+def main_quantiles(one: Summary) -> dict[str, float | None]:
+    return {name: one.quantiles[name] for name in ("p05", "p50", "p95")}
+
+
+def read_at(text: str | None) -> list[int]:
+    """'100,200,400' as counts. Raises Invalid."""
+    parts = [part.strip() for part in text.split(",")] if text else []
+    if len(parts) > MAX_AT or not all(part.isascii() and part.isdigit() and len(part) <= 10 for part in parts):
+        raise invalid(Fault("?at", f"give up to {MAX_AT} whole counts parted by commas, such as 100,200,400"))
+    counts = [int(part) for part in parts]
+    if any(count > MAX_COUNT for count in counts):
+        raise invalid(Fault("?at", f"a count is at most {MAX_COUNT:,}"))
+    return counts
+
+
+@router.get("", summary="Read the learning curves")
+def list_curves(
+    project_id: str,
+    call: Annotated[Call, reads("read")],
+    at: At = None,
+    draws: Draws = 300,
+    seed: Seed = 0,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[CurveOut]:
+    """Per group: the band of the metric at each count asked for, what it was learnt from, and what to doubt."""
+    counts = read_at(at)
+    project = call.project(project_id)
+    call.unless_matched(question_tag(project, counts, draws, seed, limit, cursor))
+
+    def fetch(after: str | None, count: int) -> Any:
+        return members(call.session, Group, project.id, False, position(after), count)
+
+    rows = page(call, cursor, limit, fetch, lambda row: row, lambda row: row.id)
+    question = Question(counts, draws, seed)
+    curves = curves_of(call.session, call.runtime.fits, project, rows.items, question)
+    return Page(items=[curve_shape(project, curve) for curve in curves], next_cursor=rows.next_cursor)
+
+
+@router.get("/{group}", summary="Read a group's learning curve")
+def read_curve(
+    project_id: str,
+    group: str,
+    call: Annotated[Call, reads("read")],
+    at: At = None,
+    draws: Draws = 300,
+    seed: Seed = 0,
+) -> CurveOut:
+    counts = read_at(at)
+    project = call.project(project_id)
+    row = get_member(call.session, project, Group, group)
+    call.unless_matched(question_tag(project, group, counts, draws, seed))
+    [curve] = curves_of(call.session, call.runtime.fits, project, [row], Question(counts, draws, seed))
+    return curve_shape(project, curve)

@@ -1,0 +1,141 @@
+"""The forecast ledger: what was forecast of each run before it was posted, and how that fared."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import ConfigDict
+
+from app.api.http.etags import list_tag
+from app.api.http.pages import Cursor, Limit, Page, page, position
+from app.api.http.shapes import Answer
+from app.api.http.transactions import Call, Route, reads
+from app.api.observations.curves import Quantiles
+from app.services.curves.record import NAMES, Record, record_of
+from app.services.projects.changes import get_member
+from app.store.forecasts import ScoredForecast, forecasts_page
+from app.store.models import Group
+
+router = APIRouter(prefix="/v1/projects/{project_id}/forecasts", tags=["forecasts"], route_class=Route)
+
+
+class ByLevel(Answer):
+    """A number for each central interval: 50 %, 80 % and 90 %."""
+
+    level_50: float | None
+    level_80: float | None
+    level_90: float | None
+
+
+class RecordOut(Answer):
+    """How the project's forecasts fared under its present recipe: mean scores, the share of runs that fell into each
+    interval, and the factors by which bands are widened for it (1 until 20 forecasts are scored)."""
+
+    count: int
+    crps: float | None
+    wis: float | None
+    coverage: ByLevel
+    widening: ByLevel
+
+
+class ForecastOut(Quantiles):
+    """What the posterior from before a run said that it would measure, and what it did: quantiles in the metric's own
+    units, the continuous ranked probability score and the weighted interval score (less is better)."""
+
+    observation: UUID
+    group: str
+    count: int
+    value: float
+    crps: float
+    wis: float
+    created_at: datetime
+
+
+EXAMPLE: dict[str, Any] = {
+    "items": [
+        {
+            "observation": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
+            "group": "Black_Female",
+            "count": 80,
+            "value": 0.861,
+            "mean": 0.86,
+            "p05": 0.83,
+            "p10": 0.84,
+            "p25": 0.85,
+            "p50": 0.86,
+            "p75": 0.87,
+            "p90": 0.88,
+            "p95": 0.89,
+            "crps": 0.004,
+            "wis": 0.003,
+            "created_at": "2026-11-20T10:00:00Z",
+        }
+    ],
+    "next_cursor": None,
+    "record": {
+        "count": 24,
+        "crps": 0.006,
+        "wis": 0.004,
+        "coverage": {"level_50": 0.54, "level_80": 0.79, "level_90": 0.92},
+        "widening": {"level_50": 0.95, "level_80": 1.02, "level_90": 0.97},
+    },
+}
+
+
+class ForecastsOut(Page[ForecastOut]):
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    record: RecordOut
+
+
+def forecast_shape(scored: ScoredForecast) -> ForecastOut:
+    row = scored.forecast
+    return ForecastOut(
+        observation=row.observation_id,
+        group=scored.group,
+        count=row.count,
+        value=row.value,
+        mean=row.mean,
+        **{name: row.quantiles[name] for name in NAMES},
+        crps=row.crps,
+        wis=row.wis,
+        created_at=row.created_at,
+    )
+
+
+def record_shape(record: Record) -> RecordOut:
+    return RecordOut(
+        count=record.count,
+        crps=record.crps,
+        wis=record.wis,
+        coverage=by_level(record.coverage),
+        widening=by_level(tuple(record.widening.tolist())),
+    )
+
+
+def by_level(numbers: tuple[float | None, ...]) -> ByLevel:
+    level_50, level_80, level_90 = numbers
+    return ByLevel(level_50=level_50, level_80=level_80, level_90=level_90)
+
+
+@router.get("", summary="Read how past forecasts fared")
+def list_forecasts(
+    project_id: str,
+    call: Annotated[Call, reads("read")],
+    group: Annotated[str | None, Query(max_length=100, description="Only this group's")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> ForecastsOut:
+    """Each run of a group measured before is forecast from the runs before it when it is posted, and scored. Runs of
+    one request are forecast from the requests before."""
+    project = call.project(project_id)
+    only = None if group is None else get_member(call.session, project, Group, group).id
+    call.unless_matched(list_tag(project))
+
+    def fetch(after: str | None, count: int) -> Any:
+        return forecasts_page(call.session, project.id, only, position(after), count)
+
+    found = page(call, cursor, limit, fetch, forecast_shape, lambda scored: scored.forecast.id)
+    record = record_shape(record_of(call.session, project))
+    return ForecastsOut(items=found.items, next_cursor=found.next_cursor, record=record)

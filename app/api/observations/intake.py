@@ -1,0 +1,179 @@
+"""Observations as they come in: JSON, one JSON object per line, or CSV, each to the same drafts."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from app.api.http.bulk import CSV, JSON, json_lines, validated
+from app.api.http.problems import wording
+from app.api.http.shapes import Count, InstantIn, NonNegative, Real, Shape, ShortText, Text
+from app.errors import Fault, Malformed, invalid
+from app.services.curves.readings import Reading
+from app.services.observations.observations import MAX_OBSERVATIONS, Draft
+from app.services.projects.changes import MAX_FAULTS
+from app.strict_json import parse_json
+
+COLUMNS = ("external_id", "group", "n", "value", "stderr", "eval_size", "holdout", "observed_at")
+OPTIONAL_COLUMNS = COLUMNS[4:]
+OBSERVATION_EXAMPLE: dict[str, Any] = {
+    "external_id": "run-17",
+    "counts": {"White_Male": 150, "Black_Female": 40},
+    "metrics": {
+        "White_Male": {"value": 0.781, "eval_size": 2000},
+        "Black_Female": {"value": 0.842, "stderr": 0.011},
+    },
+    "holdout": "2026-10",
+    "recipe": "default",
+    "observed_at": "2026-11-20T10:00:00Z",
+}
+
+
+class ReadingIn(Shape):
+    """A metric measured on one group, with its standard error or, for a proportion, the evaluation's size."""
+
+    value: Real
+    stderr: NonNegative | None = None
+    eval_size: Annotated[int, Field(strict=True, ge=1, le=10**12)] | None = None
+
+
+class ObservationIn(Shape):
+    """One evaluated training run: the samples of each group it was trained on, the metric measured on each."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [OBSERVATION_EXAMPLE]})
+
+    external_id: Text | None = None
+    counts: dict[str, Count]
+    metrics: dict[str, ReadingIn]
+    holdout: ShortText | None = None
+    recipe: ShortText | None = None
+    observed_at: InstantIn | None = None
+
+
+class Observations(Shape):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"observations": [OBSERVATION_EXAMPLE]}]})
+
+    observations: list[ObservationIn]
+
+
+class Line(Shape):
+    """A line of the CSV form, its texts already read as numbers."""
+
+    external_id: Text
+    group: ShortText
+    n: Annotated[int, Field(ge=0, le=1_000_000_000)]
+    value: Annotated[float, Field(allow_inf_nan=False, ge=-1e15, le=1e15)] | None
+    stderr: Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e15)] | None
+    eval_size: Annotated[int, Field(ge=1, le=10**12)] | None
+    holdout: ShortText | None
+    observed_at: InstantIn | None
+
+
+OBSERVATION: TypeAdapter[ObservationIn] = TypeAdapter(ObservationIn)
+OBSERVATIONS: TypeAdapter[Observations] = TypeAdapter(Observations)
+LINE: TypeAdapter[Line] = TypeAdapter(Line)
+
+
+def read_observations(kind: str, body: bytes) -> list[Draft]:
+    """The runs in a body of content type `kind`. Raises Malformed, Invalid naming every bad item."""
+    if kind == CSV:
+        return from_csv(body)
+    if kind == JSON:
+        document = parse_json(body)
+        listed = document.get("observations") if isinstance(document, dict) else None
+        refuse_too_many(len(listed) if isinstance(listed, list) else 0)
+        runs = validated(OBSERVATIONS, document).observations
+        return [draft(run, f"/observations/{index}") for index, run in enumerate(runs)]
+    lines = json_lines(body)
+    refuse_too_many(len(lines))
+    return [draft(validated(OBSERVATION, line, f"line {n} "), f"line {n} ") for n, line in lines]
+
+
+def refuse_too_many(count: int) -> None:
+    if count > MAX_OBSERVATIONS:
+        raise invalid(Fault("", f"{count:,} observations; send at most {MAX_OBSERVATIONS:,} in one request"))
+
+
+def draft(run: ObservationIn, at: str) -> Draft:
+    return Draft(
+        at=at,
+        external_id=run.external_id,
+        counts=dict(run.counts),
+        metrics={key: Reading(metric.value, metric.stderr, metric.eval_size) for key, metric in run.metrics.items()},
+        holdout=run.holdout,
+        recipe=run.recipe,
+        observed_at=run.observed_at,
+    )
+
+
+def from_csv(body: bytes) -> list[Draft]:
+    """Lines of one external_id are one run, wherever they stand. A value left empty means: only the count."""
+    runs: dict[str, Draft] = {}
+    faults: list[Fault] = []
+    for number, cells in csv_lines(body):
+        try:
+            line = LINE.validate_python(cells)
+        except ValidationError as error:
+            faults.extend(
+                Fault(f"line {number}", f"{one['loc'][0] if one['loc'] else 'line'}: {wording(one)}")
+                for one in error.errors(include_url=False, include_input=False)
+            )
+            continue
+        faults.extend(Fault(f"line {number}", detail) for detail in add_line(runs, line, number))
+    if faults:
+        raise invalid(*faults[:MAX_FAULTS])
+    refuse_too_many(len(runs))
+    return list(runs.values())
+
+
+def csv_lines(body: bytes) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Each line's cells by column, with its number; empty cells are None. Raises Malformed."""
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(body), encoding="utf-8-sig", newline=""), strict=True)
+    try:
+        header = next(reader, [])
+        check_header(header)
+        for row in reader:
+            if not row:
+                continue
+            if len(row) != len(header):
+                raise Malformed(f"Line {reader.line_num} has {len(row)} cells; the header has {len(header)}.")
+            cells = {name: cell.strip() or None for name, cell in zip(header, row, strict=True)}
+            yield reader.line_num, {**dict.fromkeys(OPTIONAL_COLUMNS), **cells}
+    except UnicodeDecodeError:
+        raise Malformed(f"The body is not UTF-8 after line {reader.line_num}.") from None
+    except csv.Error as error:
+        raise Malformed(f"Line {reader.line_num} is not CSV: {error}.") from None
+
+
+def check_header(header: list[str]) -> None:
+    unknown = [name for name in header if name not in COLUMNS]
+    missing = [name for name in COLUMNS if name not in header and name not in OPTIONAL_COLUMNS]
+    if unknown or missing or len(set(header)) < len(header):
+        shown = ",".join(header)[:200]
+        raise Malformed(f"Line 1 must be the header {','.join(COLUMNS)} (the last four optional); it is: {shown}")
+
+
+def add_line(runs: dict[str, Draft], line: Line, number: int) -> list[str]:
+    """Add a line to its run. Returns what contradicts the run's other lines."""
+    run = runs.setdefault(line.external_id, Draft(at="", external_id=line.external_id))
+    if line.group in run.counts:
+        return [f"group '{line.group}' stands twice in run '{line.external_id}'"]
+    contradictions = [
+        f"{name} differs from the other lines of run '{line.external_id}'"
+        for name in ("holdout", "observed_at")
+        if getattr(line, name) != getattr(run, name)
+        and run.lines
+        and getattr(line, name) is not None
+        and getattr(run, name) is not None
+    ]
+    run.holdout = run.holdout or line.holdout
+    run.observed_at = run.observed_at or line.observed_at
+    run.lines[line.group] = number
+    run.counts[line.group] = line.n
+    if line.value is not None:
+        run.metrics[line.group] = Reading(line.value, line.stderr, line.eval_size)
+    elif line.stderr is not None or line.eval_size is not None:
+        contradictions.append("a standard error or evaluation size without a value")
+    return contradictions

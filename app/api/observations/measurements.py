@@ -1,0 +1,101 @@
+"""What to measure next: at which subset sizes to retrain, which costs compute and no samples."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import ConfigDict
+
+from app.api.http.answers import Draws, Seed
+from app.api.http.etags import question_tag
+from app.api.http.problems import declared
+from app.api.http.shapes import Answer
+from app.api.http.transactions import Call, Route, reads
+from app.errors import Conflict, Infeasible
+from app.services.planning.measurements import MAX_RUNS, MeasurementPlan, measurement_plan_of
+from app.store.models import Project
+
+router = APIRouter(prefix="/v1/projects/{project_id}/measurement-plan", tags=["curves"], route_class=Route)
+
+EXAMPLE: dict[str, Any] = {
+    "data_version": 42,
+    "data_at": "2026-11-20T10:00:00Z",
+    "seed": 0,
+    "draws": 300,
+    "variance_now": 4.1e-9,
+    "variance_after": 2.3e-9,
+    "recommended": {"White_Male": 150.0, "Black_Female": 650.0},
+    "runs": [
+        {
+            "counts": {"White_Male": 150, "Black_Female": 20},
+            "variance_before": 4.1e-9,
+            "variance_after": 2.3e-9,
+            "reason": "It tells most about Black_Female, trained on 20 of its 40 samples: …",
+        }
+    ],
+    "note": None,
+}
+
+
+class MeasurementRunOut(Answer):
+    """A run on nested subsets of what is held, and the variance it is expected to leave."""
+
+    counts: dict[str, int]
+    variance_before: float
+    variance_after: float
+    reason: str
+
+
+class MeasurementPlanOut(Answer):
+    """Runs in the order in which they tell most. Variances are the expected posterior variance of the marginal utility
+    per currency unit at the `recommended` counts, summed over the groups. `note` says why there is no run."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    data_version: int
+    data_at: datetime
+    seed: int
+    draws: int
+    variance_now: float
+    variance_after: float
+    recommended: dict[str, float]
+    runs: list[MeasurementRunOut]
+    note: str | None
+
+
+def plan_shape(project: Project, plan: MeasurementPlan, draws: int, seed: int) -> MeasurementPlanOut:
+    return MeasurementPlanOut(
+        data_version=project.data_version,
+        data_at=project.data_at,
+        seed=seed,
+        draws=draws,
+        variance_now=plan.variance_now,
+        variance_after=plan.variance_after,
+        recommended=dict(zip(plan.keys, plan.recommended, strict=True)),
+        runs=[
+            MeasurementRunOut(
+                counts=dict(zip(plan.keys, run.counts, strict=True)),
+                variance_before=run.variance_before,
+                variance_after=run.variance_after,
+                reason=run.reason,
+            )
+            for run in plan.runs
+        ],
+        note=plan.note,
+    )
+
+
+@router.get("", summary="Ask what to measure next", responses=declared(Conflict, Infeasible))
+def read_measurement_plan(
+    project_id: str,
+    call: Annotated[Call, reads("read")],
+    runs: Annotated[int, Query(ge=1, le=MAX_RUNS, description="How many training runs to plan")] = 3,
+    draws: Draws = 300,
+    seed: Seed = 0,
+) -> MeasurementPlanOut:
+    """At which subset sizes to retrain so that the next decision is most certain. It costs compute, not samples: ask
+    it before you spend money."""
+    project = call.project(project_id)
+    call.unless_matched(question_tag(project, "measurement-plan", runs, draws, seed))
+    plan = measurement_plan_of(call.session, call.runtime.fits, project, runs, draws, seed)
+    return plan_shape(project, plan, draws, seed)

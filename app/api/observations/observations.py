@@ -1,0 +1,166 @@
+"""Observations of a project."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from pydantic import ConfigDict, StringConstraints
+
+from app.api.http.answers import WarningOut
+from app.api.http.bulk import CSV, JSON, NDJSON, content_type
+from app.api.http.etags import list_tag
+from app.api.http.pages import Cursor, Limit, Page, page
+from app.api.http.problems import declared
+from app.api.http.shapes import Answer
+from app.api.http.transactions import Call, Route, changes, posts, reads
+from app.api.observations.intake import read_observations
+from app.errors import KeyTaken
+from app.services.jobs import plan_watch
+from app.services.observations import observations, observe
+from app.services.observations.observations import Draft
+from app.store.models import Observation
+from app.store.observations import observations_page
+
+router = APIRouter(prefix="/v1/projects/{project_id}/observations", tags=["observations"], route_class=Route)
+
+CSV_EXAMPLE = """external_id,group,n,value,stderr,eval_size,holdout,observed_at
+run-17,White_Male,150,0.781,,2000,2026-10,2026-11-20T10:00:00Z
+run-17,Black_Female,40,0.842,0.011,,2026-10,2026-11-20T10:00:00Z
+"""
+CONTRACT: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            JSON: {"schema": {"$ref": "#/components/schemas/Observations"}},
+            NDJSON: {"schema": {"$ref": "#/components/schemas/ObservationIn"}},
+            CSV: {"schema": {"type": "string"}, "example": CSV_EXAMPLE},
+        },
+    }
+}
+
+
+class AcceptedOut(Answer):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"accepted": 1, "duplicates": 0, "data_version": 42, "warnings": []}]}
+    )
+
+    accepted: int
+    duplicates: int
+    data_version: int
+    warnings: list[WarningOut]
+
+
+class ReadingOut(Answer):
+    value: float
+    stderr: float | None = None
+    eval_size: int | None = None
+
+
+class ObservationOut(Answer):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
+                    "external_id": "run-17",
+                    "counts": {"White_Male": 150, "Black_Female": 40},
+                    "metrics": {"White_Male": {"value": 0.781, "stderr": None, "eval_size": 2000}},
+                    "holdout": "default",
+                    "recipe": "default",
+                    "observed_at": "2026-11-20T10:00:00Z",
+                    "created_at": "2026-11-20T10:00:01Z",
+                    "voided_at": None,
+                    "void_reason": None,
+                }
+            ]
+        }
+    )
+
+    id: UUID
+    external_id: str | None
+    counts: dict[str, int]
+    metrics: dict[str, ReadingOut]
+    holdout: str
+    recipe: str
+    observed_at: datetime
+    created_at: datetime
+    voided_at: datetime | None
+    void_reason: str | None
+
+
+async def drafts(request: Request) -> list[Draft]:
+    kind = content_type(request, JSON, NDJSON, CSV)
+    return await run_in_threadpool(read_observations, kind, await request.body())
+
+
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Post what was measured",
+    responses=declared(KeyTaken),
+    openapi_extra=CONTRACT,
+)
+def post_observations(
+    project_id: str,
+    call: Annotated[Call, posts("observe")],
+    runs: Annotated[list[Draft], Depends(drafts)],
+    missing: Annotated[
+        str | None, Query(pattern="^zero$", description="'zero' takes the counts a run does not name as 0")
+    ] = None,
+) -> AcceptedOut:
+    """Evaluated training runs, as JSON, one JSON object per line, or CSV with a line per run and group. All or
+    nothing: one bad item refuses the request, naming every bad one. A repeat of an `external_id` is counted, not
+    stored again."""
+    project = call.project(project_id)
+    done = observe.post(call.session, call.runtime.fits, project, runs, missing == "zero", call.now, call.enqueue)
+    warnings = [WarningOut.model_validate(notice) for notice in done.warnings]
+    return AcceptedOut(
+        accepted=len(done.stored),
+        duplicates=done.duplicates,
+        data_version=project.data_version,
+        warnings=warnings,
+    )
+
+
+@router.get("", summary="List observations")
+def list_observations(
+    project_id: str,
+    call: Annotated[Call, reads("read")],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    voided: Annotated[bool, Query(description="Read the voided ones instead")] = False,
+) -> Page[ObservationOut]:
+    project = call.project(project_id)
+    call.unless_matched(list_tag(project))
+
+    def fetch(after: str | None, count: int) -> Any:
+        return observations_page(call.session, project.id, voided, after, count)
+
+    return page(call, cursor, limit, fetch, ObservationOut.model_validate, lambda row: row.id)
+
+
+@router.get("/{observation_id}", summary="Read an observation")
+def read_observation(project_id: str, observation_id: str, call: Annotated[Call, reads("read")]) -> ObservationOut:
+    row = observations.get_observation(call.session, call.project(project_id), observation_id)
+    return ObservationOut.model_validate(row)
+
+
+@router.delete("/{observation_id}", summary="Void an observation")
+def void_observation(
+    project_id: str,
+    observation_id: str,
+    call: Annotated[Call, changes("observe")],
+    reason: Annotated[Reason, Query(description="Why; kept with the observation")],
+) -> ObservationOut:
+    """Takes it out of every fit. It stays readable with its reason; nothing is erased."""
+    project = call.project(project_id)
+    row: Observation = observations.get_observation(call.session, project, observation_id)
+    call.match(ObservationOut.model_validate(row))
+    observations.void(project, row, reason, call.now)
+    plan_watch.request(call.session, project, call.enqueue, call.now)
+    return ObservationOut.model_validate(row)

@@ -1,0 +1,257 @@
+"""The next allocation: what the next round should buy."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import ConfigDict, WithJsonSchema
+
+from app.api.http.answers import Draws, Seed, WarningOut
+from app.api.http.etags import question_tag
+from app.api.http.problems import declared
+from app.api.http.shapes import MAX_COUNT, MONEY_PATTERN, Answer, MoneyOut, read_money
+from app.api.http.transactions import Call, Route, reads
+from app.api.planning.plans import (
+    BudgetShare,
+    GroupPlanOut,
+    OptimalityOut,
+    Policy,
+    PolicyName,
+    SourcePlanOut,
+    StopOut,
+    UtilityOut,
+    group_shape,
+    source_plan_shape,
+    stop_shape,
+    utility_shape,
+)
+from app.api.projects.objectives import Objective
+from app.errors import Fault, Infeasible, invalid
+from app.services.planning.allocations import Allocation, Question, amount, next_allocation
+from app.store.models import Project
+
+router = APIRouter(prefix="/v1/projects/{project_id}/allocations", tags=["allocations"], route_class=Route)
+
+
+class RoundBudgetOut(BudgetShare):
+    """`available` for this round, of which `spend` and `unspent`, and of the former `explored` for learning;
+    `remaining` of the project after it."""
+
+    explored: MoneyOut
+    remaining: MoneyOut
+
+
+EXAMPLE: dict[str, Any] = {
+    "round": 1,
+    "policy": "optimal",
+    "exploration": 0.0,
+    "objective": {"kind": "isoelastic", "aversion": 1.0},
+    "data_version": 42,
+    "data_at": "2026-11-20T10:00:00Z",
+    "seed": 0,
+    "draw_seed": None,
+    "draws": 300,
+    "currency": "USD",
+    "budget": {
+        "available": "2000.00",
+        "spend": "1999.20",
+        "unspent": "0.80",
+        "explored": "0.00",
+        "remaining": "18000.80",
+    },
+    "unspent_reason": "less than the cheapest sample",
+    "utility": {
+        "now": {"mean": 0.81, "p05": 0.80, "p95": 0.82},
+        "after": {"mean": 0.84, "p05": 0.82, "p95": 0.86},
+        "equal": {"mean": 0.83, "p05": 0.81, "p95": 0.85},
+        "equal_spend": {"mean": 0.83, "p05": 0.81, "p95": 0.85},
+        "proportional": {"mean": 0.82, "p05": 0.81, "p95": 0.84},
+        "p_better_than_equal": 0.97,
+    },
+    "shadow_price": 0.0000134,
+    "optimality": {"gap": 0.0, "method": "multiplier", "proof": "…"},
+    "binding": [{"bound": "/budget", "shadow_price": 0.0000134}],
+    "groups": [
+        {
+            "group": "Black_Female",
+            "count": 40,
+            "pending": 0,
+            "add": 610,
+            "cost": "976.00",
+            "metric_now": {"mean": 0.84, "p05": 0.82, "p50": 0.84, "p95": 0.86},
+            "metric_after": {"mean": 0.90, "p05": 0.86, "p50": 0.90, "p95": 0.93},
+            "marginal_utility_per_cost": {"now": 0.00021, "after": 0.0000134},
+            "evaluation": {
+                "advice": "evaluation",
+                "evaluation_variance": 0.0001,
+                "training_variance": 0.00002,
+                "enlarge": 5.0,
+                "reason": "…",
+            },
+            "reason": "Its curve is the steeper: a further sample improves it more than others'.",
+        }
+    ],
+    "sources": [
+        {
+            "source": "Black_Female",
+            "group": "Black_Female",
+            "order": 610,
+            "cost": "976.00",
+            "binding": ["budget"],
+        }
+    ],
+    "stop": {
+        "stop": False,
+        "worth_spending": "1999.20",
+        "gain": 0.03,
+        "worth": "1500.00",
+        "reason": "…",
+    },
+    "warnings": [
+        {
+            "code": "few_points",
+            "group": "Black_Female",
+            "source": None,
+            "detail": "Measured at 2 sizes only; train on nested subsets of at least 3.",
+        }
+    ],
+}
+
+
+class BoundOut(Answer):
+    """A constraint that holds the plan back, as a pointer like those of infeasible constraints, and what one unit more
+    room would be worth in utility: a currency unit, a sample, or 1 of a share."""
+
+    bound: str
+    shadow_price: float
+
+
+class AllocationOut(Answer):
+    """What to buy in the next round, why, how sure, and how simple splits of the same money would do. `binding` are the
+    constraints that hold it back; `stop` says when to stop buying, where the project has a `value_per_utility` or a
+    `smallest_gain`. `draw_seed` says which draw the policy `thompson` took."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    round: int
+    policy: PolicyName
+    exploration: float
+    objective: Objective
+    data_version: int
+    data_at: datetime
+    seed: int
+    draw_seed: int | None
+    draws: int
+    currency: str
+    budget: RoundBudgetOut
+    unspent_reason: str | None
+    utility: UtilityOut | None
+    shadow_price: float | None
+    optimality: OptimalityOut
+    binding: list[BoundOut]
+    groups: list[GroupPlanOut]
+    sources: list[SourcePlanOut]
+    stop: StopOut | None
+    warnings: list[WarningOut]
+
+
+def allocation_shape(project: Project, question: Question, answer: Allocation, only_bought: bool) -> AllocationOut:
+    plan, known = answer.plan, answer.known
+    spend = amount(plan.spend)
+    return AllocationOut(
+        round=answer.round,
+        policy=plan.policy,
+        exploration=question.exploration,
+        objective=project.objective,
+        data_version=project.data_version,
+        data_at=project.data_at,
+        seed=question.seed,
+        draw_seed=plan.draw_seed,
+        draws=question.draws,
+        currency=project.currency,
+        budget=RoundBudgetOut(
+            available=answer.budget.available,
+            spend=spend,
+            unspent=amount(plan.unspent),
+            explored=amount(plan.explored),
+            remaining=answer.budget.remaining - spend,
+        ),
+        unspent_reason=plan.unspent_reason,
+        utility=utility_shape(plan, known),
+        shadow_price=plan.shadow_price if known else None,
+        optimality=OptimalityOut.model_validate(plan.optimality),
+        binding=[BoundOut(bound=bound, shadow_price=price) for bound, price in answer.bounds.items()] if known else [],
+        groups=[
+            group_shape(group, known, answer.evaluation.get(group.key))
+            for group in plan.groups
+            if group.add or not only_bought
+        ],
+        sources=[source_plan_shape(one) for one in plan.sources if one.order or not only_bought],
+        stop=stop_shape(answer.stop),
+        warnings=[WarningOut.model_validate(warning) for warning in answer.warnings],
+    )
+
+
+def read_budget(text: str | None) -> Decimal | None:
+    try:
+        return None if text is None else read_money(text)
+    except ValueError as error:
+        raise invalid(Fault("?budget", str(error))) from None
+
+
+def read_hold(parts: Sequence[str]) -> dict[str, int]:
+    """Orders by source from texts such as 'clinic-7:500'. Raises Invalid."""
+    hold: dict[str, int] = {}
+    for part in parts:
+        key, _, count = part.rpartition(":")
+        if not key or not (count.isascii() and count.isdigit() and len(count) <= 10 and int(count) <= MAX_COUNT):
+            raise invalid(Fault("?hold", "give SOURCE:ORDER, such as clinic-7:500; repeat it for several sources"))
+        if key in hold:
+            raise invalid(Fault("?hold", f"'{key}' is named twice"))
+        hold[key] = int(count)
+    return dict(sorted(hold.items()))
+
+
+Budget = Annotated[
+    str | None,
+    Query(max_length=50, description="Money for this round; left out: the project's rest shared by its rounds"),
+    WithJsonSchema({"type": "string", "pattern": MONEY_PATTERN}),
+]
+
+
+Hold = Annotated[
+    list[str] | None,
+    Query(max_length=500, description="SOURCE:ORDER, such as clinic-7:500: hold this order, optimise the rest"),
+]
+
+
+@router.get("/next", summary="Ask what to buy next", responses=declared(Infeasible))
+def read_next_allocation(
+    project_id: str,
+    call: Annotated[Call, reads("read")],
+    budget: Budget = None,
+    policy: Policy = "optimal",
+    exploration: Annotated[
+        float,
+        Query(
+            ge=0,
+            le=1,
+            allow_inf_nan=False,
+            description="Share of the money for where it makes the decision most certain",
+        ),
+    ] = 0.0,
+    draws: Draws = 300,
+    seed: Seed = 0,
+    groups: Annotated[
+        Literal["all", "bought"], Query(description="All groups, or only those that get something")
+    ] = "all",
+    hold: Hold = None,
+) -> AllocationOut:
+    """It changes nothing. The same data and query give the same bytes."""
+    question = Question(read_budget(budget), policy, draws, seed, exploration, read_hold(hold or []))
+    project = call.project(project_id)
+    call.unless_matched(question_tag(project, question, groups))
+    answer = next_allocation(call.session, call.runtime.fits, project, question)
+    return allocation_shape(project, question, answer, groups == "bought")

@@ -1,0 +1,164 @@
+"""The parts that answers about buying are made of."""
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from fastapi import Query
+from pydantic import Field
+
+from app.api.http.shapes import Answer, MoneyOut
+from app.services.planning.allocations import EvaluationAdvice, GroupPlan, Plan, SourcePlan, StopAdvice, amount
+
+PolicyName = Literal[
+    "optimal", "greedy", "thompson", "worst_first", "equal", "equal_spend", "proportional", "water_filling",
+    "slice_tuner",
+]  # fmt: skip
+Exploration = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
+Policy = Annotated[PolicyName, Query(description="How to split the money: 'optimal', or a policy to compare it with")]
+
+
+class IntervalOut(Answer):
+    """A mean with its 90 % interval over the posterior's draws."""
+
+    mean: float
+    p05: float
+    p95: float
+
+
+class MetricOut(Answer):
+    """The metric in its own units: mean, median and 90 % interval."""
+
+    mean: float
+    p05: float
+    p50: float
+    p95: float
+
+
+class UtilityOut(Answer):
+    """The objective's value now, with this plan, and with each heuristic, over the same draws."""
+
+    now: IntervalOut
+    after: IntervalOut
+    equal: IntervalOut
+    equal_spend: IntervalOut
+    proportional: IntervalOut
+    p_better_than_equal: float
+
+
+class MarginalOut(Answer):
+    """Utility per currency unit spent on one more sample; null for a group that nothing delivers."""
+
+    now: float | None
+    after: float | None
+
+
+class BudgetShare(Answer):
+    """`available`, of which `spend` and `unspent`."""
+
+    available: MoneyOut
+    spend: MoneyOut
+    unspent: MoneyOut
+
+
+class OptimalityOut(Answer):
+    """How far from the best answer this can be, as a share of the whole gain, by which method it was found, and how
+    the gap is known."""
+
+    gap: float
+    method: str
+    proof: str
+
+
+class EvaluationOut(Answer):
+    """Whether more evaluation samples of the group would help the decision more than more training samples: what each
+    contributes to the variance of its part of the utility, and by which factor its holdout would have to grow."""
+
+    advice: Literal["evaluation", "training", "neither"]
+    evaluation_variance: float
+    training_variance: float
+    enlarge: float | None
+    reason: str
+
+
+class GroupPlanOut(Answer):
+    """What to add to a group. `pending` is ordered and not delivered; the plan builds on it. Metrics, marginals and
+    evaluation are null where nothing is known of the metric yet."""
+
+    group: str
+    count: int
+    pending: int
+    add: int
+    cost: MoneyOut
+    metric_now: MetricOut | None
+    metric_after: MetricOut | None
+    marginal_utility_per_cost: MarginalOut
+    evaluation: EvaluationOut | None
+    reason: str
+
+
+class SourcePlanOut(Answer):
+    """What to order where; `group` is null for a source of several. `binding` names the limits that decided it."""
+
+    source: str
+    group: str | None
+    order: int
+    cost: MoneyOut
+    binding: list[str]
+
+
+class StopOut(Answer):
+    """How much of the money is worth spending, and what the whole of it buys: `gain` in utility, `worth` in money
+    (null without the project's `value_per_utility`). `stop`: nothing is worth spending."""
+
+    stop: bool
+    worth_spending: MoneyOut
+    gain: float
+    worth: MoneyOut | None
+    reason: str
+
+
+def utility_shape(plan: Plan, known: bool) -> UtilityOut | None:
+    return UtilityOut.model_validate(plan.utility) if known else None
+
+
+def budget_shape(plan: Plan, available: Decimal) -> BudgetShare:
+    return BudgetShare(available=available, spend=amount(plan.spend), unspent=amount(plan.unspent))
+
+
+def group_shape(group: GroupPlan, known: bool, evaluation: EvaluationAdvice | None) -> GroupPlanOut:
+    return GroupPlanOut(
+        group=group.key,
+        count=group.count,
+        pending=group.pending,
+        add=group.add,
+        cost=amount(group.cost),
+        metric_now=MetricOut.model_validate(group.metric_now) if known else None,
+        metric_after=MetricOut.model_validate(group.metric_after) if known else None,
+        marginal_utility_per_cost=MarginalOut(
+            now=group.marginal_now if known else None, after=group.marginal_after if known else None
+        ),
+        evaluation=EvaluationOut.model_validate(evaluation) if evaluation else None,
+        reason=group.reason,
+    )
+
+
+def source_plan_shape(one: SourcePlan) -> SourcePlanOut:
+    return SourcePlanOut(
+        source=one.key,
+        group=one.groups[0] if len(one.groups) == 1 else None,
+        order=one.order,
+        cost=amount(one.cost),
+        binding=["hold" if name == "fixed_order" else name for name in one.binding],
+    )
+
+
+def stop_shape(advice: StopAdvice | None) -> StopOut | None:
+    if advice is None:
+        return None
+    return StopOut(
+        stop=advice.stop,
+        worth_spending=amount(advice.worth_spending),
+        gain=advice.gain,
+        worth=None if advice.worth is None else amount(round(advice.worth * 1_000_000)),
+        reason=advice.reason,
+    )

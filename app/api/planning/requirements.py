@@ -1,0 +1,187 @@
+"""The reverse question: the least money with which every group reaches its target."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from pydantic import ConfigDict, Field
+
+from app.api.http.answers import WarningOut
+from app.api.http.problems import declared
+from app.api.http.shapes import Answer, MoneyIn, MoneyOut, Real, Shape
+from app.api.http.transactions import Call, QuestionRoute, asks
+from app.api.planning.scenarios import MAX_NAMED, DrawsIn, SeedIn
+from app.errors import Conflict, Infeasible
+from app.services.planning.allocations import amount
+from app.services.planning.requirements import Question, Requirements, Warning, requirements_of
+from app.store.models import Project
+
+router = APIRouter(prefix="/v1/projects/{project_id}/requirements", tags=["allocations"], route_class=QuestionRoute)
+
+MAX_BUDGETS = 50
+Chance = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, lt=1)]
+
+
+class RequirementsIn(Shape):
+    """`targets` stand in for the groups' own, null taking one away. With `joint` all groups together reach their
+    targets with `chance`, else each one does. `budgets` asks for the chances that these would give."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"chance": 0.9, "targets": {"Black_Female": 0.9}, "budgets": ["1000", "5000"]}]}
+    )
+
+    chance: Chance = 0.9
+    joint: Annotated[bool, Field(strict=True)] = False
+    targets: Annotated[dict[str, Real | None], Field(max_length=MAX_NAMED)] = Field(default_factory=dict)
+    budgets: Annotated[tuple[MoneyIn, ...], Field(max_length=MAX_BUDGETS)] = ()
+    draws: DrawsIn = 300
+    seed: SeedIn = 0
+
+
+class GroupRequirementOut(Answer):
+    """Counts are of clean samples: what is held, what the target needs at the least (null: no count is enough), and
+    what is held with the orders. Chances are those of reaching the target with what is held, with the orders, and with
+    all data in the world."""
+
+    group: str
+    target: float
+    count_now: float
+    count_needed: float | None
+    count: float
+    chance_now: float
+    chance: float
+    chance_reachable: float
+    reason: str
+
+
+class SourceRequirementOut(Answer):
+    source: str
+    order: int
+    cost: MoneyOut
+
+
+class BudgetChanceOut(Answer):
+    """What a budget can reach: the `level` of chance that it gives every group (with `joint`: all together), the
+    chance that all reach their targets with those orders, and each group's."""
+
+    budget: MoneyOut
+    spend: MoneyOut
+    level: float
+    joint_chance: float
+    chances: dict[str, float]
+
+
+class UnreachableOut(Answer):
+    """A group that cannot reach its target with the chance asked, and why: the curve's floor, too little known of the
+    curve, no source, or a bound on what can be bought."""
+
+    group: str
+    cause: Literal["floor", "noise", "no_source", "bound"]
+    chance: float
+    reason: str
+
+
+EXAMPLE: dict[str, Any] = {
+    "data_version": 42,
+    "data_at": "2026-11-20T10:00:00Z",
+    "seed": 0,
+    "draws": 300,
+    "currency": "USD",
+    "chance": 0.9,
+    "joint": False,
+    "spend": "2432.00",
+    "gap": 0.0,
+    "joint_chance": 0.9,
+    "method": "exact",
+    "groups": [
+        {
+            "group": "Black_Female",
+            "target": 0.9,
+            "count_now": 40.0,
+            "count_needed": 1560.0,
+            "count": 1560.0,
+            "chance_now": 0.02,
+            "chance": 0.9,
+            "chance_reachable": 0.99,
+            "reason": "…",
+        }
+    ],
+    "sources": [{"source": "Black_Female", "order": 1520, "cost": "2432.00"}],
+    "curve": [
+        {"budget": "1000.00", "spend": "999.60", "level": 0.61, "joint_chance": 0.61, "chances": {"Black_Female": 0.61}}
+    ],
+    "unreachable": [],
+    "warnings": [],
+}
+
+
+class RequirementsOut(Answer):
+    """The least money and the orders with which every group that can reach its target does so with the chance asked.
+    `gap` is the share by which a cheaper answer could cost less. `unreachable` names the other groups. `method` is
+    "conservative" where other groups' data moves the curves and a sufficient condition stands for the chance."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    data_version: int
+    data_at: datetime
+    seed: int
+    draws: int
+    currency: str
+    chance: float
+    joint: bool
+    spend: MoneyOut
+    gap: float
+    joint_chance: float
+    method: Literal["exact", "conservative"]
+    groups: list[GroupRequirementOut]
+    sources: list[SourceRequirementOut]
+    curve: list[BudgetChanceOut]
+    unreachable: list[UnreachableOut]
+    warnings: list[WarningOut]
+
+
+def requirements_shape(
+    project: Project, body: RequirementsIn, found: Requirements, warnings: tuple[Warning, ...]
+) -> RequirementsOut:
+    keys = [group.key for group in found.groups]
+    return RequirementsOut(
+        data_version=project.data_version,
+        data_at=project.data_at,
+        seed=body.seed,
+        draws=body.draws,
+        currency=project.currency,
+        chance=found.chance,
+        joint=found.joint,
+        spend=amount(found.spend),
+        gap=found.gap,
+        joint_chance=found.joint_chance,
+        method=found.method,
+        groups=[GroupRequirementOut(group=one.key, **fields_of(one, GroupRequirementOut)) for one in found.groups],
+        sources=[SourceRequirementOut(source=one.key, order=one.order, cost=amount(one.cost)) for one in found.sources],
+        curve=[
+            BudgetChanceOut(
+                budget=amount(one.budget),
+                spend=amount(one.spend),
+                level=one.level,
+                joint_chance=one.joint_chance,
+                chances=dict(zip(keys, one.chances, strict=True)),
+            )
+            for one in found.curve
+        ],
+        unreachable=[UnreachableOut(group=one.key, **fields_of(one, UnreachableOut)) for one in found.unreachable],
+        warnings=[WarningOut.model_validate(warning) for warning in warnings],
+    )
+
+
+def fields_of(one: object, shape: type[Answer]) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in shape.model_fields if name != "group"}
+
+
+@router.post("", summary="Ask what targets cost", responses=declared(Conflict, Infeasible))
+def ask_requirements(project_id: str, body: RequirementsIn, call: Annotated[Call, asks("read")]) -> RequirementsOut:
+    """The least budget and counts with which the groups reach their targets, which targets no amount of data reaches,
+    and the chance of success as a function of the budget. It changes nothing."""
+    project = call.project(project_id)
+    question = Question(body.chance, body.joint, body.draws, body.seed, body.targets, body.budgets)
+    found, warnings = requirements_of(call.session, call.runtime.fits, project, question)
+    return requirements_shape(project, body, found, warnings)

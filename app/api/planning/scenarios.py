@@ -1,0 +1,308 @@
+"""What if: up to 20 scenarios of a project, planned side by side on the same draws. It changes nothing."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from pydantic import ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from app.api.http.answers import WarningOut
+from app.api.http.problems import FaultShape
+from app.api.http.shapes import (
+    Answer,
+    Count,
+    MoneyIn,
+    MoneyOut,
+    NonNegative,
+    Real,
+    Shape,
+    Text,
+    said,
+    unset,
+    write_money,
+)
+from app.api.http.transactions import Call, QuestionRoute, asks
+from app.api.planning.plans import (
+    BudgetShare,
+    Exploration,
+    MetricOut,
+    OptimalityOut,
+    PolicyName,
+    UtilityOut,
+    budget_shape,
+    utility_shape,
+)
+from app.api.projects.groups import AssumedCurve
+from app.api.projects.limits import SetLimits, stored_limits
+from app.api.projects.objectives import Objective
+from app.api.projects.sources import SourceTerms, source_fields
+from app.services.planning.allocations import amount
+from app.services.planning.scenarios import Gain, Outcome, Plan, what_if
+from app.services.planning.variations import Scenario
+from app.store.models import Project
+
+router = APIRouter(prefix="/v1/projects/{project_id}/allocations", tags=["allocations"], route_class=QuestionRoute)
+
+MAX_SCENARIOS = 20
+MAX_NAMED = 20_000
+
+DrawsIn = Annotated[int, Field(strict=True, ge=50, le=2000)]
+SeedIn = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
+
+
+def signed(amount: Decimal) -> str:
+    return ("-" if amount < 0 else "") + write_money(abs(amount))
+
+
+SignedMoney = Annotated[
+    Decimal,
+    PlainSerializer(signed, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^-?\d{1,13}(\.\d{1,6})?$", "examples": ["-120.50"]}),
+]
+
+
+class GroupTerms(Shape):
+    """What a scenario may say of a group; fields left out are as they are, null takes an optional one away."""
+
+    weight: NonNegative = unset()
+    target: Real | None = unset()
+    min_count: Count | None = unset()
+    max_count: Count | None = unset()
+    assumed_curve: AssumedCurve = unset()
+
+
+Orders = Annotated[dict[str, Count], Field(max_length=MAX_NAMED)]
+
+SCENARIO_EXAMPLE: dict[str, Any] = {
+    "scenarios": [
+        {"name": "as planned"},
+        {"name": "half the money", "budget": "1000"},
+        {"name": "a cheaper offer", "sources": {"Black_Female": {"unit_cost": "1.10"}}},
+        {"name": "what we had in mind", "orders": {"White_Male": 400, "Black_Female": 400}},
+    ]
+}
+
+
+class ScenarioIn(Shape):
+    """What is to be different; what is left out is as it is. `sources` and `groups` change terms by key, `hold` fixes
+    some of the orders, `orders` is a whole split typed in, to be judged as it stands. `budget` may be any."""
+
+    name: Text | None = None
+    budget: MoneyIn | None = None
+    objective: Objective | None = None
+    policy: PolicyName = "optimal"
+    exploration: Exploration = 0.0
+    set_limits: SetLimits | None = None
+    groups: Annotated[dict[str, GroupTerms], Field(max_length=MAX_NAMED)] = Field(default_factory=dict)
+    sources: Annotated[dict[str, SourceTerms], Field(max_length=MAX_NAMED)] = Field(default_factory=dict)
+    hold: Orders = Field(default_factory=dict)
+    orders: Orders | None = None
+
+
+class WhatIfIn(Shape):
+    """The first scenario is what the others are compared with; an empty one is the project as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [SCENARIO_EXAMPLE]})
+
+    scenarios: Annotated[tuple[ScenarioIn, ...], Field(min_length=1, max_length=MAX_SCENARIOS)]
+    draws: DrawsIn = 300
+    seed: SeedIn = 0
+    groups: Literal["all", "bought"] = "all"
+
+
+class ScenarioGroupOut(Answer):
+    """A group's cell of the table, with the differences to the first scenario (null where that has no plan)."""
+
+    count: int
+    add: int
+    metric_after: MetricOut | None
+    add_difference: int | None
+    metric_difference: float | None
+
+
+class ScenarioSourceOut(Answer):
+    order: int
+    cost: MoneyOut
+
+
+class GainOut(Answer):
+    """The utility by the *first* scenario's objective, weights and targets, minus the first's own, over the same
+    draws; `p_better` is the share of draws in which it is higher, ties half."""
+
+    mean: float
+    p05: float
+    p95: float
+    p_better: float
+
+
+class DifferenceOut(Answer):
+    """To the first scenario; null where either has no plan."""
+
+    spend: SignedMoney
+    utility: GainOut | None
+
+
+class ScenarioOut(Answer):
+    """A row of the table. Where the scenario's constraints exclude each other, `infeasible` lists all culprits and the
+    plan's fields are null or empty. `policy` is null for a split that was typed in."""
+
+    name: str
+    policy: PolicyName | None
+    budget: BudgetShare | None
+    unspent_reason: str | None
+    utility: UtilityOut | None
+    shadow_price: float | None
+    optimality: OptimalityOut | None
+    groups: dict[str, ScenarioGroupOut]
+    sources: dict[str, ScenarioSourceOut]
+    difference: DifferenceOut | None
+    infeasible: list[FaultShape]
+    warnings: list[WarningOut]
+
+
+ROW_EXAMPLE: dict[str, Any] = {
+    "name": "half the money",
+    "policy": "optimal",
+    "budget": {"available": "1000.00", "spend": "999.40", "unspent": "0.60"},
+    "unspent_reason": "It is less than the cheapest further order, 1.00.",
+    "utility": None,
+    "shadow_price": 0.00002,
+    "optimality": {"gap": 0.0, "method": "multiplier", "proof": "…"},
+    "groups": {
+        "Black_Female": {
+            "count": 40,
+            "add": 310,
+            "metric_after": {"mean": 0.88, "p05": 0.85, "p50": 0.88, "p95": 0.91},
+            "add_difference": -300,
+            "metric_difference": -0.02,
+        }
+    },
+    "sources": {"Black_Female": {"order": 310, "cost": "496.00"}},
+    "difference": {
+        "spend": "-999.80",
+        "utility": {"mean": -0.012, "p05": -0.02, "p95": -0.004, "p_better": 0.01},
+    },
+    "infeasible": [],
+    "warnings": [],
+}
+
+
+class WhatIfOut(Answer):
+    """One row per scenario, in the order asked, all on the same draws."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "data_version": 42,
+                    "data_at": "2026-11-20T10:00:00Z",
+                    "seed": 0,
+                    "draws": 300,
+                    "currency": "USD",
+                    "scenarios": [ROW_EXAMPLE],
+                }
+            ]
+        }
+    )
+
+    data_version: int
+    data_at: datetime
+    seed: int
+    draws: int
+    currency: str
+    scenarios: list[ScenarioOut]
+
+
+def scenario_of(body: ScenarioIn, index: int) -> Scenario:
+    project: dict[str, Any] = {}
+    if body.objective is not None:
+        project["objective"] = body.objective.model_dump()
+    if body.set_limits is not None:
+        project["set_limits"] = stored_limits(body.set_limits)
+    return Scenario(
+        name=body.name or f"scenario {index + 1}",
+        budget=body.budget,
+        policy=body.policy,
+        exploration=body.exploration,
+        project=project,
+        groups={key: said(terms) for key, terms in body.groups.items()},
+        sources={key: source_fields(terms) for key, terms in body.sources.items()},
+        hold=body.hold,
+        orders=body.orders,
+    )
+
+
+def row_shape(outcome: Outcome, first: Outcome, only_bought: bool) -> ScenarioOut:
+    plan, name = outcome.plan, outcome.scenario.name
+    if plan is None:
+        culprits = [FaultShape(pointer=one.pointer, detail=one.detail) for one in outcome.culprits]
+        return ScenarioOut(
+            name=name, policy=None, budget=None, unspent_reason=None, utility=None, shadow_price=None, optimality=None,
+            groups={}, sources={}, difference=None, infeasible=culprits, warnings=[],
+        )  # fmt: skip
+    return ScenarioOut(
+        name=name,
+        policy=None if outcome.scenario.orders is not None else plan.policy,
+        budget=budget_shape(plan, outcome.budget.available),
+        unspent_reason=plan.unspent_reason,
+        utility=utility_shape(plan, outcome.known),
+        shadow_price=plan.shadow_price if outcome.known else None,
+        optimality=OptimalityOut.model_validate(plan.optimality),
+        groups=group_cells(outcome, plan, first, only_bought),
+        sources={
+            one.key: ScenarioSourceOut(order=one.order, cost=amount(one.cost))
+            for one in plan.sources
+            if one.order or not only_bought
+        },
+        difference=difference_shape(plan, first.plan, outcome.gain),
+        infeasible=[],
+        warnings=[WarningOut.model_validate(warning) for warning in plan.warnings],
+    )
+
+
+def group_cells(outcome: Outcome, plan: Plan, first: Outcome, only_bought: bool) -> Mapping[str, ScenarioGroupOut]:
+    base = {group.key: group for group in first.plan.groups} if first.plan else {}
+    cells = {}
+    for group in plan.groups:
+        before = base.get(group.key)
+        if only_bought and not group.add and not (before and before.add):
+            continue
+        both = outcome.known and first.known and before
+        cells[group.key] = ScenarioGroupOut(
+            count=group.count,
+            add=group.add,
+            metric_after=MetricOut.model_validate(group.metric_after) if outcome.known else None,
+            add_difference=group.add - before.add if before else None,
+            metric_difference=group.metric_after.mean - before.metric_after.mean if both and before else None,
+        )
+    return cells
+
+
+def difference_shape(plan: Plan, first: Plan | None, gain: Gain | None) -> DifferenceOut | None:
+    if first is None:
+        return None
+    spend = amount(plan.spend) - amount(first.spend)
+    return DifferenceOut(spend=spend, utility=GainOut.model_validate(gain) if gain else None)
+
+
+def table_shape(project: Project, body: WhatIfIn, outcomes: list[Outcome]) -> WhatIfOut:
+    return WhatIfOut(
+        data_version=project.data_version,
+        data_at=project.data_at,
+        seed=body.seed,
+        draws=body.draws,
+        currency=project.currency,
+        scenarios=[row_shape(outcome, outcomes[0], body.groups == "bought") for outcome in outcomes],
+    )
+
+
+@router.post("/what-if", summary="Compare scenarios")
+def compare_scenarios(project_id: str, body: WhatIfIn, call: Annotated[Call, asks("read")]) -> WhatIfOut:
+    """Up to 20 scenarios with other budgets, prices, bounds, objectives, curves or policies, or splits typed in, with
+    their differences to the first. It changes nothing, and the same question on the same data has the same answer."""
+    project = call.project(project_id)
+    scenarios = [scenario_of(scenario, index) for index, scenario in enumerate(body.scenarios)]
+    outcomes = what_if(call.session, call.runtime.fits, project, scenarios, body.draws, body.seed)
+    return table_shape(project, body, outcomes)

@@ -1,0 +1,304 @@
+"""Simulations: policies compared on the project's own posterior before any money is spent."""
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import ConfigDict, Field
+
+from app.api.http.etags import etag_of
+from app.api.http.pages import Cursor, Limit, Page, page
+from app.api.http.problems import declared
+from app.api.http.query import KnownQuery
+from app.api.http.runtime import SOFTWARE_VERSION
+from app.api.http.shapes import Answer, MoneyIn, MoneyOut, Shape
+from app.api.http.transactions import Call, Route, posts, reads, usual_errors
+from app.api.planning.plans import PolicyName
+from app.api.planning.scenarios import SeedIn
+from app.api.projects.objectives import Objective
+from app.charts.render import png, svg
+from app.charts.simulations import CHARTS
+from app.charts.theme import Spec, ThemeName, narrowed
+from app.errors import Conflict
+from app.services.jobs.jobs import State
+from app.services.simulations.simulations import Question, get_simulation, start_simulation
+from app.store.db import Session
+from app.store.models import Job, Project
+from app.store.simulation_models import Simulation
+from app.store.simulations import simulations_page
+
+router = APIRouter(prefix="/v1/projects/{project_id}/simulations", tags=["simulations"], route_class=Route)
+charts = APIRouter(prefix="/v1/projects/{project_id}/simulations", tags=["simulations"], route_class=KnownQuery)
+
+ALL: tuple[PolicyName, ...] = (
+    "optimal", "greedy", "thompson", "worst_first", "equal", "equal_spend", "proportional", "water_filling",
+)  # fmt: skip
+MAX_GAMES, MAX_ROUNDS = 2_000, 50
+HEADERS = {
+    "Cache-Control": "private, no-cache",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+}
+
+QUESTION_EXAMPLE: dict[str, Any] = {
+    "policies": ["optimal", "equal", "proportional"],
+    "chosen": "optimal",
+    "replicates": 200,
+    "rounds": 10,
+    "budget": "20000",
+    "draws": 64,
+    "seed": 0,
+    "objective": None,
+}
+
+
+class SimulationIn(Shape):
+    """`chosen` and `equal` are always played. `budget` is for all rounds (null: what the project has left), `rounds`
+    null means those it has left. In every game one of `replicates` draws of the posterior is the truth; the policies
+    fit curves of their own with `draws` draws. `objective` stands in for the project's."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [QUESTION_EXAMPLE]})
+
+    policies: Annotated[tuple[PolicyName, ...], Field(min_length=1, max_length=9)] = ALL
+    chosen: PolicyName = "optimal"
+    replicates: Annotated[int, Field(strict=True, ge=2, le=MAX_GAMES)] = 200
+    rounds: Annotated[int, Field(strict=True, ge=1, le=MAX_ROUNDS)] | None = None
+    budget: MoneyIn | None = None
+    draws: Annotated[int, Field(strict=True, ge=20, le=300)] = 64
+    seed: SeedIn = 0
+    objective: Objective | None = None
+
+    def question(self) -> Question:
+        played = dict.fromkeys((*self.policies, self.chosen, "equal"))
+        return Question(
+            policies=list(played),
+            chosen=self.chosen,
+            replicates=self.replicates,
+            rounds=self.rounds,
+            budget=self.budget,
+            draws=self.draws,
+            seed=self.seed,
+            objective=None if self.objective is None else self.objective.model_dump(),
+        )
+
+
+class EstimateOut(Answer):
+    """A mean over the games and its standard error."""
+
+    mean: float | None
+    se: float | None
+
+
+class StandingOut(Answer):
+    """How a policy fared. `utility` and `worst` (the worst group's benefit, 1 less its loss in units of the metric's
+    span) are at the end, `path` is the utility at the start and after each round. `regret` is 0 for the oracle, which
+    knows the true curves, and 1 for buying nothing. `difference` is its utility less the chosen policy's, paired over
+    the games, and `p_better` the share of games in which it ends higher, ties half. `added`: mean samples by group."""
+
+    policy: str
+    utility: EstimateOut
+    worst: EstimateOut
+    regret: float | None
+    money_per_benefit: float | None
+    path: list[EstimateOut]
+    added: dict[str, float]
+    difference: EstimateOut
+    p_better: float
+
+
+STANDING_EXAMPLE: dict[str, Any] = {
+    "policy": "equal",
+    "utility": {"mean": 0.861, "se": 0.001},
+    "worst": {"mean": 0.78, "se": 0.002},
+    "regret": 0.21,
+    "money_per_benefit": 210000.0,
+    "path": [{"mean": 0.82, "se": 0.001}, {"mean": 0.861, "se": 0.001}],
+    "added": {"White_Male": 500.0, "Black_Female": 500.0},
+    "difference": {"mean": -0.006, "se": 0.0004},
+    "p_better": 0.08,
+}
+RESULT_EXAMPLE: dict[str, Any] = {
+    "games": 200,
+    "rounds": 1,
+    "budget": "2000.00",
+    "draws": 64,
+    "subsets": [0.25, 0.5, 1.0],
+    "transfer": False,
+    "chosen": "optimal",
+    "p_better_than_equal": 0.92,
+    "policies": [STANDING_EXAMPLE],
+    "oracle": {**STANDING_EXAMPLE, "policy": "oracle"},
+}
+
+
+class ResultOut(Answer):
+    """The table. The policies' curves are coarser than those of GET …/curves: own counts alone, `draws` draws,
+    retrained each round on the shares `subsets` of what is held. `transfer`: other groups' samples count in the true
+    curves. `p_better_than_equal`: the share of games in which the chosen policy ends above an equal split, ties half.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [RESULT_EXAMPLE]})
+
+    games: int
+    rounds: int
+    budget: MoneyOut
+    draws: int
+    subsets: list[float]
+    transfer: bool
+    chosen: str
+    p_better_than_equal: float
+    policies: list[StandingOut]
+    oracle: StandingOut
+
+
+class SimulationQuestionOut(Answer):
+    policies: list[str]
+    chosen: str
+    replicates: int
+    rounds: int | None
+    budget: MoneyOut | None
+    draws: int
+    seed: int
+    objective: dict[str, Any] | None
+
+
+class SimulationOut(Answer):
+    """`state`, `progress` and `error` are those of the job, which is watched and cancelled under its own address.
+    `data_version`: of the data the games are played on, null until the job has begun."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
+                    "job_id": "0198c5a0-7e6c-7c3e-9d6a-5b1f0c2d3e4f",
+                    "state": "succeeded",
+                    "progress": 1.0,
+                    "error": None,
+                    "data_version": 42,
+                    "question": QUESTION_EXAMPLE,
+                    "created_at": "2026-11-20T10:00:00Z",
+                    "result": RESULT_EXAMPLE,
+                }
+            ]
+        }
+    )
+
+    id: UUID
+    job_id: UUID
+    state: State
+    progress: float
+    error: str | None
+    data_version: int | None
+    question: SimulationQuestionOut
+    created_at: datetime
+    result: ResultOut | None
+
+
+def shape_of(row: Simulation, job: Job) -> SimulationOut:
+    return SimulationOut(
+        id=row.id,
+        job_id=job.id,
+        state=job.state,
+        progress=job.progress,
+        error=job.error,
+        data_version=row.data_version,
+        question=SimulationQuestionOut.model_validate(row.question | {"budget": decimal(row.question["budget"])}),
+        created_at=row.created_at,
+        result=None if row.result is None else ResultOut(**{**row.result, "budget": Decimal(row.result["budget"])}),
+    )
+
+
+def decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+@router.post("", status_code=202, summary="Simulate policies", responses=declared(Conflict))
+def simulate_policies(project_id: str, body: SimulationIn, call: Annotated[Call, posts("write")]) -> SimulationOut:
+    """Plays the collection game on draws of the project's posterior, in a job (its URL is the `Location`): what would
+    each policy have reached, and how sure is that? Nothing is bought, and the project stays as it is."""
+    project = call.project(project_id)
+    row, job = start_simulation(call.session, project, body.question(), call.now, call.enqueue)
+    call.headers["Location"] = f"/v1/jobs/{job.id}"
+    return shape_of(row, job)
+
+
+@router.get("", summary="List simulations, newest first")
+def list_simulations(
+    project_id: str, call: Annotated[Call, reads("read")], limit: Limit = 50, cursor: Cursor = None
+) -> Page[SimulationOut]:
+    project = call.project(project_id)
+
+    def fetch(after: str | None, count: int) -> Any:
+        return simulations_page(call.session, project.id, after, count)
+
+    return page(call, cursor, limit, fetch, lambda both: shape_of(*both), lambda both: both[0].id)
+
+
+@router.get("/{simulation_id}", summary="Read a simulation")
+def read_simulation(project_id: str, simulation_id: str, call: Annotated[Call, reads("read")]) -> SimulationOut:
+    return shape_of(*get_simulation(call.session, call.project(project_id), simulation_id))
+
+
+ChartName = Literal["utility", "differences"]
+Format = Literal["json", "svg", "png"]
+CHART_EXAMPLE = {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "mark": "line"}
+MEDIA_TYPES = {"json": "application/json", "svg": "image/svg+xml", "png": "image/png"}
+
+
+@charts.get(
+    "/{simulation_id}/charts/{name}.{format}",
+    summary="Draw a simulation",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {
+                "application/json": {"schema": {"type": "object"}, "example": CHART_EXAMPLE},
+                "image/svg+xml": {"schema": {"type": "string"}, "example": "<svg …/>"},
+                "image/png": {"schema": {"type": "string", "format": "binary"}, "example": "…"},
+            }
+        },
+        **declared(Conflict, *usual_errors("/{project_id}/{simulation_id}", "GET", writes=False)),
+    },
+)
+def draw_simulation(
+    project_id: str,
+    simulation_id: str,
+    name: ChartName,
+    format: Format,
+    call: Annotated[Call, reads("read")],
+    theme: Annotated[ThemeName, Query(description="Colours for a light or a dark background")] = "light",
+) -> Response:
+    """`utility`: round by round; `differences`: every policy beside the chosen one. `json` is a Vega-Lite specification
+    with its data."""
+    with call.runtime.database.reading() as session:
+        call.open_session = session
+        project = call.project(project_id)
+        return simulation_chart(session, project, simulation_id, name, format, theme)
+
+
+def simulation_chart(
+    session: Session,
+    project: Project,
+    simulation_id: str,
+    name: ChartName,
+    format: Format,
+    theme: ThemeName,
+    narrow: bool = False,
+) -> Response:
+    """Raises NotFound, and Conflict where there is nothing to draw yet."""
+    row, job = get_simulation(session, project, simulation_id)
+    if row.result is None:
+        raise Conflict(f"The simulation is {job.state}; there is nothing to draw yet.")
+    source = f"{project.name}, simulated at data version {row.data_version}; Tranche {SOFTWARE_VERSION}"
+    made = CHARTS[name](row.result, source, theme)
+    spec = narrowed(made) if narrow else made
+    body = json.dumps(spec, allow_nan=False).encode() if format == "json" else drawn(spec, format)
+    return Response(body, media_type=MEDIA_TYPES[format], headers={"ETag": etag_of(body), **HEADERS})
+
+
+def drawn(spec: Spec, format: str) -> bytes:
+    return svg(spec).encode() if format == "svg" else png(spec)

@@ -1,0 +1,55 @@
+"""API keys of the caller's workspace. They are made with `tranche key create`."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import ConfigDict
+
+from app.api.http.pages import Cursor, Limit, Page, page
+from app.api.http.shapes import Answer
+from app.api.http.transactions import Call, Route, changes, reads
+from app.services.access.keys import revoke_key
+from app.store.keys import keys_of_workspace
+
+router = APIRouter(prefix="/v1/api-keys", tags=["API keys"], route_class=Route)
+
+
+class ApiKeyOut(Answer):
+    """A key without its secret, which nothing can show again."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "3f9c0a7be1d24c58",
+                    "scopes": ["observe", "read"],
+                    "project_ids": None,
+                    "created_at": "2026-11-20T10:00:00Z",
+                    "expires_at": None,
+                    "revoked_at": None,
+                }
+            ]
+        }
+    )
+
+    id: str
+    scopes: list[str]
+    project_ids: list[str] | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+@router.get("", summary="List API keys")
+def list_keys(call: Annotated[Call, reads("admin")], limit: Limit = 50, cursor: Cursor = None) -> Page[ApiKeyOut]:
+    def fetch(after: str | None, count: int) -> Any:
+        return keys_of_workspace(call.session, call.caller.workspace_id, after, count)
+
+    return page(call, cursor, limit, fetch, ApiKeyOut.model_validate, lambda row: row.id)
+
+
+@router.delete("/{key_id}", status_code=204, summary="Revoke an API key")
+def delete_key(key_id: str, call: Annotated[Call, changes("admin")]) -> None:
+    """It stops working at once. A second time changes nothing."""
+    revoke_key(call.session, call.caller, key_id, call.now)

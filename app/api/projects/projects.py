@@ -1,0 +1,235 @@
+"""Projects."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import ConfigDict, Field
+
+from app.api.http.pages import Archived, Cursor, Limit, Page, page
+from app.api.http.problems import declared
+from app.api.http.shapes import Answer, MoneyIn, MoneyOut, Positive, PriceIn, Real, Shape, ShortText, Text, said, unset
+from app.api.http.transactions import Call, Route, changes, posts, reads
+from app.api.projects.groups import GroupIn
+from app.api.projects.limits import SetLimits, stored_limits
+from app.api.projects.objectives import Objective, Utilitarian
+from app.api.projects.sources import MAX_SOURCES, SourceIn, source_fields
+from app.errors import Conflict, Frozen
+from app.services.projects import projects
+from app.services.projects.changes import restore
+from app.store.models import Project
+from app.store.projects import projects_of_workspace
+
+router = APIRouter(prefix="/v1/projects", tags=["projects"], route_class=Route)
+
+
+class Metric(Shape):
+    """How a group's performance is measured. `maximize` needs `upper`, `minimize` needs `lower`."""
+
+    name: ShortText = "metric"
+    kind: Literal["proportion", "other"] = "other"
+    goal: Literal["maximize", "minimize"] = "maximize"
+    lower: Real | None = None
+    upper: Real | None = None
+
+
+class BudgetIn(Shape):
+    """The money for all rounds together."""
+
+    total: MoneyIn
+    rounds: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 1
+
+
+class BudgetOut(Answer):
+    total: MoneyOut
+    rounds: int
+
+
+PROJECT_EXAMPLE: dict[str, Any] = {
+    "name": "census income, equal benefit",
+    "currency": "USD",
+    "metric": {"name": "accuracy", "kind": "proportion", "goal": "maximize", "lower": 0.0, "upper": 1.0},
+    "objective": {"kind": "isoelastic", "aversion": 1.0},
+    "budget": {"total": "20000", "rounds": 10},
+    "groups": [
+        {"key": "White_Male", "name": "White men", "weight": 0.6, "initial_count": 150, "unit_cost": "1.00"},
+        {
+            "key": "Black_Female",
+            "name": "Black women",
+            "weight": 0.05,
+            "initial_count": 40,
+            "unit_cost": "1.60",
+        },
+    ],
+    "set_limits": [
+        {"name": "at most 40 % for Black women", "sources": ["Black_Female"], "measure": "cost_share", "max": 0.4}
+    ],
+    "value_per_utility": "50000",
+}
+
+
+class ProjectIn(Shape):
+    """`value_per_utility` is what one unit of utility is worth in money, `smallest_gain` the least gain in utility
+    worth a round: with either, the next allocation says when to stop. A round that costs more than `approval_threshold`
+    needs two keys to accept it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [PROJECT_EXAMPLE]})
+
+    name: Text
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
+    metric: Metric
+    objective: Objective = Utilitarian(kind="utilitarian")
+    budget: BudgetIn
+    recipe: ShortText = "default"
+    groups: Annotated[tuple[GroupIn, ...], Field(max_length=20_000)] = ()
+    sources: Annotated[tuple[SourceIn, ...], Field(max_length=MAX_SOURCES)] = ()
+    set_limits: SetLimits = ()
+    value_per_utility: PriceIn | None = None
+    smallest_gain: Positive | None = None
+    approval_threshold: MoneyIn | None = None
+
+
+class ProjectPatch(Shape):
+    """Fields left out stay as they are; null takes an optional one away."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"objective": {"kind": "maximin"}}]})
+
+    name: Text = unset()
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = unset()
+    metric: Metric = unset()
+    objective: Objective = unset()
+    budget: BudgetIn = unset()
+    recipe: ShortText = unset()
+    set_limits: SetLimits = unset()
+    value_per_utility: PriceIn | None = unset()
+    smallest_gain: Positive | None = unset()
+    approval_threshold: MoneyIn | None = unset()
+
+
+class ProjectOut(Answer):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
+                    **{name: value for name, value in PROJECT_EXAMPLE.items() if name != "groups"},
+                    "budget": {"total": "20000.00", "rounds": 10},
+                    "value_per_utility": "50000.00",
+                    "smallest_gain": None,
+                    "approval_threshold": None,
+                    "recipe": "default",
+                    "reference_loss": None,
+                    "data_version": 1,
+                    "data_at": "2026-11-20T10:00:00Z",
+                    "created_at": "2026-11-20T10:00:00Z",
+                    "updated_at": "2026-11-20T10:00:00Z",
+                    "archived_at": None,
+                }
+            ]
+        }
+    )
+
+    id: UUID
+    name: str
+    currency: str
+    metric: Metric
+    objective: Objective
+    budget: BudgetOut
+    recipe: str
+    set_limits: SetLimits
+    value_per_utility: MoneyOut | None
+    smallest_gain: float | None
+    approval_threshold: MoneyOut | None
+    reference_loss: float | None
+    data_version: int
+    data_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None
+
+
+def project_shape(row: Project) -> ProjectOut:
+    return ProjectOut(
+        id=row.id,
+        name=row.name,
+        currency=row.currency,
+        metric=Metric.model_validate(
+            {name: getattr(row, f"metric_{name}") for name in ("name", "kind", "goal", "lower", "upper")}
+        ),
+        objective=row.objective,
+        budget=BudgetOut(total=row.budget_total, rounds=row.budget_rounds),
+        recipe=row.recipe,
+        set_limits=row.set_limits,
+        value_per_utility=row.value_per_utility,
+        smallest_gain=row.smallest_gain,
+        approval_threshold=row.approval_threshold,
+        reference_loss=row.reference_loss,
+        data_version=row.data_version,
+        data_at=row.data_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        archived_at=row.archived_at,
+    )
+
+
+def columns(body: ProjectIn | ProjectPatch) -> dict[str, Any]:
+    """The columns of the fields that the body sets."""
+    fields = said(body) if isinstance(body, ProjectPatch) else body.model_dump(exclude={"groups", "sources"})
+    if "set_limits" in fields:
+        fields["set_limits"] = stored_limits(body.set_limits)
+    if "metric" in fields:
+        fields |= {f"metric_{name}": value for name, value in fields.pop("metric").items()}
+    if "budget" in fields:
+        fields |= {f"budget_{name}": value for name, value in fields.pop("budget").items()}
+    return fields
+
+
+@router.post("", status_code=201, summary="Create a project", responses=declared(Conflict))
+def create_project(body: ProjectIn, call: Annotated[Call, posts("write")]) -> ProjectOut:
+    """With its groups and sources, if you like. Name each group's `unit_cost` to make a source for it at once."""
+    groups = [group.model_dump() for group in body.groups]
+    offers = [source_fields(source) for source in body.sources]
+    row = projects.create_project(call.session, call.caller, columns(body), groups, offers, call.now)
+    call.headers["Location"] = f"/v1/projects/{row.id}"
+    return project_shape(row)
+
+
+@router.get("", summary="List projects")
+def list_projects(
+    call: Annotated[Call, reads("read")], limit: Limit = 50, cursor: Cursor = None, archived: Archived = False
+) -> Page[ProjectOut]:
+    def fetch(after: str | None, count: int) -> Any:
+        caller = call.caller
+        return projects_of_workspace(call.session, caller.workspace_id, caller.project_ids, archived, after, count)
+
+    return page(call, cursor, limit, fetch, project_shape, lambda row: row.id)
+
+
+@router.get("/{project_id}", summary="Read a project")
+def read_project(project_id: str, call: Annotated[Call, reads("read")], archived: Archived = False) -> ProjectOut:
+    return project_shape(call.project(project_id, archived=archived))
+
+
+@router.patch("/{project_id}", summary="Change a project", responses=declared(Frozen))
+def update_project(project_id: str, body: ProjectPatch, call: Annotated[Call, changes("write")]) -> ProjectOut:
+    """The metric and the currency are fixed by the first observation."""
+    row = call.project(project_id)
+    call.match(project_shape(row))
+    projects.update_project(call.session, row, columns(body), call.now)
+    return project_shape(row)
+
+
+@router.delete("/{project_id}", status_code=204, summary="Archive a project", responses=declared(Conflict))
+def archive_project(project_id: str, call: Annotated[Call, changes("write")]) -> None:
+    """Hides it; nothing is erased. `POST …/restore` brings it back."""
+    row = call.project(project_id)
+    call.match(project_shape(row))
+    projects.archive_project(call.session, row, call.now)
+
+
+@router.post("/{project_id}/restore", summary="Bring an archived project back")
+def restore_project(project_id: str, call: Annotated[Call, posts("write")]) -> ProjectOut:
+    row = call.project(project_id, archived=True)
+    restore(row, row, call.now)
+    return project_shape(row)

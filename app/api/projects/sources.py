@@ -1,0 +1,340 @@
+"""Sources of a project."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import ConfigDict, Field, PlainSerializer
+
+from app.api.http.bulk import list_body, list_contract
+from app.api.http.etags import list_tag
+from app.api.http.pages import Archived, Cursor, Limit, Page, page, position
+from app.api.http.problems import declared
+from app.api.http.shapes import (
+    MAX_COUNT,
+    Answer,
+    Count,
+    Key,
+    LongText,
+    MoneyIn,
+    MoneyOut,
+    PriceIn,
+    Shape,
+    Text,
+    said,
+    unset,
+    write_money,
+)
+from app.api.http.transactions import BulkRoute, Call, Route, changes, posts, reads
+from app.api.projects.groups import Replaced
+from app.errors import Archived as ArchivedError
+from app.errors import Conflict, InUse, KeyTaken, MissingKeys
+from app.services.ledger.holdings import Record, holdings_of
+from app.services.projects import sources
+from app.services.projects.changes import get_member, touch
+from app.store.models import Group, Project, Source
+from app.store.projects import members, members_by_id
+
+router = APIRouter(prefix="/v1/projects/{project_id}/sources", tags=["sources"], route_class=Route)
+bulk = APIRouter(prefix=router.prefix, tags=["sources"], route_class=BulkRoute)
+
+MAX_SOURCES = 20_000
+Kind = Literal["vendor", "site", "synthetic", "archive", "other"]
+LotSize = Annotated[int, Field(strict=True, ge=1, le=MAX_COUNT)]
+Billed = Literal["delivered", "accepted"]
+TierScope = Literal["order", "project"]
+LEAST_SHARE = 1e-6
+Share = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=LEAST_SHARE, le=1)]
+Yields = Annotated[dict[str, Share], Field(max_length=MAX_SOURCES)]
+Days = Annotated[int, Field(strict=True, ge=0, le=3650)]
+
+SOURCE_EXAMPLE: dict[str, Any] = {
+    "key": "clinic-7",
+    "name": "Clinic 7",
+    "kind": "site",
+    "yields": {"Black_Female": 0.55, "White_Female": 0.35},
+    "unit_cost": "2.40",
+    "billed": "delivered",
+    "price_tiers": [{"from": 1000, "unit_cost": "2.10"}],
+    "tier_scope": "order",
+    "fixed_cost": "150.00",
+    "min_order": 100,
+    "max_order": 5000,
+    "lot_size": 10,
+    "max_total": 20000,
+    "acceptance_rate": 0.92,
+    "quality": 1.0,
+    "license": "CC-BY-4.0",
+    "provenance": "recruited at the clinic, consent form 3",
+    "lead_time_days": 14,
+}
+
+
+class PriceTier(Shape):
+    """Of one order (or, with `tier_scope` "project", of all orders together) a sample beyond `from` costs this."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    start: Annotated[int, Field(strict=True, ge=1, le=MAX_COUNT, alias="from")]
+    unit_cost: Annotated[PriceIn, PlainSerializer(write_money, return_type=str)]
+
+
+PriceTiers = Annotated[tuple[PriceTier, ...], Field(max_length=50)]
+
+
+class SourceIn(Shape):
+    """Anything samples can be bought from: of one `group`, or of several, `yields` being the shares of the delivered
+    samples. Of these `acceptance_rate` pass review; one accepted sample is worth `quality` clean ones. An order is 0,
+    or a multiple of `lot_size` from `min_order` to `max_order`, and costs `fixed_cost` plus its samples' prices, paid
+    for what is `billed`; all orders together are at most `max_total`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [SOURCE_EXAMPLE]})
+
+    key: Key
+    name: Text | None = None
+    kind: Kind = "vendor"
+    group: Key | None = None
+    yields: Yields | None = None
+    unit_cost: PriceIn
+    billed: Billed = "delivered"
+    price_tiers: PriceTiers = ()
+    tier_scope: TierScope = "order"
+    fixed_cost: MoneyIn = Decimal(0)
+    min_order: Count = 0
+    max_order: Count | None = None
+    lot_size: LotSize = 1
+    max_total: Count | None = None
+    acceptance_rate: Share = 1.0
+    quality: Share = 1.0
+    license: Text | None = None
+    provenance: LongText | None = None
+    connection: UUID | None = None
+    lead_time_days: Days | None = None
+
+
+class SourceTerms(Shape):
+    """Price and amounts of a source. Fields left out stay as they are; null takes an optional one away."""
+
+    unit_cost: PriceIn = unset()
+    billed: Billed = unset()
+    price_tiers: PriceTiers = unset()
+    tier_scope: TierScope = unset()
+    fixed_cost: MoneyIn = unset()
+    min_order: Count = unset()
+    max_order: Count | None = unset()
+    lot_size: LotSize = unset()
+    max_total: Count | None = unset()
+    acceptance_rate: Share = unset()
+    quality: Share = unset()
+
+
+class SourcePatch(SourceTerms):
+    """Fields left out stay as they are; null takes an optional one away."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"unit_cost": "2.10"}]})
+
+    key: Key = unset()
+    name: Text | None = unset()
+    kind: Kind = unset()
+    group: Key = unset()
+    yields: Yields = unset()
+    license: Text | None = unset()
+    provenance: LongText | None = unset()
+    connection: UUID | None = unset()
+    lead_time_days: Days | None = unset()
+
+
+class RateOut(Answer):
+    """A share as deliveries show it, the stated value being the prior: mean and 90 % interval."""
+
+    mean: float
+    p05: float
+    p95: float
+
+
+class SourceRecordOut(Answer):
+    """What the source proved to be: samples ordered, accepted and rejected so far, and the rates that plans use."""
+
+    ordered: int
+    accepted: int
+    rejected: int
+    acceptance_rate: RateOut
+    yields: dict[str, RateOut]
+
+
+class SourceOut(Answer):
+    """`group` is null for a source of several; `yields` names them all. `record`: what deliveries showed, beside what
+    is stated."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **SOURCE_EXAMPLE,
+                    "group": None,
+                    "connection": None,
+                    "record": {
+                        "ordered": 500,
+                        "accepted": 430,
+                        "rejected": 50,
+                        "acceptance_rate": {"mean": 0.897, "p05": 0.874, "p95": 0.918},
+                        "yields": {"Black_Female": {"mean": 0.54, "p05": 0.5, "p95": 0.58}},
+                    },
+                    "created_at": "2026-11-20T10:00:00Z",
+                    "updated_at": "2026-11-20T10:00:00Z",
+                    "archived_at": None,
+                }
+            ]
+        }
+    )
+
+    key: str
+    name: str | None
+    kind: Kind
+    group: str | None
+    yields: dict[str, float]
+    unit_cost: MoneyOut
+    billed: Billed
+    price_tiers: PriceTiers
+    tier_scope: TierScope
+    fixed_cost: MoneyOut
+    min_order: int
+    max_order: int | None
+    lot_size: int
+    max_total: int | None
+    acceptance_rate: float
+    quality: float
+    license: str | None
+    provenance: str | None
+    connection: UUID | None
+    lead_time_days: int | None
+    record: SourceRecordOut
+    created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None
+
+
+def source_fields(body: SourceIn | SourceTerms) -> dict[str, Any]:
+    """The fields that the body sets, its tiers as they are stored."""
+    fields = said(body) if isinstance(body, SourceTerms) else body.model_dump()
+    if "price_tiers" in fields:
+        fields["price_tiers"] = [tier.model_dump(mode="json") for tier in body.price_tiers]
+    return fields
+
+
+def source_shape(row: Source, groups: Mapping[int, Group], record: Record) -> SourceOut:
+    yields = {groups[one.group_id].key: one.share for one in row.yields}
+    derived = {
+        "group": next(iter(yields)) if len(yields) == 1 else None,
+        "yields": yields,
+        "record": record_shape(record, groups),
+        "connection": row.connection_id,
+    }
+    columns = {name: getattr(row, name) for name in SourceOut.model_fields if name not in derived}
+    return SourceOut(**derived, **columns)
+
+
+def record_shape(record: Record, groups: Mapping[int, Group]) -> SourceRecordOut:
+    return SourceRecordOut(
+        ordered=record.ordered,
+        accepted=record.accepted,
+        rejected=record.rejected,
+        acceptance_rate=RateOut.model_validate(record.acceptance),
+        yields={groups[group_id].key: RateOut.model_validate(rate) for group_id, rate in record.yields.items()},
+    )
+
+
+def shapes_of(call: Call, project: Project, rows: Sequence[Source]) -> list[SourceOut]:
+    groups = members_by_id(call.session, Group, [one.group_id for row in rows for one in row.yields])
+    holdings = holdings_of(call.session, project, rows)
+    return [source_shape(row, groups, holdings.record(row)) for row in rows]
+
+
+def shape_of(call: Call, project: Project, row: Source) -> SourceOut:
+    return shapes_of(call, project, [row])[0]
+
+
+@router.get("", summary="List sources")
+def list_sources(
+    project_id: str,
+    call: Annotated[Call, reads("read")],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    archived: Archived = False,
+) -> Page[SourceOut]:
+    project = call.project(project_id)
+    call.unless_matched(list_tag(project))
+
+    def fetch(after: str | None, count: int) -> Sequence[Source]:
+        return members(call.session, Source, project.id, archived, position(after), count)
+
+    rows = page(call, cursor, limit, fetch, lambda row: row, lambda row: row.id)
+    return Page(items=shapes_of(call, project, rows.items), next_cursor=rows.next_cursor)
+
+
+@router.post("", status_code=201, summary="Add a source", responses=declared(KeyTaken))
+def add_source(project_id: str, body: SourceIn, call: Annotated[Call, posts("write")]) -> SourceOut:
+    project = call.project(project_id)
+    [row] = sources.add_sources(call.session, project, [source_fields(body)], call.now, at="")
+    touch(project, call.now)
+    call.headers["Location"] = f"{call.path}/{row.key}"
+    return shape_of(call, project, row)
+
+
+@bulk.put(
+    "",
+    summary="Replace the list of sources",
+    responses=declared(MissingKeys, ArchivedError, InUse),
+    openapi_extra=list_contract(SourceIn),
+)
+def replace_sources(
+    project_id: str,
+    call: Annotated[Call, changes("write")],
+    body: Annotated[list[SourceIn], list_body(SourceIn, MAX_SOURCES)],
+    archive_missing: Annotated[bool, Query(description="Archive the sources that the list leaves out")] = False,
+) -> Replaced:
+    """Up to 20,000, as a JSON list or one object per line. Changes those there, adds the new; what the list leaves
+    out is archived only with `archive_missing`."""
+    project = call.project(project_id)
+    call.match_tag(list_tag(project))
+    items = [source_fields(source) for source in body]
+    sources.replace_sources(call.session, project, items, archive_missing, call.now)
+    call.headers["ETag"] = list_tag(project)
+    return Replaced(count=len(items), data_version=project.data_version)
+
+
+@router.get("/{key}", summary="Read a source")
+def read_source(
+    project_id: str, key: str, call: Annotated[Call, reads("read")], archived: Archived = False
+) -> SourceOut:
+    project = call.project(project_id)
+    return shape_of(call, project, get_member(call.session, project, Source, key, archived=archived))
+
+
+@router.patch("/{key}", summary="Change a source", responses=declared(KeyTaken))
+def update_source(project_id: str, key: str, body: SourcePatch, call: Annotated[Call, changes("write")]) -> SourceOut:
+    project = call.project(project_id)
+    row = get_member(call.session, project, Source, key)
+    call.match(shape_of(call, project, row))
+    sources.update_source(call.session, project, row, source_fields(body), call.now)
+    return shape_of(call, project, row)
+
+
+@router.delete("/{key}", status_code=204, summary="Archive a source", responses=declared(InUse, Conflict))
+def archive_source(project_id: str, key: str, call: Annotated[Call, changes("write")]) -> None:
+    """What a limit names, or has open orders, cannot be archived."""
+    project = call.project(project_id)
+    row = get_member(call.session, project, Source, key)
+    call.match(shape_of(call, project, row))
+    sources.archive_source(call.session, project, row, call.now)
+
+
+@router.post("/{key}/restore", summary="Bring an archived source back", responses=declared(Conflict))
+def restore_source(project_id: str, key: str, call: Annotated[Call, posts("write")]) -> SourceOut:
+    project = call.project(project_id)
+    row = get_member(call.session, project, Source, key, archived=True)
+    sources.restore_source(call.session, project, row, call.now)
+    return shape_of(call, project, row)

@@ -1,0 +1,162 @@
+"""The ledger's entries, the proof that they add up, and who did what."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import ConfigDict
+
+from app.api.http.pages import Cursor, Limit, Page, page, position
+from app.api.http.shapes import Answer, SignedMoneyOut
+from app.api.http.transactions import Call, Route, reads
+from app.api.purchases.orders import get_order
+from app.services.ledger.deliveries import check_ledger
+from app.services.vendors.counts import vendor_folds
+from app.store.ledger import audit_page, entries_page
+from app.store.ledger_models import AuditEntry, LedgerEntry
+from app.store.models import Group
+from app.store.projects import members
+
+router = APIRouter(prefix="/v1/projects/{project_id}", tags=["rounds"], route_class=Route)
+
+
+class EntryOut(Answer):
+    """The difference one cause made: samples of a group in a state, or money."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 17,
+                    "order": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
+                    "kind": "delivery",
+                    "group": "Black_Female",
+                    "state": "accepted",
+                    "count": 90,
+                    "spent": "0.00",
+                    "committed": "0.00",
+                    "cause": "delivery:0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e50",
+                    "note": None,
+                    "api_key": "9f86d081884c7d65",
+                    "created_at": "2026-11-20T10:00:00Z",
+                }
+            ]
+        }
+    )
+
+    id: int
+    order: UUID
+    kind: str
+    group: str | None
+    state: str | None
+    count: int
+    spent: SignedMoneyOut
+    committed: SignedMoneyOut
+    cause: str
+    note: str | None
+    api_key: str | None
+    created_at: datetime
+
+
+def entry_shape(row: LedgerEntry, keys: Mapping[int, str]) -> EntryOut:
+    return EntryOut(
+        id=row.id,
+        order=row.order_id,
+        kind=row.kind,
+        group=None if row.group_id is None else keys[row.group_id],
+        state=row.state,
+        count=row.count,
+        spent=row.spent,
+        committed=row.committed,
+        cause=row.cause,
+        note=row.note,
+        api_key=row.api_key_id,
+        created_at=row.created_at,
+    )
+
+
+@router.get("/ledger", summary="List the ledger's entries")
+def list_entries(
+    project_id: str,
+    call: Annotated[Call, reads("read")],
+    order: Annotated[str | None, Query(max_length=36, description="Only this order's")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[EntryOut]:
+    """Append-only: every total is a sum of these."""
+    project = call.project(project_id)
+    only = None if order is None else get_order(call, project, order).id
+    keys = {group.id: group.key for group in members(call.session, Group, project.id, archived=None)}
+
+    def fetch(after: str | None, count: int) -> Any:
+        return entries_page(call.session, project.id, only, position(after), count)
+
+    return page(call, cursor, limit, fetch, lambda row: entry_shape(row, keys), lambda row: row.id)
+
+
+class DiscrepancyOut(Answer):
+    order_id: UUID
+    detail: str
+
+
+class CheckOut(Answer):
+    """Whether all entries add up to the deliveries and vendors' items they record, and where they do not."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"entries_add_up": True, "discrepancies": []}]})
+
+    entries_add_up: bool
+    discrepancies: list[DiscrepancyOut]
+
+
+@router.get("/ledger/check", summary="Prove that the ledger adds up")
+def check_entries(project_id: str, call: Annotated[Call, reads("read")]) -> CheckOut:
+    """Sums the entries anew, order by order, against the records they came from."""
+    project = call.project(project_id)
+    found = check_ledger(call.session, project, vendor_folds(call.session, project.id))
+    shapes = [DiscrepancyOut.model_validate(one) for one in found]
+    return CheckOut(entries_add_up=not shapes, discrepancies=shapes)
+
+
+class AuditOut(Answer):
+    """Who did what: the API key's id, the action, and what it was done to."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 4,
+                    "api_key": "9f86d081884c7d65",
+                    "action": "round.approved",
+                    "resource": "round:1",
+                    "detail": {"cost": "1999.20", "approvals": 1},
+                    "created_at": "2026-11-20T10:00:00Z",
+                }
+            ]
+        }
+    )
+
+    id: int
+    api_key: str
+    action: str
+    resource: str
+    detail: dict[str, Any]
+    created_at: datetime
+
+
+def audit_shape(row: AuditEntry) -> AuditOut:
+    columns = {name: getattr(row, name) for name in ("id", "action", "resource", "detail", "created_at")}
+    return AuditOut(api_key=row.api_key_id, **columns)
+
+
+@router.get("/audit", summary="List who did what")
+def list_audit(
+    project_id: str, call: Annotated[Call, reads("read")], limit: Limit = 50, cursor: Cursor = None
+) -> Page[AuditOut]:
+    project = call.project(project_id)
+
+    def fetch(after: str | None, count: int) -> Any:
+        return audit_page(call.session, project.id, position(after), count)
+
+    return page(call, cursor, limit, fetch, audit_shape, lambda row: row.id)

@@ -1,0 +1,124 @@
+"""Orders: what a round buys from one source, and what came of it."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import ConfigDict
+
+from app.api.http.shapes import Answer, MoneyOut
+from app.api.http.transactions import Call, Route, reads
+from app.errors import NotFound
+from app.services.ledger.deliveries import over_delivered
+from app.services.ledger.terms import Terms
+from app.services.projects.projects import as_uuid
+from app.services.purchases.progress import OrderProgress, order_progress
+from app.store.ledger_models import Order
+from app.store.models import Group, Project
+from app.store.projects import members
+from app.store.rounds import order_by_id
+
+router = APIRouter(prefix="/v1/projects/{project_id}", tags=["rounds"], route_class=Route)
+
+
+class CountsOut(Answer):
+    """Samples that passed review, that did not, and that wait for it."""
+
+    accepted: int
+    rejected: int
+    pending: int
+
+
+ORDER_EXAMPLE: dict[str, Any] = {
+    "id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
+    "source": "clinic-7",
+    "state": "placed",
+    "quantity": 500,
+    "cost": "1350.00",
+    "spent": "390.00",
+    "committed": "960.00",
+    "billed": "delivered",
+    "delivered": 100,
+    "accepted": 90,
+    "rejected": 10,
+    "pending": 0,
+    "unmapped": 0,
+    "over_delivered": 0,
+    "groups": {"Black_Female": {"accepted": 90, "rejected": 10, "pending": 0}},
+    "external_id": None,
+    "created_at": "2026-11-20T10:00:00Z",
+    "placed_at": "2026-11-20T10:00:00Z",
+    "closed_at": None,
+}
+
+
+class OrderOut(Answer):
+    """What one round orders from one source, and what came of it.
+
+    `cost` is planned, `spent` charged so far, `committed` what may still be charged. `unmapped`: delivered samples of
+    no known group. `over_delivered`: samples beyond the quantity.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ORDER_EXAMPLE]})
+
+    id: UUID
+    source: str
+    state: str
+    quantity: int
+    cost: MoneyOut
+    spent: MoneyOut
+    committed: MoneyOut
+    billed: str
+    delivered: int
+    accepted: int
+    rejected: int
+    pending: int
+    unmapped: int
+    over_delivered: int
+    groups: dict[str, CountsOut]
+    external_id: str | None
+    created_at: datetime
+    placed_at: datetime | None
+    closed_at: datetime | None
+
+
+def order_shape(progress: OrderProgress) -> OrderOut:
+    order, totals = progress.order, progress.totals
+    return OrderOut(
+        id=order.id,
+        source=progress.source,
+        state=order.state,
+        quantity=order.quantity,
+        cost=order.cost,
+        spent=totals.spent,
+        committed=totals.committed,
+        billed=Terms.read(order.terms).billed,
+        delivered=totals.delivered,
+        **{state: totals.in_state(state) for state in ("accepted", "rejected", "pending", "unmapped")},
+        over_delivered=over_delivered(order, totals),
+        groups={key: CountsOut(**counts) for key, counts in progress.groups.items()},
+        external_id=order.external_id,
+        created_at=order.created_at,
+        placed_at=order.placed_at,
+        closed_at=order.closed_at,
+    )
+
+
+def get_order(call: Call, project: Project, order_id: str) -> Order:
+    key = as_uuid(order_id)
+    row = None if key is None else order_by_id(call.session, project.id, key)
+    if row is None:
+        raise NotFound("There is no such order in this project.")
+    return row
+
+
+def progress_one(call: Call, project: Project, order: Order) -> OrderProgress:
+    groups = members(call.session, Group, project.id, archived=None)
+    return order_progress(call.session, project, [order], groups)[0]
+
+
+@router.get("/orders/{order_id}", summary="Read an order")
+def read_order(project_id: str, order_id: str, call: Annotated[Call, reads("read")]) -> OrderOut:
+    project = call.project(project_id)
+    return order_shape(progress_one(call, project, get_order(call, project, order_id)))

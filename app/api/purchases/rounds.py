@@ -1,0 +1,357 @@
+"""Rounds: purchases, from proposal to close."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Body
+from pydantic import ConfigDict, Field, RootModel
+
+from app.api.http.etags import matches, question_tag
+from app.api.http.pages import Cursor, Limit, Page, page, position
+from app.api.http.problems import declared
+from app.api.http.shapes import Answer, Count, Key, MoneyIn, MoneyOut, Shape, Text
+from app.api.http.transactions import Call, Route, buys, changes, reads
+from app.api.planning.allocations import EXAMPLE as ALLOCATION_EXAMPLE
+from app.api.planning.allocations import allocation_shape
+from app.api.planning.plans import MetricOut, Policy
+from app.api.purchases.orders import ORDER_EXAMPLE, OrderOut, order_shape
+from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, PreconditionRequired, invalid
+from app.services.planning.allocations import Question, next_allocation
+from app.services.purchases import rounds
+from app.services.purchases.progress import GroupProgress, RoundProgress, progress_of
+from app.services.purchases.rounds import Proposal, get_round
+from app.store.ledger_models import Round
+from app.store.models import Project
+from app.store.rounds import rounds_page
+
+router = APIRouter(prefix="/v1/projects/{project_id}/rounds", tags=["rounds"], route_class=Route)
+
+State = Literal["proposed", "accepted", "collecting", "closed", "cancelled"]
+
+
+class QueryIn(Shape):
+    """What was asked of `GET …/allocations/next`."""
+
+    budget: MoneyIn | None = None
+    policy: Policy = "optimal"
+    exploration: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)] = 0.0
+    hold: Annotated[dict[Key, Count], Field(max_length=20_000)] = Field(default_factory=dict)
+    draws: Annotated[int, Field(strict=True, ge=50, le=2000)] = 300
+    seed: Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)] = 0
+
+    def question(self) -> Question:
+        hold = dict(sorted(self.hold.items()))
+        return Question(self.budget, self.policy, self.draws, self.seed, self.exploration, hold)
+
+
+class RoundIn(Shape):
+    """The allocation that was looked at, by its data version and query."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"external_id": "2026-11", "data_version": 42, "query": {"budget": "2000", "policy": "optimal"}}
+            ]
+        }
+    )
+
+    external_id: Text | None = None
+    data_version: Annotated[int, Field(strict=True, ge=0)] | None = None
+    query: QueryIn = QueryIn()
+
+
+class RoundPatch(Shape):
+    """The orders of a proposal, source by source; sources left out get none."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"orders": {"Black_Female": 500}}]})
+
+    orders: Annotated[dict[Key, Count], Field(max_length=20_000)]
+
+
+class CancelIn(Shape):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the vendor closed"}]})
+
+    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = None
+
+
+class FrozenAllocation(RootModel[dict[str, Any]]):
+    """An answer of `GET …/allocations/next`, word for word as the software of its day gave it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ALLOCATION_EXAMPLE]})
+
+
+class LineOut(Answer):
+    source: str
+    quantity: int
+    cost: MoneyOut
+
+
+class MeasuredOut(Answer):
+    """The newest run since the round was accepted in which the group was measured."""
+
+    observation: UUID
+    count: int
+    value: float
+
+
+class GroupProgressOut(Answer):
+    """What the round plans for a group beside what came. `metric_forecast` was frozen with the round: what the metric
+    was forecast to be at `count_after` samples."""
+
+    group: str
+    planned: int
+    accepted: int
+    rejected: int
+    pending: int
+    count_before: int | None
+    count_after: int | None
+    metric_before: MetricOut | None
+    metric_forecast: MetricOut | None
+    measured: MeasuredOut | None
+
+
+SUMMARY_EXAMPLE: dict[str, Any] = {
+    "number": 1,
+    "state": "collecting",
+    "external_id": "2026-11",
+    "data_version": 42,
+    "query": {"budget": "2000", "policy": "optimal", "draws": 300, "seed": 0},
+    "currency": "USD",
+    "cost": "1350.00",
+    "lines": [{"source": "clinic-7", "quantity": 500, "cost": "1350.00"}],
+    "proposed_by": "9f86d081884c7d65",
+    "approvals": ["60303ae22b998861"],
+    "approvals_needed": 1,
+    "reason": None,
+    "created_at": "2026-11-20T10:00:00Z",
+    "updated_at": "2026-11-20T11:00:00Z",
+    "accepted_at": "2026-11-20T11:00:00Z",
+    "closed_at": None,
+    "cancelled_at": None,
+}
+
+
+class RoundSummary(Answer):
+    """A round; `cost` is what its orders were planned to cost."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [SUMMARY_EXAMPLE]})
+
+    number: int
+    state: State
+    external_id: str | None
+    data_version: int
+    query: dict[str, Any]
+    currency: str
+    cost: MoneyOut
+    lines: list[LineOut]
+    proposed_by: str
+    approvals: list[str]
+    approvals_needed: int
+    reason: str | None
+    created_at: datetime
+    updated_at: datetime
+    accepted_at: datetime | None
+    closed_at: datetime | None
+    cancelled_at: datetime | None
+
+
+GROUP_EXAMPLE: dict[str, Any] = {
+    "group": "Black_Female",
+    "planned": 460,
+    "accepted": 90,
+    "rejected": 10,
+    "pending": 0,
+    "count_before": 40,
+    "count_after": 500,
+    "metric_before": {"mean": 0.84, "p05": 0.82, "p50": 0.84, "p95": 0.86},
+    "metric_forecast": {"mean": 0.9, "p05": 0.86, "p50": 0.9, "p95": 0.93},
+    "measured": {"observation": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f", "count": 130, "value": 0.86},
+}
+
+
+class RoundOut(RoundSummary):
+    """A round with its orders and groups: planned, ordered, delivered, and the effect on the metric, side by side.
+    `spent` is charged so far, `committed` what its open orders may still cost."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **SUMMARY_EXAMPLE,
+                    "spent": "390.00",
+                    "committed": "960.00",
+                    "orders": [ORDER_EXAMPLE],
+                    "groups": [GROUP_EXAMPLE],
+                }
+            ]
+        }
+    )
+
+    spent: MoneyOut
+    committed: MoneyOut
+    orders: list[OrderOut]
+    groups: list[GroupProgressOut]
+
+
+def summary_of(project: Project, row: Round) -> dict[str, Any]:
+    names = set(RoundSummary.model_fields) - {"currency", "lines", "approvals_needed"}
+    return {
+        **{name: getattr(row, name) for name in names},
+        "currency": project.currency,
+        "lines": [
+            LineOut(source=key, quantity=line["quantity"], cost=line["cost"]) for key, line in sorted(row.lines.items())
+        ],
+        "approvals_needed": rounds.approvals_needed(project, row),
+    }
+
+
+def round_shape(project: Project, progress: RoundProgress) -> RoundOut:
+    orders = [order_shape(order) for order in progress.orders]
+    return RoundOut(
+        **summary_of(project, progress.round),
+        spent=sum((order.spent for order in orders), Decimal(0)),
+        committed=sum((order.committed for order in orders), Decimal(0)),
+        orders=orders,
+        groups=[group_shape(group) for group in progress.groups],
+    )
+
+
+def group_shape(one: GroupProgress) -> GroupProgressOut:
+    forecast = one.forecast
+    return GroupProgressOut(
+        group=one.group,
+        planned=one.planned,
+        **one.counts,
+        count_before=forecast.get("count"),
+        count_after=forecast.get("count_after"),
+        metric_before=forecast.get("now"),
+        metric_forecast=forecast.get("after"),
+        measured=None if one.measured is None else MeasuredOut.model_validate(one.measured),
+    )
+
+
+def shape_of(call: Call, project: Project, row: Round) -> RoundOut:
+    call.session.flush()
+    return round_shape(project, progress_of(call.session, project, row))
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Propose a round",
+    responses=declared(AllocationChanged, Conflict, KeyTaken, PreconditionRequired),
+)
+def propose_round(project_id: str, body: RoundIn, call: Annotated[Call, buys("write")]) -> RoundOut:
+    """Freezes the allocation that was looked at: name its `data_version`, or send its ETag as If-Match, and repeat its
+    query. Needs an `external_id` or an Idempotency-Key, so that a repeat proposes nothing twice."""
+    if body.external_id is None and call.idempotency_key is None:
+        raise invalid(Fault("/external_id", "is required here, or send an Idempotency-Key"))
+    project = call.project(project_id)
+    question = body.query.question()
+    proposal = Proposal(
+        body.external_id, looked_at(call, project, body, question), body.query.model_dump(mode="json"), {}
+    )
+    repeat = rounds.find_repeat(call.session, project, proposal)
+    if repeat is not None:
+        return shape_of(call, project, repeat)
+    rounds.refuse_moved(project, proposal.data_version)
+    allocation = next_allocation(call.session, call.runtime.fits, project, question)
+    answer = allocation_shape(project, question, allocation, only_bought=False).model_dump(mode="json")
+    row = rounds.propose(call.session, project, proposal.with_answer(answer), allocation, call.caller, call.now)
+    call.headers["Location"] = f"/v1/projects/{project.id}/rounds/{row.number}"
+    return shape_of(call, project, row)
+
+
+def looked_at(call: Call, project: Project, body: RoundIn, question: Question) -> int:
+    """The data version of the allocation that was looked at. Raises AllocationChanged for an ETag of another."""
+    if body.data_version is not None:
+        return body.data_version
+    if call.if_match is None:
+        raise PreconditionRequired("Name the allocation's data_version, or send its ETag as If-Match.")
+    tags = [question_tag(project, question, groups) for groups in ("all", "bought")]
+    if not any(matches(call.if_match, tag) for tag in tags):
+        raise AllocationChanged(
+            "If-Match does not name the next allocation for this query as it is now."
+            f" The project is at data version {project.data_version}: ask again, look at it and propose that."
+        )
+    return project.data_version
+
+
+@router.get("", summary="List rounds")
+def list_rounds(
+    project_id: str, call: Annotated[Call, reads("read")], limit: Limit = 50, cursor: Cursor = None
+) -> Page[RoundSummary]:
+    project = call.project(project_id)
+
+    def fetch(after: str | None, count: int) -> Any:
+        return rounds_page(call.session, project.id, position(after), count)
+
+    def shape(row: Round) -> RoundSummary:
+        return RoundSummary(**summary_of(project, row))
+
+    return page(call, cursor, limit, fetch, shape, lambda row: row.number)
+
+
+@router.get("/{number}", summary="Read a round")
+def read_round(project_id: str, number: int, call: Annotated[Call, reads("read")]) -> RoundOut:
+    project = call.project(project_id)
+    return shape_of(call, project, get_round(call.session, project, number))
+
+
+@router.get("/{number}/allocation", summary="Read the allocation a round came from")
+def read_round_allocation(project_id: str, number: int, call: Annotated[Call, reads("read")]) -> FrozenAllocation:
+    """As it was looked at when the round was proposed, with its inputs, seed and data version."""
+    return FrozenAllocation(get_round(call.session, call.project(project_id), number).allocation)
+
+
+@router.patch("/{number}", summary="Edit a proposal", responses=declared(Conflict))
+def edit_round(project_id: str, number: int, body: RoundPatch, call: Annotated[Call, changes("write")]) -> RoundOut:
+    """Other orders than the allocation's; their forecast is made anew, and approvals given before are void."""
+    project = call.project(project_id)
+    row = get_round(call.session, project, number)
+    call.match(shape_of(call, project, row))
+    rounds.require(row, "proposed", "edited")
+    allocation = rounds.edited_allocation(
+        call.session, call.runtime.fits, project, QueryIn.model_validate(row.query).question(), body.orders
+    )
+    rounds.edit(call.session, project, row, allocation, call.caller, call.now)
+    return shape_of(call, project, row)
+
+
+@router.post("/{number}/accept", summary="Accept a round", responses=declared(Conflict, PreconditionRequired))
+def accept_round(project_id: str, number: int, call: Annotated[Call, buys("buy")]) -> RoundOut:
+    """Commits the money: needs the round's ETag as If-Match. Over the project's `approval_threshold` a second key must
+    accept as well."""
+    project, row = conditional(call, project_id, number)
+    rounds.accept(call.session, project, row, call.caller, call.now, call.enqueue)
+    return shape_of(call, project, row)
+
+
+@router.post("/{number}/close", summary="Close a round", responses=declared(Conflict, PreconditionRequired))
+def close_round(project_id: str, number: int, call: Annotated[Call, buys("buy")]) -> RoundOut:
+    """Ends the collecting: what was committed and not spent is free again."""
+    project, row = conditional(call, project_id, number)
+    rounds.close(call.session, project, row, call.caller, call.now, call.enqueue)
+    return shape_of(call, project, row)
+
+
+@router.post("/{number}/cancel", summary="Cancel a round", responses=declared(Conflict, PreconditionRequired))
+def cancel_round(
+    project_id: str, number: int, call: Annotated[Call, buys("read")], body: Annotated[CancelIn, Body()]
+) -> RoundOut:
+    """A proposal, or (with the scope `buy`) an accepted round of which nothing has come yet."""
+    project, row = conditional(call, project_id, number)
+    rounds.cancel(call.session, project, row, body.reason, call.caller, call.now)
+    return shape_of(call, project, row)
+
+
+def conditional(call: Call, project_id: str, number: int) -> tuple[Project, Round]:
+    """The round, if the caller has seen it as it is. Raises PreconditionRequired, PreconditionFailed."""
+    project = call.project(project_id)
+    row = get_round(call.session, project, number)
+    if call.if_match is None:
+        raise PreconditionRequired("Send the round's ETag as If-Match, so that you act on what you have seen.")
+    call.match(shape_of(call, project, row))
+    return project, row

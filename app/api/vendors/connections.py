@@ -1,0 +1,237 @@
+"""Labeling vendors: how each is reached and read, what it sent, and what became of it."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import ConfigDict, Field
+
+from app.api.http.pages import Cursor, Limit, Page, page
+from app.api.http.problems import declared
+from app.api.http.shapes import Answer, Key, Shape, Text, unset
+from app.api.http.transactions import Call, Route, changes, posts, reads
+from app.errors import Conflict, NotFound, SecretKeyMissing
+from app.services.vendors import connections, inbox, placing, schedule
+from app.services.vendors.connections import NewConnection
+from app.store import vendors as store
+from app.store.vendor_models import VendorConnection
+from app.vendors.presets import presets
+from app.vendors.registry import VendorKind
+
+router = APIRouter(prefix="/v1/vendor-connections", tags=["vendors"], route_class=Route)
+
+Outcome = Literal["received", "applied", "ignored", "quarantined"]
+Secret = Annotated[str, Field(min_length=8, max_length=500)]
+GroupMap = Annotated[dict[Annotated[str, Field(min_length=1, max_length=200)], Key], Field(max_length=20_000)]
+
+EXAMPLE: dict[str, Any] = {
+    "id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
+    "name": "Toloka, voices",
+    "kind": "generic",
+    "preset": "toloka",
+    "config": {},
+    "group_map": {"black women": "Black_Female"},
+    "state": "active",
+    "has_api_token": False,
+    "weakness": None,
+    "old_secret_until": None,
+    "deliveries": {"applied": 120, "quarantined": 2},
+    "created_at": "2026-11-20T10:00:00Z",
+    "updated_at": "2026-11-20T10:00:00Z",
+}
+
+
+class ConnectionIn(Shape):
+    """`kind` says how webhooks are read: `standard` is our own contract, `generic` is described by `config` (or a
+    `preset`, whose parts `config` replaces), the others are vendors we know. `secret` left out: we make one.
+    `api_token` opens the vendor's API, for placing orders and reconciling. `group_map`: the vendor's word → a group's
+    key."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"name": EXAMPLE["name"], "kind": "generic", "preset": "toloka", "secret": "the key given to Toloka"}
+            ]
+        }
+    )
+
+    name: Text
+    kind: VendorKind
+    preset: Annotated[str, Field(min_length=1, max_length=50)] | None = None
+    config: dict[str, Any] = Field(default_factory=dict)
+    group_map: GroupMap = Field(default_factory=dict)
+    secret: Secret | None = None
+    api_token: Secret | None = None
+
+
+class ConnectionPatch(Shape):
+    """Fields left out stay as they are. A new `group_map` is applied to what came before, too."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"group_map": {"black women": "Black_Female"}}]})
+
+    name: Text = unset()
+    config: dict[str, Any] = unset()
+    group_map: GroupMap = unset()
+    api_token: Secret = unset()
+
+
+class ConnectionOut(Answer):
+    """`deliveries`: how many webhooks there are of each outcome. `weakness`: what the vendor's way of signing does not
+    prove; null where the body is signed."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    id: UUID
+    name: str
+    kind: VendorKind
+    preset: str | None
+    config: dict[str, Any]
+    group_map: dict[str, str]
+    state: Literal["active", "paused"]
+    has_api_token: bool
+    weakness: str | None
+    old_secret_until: datetime | None
+    deliveries: dict[str, int]
+    created_at: datetime
+    updated_at: datetime
+
+
+class ConnectionWithSecret(ConnectionOut):
+    """`hook_url` is for the vendor to call, `secret` for it to sign with. Both are shown once: a repeat of the same
+    request has null, and `secret_shown` true."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **EXAMPLE,
+                    "hook_url": "https://tranche.example.com/v1/hooks/3q2-7wEjRWeJ",
+                    "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+                    "secret_shown": False,
+                }
+            ]
+        }
+    )
+
+    hook_url: str | None
+    secret: str | None
+    secret_shown: bool
+
+
+class RotateIn(Shape):
+    """The secret to sign with from now on; left out, we make one."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}]})
+
+    secret: Secret | None = None
+
+
+def shape(call: Call, row: VendorConnection) -> ConnectionOut:
+    call.session.flush()
+    columns = {name: getattr(row, name) for name in ("id", "name", "kind", "preset", "config", "group_map", "state")}
+    return ConnectionOut(
+        **columns,
+        has_api_token="api_token" in row.sealed,
+        weakness=connections.adapter_for(row).weakness,
+        old_secret_until=row.old_secret_until,
+        deliveries=store.outcomes(call.session, row.id),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def with_secret(call: Call, row: VendorConnection, secret: str, token: str | None) -> ConnectionWithSecret:
+    call.shows_secret = True
+    url = None if token is None else placing.hook_url(call.runtime.settings.base_url, token)
+    return ConnectionWithSecret(**shape(call, row).model_dump(), hook_url=url, secret=secret, secret_shown=False)
+
+
+@router.post("", status_code=201, summary="Connect a labeling vendor", responses=declared(SecretKeyMissing))
+def create_connection(body: ConnectionIn, call: Annotated[Call, posts("admin")]) -> ConnectionWithSecret:
+    """Answers the address to give to the vendor and the secret it signs with, both only this once."""
+    said = NewConnection(**{name: getattr(body, name) for name in ConnectionIn.model_fields})
+    row, token, secret = connections.create_connection(call.session, call.caller, call.runtime.settings, said, call.now)
+    call.headers["Location"] = f"{call.path}/{row.id}"
+    return with_secret(call, row, secret, token)
+
+
+@router.get("", summary="List vendor connections")
+def list_connections(
+    call: Annotated[Call, reads("admin")], limit: Limit = 50, cursor: Cursor = None
+) -> Page[ConnectionOut]:
+    def fetch(after: str | None, count: int) -> Any:
+        return store.connections_page(call.session, call.caller.workspace_id, after, count)
+
+    return page(call, cursor, limit, fetch, lambda row: shape(call, row), lambda row: row.id)
+
+
+class PresetOut(Answer):
+    """A vendor that needs no code. `documented` says how far its own documentation carries the preset."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"name": "v7", "title": "V7 Darwin files", "documented": "V7 webhooks", "config": {}}]
+        }
+    )
+
+    name: str
+    title: str
+    documented: str
+    config: dict[str, Any]
+
+
+@router.get("/presets", summary="List presets")
+def list_presets(call: Annotated[Call, reads("read")]) -> list[PresetOut]:  # noqa: ARG001 - it needs the scope alone
+    return [PresetOut(name=name, **preset) for name, preset in presets().items()]
+
+
+def get(call: Call, connection_id: str) -> VendorConnection:
+    """The connection, for keys of the whole workspace alone: it serves all its projects."""
+    if call.caller.project_ids is not None:
+        raise NotFound("There is no such vendor connection for this key: it is limited to named projects.")
+    return connections.get_connection(call.session, call.caller, connection_id)
+
+
+@router.get("/{connection_id}", summary="Read a vendor connection")
+def read_connection(connection_id: str, call: Annotated[Call, reads("admin")]) -> ConnectionOut:
+    return shape(call, get(call, connection_id))
+
+
+@router.patch("/{connection_id}", summary="Change a vendor connection", responses=declared(SecretKeyMissing))
+def update_connection(
+    connection_id: str, body: ConnectionPatch, call: Annotated[Call, changes("admin")]
+) -> ConnectionOut:
+    row = get(call, connection_id)
+    call.match(shape(call, row))
+    said = body.model_dump(exclude_unset=True)
+    connections.change_connection(row, call.runtime.settings, said, call.now)
+    if {"group_map", "config"} & said.keys():
+        inbox.ask_to_map(call.session, row.id, call.enqueue)
+    return shape(call, row)
+
+
+@router.post("/{connection_id}/rotate", summary="Replace a vendor's secret", responses=declared(Conflict))
+def rotate_secret(connection_id: str, body: RotateIn, call: Annotated[Call, posts("admin")]) -> ConnectionWithSecret:
+    """For 24 hours the secret before is honoured as well."""
+    row = get(call, connection_id)
+    secret = connections.rotate_secret(row, call.runtime.settings, body.secret, call.now)
+    return with_secret(call, row, secret, None)
+
+
+@router.post("/{connection_id}/pause", summary="Pause a vendor connection")
+def pause_connection(connection_id: str, call: Annotated[Call, posts("admin")]) -> ConnectionOut:
+    """Webhooks are stored still, and nothing is applied until it is resumed."""
+    row = get(call, connection_id)
+    connections.change_connection(row, call.runtime.settings, {"state": "paused"}, call.now)
+    return shape(call, row)
+
+
+@router.post("/{connection_id}/resume", summary="Resume a paused vendor connection")
+def resume_connection(connection_id: str, call: Annotated[Call, posts("admin")]) -> ConnectionOut:
+    """What came meanwhile is applied, and open orders are read back again."""
+    row = get(call, connection_id)
+    connections.change_connection(row, call.runtime.settings, {"state": "active"}, call.now)
+    inbox.ask_to_map(call.session, row.id, call.enqueue)
+    schedule.ask_to_reconcile(call.session, row, "schedule", call.now, call.enqueue)
+    return shape(call, row)

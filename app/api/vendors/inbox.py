@@ -1,0 +1,203 @@
+"""What labeling vendors sent, and what became of it: the inbox, its replay, a dry run, and what waits to be mapped."""
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import ConfigDict, Field
+
+from app.api.http.pages import Cursor, Limit, Page, page, position
+from app.api.http.problems import declared
+from app.api.http.shapes import Answer, InstantIn, MoneyOut, Shape
+from app.api.http.transactions import Call, Route, posts, reads
+from app.api.vendors.connections import get
+from app.errors import VerifyFailed
+from app.services.ids import new_id
+from app.services.vendors import connections, inbox
+from app.store import vendors as store
+from app.store.vendor_models import VendorDelivery
+from app.vendors.base import Headers, VendorEvent
+
+router = APIRouter(prefix="/v1/vendor-connections", tags=["vendors"], route_class=Route)
+
+Outcome = Literal["received", "applied", "ignored", "quarantined"]
+
+
+class VendorDeliveryOut(Answer):
+    """One webhook, without secrets. `outcome`: received (waits), applied, ignored, or quarantined: some of it could not
+    be read, or waits for its order or group to be mapped; `detail` says which."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 17,
+                    "delivery_id": "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W",
+                    "outcome": "applied",
+                    "detail": None,
+                    "events": 1,
+                    "sent_at": "2026-11-20T10:00:00Z",
+                    "received_at": "2026-11-20T10:00:01Z",
+                    "applied_at": "2026-11-20T10:00:01Z",
+                    "headers": {},
+                    "body": "{}",
+                }
+            ]
+        }
+    )
+
+    id: int
+    delivery_id: str
+    outcome: Outcome
+    detail: str | None
+    events: int
+    sent_at: datetime | None
+    received_at: datetime
+    applied_at: datetime | None
+    headers: dict[str, str]
+    body: str
+
+
+@router.get("/{connection_id}/deliveries", summary="List a vendor's webhooks, newest first")
+def list_deliveries(
+    connection_id: str,
+    call: Annotated[Call, reads("admin")],
+    outcome: Annotated[Outcome | None, Query(description="Only those of this outcome")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[VendorDeliveryOut]:
+    row = get(call, connection_id)
+
+    def fetch(before: str | None, count: int) -> Any:
+        return store.deliveries_page(call.session, row.id, outcome, position(before), count)
+
+    def shown(delivery: VendorDelivery) -> VendorDeliveryOut:
+        return VendorDeliveryOut.model_validate(delivery)
+
+    return page(call, cursor, limit, fetch, shown, lambda delivery: delivery.id)
+
+
+class InboxReplayIn(Shape):
+    """Which webhooks to apply once more: of one outcome, received since an instant, or all."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"outcome": "quarantined"}]})
+
+    outcome: Literal["applied", "ignored", "quarantined"] | None = None
+    since: InstantIn | None = None
+
+
+class InboxReplayOut(Answer):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"deliveries": 12}]})
+
+    deliveries: int
+
+
+@router.post("/{connection_id}/replay", status_code=202, summary="Apply webhooks once more")
+def replay_deliveries(connection_id: str, body: InboxReplayIn, call: Annotated[Call, posts("admin")]) -> InboxReplayOut:
+    """From the inbox, by the present configuration. What was applied before has no second effect."""
+    row = get(call, connection_id)
+    count = store.receive_again(call.session, row.id, body.outcome, body.since)
+    inbox.enqueue_drain(call.session, row.id, f"replay-{new_id()}", call.enqueue)
+    return InboxReplayOut(deliveries=count)
+
+
+class DryRunIn(Shape):
+    """A webhook as the vendor would send it: `body` as text, or as JSON. `signed` checks its signature too."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"body": {"events": [{"assignment_id": "a-1", "type": "ASSIGNMENT_APPROVED"}]}}]
+        }
+    )
+
+    headers: Annotated[dict[str, str], Field(max_length=50, default_factory=dict)]
+    body: str | dict[str, Any] | list[Any]
+    signed: bool = False
+    config: dict[str, Any] | None = None
+
+
+class VendorEventOut(Answer):
+    """One thing that was read from a webhook."""
+
+    kind: str
+    external_order_id: str | None
+    external_item_id: str | None
+    external_parent_id: str | None
+    order_ref: str | None
+    line_ref: str | None
+    group: str | None
+    state: str | None
+    quantity: int
+    accepted: int | None
+    rejected: int | None
+    cost: MoneyOut | None
+    currency: str | None
+    occurred_at: datetime | None
+    event_id: str | None
+    detail: str | None
+
+
+EVENT_EXAMPLE: dict[str, Any] = dict.fromkeys(VendorEventOut.model_fields) | {
+    "kind": "item_state",
+    "external_item_id": "a-1",
+    "state": "accepted",
+    "quantity": 1,
+}
+
+
+class DryRunOut(Answer):
+    """`stored`: what the inbox would keep."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"stored": "{}", "events": [EVENT_EXAMPLE]}]})
+
+    stored: str
+    events: list[VendorEventOut]
+
+
+@router.post("/{connection_id}/dry-run", summary="Try a webhook without effect", responses=declared(VerifyFailed))
+def dry_run(connection_id: str, body: DryRunIn, call: Annotated[Call, posts("admin")]) -> DryRunOut:
+    """What would be read from it, with the connection's configuration or with another one."""
+    row = get(call, connection_id)
+    adapter = connections.adapter_for(row)
+    if body.config is not None:
+        _, adapter = connections.checked_config(row.kind, row.preset, body.config, call.runtime.settings)
+    raw = body.body.encode("utf-8", "replace") if isinstance(body.body, str) else json.dumps(body.body).encode()
+    headers = Headers(body.headers.items())
+    if body.signed:
+        adapter.verify(headers, raw, connections.honoured_secrets(row, call.runtime.settings, call.now), call.now)
+    stored = adapter.readable(raw)
+    kept = Headers(headers.only(adapter.kept_headers).items())
+    return DryRunOut(
+        stored=stored.decode(), events=[event_shape(event) for event in inbox.parse(adapter, kept, stored)]
+    )
+
+
+def event_shape(event: VendorEvent) -> VendorEventOut:
+    return VendorEventOut(**{name: getattr(event, name) for name in VendorEventOut.model_fields})
+
+
+class WaitingOut(Answer):
+    """Samples that wait: for the vendor's word `group` to be mapped to a group, or for its order to be linked."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"group": "black women", "external_order_id": "pool-1", "order_id": None, "samples": 12}]
+        }
+    )
+
+    group: str | None
+    external_order_id: str | None
+    order_id: UUID | None
+    samples: int
+
+
+@router.get("/{connection_id}/waiting", summary="List what waits to be mapped")
+def list_waiting(connection_id: str, call: Annotated[Call, reads("admin")]) -> list[WaitingOut]:
+    """Up to 500 pairs of a group's word and a vendor's order. Map words by PATCH of `group_map`; link orders."""
+    row = get(call, connection_id)
+    return [
+        WaitingOut(group=word, external_order_id=external, order_id=order, samples=count)
+        for word, external, order, count in store.unmapped_words(call.session, row.id)
+    ]

@@ -1,0 +1,75 @@
+"""Events of the workspace, in order: whoever reads them with `after` misses none."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import ConfigDict
+
+from app.api.http.pages import Limit
+from app.api.http.shapes import Answer
+from app.api.http.transactions import Call, Route, reads
+from app.services.webhooks.events import EventType
+from app.store.events import events_after, last_sequence
+from app.store.models import Event
+
+router = APIRouter(prefix="/v1/events", tags=["events"], route_class=Route)
+
+EXAMPLE: dict[str, Any] = {
+    "id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
+    "type": "observations.accepted",
+    "version": 1,
+    "sequence": 17,
+    "created_at": "2026-11-20T10:00:01Z",
+    "project_id": "0198c59f-1c2d-7a3b-8e4f-6a7b8c9d0e1f",
+    "data": {
+        "url": "/v1/projects/0198c59f-1c2d-7a3b-8e4f-6a7b8c9d0e1f/observations",
+        "accepted": 3,
+        "data_version": 42,
+    },
+}
+
+
+class EventOut(Answer):
+    """What happened. `data.url` is the path of the resource that changed; `version` is the payload's."""
+
+    id: UUID
+    type: EventType
+    version: int
+    sequence: int
+    created_at: datetime
+    project_id: UUID | None
+    data: dict[str, Any]
+
+
+class EventsOut(Answer):
+    """`next_after` is the `after` of the next request, on an empty answer too."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [EXAMPLE], "next_after": 17}]})
+
+    items: list[EventOut]
+    next_after: int
+
+
+@router.get("", summary="Read events in order")
+def list_events(
+    call: Annotated[Call, reads("read")],
+    after: Annotated[int, Query(ge=0, le=2**63 - 1, description="Only events of a later sequence")] = 0,
+    limit: Limit = 50,
+    type: Annotated[list[EventType] | None, Query(description="Only events of these types (repeatable)")] = None,
+) -> EventsOut:
+    """The workspace's events from the oldest on. Ask again with `after` = `next_after` to catch up: sequences become
+    visible in their order, so none is ever missed. A key limited to projects reads the events of those."""
+    caller = call.caller
+    newest = last_sequence(call.session, caller.workspace_id)
+    rows = events_after(call.session, caller.workspace_id, caller.project_ids, type or (), after, limit)
+    return EventsOut(
+        items=[EventOut.model_validate(row) for row in rows], next_after=reached(rows, limit, after, newest)
+    )
+
+
+def reached(rows: Sequence[Event], limit: int, after: int, newest: int) -> int:
+    """How far the reader has come: past events that are not for it too, once it has seen all that are."""
+    return rows[-1].sequence if len(rows) == limit else max(after, newest)
