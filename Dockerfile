@@ -4,6 +4,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf 
 WORKDIR /srv/tranche
 COPY pyproject.toml requirements.lock Makefile README.md LICENSE ./
 COPY app app
+COPY migrations migrations
 RUN make .venv/run.stamp
 
 # Stage 2 has the environment and the code, nothing to build with, and no root.

@@ -27,8 +27,9 @@ from app.services.access.secrets import SecretBox, new_secret_key
 from app.services.vendors import connections
 from app.services.webhooks.endpoints import renew_secrets
 from app.settings import Settings
-from app.store.db import Database, connect, drift, is_current
-from app.store.keys import any_valid_key
+from app.store.access import any_valid_key
+from app.store.db import Database, connect
+from app.store.schema import drift, is_current
 
 SHUTDOWN_S = 10
 """What requests under way get when the service stops; a stream that somebody watches would never end by itself."""

@@ -33,8 +33,8 @@ from app.services.access.keys import create_key, peppers
 from app.services.jobs import plan_watch
 from app.services.webhooks.events import record
 from app.settings import Settings
+from app.store.access import workspace_named
 from app.store.db import Database, Session, connect
-from app.store.keys import workspace_named
 from app.store.projects import present_project
 
 RESULTS = Path(__file__).parent / "results" / "jobs.json"

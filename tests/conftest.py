@@ -18,9 +18,10 @@ from app.services.access.keys import create_key, peppers
 from app.services.access.secrets import new_secret_key
 from app.services.ids import new_id
 from app.settings import Settings
-from app.store.db import ENGINE_TABLES, Database, Session, connect
-from app.store.models import Workspace
-from app.store.tables import metadata
+from app.store.db import Database, Session, connect
+from app.store.models.access import Workspace
+from app.store.models.metadata import metadata
+from app.store.schema import ENGINE_TABLES
 from tests.api_client import NOW, Api
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)

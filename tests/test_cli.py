@@ -20,7 +20,8 @@ from app.__main__ import main
 from app.services.access.keys import authenticate, peppers
 from app.services.access.secrets import new_secret_key
 from app.settings import Settings
-from app.store.db import connect, migrate
+from app.store.db import connect
+from app.store.schema import migrate
 from tests.api_client import NOW, Api
 from tests.test_docs import free_port
 

@@ -21,7 +21,7 @@ from app.services.webhooks.events import EVENT_TYPES
 from app.services.webhooks.messages import payload
 from app.services.webhooks.retries import DELAYS_S
 from app.services.webhooks.signing import new_signing_secret, signed_headers
-from app.store.models import Event, WebhookDelivery, WebhookEndpoint
+from app.store.models.webhooks import Event, WebhookDelivery, WebhookEndpoint
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -9,7 +9,8 @@ from app.api.http.problems import declared
 from app.api.http.runtime import Runtime
 from app.api.http.shapes import Answer
 from app.errors import Unavailable
-from app.store.db import busy_is_unavailable, is_current
+from app.store.db import busy_is_unavailable
+from app.store.schema import is_current
 
 router = APIRouter(tags=["service"])
 

@@ -11,7 +11,7 @@ from app.jobs.client import JobClient
 from app.services.jobs import jobs
 from app.services.jobs.workers import MAX_RECOVERIES, Seat, give_up_silent
 from app.store import jobs as job_store
-from app.store import workers as store
+from app.store import jobs as store
 from app.store.db import Database
 
 log = logging.getLogger(__name__)

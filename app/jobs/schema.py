@@ -5,7 +5,7 @@ import logging
 from dbos import DBOS
 
 from app.settings import Settings
-from app.store import db
+from app.store import schema
 
 SCHEMA = "dbos"
 
@@ -17,7 +17,7 @@ def migrate(settings: Settings) -> None:
     """
     quiet_engine()
     DBOS.migrate(settings.database_url, schema=SCHEMA)
-    db.migrate(settings)
+    schema.migrate(settings)
 
 
 def quiet_engine() -> None:

@@ -22,8 +22,8 @@ from app.services.vendors.inbox import Parsed
 from app.services.vendors.items import map_again
 from app.services.vendors.reconcile import Read
 from app.store import vendors as store
+from app.store.models.vendors import VendorConnection
 from app.store.rounds import rounds_of_orders
-from app.store.vendor_models import VendorConnection
 from app.vendors.base import Adapter, Orderable, Polled, Thin, VendorRefused
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from app.services.curves.fits import Fits
 from app.services.jobs.workers import Process, Seat, take_seat
 from app.services.webhooks.sweep import send_what_is_late
 from app.settings import Settings
-from app.store import workers as store
+from app.store import jobs as store
 from app.store.db import Database, connect
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from app.charts.theme import Spec
 from app.services.exports.charts import CurveView, curve_panels, margin_rows, scenario_rows
 from app.services.exports.dossier import Dossier
 from app.services.exports.round_charts import progress_data, spending_data
-from app.store.models import Group
+from app.store.models.projects import Group
 
 CURVES, COLUMNS = 6, 2
 """Groups whose curves are drawn, and how many beside each other: what a printed page holds legibly."""

@@ -12,7 +12,7 @@ from app.services.exports.dossier import Dossier
 from app.services.exports.tables import table_of
 from app.services.planning.allocations import Allocation, GroupPlan, SourcePlan, amount
 from app.services.planning.scenarios import Outcome
-from app.store.models import Source
+from app.store.models.projects import Source
 from app.store.rounds import rounds_page
 
 ORDERS, BOUGHT, STANDING, WARNINGS, ROUNDS, BOUNDS = 40, 25, 30, 25, 30, 8

@@ -3,14 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -18,7 +12,6 @@ from sqlalchemy.orm import Session as Session
 
 from app.errors import Unavailable
 from app.settings import Settings
-from app.store.tables import metadata
 
 BUSY_TIMEOUT_MS = 30_000
 SQLITE_PRAGMAS = (
@@ -26,23 +19,6 @@ SQLITE_PRAGMAS = (
     "PRAGMA synchronous=FULL",
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     "PRAGMA foreign_keys=ON",
-)
-# The job engine's tables, which share the file on SQLite; on PostgreSQL they have a schema of their own.
-ENGINE_TABLES = frozenset(
-    {
-        "application_versions",
-        "dbos_migrations",
-        "notifications",
-        "operation_outputs",
-        "queues",
-        "streams",
-        "workflow_events",
-        "workflow_events_history",
-        "workflow_input",
-        "workflow_output",
-        "workflow_schedules",
-        "workflow_status",
-    }
 )
 
 
@@ -123,38 +99,6 @@ def prepare_sqlite(connection: Any, _record: object) -> None:
 def begin_sqlite(connection: Connection) -> None:
     # A reader that upgrades to a writer fails at once with "database is locked": writers lock from the start.
     connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
-
-
-def migration_config(settings: Settings) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["database_url"] = settings.database_url
-    return config
-
-
-def migrate(settings: Settings) -> None:
-    """Bring the database to the newest schema. Changes nothing where it is there already."""
-    command.upgrade(migration_config(settings), "head")
-
-
-def is_ours(name: str | None, kind: str, _parents: object) -> bool:
-    """Whether migrations look after what they find: the job engine does after its own tables."""
-    return kind != "table" or name not in ENGINE_TABLES
-
-
-def is_current(database: Database, settings: Settings) -> bool:
-    """Whether the database answers and has the newest schema."""
-    head = ScriptDirectory.from_config(migration_config(settings)).get_current_head()
-    with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == head
-
-
-def drift(database: Database) -> list[str]:
-    """How the migrated tables differ from the models: empty where they agree."""
-    with database.engine.connect() as connection:
-        options = {"compare_type": True, "include_name": is_ours}
-        context = MigrationContext.configure(connection, opts=options)
-        return [repr(difference) for difference in compare_metadata(context, metadata)]
 
 
 def ping(database: Database) -> None:

@@ -1,14 +1,14 @@
 """Jobs as users see them."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
-from app.store.models import Job
-from app.store.simulation_models import Simulation
+from app.store.models.jobs import Job, PlanWatch, Recovery, Worker
+from app.store.models.simulations import Simulation
 
 
 def job_by_id(session: Session, job_id: UUID, lock: bool = False) -> Job | None:
@@ -42,3 +42,57 @@ def forget_jobs_ended_before(session: Session, instant: datetime) -> None:
     """A simulation's job stays: it says what became of it."""
     kept = select(Simulation.job_id)
     session.execute(delete(Job).where(Job.ended_at < instant, Job.id.not_in(kept)))
+
+
+def plan_watch(session: Session, project_id: UUID) -> PlanWatch | None:
+    """Locked until this transaction ends."""
+    return session.scalar(select(PlanWatch).where(PlanWatch.project_id == project_id).with_for_update())
+
+
+def shared_now(session: Session) -> datetime:
+    """The time by the one clock that all workers share: the server's, or the host's of an SQLite file."""
+    if session.get_bind().dialect.name != "postgresql":
+        return datetime.now(UTC)
+    now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return now
+
+
+def seat_one_by_one(session: Session) -> None:
+    """Workers that look for a seat wait for each other until this transaction ends."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("LOCK TABLE workers IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def worker_by_id(session: Session, worker_id: str) -> Worker | None:
+    return session.get(Worker, worker_id)
+
+
+def heard_of(session: Session, worker_id: str, life: UUID, now: datetime) -> bool:
+    """Note that this life of the worker goes on; False where it was given up or replaced."""
+    seen = update(Worker).where(Worker.id == worker_id, Worker.life == life).values(seen_at=now)
+    return session.execute(seen.returning(Worker.id)).first() is not None
+
+
+def silent_workers(session: Session, before: datetime, limit: int = 10) -> Sequence[Worker]:
+    """Those last heard of before that instant; those that another reaper takes at this moment are left out."""
+    query = select(Worker).where(Worker.seen_at < before).order_by(Worker.seen_at).limit(limit)
+    return session.scalars(query.with_for_update(skip_locked=True)).all()
+
+
+def forget_worker(session: Session, worker_id: str, life: UUID) -> None:
+    session.execute(delete(Worker).where(Worker.id == worker_id, Worker.life == life))
+
+
+def count_recovery(session: Session, workflow_id: str, now: datetime) -> int:
+    """How often the job has been recovered, this time included."""
+    row = session.get(Recovery, workflow_id)
+    if row is None:
+        row = Recovery(workflow_id=workflow_id, count=0, recovered_at=now)
+        session.add(row)
+    row.count += 1
+    row.recovered_at = now
+    return row.count
+
+
+def forget_recoveries_before(session: Session, instant: datetime) -> None:
+    session.execute(delete(Recovery).where(Recovery.recovered_at < instant))

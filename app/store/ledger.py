@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from app.store.ledger_models import AuditEntry, Delivery, LedgerEntry, Order
+from app.store.models.purchases import AuditEntry, Delivery, LedgerEntry, Order
 from app.store.projects import KEYS_PER_QUERY
 
 Cell = tuple[int | None, str]

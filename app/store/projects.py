@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, object_mapper
 
-from app.store.models import Base, Group, Project, Source, SourceYield
+from app.store.models.base import Base
+from app.store.models.projects import Group, Project, Source, SourceYield
 
 Member = TypeVar("Member", Group, Source)
 Row = TypeVar("Row", bound=Base)

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.store.ledger_models import Order, Round
+from app.store.models.purchases import Order, Round
 
 OPEN_ORDERS = ("open", "placed")
 ACCEPTED = ("accepted", "collecting", "closed")

@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, undefer
 
-from app.store.models import Job
-from app.store.simulation_models import Simulation, SimulationPart
+from app.store.models.jobs import Job
+from app.store.models.simulations import Simulation, SimulationPart
 
 
 def simulation_by_id(session: Session, simulation_id: UUID, *, lock: bool = False) -> Simulation | None:

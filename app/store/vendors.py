@@ -10,10 +10,9 @@ from sqlalchemy import ColumnElement, Select, case, func, insert, or_, select, u
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.store.ledger_models import Order
-from app.store.models import Group, Project, Source
-from app.store.projects import KEYS_PER_QUERY
-from app.store.vendor_models import (
+from app.store.models.projects import Group, Project, Source
+from app.store.models.purchases import Order
+from app.store.models.vendors import (
     VendorConnection,
     VendorDelivery,
     VendorItem,
@@ -24,6 +23,7 @@ from app.store.vendor_models import (
     VendorRow,
     VendorWakeup,
 )
+from app.store.projects import KEYS_PER_QUERY
 
 One = TypeVar("One")
 COUNTED = ("submitted", "accepted", "rejected")

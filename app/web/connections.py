@@ -10,7 +10,7 @@ from app.errors import Fault, NotFound, TrancheError, invalid
 from app.services.ids import new_id
 from app.services.vendors import connections, inbox, schedule
 from app.store import vendors as store
-from app.store.vendor_models import VendorConnection
+from app.store.models.vendors import VendorConnection
 from app.web.sessions import local_path
 from app.web.visit import Answer, Visit, acts, pages, sees
 

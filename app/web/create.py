@@ -16,7 +16,7 @@ from app.errors import Fault, Invalid, Malformed, TrancheError, invalid
 from app.services.observations import observations, observe
 from app.services.observations.observations import Draft
 from app.services.projects import projects
-from app.store.models import Project
+from app.store.models.projects import Project
 from app.web.group_csv import read_groups
 from app.web.visit import Answer, Visit, acts, pages, sees
 

@@ -9,7 +9,7 @@ from fastapi import Query
 
 from app.errors import TrancheError
 from app.services.curves.curves import Curve, Summary, known_curves
-from app.store.models import Group, Project
+from app.store.models.projects import Group, Project
 from app.store.projects import members
 from app.web.visit import Answer, Visit, pages, sees
 

@@ -9,7 +9,7 @@ from app.errors import Conflict, Fault, TrancheError, invalid
 from app.services.projects.projects import as_uuid
 from app.services.webhooks import endpoints, replays
 from app.store import webhooks as store
-from app.store.models import WebhookEndpoint
+from app.store.models.webhooks import WebhookEndpoint
 from app.store.webhooks import AttemptFilter
 from app.web.visit import Answer, Visit, acts, pages, sees
 

@@ -12,7 +12,7 @@ from app.services.exports.dossier import Dossier
 from app.services.exports.tables import TABLES
 from app.services.planning.measurements import MAX_RUNS
 from app.services.planning.variations import varied_project
-from app.store.models import Project
+from app.store.models.projects import Project
 from app.web.plan_query import PlanQuery, objective_choices, policy_choices
 from app.web.project_page import plan_query
 from app.web.scenarios_page import Row, form_rows, read_rows

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 
 from app.services.access.keys import is_valid, revoke_key
-from app.store.keys import keys_of_workspace
+from app.store.access import keys_of_workspace
 from app.web.visit import Answer, Visit, acts, pages, sees
 
 router = pages()

@@ -7,7 +7,7 @@ from fastapi import Query
 from app.api.observations.measurements import MeasurementPlanOut, plan_shape
 from app.errors import TrancheError
 from app.services.planning.measurements import MAX_RUNS, measurement_plan_of
-from app.store.models import Group, Project
+from app.store.models.projects import Group, Project
 from app.store.projects import members
 from app.web.visit import Answer, Visit, pages, sees
 

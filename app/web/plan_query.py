@@ -11,7 +11,7 @@ from app.api.planning.allocations import read_budget
 from app.api.planning.plans import PolicyName
 from app.errors import Fault, invalid
 from app.services.planning.allocations import Question
-from app.store.models import Project
+from app.store.models.projects import Project
 
 OWN = "project"
 POLICIES: Mapping[str, PolicyName] = MappingProxyType({name: name for name in get_args(PolicyName)})

@@ -18,7 +18,7 @@ from app.services.planning.looks import look_at
 from app.services.projects import projects
 from app.services.purchases import rounds
 from app.store.ledger import money_of_project
-from app.store.models import Group, Project
+from app.store.models.projects import Group, Project
 from app.store.projects import members
 from app.web.plan_query import OWN, PlanQuery, objective_choices, policy_choices, slider_step
 from app.web.visit import Answer, Visit, acts, pages, sees

@@ -19,8 +19,8 @@ from app.services.purchases.rounds import get_round
 from app.services.purchases.timeline import Stage, Waiting, stages_of, waiting_of
 from app.store.db import Session
 from app.store.ledger import money_of_project
-from app.store.ledger_models import Round
-from app.store.models import Group, Project
+from app.store.models.projects import Group, Project
+from app.store.models.purchases import Round
 from app.store.projects import members
 from app.store.rounds import orders_of_rounds
 from app.store.rounds import rounds_page as rounds_from

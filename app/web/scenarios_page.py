@@ -21,7 +21,7 @@ from app.services.exports.charts import scenario_rows
 from app.services.planning.looks import kept_what_if
 from app.services.planning.scenarios import Outcome
 from app.services.planning.variations import Scenario
-from app.store.models import Group, Project
+from app.store.models.projects import Group, Project
 from app.store.projects import members
 from app.web.plan_query import OWN, PlanQuery, objective_choices, policy_choices
 from app.web.visit import Answer, Visit, pages, sees

@@ -26,7 +26,7 @@ from app.services.jobs.jobs import ENDED, cancel_job, get_job
 from app.services.projects.projects import as_uuid
 from app.services.simulations.simulations import get_simulation, start_simulation
 from app.store.db import Session
-from app.store.models import Project
+from app.store.models.projects import Project
 from app.store.simulations import simulations_page as simulations_from
 from app.web.live import watched
 from app.web.plan_query import POLICIES, policy_choices

@@ -25,7 +25,7 @@ from app.services.access.sessions import recognise
 from app.services.enqueue import Enqueue
 from app.services.projects.projects import get_project
 from app.store.db import Session
-from app.store.models import Project
+from app.store.models.projects import Project
 from app.web.render import html, protect
 from app.web.sessions import Cookies, cookies_of, form_token, from_elsewhere, is_form_token, new_token
 

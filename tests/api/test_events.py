@@ -9,8 +9,8 @@ from sqlalchemy import text
 from app.services.ids import new_id
 from app.services.webhooks.events import record
 from app.store.db import Database
-from app.store.events import last_sequence
-from app.store.models import Workspace
+from app.store.models.access import Workspace
+from app.store.webhooks import last_sequence
 from tests.api_client import NOW, RUNS, Api, run
 from tests.conftest import new_key
 

@@ -13,7 +13,7 @@ from app.charts.theme import Spec
 from app.errors import Invalid, NotFound
 from app.services.planning.allocations import Question
 from app.store.db import Database
-from app.store.models import Project
+from app.store.models.projects import Project
 from tests.api_client import RUNS, Api
 
 

@@ -16,9 +16,9 @@ from app.services.enqueue import QueueName
 from app.services.webhooks import events
 from app.services.webhooks.events import EventType
 from app.settings import Settings
+from app.store.access import workspace_named
 from app.store.db import Database
-from app.store.keys import workspace_named
-from app.store.models import Event
+from app.store.models.webhooks import Event
 from tests.api_client import Api, Clock
 
 

@@ -12,7 +12,7 @@ from standardwebhooks.webhooks import Webhook
 from app.services.webhooks.retries import DELAYS_S, RETRY_AFTER_MAX_S
 from app.settings import Settings
 from app.store.db import Database
-from app.store.models import WebhookDelivery
+from app.store.models.webhooks import WebhookDelivery
 from tests import receivers
 from tests.api_client import Api
 from tests.jobs.deck import Deck

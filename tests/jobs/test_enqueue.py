@@ -10,7 +10,7 @@ from app.jobs import engine
 from app.jobs.workflows import Context
 from app.services.ids import new_id
 from app.settings import Settings
-from app.store.models import Workspace
+from app.store.models.access import Workspace
 from tests.api_client import NOW
 from tests.jobs.worker import job_context, until, working
 

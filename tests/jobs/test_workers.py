@@ -12,7 +12,7 @@ from app.jobs.workflows import Context
 from app.services.jobs import jobs
 from app.services.jobs.workers import MAX_RECOVERIES, SILENT, Process, Seat, give_up_silent, take_seat
 from app.settings import Settings
-from app.store import workers as store
+from app.store import jobs as store
 from app.store.db import Database
 from app.store.jobs import job_by_id
 from tests.api_client import NOW

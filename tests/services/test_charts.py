@@ -12,7 +12,7 @@ from app.services.planning.budgets import budget_rows
 from app.services.planning.scenarios import what_if
 from app.services.planning.variations import Scenario
 from app.store.db import Database
-from app.store.models import Group, Project
+from app.store.models.projects import Group, Project
 from app.store.projects import members
 from tests.api_client import RUNS, Api
 

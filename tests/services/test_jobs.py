@@ -14,7 +14,7 @@ from app.services.jobs import jobs
 from app.services.jobs.jobs import MAX_ATTEMPTS, JobCancelled
 from app.settings import Settings
 from app.store.jobs import job_by_id
-from app.store.models import Job
+from app.store.models.jobs import Job
 from tests.api_client import NOW
 from tests.conftest import new_workspace
 from tests.jobs.worker import job_context

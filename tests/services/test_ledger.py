@@ -15,8 +15,8 @@ from app.services.ledger import ledger
 from app.services.ledger.ledger import Cause
 from app.store.db import Database
 from app.store.ledger import Cell, money_of_project, totals_of_orders
-from app.store.ledger_models import LedgerEntry, Order
-from app.store.models import Group, Project
+from app.store.models.projects import Group, Project
+from app.store.models.purchases import LedgerEntry, Order
 from app.store.projects import members
 from app.store.rounds import order_by_id
 from tests.api.test_rounds import accept, deliver, propose

@@ -15,7 +15,7 @@ from app.services.planning import looks
 from app.services.planning.allocations import Question
 from app.services.planning.variations import varied_project
 from app.store.db import Database
-from app.store.models import Project
+from app.store.models.projects import Project
 from tests.api_client import RUNS, Api
 
 QUESTION = Question(None, "optimal", 300, 0)

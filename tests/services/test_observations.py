@@ -5,7 +5,7 @@ from math import isclose, sqrt
 import pytest
 
 from app.services.curves.readings import Reading, standard_error
-from app.store.models import Project
+from app.store.models.projects import Project
 
 
 def project(kind: str) -> Project:

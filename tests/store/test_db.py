@@ -14,9 +14,11 @@ from sqlalchemy import create_engine, inspect, text
 from app.errors import Unavailable
 from app.services.ids import new_id
 from app.settings import Settings
-from app.store.db import ENGINE_TABLES, Database, connect, drift, is_current, migrate
-from app.store.models import Project, Workspace
-from app.store.types import Money
+from app.store.db import Database, connect
+from app.store.models.access import Workspace
+from app.store.models.base import Money
+from app.store.models.projects import Project
+from app.store.schema import ENGINE_TABLES, drift, is_current, migrate
 from tests.api_client import NOW
 
 

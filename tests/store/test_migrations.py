@@ -9,7 +9,8 @@ from alembic import command
 from sqlalchemy import Engine, MetaData, create_engine, text
 
 from app.settings import Settings
-from app.store.db import connect, drift, migrate, migration_config
+from app.store.db import connect
+from app.store.schema import drift, migrate, migration_config
 from tests.api_client import NOW
 
 PROJECT = UUID("00000000-0000-7000-8000-000000000001")

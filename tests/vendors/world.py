@@ -17,8 +17,8 @@ from app.jobs.workflows import Context
 from app.services.ids import new_id
 from app.services.ledger.terms import terms_of
 from app.services.vendors.directory import line_id
-from app.store.ledger_models import Order, Round
-from app.store.models import Project, Source
+from app.store.models.projects import Project, Source
+from app.store.models.purchases import Order, Round
 from app.store.projects import members
 from tests.api_client import NOW, Api
 from tests.vendors.samples import compact, standard_headers

@@ -26,7 +26,7 @@ from app.services.curves.fits import Fits
 from app.services.exports.round_charts import progress_data, spending_data
 from app.services.planning.allocations import Question
 from app.store.db import Session
-from app.store.models import Group, Project
+from app.store.models.projects import Group, Project
 from app.store.projects import members
 
 router = APIRouter(prefix="/v1/projects/{project_id}/charts", tags=["charts"], route_class=KnownQuery)

@@ -16,7 +16,7 @@ from app.services.planning.allocations import Question
 from app.services.planning.looks import kept_allocation, kept_budget_rows
 from app.services.projects.changes import get_member
 from app.store.db import Session
-from app.store.models import Group, Project
+from app.store.models.projects import Group, Project
 from app.store.projects import members
 
 MOST_CURVES = 20

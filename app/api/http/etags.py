@@ -3,7 +3,7 @@
 import hashlib
 
 from app.api.http.runtime import SOFTWARE_VERSION
-from app.store.models import Project
+from app.store.models.projects import Project
 
 
 class NotModified(Exception):

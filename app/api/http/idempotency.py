@@ -9,9 +9,9 @@ from fastapi import Request, Response
 
 from app.errors import CallRunning, IdempotencyKeyReused
 from app.services.access.keys import Caller
-from app.store import idempotency
+from app.store import access
 from app.store.db import Session
-from app.store.models import IdempotentCall
+from app.store.models.access import IdempotentCall
 
 KEPT_FOR = timedelta(hours=24)
 SECRETS = frozenset({"secret", "hook_url"})
@@ -48,12 +48,12 @@ def recall(call: Call) -> Response | None:
     if key is None:
         return None
     place = (call.caller.key_id, call.request.method, call.path, key)
-    if not idempotency.try_lock(call.session, json.dumps(place)):
+    if not access.try_lock(call.session, json.dumps(place)):
         raise CallRunning(
             "Wait for the first call, or send this again to get its answer.", headers={"Retry-After": "1"}
         )
-    idempotency.forget_before(call.session, call.now - KEPT_FOR)
-    stored = idempotency.stored_call(call.session, *place)
+    access.forget_before(call.session, call.now - KEPT_FOR)
+    stored = access.stored_call(call.session, *place)
     if stored is None:
         return None
     if stored.body_hash != body_hash(call):

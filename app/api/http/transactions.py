@@ -42,7 +42,7 @@ from app.services.access.keys import Caller
 from app.services.enqueue import Enqueue
 from app.services.projects.projects import get_project
 from app.store.db import Session
-from app.store.models import Project
+from app.store.models.projects import Project
 
 MAX_BULK_BODY = 50_000_000
 

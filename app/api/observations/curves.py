@@ -14,7 +14,7 @@ from app.api.http.transactions import Call, Route, reads
 from app.errors import Fault, invalid
 from app.services.curves.curves import Curve, Question, Summary, curves_of
 from app.services.projects.changes import get_member
-from app.store.models import Group, Project
+from app.store.models.projects import Group, Project
 from app.store.projects import members
 
 router = APIRouter(prefix="/v1/projects/{project_id}/curves", tags=["curves"], route_class=Route)

@@ -14,8 +14,8 @@ from app.api.http.transactions import Call, Route, reads
 from app.api.observations.curves import Quantiles
 from app.services.curves.record import NAMES, Record, record_of
 from app.services.projects.changes import get_member
-from app.store.forecasts import ScoredForecast, forecasts_page
-from app.store.models import Group
+from app.store.models.projects import Group
+from app.store.observations import ScoredForecast, forecasts_page
 
 router = APIRouter(prefix="/v1/projects/{project_id}/forecasts", tags=["forecasts"], route_class=Route)
 

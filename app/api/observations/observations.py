@@ -20,7 +20,7 @@ from app.errors import KeyTaken
 from app.services.jobs import plan_watch
 from app.services.observations import observations, observe
 from app.services.observations.observations import Draft
-from app.store.models import Observation
+from app.store.models.observations import Observation
 from app.store.observations import observations_page
 
 router = APIRouter(prefix="/v1/projects/{project_id}/observations", tags=["observations"], route_class=Route)

@@ -14,7 +14,7 @@ from app.api.planning.scenarios import MAX_NAMED, DrawsIn, SeedIn
 from app.errors import Conflict, Infeasible
 from app.services.planning.allocations import amount
 from app.services.planning.requirements import Question, Requirements, Warning, requirements_of
-from app.store.models import Project
+from app.store.models.projects import Project
 
 router = APIRouter(prefix="/v1/projects/{project_id}/requirements", tags=["allocations"], route_class=QuestionRoute)
 

@@ -41,7 +41,7 @@ from app.api.projects.sources import SourceTerms, source_fields
 from app.services.planning.allocations import amount
 from app.services.planning.scenarios import Gain, Outcome, Plan, what_if
 from app.services.planning.variations import Scenario
-from app.store.models import Project
+from app.store.models.projects import Project
 
 router = APIRouter(prefix="/v1/projects/{project_id}/allocations", tags=["allocations"], route_class=QuestionRoute)
 

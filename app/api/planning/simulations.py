@@ -26,8 +26,9 @@ from app.errors import Conflict
 from app.services.jobs.jobs import State
 from app.services.simulations.simulations import Question, get_simulation, start_simulation
 from app.store.db import Session
-from app.store.models import Job, Project
-from app.store.simulation_models import Simulation
+from app.store.models.jobs import Job
+from app.store.models.projects import Project
+from app.store.models.simulations import Simulation
 from app.store.simulations import simulations_page
 
 router = APIRouter(prefix="/v1/projects/{project_id}/simulations", tags=["simulations"], route_class=Route)

@@ -31,7 +31,7 @@ from app.services.ledger.holdings import NONE_COLLECTED
 from app.services.projects import groups
 from app.services.projects.changes import get_member, restore, touch
 from app.store.ledger import Collected, collected_counts
-from app.store.models import Group, Project
+from app.store.models.projects import Group, Project
 from app.store.projects import members
 
 router = APIRouter(prefix="/v1/projects/{project_id}/groups", tags=["groups"], route_class=Route)

@@ -10,7 +10,7 @@ from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.shapes import Answer
 from app.api.http.transactions import Call, Route, changes, reads
 from app.services.access.keys import revoke_key
-from app.store.keys import keys_of_workspace
+from app.store.access import keys_of_workspace
 
 router = APIRouter(prefix="/v1/api-keys", tags=["API keys"], route_class=Route)
 

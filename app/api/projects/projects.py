@@ -18,7 +18,7 @@ from app.api.projects.sources import MAX_SOURCES, SourceIn, source_fields
 from app.errors import Conflict, Frozen
 from app.services.projects import projects
 from app.services.projects.changes import restore
-from app.store.models import Project
+from app.store.models.projects import Project
 from app.store.projects import projects_of_workspace
 
 router = APIRouter(prefix="/v1/projects", tags=["projects"], route_class=Route)

@@ -35,7 +35,7 @@ from app.errors import Conflict, InUse, KeyTaken, MissingKeys
 from app.services.ledger.holdings import Record, holdings_of
 from app.services.projects import sources
 from app.services.projects.changes import get_member, touch
-from app.store.models import Group, Project, Source
+from app.store.models.projects import Group, Project, Source
 from app.store.projects import members, members_by_id
 
 router = APIRouter(prefix="/v1/projects/{project_id}/sources", tags=["sources"], route_class=Route)

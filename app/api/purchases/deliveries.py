@@ -14,7 +14,7 @@ from app.api.purchases.orders import OrderOut, get_order, order_shape, progress_
 from app.errors import Conflict, Fault, KeyTaken, NotFound, invalid
 from app.services.ledger.deliveries import Recording, record_delivery
 from app.services.purchases.rounds import get_round
-from app.store.ledger_models import Order
+from app.store.models.purchases import Order
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["rounds"], route_class=Route)
 

@@ -15,8 +15,8 @@ from app.api.purchases.orders import get_order
 from app.services.ledger.deliveries import check_ledger
 from app.services.vendors.counts import vendor_folds
 from app.store.ledger import audit_page, entries_page
-from app.store.ledger_models import AuditEntry, LedgerEntry
-from app.store.models import Group
+from app.store.models.projects import Group
+from app.store.models.purchases import AuditEntry, LedgerEntry
 from app.store.projects import members
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["rounds"], route_class=Route)

@@ -14,8 +14,8 @@ from app.services.ledger.deliveries import over_delivered
 from app.services.ledger.terms import Terms
 from app.services.projects.projects import as_uuid
 from app.services.purchases.progress import OrderProgress, order_progress
-from app.store.ledger_models import Order
-from app.store.models import Group, Project
+from app.store.models.projects import Group, Project
+from app.store.models.purchases import Order
 from app.store.projects import members
 from app.store.rounds import order_by_id
 

@@ -22,8 +22,8 @@ from app.services.planning.allocations import Question, next_allocation
 from app.services.purchases import rounds
 from app.services.purchases.progress import GroupProgress, RoundProgress, progress_of
 from app.services.purchases.rounds import Proposal, get_round
-from app.store.ledger_models import Round
-from app.store.models import Project
+from app.store.models.projects import Project
+from app.store.models.purchases import Round
 from app.store.rounds import rounds_page
 
 router = APIRouter(prefix="/v1/projects/{project_id}/rounds", tags=["rounds"], route_class=Route)

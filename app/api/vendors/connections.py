@@ -15,7 +15,7 @@ from app.errors import Conflict, NotFound, SecretKeyMissing
 from app.services.vendors import connections, inbox, placing, schedule
 from app.services.vendors.connections import NewConnection
 from app.store import vendors as store
-from app.store.vendor_models import VendorConnection
+from app.store.models.vendors import VendorConnection
 from app.vendors.presets import presets
 from app.vendors.registry import VendorKind
 

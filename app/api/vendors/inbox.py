@@ -17,7 +17,7 @@ from app.errors import VerifyFailed
 from app.services.ids import new_id
 from app.services.vendors import connections, inbox
 from app.store import vendors as store
-from app.store.vendor_models import VendorDelivery
+from app.store.models.vendors import VendorDelivery
 from app.vendors.base import Headers, VendorEvent
 
 router = APIRouter(prefix="/v1/vendor-connections", tags=["vendors"], route_class=Route)

@@ -17,8 +17,8 @@ from app.errors import Conflict, KeyTaken, NotFound
 from app.services.projects.projects import as_uuid
 from app.services.vendors import inbox, placing, schedule
 from app.store import vendors as store
-from app.store.ledger_models import Order
-from app.store.vendor_models import VendorOrder, VendorPlacement, VendorReconciliation
+from app.store.models.purchases import Order
+from app.store.models.vendors import VendorOrder, VendorPlacement, VendorReconciliation
 
 router = APIRouter(prefix="/v1/vendor-connections/{connection_id}", tags=["vendors"], route_class=Route)
 bulk = APIRouter(prefix=router.prefix, tags=["vendors"], route_class=BulkRoute)

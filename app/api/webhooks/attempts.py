@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import ConfigDict
 
 from app.api.http.shapes import Answer
-from app.store.models import WebhookAttempt, WebhookDelivery
+from app.store.models.webhooks import WebhookAttempt, WebhookDelivery
 
 
 class AttemptOut(Answer):

@@ -16,7 +16,7 @@ from app.api.webhooks.attempts import AttemptOut, attempt_shape
 from app.errors import Conflict, Fault, SecretKeyMissing, invalid
 from app.services.webhooks import endpoints, replays
 from app.services.webhooks.events import EventType
-from app.store.models import WebhookEndpoint
+from app.store.models.webhooks import WebhookEndpoint
 from app.store.webhooks import AttemptFilter, attempts_of_endpoint, endpoints_of_workspace
 
 router = APIRouter(prefix="/v1/webhook-endpoints", tags=["webhooks"], route_class=Route)

@@ -12,8 +12,8 @@ from app.api.http.pages import Limit
 from app.api.http.shapes import Answer
 from app.api.http.transactions import Call, Route, reads
 from app.services.webhooks.events import EventType
-from app.store.events import events_after, last_sequence
-from app.store.models import Event
+from app.store.models.webhooks import Event
+from app.store.webhooks import events_after, last_sequence
 
 router = APIRouter(prefix="/v1/events", tags=["events"], route_class=Route)
 

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.services.access.keys import Caller
-from app.store.ledger_models import AuditEntry
-from app.store.models import Project
+from app.store.models.projects import Project
+from app.store.models.purchases import AuditEntry
 
 
 def write_audit(

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from app.errors import Fault, Forbidden, NotFound, Unauthenticated, invalid
 from app.services.ids import new_id
-from app.store import keys as store
-from app.store.models import ApiKey, Workspace
+from app.store import access as store
+from app.store.models.access import ApiKey, Workspace
 
 SCOPES = ("read", "observe", "deliver", "write", "buy", "admin")
 PREFIX = "tranche"

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from app.services.access.keys import Caller, authenticate, caller_of, hash_secret, is_valid
 from app.services.ids import new_id
-from app.store import page_sessions as store
-from app.store.page_models import PageSession
+from app.store import access as store
+from app.store.models.access import PageSession
 
 LIFETIME = timedelta(hours=12)
 

@@ -20,7 +20,8 @@ from app.services.curves.readings import Reading, standard_error
 from app.services.curves.record import record_of
 from app.services.ledger.holdings import Held, held_of
 from app.store.ledger import Collected, collected_counts
-from app.store.models import Group, Observation, Project
+from app.store.models.observations import Observation
+from app.store.models.projects import Group, Project
 from app.store.observations import fitted_observations
 from app.store.projects import members
 

@@ -15,7 +15,8 @@ from app.services.curves.prior import prior_for
 from app.services.curves.readings import Reading, standard_error
 from app.services.ledger.holdings import held_of
 from app.store.ledger import collected_counts
-from app.store.models import Group, Observation, Project
+from app.store.models.observations import Observation
+from app.store.models.projects import Group, Project
 
 
 def metric_of(project: Project) -> Metric:

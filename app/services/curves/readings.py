@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from app.store.models import Project
+from app.store.models.projects import Project
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from app.planner.arrays import FloatArray
 from app.planner.forecasts.scoring import LEVELS, widening
-from app.store import forecasts as store
-from app.store.models import Forecast, Project
+from app.store import observations as store
+from app.store.models.observations import Forecast
+from app.store.models.projects import Project
 
 PROBABILITIES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 NAMES = tuple(f"p{round(100 * p):02d}" for p in PROBABILITIES)

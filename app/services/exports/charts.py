@@ -11,7 +11,7 @@ from app.services.curves.curves import BEYOND, Curve, known_curves
 from app.services.curves.fits import Fits
 from app.services.planning.allocations import Allocation, amount
 from app.services.planning.scenarios import Outcome
-from app.store.models import Group, Project
+from app.store.models.projects import Group, Project
 
 STEPS = 24
 """Counts at which a curve is drawn."""

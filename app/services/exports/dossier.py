@@ -25,7 +25,7 @@ from app.services.planning.scenarios import Outcome, what_if
 from app.services.planning.situations import MILLIONTH, Situation, situation_of
 from app.services.planning.variations import Scenario
 from app.store.ledger import Money, money_of_project
-from app.store.models import Group, Project, Source
+from app.store.models.projects import Group, Project, Source
 from app.store.projects import members
 
 SHARES = (("half the money", "0.5"), ("half as much again", "1.5"), ("twice the money", "2"))

@@ -6,8 +6,9 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from app.store.ledger import Money, money_of_project
-from app.store.ledger_models import Round
-from app.store.models import Group, Observation, Project
+from app.store.models.observations import Observation
+from app.store.models.projects import Group, Project
+from app.store.models.purchases import Round
 from app.store.observations import newest_observations
 from app.store.projects import members
 from app.store.rounds import count_accepted, newest_round

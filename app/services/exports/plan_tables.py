@@ -12,7 +12,7 @@ from app.services.exports.dossier import Dossier
 from app.services.ledger.holdings import held_of
 from app.services.planning.allocations import Plan, amount
 from app.services.planning.scenarios import Outcome
-from app.store.models import Source
+from app.store.models.projects import Source
 from app.tables.shape import Cell, Column, Content, Kind, Row
 
 GROUP = Column("group", "text", "key of the group")

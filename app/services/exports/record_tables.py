@@ -9,14 +9,15 @@ from app.services.exports.dossier import Dossier
 from app.services.ledger.deliveries import over_delivered
 from app.services.ledger.terms import Terms
 from app.services.purchases.progress import GroupProgress, OrderProgress, progress_of
-from app.store.forecasts import forecasts_page
 from app.store.ledger import entries_page, totals_of_orders
-from app.store.ledger_models import LedgerEntry, Round
-from app.store.models import Group, Job, Observation
-from app.store.observations import observations_page
+from app.store.models.jobs import Job
+from app.store.models.observations import Observation
+from app.store.models.projects import Group
+from app.store.models.purchases import LedgerEntry, Round
+from app.store.models.simulations import Simulation
+from app.store.observations import forecasts_page, observations_page
 from app.store.projects import members
 from app.store.rounds import ACCEPTED, orders_of_project, orders_of_rounds, rounds_of_project, rounds_page
-from app.store.simulation_models import Simulation
 from app.store.simulations import simulations_page
 from app.tables.shape import Cell, Column, Content, Row
 

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 from app.services.purchases.progress import progress_of
 from app.services.purchases.rounds import get_round
 from app.store.ledger import totals_of_orders
-from app.store.ledger_models import Round
-from app.store.models import Project
+from app.store.models.projects import Project
+from app.store.models.purchases import Round
 from app.store.rounds import ACCEPTED, orders_of_rounds, rounds_of_project
 
 

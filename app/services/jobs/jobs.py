@@ -16,7 +16,7 @@ from app.services.enqueue import Enqueue, QueueName
 from app.services.ids import new_id
 from app.services.projects.projects import as_uuid
 from app.store import jobs as store
-from app.store.models import Job
+from app.store.models.jobs import Job
 
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 ENDED: tuple[State, ...] = ("succeeded", "failed", "cancelled")

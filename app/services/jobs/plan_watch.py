@@ -17,8 +17,9 @@ from app.services.enqueue import Enqueue
 from app.services.jobs.jobs import start_job
 from app.services.webhooks.events import EventType, record
 from app.store import jobs
-from app.store import plan_watch as store
-from app.store.models import PlanWatch, Project
+from app.store import jobs as store
+from app.store.models.jobs import PlanWatch
+from app.store.models.projects import Project
 
 REFIT = "refit"
 DELAY_S = 2.0

@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.services.ids import new_id
-from app.store import workers as store
-from app.store.models import Worker
+from app.store import jobs as store
+from app.store.models.jobs import Worker
 
 SILENT = timedelta(seconds=60)
 """A worker not heard of for so long is given up."""

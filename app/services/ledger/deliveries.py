@@ -23,8 +23,8 @@ from app.services.projects.changes import escape, touch
 from app.services.webhooks.events import record
 from app.store import ledger as store
 from app.store.ledger import Cell, Totals
-from app.store.ledger_models import Delivery, Order, Round
-from app.store.models import Group, Project
+from app.store.models.projects import Group, Project
+from app.store.models.purchases import Delivery, Order, Round
 from app.store.projects import members
 from app.store.rounds import orders_of_project
 

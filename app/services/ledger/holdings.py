@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from app.planner.problem.rates import Rate, acceptance, yields
 from app.store import rounds as round_store
 from app.store.ledger import Collected, Totals, collected_counts, money_of_project, totals_of_orders
-from app.store.ledger_models import Order
-from app.store.models import Group, Project, Source
+from app.store.models.projects import Group, Project, Source
+from app.store.models.purchases import Order
 
 NONE_COLLECTED = Collected(0, 0.0)
 

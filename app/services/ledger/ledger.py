@@ -17,7 +17,7 @@ from app.errors import Fault, invalid
 from app.services.ledger.terms import Terms
 from app.store import ledger as store
 from app.store.ledger import Cell, Totals
-from app.store.ledger_models import LedgerEntry, Order
+from app.store.models.purchases import LedgerEntry, Order
 from app.store.rounds import OPEN_ORDERS
 
 STATES = ("accepted", "rejected", "pending", "unmapped")

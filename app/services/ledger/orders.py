@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from app.store.ledger_models import Order, Round
-from app.store.models import Project
+from app.store.models.projects import Project
+from app.store.models.purchases import Order, Round
 
 
 def about_round(project: Project, row: Round) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from app.store.models import Source
+from app.store.models.projects import Source
 
 
 @dataclass(frozen=True)

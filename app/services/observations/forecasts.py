@@ -13,7 +13,8 @@ from app.services.curves.fit import compositions, metric_of
 from app.services.curves.fits import Fitted
 from app.services.curves.readings import Reading, standard_error
 from app.services.curves.record import NAMES, PROBABILITIES
-from app.store.models import Forecast, Group, Observation, Project
+from app.store.models.observations import Forecast, Observation
+from app.store.models.projects import Group, Project
 
 DRAWS = 300
 SEED = 0

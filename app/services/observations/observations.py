@@ -17,7 +17,8 @@ from app.services.projects.changes import MAX_FAULTS, escape, touch
 from app.services.projects.projects import as_uuid
 from app.store import observations as store
 from app.store.ledger import collected_counts
-from app.store.models import Group, Observation, Project
+from app.store.models.observations import Observation
+from app.store.models.projects import Group, Project
 from app.store.projects import members
 
 MAX_OBSERVATIONS = 10_000

@@ -13,7 +13,7 @@ from app.services.observations import observations
 from app.services.observations.forecasts import DRAWS, SEED, forecasts_of
 from app.services.observations.observations import Accepted, Draft
 from app.services.webhooks.events import record
-from app.store.models import Group, Project
+from app.store.models.projects import Group, Project
 from app.store.observations import fitted_observations
 from app.store.projects import members
 

@@ -26,8 +26,9 @@ from app.services.curves.fit import metric_of
 from app.services.curves.fits import Fits
 from app.services.planning.problem import Budget
 from app.services.planning.situations import bound_pointer, feasibly, refuse_unknown_sources, round_budget, situation_of
-from app.store.models import Observation, Project
-from app.store.types import MILLION
+from app.store.models.base import MILLION
+from app.store.models.observations import Observation
+from app.store.models.projects import Project
 
 WORN_ROUNDS = 5
 """So many rounds decided on one holdout wear it out."""

@@ -15,7 +15,7 @@ from app.services.curves.fits import Fits
 from app.services.planning.allocations import Question, amount
 from app.services.planning.problem import Budget
 from app.services.planning.situations import feasibly, known_situation, money_left, round_budget
-from app.store.models import Project
+from app.store.models.projects import Project
 
 BUDGETS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 """Budgets that are planned for, as multiples of the one chosen."""

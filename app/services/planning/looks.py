@@ -15,7 +15,7 @@ from app.services.planning.budgets import BudgetRows, budget_rows
 from app.services.planning.scenarios import Outcome, what_if
 from app.services.planning.variations import Scenario, varied_project
 from app.services.projects.changes import Fields
-from app.store.models import Project
+from app.store.models.projects import Project
 
 
 def look_at(

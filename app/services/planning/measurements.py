@@ -7,7 +7,7 @@ from app.planner.information.measurement import MeasurementPlan as MeasurementPl
 from app.planner.information.measurement import measurement_plan
 from app.services.curves.fits import Fits
 from app.services.planning.situations import feasibly, known_situation, round_budget
-from app.store.models import Project
+from app.store.models.projects import Project
 
 
 def measurement_plan_of(

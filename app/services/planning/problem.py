@@ -17,8 +17,8 @@ from app.planner.utility.objective import Objective
 from app.services.curves.fit import metric_of
 from app.services.ledger.holdings import NOTHING_AWAITED, Holdings, Record, held_of
 from app.services.projects.references import over_of
-from app.store.models import Group, Project, Source
-from app.store.types import MILLION
+from app.store.models.base import MILLION
+from app.store.models.projects import Group, Project, Source
 
 MILLIONTH = Decimal("0.000001")
 

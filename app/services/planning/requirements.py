@@ -16,7 +16,7 @@ from app.services.planning.situations import feasibly, known_situation, money_le
 from app.services.planning.variations import varied_members
 from app.services.projects.changes import escape
 from app.services.projects.groups import check_targets
-from app.store.models import Group, Project
+from app.store.models.projects import Group, Project
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from app.services.planning.problem import Budget
 from app.services.planning.situations import FAR_APART, culprit_faults, situation_of
 from app.services.planning.variations import Scenario, Varied, vary
 from app.services.projects.changes import MAX_FAULTS
-from app.store.models import Project
+from app.store.models.projects import Project
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from app.services.curves.fits import Fits, Fitted
 from app.services.curves.record import record_of
 from app.services.ledger.holdings import Holdings, holdings_of
 from app.services.planning.problem import Budget, problem_of
-from app.store.models import Group, Observation, Project, Source
+from app.store.models.base import MILLION
+from app.store.models.observations import Observation
+from app.store.models.projects import Group, Project, Source
 from app.store.observations import fitted_observations
 from app.store.projects import members
-from app.store.types import MILLION
 
 MILLIONTH = Decimal("0.000001")
 Answer = TypeVar("Answer")

@@ -25,7 +25,7 @@ from app.services.projects.changes import Fields, escape
 from app.services.projects.groups import check_bounds, check_targets
 from app.services.projects.references import named_faults
 from app.services.projects.sources import order_faults, tier_faults
-from app.store.models import Group, Project, Source
+from app.store.models.projects import Group, Project, Source
 from app.store.projects import Member, unstored
 
 

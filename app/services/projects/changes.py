@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Archived, Fault, KeyTaken, MissingKeys, NotFound, invalid
 from app.store import projects as store
-from app.store.models import Group, Project, Source
+from app.store.models.projects import Group, Project, Source
 from app.store.projects import Member
 
 Fields = dict[str, Any]

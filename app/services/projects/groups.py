@@ -22,7 +22,7 @@ from app.services.projects.references import refuse_named, rename
 from app.services.projects.sources import new_source, set_yields
 from app.store import observations as observation_store
 from app.store import projects as store
-from app.store.models import Group, Project, Source
+from app.store.models.projects import Group, Project, Source
 
 MAX_GROUPS = 20_000
 

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict
 from app.store import rounds as store
-from app.store.models import Project, Source
+from app.store.models.projects import Project, Source
 
 
 def refuse_open_orders(session: Session, project: Project, sources: Collection[Source] | None = None) -> None:

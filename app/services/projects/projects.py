@@ -20,7 +20,7 @@ from app.services.projects.open_orders import refuse_open_orders
 from app.services.projects.references import check_named
 from app.store import observations as observation_store
 from app.store import projects as store
-from app.store.models import Group, Project
+from app.store.models.projects import Group, Project
 
 FROZEN_FIELDS = ("currency", "metric_kind", "metric_goal", "metric_lower", "metric_upper")
 

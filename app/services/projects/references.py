@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.errors import Fault, InUse, invalid
 from app.services.projects.changes import MAX_FAULTS, escape
 from app.store import projects as store
-from app.store.models import Group, Project, Source
+from app.store.models.projects import Group, Project, Source
 from app.store.projects import Member
 
 Json = dict[str, Any]

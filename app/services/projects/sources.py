@@ -26,7 +26,7 @@ from app.services.projects.changes import (
 from app.services.projects.open_orders import refuse_open_orders
 from app.services.projects.references import refuse_named, rename
 from app.store import projects as store
-from app.store.models import Group, Project, Source, SourceYield
+from app.store.models.projects import Group, Project, Source, SourceYield
 from app.store.vendors import connection_by_id
 
 SHARE_SLACK = 1e-9

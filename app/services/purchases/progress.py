@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.services.curves.readings import Reading
 from app.store.ledger import Totals, totals_of_orders
-from app.store.ledger_models import Order, Round
-from app.store.models import Group, Observation, Project, Source
+from app.store.models.observations import Observation
+from app.store.models.projects import Group, Project, Source
+from app.store.models.purchases import Order, Round
 from app.store.observations import fitted_observations
 from app.store.projects import members, members_by_id
 from app.store.rounds import orders_of_rounds

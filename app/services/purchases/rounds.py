@@ -33,8 +33,8 @@ from app.services.vendors.schedule import ask_to_reconcile
 from app.services.webhooks.events import record
 from app.store import rounds as store
 from app.store.ledger import money_of_project
-from app.store.ledger_models import Order, Round
-from app.store.models import Project, Source
+from app.store.models.projects import Project, Source
+from app.store.models.purchases import Order, Round
 from app.store.projects import members, members_by_key
 from app.store.vendors import connected_orders
 

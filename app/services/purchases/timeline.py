@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.store.ledger import Totals, totals_of_orders
-from app.store.ledger_models import Round
-from app.store.models import Project
+from app.store.models.projects import Project
+from app.store.models.purchases import Round
+from app.store.models.vendors import VendorConnection
 from app.store.rounds import orders_of_project
-from app.store.vendor_models import VendorConnection
 from app.store.vendors import connected_orders, unmapped_of_orders
 
 

@@ -34,10 +34,11 @@ from app.services.projects.projects import as_uuid
 from app.services.simulations.frozen import freeze, freeze_outcomes, thaw, thaw_outcomes
 from app.store import jobs as job_store
 from app.store import simulations as store
-from app.store.models import Group, Job, Project
+from app.store.models.base import MILLION
+from app.store.models.jobs import Job
+from app.store.models.projects import Group, Project
+from app.store.models.simulations import Simulation, SimulationPart
 from app.store.projects import members, present_project
-from app.store.simulation_models import Simulation, SimulationPart
-from app.store.types import MILLION
 
 SIMULATE, PART = "simulate", "simulate_part"
 PARTS = 16

@@ -19,7 +19,7 @@ from app.services.ids import new_id
 from app.services.projects.projects import as_uuid
 from app.settings import Settings
 from app.store import vendors as store
-from app.store.vendor_models import VendorConnection, VendorWakeup
+from app.store.models.vendors import VendorConnection, VendorWakeup
 from app.vendors.base import Adapter
 from app.vendors.prolific import ProlificConfig
 from app.vendors.registry import adapter_of, full_config

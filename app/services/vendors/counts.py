@@ -16,9 +16,9 @@ from app.services.ledger.terms import Terms
 from app.store import rounds as round_store
 from app.store import vendors as store
 from app.store.ledger import Cell
-from app.store.ledger_models import Order
-from app.store.models import Project
-from app.store.vendor_models import VendorConnection
+from app.store.models.projects import Project
+from app.store.models.purchases import Order
+from app.store.models.vendors import VendorConnection
 from app.vendors.label_studio import LabelStudioConfig
 
 PENDING = {"submitted": "pending", "accepted": "accepted", "rejected": "rejected"}

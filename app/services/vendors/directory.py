@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from app.services.vendors.facts import Facts
 from app.store import vendors as store
-from app.store.ledger_models import Order
-from app.store.vendor_models import VendorConnection, VendorOrder
+from app.store.models.purchases import Order
+from app.store.models.vendors import VendorConnection, VendorOrder
 
 LINE_SEPARATOR = "/"
 

@@ -18,7 +18,7 @@ from app.services.vendors.items import Applied, apply_events
 from app.services.vendors.schedule import ask_to_reconcile
 from app.settings import Settings
 from app.store import vendors as store
-from app.store.vendor_models import VendorConnection
+from app.store.models.vendors import VendorConnection
 from app.vendors.base import Adapter, Headers, VendorEvent
 
 DRAIN = "vendors.drain"

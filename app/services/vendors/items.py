@@ -22,7 +22,7 @@ from app.services.vendors.facts import (
     version_of,
 )
 from app.store import vendors as store
-from app.store.vendor_models import VendorConnection, VendorItem, VendorOrder
+from app.store.models.vendors import VendorConnection, VendorItem, VendorOrder
 from app.vendors.base import VendorEvent
 
 RETRACTED: Said = {"state": (FOREVER, "retracted")}

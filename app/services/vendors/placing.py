@@ -18,10 +18,10 @@ from app.services.vendors.directory import line_id
 from app.services.vendors.items import new_vendor_order
 from app.services.vendors.schedule import ask_to_reconcile
 from app.store import vendors as store
-from app.store.ledger_models import Order as OrderRow
-from app.store.models import Group, Project, Source
+from app.store.models.projects import Group, Project, Source
+from app.store.models.purchases import Order as OrderRow
+from app.store.models.vendors import VendorConnection, VendorPlacement, VendorRow
 from app.store.projects import members_by_id
-from app.store.vendor_models import VendorConnection, VendorPlacement, VendorRow
 from app.vendors.base import Order, Orderable, OrderLine, PlacedLine
 from app.vendors.prolific_api import exact_quotas
 

@@ -15,7 +15,7 @@ from app.services.vendors.items import Applied, take_snapshot
 from app.services.vendors.schedule import ask_to_reconcile
 from app.store import vendors as store
 from app.store.ledger import Cell
-from app.store.vendor_models import VendorConnection, VendorOrder, VendorReconciliation
+from app.store.models.vendors import VendorConnection, VendorOrder, VendorReconciliation
 from app.vendors.base import Snapshot
 
 MAX_PROBLEM = 500

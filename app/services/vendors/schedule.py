@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.services.enqueue import Enqueue
 from app.services.vendors import connections
-from app.store.vendor_models import VendorConnection
+from app.store.models.vendors import VendorConnection
 from app.vendors.base import Polled
 
 RECONCILE = "vendors.reconcile"

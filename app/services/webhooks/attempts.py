@@ -11,7 +11,7 @@ from app.services.webhooks import events
 from app.services.webhooks.messages import Message, endpoint_path, receives
 from app.services.webhooks.retries import GIVES_UP_AFTER, retry_delay
 from app.store import webhooks as store
-from app.store.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from app.store.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from app.store.projects import hold_project
 
 ATTEMPT = "webhooks.attempt"

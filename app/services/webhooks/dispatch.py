@@ -15,8 +15,8 @@ from app.services.enqueue import Enqueue
 from app.services.webhooks.dispatch_jobs import enqueue_dispatch
 from app.services.webhooks.messages import Message, delivery_for, message, receives
 from app.store import webhooks as store
-from app.store.events import last_sequence
-from app.store.models import Event, WebhookEndpoint
+from app.store.models.webhooks import Event, WebhookEndpoint
+from app.store.webhooks import last_sequence
 
 # Longer than a call takes. A holder that is gone is followed by another job after this.
 LEASE = timedelta(seconds=30)

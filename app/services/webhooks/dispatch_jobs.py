@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.services.enqueue import Enqueue
 from app.store import webhooks as store
-from app.store.models import Event
+from app.store.models.webhooks import Event
 
 DISPATCH = "webhooks.dispatch"
 # A job that was asked for this long ago and has not started is taken for lost: another one is sent.

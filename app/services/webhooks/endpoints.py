@@ -21,8 +21,8 @@ from app.services.webhooks.replays import enqueue_redelivery
 from app.services.webhooks.signing import new_signing_secret
 from app.settings import Settings
 from app.store import webhooks as store
-from app.store.events import last_sequence
-from app.store.models import WebhookDelivery, WebhookEndpoint
+from app.store.models.webhooks import WebhookDelivery, WebhookEndpoint
+from app.store.webhooks import last_sequence
 
 MAX_ENDPOINTS = 50
 BOTH_SIGN_FOR = timedelta(hours=24)

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from app.services.enqueue import Enqueue
 from app.services.ids import new_id
 from app.services.webhooks.dispatch_jobs import wake_listeners
-from app.store import events as store
-from app.store.models import Event
+from app.store import webhooks as store
+from app.store.models.webhooks import Event
 
 EventType = Literal[
     "observations.accepted",

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.services.ids import new_id
 from app.services.webhooks import events
 from app.store import webhooks as store
-from app.store.models import Event, WebhookDelivery, WebhookEndpoint
+from app.store.models.webhooks import Event, WebhookDelivery, WebhookEndpoint
 
 TEST_TYPE = "endpoint.test"
 

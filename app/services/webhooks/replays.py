@@ -11,7 +11,7 @@ from app.services.ids import new_id
 from app.services.webhooks.attempts import enqueue_attempt
 from app.services.webhooks.messages import delivery_for
 from app.store import webhooks as store
-from app.store.models import WebhookDelivery, WebhookEndpoint
+from app.store.models.webhooks import WebhookDelivery, WebhookEndpoint
 
 REDELIVER = "webhooks.redeliver"
 

@@ -1,10 +1,10 @@
-"""How Alembic reaches the database: the URL comes from `app.store.db.migration_config`."""
+"""How Alembic reaches the database: the URL comes from `app.store.schema.migration_config`."""
 
 from alembic import context
 from sqlalchemy import create_engine, pool
 
-from app.store.db import is_ours
-from app.store.tables import metadata
+from app.store.models.metadata import metadata
+from app.store.schema import is_ours
 
 engine = create_engine(context.config.attributes["database_url"], poolclass=pool.NullPool)
 with engine.connect() as connection:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from app.store.types import Instant
+from app.store.models.base import Instant
 
 revision = "0060"
 down_revision = "0045"

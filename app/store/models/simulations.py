@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, LargeBinary
 from sqlalchemy.orm import Mapped, deferred, mapped_column
 
-from app.store.models import Base
+from app.store.models.base import Base
 
 
 class Simulation(Base):

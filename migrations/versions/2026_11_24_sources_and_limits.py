@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from app.store.types import Money
+from app.store.models.base import Money
 
 revision = "0030"
 down_revision = "0002"

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.store.models import Base, Serial
+from app.store.models.base import Base, Serial
 
 
 class VendorConnection(Base):

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from app.store.types import Instant, Money
+from app.store.models.base import Instant, Money
 
 revision = "0045"
 down_revision = "0050"

@@ -1,0 +1,74 @@
+"""Workspaces and API keys."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, exists, func, select
+from sqlalchemy.orm import Session
+
+from app.store.models.access import ApiKey, IdempotentCall, PageSession, Workspace
+from app.store.models.projects import Project
+
+
+def workspace_named(session: Session, name: str) -> Workspace | None:
+    return session.scalar(select(Workspace).where(Workspace.name == name))
+
+
+def key_by_id(session: Session, key_id: str) -> ApiKey | None:
+    return session.get(ApiKey, key_id)
+
+
+def key_of_workspace(session: Session, workspace_id: UUID, key_id: str) -> ApiKey | None:
+    return session.scalar(select(ApiKey).where(ApiKey.workspace_id == workspace_id, ApiKey.id == key_id))
+
+
+def keys_of_workspace(session: Session, workspace_id: UUID, after: str | None, limit: int) -> Sequence[ApiKey]:
+    query = select(ApiKey).where(ApiKey.workspace_id == workspace_id)
+    if after is not None:
+        query = query.where(ApiKey.id > after)
+    return session.scalars(query.order_by(ApiKey.id).limit(limit)).all()
+
+
+def any_valid_key(session: Session, now: datetime) -> bool:
+    valid = ApiKey.revoked_at.is_(None) & (ApiKey.expires_at.is_(None) | (ApiKey.expires_at > now))
+    return bool(session.scalar(select(exists().where(valid))))
+
+
+def existing_projects(session: Session, workspace_id: UUID, project_ids: Sequence[str]) -> set[str]:
+    """Those of `project_ids` (texts that may be no ids at all) that are projects of the workspace."""
+    ids = session.scalars(select(Project.id).where(Project.workspace_id == workspace_id)) if project_ids else ()
+    return {str(project_id) for project_id in ids} & set(project_ids)
+
+
+def try_lock(session: Session, name: str) -> bool:
+    """Take `name` for this transaction; False where another transaction has it. SQLite's writers come one by
+    one, so there it is always free."""
+    if session.get_bind().dialect.name != "postgresql":
+        return True
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(number))))
+
+
+def stored_call(session: Session, api_key_id: str, method: str, path: str, key: str) -> IdempotentCall | None:
+    return session.get(IdempotentCall, (api_key_id, method, path, key))
+
+
+def forget_before(session: Session, instant: datetime) -> None:
+    session.execute(delete(IdempotentCall).where(IdempotentCall.created_at < instant))
+
+
+def session_with_key(session: Session, token_hashes: Sequence[str]) -> tuple[PageSession, ApiKey] | None:
+    """The session whose token has one of these hashes, and the key it was opened with."""
+    query = select(PageSession, ApiKey).join(ApiKey, ApiKey.id == PageSession.key_id)
+    row = session.execute(query.where(PageSession.token_hash.in_(token_hashes))).first()
+    return None if row is None else (row[0], row[1])
+
+
+def end_session(session: Session, token_hashes: Sequence[str]) -> None:
+    session.execute(delete(PageSession).where(PageSession.token_hash.in_(token_hashes)))
+
+
+def delete_expired(session: Session, now: datetime) -> None:
+    session.execute(delete(PageSession).where(PageSession.expires_at <= now))

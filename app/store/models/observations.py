@@ -1,0 +1,54 @@
+"""Tables of runs' observations and of the forecasts made before them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.store.models.base import Base, Serial
+
+
+class Observation(Base):
+    """One evaluated training run. `counts`: group key → samples trained on; `metrics`: group key →
+    {value, stderr?, eval_size?}. `content_hash` tells a repeat from another run under the same external id."""
+
+    __tablename__ = "observations"
+    __table_args__ = (
+        Index("uq_observations_project_id_external_id", "project_id", "external_id", unique=True),
+        Index("ix_observations_project_id_recipe", "project_id", "recipe"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
+    external_id: Mapped[str | None] = mapped_column(String(200))
+    content_hash: Mapped[str] = mapped_column(String(64))
+    counts: Mapped[dict[str, Any]]
+    metrics: Mapped[dict[str, Any]]
+    holdout: Mapped[str] = mapped_column(String(100))
+    recipe: Mapped[str] = mapped_column(String(100))
+    observed_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    voided_at: Mapped[datetime | None]
+    void_reason: Mapped[str | None] = mapped_column(String(500))
+
+
+class Forecast(Base):
+    """What the posterior from before a run said of it, and how it fared. Quantiles are the posterior's own, in the
+    metric's units, before any rescaling by the record."""
+
+    __tablename__ = "forecasts"
+    __table_args__ = (Index("ix_forecasts_project_id_id", "project_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
+    observation_id: Mapped[UUID] = mapped_column(ForeignKey("observations.id"), index=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id"))
+    count: Mapped[int]
+    value: Mapped[float]
+    mean: Mapped[float]
+    quantiles: Mapped[dict[str, Any]]
+    crps: Mapped[float]
+    wis: Mapped[float]
+    created_at: Mapped[datetime]

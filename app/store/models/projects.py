@@ -1,0 +1,112 @@
+"""The tables. Rows never leave `services` and `api`: the planner gets arrays, clients get shapes."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.store.models.base import Base, Serial
+
+
+class Project(Base):
+    """A model to be trained fairly. `reference_loss` is fixed by the first data version (planner.md 3).
+
+    `set_limits` and `objective` name groups and sources by key. Money inside JSON is a decimal string.
+    `approval_threshold`: a round that costs more needs two keys. `exhausted_at`: since when nothing more can be bought.
+    """
+
+    __tablename__ = "projects"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    currency: Mapped[str] = mapped_column(String(3))
+    metric_name: Mapped[str] = mapped_column(String(100))
+    metric_kind: Mapped[str] = mapped_column(String(20))
+    metric_goal: Mapped[str] = mapped_column(String(20))
+    metric_lower: Mapped[float | None]
+    metric_upper: Mapped[float | None]
+    objective: Mapped[dict[str, Any]]
+    set_limits: Mapped[list[dict[str, Any]]]
+    value_per_utility: Mapped[Decimal | None]
+    smallest_gain: Mapped[float | None]
+    approval_threshold: Mapped[Decimal | None]
+    exhausted_at: Mapped[datetime | None]
+    budget_total: Mapped[Decimal]
+    budget_rounds: Mapped[int]
+    recipe: Mapped[str] = mapped_column(String(100))
+    reference_loss: Mapped[float | None]
+    data_version: Mapped[int]
+    data_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+
+
+class Group(Base):
+    __tablename__ = "groups"
+    __table_args__ = (Index("uq_groups_project_id_key", "project_id", "key", unique=True),)
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
+    key: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str | None] = mapped_column(String(200))
+    weight: Mapped[float]
+    target: Mapped[float | None]
+    initial_count: Mapped[int]
+    min_count: Mapped[int | None]
+    max_count: Mapped[int | None]
+    reference_loss: Mapped[float | None]
+    assumed_curve: Mapped[dict[str, Any] | None]
+    attributes: Mapped[dict[str, Any] | None]
+    parent: Mapped[str | None] = mapped_column(String(100))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+
+
+class SourceYield(Base):
+    """The share of a source's delivered samples that belongs to a group; a source's shares sum to at most 1."""
+
+    __tablename__ = "source_yields"
+
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"), primary_key=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id"), primary_key=True, index=True)
+    share: Mapped[float]
+
+
+class Source(Base):
+    """`price_tiers`: [{from, unit_cost}], ascending, the prices as decimal strings."""
+
+    __tablename__ = "sources"
+    __table_args__ = (Index("uq_sources_project_id_key", "project_id", "key", unique=True),)
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
+    key: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str | None] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(20))
+    unit_cost: Mapped[Decimal]
+    billed: Mapped[str] = mapped_column(String(20))
+    price_tiers: Mapped[list[dict[str, Any]]]
+    tier_scope: Mapped[str] = mapped_column(String(20))
+    fixed_cost: Mapped[Decimal]
+    min_order: Mapped[int]
+    max_order: Mapped[int | None]
+    lot_size: Mapped[int]
+    max_total: Mapped[int | None]
+    acceptance_rate: Mapped[float]
+    quality: Mapped[float]
+    lead_time_days: Mapped[int | None]
+    license: Mapped[str | None] = mapped_column(String(200))
+    provenance: Mapped[str | None] = mapped_column(Text)
+    connection_id: Mapped[UUID | None] = mapped_column(ForeignKey("vendor_connections.id"), index=True)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+    yields: Mapped[list[SourceYield]] = relationship(
+        cascade="all, delete-orphan", lazy="selectin", order_by=SourceYield.group_id
+    )

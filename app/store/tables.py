@@ -1,6 +1,0 @@
-"""All tables: whoever imports this sees the whole metadata."""
-
-from app.store import ledger_models, models, page_models, simulation_models, vendor_models
-
-MODULES = (models, ledger_models, page_models, simulation_models, vendor_models)
-metadata = models.Base.metadata
