@@ -25,7 +25,7 @@ from app.services.curves.fits import Fits
 from app.settings import Settings
 from app.store.db import connect
 from app.web import ROUTERS
-from app.web import problems as page_problems
+from app.web.site import problems as page_problems
 
 DESCRIPTION = (
     "Plans data collection: post what you measured after each training run, get what the next round should buy."

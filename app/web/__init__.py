@@ -1,7 +1,6 @@
 """The dashboard: pages made on the server, from the same services as the API."""
 
 from app.web import (
-    assets,
     charts_page,
     connections,
     create,
@@ -17,6 +16,7 @@ from app.web import (
     signin,
     simulations_page,
 )
+from app.web.site import assets
 
 ROUTERS = [
     assets.router,

@@ -11,9 +11,9 @@ from app.api.http.etags import NotModified, matches
 from app.charts.render import bundle, bundle_name
 from app.errors import NotFound
 from app.services.planning.variations import varied_project
-from app.web.assets import FOR_EVER
 from app.web.plan_query import OWN, PlanQuery
-from app.web.visit import Answer, Visit, pages, sees
+from app.web.site.assets import FOR_EVER
+from app.web.site.visit import Answer, Visit, pages, sees
 
 router = pages()
 scripts = APIRouter(include_in_schema=False)

@@ -11,8 +11,8 @@ from app.services.ids import new_id
 from app.services.vendors import connections, inbox, schedule
 from app.store import vendors as store
 from app.store.models.vendors import VendorConnection
-from app.web.sessions import local_path
-from app.web.visit import Answer, Visit, acts, pages, sees
+from app.web.site.sessions import local_path
+from app.web.site.visit import Answer, Visit, acts, pages, sees
 
 router = pages()
 

@@ -18,7 +18,7 @@ from app.services.observations.observations import Draft
 from app.services.projects import projects
 from app.store.models.projects import Project
 from app.web.group_csv import read_groups
-from app.web.visit import Answer, Visit, acts, pages, sees
+from app.web.site.visit import Answer, Visit, acts, pages, sees
 
 router = pages()
 

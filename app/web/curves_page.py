@@ -11,7 +11,7 @@ from app.errors import TrancheError
 from app.services.curves.curves import Curve, Summary, known_curves
 from app.store.models.projects import Group, Project
 from app.store.projects import members
-from app.web.visit import Answer, Visit, pages, sees
+from app.web.site.visit import Answer, Visit, pages, sees
 
 router = pages()
 

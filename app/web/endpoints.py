@@ -11,7 +11,7 @@ from app.services.webhooks import endpoints, replays
 from app.store import webhooks as store
 from app.store.models.webhooks import WebhookEndpoint
 from app.store.webhooks import AttemptFilter
-from app.web.visit import Answer, Visit, acts, pages, sees
+from app.web.site.visit import Answer, Visit, acts, pages, sees
 
 router = pages()
 

@@ -16,7 +16,7 @@ from app.store.models.projects import Project
 from app.web.plan_query import PlanQuery, objective_choices, policy_choices
 from app.web.project_page import plan_query
 from app.web.scenarios_page import Row, form_rows, read_rows
-from app.web.visit import Answer, Visit, pages, sees
+from app.web.site.visit import Answer, Visit, pages, sees
 
 router = pages()
 

@@ -6,7 +6,7 @@ from fastapi import Query
 
 from app.services.access.keys import is_valid, revoke_key
 from app.store.access import keys_of_workspace
-from app.web.visit import Answer, Visit, acts, pages, sees
+from app.web.site.visit import Answer, Visit, acts, pages, sees
 
 router = pages()
 

@@ -9,7 +9,7 @@ from app.errors import TrancheError
 from app.services.planning.measurements import MAX_RUNS, measurement_plan_of
 from app.store.models.projects import Group, Project
 from app.store.projects import members
-from app.web.visit import Answer, Visit, pages, sees
+from app.web.site.visit import Answer, Visit, pages, sees
 
 router = pages()
 

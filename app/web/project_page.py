@@ -21,7 +21,7 @@ from app.store.ledger import money_of_project
 from app.store.models.projects import Group, Project
 from app.store.projects import members
 from app.web.plan_query import OWN, PlanQuery, objective_choices, policy_choices, slider_step
-from app.web.visit import Answer, Visit, acts, pages, sees
+from app.web.site.visit import Answer, Visit, acts, pages, sees
 
 router = pages()
 

@@ -9,7 +9,7 @@ from app.services.exports.overview import overview_of
 from app.services.projects.changes import restore
 from app.services.projects.projects import as_uuid
 from app.store.projects import projects_of_workspace
-from app.web.visit import Answer, Visit, acts, pages, sees
+from app.web.site.visit import Answer, Visit, acts, pages, sees
 
 router = pages()
 

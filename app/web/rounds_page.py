@@ -24,8 +24,8 @@ from app.store.models.purchases import Round
 from app.store.projects import members
 from app.store.rounds import orders_of_rounds
 from app.store.rounds import rounds_page as rounds_from
-from app.web.live import watched
-from app.web.visit import Answer, Visit, acts, pages, sees
+from app.web.site.live import watched
+from app.web.site.visit import Answer, Visit, acts, pages, sees
 
 router = pages()
 

@@ -24,7 +24,7 @@ from app.services.planning.variations import Scenario
 from app.store.models.projects import Group, Project
 from app.store.projects import members
 from app.web.plan_query import OWN, PlanQuery, objective_choices, policy_choices
-from app.web.visit import Answer, Visit, pages, sees
+from app.web.site.visit import Answer, Visit, pages, sees
 
 router = pages()
 

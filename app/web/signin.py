@@ -6,8 +6,8 @@ from fastapi import Query
 
 from app.errors import TrancheError, Unauthenticated, Unavailable
 from app.services.access.sessions import sign_in, sign_out
-from app.web.sessions import at_loopback, local_path, over_tls
-from app.web.visit import Answer, Knocks, LooksIn, Visit, pages
+from app.web.site.sessions import at_loopback, local_path, over_tls
+from app.web.site.visit import Answer, Knocks, LooksIn, Visit, pages
 
 router = pages()
 

@@ -28,9 +28,9 @@ from app.services.simulations.simulations import get_simulation, start_simulatio
 from app.store.db import Session
 from app.store.models.projects import Project
 from app.store.simulations import simulations_page as simulations_from
-from app.web.live import watched
 from app.web.plan_query import POLICIES, policy_choices
-from app.web.visit import Answer, Visit, acts, pages, sees
+from app.web.site.live import watched
+from app.web.site.visit import Answer, Visit, acts, pages, sees
 
 router = pages()
 

@@ -26,8 +26,8 @@ from app.services.enqueue import Enqueue
 from app.services.projects.projects import get_project
 from app.store.db import Session
 from app.store.models.projects import Project
-from app.web.render import html, protect
-from app.web.sessions import Cookies, cookies_of, form_token, from_elsewhere, is_form_token, new_token
+from app.web.site.render import html, protect
+from app.web.site.sessions import Cookies, cookies_of, form_token, from_elsewhere, is_form_token, new_token
 
 MAX_FIELDS = 20_000
 STALE_FORM = "This form is out of date or was not sent by this service. Go back, load the page again, and send it anew."

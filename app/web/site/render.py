@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from app.api.http.runtime import SOFTWARE_VERSION
 from app.charts.render import bundle_name
 from app.report.words import instant, money, number
-from app.web.assets import address
+from app.web.site.assets import address
 
 POLICY = "; ".join(
     [

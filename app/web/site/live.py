@@ -11,7 +11,7 @@ from app.services.access.sessions import recognise
 from app.services.projects.projects import get_project
 from app.store.db import Session
 from app.store.models.projects import Project
-from app.web.visit import Answer, Visit
+from app.web.site.visit import Answer, Visit
 
 POLL_S, LONGEST_S = 1.0, 600.0
 

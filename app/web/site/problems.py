@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 
 from app.api.http.problems import from_http, from_request
 from app.errors import InternalError, MethodNotAllowed, NotFound, TrancheError, Unauthenticated
-from app.web.render import html, protect
-from app.web.visit import PageRoute
+from app.web.site.render import html, protect
+from app.web.site.visit import PageRoute
 
 log = logging.getLogger("tranche")
 
