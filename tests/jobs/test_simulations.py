@@ -12,7 +12,7 @@ from app.services.simulations.simulations import PART, SIMULATE
 from app.settings import Settings
 from app.store.db import Database
 from app.store.jobs import forget_jobs_ended_before
-from tests.api.test_bad_input import problem
+from tests.api.http.test_bad_input import problem
 from tests.api_client import RUNS, Api
 from tests.conftest import new_key
 from tests.jobs.deck import Deck

@@ -11,7 +11,7 @@ from openpyxl import load_workbook
 
 from app.services.exports.tables import TABLES
 from app.store.db import Database
-from tests.api.test_exports import FORMULA, SCRIPT, bought, path
+from tests.api.exports.test_tables import FORMULA, SCRIPT, bought, path
 from tests.api_client import Api
 from tests.conftest import new_key
 from tests.web.browser_client import Pages, text_of

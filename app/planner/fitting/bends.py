@@ -63,7 +63,7 @@ CACHED_VALUES = 60_000
 
 CLEAR_BEND, CLEAR_END = 3.0, 2.0
 """Log odds from which a bend, and a stray run at an end, is told: false for less than one curve in twenty at any noise
-up to a fifth of the loss (tests/planner/test_bends.py)."""
+up to a fifth of the loss (tests/planner/fitting/test_bends.py)."""
 
 PROMISING = 1.0
 """Log odds, by linear steps from the plain curve, from which the hypotheses are fitted."""

@@ -13,8 +13,8 @@ import pytest
 from app.api.http.runtime import SOFTWARE_VERSION
 from app.report import content
 from app.store.db import Database
-from tests.api.test_exports import FORMULA, SCRIPT, bought, path
-from tests.api.test_rounds import propose
+from tests.api.exports.test_tables import FORMULA, SCRIPT, bought, path
+from tests.api.purchases.test_rounds import propose
 from tests.api_client import RUNS, Api
 from tests.conftest import new_key
 

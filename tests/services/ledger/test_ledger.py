@@ -19,7 +19,7 @@ from app.store.models.projects import Group, Project
 from app.store.models.purchases import LedgerEntry, Order
 from app.store.projects import members
 from app.store.rounds import order_by_id
-from tests.api.test_rounds import accept, deliver, propose
+from tests.api.purchases.test_rounds import accept, deliver, propose
 from tests.api_client import NOW, RUNS, Api
 
 STATES = st.sampled_from(["accepted", "rejected", "pending"])

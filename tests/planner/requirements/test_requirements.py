@@ -22,7 +22,8 @@ from app.planner.requirements.requirements import Requirements, requirements
 from tests.planner.problems import MONEY, Curve, offers, problem, scattered, stated
 from tests.planner.test_reference_cases import problem_of
 
-CASES = json.loads(gzip.decompress((Path(__file__).parent / "data" / "allocation_cases.json.gz").read_bytes()))["cases"]
+DATA = Path(__file__).parents[1] / "data"
+CASES = json.loads(gzip.decompress((DATA / "allocation_cases.json.gz").read_bytes()))["cases"]
 REVERSED = [case for case in CASES if case["objective"]["kind"] == "requirements"]
 CURVES: list[Curve] = [(0.08, 1.5, 0.5, 0.0), (0.1, 2.5, 0.6, 0.0)]
 

@@ -14,7 +14,7 @@ from app.planner.problem.sources import Source
 from app.planner.relaxation.relax import relax
 from app.planner.utility.objective import Objective
 from tests.planner.problems import MAXIMIN, MONEY, UTILITARIAN, isoelastic, offers, problem, stated
-from tests.planner.test_master import with_transfer
+from tests.planner.relaxation.test_cutting_planes import with_transfer
 
 CURVES = [(0.05, 2.0, 0.5, 0.0), (0.05, 4.0, 0.5, 0.0), (0.1, 3.0, 0.4, 0.0)]
 

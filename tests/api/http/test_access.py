@@ -10,11 +10,11 @@ import pytest
 
 from app.settings import Settings
 from app.store.db import Database
-from tests.api.test_rounds import accept, propose
+from tests.api.purchases.test_rounds import accept, propose
 from tests.api_client import NOW, RUNS, Api, run
 from tests.conftest import new_key
 
-CONTRACT: dict[str, Any] = json.loads((Path(__file__).parents[2] / "openapi" / "openapi.json").read_text())
+CONTRACT: dict[str, Any] = json.loads((Path(__file__).parents[3] / "openapi" / "openapi.json").read_text())
 OPERATIONS = [
     (method.upper(), path, operation)
     for path, methods in CONTRACT["paths"].items()

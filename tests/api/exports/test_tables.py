@@ -17,7 +17,7 @@ from app.errors import Conflict
 from app.services.exports import record_tables
 from app.services.exports.tables import TABLES
 from app.store.db import Database
-from tests.api.test_rounds import accept, deliver, propose
+from tests.api.purchases.test_rounds import accept, deliver, propose
 from tests.api_client import RUNS, Api, run
 from tests.conftest import new_key
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.store.db import Database
-from tests.api.test_rounds import accept, propose
+from tests.api.purchases.test_rounds import accept, propose
 from tests.api_client import RUNS, Api
 from tests.conftest import new_key
 

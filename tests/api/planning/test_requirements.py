@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from app.store.db import Database
-from tests.api.test_allocations import measured
-from tests.api.test_bad_input import problem
+from tests.api.http.test_bad_input import problem
+from tests.api.planning.test_allocations import measured
 from tests.api_client import Api
 from tests.conftest import new_key
 

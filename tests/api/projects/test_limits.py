@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.test_bad_input import problem
+from tests.api.http.test_bad_input import problem
 from tests.api_client import ACCURACY, Api
 
 LIMIT: dict[str, Any] = {"name": "A at most 40 %", "sources": ["A"], "measure": "cost_share", "max": 0.4}

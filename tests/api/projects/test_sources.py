@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.api.test_bad_input import problem
+from tests.api.http.test_bad_input import problem
 from tests.api_client import Api
 
 OFFER: dict[str, Any] = {
