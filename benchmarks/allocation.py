@@ -20,7 +20,7 @@ from scores import table
 from app.planner.arrays import FloatArray
 from app.planner.curves.posterior import Diagnostics, Posterior
 from app.planner.integer.whole_orders import best_whole
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from app.planner.problem.sources import Source
 from app.planner.relaxation.price_ladder import Ladder
@@ -116,12 +116,12 @@ def beside_cvxpy(times: int) -> list[dict[str, object]]:
     rows = []
     for name, objective in (("utilitarian", UTILITARIAN), ("maximin", MAXIMIN), ("isoelastic, log", LOG)):
         numbers = Numbers(1000)
-        task = Task.of(numbers.problem(objective))
-        ours, divisible = timed(lambda task=task: relax(task, task.utility), 40 * times)
-        whole, answer = timed(lambda task=task: best_whole(task, relax(task, task.utility), []), 40 * times)
+        form = Canonical.of(numbers.problem(objective))
+        ours, divisible = timed(lambda form=form: relax(form, form.utility), 40 * times)
+        whole, answer = timed(lambda form=form: best_whole(form, relax(form, form.utility), []), 40 * times)
         theirs, utility = timed(lambda numbers=numbers, objective=objective: cone(numbers, objective), times)
-        gain = divisible.relaxation.utility - task.utility.at(task.held)
-        gap = (divisible.relaxation.bound - task.utility.at(task.held + task.market.added(answer[0]))) / gain
+        gain = divisible.relaxation.utility - form.utility.at(form.held)
+        gap = (divisible.relaxation.bound - form.utility.at(form.held + form.market.added(answer[0]))) / gain
         rows.append(
             {
                 "1,000 groups, known curves": name,
@@ -140,9 +140,9 @@ def beside_cvxpy(times: int) -> list[dict[str, object]]:
 def with_draws(times: int) -> list[dict[str, object]]:
     rows = []
     for name, objective in (("utilitarian", UTILITARIAN), ("isoelastic, log", LOG)):
-        task = Task.of(Numbers(1000).problem(objective, draws=200))
-        ours, found = timed(lambda task=task: relax(task, task.utility), times)
-        whole, _ = timed(lambda task=task: best_whole(task, relax(task, task.utility), []), times)
+        form = Canonical.of(Numbers(1000).problem(objective, draws=200))
+        ours, found = timed(lambda form=form: relax(form, form.utility), times)
+        whole, _ = timed(lambda form=form: best_whole(form, relax(form, form.utility), []), times)
         rows.append(
             {
                 "1,000 groups, 200 draws": name,
@@ -172,8 +172,8 @@ def growth(largest: int, times: int) -> list[dict[str, object]]:
             taken, found = timed(answer, times)
             rows.append(growth_row(groups, name, taken, f"{found.residual:.0e}"))
         if groups <= 100_000:
-            task = Task.of(numbers.problem(UTILITARIAN))
-            taken, _ = timed(lambda task=task: best_whole(task, relax(task, task.utility), []), 1)
+            form = Canonical.of(numbers.problem(UTILITARIAN))
+            taken, _ = timed(lambda form=form: best_whole(form, relax(form, form.utility), []), 1)
             rows.append(growth_row(groups, "utilitarian, whole samples", taken, ""))
     return rows
 
@@ -209,12 +209,12 @@ def cutting_planes(times: int) -> list[dict[str, object]]:
         numbers.price = Numbers(200).price
         sources, yields = mixed_sources(100, 200)
         asked = replace(Numbers(100).problem(UTILITARIAN, draws=draws, sources=sources))
-        task = Task.of(asked)
-        ours, found = timed(lambda task=task: relax(task, task.utility), times)
+        form = Canonical.of(asked)
+        ours, found = timed(lambda form=form: relax(form, form.utility), times)
         theirs, utility = timed(
             lambda numbers=numbers, yields=yields, draws=draws: cone(numbers, UTILITARIAN, yields, draws), 1
         )
-        gain = found.relaxation.utility - task.utility.at(task.held)
+        gain = found.relaxation.utility - form.utility.at(form.held)
         rows.append(
             {
                 "200 sources x 100 groups, mixed": f"{draws} draws",
@@ -231,10 +231,10 @@ def cutting_planes(times: int) -> list[dict[str, object]]:
 def integer_programme(times: int) -> list[dict[str, object]]:
     rows = []
     for seed in range(3):
-        task = Task.of(Numbers(20, seed).problem(UTILITARIAN, sources=in_lots(seed)))
-        taken, answer = timed(lambda task=task: best_whole(task, relax(task, task.utility), []), times)
+        form = Canonical.of(Numbers(20, seed).problem(UTILITARIAN, sources=in_lots(seed)))
+        taken, answer = timed(lambda form=form: best_whole(form, relax(form, form.utility), []), times)
         orders, bound, method, _ = answer
-        now, after = task.values.total(task.held), task.values.total(task.held + task.market.added(orders))
+        now, after = form.values.total(form.held), form.values.total(form.held + form.market.added(orders))
         gap = f"{(bound - after) / (bound - now):.1e}"
         rows.append({"50 sources, fixed costs, lots": f"seed {seed}", "s": round(taken, 2), "gap": gap, "by": method})
     return rows

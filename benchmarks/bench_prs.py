@@ -30,7 +30,7 @@ from scores import table
 from app.planner.arrays import FloatArray
 from app.planner.curves.prior import Prior
 from app.planner.policies.heuristics import Policy
-from app.planner.simulation.game import Outcome, Rules, judge, play
+from app.planner.simulation.game import GameResult, Rules, judge, play
 from app.planner.simulation.paired import Estimate
 
 HERE = Path(__file__).parent
@@ -75,7 +75,7 @@ class Played:
     spent: FloatArray
 
     @classmethod
-    def of(cls, outcome: Outcome, orders: int) -> "Played":
+    def of(cls, outcome: GameResult, orders: int) -> "Played":
         gained = outcome.benefit[:, -1] - outcome.benefit[:, 0]
         found = outcome.final, outcome.utility[:, 0], outcome.worst[:, -1], gained, outcome.spent / MONEY
         return cls(*(by_trait(values, orders) for values in found))

@@ -15,7 +15,7 @@ import numpy as np
 from scenarios import SCENARIOS, UTILITIES, rules_of
 from scores import table
 
-from app.planner.simulation.game import Outcome, Player, Rules, judge, play
+from app.planner.simulation.game import GameResult, Player, Rules, judge, play
 from app.planner.simulation.paired import Estimate, difference, regret
 from app.planner.simulation.worlds import CurveWorld, polygenic_surrogate
 
@@ -70,7 +70,7 @@ def as_measured(world: CurveWorld) -> CurveWorld:
     return replace(world, truth=replace(world.truth, asymptote=world.truth.asymptote + error[:, None]))
 
 
-def rejudged(outcome: Outcome, worlds: list[CurveWorld], rules: Rules) -> Outcome:
+def rejudged(outcome: GameResult, worlds: list[CurveWorld], rules: Rules) -> GameResult:
     """The same purchases, with what they reach in `worlds`."""
     losses = np.array([world.losses(path) for world, path in zip(worlds, outcome.counts, strict=True)])
     utility, worst, benefit = judge(rules, losses)

@@ -22,7 +22,7 @@ from app.planner.curves.observations import Points
 from app.planner.curves.prior import Prior
 from app.planner.fitting.batched_grid import grids
 from app.planner.fitting.binning import summed, table_of
-from app.planner.fitting.fit import task_of
+from app.planner.fitting.fit import data_of
 from app.planner.fitting.floor_integral import integrate
 from app.planner.fitting.grid import shape_values
 
@@ -119,22 +119,22 @@ def evidence(asked: list[lcdb.Question], prior: Prior) -> Evidence:
     """Likelihoods and densities at every node and bin of ρ, for the nodes of `prior`, whose weights must be flat."""
     observed = lcdb.observations(asked)
     table = table_of(observed.points)
-    task = task_of(observed, table, prior, 1.0)
+    data = data_of(observed, table, prior, 1.0)
     target, truth, stderr = (np.array([getattr(one, name) for one in asked]) for name in ("target", "truth", "stderr"))
     size = len(prior.noise_nodes[0]), len(prior.shape_nodes[0]) * FLOOR_BINS
     likelihood = np.zeros((len(asked), *size), dtype=np.float32)
     joint = np.zeros((len(asked), len(prior.forecasts), *size), dtype=np.float32)
-    for groups, _, _, nodes, level in grids(task, prior, 300):
-        floors = integrate(nodes, level, prior, task.covariates[groups], CELLS, WORTH)
+    for groups, _, _, nodes, level in grids(data, prior, 300):
+        floors = integrate(nodes, level, prior, data.covariates[groups], CELLS, WORTH)
         of, gamma = floors.group, floors.gamma
         place = ((1.0 - gamma) * FLOOR_BINS).astype(np.int64).clip(max=FLOOR_BINS - 1)
         place += floors.shape * FLOOR_BINS + floors.noise * size[1] + of * size[0] * size[1]
-        p = shape_values(target[groups], task.n_ref[groups], prior)[of, floors.shape]
+        p = shape_values(target[groups], data.n_ref[groups], prior)[of, floors.shape]
         phi, precision = 1.0 + gamma * (p - 1.0), floors.nodes.precision(gamma)
-        y, error = truth[groups] / task.units[groups], stderr[groups] / task.units[groups]
+        y, error = truth[groups] / data.units[groups], stderr[groups] / data.units[groups]
         off = (y[of] - phi * floors.nodes.weighted(gamma) / precision) ** 2
         spread = phi**2 / precision + error[of] ** 2
-        doublings = np.log2(target[groups] / task.n_ref[groups])[of]
+        doublings = np.log2(target[groups] / data.n_ref[groups])[of]
         variances = [spread + kappa**2 * doublings for kappa in prior.forecasts]
         logs = np.stack([-0.5 * (np.log(variance) + off / variance) for variance in variances])
         logs -= np.maximum.reduceat(logs.max(axis=(0, 1)), floors.start[:-1])[of]
@@ -144,7 +144,7 @@ def evidence(asked: list[lcdb.Question], prior: Prior) -> Evidence:
         likelihood[groups], joint[groups] = past, np.stack(both, axis=1)
     scale = likelihood.max(axis=(1, 2))[:, None, None]
     return Evidence(
-        task.covariates, likelihood / scale, joint / scale[:, None], table.binned, np.array([o.curve for o in asked])
+        data.covariates, likelihood / scale, joint / scale[:, None], table.binned, np.array([o.curve for o in asked])
     )
 
 
@@ -278,16 +278,16 @@ def _with_surprise(ahead: FloatArray) -> FloatArray:
 
 def blank(asked: list[lcdb.Question], nodes: Prior) -> Prior:
     """The flat prior on the grid of `nodes`, with the covariates' centre and spread taken from the questions."""
-    task = _levels(asked)
+    data = _levels(asked)
     return replace(
-        nodes, forecasts=FORECASTS, centre=np.round(task.mean(axis=0), 3), spread=np.round(task.std(axis=0), 3)
+        nodes, forecasts=FORECASTS, centre=np.round(data.mean(axis=0), 3), spread=np.round(data.std(axis=0), 3)
     )
 
 
 def _levels(asked: list[lcdb.Question]) -> FloatArray:
     observed = lcdb.observations(asked)
     flat = replace(Prior(), reach=np.inf)
-    return task_of(observed, table_of(observed.points), flat, 1.0).covariates
+    return data_of(observed, table_of(observed.points), flat, 1.0).covariates
 
 
 def numbers(prior: Prior) -> dict[str, object]:

@@ -12,7 +12,7 @@ from app.jobs.workflows import Context
 from app.services.jobs import jobs
 from app.services.jobs.jobs import JobCancelled
 from app.services.simulations import simulations as service
-from app.services.simulations.simulations import Question
+from app.services.simulations.simulations import SimulationQuestion
 from app.store import simulations as store
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def simulate_part(context: Context, args: Mapping[str, Any]) -> None:
     with context.database.writing() as session:
         begun = service.begin_part(session, simulation_id, number, context.clock())
         row = store.simulation_by_id(session, simulation_id)
-        question = Question.from_json(row.question) if row is not None else None
+        question = SimulationQuestion.from_json(row.question) if row is not None else None
     if begun is None or question is None:
         return
     told = Told(context, simulation_id, begun.job_id)

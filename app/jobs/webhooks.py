@@ -12,7 +12,7 @@ from app.outbound.errors import OutboundError
 from app.outbound.targets import Policy
 from app.services.access.redaction import redact
 from app.services.access.secrets import SecretBox
-from app.services.webhooks.attempts import Outcome, record_attempt
+from app.services.webhooks.attempts import AttemptResult, record_attempt
 from app.services.webhooks.dispatch import hand_over, take_attempt, take_due, take_next
 from app.services.webhooks.endpoints import purpose
 from app.services.webhooks.messages import Message
@@ -72,7 +72,7 @@ def due(context: Context, endpoint_id: UUID) -> Iterator[Message]:
         yield message
 
 
-def call(context: Context, message: Message) -> Outcome:
+def call(context: Context, message: Message) -> AttemptResult:
     """Send a message, signed. Raises nothing that a receiver can cause."""
     now = context.clock()
     box = SecretBox(context.settings.secret_keys)
@@ -84,11 +84,11 @@ def call(context: Context, message: Message) -> Outcome:
         outbound = Outbound(Policy(context.settings.outbound_allow))
         reply = outbound.send("POST", message.url, headers=headers, content=message.body, timeout_s=TIMEOUT_S)
     except OutboundError as error:
-        return Outcome(now, None, monotonic() - started, error.code, str(error))
+        return AttemptResult(now, None, monotonic() - started, error.code, str(error))
     except SecretUnreadable as error:
-        return Outcome(now, None, 0.0, "secret_unreadable", error.detail)
+        return AttemptResult(now, None, 0.0, "secret_unreadable", error.detail)
     hidden = [*secrets, *(secret.removeprefix(PREFIX) for secret in secrets), *signed["webhook-signature"].split()]
-    return Outcome(
+    return AttemptResult(
         now,
         reply.status,
         reply.duration_s,

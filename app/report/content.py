@@ -11,7 +11,7 @@ from app.report import words
 from app.services.exports.dossier import Dossier
 from app.services.exports.tables import table_of
 from app.services.planning.allocations import Allocation, GroupPlan, SourcePlan, amount
-from app.services.planning.scenarios import Outcome
+from app.services.planning.scenarios import ScenarioResult
 from app.store.models.projects import Source
 from app.store.rounds import rounds_page
 
@@ -236,7 +236,7 @@ def of_every_kind(lines: Sequence[dict[str, Any]]) -> Part:
     return Part(shown, len(lines) - len(shown))
 
 
-def scenario_line(dossier: Dossier, outcome: Outcome) -> dict[str, Any]:
+def scenario_line(dossier: Dossier, outcome: ScenarioResult) -> dict[str, Any]:
     plan, gain = outcome.plan, outcome.gain
     currency = dossier.project.currency
     return {

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from app.api.planning.allocations import read_budget
 from app.api.planning.plans import PolicyName
 from app.errors import Fault, invalid
-from app.services.planning.allocations import Question
+from app.services.planning.allocations import AllocationQuestion
 from app.store.models.projects import Project
 
 OWN = "project"
@@ -49,7 +49,7 @@ class PlanQuery:
     objective: str = OWN
     page: int = 1
 
-    def question(self) -> Question:
+    def question(self) -> AllocationQuestion:
         """Raises Invalid."""
         faults = []
         if self.policy not in POLICIES:
@@ -58,7 +58,7 @@ class PlanQuery:
             faults.append(Fault("?objective", f"choose {OWN} or one of {', '.join(OBJECTIVES)}"))
         if faults:
             raise invalid(*faults)
-        return Question(self.amount(), POLICIES[self.policy], 300, 0)
+        return AllocationQuestion(self.amount(), POLICIES[self.policy], 300, 0)
 
     def amount(self) -> Decimal | None:
         return read_budget(self.budget or None)

@@ -19,7 +19,7 @@ from app.charts.theme import ThemeName, narrowed
 from app.errors import Fault, Invalid, TrancheError, invalid
 from app.services.exports.charts import scenario_rows
 from app.services.planning.looks import kept_what_if
-from app.services.planning.scenarios import Outcome
+from app.services.planning.scenarios import ScenarioResult
 from app.services.planning.variations import Scenario
 from app.store.models.projects import Group, Project
 from app.store.projects import members
@@ -104,7 +104,7 @@ def scenarios_picture(
     return Response(drawn(spec, format), headers=HEADERS, media_type=MEDIA_TYPES[format])
 
 
-def answered(visit: Visit, project: Project, rows: list[Row]) -> Sequence[Outcome]:
+def answered(visit: Visit, project: Project, rows: list[Row]) -> Sequence[ScenarioResult]:
     """What `read_rows` leads to. Raises Invalid."""
     return kept_what_if(visit.session, visit.runtime.fits, project, read_rows(project, rows), 300, 0)
 

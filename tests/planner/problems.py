@@ -10,7 +10,7 @@ from app.planner.curves.observations import AssumedCurve, Observations, Points
 from app.planner.curves.posterior import Posterior
 from app.planner.curves.prior import Prior
 from app.planner.fitting.fit import fit
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from app.planner.problem.sources import Source
 from app.planner.utility.metric import Metric
@@ -110,9 +110,9 @@ def random_curves(rng: np.random.Generator, groups: int) -> list[Curve]:
     ]
 
 
-def order_vectors(task: Task) -> Iterator[np.ndarray]:
+def order_vectors(form: Canonical) -> Iterator[np.ndarray]:
     """Every vector of orders that is allowed and paid for."""
-    market = task.market
+    market = form.market
     choices = [
         [0, *range(int(least), int(most) + 1, int(lot))]
         for least, most, lot in zip(market.least, market.most, market.lot, strict=True)
@@ -123,13 +123,13 @@ def order_vectors(task: Task) -> Iterator[np.ndarray]:
             yield vector
 
 
-def best_by_brute_force(task: Task) -> float:
+def best_by_brute_force(form: Canonical) -> float:
     """The highest utility of any allowed orders."""
-    vectors = np.array(list(order_vectors(task)))
-    added = np.zeros((len(task.keys), len(vectors)))
-    for source, group in enumerate(task.market.group):
+    vectors = np.array(list(order_vectors(form)))
+    added = np.zeros((len(form.keys), len(vectors)))
+    for source, group in enumerate(form.market.group):
         added[group] += vectors[:, source]
-    value = task.utility.terms(task.held[:, None] + added).value
-    counted = task.utility.counted
-    totals = value[counted].min(axis=0) if task.utility.is_level else task.utility.weights @ value
+    value = form.utility.terms(form.held[:, None] + added).value
+    counted = form.utility.counted
+    totals = value[counted].min(axis=0) if form.utility.is_level else form.utility.weights @ value
     return float(totals.max())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.planner.plan.decide import decide
 from app.planner.plan.make_plan import evaluate, make_plan
 from app.planner.plan.plan import Plan
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from app.planner.problem.sources import Tier
 from app.planner.utility.objective import Objective
@@ -131,12 +131,12 @@ def test_a_looser_bound_never_lowers_the_utility(seed: int, kind: Objective) -> 
 @given(seeds, kinds)
 def test_every_answer_keeps_budget_bounds_and_limits(seed: int, kind: Objective) -> None:
     asked = general(seed, kind)
-    plan, task = make_plan(asked), Task.of(asked)
+    plan, form = make_plan(asked), Canonical.of(asked)
     assert plan.spend + plan.unspent == asked.budget
     assert plan.spend == sum(source.cost for source in plan.sources) <= asked.budget
-    bought = np.array([orders(plan)[source.key] for source in task.sources])
-    assert task.region.allows(task.market, bought)
-    for source, order in zip(task.sources, bought.tolist(), strict=True):
+    bought = np.array([orders(plan)[source.key] for source in form.sources])
+    assert form.region.allows(form.market, bought)
+    for source, order in zip(form.sources, bought.tolist(), strict=True):
         assert order == 0 or source.min_order <= order <= (source.max_order or order)
         assert order % source.lot_size == 0
     # evaluate() checks the same orders on its own and finds the same utility.
@@ -147,15 +147,15 @@ def test_every_answer_keeps_budget_bounds_and_limits(seed: int, kind: Objective)
 @given(seeds, kinds)
 @example(30007, Objective("isoelastic", aversion=4.0))
 def test_the_gap_is_true_and_no_allowed_baseline_is_better(seed: int, kind: Objective) -> None:
-    task = Task.of(general(seed, kind))
-    decision = decide(task, "optimal")
-    utility, values = decision.task.utility, decision.task.values
+    form = Canonical.of(general(seed, kind))
+    decision = decide(form, "optimal")
+    utility, values = decision.form.utility, decision.form.values
     total = utility.total(decision.after.value)
     # Benefits are of order 1: where U is 0, their last digit is what rounding leaves.
     assert decision.bound >= total - max(1e-12 * abs(total), 1e-15)
     for rival in (*decision.baselines.values(), np.zeros_like(decision.orders)):
-        if task.region.allows(task.market, rival) and task.market.cost(rival) <= task.market.budget:
-            there = values.total(task.held + task.market.added(rival))
+        if form.region.allows(form.market, rival) and form.market.cost(rival) <= form.market.budget:
+            there = values.total(form.held + form.market.added(rival))
             assert total >= there - 1e-12 * max(1.0, abs(there))
             assert decision.bound >= there - 1e-9 * max(abs(there), 1e-3)
 

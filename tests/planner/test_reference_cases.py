@@ -12,7 +12,7 @@ import pytest
 from app.planner.errors import InfeasibleError
 from app.planner.plan.make_plan import make_plan
 from app.planner.plan.plan import Plan
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Limit, Problem
 from app.planner.problem.sources import Source, Tier
 from app.planner.utility.metric import Metric
@@ -112,10 +112,10 @@ def plan_of(case: dict[str, Any]) -> Plan:
 
 def gain_of(case: dict[str, Any]) -> float:
     """What the known optimum gains over buying nothing."""
-    task = Task.of(problem_of(case))
+    form = Canonical.of(problem_of(case))
     base = case["answer"].get("regret_base")
-    now = task.utility.with_base(np.array(base)) if base else task.utility
-    return max(abs(case["answer"]["utility"] - now.at(task.held)), 1e-9)
+    now = form.utility.with_base(np.array(base)) if base else form.utility
+    return max(abs(case["answer"]["utility"] - now.at(form.held)), 1e-9)
 
 
 def test_every_case_that_has_an_allocation_is_here() -> None:

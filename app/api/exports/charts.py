@@ -24,7 +24,7 @@ from app.charts.theme import Spec, ThemeName, narrowed
 from app.errors import Infeasible, NotFound
 from app.services.curves.fits import Fits
 from app.services.exports.round_charts import progress_data, spending_data
-from app.services.planning.allocations import Question
+from app.services.planning.allocations import AllocationQuestion
 from app.store.db import Session
 from app.store.models.projects import Group, Project
 from app.store.projects import members
@@ -38,7 +38,7 @@ EXAMPLE: Spec = {
 }
 
 
-QUESTION = Question(budget=None, policy="optimal", draws=300, seed=0)
+QUESTION = AllocationQuestion(budget=None, policy="optimal", draws=300, seed=0)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ChartQuery:
     theme: ThemeName = "light"
     groups: tuple[str, ...] = ()
     round: int | None = None
-    question: Question = QUESTION
+    question: AllocationQuestion = QUESTION
     objective: str | None = None
     narrow: bool = False
 
@@ -67,7 +67,7 @@ def chart_query(
     seed: Seed = 0,
     narrow: Annotated[bool, Query(description="For a place of less than 480 pixels")] = False,
 ) -> ChartQuery:
-    question = Question(read_budget(budget), policy, draws, seed, exploration)
+    question = AllocationQuestion(read_budget(budget), policy, draws, seed, exploration)
     return ChartQuery(theme, tuple(group or ()), round, question, narrow=narrow)
 
 

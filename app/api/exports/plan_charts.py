@@ -12,7 +12,7 @@ from app.charts.theme import Spec, ThemeName
 from app.errors import Fault, invalid
 from app.services.curves.fits import Fits
 from app.services.exports.charts import CurveView, curve_panels, margin_rows
-from app.services.planning.allocations import Question
+from app.services.planning.allocations import AllocationQuestion
 from app.services.planning.looks import kept_allocation, kept_budget_rows
 from app.services.projects.changes import get_member
 from app.store.db import Session
@@ -31,7 +31,7 @@ class ChartQuery(Protocol):
     @property
     def groups(self) -> tuple[str, ...]: ...
     @property
-    def question(self) -> Question: ...
+    def question(self) -> AllocationQuestion: ...
 
 
 class Asked(Protocol):

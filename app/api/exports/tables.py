@@ -16,7 +16,7 @@ from app.api.planning.plans import Policy
 from app.errors import Conflict, Infeasible
 from app.services.exports.dossier import Dossier
 from app.services.exports.tables import all_tables, table_of
-from app.services.planning.allocations import Question
+from app.services.planning.allocations import AllocationQuestion
 from app.services.planning.measurements import MAX_RUNS
 from app.tables.csv_file import write_csv
 from app.tables.shape import About, Stamp
@@ -43,12 +43,12 @@ def asked_question(
     exploration: Exploration = 0.0,
     draws: Draws = 300,
     seed: Seed = 0,
-) -> Question:
+) -> AllocationQuestion:
     """What a report and its tables may be asked for: the question of `GET …/allocations/next`."""
-    return Question(read_budget(budget), policy, draws, seed, exploration)
+    return AllocationQuestion(read_budget(budget), policy, draws, seed, exploration)
 
 
-Asked = Annotated[Question, Depends(asked_question)]
+Asked = Annotated[AllocationQuestion, Depends(asked_question)]
 
 
 def stamp_of(dossier: Dossier) -> Stamp:

@@ -12,7 +12,7 @@ from app.api.http.pages import Cursor, Limit, Page, page, position
 from app.api.http.shapes import MAX_COUNT, Answer
 from app.api.http.transactions import Call, Route, reads
 from app.errors import Fault, invalid
-from app.services.curves.curves import Curve, Question, Summary, curves_of
+from app.services.curves.curves import Curve, CurveQuestion, Summary, curves_of
 from app.services.projects.changes import get_member
 from app.store.models.projects import Group, Project
 from app.store.projects import members
@@ -186,7 +186,7 @@ def list_curves(
         return members(call.session, Group, project.id, False, position(after), count)
 
     rows = page(call, cursor, limit, fetch, lambda row: row, lambda row: row.id)
-    question = Question(counts, draws, seed)
+    question = CurveQuestion(counts, draws, seed)
     curves = curves_of(call.session, call.runtime.fits, project, rows.items, question)
     return Page(items=[curve_shape(project, curve) for curve in curves], next_cursor=rows.next_cursor)
 
@@ -204,5 +204,5 @@ def read_curve(
     project = call.project(project_id)
     row = get_member(call.session, project, Group, group)
     call.unless_matched(question_tag(project, group, counts, draws, seed))
-    [curve] = curves_of(call.session, call.runtime.fits, project, [row], Question(counts, draws, seed))
+    [curve] = curves_of(call.session, call.runtime.fits, project, [row], CurveQuestion(counts, draws, seed))
     return curve_shape(project, curve)

@@ -12,7 +12,7 @@ from app.api.http.pages import Cursor, Limit, Page, page, position
 from app.api.http.shapes import Answer
 from app.api.http.transactions import Call, Route, reads
 from app.api.observations.curves import Quantiles
-from app.services.curves.record import NAMES, Record, record_of
+from app.services.curves.record import NAMES, ForecastRecord, record_of
 from app.services.projects.changes import get_member
 from app.store.models.projects import Group
 from app.store.observations import ScoredForecast, forecasts_page
@@ -104,7 +104,7 @@ def forecast_shape(scored: ScoredForecast) -> ForecastOut:
     )
 
 
-def record_shape(record: Record) -> RecordOut:
+def record_shape(record: ForecastRecord) -> RecordOut:
     return RecordOut(
         count=record.count,
         crps=record.crps,

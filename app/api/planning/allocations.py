@@ -29,7 +29,7 @@ from app.api.planning.plans import (
 )
 from app.api.projects.objectives import Objective
 from app.errors import Fault, Infeasible, invalid
-from app.services.planning.allocations import Allocation, Question, amount, next_allocation
+from app.services.planning.allocations import Allocation, AllocationQuestion, amount, next_allocation
 from app.store.models.projects import Project
 
 router = APIRouter(prefix="/v1/projects/{project_id}/allocations", tags=["allocations"], route_class=Route)
@@ -157,7 +157,9 @@ class AllocationOut(Answer):
     warnings: list[WarningOut]
 
 
-def allocation_shape(project: Project, question: Question, answer: Allocation, only_bought: bool) -> AllocationOut:
+def allocation_shape(
+    project: Project, question: AllocationQuestion, answer: Allocation, only_bought: bool
+) -> AllocationOut:
     plan, known = answer.plan, answer.known
     spend = amount(plan.spend)
     return AllocationOut(
@@ -250,7 +252,7 @@ def read_next_allocation(
     hold: Hold = None,
 ) -> AllocationOut:
     """It changes nothing. The same data and query give the same bytes."""
-    question = Question(read_budget(budget), policy, draws, seed, exploration, read_hold(hold or []))
+    question = AllocationQuestion(read_budget(budget), policy, draws, seed, exploration, read_hold(hold or []))
     project = call.project(project_id)
     call.unless_matched(question_tag(project, question, groups))
     answer = next_allocation(call.session, call.runtime.fits, project, question)

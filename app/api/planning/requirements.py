@@ -13,7 +13,7 @@ from app.api.http.transactions import Call, QuestionRoute, asks
 from app.api.planning.scenarios import MAX_NAMED, DrawsIn, SeedIn
 from app.errors import Conflict, Infeasible
 from app.services.planning.allocations import amount
-from app.services.planning.requirements import Question, Requirements, Warning, requirements_of
+from app.services.planning.requirements import RequirementQuestion, Requirements, Warning, requirements_of
 from app.store.models.projects import Project
 
 router = APIRouter(prefix="/v1/projects/{project_id}/requirements", tags=["allocations"], route_class=QuestionRoute)
@@ -182,6 +182,6 @@ def ask_requirements(project_id: str, body: RequirementsIn, call: Annotated[Call
     """The least budget and counts with which the groups reach their targets, which targets no amount of data reaches,
     and the chance of success as a function of the budget. It changes nothing."""
     project = call.project(project_id)
-    question = Question(body.chance, body.joint, body.draws, body.seed, body.targets, body.budgets)
+    question = RequirementQuestion(body.chance, body.joint, body.draws, body.seed, body.targets, body.budgets)
     found, warnings = requirements_of(call.session, call.runtime.fits, project, question)
     return requirements_shape(project, body, found, warnings)

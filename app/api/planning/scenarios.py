@@ -39,7 +39,7 @@ from app.api.projects.limits import SetLimits, stored_limits
 from app.api.projects.objectives import Objective
 from app.api.projects.sources import SourceTerms, source_fields
 from app.services.planning.allocations import amount
-from app.services.planning.scenarios import Gain, Outcome, Plan, what_if
+from app.services.planning.scenarios import Gain, Plan, ScenarioResult, what_if
 from app.services.planning.variations import Scenario
 from app.store.models.projects import Project
 
@@ -234,7 +234,7 @@ def scenario_of(body: ScenarioIn, index: int) -> Scenario:
     )
 
 
-def row_shape(outcome: Outcome, first: Outcome, only_bought: bool) -> ScenarioOut:
+def row_shape(outcome: ScenarioResult, first: ScenarioResult, only_bought: bool) -> ScenarioOut:
     plan, name = outcome.plan, outcome.scenario.name
     if plan is None:
         culprits = [FaultShape(pointer=one.pointer, detail=one.detail) for one in outcome.culprits]
@@ -262,7 +262,9 @@ def row_shape(outcome: Outcome, first: Outcome, only_bought: bool) -> ScenarioOu
     )
 
 
-def group_cells(outcome: Outcome, plan: Plan, first: Outcome, only_bought: bool) -> Mapping[str, ScenarioGroupOut]:
+def group_cells(
+    outcome: ScenarioResult, plan: Plan, first: ScenarioResult, only_bought: bool
+) -> Mapping[str, ScenarioGroupOut]:
     base = {group.key: group for group in first.plan.groups} if first.plan else {}
     cells = {}
     for group in plan.groups:
@@ -287,7 +289,7 @@ def difference_shape(plan: Plan, first: Plan | None, gain: Gain | None) -> Diffe
     return DifferenceOut(spend=spend, utility=GainOut.model_validate(gain) if gain else None)
 
 
-def table_shape(project: Project, body: WhatIfIn, outcomes: list[Outcome]) -> WhatIfOut:
+def table_shape(project: Project, body: WhatIfIn, outcomes: list[ScenarioResult]) -> WhatIfOut:
     return WhatIfOut(
         data_version=project.data_version,
         data_at=project.data_at,

@@ -24,7 +24,7 @@ from app.charts.simulations import CHARTS
 from app.charts.theme import Spec, ThemeName, narrowed
 from app.errors import Conflict
 from app.services.jobs.jobs import State
-from app.services.simulations.simulations import Question, get_simulation, start_simulation
+from app.services.simulations.simulations import SimulationQuestion, get_simulation, start_simulation
 from app.store.db import Session
 from app.store.models.jobs import Job
 from app.store.models.projects import Project
@@ -72,9 +72,9 @@ class SimulationIn(Shape):
     seed: SeedIn = 0
     objective: Objective | None = None
 
-    def question(self) -> Question:
+    def question(self) -> SimulationQuestion:
         played = dict.fromkeys((*self.policies, self.chosen, "equal"))
-        return Question(
+        return SimulationQuestion(
             policies=list(played),
             chosen=self.chosen,
             replicates=self.replicates,

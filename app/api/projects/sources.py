@@ -32,7 +32,7 @@ from app.api.http.transactions import BulkRoute, Call, Route, changes, posts, re
 from app.api.projects.groups import Replaced
 from app.errors import Archived as ArchivedError
 from app.errors import Conflict, InUse, KeyTaken, MissingKeys
-from app.services.ledger.holdings import Record, holdings_of
+from app.services.ledger.holdings import SourceRecord, holdings_of
 from app.services.projects import sources
 from app.services.projects.changes import get_member, touch
 from app.store.models.projects import Group, Project, Source
@@ -225,7 +225,7 @@ def source_fields(body: SourceIn | SourceTerms) -> dict[str, Any]:
     return fields
 
 
-def source_shape(row: Source, groups: Mapping[int, Group], record: Record) -> SourceOut:
+def source_shape(row: Source, groups: Mapping[int, Group], record: SourceRecord) -> SourceOut:
     yields = {groups[one.group_id].key: one.share for one in row.yields}
     derived = {
         "group": next(iter(yields)) if len(yields) == 1 else None,
@@ -237,7 +237,7 @@ def source_shape(row: Source, groups: Mapping[int, Group], record: Record) -> So
     return SourceOut(**derived, **columns)
 
 
-def record_shape(record: Record, groups: Mapping[int, Group]) -> SourceRecordOut:
+def record_shape(record: SourceRecord, groups: Mapping[int, Group]) -> SourceRecordOut:
     return SourceRecordOut(
         ordered=record.ordered,
         accepted=record.accepted,

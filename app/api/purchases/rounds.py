@@ -18,7 +18,7 @@ from app.api.planning.allocations import allocation_shape
 from app.api.planning.plans import MetricOut, Policy
 from app.api.purchases.orders import ORDER_EXAMPLE, OrderOut, order_shape
 from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, PreconditionRequired, invalid
-from app.services.planning.allocations import Question, next_allocation
+from app.services.planning.allocations import AllocationQuestion, next_allocation
 from app.services.purchases import rounds
 from app.services.purchases.progress import GroupProgress, RoundProgress, progress_of
 from app.services.purchases.rounds import Proposal, get_round
@@ -41,9 +41,9 @@ class QueryIn(Shape):
     draws: Annotated[int, Field(strict=True, ge=50, le=2000)] = 300
     seed: Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)] = 0
 
-    def question(self) -> Question:
+    def question(self) -> AllocationQuestion:
         hold = dict(sorted(self.hold.items()))
-        return Question(self.budget, self.policy, self.draws, self.seed, self.exploration, hold)
+        return AllocationQuestion(self.budget, self.policy, self.draws, self.seed, self.exploration, hold)
 
 
 class RoundIn(Shape):
@@ -264,7 +264,7 @@ def propose_round(project_id: str, body: RoundIn, call: Annotated[Call, buys("wr
     return shape_of(call, project, row)
 
 
-def looked_at(call: Call, project: Project, body: RoundIn, question: Question) -> int:
+def looked_at(call: Call, project: Project, body: RoundIn, question: AllocationQuestion) -> int:
     """The data version of the allocation that was looked at. Raises AllocationChanged for an ETag of another."""
     if body.data_version is not None:
         return body.data_version

@@ -26,7 +26,7 @@ CACHED_VALUES = 400_000
 
 
 @dataclass(frozen=True)
-class Task:
+class GroupData:
     """Groups to fit: their points, n_ref (for groups without points, what stands for it), ȳ, the prior of s."""
 
     table: Table
@@ -41,30 +41,30 @@ class Task:
         return cells_of(self.table, self.units)
 
 
-def learn(task: Task, prior: Prior, lattice: Lattice) -> Learnt:
+def learn(data: GroupData, prior: Prior, lattice: Lattice) -> Learnt:
     """Posterior draws of every group, made of the numbers of `lattice`."""
-    learnt = empty(len(task.units), lattice.draws, len(task.table.row_group))
-    for groups, rows, p, nodes, level in grids(task, prior, lattice.draws):
-        floors = integrate(nodes, level, prior, task.covariates[groups])
-        frame = Frame(task.units[groups], task.n_ref[groups], task.table.binned[groups], level.upper)
+    learnt = empty(len(data.units), lattice.draws, len(data.table.row_group))
+    for groups, rows, p, nodes, level in grids(data, prior, lattice.draws):
+        floors = integrate(nodes, level, prior, data.covariates[groups])
+        frame = Frame(data.units[groups], data.n_ref[groups], data.table.binned[groups], level.upper)
         shape = draw(learnt, groups, frame, floors, prior, lattice.select(groups))
-        owner = np.searchsorted(groups, task.table.row_group[rows])
+        owner = np.searchsorted(groups, data.table.row_group[rows])
         _moments(learnt, groups, rows, owner, p, shape)
     return learnt
 
 
-def grids(task: Task, prior: Prior, draws: int) -> Iterator[tuple[IntArray, IntArray, FloatArray, Nodes, Level]]:
+def grids(data: GroupData, prior: Prior, draws: int) -> Iterator[tuple[IntArray, IntArray, FloatArray, Nodes, Level]]:
     """Batches of groups, their rows, the shapes there [rows, S], the nodes and the prior of s.
 
     `draws` is how many will be taken of each group; it only bounds the batches' memory.
     """
-    cells = task.cells
+    cells = data.cells
     scatter = cells.scatter_log_likelihood(np.asarray(prior.noises))
     for groups in _batches(cells, prior, draws):
         rows = runs(cells.group_rows, groups)
-        of_group = task.table.row_group[rows]
-        p = shape_values(task.table.row_count[rows], task.n_ref[of_group], prior)
-        batch = _batch(task, cells, prior, groups, p, scatter[groups])
+        of_group = data.table.row_group[rows]
+        p = shape_values(data.table.row_count[rows], data.n_ref[of_group], prior)
+        batch = _batch(data, cells, prior, groups, p, scatter[groups])
         yield groups, rows, p, nodes_of(batch, prior), batch.level
 
 
@@ -81,11 +81,11 @@ def _batches(cells: Cells, prior: Prior, draws: int) -> Iterator[IntArray]:
             yield alike[first : first + step]
 
 
-def _batch(task: Task, cells: Cells, prior: Prior, groups: IntArray, p: FloatArray, scatter: FloatArray) -> Batch:
+def _batch(data: GroupData, cells: Cells, prior: Prior, groups: IntArray, p: FloatArray, scatter: FloatArray) -> Batch:
     """The batch of `groups`, all with the same number of cells; p [their rows, S]."""
     b, k = len(groups), int(cells.start[groups[0] + 1] - cells.start[groups[0]])
     own = runs(cells.start, groups)
-    log_noise, log_shape = prior.log_weights(task.covariates[groups])
+    log_noise, log_shape = prior.log_weights(data.covariates[groups])
     return Batch(
         y=cells.y[own].reshape(b, k),
         t=cells.t[own].reshape(b, k),
@@ -95,7 +95,7 @@ def _batch(task: Task, cells: Cells, prior: Prior, groups: IntArray, p: FloatArr
         scatter=scatter,
         log_noise=log_noise,
         log_shape=log_shape,
-        level=Level(task.level.mean[groups], task.level.sd[groups], task.level.upper[groups]),
+        level=Level(data.level.mean[groups], data.level.sd[groups], data.level.upper[groups]),
     )
 
 
@@ -132,11 +132,11 @@ def _moments(learnt: Learnt, groups: IntArray, rows: IntArray, owner: IntArray, 
     learnt.variance[rows] = np.einsum("ij,ij->i", f, f) / f.shape[1]
 
 
-def standardised(task: Task, learnt: Learnt) -> FloatArray:
+def standardised(data: GroupData, learnt: Learnt) -> FloatArray:
     """(y − E f) / sd of each point [P]; the sd has curve, evaluation error, σ and the discrepancy."""
-    table = task.table
-    group, unit = table.group, task.units[table.group]
-    inside = learnt.kappa[group] ** 2 * doublings_below(table.counts, task.n_ref[group])
+    table = data.table
+    group, unit = table.group, data.units[table.group]
+    inside = learnt.kappa[group] ** 2 * doublings_below(table.counts, data.n_ref[group])
     noise = (learnt.sigma[group] ** 2 + inside) * unit**2
     sd = np.sqrt(learnt.variance[table.row] + table.shared**2 + noise)
     residuals: FloatArray = (table.losses - learnt.mean[table.row]) / sd

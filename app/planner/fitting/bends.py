@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
-from app.planner.fitting.batched_grid import Task
+from app.planner.fitting.batched_grid import GroupData
 from app.planner.fitting.binning import Cells, runs, summed
 
 LEAST_CELLS, BENT_CELLS = 6, 7
@@ -120,7 +120,7 @@ class Judged:
     ends: tuple[IntArray, IntArray]
 
 
-def judged(task: Task, groups: IntArray) -> Judged:
+def judged(task: GroupData, groups: IntArray) -> Judged:
     """What speaks most for each of `groups`, where it speaks clearly against the plain curve."""
     rows = np.bincount(task.table.row_group, minlength=task.table.groups)
     groups = groups[rows[groups] >= LEAST_CELLS]

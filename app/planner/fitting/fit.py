@@ -18,7 +18,7 @@ from app.planner.curves.posterior import Diagnostics, Errors, Posterior
 from app.planner.curves.prior import Prior
 from app.planner.curves.random_streams import Lattice, lattice
 from app.planner.fitting import checks
-from app.planner.fitting.batched_grid import Task, learn, standardised
+from app.planner.fitting.batched_grid import GroupData, learn, standardised
 from app.planner.fitting.bends import judged
 from app.planner.fitting.binning import TYPICAL_NOISE, Table, table_of, typical_losses
 from app.planner.fitting.grid import Level
@@ -85,25 +85,27 @@ def _fitted(observations: Observations, prior: Prior, seed: int, draws: int, sca
 def _learnt(observations: Observations, prior: Prior, seed: int, draws: int, scale: float) -> Posterior:
     """The groups' posterior; where a point contradicts the others, theirs alone."""
     numbers = lattice(seed, observations.keys, draws)
-    posterior, task, learnt = _once(observations, prior, numbers, scale)
-    keys, table = observations.keys, task.table
+    posterior, data, learnt = _once(observations, prior, numbers, scale)
+    keys, table = observations.keys, data.table
     residuals = np.concatenate([np.zeros(0), *posterior.residuals])
-    warnings = checks.remarks(keys, table, task.units, observations.span)
-    verdicts = judged(task, misfits(table, learnt))
-    stray = strays(task, learnt, residuals, verdicts.ends, prior, numbers)
+    warnings = checks.remarks(keys, table, data.units, observations.span)
+    verdicts = judged(data, misfits(table, learnt))
+    stray = strays(data, learnt, residuals, verdicts.ends, prior, numbers)
     told = {*(keys[g] for g in stray.groups), *(w.group for w in warnings if w.code == "not_monotone")}
     warnings += stray.warnings(keys, table)
     warnings += [checks.bends(keys[g]) for g in verdicts.bend if keys[g] not in told]
     if len(stray.groups):
-        posterior = posterior.replaced(stray.groups, _following(posterior, observations, stray, task, prior, numbers))
+        posterior = posterior.replaced(stray.groups, _following(posterior, observations, stray, data, prior, numbers))
     return replace(posterior, warnings=tuple(sorted(warnings, key=_by_group(keys))))
 
 
-def _once(observations: Observations, prior: Prior, numbers: Lattice, scale: float) -> tuple[Posterior, Task, Learnt]:
+def _once(
+    observations: Observations, prior: Prior, numbers: Lattice, scale: float
+) -> tuple[Posterior, GroupData, Learnt]:
     """The posterior of all points, without warnings, and what it was made of."""
     table = table_of(observations.points)
-    task = task_of(observations, table, prior, scale)
-    learnt = learn(task, prior, numbers)
+    data = data_of(observations, table, prior, scale)
+    learnt = learn(data, prior, numbers)
     posterior = Posterior(
         keys=observations.keys,
         asymptote=learnt.asymptote,
@@ -112,24 +114,24 @@ def _once(observations: Observations, prior: Prior, numbers: Lattice, scale: flo
         exponent=learnt.exponent,
         offset=learnt.offset,
         knot=np.broadcast_to(1.0, learnt.exponent.shape),
-        reference=task.n_ref,
-        noise=learnt.sigma * task.units,
+        reference=data.n_ref,
+        noise=learnt.sigma * data.units,
         discrepancy=learnt.discrepancy,
         diagnostics=_diagnostics(table),
-        residuals=_split(standardised(task, learnt), _sizes(observations)),
+        residuals=_split(standardised(data, learnt), _sizes(observations)),
         warnings=(),
-        errors=Errors(learnt.node, *(np.outer(task.units, scales) for scales in prior.noise_nodes)),
+        errors=Errors(learnt.node, *(np.outer(data.units, scales) for scales in prior.noise_nodes)),
     )
-    return posterior, task, learnt
+    return posterior, data, learnt
 
 
 def _following(
-    before: Posterior, observations: Observations, stray: Strays, task: Task, prior: Prior, numbers: Lattice
+    before: Posterior, observations: Observations, stray: Strays, data: GroupData, prior: Prior, numbers: Lattice
 ) -> Posterior:
     """The groups of `stray` by their other points; a stray point's residual is its distance from what these say."""
-    others = replace(observations.select(stray.groups), points=tuple(without(task.table, stray.groups, stray.points)))
+    others = replace(observations.select(stray.groups), points=tuple(without(data.table, stray.groups, stray.points)))
     found, _, _ = _once(others, prior, numbers.select(stray.groups), 1.0)
-    index = stray.points - np.searchsorted(task.table.group, stray.groups)
+    index = stray.points - np.searchsorted(data.table.group, stray.groups)
     residuals = [
         np.insert(rest, at, sigmas) for rest, at, sigmas in zip(found.residuals, index, stray.sigmas, strict=True)
     ]
@@ -152,7 +154,7 @@ def _sizes(observations: Observations) -> list[int]:
     return [len(points.counts) for points in observations.points]
 
 
-def task_of(observations: Observations, table: Table, prior: Prior, scale: float) -> Task:
+def data_of(observations: Observations, table: Table, prior: Prior, scale: float) -> GroupData:
     """What the grid needs to know of the groups; `scale` is ȳ of groups without points."""
     measured = np.array(_sizes(observations), dtype=np.int64) > 0
     units = np.where(measured, _units(table, observations.span), scale)
@@ -160,9 +162,9 @@ def task_of(observations: Observations, table: Table, prior: Prior, scale: float
     n_ref = np.where(measured, table.n_ref, np.maximum(observations.held, 1.0))
     if observations.span is None:
         wide = np.ones(len(units))
-        return Task(table, n_ref, units, Level(wide, 2.0 * wide, np.inf * wide), np.zeros((len(units), 2)))
+        return GroupData(table, n_ref, units, Level(wide, 2.0 * wide, np.inf * wide), np.zeros((len(units), 2)))
     share = observations.span / units
-    return Task(table, n_ref, units, Level(0.5 * share, share, share), prior.covariates(1.0 / share, n_ref))
+    return GroupData(table, n_ref, units, Level(0.5 * share, share, share), prior.covariates(1.0 / share, n_ref))
 
 
 def _units(table: Table, span: float | None) -> FloatArray:

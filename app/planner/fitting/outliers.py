@@ -10,7 +10,7 @@ from app.planner.arrays import FloatArray, IntArray
 from app.planner.curves.observations import Points
 from app.planner.curves.prior import Prior
 from app.planner.curves.random_streams import Lattice
-from app.planner.fitting.batched_grid import Task, learn, standardised
+from app.planner.fitting.batched_grid import GroupData, learn, standardised
 from app.planner.fitting.binning import TYPICAL_NOISE, Table, doublings_below, table_of
 from app.planner.fitting.checks import OUTLIER_SIGMAS, outlier
 from app.planner.fitting.grid import Level
@@ -54,11 +54,16 @@ def misfits(table: Table, learnt: Learnt) -> IntArray:
 
 
 def strays(
-    task: Task, learnt: Learnt, residuals: FloatArray, ends: tuple[IntArray, IntArray], prior: Prior, numbers: Lattice
+    data: GroupData,
+    learnt: Learnt,
+    residuals: FloatArray,
+    ends: tuple[IntArray, IntArray],
+    prior: Prior,
+    numbers: Lattice,
 ) -> Strays:
     """The points far from what the other points of their group say; ends: groups of which the smallest, and the
     largest, size is known to contradict the others."""
-    table = task.table
+    table = data.table
     groups, points = _doubted(table, learnt, residuals)
     at_ends = np.concatenate(ends)
     other = ~np.isin(groups, at_ends)
@@ -68,7 +73,7 @@ def strays(
     groups, points = groups[order], points[order]
     if not len(groups):
         return Strays(groups, points, np.zeros(0))
-    sigmas = _sigmas_off(task, groups, points, prior, numbers)
+    sigmas = _sigmas_off(data, groups, points, prior, numbers)
     far = np.abs(sigmas) > np.where(np.isin(groups, at_ends), END_SIGMAS, OUTLIER_SIGMAS)
     return Strays(groups[far], points[far], sigmas[far])
 
@@ -98,14 +103,14 @@ def _extreme(table: Table, groups: IntArray, sign: float) -> IntArray:
     return np.asarray(at[first][np.searchsorted(owners, groups)])
 
 
-def _sigmas_off(task: Task, groups: IntArray, points: IntArray, prior: Prior, numbers: Lattice) -> FloatArray:
+def _sigmas_off(data: GroupData, groups: IntArray, points: IntArray, prior: Prior, numbers: Lattice) -> FloatArray:
     """How many predictive sds each of `points` lies from what the other points of its group say."""
-    table = task.table
+    table = data.table
     others = table_of(without(table, groups, points))
-    level = Level(task.level.mean[groups], task.level.sd[groups], task.level.upper[groups])
-    units = task.units[groups]
+    level = Level(data.level.mean[groups], data.level.sd[groups], data.level.upper[groups])
+    units = data.units[groups]
     reduced = replace(
-        task, table=others, n_ref=others.n_ref, units=units, level=level, covariates=task.covariates[groups]
+        data, table=others, n_ref=others.n_ref, units=units, level=level, covariates=data.covariates[groups]
     )
     learnt = learn(reduced, _following(prior), numbers.select(groups))
     n, n_ref = table.counts[points], others.n_ref

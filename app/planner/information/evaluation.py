@@ -8,7 +8,7 @@ import numpy as np
 from app.planner.arrays import FloatArray
 from app.planner.curves.observations import Observations, Points
 from app.planner.plan.decide import decide
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from app.planner.utility.benefit import phi
 from app.planner.wording import number
@@ -45,12 +45,12 @@ def evaluation_advice(problem: Problem, observations: Observations) -> tuple[Eva
 
     Evaluation samples shrink the first, s² as 1 / their number; training samples and their runs the second.
     """
-    task = Task.of(problem)
-    decision = decide(task, "optimal")
-    counts, scale = np.empty(len(task.keys)), np.empty(len(task.keys))
-    recommended = np.where(decision.counts > task.held, decision.counts, 2.0 * np.maximum(task.held, 1.0))
-    counts[task.order] = recommended
-    scale[task.order] = _utility_per_loss(task, recommended)
+    form = Canonical.of(problem)
+    decision = decide(form, "optimal")
+    counts, scale = np.empty(len(form.keys)), np.empty(len(form.keys))
+    recommended = np.where(decision.counts > form.held, decision.counts, 2.0 * np.maximum(form.held, 1.0))
+    counts[form.order] = recommended
+    scale[form.order] = _utility_per_loss(form, recommended)
     posterior = replace(problem.posterior, warnings=())
     change = posterior.loss(posterior.reference) - posterior.loss(counts)
     strays = posterior.band(counts) - np.maximum(posterior.loss(counts), 0.0)
@@ -62,9 +62,9 @@ def evaluation_advice(problem: Problem, observations: Observations) -> tuple[Eva
     return tuple(found)
 
 
-def _utility_per_loss(task: Task, counts: FloatArray) -> FloatArray:
+def _utility_per_loss(form: Canonical, counts: FloatArray) -> FloatArray:
     """w φ'/unit [groups] at counts [groups]."""
-    utility = task.values.moved(counts)
+    utility = form.values.moved(counts)
     scaled = np.maximum(utility.posterior.loss(counts), 0.0) / utility.unit[:, None]
     _, worth = phi(utility.objective, scaled, utility.bounded, utility.goal[:, None])
     return np.asarray(utility.emphasis * worth.mean(axis=1) / utility.unit)

@@ -17,7 +17,7 @@ from app.planner.forecasts.predictive import Asked, at_runs, shared_error
 from app.planner.information.preposterior import Belief
 from app.planner.plan.decide import decide
 from app.planner.plan.margins import marginal_draws
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from app.planner.wording import count, listed, percent
 
@@ -108,10 +108,10 @@ def measurement_plan(problem: Problem, observations: Observations, runs: int, se
 
 def _marginals(problem: Problem) -> tuple[FloatArray, FloatArray]:
     """The recommended counts [groups], and the marginal utility per currency unit there in every draw."""
-    task = Task.of(problem)
-    decision = decide(task, "optimal")
-    marginals, counts = np.empty((len(task.keys), problem.posterior.draws)), np.empty(len(task.keys))
-    marginals[task.order], counts[task.order] = marginal_draws(task, decision), decision.counts
+    form = Canonical.of(problem)
+    decision = decide(form, "optimal")
+    marginals, counts = np.empty((len(form.keys), problem.posterior.draws)), np.empty(len(form.keys))
+    marginals[form.order], counts[form.order] = marginal_draws(form, decision), decision.counts
     return counts, marginals
 
 

@@ -9,7 +9,7 @@ from app.planner.integer.integer_programme import Whole, solve_whole
 from app.planner.integer.local_search import improve, improve_towards, repair
 from app.planner.integer.lots import Filled, round_down
 from app.planner.integer.lots import improve as improve_plain
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.feasibility import cheapest
 from app.planner.problem.order_programme import Programme
 from app.planner.relaxation.certificate import LEAST_GAIN
@@ -34,34 +34,34 @@ Answer = tuple[IntArray, float, str, str]
 """Orders [S], the bound, and method and proof as in `Optimality`."""
 
 
-def best_whole(task: Task, divisible: Divisible, baselines: list[IntArray]) -> Answer:
+def best_whole(form: Canonical, divisible: Divisible, baselines: list[IntArray]) -> Answer:
     """The best whole orders, never worse than an allowed baseline or than buying nothing more than must be bought."""
-    utility = task.utility
-    if task.market.is_plain and task.region.is_open and divisible.master is None and not task.values.crossed:
+    utility = form.utility
+    if form.market.is_plain and form.region.is_open and divisible.master is None and not form.values.crossed:
         bound = divisible.relaxation.bound
         if utility.objective.stop_ratio > 0.0:
             bound = divisible.relaxation.utility
-        if not task.market.most.any():
-            bound = utility.at(task.held)
-        return _plain(task, divisible, baselines, bound)
+        if not form.market.most.any():
+            bound = utility.at(form.held)
+        return _plain(form, divisible, baselines, bound)
     if utility.is_level and utility.objective.stop_ratio > 0.0 and divisible.master is None:
-        cart = improve_towards(_cart(task, _rounded(task, divisible.relaxation.orders)), divisible.relaxation.orders)
+        cart = improve_towards(_cart(form, _rounded(form, divisible.relaxation.orders)), divisible.relaxation.orders)
         return cart.orders, divisible.relaxation.utility, divisible.method, divisible.proof
-    return _general(task, divisible, baselines)
+    return _general(form, divisible, baselines)
 
 
-def keep_within(task: Task, orders: IntArray) -> IntArray:
+def keep_within(form: Canonical, orders: IntArray) -> IntArray:
     """Orders of a rule that does not know the bounds and limits, changed as little as steps can until they are kept."""
-    cart = _cart(task, orders.copy())
+    cart = _cart(form, orders.copy())
     if cart.is_allowed or repair(cart):
         return cart.orders
-    least = cheapest(task)
+    least = cheapest(form)
     return cart.orders if least is None else least
 
 
-def _plain(task: Task, divisible: Divisible, baselines: list[IntArray], bound: float) -> Answer:
+def _plain(form: Canonical, divisible: Divisible, baselines: list[IntArray], bound: float) -> Answer:
     """One group and one price per source and nothing else in the way: rounding, swaps, branch and bound."""
-    utility, market, held, relaxed = task.utility, task.market, task.held, divisible.relaxation
+    utility, market, held, relaxed = form.utility, form.market, form.held, divisible.relaxation
     best = improve_plain(utility, market, held, round_down(market, relaxed.orders))
     if utility.objective.stop_ratio > 0.0:
         # The rule gives up some of the least benefit on purpose: no baseline is held against it.
@@ -70,7 +70,7 @@ def _plain(task: Task, divisible: Divisible, baselines: list[IntArray], bound: f
     for orders in [np.where(utility.counted[market.group], orders, 0) for orders in baselines]:
         if utility.at(held + market.added(orders)) > best.total:
             best = max(best, improve_plain(utility, market, held, orders), key=_total)
-    work = max(len(task.keys) * utility.posterior.draws, 600 * len(market.most))
+    work = max(len(form.keys) * utility.posterior.draws, 600 * len(market.most))
     nodes = min(BRANCHES, BRANCH_WORK // work)
     # V is concave: all the money gains at least what its last part does.
     near = bound - best.total <= NEAR * relaxed.multiplier
@@ -88,44 +88,44 @@ def _gap(bound: float, total: float, now: float) -> float:
     return max(0.0, bound - total) / max(abs(bound - now), LEAST_GAIN)
 
 
-def _general(task: Task, divisible: Divisible, baselines: list[IntArray]) -> Answer:
+def _general(form: Canonical, divisible: Divisible, baselines: list[IntArray]) -> Answer:
     """Any market: rounding and steps from several starts, then the integer programme where the gap is worth it."""
-    market, bound = task.market, divisible.relaxation.bound
-    now = task.values.total(task.held)
+    market, bound = form.market, divisible.relaxation.bound
+    now = form.values.total(form.held)
     best = _stepped(
-        task, [_rounded(task, divisible.relaxation.orders), *baselines, _rounded(task, np.zeros(len(market.sources)))]
+        form, [_rounded(form, divisible.relaxation.orders), *baselines, _rounded(form, np.zeros(len(market.sources)))]
     )
     small = len(market.sources) <= SMALL
     stepped = not market.is_convex or bool(np.any(market.least > 1))
     near = TIGHT if small and stepped else NEAR
     settled = best.orders is not None and _gap(bound, best.utility, now) <= near
     if settled or len(market.sources) > LARGEST or not market.budget:
-        return _answer(task, best, bound, divisible.method, divisible.proof)
-    programme = Programme(market, task.region, task.utility.outer.extra, whole=True, single=small)
+        return _answer(form, best, bound, divisible.method, divisible.proof)
+    programme = Programme(market, form.region, form.utility.outer.extra, whole=True, single=small)
     cuts = None if divisible.master is None else divisible.master.cuts
     if cuts is not None and not small:
         cuts = cuts.thinned(divisible.relaxation.counts, 0.1 * LOOSE * max(bound - now, LEAST_GAIN))
-    master = Master.of(task.values, programme, task.held, cuts)
+    master = Master.of(form.values, programme, form.held, cuts)
     start = Whole(best.orders, best.utility, bound)
     found = solve_whole(master, start, TIGHT if small else LOOSE, SMALL_NODES if small else LARGE_NODES)
-    return _answer(task, found, found.bound, divisible.method + ", integer programme", WHOLE)
+    return _answer(form, found, found.bound, divisible.method + ", integer programme", WHOLE)
 
 
-def _answer(task: Task, best: Whole, bound: float, method: str, proof: str) -> Answer:
+def _answer(form: Canonical, best: Whole, bound: float, method: str, proof: str) -> Answer:
     orders = best.orders
     if orders is None:
         # Steps did not find what the check of feasibility did.
-        least = cheapest(task)
-        orders = np.zeros(len(task.sources), dtype=np.int64) if least is None else least
+        least = cheapest(form)
+        orders = np.zeros(len(form.sources), dtype=np.int64) if least is None else least
     # Tangents are kept to 10⁻¹⁰ of the gain: where values reach 10¹⁰ an answer can lie above their bound.
-    return orders, max(bound, task.values.total(task.held + task.market.added(orders))), method, proof
+    return orders, max(bound, form.values.total(form.held + form.market.added(orders))), method, proof
 
 
-def _stepped(task: Task, starts: list[IntArray]) -> Whole:
+def _stepped(form: Canonical, starts: list[IntArray]) -> Whole:
     """The best allowed orders reached by steps from the first start, mended where it must be, and from better ones."""
     best: Cart | None = None
     for at, orders in enumerate(starts):
-        cart = _cart(task, orders.copy())
+        cart = _cart(form, orders.copy())
         # Only where nothing else is at hand are the later ones worth mending.
         allowed = cart.is_allowed or ((at == 0 or best is None) and repair(cart))
         if allowed and (best is None or cart.total > best.total):
@@ -134,15 +134,15 @@ def _stepped(task: Task, starts: list[IntArray]) -> Whole:
     return Whole(None, -np.inf, np.inf) if best is None else Whole(best.orders, best.total, np.inf)
 
 
-def _cart(task: Task, orders: IntArray) -> Cart:
-    return Cart(task.market, task.region, task.values, task.held, orders)
+def _cart(form: Canonical, orders: IntArray) -> Cart:
+    return Cart(form.market, form.region, form.values, form.held, orders)
 
 
-def _rounded(task: Task, orders: FloatArray) -> IntArray:
+def _rounded(form: Canonical, orders: FloatArray) -> IntArray:
     """Divisible orders [S] in whole lots, never more; below the smallest order nothing; fixed ones as they are."""
-    market = task.market
+    market = form.market
     whole = np.floor(orders * (1.0 + 1e-12) + 1e-9).astype(np.int64) // market.lot * market.lot
     whole = np.minimum(whole, market.most)
-    fixed = [source.fixed_order for source in task.sources]
+    fixed = [source.fixed_order for source in form.sources]
     held = np.array([-1 if order is None else order for order in fixed], dtype=np.int64)
     return np.where(held >= 0, held, np.where(whole >= market.least, whole, 0))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.planner.arrays import FloatArray
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from app.planner.relaxation.relax import with_base
 
@@ -31,7 +31,7 @@ class Gain:
 
 
 @dataclass(frozen=True)
-class Measure:
+class UtilityMeasure:
     """A problem's objective, weights and targets as a measure of other problems of the same groups.
 
     base [vectors]: regret's best values V*, those of this problem throughout.
@@ -41,14 +41,14 @@ class Measure:
     base: FloatArray
 
     @classmethod
-    def of(cls, problem: Problem) -> "Measure":
+    def of(cls, problem: Problem) -> "UtilityMeasure":
         """The measure that the problem is solved by."""
-        return cls(problem, with_base(Task.of(problem)).utility.base)
+        return cls(problem, with_base(Canonical.of(problem)).utility.base)
 
     def draws(self, problem: Problem, orders: Mapping[str, int]) -> FloatArray:
         """U [draws] once `orders` of the sources of `problem` have come, on the curves of `problem`."""
-        task = Task.of(replace(self.problem, posterior=problem.posterior, sources=problem.sources, limits=()))
-        task = replace(task, utility=task.utility.with_base(self.base))
-        ordered = np.array([orders.get(source.key, 0) for source in task.sources], dtype=np.float64)
-        counts = task.held + task.market.added(ordered)
-        return task.values.moved(counts).draws(counts)
+        form = Canonical.of(replace(self.problem, posterior=problem.posterior, sources=problem.sources, limits=()))
+        form = replace(form, utility=form.utility.with_base(self.base))
+        ordered = np.array([orders.get(source.key, 0) for source in form.sources], dtype=np.float64)
+        counts = form.held + form.market.added(ordered)
+        return form.values.moved(counts).draws(counts)

@@ -19,7 +19,7 @@ from app.planner.plan.decide import Decision, decide, space
 from app.planner.plan.margins import marginal_draws
 from app.planner.policies.fill_orders import Shelves, sample_prices
 from app.planner.policies.heuristics import Policy
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 
 BATCHES = 16
@@ -34,39 +34,39 @@ def decide_exploring(problem: Problem, policy: Policy, exploration: float, seed:
     """
     if not 0.0 <= exploration <= 1.0:
         raise ProblemError(f"exploration is {exploration}; it must lie from 0 to 1, a share of the round's money")
-    task, money = Task.of(problem), int(exploration * problem.budget)
+    form, money = Canonical.of(problem), int(exploration * problem.budget)
     if not money:
-        return decide(task, policy, seed), 0
+        return decide(form, policy, seed), 0
     try:
-        first = decide(Task.of(replace(problem, budget=problem.budget - money)), policy, seed)
+        first = decide(Canonical.of(replace(problem, budget=problem.budget - money)), policy, seed)
     except InfeasibleError:
-        first = decide(task, policy, seed)
+        first = decide(form, policy, seed)
         money = min(money, first.left)
-    more = explore(task, first, money)
+    more = explore(form, first, money)
     orders = first.orders + more
-    given = {source.key: order for source, order in zip(task.sources, orders.tolist(), strict=True)}
-    decision = decide(task, "given", given=given)
-    cost = task.market.cost(orders) - task.market.cost(first.orders)
+    given = {source.key: order for source, order in zip(form.sources, orders.tolist(), strict=True)}
+    decision = decide(form, "given", given=given)
+    cost = form.market.cost(orders) - form.market.cost(first.orders)
     return replace(decision, policy=policy, method=f"{policy}, then exploration"), cost
 
 
-def explore(task: Task, decision: Decision, money: int) -> IntArray:
+def explore(form: Canonical, decision: Decision, money: int) -> IntArray:
     """Orders [S] beyond the decision's that spend up to `money` millionths, whole steps within every limit.
 
-    The task's budget pays for both. Each part goes to the group for which some number of the parts left has the
+    The problem's budget pays for both. Each part goes to the group for which some number of the parts left has the
     largest rise of K per part, from its cheapest source; a group that no source can serve further is passed over.
     """
-    marginals = marginal_draws(task, decision)
+    marginals = marginal_draws(form, decision)
     orders, left = decision.orders.copy(), money
-    parts = np.zeros(len(task.keys), dtype=np.int64)
-    open_ = task.supplied & task.utility.counted & (marginals.var(axis=1) > 0.0)
-    table = _gains(task, decision, marginals, money / BATCHES)
+    parts = np.zeros(len(form.keys), dtype=np.int64)
+    open_ = form.supplied & form.utility.counted & (marginals.var(axis=1) > 0.0)
+    table = _gains(form, decision, marginals, money / BATCHES)
     for spent in range(BATCHES):
         rates = np.where(open_, _rates(table, parts, BATCHES - spent), -np.inf)
         while rates.max(initial=-np.inf) > 0.0:
             group = int(np.argmax(rates))
             purse = left - money * (BATCHES - 1 - spent) // BATCHES
-            orders, cost = _buy(task, orders, group, purse, left)
+            orders, cost = _buy(form, orders, group, purse, left)
             if cost:
                 left -= cost
                 parts[group] += 1
@@ -75,12 +75,12 @@ def explore(task: Task, decision: Decision, money: int) -> IntArray:
     return orders - decision.orders
 
 
-def _gains(task: Task, decision: Decision, marginals: FloatArray, money: float) -> FloatArray:
+def _gains(form: Canonical, decision: Decision, marginals: FloatArray, money: float) -> FloatArray:
     """K [groups, parts] of 0 to BATCHES parts of `money` millionths spent on a group's samples."""
     mean = marginals.mean(axis=1)
-    gap = np.abs(mean - _best_of_others(np.where(task.utility.counted, mean, -np.inf)))
-    posterior = task.values.moved(decision.counts).posterior
-    batch = money / sample_prices(task.market)
+    gap = np.abs(mean - _best_of_others(np.where(form.utility.counted, mean, -np.inf)))
+    posterior = form.values.moved(decision.counts).posterior
+    batch = money / sample_prices(form.market)
     counts = decision.counts[:, None] + np.where(np.isfinite(batch), batch, 0.0)[:, None] * np.arange(BATCHES + 1)
     fall = posterior.loss(decision.counts)[:, None, :] - posterior.loss(counts)
     fall -= fall.mean(axis=2, keepdims=True)
@@ -117,22 +117,22 @@ def _rates(table: FloatArray, parts: IntArray, most: int) -> FloatArray:
     return np.asarray(rise.max(axis=1))
 
 
-def _buy(task: Task, orders: IntArray, group: int, purse: int, left: int) -> tuple[IntArray, int]:
+def _buy(form: Canonical, orders: IntArray, group: int, purse: int, left: int) -> tuple[IntArray, int]:
     """Steps for a group for about `purse` millionths, one at least if `left` pays for it; the orders and their cost."""
-    market, shelves, start = task.market, Shelves(task.market, space(task)), orders
+    market, shelves, start = form.market, Shelves(form.market, space(form)), orders
     spent = 0
     while True:
         able = [
             (cost / brought, at, step, cost)
-            for at in task.sources_of(group).tolist()
-            for step, cost, brought in [_step(task, shelves, orders, group, at)]
+            for at in form.sources_of(group).tolist()
+            for step, cost, brought in [_step(form, shelves, orders, group, at)]
             if step and spent + cost <= (purse if spent else left)
         ]
         for _, at, step, cost in sorted(able):
             lots = max(1, min((purse - spent) // max(cost, 1), shelves.room(orders, at) // step))
-            bought = _ordered(task, orders, at, step * (lots if orders[at] else 1), left - spent)
+            bought = _ordered(form, orders, at, step * (lots if orders[at] else 1), left - spent)
             if bought is None:
-                bought = _ordered(task, orders, at, step, left - spent)
+                bought = _ordered(form, orders, at, step, left - spent)
             if bought is not None:
                 orders = bought
                 break
@@ -141,22 +141,22 @@ def _buy(task: Task, orders: IntArray, group: int, purse: int, left: int) -> tup
         spent = market.cost(orders) - market.cost(start)
 
 
-def _step(task: Task, shelves: Shelves, orders: IntArray, group: int, at: int) -> tuple[int, int, float]:
+def _step(form: Canonical, shelves: Shelves, orders: IntArray, group: int, at: int) -> tuple[int, int, float]:
     """The next step of a source: samples (0: none), cost, and effective samples of the group."""
-    source, order = task.sources[at], int(orders[at])
+    source, order = form.sources[at], int(orders[at])
     step = int(source.lot_size if order else source.least)
-    if shelves.is_fixed[at] or order + step > task.market.most[at] or step > shelves.room(orders, at):
+    if shelves.is_fixed[at] or order + step > form.market.most[at] or step > shelves.room(orders, at):
         return 0, 0, 1.0
-    brought = float(task.market.effective[[group], [at]].sum()) * step
+    brought = float(form.market.effective[[group], [at]].sum()) * step
     return step, source.cost(order + step) - source.cost(order), brought
 
 
-def _ordered(task: Task, orders: IntArray, at: int, samples: int, left: int) -> IntArray | None:
+def _ordered(form: Canonical, orders: IntArray, at: int, samples: int, left: int) -> IntArray | None:
     """The orders with more of a source, None where limits or what is left forbid it."""
     more = orders.copy()
     more[at] += samples
-    source = task.sources[at]
+    source = form.sources[at]
     cost = source.cost(int(more[at])) - source.cost(int(orders[at]))
-    if more[at] > task.market.most[at] or cost > left or not task.region.allows(task.market, more):
+    if more[at] > form.market.most[at] or cost > left or not form.region.allows(form.market, more):
         return None
     return more

@@ -15,7 +15,7 @@ from app.planner.plan.reasons import group_reasons, unspent_reason
 from app.planner.plan.shadow_prices import bound_prices
 from app.planner.plan.warnings import plan_warnings
 from app.planner.policies.heuristics import Policy
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.feasibility import check_feasible
 from app.planner.problem.problem import Problem
 from app.planner.relaxation.certificate import level_multiplier
@@ -42,19 +42,19 @@ def evaluate(problem: Problem, orders: Mapping[str, int]) -> Plan:
     if unknown:
         raise ProblemError(f"no source is called {', '.join(unknown)}; order from the problem's sources")
     fixed = [replace(source, fixed_order=orders.get(source.key, 0)) for source in problem.sources]
-    check_feasible(Task.of(replace(problem, sources=tuple(fixed))))
-    return _plan(problem, decide(Task.of(problem), "given", given=orders))
+    check_feasible(Canonical.of(replace(problem, sources=tuple(fixed))))
+    return _plan(problem, decide(Canonical.of(problem), "given", given=orders))
 
 
 def _plan(problem: Problem, decision: Decision) -> Plan:
-    task = decision.task
-    margins = Margins.of(task, decision)
-    reason = unspent_reason(task, decision, margins)
-    metric_now = task.metric_at(task.held)
-    groups = _group_plans(task, decision, margins, metric_now)
-    sources = _source_plans(task, decision)
-    relaxed = np.empty(len(task.sources))
-    relaxed[task.market.order] = decision.relaxed.orders
+    form = decision.form
+    margins = Margins.of(form, decision)
+    reason = unspent_reason(form, decision, margins)
+    metric_now = form.metric_at(form.held)
+    groups = _group_plans(form, decision, margins, metric_now)
+    sources = _source_plans(form, decision)
+    relaxed = np.empty(len(form.sources))
+    relaxed[form.market.order] = decision.relaxed.orders
     bound_gain = max(0.0, decision.relaxed.bound - decision.relaxed.utility)
     return Plan(
         policy=decision.policy,
@@ -63,54 +63,54 @@ def _plan(problem: Problem, decision: Decision) -> Plan:
         spend=problem.budget - decision.left,
         unspent=decision.left,
         unspent_reason=reason,
-        utility=_utilities(task, decision),
-        shadow_price=_shadow_price(task, decision, margins),
+        utility=_utilities(form, decision),
+        shadow_price=_shadow_price(form, decision, margins),
         optimality=Optimality(decision.gap, decision.method, decision.proof),
         relaxed=Relaxed(relaxed, decision.relaxed.utility, bound_gain),
-        warnings=plan_warnings(task, decision, margins, metric_now, reason),
-        bounds=bound_prices(task, decision),
+        warnings=plan_warnings(form, decision, margins, metric_now, reason),
+        bounds=bound_prices(form, decision),
     )
 
 
-def _group_plans(task: Task, decision: Decision, margins: Margins, metric_now: FloatArray) -> dict[str, GroupPlan]:
-    now, after = _bands(metric_now), _bands(task.metric_at(decision.counts))
-    reasons = group_reasons(task, decision, margins, metric_now.mean(axis=1))
-    cost = task.spent_on(decision.spent)
+def _group_plans(form: Canonical, decision: Decision, margins: Margins, metric_now: FloatArray) -> dict[str, GroupPlan]:
+    now, after = _bands(metric_now), _bands(form.metric_at(decision.counts))
+    reasons = group_reasons(form, decision, margins, metric_now.mean(axis=1))
+    cost = form.spent_on(decision.spent)
     return {
         key: GroupPlan(
             key=key,
-            count=round(float(task.raw[at])),
-            pending=round(float(task.pending_raw[at])),
+            count=round(float(form.raw[at])),
+            pending=round(float(form.pending_raw[at])),
             add=round(float(decision.accepted[at])),
             cost=round(float(cost[at])),
             metric_now=now[at],
             metric_after=after[at],
-            marginal_now=float(margins.now[at]) if task.supplied[at] else None,
-            marginal_after=float(margins.after[at]) if task.supplied[at] else None,
+            marginal_now=float(margins.now[at]) if form.supplied[at] else None,
+            marginal_after=float(margins.after[at]) if form.supplied[at] else None,
             reason=reasons[at],
         )
-        for at, key in enumerate(task.keys)
+        for at, key in enumerate(form.keys)
     }
 
 
-def _source_plans(task: Task, decision: Decision) -> dict[str, SourcePlan]:
-    full = ~room(task, decision.orders)
+def _source_plans(form: Canonical, decision: Decision) -> dict[str, SourcePlan]:
+    full = ~room(form, decision.orders)
     found = {}
-    for at, source in enumerate(task.sources):
+    for at, source in enumerate(form.sources):
         order = int(decision.orders[at])
         found[source.key] = SourcePlan(
             key=source.key,
-            groups=tuple(task.keys[group] for group in task.groups_of(at)),
+            groups=tuple(form.keys[group] for group in form.groups_of(at)),
             order=order,
             cost=int(decision.spent[at]),
-            binding=_binding(task, decision, at, bool(full[at])),
+            binding=_binding(form, decision, at, bool(full[at])),
         )
     return found
 
 
-def _binding(task: Task, decision: Decision, at: int, full: bool) -> tuple[str, ...]:
+def _binding(form: Canonical, decision: Decision, at: int, full: bool) -> tuple[str, ...]:
     """Which of its limits keep the source's order from being what the plan would make it without them."""
-    source, order = task.sources[at], int(decision.orders[at])
+    source, order = form.sources[at], int(decision.orders[at])
     wanted = float(decision.relaxed.orders[at]) if decision.policy == "optimal" else float(order)
     if source.fixed_order is not None:
         return ("fixed_order",)
@@ -128,14 +128,14 @@ def _binding(task: Task, decision: Decision, at: int, full: bool) -> tuple[str, 
     return tuple(binding)
 
 
-def _utilities(task: Task, decision: Decision) -> UtilitySummary:
-    market = task.market
+def _utilities(form: Canonical, decision: Decision) -> UtilitySummary:
+    market = form.market
 
     def draws(counts: FloatArray) -> FloatArray:
-        return task.values.moved(counts).draws(counts)
+        return form.values.moved(counts).draws(counts)
 
-    now, after = draws(task.held), draws(decision.counts)
-    baselines = {name: draws(task.held + market.added(orders)) for name, orders in decision.baselines.items()}
+    now, after = draws(form.held), draws(decision.counts)
+    baselines = {name: draws(form.held + market.added(orders)) for name, orders in decision.baselines.items()}
     better = (after > baselines["equal"]) + 0.5 * (after == baselines["equal"])
     return UtilitySummary(
         now=_interval(now),
@@ -147,15 +147,15 @@ def _utilities(task: Task, decision: Decision) -> UtilitySummary:
     )
 
 
-def _shadow_price(task: Task, decision: Decision, margins: Margins) -> float | None:
-    open_ = margins.open & task.utility.counted
+def _shadow_price(form: Canonical, decision: Decision, margins: Margins) -> float | None:
+    open_ = margins.open & form.utility.counted
     if not open_.any():
         return None
-    multiplier = decision.relaxed.multiplier * MILLIONTHS / max(task.market.budget, 1)
+    multiplier = decision.relaxed.multiplier * MILLIONTHS / max(form.market.budget, 1)
     if decision.policy != "optimal":
         after = np.where(margins.open, margins.after, 0.0)
         value = decision.after.value
-        multiplier = level_multiplier(task.utility, value, after, 1.0) if task.utility.is_level else float(after.max())
+        multiplier = level_multiplier(form.utility, value, after, 1.0) if form.utility.is_level else float(after.max())
     return None if np.isnan(multiplier) else multiplier
 
 

@@ -1,6 +1,6 @@
 """What one more unit of money is worth to each group, on average and by draw, and where no more can be bought.
 
-Arrays in the task's order; prices and marginals per unit of the currency. S sources, k groups.
+Arrays in canonical order; prices and marginals per unit of the currency. S sources, k groups.
 """
 
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.plan.decide import Decision
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.utility.benefit import phi
-from app.planner.utility.utility import Terms, Utility
+from app.planner.utility.utility import Utility, ValueAndSlope
 from app.planner.wording import MILLIONTHS
 
 
@@ -32,79 +32,79 @@ class Margins:
     source_after: FloatArray
 
     @classmethod
-    def of(cls, task: Task, decision: Decision) -> "Margins":
+    def of(cls, form: Canonical, decision: Decision) -> "Margins":
         """The margins before and after the decision's orders."""
         nothing = np.zeros_like(decision.orders)
-        first = _per_cost(task, nothing, worth(task, task.held, decision.now))
-        later = _per_cost(task, decision.orders, worth(task, decision.counts, decision.after))
-        now, _ = _best_of_group(task, first, room(task, nothing))
-        after, still = _best_of_group(task, later, room(task, decision.orders))
-        return cls(now, after, _sample_price(task), still, first, later)
+        first = _per_cost(form, nothing, worth(form, form.held, decision.now))
+        later = _per_cost(form, decision.orders, worth(form, decision.counts, decision.after))
+        now, _ = _best_of_group(form, first, room(form, nothing))
+        after, still = _best_of_group(form, later, room(form, decision.orders))
+        return cls(now, after, _sample_price(form), still, first, later)
 
 
-def worth(task: Task, counts: FloatArray, terms: Terms) -> FloatArray:
+def worth(form: Canonical, counts: FloatArray, terms: ValueAndSlope) -> FloatArray:
     """Utility per effective sample [k] at counts [k] and their terms, what it does for other groups included."""
-    utility = task.utility
+    utility = form.utility
     share = utility.emphasis if utility.is_additive or utility.is_level else utility.gradient(terms.value)
-    if not task.values.crossed:
+    if not form.values.crossed:
         return np.asarray(share * terms.slope)
-    _, gradient = task.values.tangents(counts)
+    _, gradient = form.values.tangents(counts)
     return np.asarray(share @ gradient)
 
 
-def room(task: Task, orders: IntArray) -> BoolArray:
+def room(form: Canonical, orders: IntArray) -> BoolArray:
     """The sources [S] whose own limits, and their groups' bounds, leave room for a further step, money aside."""
     found = np.zeros(len(orders), dtype=np.bool_)
     steps, costs = np.zeros(len(orders)), np.zeros(len(orders))
-    for at, (source, order) in enumerate(zip(task.sources, orders.tolist(), strict=True)):
+    for at, (source, order) in enumerate(zip(form.sources, orders.tolist(), strict=True)):
         step = source.lot_size if order else source.least
         cap = source.cap
         found[at] = source.fixed_order is None and (cap is None or order + step <= cap)
-        if not task.region.is_open:
+        if not form.region.is_open:
             steps[at], costs[at] = step, source.cost(order + step) - source.cost(order)
-    if task.region.is_open:
+    if form.region.is_open:
         return found
-    return found & task.region.keeps(task.market, task.region.values(task.market, orders), steps, costs)
+    return found & form.region.keeps(form.market, form.region.values(form.market, orders), steps, costs)
 
 
-def _per_cost(task: Task, orders: IntArray, value: FloatArray) -> FloatArray:
+def _per_cost(form: Canonical, orders: IntArray, value: FloatArray) -> FloatArray:
     """Utility per currency unit [S] of each source's next sample."""
-    brought = task.market.effective.T @ value
-    return np.asarray(brought / next_prices(task, orders))
+    brought = form.market.effective.T @ value
+    return np.asarray(brought / next_prices(form, orders))
 
 
-def next_prices(task: Task, orders: IntArray) -> FloatArray:
+def next_prices(form: Canonical, orders: IntArray) -> FloatArray:
     """Price of each source's next ordered sample [S] in currency units, fixed costs aside."""
-    if task.market.is_plain:
-        return task.market.unit_cost / MILLIONTHS
-    prices = [source.next_price(int(order)) for source, order in zip(task.sources, orders, strict=True)]
+    if form.market.is_plain:
+        return form.market.unit_cost / MILLIONTHS
+    prices = [source.next_price(int(order)) for source, order in zip(form.sources, orders, strict=True)]
     return np.array(prices, dtype=np.float64) / MILLIONTHS
 
 
-def _best_of_group(task: Task, per_cost: FloatArray, free: BoolArray) -> tuple[FloatArray, BoolArray]:
+def _best_of_group(form: Canonical, per_cost: FloatArray, free: BoolArray) -> tuple[FloatArray, BoolArray]:
     """The best source's figure [k] among those with room, the worst's where none has; and whether one has."""
-    groups, sources = task.market.effective.tocoo().coords
-    best, last = np.full(task.market.groups, -np.inf), np.full(task.market.groups, np.inf)
+    groups, sources = form.market.effective.tocoo().coords
+    best, last = np.full(form.market.groups, -np.inf), np.full(form.market.groups, np.inf)
     np.maximum.at(best, groups[free[sources]], per_cost[sources[free[sources]]])
     np.minimum.at(last, groups, per_cost[sources])
     open_ = np.isfinite(best)
     return np.where(open_, best, np.where(np.isfinite(last), last, 0.0)), open_
 
 
-def _sample_price(task: Task) -> FloatArray:
+def _sample_price(form: Canonical) -> FloatArray:
     """What an effective sample [k] costs from the cheapest source at the first price, inf without a source."""
-    entries = task.market.effective.tocoo()
+    entries = form.market.effective.tocoo()
     groups, sources = entries.coords
-    price = np.full(task.market.groups, np.inf)
-    np.minimum.at(price, groups, next_prices(task, np.zeros(len(task.sources), dtype=np.int64))[sources] / entries.data)
+    price = np.full(form.market.groups, np.inf)
+    np.minimum.at(price, groups, next_prices(form, np.zeros(len(form.sources), dtype=np.int64))[sources] / entries.data)
     return price
 
 
-def marginal_draws(task: Task, decision: Decision) -> FloatArray:
+def marginal_draws(form: Canonical, decision: Decision) -> FloatArray:
     """Marginal utility per currency unit [groups, draws] after the decision; its mean is that of `Margins.after`."""
     slope = decision.after.slope
-    per_slope = np.divide(Margins.of(task, decision).after, slope, out=np.zeros_like(slope), where=slope > 0.0)
-    return np.asarray(per_slope[:, None] * slope_draws(task.values.moved(decision.counts), decision.counts))
+    per_slope = np.divide(Margins.of(form, decision).after, slope, out=np.zeros_like(slope), where=slope > 0.0)
+    return np.asarray(per_slope[:, None] * slope_draws(form.values.moved(decision.counts), decision.counts))
 
 
 def slope_draws(utility: Utility, counts: FloatArray) -> FloatArray:

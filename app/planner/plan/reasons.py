@@ -7,7 +7,7 @@ import numpy as np
 from app.planner.arrays import FloatArray
 from app.planner.plan.decide import Decision
 from app.planner.plan.margins import Margins, room
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.wording import count, money, number, percent
 
 ALIKE = 0.05
@@ -23,31 +23,31 @@ LIKELY = 0.3
 class _View:
     """What the sentences are read from. metric_now: predictive mean [groups]. drivers: see `_drivers`."""
 
-    task: Task
+    form: Canonical
     decision: Decision
     margins: Margins
     metric_now: FloatArray
     drivers: dict[str, FloatArray]
 
 
-def group_reasons(task: Task, decision: Decision, margins: Margins, metric_now: FloatArray) -> tuple[str, ...]:
-    """One sentence per group in the task's order: what decides. metric_now: predictive mean [groups]."""
-    view = _View(task, decision, margins, metric_now, _drivers(task, decision, margins))
+def group_reasons(form: Canonical, decision: Decision, margins: Margins, metric_now: FloatArray) -> tuple[str, ...]:
+    """One sentence per group in canonical order: what decides. metric_now: predictive mean [groups]."""
+    view = _View(form, decision, margins, metric_now, _drivers(form, decision, margins))
     decide = _weighed if decision.policy == "optimal" else _by_rule
-    return tuple(_unavailable(task, group) or decide(view, group) for group in range(len(task.keys)))
+    return tuple(_unavailable(form, group) or decide(view, group) for group in range(len(form.keys)))
 
 
-def unspent_reason(task: Task, decision: Decision, margins: Margins) -> str | None:
+def unspent_reason(form: Canonical, decision: Decision, margins: Margins) -> str | None:
     """Why money is left, or why nothing is bought; None where there is nothing to explain."""
-    if task.market.budget == 0:
+    if form.market.budget == 0:
         return "The budget is 0, so nothing can be bought."
     if decision.left == 0:
         return None
-    if not len(task.sources):
+    if not len(form.sources):
         return "No source sells samples of any group."
     if not margins.open.any():
         return "Every source is at its largest order."
-    cheapest = _cheapest_step(task, decision, margins)
+    cheapest = _cheapest_step(form, decision, margins)
     if cheapest is None:
         return "The groups that count are served to their sources' largest orders, or can gain no more."
     if cheapest > decision.left:
@@ -56,7 +56,7 @@ def unspent_reason(task: Task, decision: Decision, margins: Margins) -> str | No
         return UNSPENT.get(
             decision.policy, "It does not buy one more step for every group, and this policy favours none."
         )
-    if task.utility.objective.stop_ratio > 0.0:
+    if form.utility.objective.stop_ratio > 0.0:
         return "What it could buy goes to groups that stop_ratio leaves at rest."
     return "More samples would not raise the utility."
 
@@ -71,37 +71,37 @@ UNSPENT: dict[str, str] = {
 """Why a policy that does not optimise leaves money that would still buy something."""
 
 
-def _cheapest_step(task: Task, decision: Decision, margins: Margins) -> int | None:
+def _cheapest_step(form: Canonical, decision: Decision, margins: Margins) -> int | None:
     """Least cost in millionths of a further order for a group that can gain, None where there is none."""
     gains = margins.after > 0.0 if decision.policy == "optimal" else np.ones_like(margins.open)
     costs = []
-    for at, free in enumerate(room(task, decision.orders)):
-        source, order = task.sources[at], int(decision.orders[at])
-        if free and gains[task.groups_of(at)].any():
+    for at, free in enumerate(room(form, decision.orders)):
+        source, order = form.sources[at], int(decision.orders[at])
+        if free and gains[form.groups_of(at)].any():
             step = source.lot_size if order else source.least
             costs.append(source.cost(order + step) - source.cost(order))
     return min(costs, default=None)
 
 
-def _unavailable(task: Task, group: int) -> str | None:
+def _unavailable(form: Canonical, group: int) -> str | None:
     """Why nothing can be bought for the group at all, whatever it is worth."""
-    market = task.market
-    own = task.sources_of(group)
+    market = form.market
+    own = form.sources_of(group)
     if not len(own):
         return "No source sells samples of it."
     if market.budget == 0:
         return "There is no money to spend."
-    if all(task.sources[at].cap == 0 for at in own):
+    if all(form.sources[at].cap == 0 for at in own):
         return "Its sources sell less than their smallest order."
     if not market.most[own].any():
-        smallest = min(task.sources[at].cost(task.sources[at].least) for at in own)
+        smallest = min(form.sources[at].cost(form.sources[at].least) for at in own)
         return f"Its smallest order costs {money(smallest)}, more than the budget."
     return None
 
 
-def _worthless(task: Task, decision: Decision, group: int) -> str | None:
+def _worthless(form: Canonical, decision: Decision, group: int) -> str | None:
     """Why the objective wants nothing for the group."""
-    if not task.utility.counted[group]:
+    if not form.utility.counted[group]:
         return "Its weight is 0, so it does not count."
     if decision.added[group] == 0 and decision.now.slope[group] <= 0.0:
         return "Saturation: its curve is at its floor, and more samples change nothing."
@@ -109,18 +109,18 @@ def _worthless(task: Task, decision: Decision, group: int) -> str | None:
 
 
 def _weighed(view: _View, group: int) -> str:
-    task, added = view.task, round(float(view.decision.accepted[group]))
-    worthless = _worthless(task, view.decision, group)
+    form, added = view.form, round(float(view.decision.accepted[group]))
+    worthless = _worthless(form, view.decision, group)
     if worthless:
         return worthless
     bound = _bounded(view, group)
     if bound:
         return bound
-    if not added and _waits_for_lot(task, view.decision, group):
+    if not added and _waits_for_lot(form, view.decision, group):
         return "Its smallest order would take more money than it is worth here."
-    if task.utility.is_level:
+    if form.utility.is_level:
         return _leveled(view, group)
-    if int((task.utility.counted & task.supplied).sum()) == 1:
+    if int((form.utility.counted & form.supplied).sum()) == 1:
         return "It is the only group that counts and can be bought for."
     sign = 1.0 if added else -1.0
     name = max(view.drivers, key=lambda driver: float(sign * view.drivers[driver][group]))
@@ -128,20 +128,20 @@ def _weighed(view: _View, group: int) -> str:
         return "Noise: in many of the curves that the data allow it would gain more than those that get samples."
     if sign * view.drivers[name][group] <= ALIKE:
         return "It gains about as much per cost as the other groups." if added else "Others gain more per cost."
-    return (GAINS if added else LACKS)[name].format(count=count(task.held[group]))
+    return (GAINS if added else LACKS)[name].format(count=count(form.held[group]))
 
 
 def _bounded(view: _View, group: int) -> str | None:
     """The bound that keeps the group from more, or that makes it get as much as it gets."""
-    task, added = view.task, round(float(view.decision.accepted[group]))
-    row = next((at for at, bound in enumerate(task.region.bounds) if bound.group == group), None)
+    form, added = view.form, round(float(view.decision.accepted[group]))
+    row = next((at for at, bound in enumerate(form.region.bounds) if bound.group == group), None)
     if row is not None:
-        raw = task.region.bounds[row].offset
+        raw = form.region.bounds[row].offset
         bought = float(view.decision.accepted[group])
-        if view.decision.rows[row] > 0.0 or (not added and task.region.upper[row] <= 0.0):
-            return f"Its largest count, {count(raw + task.region.upper[row])}, keeps it from more."
-        if view.decision.rows[row] < 0.0 and bought <= task.region.lower[row] + 1.0:
-            return f"Its least count, {count(raw + task.region.lower[row])}, decides: money gains more elsewhere."
+        if view.decision.rows[row] > 0.0 or (not added and form.region.upper[row] <= 0.0):
+            return f"Its largest count, {count(raw + form.region.upper[row])}, keeps it from more."
+        if view.decision.rows[row] < 0.0 and bought <= form.region.lower[row] + 1.0:
+            return f"Its least count, {count(raw + form.region.lower[row])}, decides: money gains more elsewhere."
     if added and not view.margins.open[group]:
         return f"Its sources sell no more than {count(added)}, or it would get more."
     return None
@@ -149,9 +149,9 @@ def _bounded(view: _View, group: int) -> str | None:
 
 def _is_noise(view: _View, group: int) -> bool:
     """Whether the group left out gains more per cost than money does where it is spent, in many draws."""
-    task, utility = view.task, view.task.utility
+    form, utility = view.form, view.form.utility
     own = np.array([group])
-    slopes = -utility.posterior.select(own).slope(task.held[own])[0]
+    slopes = -utility.posterior.select(own).slope(form.held[own])[0]
     mean = float(slopes.mean())
     served = float(view.margins.after[(view.decision.added > 0) & view.margins.open].max(initial=0.0))
     if mean <= 0.0 or served <= 0.0:
@@ -173,11 +173,11 @@ LACKS = {
 }
 
 
-def _drivers(task: Task, decision: Decision, margins: Margins) -> dict[str, FloatArray]:
+def _drivers(form: Canonical, decision: Decision, margins: Margins) -> dict[str, FloatArray]:
     """Marginal utility per cost now, split into factors: each one's logarithm against the mean of the groups."""
-    utility = task.utility
-    loss_slope = -utility.posterior.slope(task.held).mean(axis=1) / utility.unit
-    live = utility.counted & task.supplied & (decision.now.slope > 0.0) & (loss_slope > 0.0)
+    utility = form.utility
+    loss_slope = -utility.posterior.slope(form.held).mean(axis=1) / utility.unit
+    live = utility.counted & form.supplied & (decision.now.slope > 0.0) & (loss_slope > 0.0)
     parts = {
         "curve": loss_slope,
         "need": np.divide(decision.now.slope, loss_slope, out=np.ones_like(loss_slope), where=live),
@@ -188,14 +188,14 @@ def _drivers(task: Task, decision: Decision, margins: Margins) -> dict[str, Floa
     return {name: np.where(live, log - log[live].mean() if live.any() else 0.0, 0.0) for name, log in logs.items()}
 
 
-def _waits_for_lot(task: Task, decision: Decision, group: int) -> bool:
-    own = task.sources_of(group)
+def _waits_for_lot(form: Canonical, decision: Decision, group: int) -> bool:
+    own = form.sources_of(group)
     wanted = decision.relaxed.orders[own]
-    return bool(np.any((wanted >= 1.0) & (wanted < task.market.least[own])))
+    return bool(np.any((wanted >= 1.0) & (wanted < form.market.least[own])))
 
 
 def _leveled(view: _View, group: int) -> str:
-    decision, utility = view.decision, view.task.utility
+    decision, utility = view.decision, view.form.utility
     level = number(float(view.metric_now[group]))
     if decision.added[group]:
         return f"It is among the worst off, at {level} now."
@@ -215,7 +215,7 @@ def _by_rule(view: _View, group: int) -> str:
     if added and not view.margins.open[group]:
         return f"The policy would give it more, but its sources sell no more than {count(added)}."
     if view.decision.policy == "proportional":
-        weight = float(view.task.utility.weights[group])
+        weight = float(view.form.utility.weights[group])
         return f"The policy gives counts by weight, and its weight is {percent(weight)}."
     return RULES[view.decision.policy]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from app.planner.arrays import FloatArray
 from app.planner.plan.decide import Decision
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.constraints import Bound
 from app.planner.wording import MILLIONTHS
 
@@ -27,7 +27,7 @@ class BoundPrice:
     shadow_price: float
 
 
-def bound_prices(task: Task, decision: Decision) -> tuple[BoundPrice, ...]:
+def bound_prices(form: Canonical, decision: Decision) -> tuple[BoundPrice, ...]:
     """The budget's, the groups', the limits' and the sources' largest orders', where they are above 0.
 
     Lots, smallest orders and fixed costs are not in them: they belong to the divisible optimum.
@@ -35,35 +35,35 @@ def bound_prices(task: Task, decision: Decision) -> tuple[BoundPrice, ...]:
     price = decision.relaxed.multiplier
     if decision.policy != "optimal" or not np.isfinite(price):
         return ()
-    budget = max(task.market.budget, 1)
+    budget = max(form.market.budget, 1)
     found = [BoundPrice("budget", price * MILLIONTHS / budget)] if price > 0.0 else []
-    for bound, value in zip(task.region.bounds, decision.rows.tolist(), strict=True):
+    for bound, value in zip(form.region.bounds, decision.rows.tolist(), strict=True):
         # A limit on a share r is the row Σ_M − r Σ_all: its price is that of the row times Σ_all.
-        worth = value * (1.0 if bound.share is None else _whole(task, decision, bound))
+        worth = value * (1.0 if bound.share is None else _whole(form, decision, bound))
         unit = bound.unit / MILLIONTHS if bound.unit > 1.0 else 1.0
-        if abs(worth) > SLIGHT * price * float(task.market.share.min(initial=1.0)):
+        if abs(worth) > SLIGHT * price * float(form.market.share.min(initial=1.0)):
             found.append(BoundPrice(bound.upper if value > 0.0 else bound.lower, abs(worth) / unit))
-    return (*found, *_largest_orders(task, decision))
+    return (*found, *_largest_orders(form, decision))
 
 
-def _whole(task: Task, decision: Decision, bound: Bound) -> float:
+def _whole(form: Canonical, decision: Decision, bound: Bound) -> float:
     """What a limited share is a share of, at the divisible optimum."""
     orders = decision.relaxed.orders
-    amounts = orders * task.market.share if bound.of_money else orders
+    amounts = orders * form.market.share if bound.of_money else orders
     return bound.whole_held + float((np.zeros(len(orders)) if bound.whole is None else bound.whole) @ amounts)
 
 
-def _largest_orders(task: Task, decision: Decision) -> list[BoundPrice]:
+def _largest_orders(form: Canonical, decision: Decision) -> list[BoundPrice]:
     """What a further sample of each source at its cap would gain beyond what its money buys elsewhere."""
-    gain = _reduced_gains(task, decision)
+    gain = _reduced_gains(form, decision)
     found = []
-    for at, source in enumerate(task.sources):
-        limit, wanted = float(task.market.limit[at]), float(decision.relaxed.orders[at])
+    for at, source in enumerate(form.sources):
+        limit, wanted = float(form.market.limit[at]), float(decision.relaxed.orders[at])
         at_cap = np.isfinite(limit) and limit > 0.0 and wanted >= limit * (1.0 - TRACE)
         if (
             at_cap
             and source.fixed_order is None
-            and gain[at] > SLIGHT * decision.relaxed.multiplier * task.market.share[at]
+            and gain[at] > SLIGHT * decision.relaxed.multiplier * form.market.share[at]
         ):
             by_total = source.max_total is not None and source.max_total - source.ordered < (source.max_order or np.inf)
             name = "max_total" if by_total else "max_order"
@@ -71,15 +71,15 @@ def _largest_orders(task: Task, decision: Decision) -> list[BoundPrice]:
     return found
 
 
-def _reduced_gains(task: Task, decision: Decision) -> FloatArray:
+def _reduced_gains(form: Canonical, decision: Decision) -> FloatArray:
     """Utility per further ordered sample [S] at the divisible optimum, less its price and what it takes of bounds."""
-    relaxed, market = decision.relaxed, task.market
-    gradient = task.utility.gradient(relaxed.terms.value)
+    relaxed, market = decision.relaxed, form.market
+    gradient = form.utility.gradient(relaxed.terms.value)
     worth = gradient * relaxed.terms.slope
-    if task.values.crossed:
-        worth = gradient @ task.values.tangents(relaxed.counts)[1]
+    if form.values.crossed:
+        worth = gradient @ form.values.tangents(relaxed.counts)[1]
     orders = np.floor(relaxed.orders).astype(np.int64)
-    prices = [source.next_price(max(int(order) - 1, 0)) for source, order in zip(task.sources, orders, strict=True)]
+    prices = [source.next_price(max(int(order) - 1, 0)) for source, order in zip(form.sources, orders, strict=True)]
     share = np.array(prices, dtype=np.float64) / max(market.budget, 1)
-    taken = task.region.samples.T @ decision.rows + (task.region.costs.T @ decision.rows) * share
+    taken = form.region.samples.T @ decision.rows + (form.region.costs.T @ decision.rows) * share
     return np.asarray(market.effective.T @ worth - relaxed.multiplier * share - taken)

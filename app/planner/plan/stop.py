@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 
 from app.planner.errors import InfeasibleError, ProblemError
 from app.planner.plan.decide import decide
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.feasibility import check_feasible
 from app.planner.problem.problem import Problem
 from app.planner.relaxation.relax import relax
@@ -63,7 +63,7 @@ def stop_advice(
     @cache
     def best(budget: int) -> tuple[float, float]:
         try:
-            return _best(Task.of(replace(problem, budget=budget)), problem.budget)
+            return _best(Canonical.of(replace(problem, budget=budget)), problem.budget)
         except InfeasibleError:
             # What must be bought costs more than this; with the whole budget the error is the caller's.
             if budget == problem.budget:
@@ -98,21 +98,21 @@ def _check(value_per_utility: float | None, smallest_gain: float | None) -> None
             raise ProblemError(f"{name} is {number_}; it must be above 0")
 
 
-def _best(task: Task, whole: int) -> tuple[float, float]:
+def _best(form: Canonical, whole: int) -> tuple[float, float]:
     """The optimal policy's utility, of divisible orders where every step costs little of the `whole` budget, and what
     the next millionth adds to it; nan where that is not known to the last digits."""
-    steps = [source.cost(source.least) for source in task.sources]
-    if not task.market.is_convex or max(steps, default=0) > whole / FINE:
-        return task.utility.total(decide(task, "optimal").after.value), np.nan
-    check_feasible(task)
-    found = relax(task, task.utility, EXACT).relaxation
-    known = is_separable(task, task.utility) and found.residual <= EXACT and task.market.budget > 0
-    return found.utility, found.multiplier / task.market.budget if known else np.nan
+    steps = [source.cost(source.least) for source in form.sources]
+    if not form.market.is_convex or max(steps, default=0) > whole / FINE:
+        return form.utility.total(decide(form, "optimal").after.value), np.nan
+    check_feasible(form)
+    found = relax(form, form.utility, EXACT).relaxation
+    known = is_separable(form, form.utility) and found.residual <= EXACT and form.market.budget > 0
+    return found.utility, found.multiplier / form.market.budget if known else np.nan
 
 
 def _utility_now(problem: Problem) -> float:
-    task = Task.of(replace(problem, budget=0))
-    return task.utility.at(task.held)
+    form = Canonical.of(replace(problem, budget=0))
+    return form.utility.at(form.held)
 
 
 def _last_worth_its_cost(worth: Callable[[int], float], budget: int) -> int | None:

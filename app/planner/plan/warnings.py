@@ -7,7 +7,7 @@ import numpy as np
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.plan.decide import Decision
 from app.planner.plan.margins import Margins, next_prices, room, worth
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.relaxation.relax import relax
 from app.planner.relaxation.separable import is_separable
 from app.planner.utility.objective import Objective
@@ -34,36 +34,36 @@ SLIGHT = 0.01
 
 
 def plan_warnings(
-    task: Task, decision: Decision, margins: Margins, metric_now: FloatArray, reason: str | None
+    form: Canonical, decision: Decision, margins: Margins, metric_now: FloatArray, reason: str | None
 ) -> tuple[Warning, ...]:
     """All warnings, group by group in the order of keys. metric_now: predictive draws [groups, draws]."""
-    found = [*_unsupplied(task), *_targets(task, metric_now), *_stale(task), *_extrapolations(task, decision)]
+    found = [*_unsupplied(form), *_targets(form, metric_now), *_stale(form), *_extrapolations(form, decision)]
     if decision.policy == "optimal":
         found += [
-            *_caps(task, decision, margins),
-            *_limits(task, decision),
-            *_held(task),
-            *_prices(task, decision, margins),
-            *_hopeless(task, decision, margins),
+            *_caps(form, decision, margins),
+            *_limits(form, decision),
+            *_held(form),
+            *_prices(form, decision, margins),
+            *_hopeless(form, decision, margins),
         ]
-    return (*found, *_gainless(task, decision), *_idle(task, decision, reason))
+    return (*found, *_gainless(form, decision), *_idle(form, decision, reason))
 
 
-def _unsupplied(task: Task) -> list[Warning]:
-    missing = np.flatnonzero(~task.supplied & task.utility.counted)
+def _unsupplied(form: Canonical) -> list[Warning]:
+    missing = np.flatnonzero(~form.supplied & form.utility.counted)
     return [
-        Warning("no_source", "No source sells samples of it, so it gets none: add one.", group=task.keys[at])
+        Warning("no_source", "No source sells samples of it, so it gets none: add one.", group=form.keys[at])
         for at in missing
     ]
 
 
-def _targets(task: Task, metric_now: FloatArray) -> list[Warning]:
+def _targets(form: Canonical, metric_now: FloatArray) -> list[Warning]:
     """Targets that are met already, and those that no amount of data is likely to meet."""
-    sign = 1.0 if task.metric.goal == "maximize" else -1.0
-    best = task.metric.to_metric(task.utility.posterior.parameters()["asymptote"])
+    sign = 1.0 if form.metric.goal == "maximize" else -1.0
+    best = form.metric.to_metric(form.utility.posterior.parameters()["asymptote"])
     found = []
-    for at in np.flatnonzero(np.isfinite(task.targets)):
-        target, key = float(task.targets[at]), task.keys[at]
+    for at in np.flatnonzero(np.isfinite(form.targets)):
+        target, key = float(form.targets[at]), form.keys[at]
         met = float(np.mean(sign * metric_now[at] >= sign * target))
         reachable = float(np.mean(sign * best[at] > sign * target))
         if met >= LIKELY:
@@ -81,23 +81,23 @@ def _targets(task: Task, metric_now: FloatArray) -> list[Warning]:
     return found
 
 
-def _stale(task: Task) -> list[Warning]:
+def _stale(form: Canonical) -> list[Warning]:
     """Groups of which much more is held than any run was trained on."""
     found = []
-    for at, diagnostics in enumerate(task.utility.posterior.diagnostics):
-        measured, held = diagnostics.largest_count, float(task.held[at])
+    for at, diagnostics in enumerate(form.utility.posterior.diagnostics):
+        measured, held = diagnostics.largest_count, float(form.held[at])
         if diagnostics.points and held > STALE * max(measured, 1.0):
             detail = (
                 f"{count(held)} samples are held, but no run was trained on more than {count(measured)}:"
                 " retrain on what is held and post it before buying more."
             )
-            found.append(Warning("stale", detail, group=task.keys[at]))
+            found.append(Warning("stale", detail, group=form.keys[at]))
     return found
 
 
-def _extrapolations(task: Task, decision: Decision) -> list[Warning]:
+def _extrapolations(form: Canonical, decision: Decision) -> list[Warning]:
     found = []
-    for at, diagnostics in enumerate(task.utility.posterior.diagnostics):
+    for at, diagnostics in enumerate(form.utility.posterior.diagnostics):
         measured = diagnostics.largest_count
         if not diagnostics.points or not decision.added[at] or decision.counts[at] <= FAR * max(measured, 1.0):
             continue
@@ -106,24 +106,24 @@ def _extrapolations(task: Task, decision: Decision) -> list[Warning]:
             f" {count(decision.counts[at])}, {number(decision.counts[at] / max(measured, 1.0))} times as far:"
             " buy a part first and measure again."
         )
-        found.append(Warning("extrapolates", detail, group=task.keys[at]))
+        found.append(Warning("extrapolates", detail, group=form.keys[at]))
     return found
 
 
-def _caps(task: Task, decision: Decision, margins: Margins) -> list[Warning]:
+def _caps(form: Canonical, decision: Decision, margins: Margins) -> list[Warning]:
     """Sources at their cap although a further sample there would be worth more than money is elsewhere."""
     elsewhere = float(margins.after[margins.open].max(initial=0.0))
-    free = np.array([source.fixed_order is None for source in task.sources], dtype=np.bool_)
-    full = (decision.orders > 0) & free & ~room(task, decision.orders)
-    per_cost = (task.market.effective.T @ worth(task, decision.counts, decision.after)) / next_prices(
-        task, decision.orders
+    free = np.array([source.fixed_order is None for source in form.sources], dtype=np.bool_)
+    full = (decision.orders > 0) & free & ~room(form, decision.orders)
+    per_cost = (form.market.effective.T @ worth(form, decision.counts, decision.after)) / next_prices(
+        form, decision.orders
     )
     found = []
     for at in np.flatnonzero(full).tolist():
-        groups = task.groups_of(at)
-        if task.utility.is_level and not _feeds_the_worst(task, decision, groups):
+        groups = form.groups_of(at)
+        if form.utility.is_level and not _feeds_the_worst(form, decision, groups):
             continue
-        if task.sources[at].cap is not None and per_cost[at] > FREER * elsewhere:
+        if form.sources[at].cap is not None and per_cost[at] > FREER * elsewhere:
             gain = "more than other money buys"
             if elsewhere:
                 gain = f"{number(per_cost[at] / elsewhere)} times what money buys elsewhere"
@@ -131,30 +131,30 @@ def _caps(task: Task, decision: Decision, margins: Margins) -> list[Warning]:
                 f"It is at its largest order, {count(decision.orders[at])}, and a further sample would be worth {gain}:"
                 " raise the limit or add a source."
             )
-            key = task.keys[groups[0]] if len(groups) == 1 else None
-            found.append(Warning("bound_binds", detail, group=key, source=task.sources[at].key))
+            key = form.keys[groups[0]] if len(groups) == 1 else None
+            found.append(Warning("bound_binds", detail, group=key, source=form.sources[at].key))
     return found
 
 
-def _feeds_the_worst(task: Task, decision: Decision, groups: IntArray) -> bool:
-    worst = decision.after.value[task.utility.counted].min()
+def _feeds_the_worst(form: Canonical, decision: Decision, groups: IntArray) -> bool:
+    worst = decision.after.value[form.utility.counted].min()
     return bool(np.any(decision.after.value[groups] <= worst))
 
 
-def _limits(task: Task, decision: Decision) -> list[Warning]:
+def _limits(form: Canonical, decision: Decision) -> list[Warning]:
     """Bounds of groups and limits over sets that cost utility, with what loosening them by one is worth."""
     found = []
     price = decision.relaxed.multiplier
-    for row, (bound, worth_of) in enumerate(zip(task.region.bounds, decision.rows.tolist(), strict=True)):
-        if abs(worth_of) <= SLIGHT * price * _row_size(task, row) or not price > 0.0:
+    for row, (bound, worth_of) in enumerate(zip(form.region.bounds, decision.rows.tolist(), strict=True)):
+        if abs(worth_of) <= SLIGHT * price * _row_size(form, row) or not price > 0.0:
             continue
         upper = worth_of > 0.0
-        edge = task.region.upper[row] if upper else task.region.lower[row]
+        edge = form.region.upper[row] if upper else form.region.lower[row]
         limit = edge * bound.unit + bound.offset if bound.share is None else bound.share
         side, change = ("largest", "raise") if upper else ("least", "lower")
         if bound.group is not None:
             detail = f"Its {side} count, {count(limit)}, decides what it gets: {change} it if that is not meant."
-            found.append(Warning("bound_binds", detail, group=task.keys[bound.group]))
+            found.append(Warning("bound_binds", detail, group=form.keys[bound.group]))
             continue
         said = percent(limit) if bound.share is not None else money(round(limit)) if bound.unit > 1.0 else count(limit)
         name = bound.lower.removeprefix("set:")
@@ -163,34 +163,34 @@ def _limits(task: Task, decision: Decision) -> list[Warning]:
     return found
 
 
-def _row_size(task: Task, row: int) -> float:
+def _row_size(form: Canonical, row: int) -> float:
     """The share of the budget that a unit of a row costs from its cheapest source; a share's: all of it."""
-    if task.region.bounds[row].share is not None or task.region.costs[[row]].nnz:
+    if form.region.bounds[row].share is not None or form.region.costs[[row]].nnz:
         return 1.0
-    entries = task.region.samples[[row]].tocoo()
+    entries = form.region.samples[[row]].tocoo()
     sources = entries.coords[1]
-    return float((task.market.share[sources] / np.abs(entries.data)).min()) if len(sources) else np.inf
+    return float((form.market.share[sources] / np.abs(entries.data)).min()) if len(sources) else np.inf
 
 
-def _held(task: Task) -> list[Warning]:
+def _held(form: Canonical) -> list[Warning]:
     """What of the objective or the curves the problem is too large or too mixed for."""
     found = []
-    if is_held(task.utility):
+    if is_held(form.utility):
         detail = (
             "Other groups' data moves the curves, but the problem is too large to plan for it: others' counts are held."
         )
         found.append(Warning("transfer_held", detail))
-    if task.utility.is_level and task.utility.objective.stop_ratio > 0.0 and not is_separable(task, task.utility):
+    if form.utility.is_level and form.utility.objective.stop_ratio > 0.0 and not is_separable(form, form.utility):
         detail = "stop_ratio needs sources that feed one group each at prices that do not fall: maximin is exact here."
         found.append(Warning("stop_ratio_ignored", detail))
     return found
 
 
-def _prices(task: Task, decision: Decision, margins: Margins) -> list[Warning]:
+def _prices(form: Canonical, decision: Decision, margins: Margins) -> list[Warning]:
     """The group that gains most per sample gets less than another only because it is dearer."""
-    utility = task.utility
-    live = utility.counted & task.supplied & (margins.now > 0.0)
-    if utility.is_level or not task.market.is_single or not decision.added.any() or not live.any():
+    utility = form.utility
+    live = utility.counted & form.supplied & (margins.now > 0.0)
+    if utility.is_level or not form.market.is_single or not decision.added.any() or not live.any():
         return []
     per_sample = np.where(live, utility.emphasis * decision.now.slope, 0.0)
     needy, served = int(np.argmax(per_sample)), int(np.argmax(decision.added))
@@ -200,47 +200,47 @@ def _prices(task: Task, decision: Decision, margins: Margins) -> list[Warning]:
     if need < NEEDIER or not outweighed or not margins.open[needy]:
         return []
     detail = (
-        f"A sample of it is worth {number(need)} times one of {task.keys[served]} but costs {number(dearer)} times as"
+        f"A sample of it is worth {number(need)} times one of {form.keys[served]} but costs {number(dearer)} times as"
         " much, so the price decides: look for a cheaper source."
     )
-    return [Warning("price_dominates", detail, group=task.keys[needy])]
+    return [Warning("price_dominates", detail, group=form.keys[needy])]
 
 
-def _hopeless(task: Task, decision: Decision, margins: Margins) -> list[Warning]:
+def _hopeless(form: Canonical, decision: Decision, margins: Margins) -> list[Warning]:
     """Groups that exact maximin feeds though they gain little, and what a milder aversion would do (planner.md 3)."""
-    utility = task.utility
+    utility = form.utility
     if not utility.is_level or utility.objective.stop_ratio > 0.0 or not decision.added.any():
         return []
     able: BoolArray = margins.open & utility.counted
     best = int(np.argmax(np.where(able, margins.after, 0.0)))
-    budget = max(task.market.budget, 1)
-    spent = task.spent_on(decision.spent / budget)
+    budget = max(form.market.budget, 1)
+    spent = form.spent_on(decision.spent / budget)
     named = np.flatnonzero(able & (spent > NOTABLE) & (margins.after < HOPELESS * margins.after[best]))
     if not len(named):
         return []
-    other = relax(task, replace(utility, objective=Objective("isoelastic", aversion=5.0))).relaxation
-    would = task.spent_on(other.orders * task.market.share)
-    ours, theirs = task.metric_at(decision.counts).mean(axis=1), task.metric_at(other.counts).mean(axis=1)
+    other = relax(form, replace(utility, objective=Objective("isoelastic", aversion=5.0))).relaxation
+    would = form.spent_on(other.orders * form.market.share)
+    ours, theirs = form.metric_at(decision.counts).mean(axis=1), form.metric_at(other.counts).mean(axis=1)
     return [
         Warning(
             "hopeless",
             f"It takes {percent(float(spent[at]))} of the money and gains under a tenth per cost of what"
-            f" {task.keys[best]} would; isoelastic with aversion 5 would give it {percent(float(would[at]))}, for"
-            f" {near(float(theirs[at]))} instead of {near(float(ours[at]))}, and bring {task.keys[best]} to"
+            f" {form.keys[best]} would; isoelastic with aversion 5 would give it {percent(float(would[at]))}, for"
+            f" {near(float(theirs[at]))} instead of {near(float(ours[at]))}, and bring {form.keys[best]} to"
             f" {near(float(theirs[best]))} instead of {near(float(ours[best]))}: use that, or a stop_ratio.",
-            group=task.keys[at],
+            group=form.keys[at],
         )
         for at in named
     ]
 
 
-def _gainless(task: Task, decision: Decision) -> list[Warning]:
+def _gainless(form: Canonical, decision: Decision) -> list[Warning]:
     """Even an optimistic gain in mean benefit is small, and smaller than what is not known about today's."""
     if not decision.added.any():
         return []
-    plain = replace(task.utility, objective=Objective("utilitarian"))
-    values = Values.of(plain, task.order)
-    now = values.moved(task.held).draws(task.held)
+    plain = replace(form.utility, objective=Objective("utilitarian"))
+    values = Values.of(plain, form.order)
+    now = values.moved(form.held).draws(form.held)
     gain = float(np.quantile(values.moved(decision.counts).draws(decision.counts) - now, 0.95))
     if gain > max(min(float(now.std()), SLIGHT), 1e-9):
         return []
@@ -251,8 +251,8 @@ def _gainless(task: Task, decision: Decision) -> list[Warning]:
     return [Warning("no_gain", detail)]
 
 
-def _idle(task: Task, decision: Decision, reason: str | None) -> list[Warning]:
-    if decision.policy != "optimal" or decision.left == 0 or decision.left < IDLE_SHARE * task.market.budget:
+def _idle(form: Canonical, decision: Decision, reason: str | None) -> list[Warning]:
+    if decision.policy != "optimal" or decision.left == 0 or decision.left < IDLE_SHARE * form.market.budget:
         return []
     why = reason[0].lower() + reason[1:].rstrip(".") if reason else "nothing could be bought"
     advice = "raise the limits or add sources" if "largest" in why else "keep it for a larger round"

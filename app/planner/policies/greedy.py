@@ -16,16 +16,16 @@ from app.planner.policies.fill_orders import Shelves
 from app.planner.problem.market import Market
 from app.planner.relaxation.tabulation import tabulate
 from app.planner.utility.objective import Objective
-from app.planner.utility.utility import Terms, Utility
+from app.planner.utility.utility import Utility, ValueAndSlope
 
 BATCHES = 1000
 """The money is spent in about this many batches."""
 
-Rank = Callable[[Terms, FloatArray], FloatArray]
+Rank = Callable[[ValueAndSlope, FloatArray], FloatArray]
 """How good a batch of each source [S] is, from V and V' at the counts reached and the next prices; −inf: no use."""
 
 
-Own = Callable[[Terms], FloatArray]
+Own = Callable[[ValueAndSlope], FloatArray]
 """The rank [S, n] from V and V' [S, n] of the sources' groups, where other groups don't matter."""
 TABLE = 400_000
 """Ranks computed at once, at most."""
@@ -36,11 +36,11 @@ def greedy(utility: Utility, market: Market, held: FloatArray, space: FloatArray
     point = replace(utility, posterior=point_estimate(utility.posterior))
     feeds = market.effective.T.tocsr()
 
-    def rank(terms: Terms, price: FloatArray) -> FloatArray:
+    def rank(terms: ValueAndSlope, price: FloatArray) -> FloatArray:
         gain = feeds @ (point.gradient(terms.value) * terms.slope)
         return np.where(gain > 0.0, gain / price, -np.inf)
 
-    def own(terms: Terms) -> FloatArray:
+    def own(terms: ValueAndSlope) -> FloatArray:
         gain = point.emphasis[market.group][:, None] * terms.slope
         return np.where(gain > 0.0, gain / market.unit_cost[:, None], -np.inf)
 
@@ -57,7 +57,7 @@ def worst_first(utility: Utility, market: Market, held: FloatArray, space: Float
     feeds = market.effective.T.tocsr()
     brought = np.asarray(feeds @ np.ones(market.groups))
 
-    def rank(terms: Terms, price: FloatArray) -> FloatArray:
+    def rank(terms: ValueAndSlope, price: FloatArray) -> FloatArray:
         value = np.where(utility.counted, terms.value, np.inf)
         worst = np.minimum.reduceat(value[feeds.indices], feeds.indptr[:-1]) if feeds.nnz else np.zeros(0)
         open_ = np.isfinite(worst) & np.isfinite(price)
@@ -66,7 +66,7 @@ def worst_first(utility: Utility, market: Market, held: FloatArray, space: Float
         first = open_ & (worst == worst[open_].min())
         return np.where(first, brought / price, -np.inf)
 
-    def own(terms: Terms) -> FloatArray:
+    def own(terms: ValueAndSlope) -> FloatArray:
         return np.where(utility.counted[market.group][:, None], -terms.value, -np.inf)
 
     return _spend(plain, market, held, space, rank, own)
@@ -186,7 +186,7 @@ class _Reach:
         self.rows, self.columns = market.effective.tocsr(), market.effective.tocsc()
         self.known: dict[int, tuple[IntArray, Utility, list[tuple[IntArray, FloatArray]]]] = {}
 
-    def update(self, terms: Terms, orders: IntArray, source: int) -> None:
+    def update(self, terms: ValueAndSlope, orders: IntArray, source: int) -> None:
         """Sets the terms of the source's groups at the counts that the orders lead to, in place."""
         if source not in self.known:
             self.known[source] = self._picked(source)

@@ -17,7 +17,7 @@ from app.planner.utility.values import Values
 
 
 @dataclass(frozen=True)
-class Task:
+class Canonical:
     """A problem as the solvers see it: groups in the order of their keys, sources by group, price and key.
 
     This order is what makes ties, rounding and so the answer independent of the order a problem is posed in.
@@ -38,7 +38,7 @@ class Task:
     region: Region
 
     @classmethod
-    def of(cls, problem: Problem) -> "Task":
+    def of(cls, problem: Problem) -> "Canonical":
         """The problem in the solvers' order, weights normalised."""
         order = np.array(sorted(range(len(problem.keys)), key=problem.keys.__getitem__), dtype=np.int64)
         place = np.argsort(order).tolist()

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array, hstack
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.errors import Culprit, InfeasibleError
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.constraints import Bound, Region
 from app.planner.problem.linear import Linear, Solution, maximise, maximise_whole
 from app.planner.problem.market import Market
@@ -29,17 +29,17 @@ NOTABLE = 1e-7
 """A miss below this share of a row's size is rounding."""
 
 
-def check_feasible(task: Task) -> None:
+def check_feasible(form: Canonical) -> None:
     """Raises InfeasibleError with every culprit where no orders keep the budget, the bounds and the limits."""
-    culprits = _fixed_orders(task.market)
-    least, reachable = _reachable(task)
+    culprits = _fixed_orders(form.market)
+    least, reachable = _reachable(form)
     culprits += least
-    if reachable.allows_nothing and not any(source.fixed_order for source in task.market.sources):
+    if reachable.allows_nothing and not any(source.fixed_order for source in form.market.sources):
         if culprits:
             raise InfeasibleError(tuple(culprits))
         return
-    if not _fixed_orders(task.market):
-        culprits += _together(task.market, reachable)
+    if not _fixed_orders(form.market):
+        culprits += _together(form.market, reachable)
     if culprits:
         raise InfeasibleError(_once(culprits))
 
@@ -78,9 +78,9 @@ def _of_source(source: Source, name: str, need: int, advice: str) -> Culprit:
     return Culprit(f"source:{source.key}:{name}", float(source.fixed_order or 0), float(need), change)
 
 
-def _reachable(task: Task) -> tuple[list[Culprit], Region]:
+def _reachable(form: Canonical) -> tuple[list[Culprit], Region]:
     """Least counts that nothing can reach, and the region with these lowered to what can be reached."""
-    region, market = task.region, task.market
+    region, market = form.region, form.market
     limit = np.minimum(np.where(np.isfinite(market.limit), market.limit, 1e15), 1e15)
     sold = market.accepted(limit)
     lower, culprits = region.lower.copy(), []
@@ -90,7 +90,7 @@ def _reachable(task: Task) -> tuple[list[Culprit], Region]:
         can = min(float(sold[bound.group]), float(region.upper[row]))
         if lower[row] > can * (1.0 + 1e-9) + 1e-9:
             have, need = lower[row] + bound.offset, can + bound.offset
-            key = task.keys[bound.group]
+            key = form.keys[bound.group]
             why = "its largest count" if can < sold[bound.group] else "all that its sources sell"
             change = f"Lower the least count of {key} from {count(have)} to {number_of(need)}, {why}."
             culprits.append(Culprit(bound.lower, float(have), float(need), change))
@@ -223,10 +223,10 @@ def _culprit(bound: Bound, side: int, have: float, need: float) -> Culprit:
     return Culprit(name, have, need, change)
 
 
-def cheapest(task: Task) -> IntArray | None:
+def cheapest(form: Canonical) -> IntArray | None:
     """The cheapest orders [S] that keep the bounds and the limits, None where none were found."""
-    market = _rich(task.market, task.region)
-    return _cheapest(Programme(market=market, region=task.region, extra=0, whole=True, money=False))
+    market = _rich(form.market, form.region)
+    return _cheapest(Programme(market=market, region=form.region, extra=0, whole=True, money=False))
 
 
 def _cheapest(programme: Programme) -> IntArray | None:

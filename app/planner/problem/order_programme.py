@@ -23,7 +23,7 @@ LARGE = 1e7
 
 
 @dataclass(frozen=True)
-class Rows:
+class ProgrammeRows:
     """lower ≤ matrix @ columns ≤ upper; matrix [R, columns]."""
 
     matrix: csr_array
@@ -178,34 +178,34 @@ class Programme:
             lower[lots] = upper[lots] = source.fixed_order / source.lot_size
 
     @cached_property
-    def rows(self) -> Rows:
+    def rows(self) -> ProgrammeRows:
         """Every row but those of the values: the budget's first, then the region's."""
         parts = [self._within(), self._links(), self._opening(), self._filling(), self._lots()]
         if self.money:
             parts.insert(0, self.budget)
-        return Rows(
+        return ProgrammeRows(
             csr_array(vstack([part.matrix for part in parts])),
             np.concatenate([part.lower for part in parts]),
             np.concatenate([part.upper for part in parts]),
         )
 
     @cached_property
-    def budget(self) -> Rows:
+    def budget(self) -> ProgrammeRows:
         """What is spent, at most 1."""
         spent = csr_array(csr_array(np.ones((1, len(self.market.sources)))) @ self.cost_of)
-        return Rows(spent, np.array([-np.inf]), np.ones(1))
+        return ProgrammeRows(spent, np.array([-np.inf]), np.ones(1))
 
-    def _links(self) -> Rows:
+    def _links(self) -> ProgrammeRows:
         matrix = csr_array(-diags_array(1.0 / self.reach) @ self.count_of) + self._pick(
             "n", np.arange(self.market.groups)
         )
         zero = np.zeros(self.market.groups)
-        return Rows(csr_array(matrix), zero, zero)
+        return ProgrammeRows(csr_array(matrix), zero, zero)
 
-    def _within(self) -> Rows:
+    def _within(self) -> ProgrammeRows:
         scale = self.row_scale
         lower, upper = self.region.lower * scale, self.region.upper * scale
-        return Rows(csr_array(diags_array(scale) @ self._limited), lower, upper)
+        return ProgrammeRows(csr_array(diags_array(scale) @ self._limited), lower, upper)
 
     @cached_property
     def _limited(self) -> csr_array:
@@ -220,7 +220,7 @@ class Programme:
         size = abs(self._limited).max(axis=1).toarray().ravel()
         return np.asarray(1.0 / np.where(size > 0.0, size, 1.0))
 
-    def _opening(self) -> Rows:
+    def _opening(self) -> ProgrammeRows:
         """least · open ≤ x ≤ most · open, each in shares of `most`."""
         market, opened = self.market, self.opened
         most = np.maximum(market.most[opened], 1).astype(np.float64)
@@ -230,7 +230,7 @@ class Programme:
         matrix = vstack([order - pick, diags_array(least) @ pick - order])
         return _at_most(csr_array(matrix), np.zeros(2 * len(opened)))
 
-    def _filling(self) -> Rows:
+    def _filling(self) -> ProgrammeRows:
         """u_j ≤ width_j · full_j, and every segment before it is used up where full_j is 1."""
         segments, filled, width = self.market.segments, self.filled, self.width
         pick, all_u = self._pick("full", np.arange(len(filled))), self._pick("u", np.arange(len(width)))
@@ -241,11 +241,11 @@ class Programme:
         matrix = vstack([beyond, pick[[at for at, _ in pairs]] - used])
         return _at_most(csr_array(matrix), np.zeros(len(filled) + len(pairs)))
 
-    def _lots(self) -> Rows:
+    def _lots(self) -> ProgrammeRows:
         market, lotted = self.market, self.lotted
         order = csr_array(diags_array(1.0 / market.lot[lotted]) @ self.order_of[lotted])
         zero = np.zeros(len(lotted))
-        return Rows(csr_array(order - self._pick("lots", np.arange(len(lotted)))), zero, zero)
+        return ProgrammeRows(csr_array(order - self._pick("lots", np.arange(len(lotted)))), zero, zero)
 
     def _pick(self, name: str, places: IntArray) -> csr_array:
         """The columns of a kind at `places` [places, columns]."""
@@ -253,5 +253,5 @@ class Programme:
         return csr_array((np.ones(len(places)), (np.arange(len(places)), self.at[name].start + places)), shape=shape)
 
 
-def _at_most(matrix: csr_array, upper: FloatArray) -> Rows:
-    return Rows(matrix, np.full(len(upper), -np.inf), upper)
+def _at_most(matrix: csr_array, upper: FloatArray) -> ProgrammeRows:
+    return ProgrammeRows(matrix, np.full(len(upper), -np.inf), upper)

@@ -9,7 +9,7 @@ import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray
 from app.planner.relaxation.price_ladder import Ladder
-from app.planner.utility.utility import Terms, Utility
+from app.planner.utility.utility import Utility, ValueAndSlope
 
 LEAST_GAIN = 1e-9
 """Gains below this count as this when a gap is put in proportion (planner.md 4)."""
@@ -29,7 +29,7 @@ class Relaxation:
 
     orders: FloatArray
     counts: FloatArray
-    terms: Terms
+    terms: ValueAndSlope
     utility: float
     bound: float
     residual: float
@@ -42,8 +42,8 @@ class Nearby:
 
     low: FloatArray
     high: FloatArray
-    at_low: Terms
-    at_high: Terms
+    at_low: ValueAndSlope
+    at_high: ValueAndSlope
 
     def crossing(self) -> FloatArray:
         """The counts at which the two tangents cross; `low` where they are one."""
@@ -56,7 +56,7 @@ def certify(
     utility: Utility,
     ladder: Ladder,
     orders: FloatArray,
-    ends: Terms | None = None,
+    ends: ValueAndSlope | None = None,
     nearby: Nearby | None = None,
     multiplier: float = 0.0,
 ) -> Relaxation:
@@ -102,7 +102,7 @@ def _prove_priced(
 
 
 def _between(
-    utility: Utility, ladder: Ladder, orders: FloatArray, terms: Terms, nearby: Nearby, multiplier: float
+    utility: Utility, ladder: Ladder, orders: FloatArray, terms: ValueAndSlope, nearby: Nearby, multiplier: float
 ) -> tuple[FloatArray, float]:
     """Slopes [groups] that fit the multiplier as well as the tangents on both sides allow, and what they are off by.
 
@@ -125,7 +125,7 @@ def _between(
 
 
 def _prove_level(
-    utility: Utility, ladder: Ladder, orders: FloatArray, terms: Terms, ends: Terms
+    utility: Utility, ladder: Ladder, orders: FloatArray, terms: ValueAndSlope, ends: ValueAndSlope
 ) -> tuple[float, float, float]:
     """Slack of U, residual and multiplier: all groups that were fed would need more, and there is no money for that.
 

@@ -112,7 +112,7 @@ class Master:
 
 
 @dataclass(frozen=True)
-class Found:
+class CutOptimum:
     """The best divisible answer. columns: of the programme. counts [k]: effective, held included.
 
     From the last master: price: utility per share of the budget; rows [R]: per unit by which the bounds of the region's
@@ -129,7 +129,7 @@ class Found:
     rounds: int = 0
 
 
-def solve(master: Master, tolerance: float) -> Found:
+def solve(master: Master, tolerance: float) -> CutOptimum:
     """The divisible optimum, its gap at most `tolerance` of the gain, or as small as the rounds made it.
 
     Raises SolverError where the linear solver finds no answer although there is one.
@@ -150,7 +150,7 @@ def solve(master: Master, tolerance: float) -> Found:
     return _with_duals(master, best, solution, scale)
 
 
-def _tolerated(master: Master, best: Found, tolerance: float) -> float:
+def _tolerated(master: Master, best: CutOptimum, tolerance: float) -> float:
     """The gap in utility at which the rounds end: the tolerance, or the last digits of U."""
     return max(tolerance * max(best.utility - master.start, LEAST_GAIN), DIGITS * abs(best.utility))
 
@@ -170,14 +170,14 @@ def _bounded(master: Master, scale: float) -> tuple[Solution, float, FloatArray]
     return solution, constant + scale * solution.bound, solution.columns
 
 
-def _best_of(master: Master, candidates: list[FloatArray]) -> Found:
+def _best_of(master: Master, candidates: list[FloatArray]) -> CutOptimum:
     counts = [master.counts(candidate) for candidate in candidates]
     totals = [master.values.total(count) for count in counts]
     best = int(np.argmax(totals))
-    return Found(candidates[best], counts[best], totals[best], np.inf)
+    return CutOptimum(candidates[best], counts[best], totals[best], np.inf)
 
 
-def _with_duals(master: Master, best: Found, solution: Solution, scale: float) -> Found:
+def _with_duals(master: Master, best: CutOptimum, solution: Solution, scale: float) -> CutOptimum:
     programme = master.programme
     money = int(programme.money)
     rows = len(programme.region.bounds)

@@ -11,7 +11,7 @@ from app.planner.arrays import FloatArray
 from app.planner.relaxation.certificate import LEAST_SLOPE, Relaxation, certify
 from app.planner.relaxation.power_laws import Steps, orders_at_price
 from app.planner.relaxation.price_ladder import Ladder
-from app.planner.utility.utility import Terms, Utility
+from app.planner.utility.utility import Utility, ValueAndSlope
 
 ROUNDS = 25
 SLOW, PATIENCE = 0.5, 4
@@ -62,7 +62,7 @@ def _first_guess(ladder: Ladder) -> FloatArray:
     return np.asarray(ladder.foot + np.where(np.isfinite(first), share / first, 0.0))
 
 
-def _laws(utility: Utility, ladder: Ladder, counts: FloatArray, terms: Terms) -> Steps:
+def _laws(utility: Utility, ladder: Ladder, counts: FloatArray, terms: ValueAndSlope) -> Steps:
     """Steps on whose laws V' and its slope are those at `counts` [groups]; rate −inf where nothing is gained."""
     base = counts + 1.0
     wide = BEYOND * base

@@ -26,7 +26,7 @@ NEAR = 1e-6
 FAR = 690.0
 """Exponents of e beyond which 64 bits end."""
 
-Measure = Callable[[float], tuple[float, float]]
+SpentAndSlope = Callable[[float], tuple[float, float]]
 """At y: the money spent, and by how much that falls with y, from the steps neither at their foot nor at their end."""
 
 
@@ -96,7 +96,7 @@ def _exact(spent: FloatArray, end: FloatArray, money: float) -> FloatArray:
     return spent if total == 0.0 else np.minimum(spent * (money / total), end)
 
 
-def _open_measure(steps: Steps, cost: FloatArray, fall: FloatArray, growth: FloatArray) -> Measure:
+def _open_measure(steps: Steps, cost: FloatArray, fall: FloatArray, growth: FloatArray) -> SpentAndSlope:
     """Steps without end, from their origin on; fills `growth` [steps], what is spent as a share of `cost`."""
     rate, gamma = steps.rate, steps.gamma
 
@@ -110,7 +110,7 @@ def _open_measure(steps: Steps, cost: FloatArray, fall: FloatArray, growth: Floa
     return measure
 
 
-def _ended_measure(steps: Steps, cost: FloatArray, end: FloatArray, spent: FloatArray) -> Measure:
+def _ended_measure(steps: Steps, cost: FloatArray, end: FloatArray, spent: FloatArray) -> SpentAndSlope:
     rate, gamma = steps.rate, steps.gamma
     before = 0.0 if steps.behind is None else steps.behind * steps.price
 
@@ -147,7 +147,7 @@ def orders_at_level(steps: Steps, money: float) -> tuple[FloatArray, float]:
     return _exact(spent, end, money) / steps.price, least + exp(y)
 
 
-def _meet(measure: Measure, y: float, money: float, exact: float = EXACT) -> float:
+def _meet(measure: SpentAndSlope, y: float, money: float, exact: float = EXACT) -> float:
     """The y at which the money is spent to a share of it; that falls with y. `measure` is left at that y."""
     low, high, wide = -inf, inf, 1.0
     last: Point | None = None

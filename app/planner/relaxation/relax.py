@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.order_programme import Programme
 from app.planner.relaxation.certificate import LEAST_GAIN, Relaxation
-from app.planner.relaxation.cutting_planes import Found, Master, solve
+from app.planner.relaxation.cutting_planes import CutOptimum, Master, solve
 from app.planner.relaxation.price_ladder import Ladder
 from app.planner.relaxation.relaxed import solve as solve_ladder
 from app.planner.relaxation.separable import is_separable, relax_separable
@@ -48,57 +48,57 @@ LEVEL = "Every group that was fed stands at one level, and no order lifts them a
 CUTS = "A linear programme over tangents of every group's value bounds the utility of every allowed order."
 
 
-def relax(task: Task, utility: Utility, tolerance: float = 1e-9) -> Divisible:
-    """The divisible optimum of the task under `utility`; smallest orders and lots are left out.
+def relax(form: Canonical, utility: Utility, tolerance: float = 1e-9) -> Divisible:
+    """The divisible optimum of the problem under `utility`; smallest orders and lots are left out.
 
     tolerance: the share of the gain that multiplier or level may leave open where one source a group sells samples.
 
     Raises SolverError where the numbers are beyond the linear solver.
     """
-    market = task.market
-    none = np.zeros(len(task.region.bounds))
+    market = form.market
+    none = np.zeros(len(form.region.bounds))
     method, proof = ("level", LEVEL) if utility.is_level else ("multiplier", MARGINS)
     if utility.is_level and utility.objective.stop_ratio > 0.0:
         method = "level with stop_ratio"
-    if is_separable(task, utility):
-        if market.is_plain and task.region.is_open:
+    if is_separable(form, utility):
+        if market.is_plain and form.region.is_open:
             money = 1.0 if market.budget else 0.0
-            ladder = Ladder.of(task.held, money, market.group, market.share, market.limit)
+            ladder = Ladder.of(form.held, money, market.group, market.share, market.limit)
             found = Divisible(solve_ladder(utility, ladder, tolerance), none, method, proof)
         else:
-            found = Divisible(*relax_separable(task, utility), method, proof)
+            found = Divisible(*relax_separable(form, utility), method, proof)
         rests = utility.is_level and utility.objective.stop_ratio > 0.0
         if rests or found.relaxation.residual <= CHECKED or not 0 < len(market.sources) <= LARGEST:
             return found
         # Kinks of the values, or numbers far apart: what bounds them is a matter of tangents.
-        cut = _by_cuts(task, utility)
+        cut = _by_cuts(form, utility)
         return cut if cut.relaxation.residual < found.relaxation.residual else found
     if not market.budget or not market.sources:
-        return Divisible(_nothing(task, utility), none, "cutting planes", CUTS)
-    return _by_cuts(task, utility)
+        return Divisible(_nothing(form, utility), none, "cutting planes", CUTS)
+    return _by_cuts(form, utility)
 
 
-def with_base(task: Task) -> Task:
-    """The task with the best value of every weight vector alone, which minimax regret compares with."""
-    utility = task.utility
+def with_base(form: Canonical) -> Canonical:
+    """The problem with the best value of every weight vector alone, which minimax regret compares with."""
+    utility = form.utility
     if utility.objective.kind != "robust" or utility.objective.mode != "regret":
-        return task
-    best = [relax(task, utility.mix(vector)).relaxation.utility for vector in range(len(utility.vectors))]
-    return replace(task, utility=utility.with_base(np.array(best)))
+        return form
+    best = [relax(form, utility.mix(vector)).relaxation.utility for vector in range(len(utility.vectors))]
+    return replace(form, utility=utility.with_base(np.array(best)))
 
 
-def _nothing(task: Task, utility: Utility) -> Relaxation:
+def _nothing(form: Canonical, utility: Utility) -> Relaxation:
     """No orders at all: what a budget of 0 buys."""
-    terms = utility.terms(task.held)
+    terms = utility.terms(form.held)
     total = utility.total(terms.value)
-    return Relaxation(np.zeros(len(task.market.sources)), task.held.copy(), terms, total, total, 0.0, 0.0)
+    return Relaxation(np.zeros(len(form.market.sources)), form.held.copy(), terms, total, total, 0.0, 0.0)
 
 
-def _by_cuts(task: Task, utility: Utility) -> Divisible:
-    values = Values.of(utility, task.order)
-    programme = Programme(task.market, task.region, utility.outer.extra, whole=False)
-    master = Master.of(values, programme, task.held)
-    small = len(task.keys) * len(task.sources) <= FINE_SIZE and not values.crossed
+def _by_cuts(form: Canonical, utility: Utility) -> Divisible:
+    values = Values.of(utility, form.order)
+    programme = Programme(form.market, form.region, utility.outer.extra, whole=False)
+    master = Master.of(values, programme, form.held)
+    small = len(form.keys) * len(form.sources) <= FINE_SIZE and not values.crossed
     found = solve(master, FINE_TOLERANCE if small else TOLERANCE)
     last = _leximin(master, found) if utility.is_level else found
     gain = max(found.utility - master.start, LEAST_GAIN)
@@ -115,7 +115,7 @@ def _by_cuts(task: Task, utility: Utility) -> Divisible:
     return Divisible(relaxation, found.rows, "cutting planes", CUTS, master)
 
 
-def _leximin(master: Master, found: Found) -> Found:
+def _leximin(master: Master, found: CutOptimum) -> CutOptimum:
     """Where money is left at the highest level, what is best for the next worst groups, and so on."""
     blocked = np.zeros(len(master.held), dtype=np.bool_)
     counted = np.flatnonzero(master.values.utility.counted)

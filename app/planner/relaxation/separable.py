@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.sources import MOST
 from app.planner.relaxation.certificate import Relaxation
 from app.planner.relaxation.price_ladder import Ladder
@@ -35,36 +35,36 @@ class Rungs:
     fixed: FloatArray
 
 
-def is_separable(task: Task, utility: Utility) -> bool:
+def is_separable(form: Canonical, utility: Utility) -> bool:
     """Whether the multiplier or the level solves the problem exactly."""
     return (
         (utility.is_additive or utility.is_level)
-        and task.market.is_single
-        and task.market.is_convex
-        and not task.values.crossed
-        and _is_bounded_by_group(task)
+        and form.market.is_single
+        and form.market.is_convex
+        and not form.values.crossed
+        and _is_bounded_by_group(form)
     )
 
 
-def relax_separable(task: Task, utility: Utility) -> tuple[Relaxation, FloatArray]:
+def relax_separable(form: Canonical, utility: Utility) -> tuple[Relaxation, FloatArray]:
     """The divisible optimum, orders [S] in ordered samples, and the shadow prices [R] of the region's rows."""
-    steps = _steps(task)
-    market = task.market
-    forced = _orders(task, steps, steps.forced) + steps.fixed
-    money = max(0.0, (1.0 if market.budget else 0.0) - _spent(task, steps))
-    foot = task.held + market.added(forced)
+    steps = _steps(form)
+    market = form.market
+    forced = _orders(form, steps, steps.forced) + steps.fixed
+    money = max(0.0, (1.0 if market.budget else 0.0) - _spent(form, steps))
+    foot = form.held + market.added(forced)
     found = solve(utility, Ladder.of(foot, money, steps.group, steps.price, steps.room))
     taken = found.orders
-    orders = forced + _orders(task, steps, taken)
-    return replace(found, orders=orders), _row_prices(task, utility, steps, found, taken)
+    orders = forced + _orders(form, steps, taken)
+    return replace(found, orders=orders), _row_prices(form, utility, steps, found, taken)
 
 
-def _is_bounded_by_group(task: Task) -> bool:
+def _is_bounded_by_group(form: Canonical) -> bool:
     """Whether only groups' own counts are bounded, each of sources of one quality."""
-    market = task.market
-    if task.region.is_open:
+    market = form.market
+    if form.region.is_open:
         return True
-    groups = [bound.group for bound in task.region.bounds]
+    groups = [bound.group for bound in form.region.bounds]
     if any(group is None for group in groups):
         return False
     quality = np.array([source.quality for source in market.sources])
@@ -73,8 +73,8 @@ def _is_bounded_by_group(task: Task) -> bool:
     )
 
 
-def _steps(task: Task) -> Rungs:
-    market, segments = task.market, task.market.segments
+def _steps(form: Canonical) -> Rungs:
+    market, segments = form.market, form.market.segments
     rate_of = np.array([source.yields[0][1] * source.acceptance_rate * source.quality for source in market.sources])
     fixed = np.array([source.fixed_order or 0 for source in market.sources], dtype=np.float64)
     free = np.array([source.fixed_order is None for source in market.sources], dtype=np.bool_)
@@ -86,7 +86,7 @@ def _steps(task: Task) -> Rungs:
     source = segments.source[segment]
     ends = np.minimum(segments.starts[segment] + segments.length[segment], market.limit[source])
     length = np.clip(ends - segments.starts[segment], 0.0, float(MOST)) * rate
-    least, most = _bounds(task, fixed)
+    least, most = _bounds(form, fixed)
     before = _before(length, group)
     forced = np.clip(least[group] - before, 0.0, length)
     room = np.clip(most[group] - before, 0.0, length) - forced
@@ -106,9 +106,9 @@ def _before(amounts: FloatArray, group: IntArray) -> FloatArray:
     return before
 
 
-def _bounds(task: Task, fixed: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _bounds(form: Canonical, fixed: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The fewest and the most effective samples [k] that may be bought beside the fixed orders [S]."""
-    market, region = task.market, task.region
+    market, region = form.market, form.region
     least, most = np.zeros(market.groups), np.full(market.groups, np.inf)
     there = market.accepted(fixed)
     for row, bound in enumerate(region.bounds):
@@ -121,33 +121,33 @@ def _bounds(task: Task, fixed: FloatArray) -> tuple[FloatArray, FloatArray]:
     return least, most
 
 
-def _orders(task: Task, steps: Rungs, taken: FloatArray) -> FloatArray:
+def _orders(form: Canonical, steps: Rungs, taken: FloatArray) -> FloatArray:
     """Orders [S] in ordered samples of effective samples [J] taken on the steps."""
-    source = task.market.segments.source[steps.segment]
-    return np.bincount(source, weights=taken / steps.rate, minlength=len(task.market.sources)).astype(np.float64)
+    source = form.market.segments.source[steps.segment]
+    return np.bincount(source, weights=taken / steps.rate, minlength=len(form.market.sources)).astype(np.float64)
 
 
-def _spent(task: Task, steps: Rungs) -> float:
+def _spent(form: Canonical, steps: Rungs) -> float:
     """The share of the budget that the forced and the fixed orders cost."""
-    fixed = task.market.cost(steps.fixed.astype(np.int64)) / max(task.market.budget, 1)
+    fixed = form.market.cost(steps.fixed.astype(np.int64)) / max(form.market.budget, 1)
     return float(steps.forced @ steps.price) + fixed
 
 
-def _row_prices(task: Task, utility: Utility, steps: Rungs, found: Relaxation, taken: FloatArray) -> FloatArray:
+def _row_prices(form: Canonical, utility: Utility, steps: Rungs, found: Relaxation, taken: FloatArray) -> FloatArray:
     """Utility per raw sample by which each bound [R] is raised: what a sample is worth above its price, or below."""
-    if task.region.is_open or not np.isfinite(found.multiplier):
-        return np.zeros(len(task.region.bounds))
+    if form.region.is_open or not np.isfinite(found.multiplier):
+        return np.zeros(len(form.region.bounds))
     worth = utility.gradient(found.terms.value) * found.terms.slope
-    prices = np.zeros(len(task.region.bounds))
-    for row, bound in enumerate(task.region.bounds):
+    prices = np.zeros(len(form.region.bounds))
+    for row, bound in enumerate(form.region.bounds):
         own = np.flatnonzero(steps.group == bound.group)
         if not len(own) or bound.group is None:
             continue
-        quality = task.market.sources[task.market.segments.source[steps.segment[own[0]]]].quality
+        quality = form.market.sources[form.market.segments.source[steps.segment[own[0]]]].quality
         full, forced = steps.room[own] - taken[own] <= 1e-9 * (1.0 + steps.room[own]), steps.forced[own] > 0.0
         used = own[(taken[own] > 0.0) | forced]
         gain = worth[bound.group] - found.multiplier * (steps.price[used[-1]] if len(used) else steps.price[own[0]])
-        at_top = np.isfinite(task.region.upper[row]) and full.all()
+        at_top = np.isfinite(form.region.upper[row]) and full.all()
         at_foot = forced.any() and not taken[own].any()
         prices[row] = quality * (max(gain, 0.0) if at_top else min(gain, 0.0) if at_foot else 0.0)
     return prices

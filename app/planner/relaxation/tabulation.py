@@ -16,7 +16,7 @@ import numpy as np
 from app.planner.arrays import BoolArray, FloatArray
 from app.planner.relaxation.certificate import LEAST_GAIN, Nearby, Relaxation, certify
 from app.planner.relaxation.price_ladder import Ladder
-from app.planner.utility.utility import Terms, Utility
+from app.planner.utility.utility import Utility, ValueAndSlope
 
 COARSE = 16
 """Nodes of the first table, geometric in the samples bought."""
@@ -59,8 +59,8 @@ class _Table:
         high = np.clip((self.u < u[:, None]).sum(axis=1), 1, self.u.shape[1] - 1)
         low = high - 1
 
-        def at(node: FloatArray) -> Terms:
-            return Terms(self.value[rows, node], self.slope[rows, node])
+        def at(node: FloatArray) -> ValueAndSlope:
+            return ValueAndSlope(self.value[rows, node], self.slope[rows, node])
 
         counts = ladder.foot[:, None] + np.expm1(self.u)
         return Nearby(counts[rows, low], counts[rows, high], at(low), at(high))
@@ -122,7 +122,7 @@ def _closer(u: FloatArray, here: FloatArray) -> FloatArray:
     return np.asarray(np.clip(here[:, None] + (high - low)[:, None] * FINE, low[:, None], high[:, None]))
 
 
-def _answer(utility: Utility, ladder: Ladder, table: _Table, live: BoolArray, ends: Terms) -> Relaxation:
+def _answer(utility: Utility, ladder: Ladder, table: _Table, live: BoolArray, ends: ValueAndSlope) -> Relaxation:
     """The answer the table leads to, proven; `ends`: terms at the ladder's foot and top."""
     demand = _level_demand(utility, ladder, table, live) if utility.is_level else _priced_demand(ladder, table)
     orders, at = _meet_money(ladder, *demand)
@@ -132,13 +132,13 @@ def _answer(utility: Utility, ladder: Ladder, table: _Table, live: BoolArray, en
     return certify(utility, ladder, orders, ends, near, exp(-at))
 
 
-def tabulate(utility: Utility, counts: FloatArray) -> Terms:
+def tabulate(utility: Utility, counts: FloatArray) -> ValueAndSlope:
     """V and V' at counts [groups, nodes], in blocks."""
     groups, nodes = counts.shape
     step = max(1, BLOCK // max(1, groups * utility.posterior.draws))
     blocks = [utility.terms(counts[:, at : at + step]) for at in range(0, nodes, step)]
     value = np.concatenate([block.value for block in blocks], axis=1)
-    return Terms(value, np.concatenate([block.slope for block in blocks], axis=1))
+    return ValueAndSlope(value, np.concatenate([block.slope for block in blocks], axis=1))
 
 
 def _log_slope(utility: Utility, slope: FloatArray) -> FloatArray:

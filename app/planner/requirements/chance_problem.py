@@ -12,7 +12,7 @@ import numpy as np
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.errors import InfeasibleError
 from app.planner.plan.plan import Plan
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.feasibility import check_feasible
 from app.planner.problem.problem import MAX_BUDGET, Problem
 from app.planner.requirements.chances import Goals
@@ -56,7 +56,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Question:
+class ChanceProblem:
     """A problem with its goals. held [groups]: effective counts now, pending ones included. crossed: whether other
     groups' data moves a curve."""
 
@@ -68,7 +68,7 @@ class Question:
     _solved: dict[tuple[float, bytes], Answer] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, problem: Problem, joint: bool) -> "Question":
+    def of(cls, problem: Problem, joint: bool) -> "ChanceProblem":
         """The question for the groups of the problem that have a target."""
         pending = np.zeros(len(problem.keys)) if problem.pending is None else problem.pending
         transfer, held = problem.posterior.transfer, problem.held + pending
@@ -88,7 +88,7 @@ class Question:
         for riches in RICHES:
             budget = min(rough * riches, MAX_BUDGET)
             try:
-                check_feasible(Task.of(replace(self.problem, budget=budget, objective=plain)))
+                check_feasible(Canonical.of(replace(self.problem, budget=budget, objective=plain)))
             except InfeasibleError as error:
                 lacking = any(culprit.constraint == "budget" for culprit in error.culprits)
                 if not lacking or riches == RICHES[-1]:
@@ -193,7 +193,7 @@ class Question:
         return short[self.goals.indices]
 
     def _least(self, needed: FloatArray, served: BoolArray) -> FloatArray:
-        """Counts that the goals served need [groups, in the task's order], −inf elsewhere."""
+        """Counts that the goals served need [groups, in canonical order], −inf elsewhere."""
         least = np.full(len(self.held), -np.inf)
         least[self.goals.indices[served]] = needed[served]
         return least[self._order]
@@ -249,7 +249,7 @@ class Question:
         self, found: Cover, needed: FloatArray, causes: dict[int, Cause], goals: tuple[BoolArray, BoolArray]
     ) -> Answer:
         orders = np.empty(len(self.problem.sources), dtype=np.int64)
-        orders[found.task.market.order] = found.orders
+        orders[found.form.market.order] = found.orders
         counts = self._counts(found)
         if self.joint or self.crossed:
             needed = np.where(goals[1], counts[self.goals.indices], needed)
@@ -264,9 +264,9 @@ def chance_of(problem: Problem, plan: Plan) -> float | None:
     """That all groups with a target reach it once the plan has come; None where no group has one."""
     if np.isnan(problem.targets).all():
         return None
-    task = Task.of(problem)
+    form = Canonical.of(problem)
     orders = {source.key: source.order for source in plan.sources}
-    ordered = np.array([orders[source.key] for source in task.sources], dtype=np.float64)
-    counts = np.empty(len(task.keys))
-    counts[task.order] = task.held + task.market.added(ordered)
-    return float(Question.of(problem, joint=True).chances(counts).prod())
+    ordered = np.array([orders[source.key] for source in form.sources], dtype=np.float64)
+    counts = np.empty(len(form.keys))
+    counts[form.order] = form.held + form.market.added(ordered)
+    return float(ChanceProblem.of(problem, joint=True).chances(counts).prod())

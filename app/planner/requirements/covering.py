@@ -1,7 +1,7 @@
 """The cheapest whole orders that bring every group the samples it needs (planner.md 5).
 
 The orders are those of `programme`, without a budget: counts N [k] after buying are bounded below, by numbers, by
-linear cuts, or by concave functions of single counts that must sum to a level. Arrays [groups] in the task's order.
+linear cuts, or by concave functions of single counts that must sum to a level. Arrays [groups] in canonical order.
 """
 
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.integer.integer_programme import whole_orders
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.linear import maximise_whole
 from app.planner.problem.order_programme import Programme
 from app.planner.problem.problem import MAX_BUDGET, Problem
@@ -26,9 +26,9 @@ NEAR = 1e-9
 
 @dataclass(frozen=True)
 class Cover:
-    """Orders [S] in the task's order, what they cost in millionths, and by which share that can exceed the least."""
+    """Orders [S] in canonical order, what they cost in millionths, and by which share that can exceed the least."""
 
-    task: Task
+    form: Canonical
     orders: IntArray
     cost: int
     gap: float
@@ -36,7 +36,7 @@ class Cover:
     @property
     def counts(self) -> FloatArray:
         """Effective counts [groups] after the orders."""
-        return self.task.held + self.task.market.added(self.orders)
+        return self.form.held + self.form.market.added(self.orders)
 
 
 def cover(problem: Problem, need: Need, rough: int) -> Cover | BoolArray:
@@ -47,26 +47,26 @@ def cover(problem: Problem, need: Need, rough: int) -> Cover | BoolArray:
     short = np.ones(len(problem.keys), dtype=np.bool_)
     for factor in GROWTH:
         budget = min(max(rough, 1) * factor, MAX_BUDGET)
-        task = Task.of(replace(problem, budget=budget, objective=Objective("utilitarian")))
-        found = _by_group(task, need)
+        form = Canonical.of(replace(problem, budget=budget, objective=Objective("utilitarian")))
+        found = _by_group(form, need)
         if found is not None:
             return found
-        answer = _cheapest(task, need)
+        answer = _cheapest(form, need)
         if answer is not None:
             return answer
-        short = shortfall(task, need)
+        short = shortfall(form, need)
         if budget == MAX_BUDGET:
             break
     return short
 
 
-def _by_group(task: Task, need: Need) -> Cover | None:
+def _by_group(form: Canonical, need: Need) -> Cover | None:
     """The answer where every group has one source of its own and nothing else binds: the first order that is enough."""
-    market = task.market
+    market = form.market
     own = np.bincount(market.group, minlength=market.groups)
     fixed = any(source.fixed_order is not None for source in market.sources)
-    simple = market.is_single and task.region.is_open and not fixed and not need.hulls and not len(need.floor)
-    missing = np.maximum(need.least - task.held, 0.0)
+    simple = market.is_single and form.region.is_open and not fixed and not need.hulls and not len(need.floor)
+    missing = np.maximum(need.least - form.held, 0.0)
     if not simple or np.any(own > 1) or np.any((own == 0) & (missing > 0.0)):
         return None
     orders = np.zeros(len(market.sources), dtype=np.int64)
@@ -77,49 +77,49 @@ def _by_group(task: Task, need: Need) -> Cover | None:
         if source.cap is not None and order > source.cap:
             return None
         orders[at] = order
-    return Cover(task, orders, market.cost(orders), 0.0)
+    return Cover(form, orders, market.cost(orders), 0.0)
 
 
-def _cheapest(task: Task, need: Need) -> Cover | None:
+def _cheapest(form: Canonical, need: Need) -> Cover | None:
     """The integer programme's answer, made to reach every need exactly; None where it found none."""
-    programme = Programme(task.market, task.region, 0, whole=True, money=False)
-    question = question_of(programme, task, need)
+    programme = Programme(form.market, form.region, 0, whole=True, money=False)
+    question = question_of(programme, form, need)
     solution = maximise_whole(question, programme.integrality, GAP, NODES)
     if solution.columns is None:
         return None
-    orders = _lifted(task, need, whole_orders(programme, solution.columns))
-    if not _is_met(task, need, orders):
+    orders = _lifted(form, need, whole_orders(programme, solution.columns))
+    if not _is_met(form, need, orders):
         return None
-    cost = task.market.cost(orders)
-    least = -solution.bound * max(task.market.budget, 1)
-    return Cover(task, orders, cost, float(max(0.0, (cost - least) / max(cost, 1))) if np.isfinite(least) else 1.0)
+    cost = form.market.cost(orders)
+    least = -solution.bound * max(form.market.budget, 1)
+    return Cover(form, orders, cost, float(max(0.0, (cost - least) / max(cost, 1))) if np.isfinite(least) else 1.0)
 
 
-def _is_met(task: Task, need: Need, orders: IntArray) -> bool:
+def _is_met(form: Canonical, need: Need, orders: IntArray) -> bool:
     """Whether the orders keep the region and reach what is needed, hulls aside: the solver has its tolerances."""
-    counts = task.held + task.market.added(orders)
+    counts = form.held + form.market.added(orders)
     enough = np.all(counts >= need.least - 2.0 * NEAR * np.maximum(need.least, 1.0))
     cut = need.slopes.reshape(-1, len(counts)) @ counts - need.floor
     size = np.abs(need.slopes.reshape(-1, len(counts))) @ counts
-    return bool(enough and np.all(cut >= -1e-5 * np.maximum(size, 1e-300))) and task.region.allows(task.market, orders)
+    return bool(enough and np.all(cut >= -1e-5 * np.maximum(size, 1e-300))) and form.region.allows(form.market, orders)
 
 
-def _lifted(task: Task, need: Need, orders: IntArray) -> IntArray:
+def _lifted(form: Canonical, need: Need, orders: IntArray) -> IntArray:
     """The orders with a step more where the solver's own tolerance left a group short."""
-    market, orders = task.market, orders.copy()
-    for _ in range(4 * len(task.keys)):
-        missing = need.least - (task.held + market.added(orders))
+    market, orders = form.market, orders.copy()
+    for _ in range(4 * len(form.keys)):
+        missing = need.least - (form.held + market.added(orders))
         short = np.flatnonzero(missing > NEAR * np.maximum(need.least, 1.0))
         if not len(short):
             break
         feeds = market.effective[[int(short[0])]].tocoo().coords[1].tolist()
-        able = [at for at in feeds if orders[at] + _step(task, orders, at) <= market.most[at]]
+        able = [at for at in feeds if orders[at] + _step(form, orders, at) <= market.most[at]]
         if not able:
             break
-        best = min(able, key=lambda at: market.sources[at].cost(int(orders[at]) + _step(task, orders, at)))
-        orders[best] += _step(task, orders, best)
+        best = min(able, key=lambda at: market.sources[at].cost(int(orders[at]) + _step(form, orders, at)))
+        orders[best] += _step(form, orders, best)
     return orders
 
 
-def _step(task: Task, orders: IntArray, at: int) -> int:
-    return int(task.market.lot[at] if orders[at] else task.market.least[at])
+def _step(form: Canonical, orders: IntArray, at: int) -> int:
+    return int(form.market.lot[at] if orders[at] else form.market.least[at])

@@ -1,6 +1,6 @@
 """What counts must be after buying, as rows of the integer programme of allowed orders (planner.md 5).
 
-Arrays [groups] in the task's order; `programme` without its budget.
+Arrays [groups] in canonical order; `programme` without its budget.
 """
 
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array, vstack
 
 from app.planner.arrays import FloatArray
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.linear import Linear
 from app.planner.problem.order_programme import Programme
 
@@ -34,35 +34,35 @@ class Need:
     level: float = 0.0
 
 
-def question_of(programme: Programme, task: Task, need: Need) -> Linear:
+def question_of(programme: Programme, form: Canonical, need: Need) -> Linear:
     """Least cost subject to the programme's rows and the need's."""
     rows, at = programme.rows, programme.at
     lower, upper = (bound.copy() for bound in programme.bounds)
-    lower[at["n"]] = np.maximum((need.least - task.held) / programme.reach, 0.0)
+    lower[at["n"]] = np.maximum((need.least - form.held) / programme.reach, 0.0)
     matrices, low, high = [rows.matrix], [rows.lower], [rows.upper]
-    for matrix, floor in (_cuts(programme, task, need), _hulls(programme, task, need)):
+    for matrix, floor in (_cuts(programme, form, need), _hulls(programme, form, need)):
         matrices.append(matrix)
         low.append(floor)
         high.append(np.full(len(floor), np.inf))
-    idle = np.setdiff1d(np.arange(len(task.keys)), [hull.group for hull in need.hulls]) + at["t"].start
+    idle = np.setdiff1d(np.arange(len(form.keys)), [hull.group for hull in need.hulls]) + at["t"].start
     lower[idle] = upper[idle] = 0.0
-    cost = np.asarray(np.ones(len(task.market.sources)) @ programme.cost_of)
+    cost = np.asarray(np.ones(len(form.market.sources)) @ programme.cost_of)
     matrix = csr_array(vstack(matrices))
     return Linear(-cost, matrix, np.concatenate(low), np.concatenate(high), lower, upper)
 
 
-def _cuts(programme: Programme, task: Task, need: Need) -> tuple[csr_array, FloatArray]:
+def _cuts(programme: Programme, form: Canonical, need: Need) -> tuple[csr_array, FloatArray]:
     """slopes @ N ≥ floor, each row divided by its largest entry."""
     rows = len(need.floor)
-    slopes = need.slopes.reshape(rows, len(task.keys))
+    slopes = need.slopes.reshape(rows, len(form.keys))
     scaled = slopes * programme.reach
     size = np.maximum(np.abs(scaled).max(axis=1, initial=0.0), np.finfo(np.float64).tiny)
     matrix = csr_array((rows, programme.columns)).tolil()
     matrix[:, programme.at["n"]] = scaled / size[:, None]
-    return csr_array(matrix), (need.floor - slopes @ task.held) / size
+    return csr_array(matrix), (need.floor - slopes @ form.held) / size
 
 
-def _hulls(programme: Programme, task: Task, need: Need) -> tuple[csr_array, FloatArray]:
+def _hulls(programme: Programme, form: Canonical, need: Need) -> tuple[csr_array, FloatArray]:
     """Every line above its t, and the t's above the level in sum."""
     group = np.concatenate([np.full(len(hull.slopes), hull.group) for hull in need.hulls] or [np.zeros(0)]).astype(int)
     slope = np.concatenate([hull.slopes for hull in need.hulls] or [np.zeros(0)])
@@ -80,6 +80,6 @@ def _hulls(programme: Programme, task: Task, need: Need) -> tuple[csr_array, Flo
         ),
         shape=(total + 1, programme.columns),
     )
-    floor = np.append(-intercept - slope * task.held[group], need.level)
+    floor = np.append(-intercept - slope * form.held[group], need.level)
     kept = np.arange(total + (len(places) > 0))
     return csr_array(matrix[kept]), floor[kept]

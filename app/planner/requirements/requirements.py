@@ -14,7 +14,7 @@ import numpy as np
 
 from app.planner.errors import Culprit, ProblemError
 from app.planner.problem.problem import MAX_BUDGET, Problem
-from app.planner.requirements.chance_problem import Answer, Cause, Question
+from app.planner.requirements.chance_problem import Answer, Cause, ChanceProblem
 from app.planner.wording import count, near, percent
 
 
@@ -120,7 +120,7 @@ def requirements(problem: Problem, chance: float, joint: bool, budgets: Sequence
     InfeasibleError where bounds and limits allow no orders whatever is spent.
     """
     _check(problem, chance, budgets)
-    question = Question.of(problem, joint)
+    question = ChanceProblem.of(problem, joint)
     question.check()
     answer = question.solve(chance)
     chances = question.chances(answer.counts)
@@ -157,7 +157,9 @@ def _check(problem: Problem, chance: float, budgets: Sequence[int]) -> None:
             raise ProblemError(f"a budget is {budget} millionths; it must lie from 0 to {MAX_BUDGET}")
 
 
-def _group(question: Question, answer: Answer, at: int, reached: float, lost: Unreachable | None) -> GroupRequirement:
+def _group(
+    question: ChanceProblem, answer: Answer, at: int, reached: float, lost: Unreachable | None
+) -> GroupRequirement:
     group = int(question.goals.indices[at])
     needed, now = float(answer.needed[at]), float(question.held[group])
     before = float(question.chances_now[at])
@@ -181,7 +183,7 @@ def _group(question: Question, answer: Answer, at: int, reached: float, lost: Un
     )
 
 
-def _unreachable(question: Question, answer: Answer, at: int, chance: float) -> Unreachable:
+def _unreachable(question: ChanceProblem, answer: Answer, at: int, chance: float) -> Unreachable:
     """Why the target at place `at` of the goals is out of reach."""
     group = int(question.goals.indices[at])
     cause, key = answer.causes[at], question.problem.keys[group]
@@ -213,7 +215,7 @@ def _unreachable(question: Question, answer: Answer, at: int, chance: float) -> 
     return Unreachable(key, cause, top, best, reason)
 
 
-def _curve(question: Question, answer: Answer, chance: float, budgets: Sequence[int]) -> tuple[BudgetChance, ...]:
+def _curve(question: ChanceProblem, answer: Answer, chance: float, budgets: Sequence[int]) -> tuple[BudgetChance, ...]:
     if not budgets:
         found = [(level, question.solve(level, answer.served)) for level in sorted({*SHOWN, chance})]
         return tuple(_point(question, other.spend, level, other) for level, other in found if other.is_whole)
@@ -221,7 +223,7 @@ def _curve(question: Question, answer: Answer, chance: float, budgets: Sequence[
     return tuple(_affordable(question, answer, levels, budget) for budget in sorted(budgets))
 
 
-def _affordable(question: Question, answer: Answer, levels: list[float], budget: int) -> BudgetChance:
+def _affordable(question: ChanceProblem, answer: Answer, levels: list[float], budget: int) -> BudgetChance:
     """The highest of the levels that the budget pays for."""
     low, high, best = 0, len(levels), None
     while low < high:
@@ -236,7 +238,7 @@ def _affordable(question: Question, answer: Answer, levels: list[float], budget:
     return _point(question, budget, *best)
 
 
-def _point(question: Question, budget: int, level: float, answer: Answer | None) -> BudgetChance:
+def _point(question: ChanceProblem, budget: int, level: float, answer: Answer | None) -> BudgetChance:
     chances = question.chances_now if answer is None else question.chances(answer.counts)
     spend = 0 if answer is None else answer.spend
     return BudgetChance(budget, spend, level, float(chances.prod()), tuple(chances.tolist()))

@@ -7,7 +7,7 @@ from scipy.sparse import csr_array, vstack
 
 from app.planner.arrays import BoolArray, FloatArray
 from app.planner.integer.integer_programme import whole_orders
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.linear import Linear, maximise, maximise_whole
 from app.planner.problem.order_programme import Programme
 from app.planner.problem.problem import MAX_BUDGET, Problem
@@ -35,24 +35,24 @@ def rough_cost(problem: Problem, missing: FloatArray) -> int:
 def most_of(problem: Problem, group: int, wanted: float, rough: int) -> float:
     """The largest effective count of a group (an index into the problem's) that any orders bring, up to `wanted`."""
     budget = min(max(rough, 1) * AMPLE, MAX_BUDGET)
-    task = Task.of(replace(problem, budget=budget, objective=Objective("utilitarian")))
-    at = int(np.flatnonzero(task.order == group)[0])
-    programme = Programme(task.market, task.region, 0, whole=True, money=False)
-    question = question_of(programme, task, Need(np.full(len(task.keys), -np.inf)))
+    form = Canonical.of(replace(problem, budget=budget, objective=Objective("utilitarian")))
+    at = int(np.flatnonzero(form.order == group)[0])
+    programme = Programme(form.market, form.region, 0, whole=True, money=False)
+    question = question_of(programme, form, Need(np.full(len(form.keys), -np.inf)))
     column = programme.at["n"].start + at
     objective, upper = np.zeros(programme.columns), question.upper.copy()
-    objective[column], upper[column] = 1.0, max(0.0, (wanted - task.held[at]) / programme.reach[at])
+    objective[column], upper[column] = 1.0, max(0.0, (wanted - form.held[at]) / programme.reach[at])
     solution = maximise_whole(replace(question, objective=objective, upper=upper), programme.integrality, GAP, NODES)
     if solution.columns is None:
-        return float(task.held[at])
-    return float(task.held[at] + task.market.added(whole_orders(programme, solution.columns))[at])
+        return float(form.held[at])
+    return float(form.held[at] + form.market.added(whole_orders(programme, solution.columns))[at])
 
 
-def shortfall(task: Task, need: Need) -> BoolArray:
+def shortfall(form: Canonical, need: Need) -> BoolArray:
     """The groups [groups] that must fall short of `need.least`, whatever is spent on whatever can be bought."""
-    programme = Programme(task.market, task.region, 0, whole=False, money=False)
-    question = question_of(programme, task, replace(need, least=np.full(len(need.least), -np.inf), hulls=(), level=0.0))
-    wanted = np.maximum(need.least - task.held, 0.0) / programme.reach
+    programme = Programme(form.market, form.region, 0, whole=False, money=False)
+    question = question_of(programme, form, replace(need, least=np.full(len(need.least), -np.inf), hulls=(), level=0.0))
+    wanted = np.maximum(need.least - form.held, 0.0) / programme.reach
     groups = np.flatnonzero(np.isfinite(need.least) & (wanted > 0.0))
     slack = csr_array(
         (np.ones(len(groups)), (np.arange(len(groups)), np.arange(len(groups)))), shape=(len(groups),) * 2

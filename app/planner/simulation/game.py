@@ -19,7 +19,7 @@ from app.planner.fitting.fit import fit
 from app.planner.plan.decide import choose
 from app.planner.policies.heuristics import Policy
 from app.planner.policies.slice_tuner import LEAST_EXPONENT, fit_power_laws
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Limit, Problem
 from app.planner.problem.sources import Source
 from app.planner.simulation.worlds import Measured, World, mixed_runs, nested_runs
@@ -69,7 +69,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class GameResult:
     """How a player fared: counts [W, R + 1, k] and spent [W], millionths.
 
     utility, worst, benefit [W, R + 1]: U, the worst counted group's benefit and the weighted mean benefit, all of the
@@ -101,7 +101,7 @@ class _Seat:
     scores: list[Measured]
 
 
-def play(worlds: Sequence[World], rules: Rules, player: Player, seed: int, first: int = 0) -> Outcome:
+def play(worlds: Sequence[World], rules: Rules, player: Player, seed: int, first: int = 0) -> GameResult:
     """The game of `player` in every world; the same arguments give the same bytes.
 
     seed: of posterior draws and of `thompson`. first: number of the first world, whose draws depend on its number.
@@ -222,18 +222,18 @@ def _buy(seat: _Seat, rules: Rules, player: Player, posterior: Posterior, rounds
         max_count=rules.max_count,
         limits=rules.limits,
     )
-    task = Task.of(problem)
-    orders = choose(task, "optimal" if player == "oracle" else player, seed)
+    form = Canonical.of(problem)
+    orders = choose(form, "optimal" if player == "oracle" else player, seed)
     seat.held = seat.held.copy()
-    seat.held[task.order] += task.market.added(orders)
-    seat.ordered[task.market.order] += orders
-    seat.left -= task.market.cost(orders)
+    seat.held[form.order] += form.market.added(orders)
+    seat.ordered[form.market.order] += orders
+    seat.left -= form.market.cost(orders)
 
 
-def _judged(worlds: Sequence[World], rules: Rules, player: Player, counts: FloatArray, spent: IntArray) -> Outcome:
+def _judged(worlds: Sequence[World], rules: Rules, player: Player, counts: FloatArray, spent: IntArray) -> GameResult:
     losses = np.array([world.losses(path) for world, path in zip(worlds, counts, strict=True)])
     utility, worst, benefit = judge(rules, losses)
-    return Outcome(player, counts, utility, worst, benefit, spent)
+    return GameResult(player, counts, utility, worst, benefit, spent)
 
 
 def judge(rules: Rules, losses: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -246,9 +246,9 @@ def judge(rules: Rules, losses: FloatArray) -> tuple[FloatArray, FloatArray, Flo
         rules.keys, rules.weights, held, rules.targets, rules.reference_loss, rules.metric, rules.objective,
         _ignorance(rules), (), 0,
     )  # fmt: skip
-    task = Task.of(question)
-    utility = task.utility
-    flat = losses[:, :, task.order].reshape(-1, len(held)).T
+    form = Canonical.of(question)
+    utility = form.utility
+    flat = losses[:, :, form.order].reshape(-1, len(held)).T
     scaled = np.maximum(flat, 0.0) / utility.unit[:, None]
     value, _ = phi(rules.objective, scaled, utility.bounded, utility.goal[:, None])
     benefit = (1.0 if utility.bounded else 0.0) - scaled

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.planner.arrays import FloatArray
-from app.planner.simulation.game import Outcome
+from app.planner.simulation.game import GameResult
 
 
 @dataclass(frozen=True)
@@ -22,23 +22,23 @@ class Estimate:
         return cls(float(values.mean()), float(values.std(ddof=1) / np.sqrt(count)) if count > 1 else float("nan"))
 
 
-def difference(one: Outcome, other: Outcome) -> Estimate:
+def difference(one: GameResult, other: GameResult) -> Estimate:
     """Final utility of `one` less that of `other`, paired."""
     return Estimate.of(one.final - other.final)
 
 
-def chance_better(one: Outcome, other: Outcome) -> float:
+def chance_better(one: GameResult, other: GameResult) -> float:
     """Share of the worlds in which `one` ends with a higher utility than `other`, ties half."""
     return float(np.mean((one.final > other.final) + 0.5 * (one.final == other.final)))
 
 
-def regret(one: Outcome, oracle: Outcome) -> float:
+def regret(one: GameResult, oracle: GameResult) -> float:
     """Σ (U_oracle − U) / Σ (U_oracle − U_start) over the worlds; 0 is the oracle's, 1 buying nothing."""
     gain = float((oracle.final - oracle.utility[:, 0]).sum())
     return float((oracle.final - one.final).sum()) / gain if gain > 0.0 else float("nan")
 
 
-def money_per_benefit(one: Outcome) -> float:
+def money_per_benefit(one: GameResult) -> float:
     """Money, in millionths, per unit of the weighted mean benefit gained, over all worlds; inf where nothing was."""
     gained = float((one.benefit[:, -1] - one.benefit[:, 0]).sum())
     return float(one.spent.sum()) / gained if gained > 0.0 else float("inf")

@@ -12,7 +12,7 @@ import numpy as np
 from app.planner.arrays import FloatArray
 from app.planner.curves.observations import Observations
 from app.planner.curves.posterior import Posterior
-from app.planner.simulation.game import Outcome, Player, Rules, play
+from app.planner.simulation.game import GameResult, Player, Rules, play
 from app.planner.simulation.paired import Estimate, chance_better, difference, money_per_benefit, regret
 from app.planner.simulation.worlds import CurveWorld, posterior_world
 
@@ -53,24 +53,24 @@ def holdout_errors(observations: Observations) -> FloatArray:
 
 def play_part(
     trial: Trial, players: Sequence[Player], first: int, count: int, told: Callable[[float], None]
-) -> dict[Player, Outcome]:
+) -> dict[Player, GameResult]:
     """Games `first` to `first + count` of every player and of the oracle. told: how far it is, from 0 to 1."""
     worlds = [trial.world(number) for number in range(first, min(first + count, trial.games))]
     everyone = [*players, ORACLE]
-    outcomes: dict[Player, Outcome] = {}
+    outcomes: dict[Player, GameResult] = {}
     for done, player in enumerate(everyone):
         told(done / len(everyone))
         outcomes[player] = play(worlds, trial.rules, player, trial.seed, first)
     return outcomes
 
 
-def joined(parts: Sequence[Mapping[Player, Outcome]]) -> dict[Player, Outcome]:
+def joined(parts: Sequence[Mapping[Player, GameResult]]) -> dict[Player, GameResult]:
     """All games of every player, in the parts' order."""
     return {player: _joined([part[player] for part in parts]) for player in parts[0]}
 
 
-def _joined(parts: Sequence[Outcome]) -> Outcome:
-    return Outcome(
+def _joined(parts: Sequence[GameResult]) -> GameResult:
+    return GameResult(
         player=parts[0].player,
         counts=np.concatenate([part.counts for part in parts]),
         utility=np.concatenate([part.utility for part in parts]),
@@ -99,7 +99,7 @@ class Standing:
     p_better: float
 
 
-def standings(outcomes: Mapping[Player, Outcome], chosen: Player) -> list[Standing]:
+def standings(outcomes: Mapping[Player, GameResult], chosen: Player) -> list[Standing]:
     """One for every player, the oracle last."""
     best, oracle = outcomes[chosen], outcomes[ORACLE]
     return [

@@ -19,14 +19,14 @@ from app.planner.utility.benefit import LEAST_BENEFIT, mean, phi
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Kind, Objective
 
-__all__ = ["LEAST_BENEFIT", "Outer", "Terms", "Utility"]
+__all__ = ["LEAST_BENEFIT", "Outer", "Utility", "ValueAndSlope"]
 
 ADDITIVE: tuple[Kind, ...] = ("utilitarian", "isoelastic", "targets", "gap")
 """The kinds with U = Σ w V."""
 
 
 @dataclass(frozen=True)
-class Terms:
+class ValueAndSlope:
     """V and V' at some counts, equal shapes."""
 
     value: FloatArray
@@ -132,7 +132,7 @@ class Utility:
         """F as a linear programme."""
         return self.aggregate.outer()
 
-    def terms(self, counts: FloatArray) -> Terms:
+    def terms(self, counts: FloatArray) -> ValueAndSlope:
         """V and V' at counts [groups] or [groups, sizes]; where V has a kink, V' is the slope beyond it."""
         if self.posterior.draws == 1:
             value, gain = self._known(counts)
@@ -144,9 +144,9 @@ class Utility:
             value, gain = mean(each, worth * fall, self.objective.risk)
             gain = gain / unit[..., 0]
         if self.objective.kind != "gap":
-            return Terms(value, gain)
+            return ValueAndSlope(value, gain)
         behind, lambda_ = self.reference - value, self.objective.lambda_
-        return Terms(value - lambda_ * np.maximum(behind, 0.0), gain * (1.0 + lambda_ * (behind > 0.0)))
+        return ValueAndSlope(value - lambda_ * np.maximum(behind, 0.0), gain * (1.0 + lambda_ * (behind > 0.0)))
 
     def _known(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
         """E φ and its slope where one draw is all there is: the mean of it is itself, whatever `risk` says."""

@@ -33,7 +33,7 @@ BEYOND = 4
 
 
 @dataclass(frozen=True)
-class Question:
+class CurveQuestion:
     """At which counts bands are asked for (none: a spread round what is held), and how they are drawn."""
 
     at: Sequence[int]
@@ -103,7 +103,7 @@ def known_curves(session: Session, fits: Fits, project: Project, draws: int, see
 
 
 def curves_of(
-    session: Session, fits: Fits, project: Project, shown: Sequence[Group], question: Question
+    session: Session, fits: Fits, project: Project, shown: Sequence[Group], question: CurveQuestion
 ) -> list[Curve]:
     """The curves of `shown`, some of the project's active groups."""
     known = known_curves(session, fits, project, question.draws, question.seed)

@@ -5,20 +5,20 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Generic, TypeVar
 
-Answer = TypeVar("Answer")
+Value = TypeVar("Value")
 STRIPES = 64
 
 
-class Kept(Generic[Answer]):
+class Kept(Generic[Value]):
     """The `most` answers used last. Safe in threads; who asks what is being computed waits for it."""
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._kept: OrderedDict[Hashable, Answer] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Value] = OrderedDict()
         self._lock = Lock()
         self._making = [Lock() for _ in range(STRIPES)]
 
-    def get(self, key: Hashable, make: Callable[[], Answer]) -> Answer:
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """The answer to `key`, made where it is not kept. What `make` raises is raised, and nothing is kept."""
         with self._making[hash(key) % STRIPES]:
             with self._lock:

@@ -17,7 +17,7 @@ NAMES = tuple(f"p{round(100 * p):02d}" for p in PROBABILITIES)
 
 
 @dataclass(frozen=True)
-class Record:
+class ForecastRecord:
     """How the past forecasts fared: their number, mean scores, share covered per level, and the factors by which
     bands are widened since (all 1 until enough are scored)."""
 
@@ -28,14 +28,14 @@ class Record:
     widening: FloatArray
 
 
-def record_of(session: Session, project: Project) -> Record:
+def record_of(session: Session, project: Project) -> ForecastRecord:
     """The project's own record under its present recipe."""
     rows = store.record(session, project.id, project.recipe)
     if not rows:
-        return Record(0, None, None, (None,) * len(LEVELS), np.ones(len(LEVELS)))
+        return ForecastRecord(0, None, None, (None,) * len(LEVELS), np.ones(len(LEVELS)))
     low, median, high, values = arrays_of(rows)
     covered = (low <= values[:, None]) & (values[:, None] <= high)
-    return Record(
+    return ForecastRecord(
         count=len(rows),
         crps=float(np.mean([row.crps for row in rows])),
         wis=float(np.mean([row.wis for row in rows])),

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.services.curves.curves import BEYOND, Curve, known_curves
 from app.services.curves.fits import Fits
 from app.services.planning.allocations import Allocation, amount
-from app.services.planning.scenarios import Outcome
+from app.services.planning.scenarios import ScenarioResult
 from app.store.models.projects import Group, Project
 
 STEPS = 24
@@ -115,7 +115,7 @@ def margin_rows(allocation: Allocation, names: Mapping[str, str]) -> list[dict[s
     ]
 
 
-def scenario_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+def scenario_rows(outcomes: Sequence[ScenarioResult]) -> list[dict[str, Any]]:
     return [
         {
             "name": outcome.scenario.name,

@@ -16,12 +16,12 @@ from sqlalchemy.orm import Session
 
 from app.planner.policies.heuristics import Policy
 from app.services.curves.fits import Fits
-from app.services.curves.record import Record, record_of
-from app.services.planning.allocations import Allocation, Question
+from app.services.curves.record import ForecastRecord, record_of
+from app.services.planning.allocations import Allocation, AllocationQuestion
 from app.services.planning.budgets import BudgetRows
 from app.services.planning.looks import kept_allocation, kept_budget_rows
 from app.services.planning.measurements import MeasurementPlan, measurement_plan_of
-from app.services.planning.scenarios import Outcome, what_if
+from app.services.planning.scenarios import ScenarioResult, what_if
 from app.services.planning.situations import MILLIONTH, Situation, situation_of
 from app.services.planning.variations import Scenario
 from app.store.ledger import Money, money_of_project
@@ -45,7 +45,7 @@ class Dossier:
     session: Session
     fits: Fits
     project: Project
-    question: Question
+    question: AllocationQuestion
     at: datetime
     scenarios: Sequence[Scenario] = ()
     runs: int = 3
@@ -87,7 +87,7 @@ class Dossier:
         return kept_budget_rows(self.session, self.fits, self.project, self.question)
 
     @cached_property
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[ScenarioResult]:
         """Raises as `what_if`."""
         asked = self.scenarios or self.usual_scenarios()
         return what_if(self.session, self.fits, self.project, asked, self.question.draws, self.question.seed)
@@ -109,7 +109,7 @@ class Dossier:
         return measurement_plan_of(self.session, self.fits, self.project, self.runs, draws, seed)
 
     @cached_property
-    def record(self) -> Record:
+    def record(self) -> ForecastRecord:
         return record_of(self.session, self.project)
 
     @cached_property

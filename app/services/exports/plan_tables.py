@@ -11,7 +11,7 @@ from app.services.curves.readings import Reading, standard_error
 from app.services.exports.dossier import Dossier
 from app.services.ledger.holdings import held_of
 from app.services.planning.allocations import Plan, amount
-from app.services.planning.scenarios import Outcome
+from app.services.planning.scenarios import ScenarioResult
 from app.store.models.projects import Source
 from app.tables.shape import Cell, Column, Content, Kind, Row
 
@@ -235,7 +235,7 @@ def scenarios_table(dossier: Dossier) -> Content:
     return columns, (scenario_row(dossier, one) for one in outcomes)
 
 
-def scenario_row(dossier: Dossier, outcome: Outcome) -> Row:
+def scenario_row(dossier: Dossier, outcome: ScenarioResult) -> Row:
     scenario, plan, gain = outcome.scenario, outcome.plan, outcome.gain
     objective = scenario.project.get("objective", dossier.project.objective)["kind"]
     policy = None if scenario.orders is not None else plan.policy if plan else scenario.policy
@@ -267,7 +267,7 @@ def scenario_groups_table(dossier: Dossier) -> Content:
     return columns, rows
 
 
-def scenario_groups(dossier: Dossier, outcome: Outcome, plan: Plan) -> Iterator[Row]:
+def scenario_groups(dossier: Dossier, outcome: ScenarioResult, plan: Plan) -> Iterator[Row]:
     for one in plan.groups:
         after: list[Cell] = [one.metric_after.mean, one.metric_after.p05, one.metric_after.p95]
         band = after if outcome.known else [None] * 3

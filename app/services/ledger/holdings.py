@@ -31,7 +31,7 @@ def held_of(group: Group, collected: Mapping[int, Collected]) -> Held:
 
 
 @dataclass(frozen=True)
-class Record:
+class SourceRecord:
     """What a source proved to be: samples ordered so far (cancelled orders aside), its acceptance rate, and its
     yields by group id, the stated values being their priors."""
 
@@ -84,7 +84,7 @@ class Holdings:
     committed: Decimal
     rounds: int
 
-    def record(self, source: Source) -> Record:
+    def record(self, source: Source) -> SourceRecord:
         """What the source proved to be, its stated values taken as they stand in the row."""
         return record_of(source, self.tallies.get(source.id, Tally()))
 
@@ -108,11 +108,11 @@ def holdings_of(session: Session, project: Project, sources: Sequence[Source]) -
     )
 
 
-def record_of(source: Source, tally: Tally) -> Record:
+def record_of(source: Source, tally: Tally) -> SourceRecord:
     groups = [one.group_id for one in source.yields]
     delivered = [tally.delivered.get(group_id, 0) for group_id in groups]
     rates = yields([one.share for one in source.yields], delivered, tally.total - sum(delivered))
-    return Record(
+    return SourceRecord(
         ordered=tally.ordered,
         accepted=tally.accepted,
         rejected=tally.rejected,
@@ -122,7 +122,7 @@ def record_of(source: Source, tally: Tally) -> Record:
 
 
 def awaited_counts(
-    orders: Sequence[Order], totals: dict[UUID, Totals], records: dict[int, Record]
+    orders: Sequence[Order], totals: dict[UUID, Totals], records: dict[int, SourceRecord]
 ) -> dict[int, Awaited]:
     """What open orders still owe, at the rates the sources proved to have (those of the order where its source is
     gone), and what waits for review at the acceptance rate."""

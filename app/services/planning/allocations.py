@@ -36,7 +36,7 @@ PROBABILITIES = np.array([0.05, 0.5, 0.95])
 
 
 @dataclass(frozen=True)
-class Question:
+class AllocationQuestion:
     """What the next allocation depends on beside the data; all have defaults in the API.
 
     `exploration`: the share of the money that goes to where it narrows the decision most. `hold`: orders of this round
@@ -75,7 +75,7 @@ def amount(millionths: int) -> Decimal:
 
 
 def next_allocation(
-    session: Session, fits: Fits, project: Project, question: Question, *, evaluating: bool = True
+    session: Session, fits: Fits, project: Project, question: AllocationQuestion, *, evaluating: bool = True
 ) -> Allocation:
     """What to buy in the next round; without `evaluating`, no advice on evaluation samples, which costs a plan more.
 

@@ -12,7 +12,7 @@ from app.planner.plan.plan import Plan
 from app.planner.problem.problem import Problem
 from app.planner.requirements.chance_problem import chance_of
 from app.services.curves.fits import Fits
-from app.services.planning.allocations import Question, amount
+from app.services.planning.allocations import AllocationQuestion, amount
 from app.services.planning.problem import Budget
 from app.services.planning.situations import feasibly, known_situation, money_left, round_budget
 from app.store.models.projects import Project
@@ -29,7 +29,7 @@ class BudgetRows:
     rows: list[dict[str, Any]]
 
 
-def budget_rows(session: Session, fits: Fits, project: Project, question: Question) -> BudgetRows:
+def budget_rows(session: Session, fits: Fits, project: Project, question: AllocationQuestion) -> BudgetRows:
     """The plan's utility and the chance that all targets are met, for budgets up to what the project has left.
 
     The first row is the least budget that can be planned for: constraints may need money. Raises Conflict while
@@ -57,7 +57,7 @@ def budgets_of(chosen: Decimal, left: Decimal) -> list[Decimal]:
     return sorted(multiples | {chosen, largest})
 
 
-def plan_or_none(problem: Problem, question: Question) -> Plan | None:
+def plan_or_none(problem: Problem, question: AllocationQuestion) -> Plan | None:
     """None where no orders keep all constraints for the problem's budget."""
     try:
         return make_plan(problem, question.policy, exploration=question.exploration, seed=question.seed)

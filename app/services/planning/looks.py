@@ -10,16 +10,16 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.services.curves.fits import Fits
-from app.services.planning.allocations import Allocation, Question, next_allocation
+from app.services.planning.allocations import Allocation, AllocationQuestion, next_allocation
 from app.services.planning.budgets import BudgetRows, budget_rows
-from app.services.planning.scenarios import Outcome, what_if
+from app.services.planning.scenarios import ScenarioResult, what_if
 from app.services.planning.variations import Scenario, varied_project
 from app.services.projects.changes import Fields
 from app.store.models.projects import Project
 
 
 def look_at(
-    session: Session, fits: Fits, project: Project, changes: Fields, question: Question
+    session: Session, fits: Fits, project: Project, changes: Fields, question: AllocationQuestion
 ) -> tuple[Project, Allocation]:
     """The project with `changes`, which are never stored, and what to buy for it, without advice on evaluation.
 
@@ -29,7 +29,7 @@ def look_at(
     return varied, kept_allocation(session, fits, varied, question)
 
 
-def kept_allocation(session: Session, fits: Fits, project: Project, question: Question) -> Allocation:
+def kept_allocation(session: Session, fits: Fits, project: Project, question: AllocationQuestion) -> Allocation:
     """The next allocation without advice on evaluation, computed once per data version. Raises as
     `next_allocation`."""
 
@@ -40,7 +40,7 @@ def kept_allocation(session: Session, fits: Fits, project: Project, question: Qu
     return found
 
 
-def kept_budget_rows(session: Session, fits: Fits, project: Project, question: Question) -> BudgetRows:
+def kept_budget_rows(session: Session, fits: Fits, project: Project, question: AllocationQuestion) -> BudgetRows:
     """As `budget_rows`, computed once per data version."""
     found: BudgetRows = fits.answers.get(
         answer_key("budgets", project, vars(question)), lambda: budget_rows(session, fits, project, question)
@@ -50,10 +50,12 @@ def kept_budget_rows(session: Session, fits: Fits, project: Project, question: Q
 
 def kept_what_if(
     session: Session, fits: Fits, project: Project, scenarios: Sequence[Scenario], draws: int, seed: int
-) -> Sequence[Outcome]:
+) -> Sequence[ScenarioResult]:
     """As `what_if`, computed once per data version."""
     key = answer_key("what-if", project, [*map(vars, scenarios), draws, seed])
-    found: Sequence[Outcome] = fits.answers.get(key, lambda: what_if(session, fits, project, scenarios, draws, seed))
+    found: Sequence[ScenarioResult] = fits.answers.get(
+        key, lambda: what_if(session, fits, project, scenarios, draws, seed)
+    )
     return found
 
 

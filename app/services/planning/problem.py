@@ -15,7 +15,7 @@ from app.planner.problem.sources import Source as PlannerSource
 from app.planner.problem.sources import Tier
 from app.planner.utility.objective import Objective
 from app.services.curves.fit import metric_of
-from app.services.ledger.holdings import NOTHING_AWAITED, Holdings, Record, held_of
+from app.services.ledger.holdings import NOTHING_AWAITED, Holdings, SourceRecord, held_of
 from app.services.projects.references import over_of
 from app.store.models.base import MILLION
 from app.store.models.projects import Group, Project, Source
@@ -118,7 +118,7 @@ def planner_limit(limit: Mapping[str, Any], places: Mapping[str, Mapping[str, in
     )
 
 
-def planner_source(source: Source, place: Mapping[int, int], record: Record, order: int | None) -> PlannerSource:
+def planner_source(source: Source, place: Mapping[int, int], record: SourceRecord, order: int | None) -> PlannerSource:
     """The offer at the rates its deliveries showed. `place`: a group's position by its id; what the source delivers of
     archived groups is of no use. `order`: what this round's order is held at."""
     return PlannerSource(

@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 from app.planner.problem.problem import Problem
 from app.services.curves.fits import Fits
 from app.services.jobs.plan_watch import Outlook, Purchase
-from app.services.planning.allocations import Question, amount, next_allocation
+from app.services.planning.allocations import AllocationQuestion, amount, next_allocation
 from app.store.projects import present_project
 
-QUESTION = Question(budget=None, policy="optimal", draws=300, seed=0)
+QUESTION = AllocationQuestion(budget=None, policy="optimal", draws=300, seed=0)
 """What GET …/allocations/next answers without a query."""
 
 

@@ -20,7 +20,7 @@ from app.store.models.projects import Group, Project
 
 
 @dataclass(frozen=True)
-class Question:
+class RequirementQuestion:
     """`targets` stand in for the groups' own, None taking one away; at `budgets` the chances are told too."""
 
     chance: float
@@ -32,7 +32,7 @@ class Question:
 
 
 def requirements_of(
-    session: Session, fits: Fits, project: Project, question: Question
+    session: Session, fits: Fits, project: Project, question: RequirementQuestion
 ) -> tuple[Requirements, tuple[Warning, ...]]:
     """Raises Invalid for unknown groups, targets the metric cannot take, or none at all; Conflict while nothing is
     known of the metric; Infeasible."""

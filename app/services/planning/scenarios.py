@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.errors import Fault, Invalid, invalid
 from app.planner.errors import InfeasibleError, SolverError
 from app.planner.plan.compare import Gain as Gain
-from app.planner.plan.compare import Measure
+from app.planner.plan.compare import UtilityMeasure
 from app.planner.plan.make_plan import evaluate, make_plan
 from app.planner.plan.plan import Plan as Plan
 from app.services.curves.fits import Fits
@@ -21,7 +21,7 @@ from app.store.models.projects import Project
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ScenarioResult:
     """A scenario's plan, or the culprits that leave it none. `gain` over the first scenario by the first's objective,
     None where either has no plan or nothing is known of the metric."""
 
@@ -35,7 +35,7 @@ class Outcome:
 
 def what_if(
     session: Session, fits: Fits, project: Project, scenarios: Sequence[Scenario], draws: int, seed: int
-) -> list[Outcome]:
+) -> list[ScenarioResult]:
     """The outcome of every scenario. Raises Invalid naming every fault of every scenario."""
     situation = situation_of(session, fits, project, draws, seed)
     faults: list[Fault] = []
@@ -51,18 +51,18 @@ def what_if(
     return with_gains(varied, outcomes)
 
 
-def outcome_of(one: Varied, seed: int) -> Outcome:
+def outcome_of(one: Varied, seed: int) -> ScenarioResult:
     """Its gain over the first is left open."""
     scenario, situation = one.scenario, one.situation
     try:
         plan = planned(one, seed)
     except InfeasibleError as error:
         culprits = culprit_faults(situation.project, error.culprits)
-        return Outcome(scenario, one.budget, situation.known, None, culprits, None)
+        return ScenarioResult(scenario, one.budget, situation.known, None, culprits, None)
     except SolverError:
-        return Outcome(scenario, one.budget, situation.known, None, (Fault("", FAR_APART),), None)
+        return ScenarioResult(scenario, one.budget, situation.known, None, (Fault("", FAR_APART),), None)
     plan = widened(plan, one.problem.metric, situation.widening)
-    return Outcome(scenario, one.budget, situation.known, plan, (), None)
+    return ScenarioResult(scenario, one.budget, situation.known, plan, (), None)
 
 
 def planned(one: Varied, seed: int) -> Plan:
@@ -74,12 +74,12 @@ def planned(one: Varied, seed: int) -> Plan:
     return make_plan(one.problem, scenario.policy, exploration=scenario.exploration, seed=seed)
 
 
-def with_gains(varied: Sequence[Varied], outcomes: Sequence[Outcome]) -> list[Outcome]:
+def with_gains(varied: Sequence[Varied], outcomes: Sequence[ScenarioResult]) -> list[ScenarioResult]:
     """The outcomes with their gains over the first."""
     first = outcomes[0]
     if first.plan is None or not first.known:
         return list(outcomes)
-    measure = Measure.of(varied[0].problem)
+    measure = UtilityMeasure.of(varied[0].problem)
     base = measure.draws(varied[0].problem, orders_of(first.plan))
     return [
         outcome

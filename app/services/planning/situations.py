@@ -25,7 +25,7 @@ from app.store.observations import fitted_observations
 from app.store.projects import members
 
 MILLIONTH = Decimal("0.000001")
-Answer = TypeVar("Answer")
+Planned = TypeVar("Planned")
 FAR_APART = "Its numbers lie too far apart to be planned with certainty. State prices, counts or limits in other units."
 NO_HOLD: Mapping[str, int] = MappingProxyType({})
 
@@ -108,7 +108,7 @@ def refuse_unknown_sources(sources: Sequence[Source], keys: Sequence[str], where
         raise invalid(*faults)
 
 
-def feasibly(project: Project, plan: Callable[[], Answer]) -> Answer:
+def feasibly(project: Project, plan: Callable[[], Planned]) -> Planned:
     """`plan()`. Raises Infeasible with all the culprits where no plan keeps all constraints, Conflict where the numbers
     are beyond what can be computed."""
     try:

@@ -25,7 +25,7 @@ from app.services.ledger.holdings import holdings_of
 from app.services.ledger.ledger import Cause
 from app.services.ledger.orders import about_order, about_round
 from app.services.ledger.terms import terms_of
-from app.services.planning.allocations import Allocation, GroupPlan, Question, amount, next_allocation
+from app.services.planning.allocations import Allocation, AllocationQuestion, GroupPlan, amount, next_allocation
 from app.services.planning.situations import money_left, refuse_unknown_sources
 from app.services.projects.changes import escape, touch
 from app.services.vendors.placing import ask_to_place, places_orders
@@ -161,7 +161,7 @@ def present_terms(session: Session, project: Project, keys: Sequence[str]) -> di
 
 
 def edited_allocation(
-    session: Session, fits: Fits, project: Project, question: Question, orders: Mapping[str, int]
+    session: Session, fits: Fits, project: Project, question: AllocationQuestion, orders: Mapping[str, int]
 ) -> Allocation:
     """What just these orders would do, sources left out getting none. Raises Invalid for unknown sources, Infeasible
     where they break the budget, a bound or a limit."""

@@ -17,7 +17,7 @@ from app.planner.curves.posterior import Diagnostics, Posterior
 from app.planner.curves.transfer import Transfer
 from app.planner.problem.problem import Limit
 from app.planner.problem.sources import Source
-from app.planner.simulation.game import Outcome, Player, Rules
+from app.planner.simulation.game import GameResult, Player, Rules
 from app.planner.simulation.trial import Trial
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
@@ -91,7 +91,7 @@ def truths_of(keys: tuple[str, ...], arrays: Mapping[str, FloatArray]) -> Poster
     )
 
 
-def freeze_outcomes(outcomes: Mapping[Player, Outcome]) -> bytes:
+def freeze_outcomes(outcomes: Mapping[Player, GameResult]) -> bytes:
     """Of the counts only the first and the last are kept."""
     arrays: dict[str, Any] = {}
     for place, one in enumerate(outcomes.values()):
@@ -100,10 +100,10 @@ def freeze_outcomes(outcomes: Mapping[Player, Outcome]) -> bytes:
     return archive(arrays, {"players": list(outcomes)})
 
 
-def thaw_outcomes(frozen: bytes) -> dict[Player, Outcome]:
+def thaw_outcomes(frozen: bytes) -> dict[Player, GameResult]:
     arrays, words = unpack(frozen)
     return {
-        player: Outcome(player=player, **{name: arrays[f"{name}{place}"] for name in TOLD})
+        player: GameResult(player=player, **{name: arrays[f"{name}{place}"] for name in TOLD})
         for place, player in enumerate(words["players"])
     }
 

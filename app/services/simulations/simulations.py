@@ -18,7 +18,7 @@ from app.errors import Fault, NotFound, invalid
 from app.planner.errors import InfeasibleError, SolverError
 from app.planner.policies.heuristics import Policy
 from app.planner.problem.problem import Problem
-from app.planner.simulation.game import Outcome, Player, Rules
+from app.planner.simulation.game import GameResult, Player, Rules
 from app.planner.simulation.paired import Estimate, chance_better
 from app.planner.simulation.trial import ORACLE, Standing, Trial, holdout_errors, joined, play_part, standings
 from app.services.curves.fits import Fits
@@ -53,7 +53,7 @@ Told = Callable[[float], None]
 
 
 @dataclass(frozen=True)
-class Question:
+class SimulationQuestion:
     """`chosen` is compared with the other `policies`. budget: for all rounds, None: what the project has left; rounds,
     None: those it has left. draws: of the posteriors that policies fit within a game. objective: None: the project's.
     """
@@ -80,13 +80,13 @@ class Question:
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> "Question":
+    def from_json(cls, stored: Mapping[str, Any]) -> "SimulationQuestion":
         budget = stored["budget"]
         return cls(**{**stored, "budget": None if budget is None else Decimal(budget)})
 
 
 def start_simulation(
-    session: Session, project: Project, question: Question, now: datetime, enqueue: Enqueue
+    session: Session, project: Project, question: SimulationQuestion, now: datetime, enqueue: Enqueue
 ) -> tuple[Simulation, Job]:
     """Raises Invalid for a project without groups and for more work than one simulation may be."""
     groups = len(members(session, Group, project.id))
@@ -133,10 +133,10 @@ def trial_now(session: Session, fits: Fits, simulation_id: UUID) -> tuple[Trial,
     project = present_project(session, row.project_id) if row is not None else None
     if row is None or project is None:
         raise NotFound("The project is archived.")
-    return trial_of(session, fits, project, Question.from_json(row.question)), project.data_version
+    return trial_of(session, fits, project, SimulationQuestion.from_json(row.question)), project.data_version
 
 
-def trial_of(session: Session, fits: Fits, project: Project, question: Question) -> Trial:
+def trial_of(session: Session, fits: Fits, project: Project, question: SimulationQuestion) -> Trial:
     """What the games are played on. Raises Conflict where nothing is known of the metric, Invalid."""
     draws = max(question.replicates, LEAST_DRAWS)
     situation = known_situation(session, fits, project, draws, question.seed)
@@ -229,7 +229,7 @@ def note_progress(session: Session, simulation_id: UUID, job_id: UUID, share: fl
     jobs.report(session, job_id, max(before, (done + share) / every))
 
 
-def play(trial: Trial, question: Question, first: int, count: int, told: Told) -> bytes:
+def play(trial: Trial, question: SimulationQuestion, first: int, count: int, told: Told) -> bytes:
     """The outcomes of a part. Raises Invalid where no purchase keeps the project's constraints."""
     players: list[Player] = list(question.policies)
     try:
@@ -253,11 +253,11 @@ def finish_part(session: Session, simulation_id: UUID, number: int, outcome: byt
     jobs.report(session, row.job_id, max(job.progress if job else 0.0, done / every))
     if done == every:
         parts = [thaw_outcomes(one.outcome) for one in store.parts_of(session, simulation_id) if one.outcome]
-        row.result = result_of(thaw(row.frozen or b""), Question.from_json(row.question), joined(parts))
+        row.result = result_of(thaw(row.frozen or b""), SimulationQuestion.from_json(row.question), joined(parts))
         jobs.succeed(session, row.job_id, {"simulation_id": str(row.id)}, now)
 
 
-def result_of(trial: Trial, question: Question, outcomes: Mapping[Player, Outcome]) -> dict[str, Any]:
+def result_of(trial: Trial, question: SimulationQuestion, outcomes: Mapping[Player, GameResult]) -> dict[str, Any]:
     """The table, as JSON; money in the project's currency."""
     table = [standing_of(one, trial.rules.keys) for one in standings(outcomes, question.chosen)]
     return {

@@ -19,7 +19,7 @@ GONE = 410
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AttemptResult:
     """How an attempt went: a status, or why there is none. `answer` is redacted already."""
 
     attempted_at: datetime
@@ -35,7 +35,7 @@ class Outcome:
         return self.status is not None and 200 <= self.status < 300
 
 
-def record_attempt(session: Session, sent: Message, outcome: Outcome, now: datetime, enqueue: Enqueue) -> None:
+def record_attempt(session: Session, sent: Message, outcome: AttemptResult, now: datetime, enqueue: Enqueue) -> None:
     """Keep the attempt, and let follow what has to. An attempt made twice (by a job that ran twice) is kept twice, but
     counts once; a success counts always."""
     endpoint = store.endpoint_by_id(session, sent.endpoint_id, lock=True)
@@ -56,7 +56,7 @@ def record_attempt(session: Session, sent: Message, outcome: Outcome, now: datet
         note_failure(session, endpoint, outcome, now, enqueue)
 
 
-def attempt_row(sent: Message, outcome: Outcome) -> WebhookAttempt:
+def attempt_row(sent: Message, outcome: AttemptResult) -> WebhookAttempt:
     return WebhookAttempt(
         id=new_id(),
         endpoint_id=sent.endpoint_id,
@@ -72,7 +72,9 @@ def attempt_row(sent: Message, outcome: Outcome) -> WebhookAttempt:
     )
 
 
-def plan_retry(session: Session, delivery: WebhookDelivery, outcome: Outcome, now: datetime, enqueue: Enqueue) -> None:
+def plan_retry(
+    session: Session, delivery: WebhookDelivery, outcome: AttemptResult, now: datetime, enqueue: Enqueue
+) -> None:
     delay = retry_delay(delivery.id, delivery.attempts, outcome.retry_after_s)
     if delay is None:
         delivery.state, delivery.next_attempt_at = "failed", None
@@ -92,7 +94,7 @@ def enqueue_attempt(
 
 
 def note_failure(
-    session: Session, endpoint: WebhookEndpoint, outcome: Outcome, now: datetime, enqueue: Enqueue
+    session: Session, endpoint: WebhookEndpoint, outcome: AttemptResult, now: datetime, enqueue: Enqueue
 ) -> None:
     """Disable an endpoint that says it is gone, or that has answered nothing with success for five days."""
     endpoint.failing_since = endpoint.failing_since or now

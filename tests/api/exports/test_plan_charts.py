@@ -11,7 +11,7 @@ from app.api.exports.plan_charts import MOST_CURVES, PLAN_CHARTS
 from app.charts import render
 from app.charts.theme import Spec
 from app.errors import Invalid, NotFound
-from app.services.planning.allocations import Question
+from app.services.planning.allocations import AllocationQuestion
 from app.store.db import Database
 from app.store.models.projects import Project
 from tests.api_client import RUNS, Api
@@ -26,7 +26,7 @@ class Charts:
     def make(self, name: str, *groups: str) -> Spec:
         with self.database.reading() as session:
             project = session.get_one(Project, UUID(self.path.rpartition("/")[2]))
-            query = SimpleNamespace(theme="light", groups=groups, question=Question(None, "optimal", 300, 0))
+            query = SimpleNamespace(theme="light", groups=groups, question=AllocationQuestion(None, "optimal", 300, 0))
             fits = self.api.app.state.runtime.fits
             asked: Any = SimpleNamespace(session=session, fits=fits, project=project, query=query, source="two groups")
             return PLAN_CHARTS[name](asked)

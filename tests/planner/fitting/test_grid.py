@@ -9,7 +9,7 @@ from scipy.stats import multivariate_normal, norm, truncnorm
 from app.planner.arrays import FloatArray
 from app.planner.curves.observations import Points
 from app.planner.curves.prior import Prior
-from app.planner.fitting.batched_grid import Task, grids
+from app.planner.fitting.batched_grid import GroupData, grids
 from app.planner.fitting.binning import Cells, cells_of, table_of, typical_losses
 from app.planner.fitting.floor_integral import Floors, integrate
 from app.planner.fitting.grid import Level, Nodes, draw_level
@@ -58,13 +58,13 @@ def integrated(y: FloatArray, phi: FloatArray, v: FloatArray, level: Level) -> t
     return float(np.log(total)), float(np.trapezoid(joint * s, s) / total)
 
 
-def learnt(data: Points, prior: Prior, level: Level) -> tuple[Nodes, Task, Cells]:
-    """One group's nodes, its task and its cells."""
+def learnt(data: Points, prior: Prior, level: Level) -> tuple[Nodes, GroupData, Cells]:
+    """One group's nodes, its data and its cells."""
     table = table_of([data])
     units = typical_losses(table, np.array([0.004]))
-    task = Task(table, table.n_ref, units, level, np.zeros((1, 2)))
-    ((_, _, _, nodes, _),) = grids(task, prior, 10)
-    return nodes, task, cells_of(table, units)
+    groups = GroupData(table, table.n_ref, units, level, np.zeros((1, 2)))
+    ((_, _, _, nodes, _),) = grids(groups, prior, 10)
+    return nodes, groups, cells_of(table, units)
 
 
 def broadcast(nodes: Nodes) -> Nodes:
@@ -83,9 +83,11 @@ def log_weights(nodes: Nodes, level: Level) -> FloatArray:
     return np.asarray(found - found.max())
 
 
-def dense(data: Points, task: Task, level: Level, average: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+def dense(
+    data: Points, groups: GroupData, level: Level, average: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
     """The same of the raw points, or of their averages, by dense normals and the trapezium rule; and the means of s."""
-    n_ref, unit = float(task.n_ref[0]), float(task.units[0])
+    n_ref, unit = float(groups.n_ref[0]), float(groups.units[0])
     m = np.eye(len(data.counts)) if average is None else average
     evidence, means = np.zeros((2, 4, 4, len(RHO)))
     for noise, shape, r in np.ndindex(*evidence.shape):
@@ -105,8 +107,8 @@ def agree(found: FloatArray, expected: FloatArray) -> bool:
 @pytest.mark.parametrize("holdouts", [[0, 0, 0, 0, 0], [0, 0, 1, 1, 2], [0, 1, 2, 3, 4]])
 def test_marginal_likelihood_and_level_are_those_of_the_dense_normal(level: Level, holdouts: list[int]) -> None:
     data = points([25, 50, 110, 200, 400], [0.42, 0.33, 0.31, 0.24, 0.22], holdouts)
-    nodes, task, _ = learnt(data, SMALL, level)
-    expected, means = dense(data, task, level)
+    nodes, groups, _ = learnt(data, SMALL, level)
+    expected, means = dense(data, groups, level)
     assert agree(log_weights(nodes, level), expected)
     wide = broadcast(nodes)
     sd = wide.precision(1.0 - RHO)[0] ** -0.5
@@ -119,18 +121,18 @@ def test_averaged_replicates_say_as_much_as_the_raw_points() -> None:
     sizes = [30.0, 90.0, 300.0]
     noise = np.random.default_rng(4).normal(0, 0.02, 15)
     data = points(sizes * 5, list(np.tile([0.4, 0.3, 0.25], 5) + noise), [7] * 15)
-    nodes, task, cells = learnt(data, SMALL, LEVELS[0])
+    nodes, groups, cells = learnt(data, SMALL, LEVELS[0])
     assert len(cells.y) == 3
-    assert agree(log_weights(nodes, LEVELS[0]), dense(data, task, LEVELS[0])[0])
+    assert agree(log_weights(nodes, LEVELS[0]), dense(data, groups, LEVELS[0])[0])
 
 
 def test_bins_of_equal_counts_on_holdouts_of_their_own_say_as_much_as_the_raw_points() -> None:
     counts = np.repeat([20.0, 60.0, 180.0, 540.0], 3)
     losses = 0.2 + counts**-0.5 + np.random.default_rng(6).normal(0, 0.04, 12)
     data = points(list(counts), list(losses), list(range(12)))
-    nodes, task, cells = learnt(data, SMALL, LEVELS[0])
+    nodes, groups, cells = learnt(data, SMALL, LEVELS[0])
     assert len(cells.y) == 4
-    found, expected = log_weights(nodes, LEVELS[0])[SMOOTH], dense(data, task, LEVELS[0])[0][SMOOTH]
+    found, expected = log_weights(nodes, LEVELS[0])[SMOOTH], dense(data, groups, LEVELS[0])[0][SMOOTH]
     assert agree(found - found.max(), expected - expected.max())
 
 
@@ -139,13 +141,13 @@ def test_bins_are_the_exact_model_of_their_averages(own: bool) -> None:
     counts = np.sort(np.random.default_rng(5).uniform(20, 540, 14))
     losses = 0.2 + counts**-0.5 + np.random.default_rng(5).normal(0, 0.02, 14)
     data = points(list(counts), list(losses), list(range(14)) if own else [0, 1] * 7)
-    nodes, task, cells = learnt(data, SMALL, LEVELS[0])
+    nodes, groups, cells = learnt(data, SMALL, LEVELS[0])
     average = np.zeros((len(cells.y), 14))
     for cell in range(len(cells.y)):
         rows = slice(cells.row_start[cell], cells.row_start[cell + 1])
         average[cell, rows] = cells.weight[rows]
     np.testing.assert_allclose(average.sum(axis=1), 1.0, rtol=1e-12)
-    expected, _ = dense(data, task, LEVELS[0], average)
+    expected, _ = dense(data, groups, LEVELS[0], average)
     expected += cells.scatter_log_likelihood(np.array(SMALL.noises))[0][:, None, None]
     found, expected = log_weights(nodes, LEVELS[0])[SMOOTH], expected[SMOOTH]
     assert agree(found - found.max(), expected - expected.max())
@@ -200,8 +202,8 @@ def weighed(floors: Floors) -> FloatArray:
 
 def test_no_points_leave_the_prior() -> None:
     nothing = Points(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
-    nodes, task, _ = learnt(nothing, SMALL, LEVELS[1])
-    floors = integrate(nodes, LEVELS[1], SMALL, task.covariates)
+    nodes, groups, _ = learnt(nothing, SMALL, LEVELS[1])
+    floors = integrate(nodes, LEVELS[1], SMALL, groups.covariates)
     np.testing.assert_allclose(floors.weights, floors.weights.max(), rtol=1e-9)
     np.testing.assert_allclose([floors.low.max(), floors.width.min()], [0.0, 1.0])
     np.testing.assert_allclose(nodes.weighted(np.array([0.3])) / nodes.precision(np.array([0.3])), 0.5)
@@ -210,12 +212,12 @@ def test_no_points_leave_the_prior() -> None:
 def test_prior_weights_multiply_the_evidence() -> None:
     data = points([25, 50, 110], [0.42, 0.33, 0.31], [0, 0, 0])
     tilt, loud = np.array([0.5, 2.0, 1.0, 3.0]), np.array([1.0, 2.0, 1.0, 4.0])
-    nodes, task, _ = learnt(data, SMALL, LEVELS[0])
-    flat = weighed(integrate(nodes, LEVELS[0], SMALL, task.covariates))
+    nodes, groups, _ = learnt(data, SMALL, LEVELS[0])
+    flat = weighed(integrate(nodes, LEVELS[0], SMALL, groups.covariates))
     prior = replace(SMALL, shape=np.log(tilt)[:, None], noise=np.log(loud))
     nodes, _, _ = learnt(data, prior, LEVELS[0])
     expected = flat * tilt * loud[:, None]
-    found = weighed(integrate(nodes, LEVELS[0], prior, task.covariates))
+    found = weighed(integrate(nodes, LEVELS[0], prior, groups.covariates))
     # Negligible nodes are dropped, and which those are depends on the prior: what both keep must be exact.
     kept = (flat > 0.0) & (found > 0.0)
     assert found[kept].sum() > 0.999

@@ -17,7 +17,7 @@ from app.planner.fitting.fit import fit
 from app.planner.information.measurement import measurement_plan
 from app.planner.information.preposterior import Belief
 from app.planner.plan.margins import slope_draws
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from tests.planner.problems import isoelastic, offers, problem, scattered, stated
 
@@ -102,7 +102,7 @@ def test_the_best_size_is_the_one_that_simulation_finds(group: int) -> None:
     plan = measurement_plan(asked, seen, runs=1, seed=0)
     large = curved(4000, seed=77)
     counts = np.array(plan.recommended)
-    utility = Task.of(problem(large, offers([1.0, 2.0]), 300.0, held=[400.0, 400.0])).utility
+    utility = Canonical.of(problem(large, offers([1.0, 2.0]), 300.0, held=[400.0, 400.0])).utility
     quantity = slope_draws(utility, counts)[group]
     noise = float(large.noise[group])
     sizes = [round(400 * 2.0 ** (-0.5 * step)) for step in range(12)]
@@ -182,7 +182,7 @@ def test_nothing_held_says_what_to_do_first() -> None:
 def test_the_slope_in_every_draw_averages_to_that_of_the_utility() -> None:
     posterior = curved(50, 3)
     for objective in (isoelastic(2.0), isoelastic(0.0)):
-        utility = Task.of(problem(posterior, offers([1.0, 2.0]), 300.0, objective=objective)).utility
+        utility = Canonical.of(problem(posterior, offers([1.0, 2.0]), 300.0, objective=objective)).utility
         counts = np.array([300.0, 700.0])
         np.testing.assert_allclose(slope_draws(utility, counts).mean(axis=1), utility.terms(counts).slope, rtol=1e-12)
 

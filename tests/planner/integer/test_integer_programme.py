@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.planner.plan.decide import decide
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from app.planner.problem.sources import Source, Tier
 from app.planner.utility.objective import Objective
@@ -51,24 +51,24 @@ def small(seed: int, kind: Objective) -> Problem:
     return with_bounds(asked, rng)
 
 
-def best_by_trying_all(task: Task) -> float:
-    choices = [[0, *range(source.least, (source.cap or 0) + 1, source.lot_size)] for source in task.sources]
+def best_by_trying_all(form: Canonical) -> float:
+    choices = [[0, *range(source.least, (source.cap or 0) + 1, source.lot_size)] for source in form.sources]
     best = -np.inf
     for orders in product(*choices):
         vector = np.array(orders, dtype=np.int64)
-        if task.market.cost(vector) <= task.market.budget and task.region.allows(task.market, vector):
-            best = max(best, task.utility.at(task.held + task.market.added(vector)))
+        if form.market.cost(vector) <= form.market.budget and form.region.allows(form.market, vector):
+            best = max(best, form.utility.at(form.held + form.market.added(vector)))
     return best
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.kind}-{kind.aversion}-{kind.power}-{kind.mode}")
 @pytest.mark.parametrize("seed", range(4))
 def test_small_problems_have_the_whole_optimum(seed: int, kind: Objective) -> None:
-    decision = decide(Task.of(small(seed, kind)), "optimal")
-    task = decision.task
-    best = best_by_trying_all(task)
-    gain = max(best - task.utility.at(task.held), 1e-9)
-    after = task.utility.total(decision.after.value)
+    decision = decide(Canonical.of(small(seed, kind)), "optimal")
+    form = decision.form
+    best = best_by_trying_all(form)
+    gain = max(best - form.utility.at(form.held), 1e-9)
+    after = form.utility.total(decision.after.value)
     assert decision.bound >= best - 1e-9 * gain
     assert after >= best - 1e-6 * gain
     assert (best - after) / gain <= decision.gap + 1e-9

@@ -10,7 +10,7 @@ from app.planner.arrays import IntArray
 from app.planner.integer import unit_levels
 from app.planner.integer.lots import Basket, improve, round_down
 from app.planner.integer.unit_samples import _State, applies, top_up
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.relaxation.multiplier import solve_local
 from app.planner.relaxation.price_ladder import Ladder
 from app.planner.relaxation.relax import relax
@@ -22,29 +22,29 @@ from tests.planner.problems import MAXIMIN, best_by_brute_force, offers, problem
 OBJECTIVES = [Objective("utilitarian"), Objective("isoelastic", aversion=1.0), Objective("isoelastic", aversion=3.0)]
 
 
-def random_task(seed: int, groups: int, objective: Objective, samples: float, equal_prices: bool) -> Task:
+def random_task(seed: int, groups: int, objective: Objective, samples: float, equal_prices: bool) -> Canonical:
     """The budget pays for about so many samples."""
     rng = np.random.default_rng(seed)
     prices = np.full(groups, 1.0) if equal_prices else np.round(rng.uniform(0.3, 9.0, groups), 2)
     held, weights = rng.integers(1, 60, groups).tolist(), rng.uniform(0.2, 3.0, groups).tolist()
     posterior = scattered(random_curves(rng, groups), 7, seed)
     budget = float(prices.mean()) * samples
-    return Task.of(problem(posterior, offers(prices.tolist()), budget, objective, held, weights))
+    return Canonical.of(problem(posterior, offers(prices.tolist()), budget, objective, held, weights))
 
 
-def ladder_of(task: Task) -> Ladder:
-    market = task.market
-    return Ladder.of(task.held, 1.0, market.group, market.share, market.limit)
+def ladder_of(form: Canonical) -> Ladder:
+    market = form.market
+    return Ladder.of(form.held, 1.0, market.group, market.share, market.limit)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("seed", range(4))
 def test_at_equal_prices_the_answer_is_the_best_of_all(objective: Objective, seed: int) -> None:
-    task = random_task(seed, 3, objective, 9.0, equal_prices=True)
-    assert applies(task.utility, task.market)
-    found, total = top_up(task.utility, task.market, task.held, np.zeros(3, dtype=np.int64))
-    assert total == pytest.approx(task.utility.at(task.held + task.market.added(found)), abs=1e-15)
-    assert total == pytest.approx(best_by_brute_force(task), abs=1e-12)
+    form = random_task(seed, 3, objective, 9.0, equal_prices=True)
+    assert applies(form.utility, form.market)
+    found, total = top_up(form.utility, form.market, form.held, np.zeros(3, dtype=np.int64))
+    assert total == pytest.approx(form.utility.at(form.held + form.market.added(found)), abs=1e-15)
+    assert total == pytest.approx(best_by_brute_force(form), abs=1e-12)
 
 
 @hypothesis_settings(max_examples=40, deadline=None)
@@ -52,19 +52,19 @@ def test_at_equal_prices_the_answer_is_the_best_of_all(objective: Objective, see
 def test_no_affordable_step_and_no_swap_is_left_that_helps(
     seed: int, groups: int, objective: Objective, samples: float, equal_prices: bool
 ) -> None:
-    task = random_task(seed, groups, objective, samples, equal_prices)
-    market, utility = task.market, task.utility
-    orders, _ = top_up(utility, market, task.held, round_down(market, solve(utility, ladder_of(task)).orders))
+    form = random_task(seed, groups, objective, samples, equal_prices)
+    market, utility = form.market, form.utility
+    orders, _ = top_up(utility, market, form.held, round_down(market, solve(utility, ladder_of(form)).orders))
     left = market.budget - market.cost(orders)
     assert left >= 0
     assert np.all((orders >= 0) & (orders <= market.most))
-    here = utility.at(task.held + market.added(orders))
+    here = utility.at(form.held + market.added(orders))
     tolerance = 1e-13 * max(1.0, abs(here))
     for forth in range(groups):
         for back in (None, *range(groups)):
             changed = moved(orders, forth, back)
             if changed is not None and market.cost(changed) <= market.budget:
-                assert utility.at(task.held + market.added(changed)) <= here + tolerance
+                assert utility.at(form.held + market.added(changed)) <= here + tolerance
 
 
 def moved(orders: IntArray, forth: int, back: int | None) -> IntArray | None:
@@ -77,10 +77,10 @@ def moved(orders: IntArray, forth: int, back: int | None) -> IntArray | None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_step_by_step_ends_no_better(seed: int) -> None:
-    task = random_task(seed, 40, OBJECTIVES[seed % 3], 400.0, equal_prices=False)
-    start = round_down(task.market, solve(task.utility, ladder_of(task)).orders)
-    _, quick = top_up(task.utility, task.market, task.held, start)
-    basket = Basket(task.utility, task.market, task.held, start.copy())
+    form = random_task(seed, 40, OBJECTIVES[seed % 3], 400.0, equal_prices=False)
+    start = round_down(form.market, solve(form.utility, ladder_of(form)).orders)
+    _, quick = top_up(form.utility, form.market, form.held, start)
+    basket = Basket(form.utility, form.market, form.held, start.copy())
     while True:
         able = np.flatnonzero((basket.up > 0) & (basket.up_cost <= basket.left) & (basket.gain > 0.0))
         if not len(able):
@@ -93,34 +93,34 @@ def test_step_by_step_ends_no_better(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_no_swap_is_missed_for_want_of_an_exact_gain(seed: int) -> None:
     """The first swap, of which most gains are known within bounds alone, is the best of all swaps."""
-    task = random_task(seed, 25, OBJECTIVES[seed % 3], 300.0, equal_prices=False)
-    market, utility = task.market, task.utility
-    state = _State.of(utility, market, task.held, round_down(market, solve(utility, ladder_of(task)).orders))
+    form = random_task(seed, 25, OBJECTIVES[seed % 3], 300.0, equal_prices=False)
+    market, utility = form.market, form.utility
+    state = _State.of(utility, market, form.held, round_down(market, solve(utility, ladder_of(form)).orders))
     state.fill_up()
     before, left = state.orders.copy(), state.left
-    here = utility.at(task.held + market.added(before))
+    here = utility.at(form.held + market.added(before))
     best = 0.0
     for forth in range(25):
         for back in range(25):
             changed = moved(before, forth, back)
             if changed is not None and market.unit_cost[forth] <= left + market.unit_cost[back]:
-                best = max(best, utility.at(task.held + market.added(changed)) - here)
+                best = max(best, utility.at(form.held + market.added(changed)) - here)
     swapped = state.swap()
     assert swapped or best <= 1e-13 * abs(here)
     if swapped:
-        reached = utility.at(task.held + market.added(state.orders)) - here
+        reached = utility.at(form.held + market.added(state.orders)) - here
         assert reached == pytest.approx(best, rel=1e-6, abs=1e-13 * abs(here))
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("seed", range(5))
 def test_fitted_power_laws_and_tables_reach_the_same_optimum(objective: Objective, seed: int) -> None:
-    task = random_task(seed, 20, objective, 500.0, equal_prices=False)
-    near = solve_local(task.utility, ladder_of(task), 1e-9)
-    table = solve_by_tables(task.utility, ladder_of(task), 1e-9)
-    either = solve(task.utility, ladder_of(task), 1e-9)
+    form = random_task(seed, 20, objective, 500.0, equal_prices=False)
+    near = solve_local(form.utility, ladder_of(form), 1e-9)
+    table = solve_by_tables(form.utility, ladder_of(form), 1e-9)
+    either = solve(form.utility, ladder_of(form), 1e-9)
     assert near is not None
-    gain = table.utility - task.utility.at(task.held)
+    gain = table.utility - form.utility.at(form.held)
     assert either.residual <= 1e-9
     assert either.utility == pytest.approx(table.utility, abs=3e-9 * gain)
     assert near.bound >= table.utility - 1e-9 * gain
@@ -131,12 +131,12 @@ def test_fitted_power_laws_and_tables_reach_the_same_optimum(objective: Objectiv
 
 @pytest.mark.parametrize("seed", range(20))
 def test_levelling_many_groups_at_once_ends_where_single_steps_do(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    task = random_task(seed, 25, MAXIMIN, 300.0, equal_prices=seed % 4 == 0)
-    market, utility = task.market, task.utility
-    start = round_down(market, relax(task, utility).relaxation.orders)
-    quick = improve(utility, market, task.held, start.copy())
+    form = random_task(seed, 25, MAXIMIN, 300.0, equal_prices=seed % 4 == 0)
+    market, utility = form.market, form.utility
+    start = round_down(market, relax(form, utility).relaxation.orders)
+    quick = improve(utility, market, form.held, start.copy())
     monkeypatch.setattr(unit_levels, "applies", lambda *_: False)
-    slow = improve(utility, market, task.held, start.copy())
+    slow = improve(utility, market, form.held, start.copy())
     assert market.cost(quick.orders) <= market.budget
-    levels = [np.sort(utility.terms(task.held + market.added(found.orders)).value) for found in (quick, slow)]
+    levels = [np.sort(utility.terms(form.held + market.added(found.orders)).value) for found in (quick, slow)]
     np.testing.assert_allclose(levels[0], levels[1], atol=1e-13)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.planner.plan.decide import decide
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from app.planner.utility.objective import Objective
 from tests.planner.problems import (
@@ -47,19 +47,19 @@ def question(seed: int, objective: Objective, *, equal_prices: bool, rough: bool
 @objectives
 @pytest.mark.parametrize("seed", range(12))
 def test_at_equal_prices_and_single_samples_the_answer_is_the_whole_optimum(seed: int, objective: Objective) -> None:
-    task = Task.of(question(seed, objective, equal_prices=True, rough=False))
-    decision = decide(task, "optimal")
-    assert task.utility.total(decision.after.value) == pytest.approx(best_by_brute_force(task), rel=1e-12, abs=1e-13)
+    form = Canonical.of(question(seed, objective, equal_prices=True, rough=False))
+    decision = decide(form, "optimal")
+    assert form.utility.total(decision.after.value) == pytest.approx(best_by_brute_force(form), rel=1e-12, abs=1e-13)
 
 
 @objectives
 @pytest.mark.parametrize("rough", [False, True])
 @pytest.mark.parametrize("seed", range(12))
 def test_the_stated_gap_holds_and_is_small(seed: int, rough: bool, objective: Objective) -> None:
-    task = Task.of(question(100 + seed, objective, equal_prices=False, rough=rough))
-    decision = decide(task, "optimal")
-    now, after = task.utility.total(decision.now.value), task.utility.total(decision.after.value)
-    best = best_by_brute_force(task)
+    form = Canonical.of(question(100 + seed, objective, equal_prices=False, rough=rough))
+    decision = decide(form, "optimal")
+    now, after = form.utility.total(decision.now.value), form.utility.total(decision.after.value)
+    best = best_by_brute_force(form)
     gain = max(best - now, 1e-9)
     assert decision.bound >= best - 1e-9 * gain
     assert (best - after) / gain <= decision.gap + 1e-9
@@ -71,9 +71,9 @@ def test_the_stated_gap_holds_and_is_small(seed: int, rough: bool, objective: Ob
 
 def test_a_smallest_order_is_placed_in_full_or_not_at_all() -> None:
     for seed in range(20):
-        task = Task.of(question(seed, UTILITARIAN, equal_prices=False, rough=True))
-        decision = decide(task, "optimal")
-        for order, source in zip(decision.orders.tolist(), task.sources, strict=True):
+        form = Canonical.of(question(seed, UTILITARIAN, equal_prices=False, rough=True))
+        decision = decide(form, "optimal")
+        for order, source in zip(decision.orders.tolist(), form.sources, strict=True):
             assert order == 0 or source.min_order <= order
             assert order % source.lot_size == 0
             assert source.max_order is None or order <= source.max_order
@@ -82,7 +82,7 @@ def test_a_smallest_order_is_placed_in_full_or_not_at_all() -> None:
 def test_a_rest_that_pays_for_thousands_of_cheap_samples_is_spent() -> None:
     rng = np.random.default_rng(5)
     curves = random_curves(rng, 3)
-    task = Task.of(problem(scattered(curves, 3, 0), offers([0.0001, 0.0002, 900.0]), 1000.0, held=[20.0] * 3))
-    decision = decide(task, "optimal")
+    form = Canonical.of(problem(scattered(curves, 3, 0), offers([0.0001, 0.0002, 900.0]), 1000.0, held=[20.0] * 3))
+    decision = decide(form, "optimal")
     assert decision.left < 200
     assert decision.gap <= 1e-3

@@ -7,7 +7,7 @@ import pytest
 
 from app.planner.curves.posterior import stating
 from app.planner.curves.transfer import Transfer
-from app.planner.plan.compare import Gain, Measure
+from app.planner.plan.compare import Gain, UtilityMeasure
 from app.planner.plan.make_plan import make_plan
 from app.planner.utility.objective import Objective
 from tests.planner.problems import offers, problem, scattered, stated
@@ -30,7 +30,7 @@ def test_a_gain_is_the_mean_of_the_differences_draw_by_draw() -> None:
 def test_a_problem_measured_by_itself_has_its_plan_s_utility(objective: Objective) -> None:
     own = problem(scattered(CURVES, 40, seed=1), offers([1.0, 2.0, 1.5]), 200.0, objective)
     plan = make_plan(own)
-    draws = Measure.of(own).draws(own, {source.key: source.order for source in plan.sources})
+    draws = UtilityMeasure.of(own).draws(own, {source.key: source.order for source in plan.sources})
     assert draws.mean() == pytest.approx(plan.utility.after.mean, abs=1e-12)
     assert np.quantile(draws, (0.05, 0.95)) == pytest.approx([plan.utility.after.p05, plan.utility.after.p95])
 
@@ -44,7 +44,7 @@ def test_orders_are_measured_on_the_other_problem_s_curves_and_sources_by_the_fi
     counts = 50.0 + 100.0 * 0.8 * 0.5 * np.array([0.5, 0.25, 0.0])
     losses = [counts[0] ** -0.5, 0.1 + 3.0 * (counts[1] + 10.0) ** -0.5, counts[2] ** -0.25]
     expected = np.array([0.25, 0.5, 0.25]) @ (1.0 - np.array(losses))
-    assert Measure.of(first).draws(other, {"s0": 100}) == pytest.approx(expected)
+    assert UtilityMeasure.of(first).draws(other, {"s0": 100}) == pytest.approx(expected)
 
 
 def test_stated_curves_leave_the_other_groups_draws_as_they_are() -> None:

@@ -12,7 +12,7 @@ from app.planner.errors import ProblemError
 from app.planner.plan.decide import decide
 from app.planner.plan.exploration import BATCHES, decide_exploring, explore, knowledge_gradient
 from app.planner.plan.margins import Margins, marginal_draws
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Limit, Problem
 from tests.planner.problems import MONEY, offers, problem, stated
 
@@ -40,17 +40,17 @@ def test_the_knowledge_gradient_is_what_a_normal_step_gains_over_staying(step: f
 
 
 def test_money_goes_to_the_group_that_is_less_known() -> None:
-    task = Task.of(asked(learning((0.02, 0.3))))
-    first = decide(Task.of(asked(learning((0.02, 0.3)), 300.0)), "optimal")
-    more = task.market.added(explore(task, first, 100 * MONEY))
+    form = Canonical.of(asked(learning((0.02, 0.3))))
+    first = decide(Canonical.of(asked(learning((0.02, 0.3)), 300.0)), "optimal")
+    more = form.market.added(explore(form, first, 100 * MONEY))
     assert more[1] > 0
     assert more[0] < 0.1 * more[1]
 
 
 def test_a_curve_that_is_certain_teaches_nothing() -> None:
-    task = Task.of(asked(learning((0.0, 0.0))))
-    first = decide(Task.of(asked(learning((0.0, 0.0)), 300.0)), "optimal")
-    assert not explore(task, first, 100 * MONEY).any()
+    form = Canonical.of(asked(learning((0.0, 0.0))))
+    first = decide(Canonical.of(asked(learning((0.0, 0.0)), 300.0)), "optimal")
+    assert not explore(form, first, 100 * MONEY).any()
 
 
 def test_noise_that_hides_what_is_learnt_lowers_its_worth() -> None:
@@ -63,27 +63,27 @@ def test_noise_that_hides_what_is_learnt_lowers_its_worth() -> None:
 
 
 def test_the_draws_of_the_margin_average_to_the_margin() -> None:
-    task = Task.of(asked(learning((0.1, 0.3)), prices=(1.0, 3.0)))
-    decision = decide(task, "optimal")
-    found = marginal_draws(task, decision).mean(axis=1)
-    np.testing.assert_allclose(found, Margins.of(task, decision).after, rtol=1e-9)
+    form = Canonical.of(asked(learning((0.1, 0.3)), prices=(1.0, 3.0)))
+    decision = decide(form, "optimal")
+    found = marginal_draws(form, decision).mean(axis=1)
+    np.testing.assert_allclose(found, Margins.of(form, decision).after, rtol=1e-9)
 
 
 def test_exploring_spends_its_share_and_the_policy_the_rest() -> None:
     question = asked(learning((0.02, 0.3)))
     decision, cost = decide_exploring(question, "optimal", 0.25, seed=0)
-    plain = decide(Task.of(asked(learning((0.02, 0.3)), 300.0)), "optimal")
+    plain = decide(Canonical.of(asked(learning((0.02, 0.3)), 300.0)), "optimal")
     assert cost == 100 * MONEY
     assert decision.policy == "optimal"
     assert np.all(decision.orders >= plain.orders)
-    assert decision.task.market.cost(decision.orders) == 400 * MONEY
+    assert decision.form.market.cost(decision.orders) == 400 * MONEY
 
 
 def test_without_exploration_the_decision_is_the_policys() -> None:
     question = asked(learning((0.02, 0.3)))
     decision, cost = decide_exploring(question, "optimal", 0.0, seed=0)
     assert cost == 0
-    np.testing.assert_array_equal(decision.orders, decide(Task.of(question), "optimal").orders)
+    np.testing.assert_array_equal(decision.orders, decide(Canonical.of(question), "optimal").orders)
 
 
 def test_bounds_come_before_exploring() -> None:
@@ -111,11 +111,11 @@ def test_exploring_keeps_the_budget_and_every_limit(
         max_count=np.array([400.0, np.nan]),
     )
     decision, cost = decide_exploring(question, "optimal", share, seed=0)
-    task = decision.task
+    form = decision.form
     assert 0 <= cost <= share * budget * MONEY + 1e-6
-    assert task.market.cost(decision.orders) <= budget * MONEY
-    assert task.region.allows(task.market, decision.orders)
-    for order, source in zip(decision.orders.tolist(), task.sources, strict=True):
+    assert form.market.cost(decision.orders) <= budget * MONEY
+    assert form.region.allows(form.market, decision.orders)
+    for order, source in zip(decision.orders.tolist(), form.sources, strict=True):
         assert order % source.lot_size == 0
         assert order == 0 or source.least <= order <= (order if source.cap is None else source.cap)
 
@@ -126,8 +126,8 @@ def test_a_share_out_of_range_is_refused() -> None:
 
 
 def test_the_parts_are_few_enough_to_be_batches() -> None:
-    task = Task.of(asked(learning((0.3, 0.3))))
-    first = decide(Task.of(asked(learning((0.3, 0.3)), 200.0)), "optimal")
-    more = task.market.added(explore(task, first, 160 * MONEY))
+    form = Canonical.of(asked(learning((0.3, 0.3))))
+    first = decide(Canonical.of(asked(learning((0.3, 0.3)), 200.0)), "optimal")
+    more = form.market.added(explore(form, first, 160 * MONEY))
     assert more.sum() == 160
     assert np.all(more % (160 / BATCHES) == 0)

@@ -8,7 +8,7 @@ import pytest
 from app.planner.errors import ProblemError
 from app.planner.plan.make_plan import evaluate, make_plan
 from app.planner.plan.plan import Plan
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Limit, Problem
 from app.planner.problem.sources import Source
 from app.planner.relaxation.relax import relax
@@ -32,8 +32,8 @@ def price_of(plan: Plan, constraint: str) -> float:
 
 
 def best(asked: Problem) -> float:
-    task = Task.of(asked)
-    return relax(task, task.utility).relaxation.utility
+    form = Canonical.of(asked)
+    return relax(form, form.utility).relaxation.utility
 
 
 def loosened(asked: Problem, constraint: str, by: float) -> Problem:

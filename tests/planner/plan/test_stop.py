@@ -9,7 +9,7 @@ from app.planner.curves.observations import Observations, Points
 from app.planner.errors import ProblemError
 from app.planner.information.evaluation import evaluation_advice, holdout_variance
 from app.planner.plan.stop import _last_worth_its_cost, stop_advice
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from app.planner.problem.sources import Source
 from app.planner.relaxation.relax import relax
@@ -54,8 +54,8 @@ def test_no_other_spend_is_worth_more_beyond_its_cost(objective: Objective, valu
     asked = problem(curves, offers(prices), 20_000.0, objective, held, rng.uniform(0.5, 2.0, 8).tolist())
 
     def net(budget: int) -> float:
-        task = Task.of(replace(asked, budget=budget))
-        return value * relax(task, task.utility).relaxation.utility - budget / MONEY
+        form = Canonical.of(replace(asked, budget=budget))
+        return value * relax(form, form.utility).relaxation.utility - budget / MONEY
 
     stop = stop_advice(asked, value_per_utility=value).worth_spending
     best = max(net(round(share * asked.budget)) for share in np.linspace(0.0, 1.0, 101) ** 2)

@@ -12,7 +12,7 @@ from app.planner.policies import greedy as steps
 from app.planner.policies.greedy import greedy, worst_first
 from app.planner.policies.heuristics import equal, equal_spend, proportional, water_filling
 from app.planner.policies.slice_tuner import slice_tuner
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.market import Market
 from app.planner.problem.sources import Source, Tier
 from tests.planner.problems import MAXIMIN, MONEY, Curve, isoelastic, offers, problem, random_curves, scattered, stated
@@ -20,39 +20,39 @@ from tests.planner.problems import MAXIMIN, MONEY, Curve, isoelastic, offers, pr
 KNOWN: list[Curve] = [(0.0, 1.0, 0.5, 0.0), (0.0, 4.0, 0.5, 0.0)]
 
 
-def task_of(curves: list[Curve], prices: list[float], budget: float, weights: list[float] | None = None) -> Task:
+def canonical(curves: list[Curve], prices: list[float], budget: float, weights: list[float] | None = None) -> Canonical:
     sources = offers(prices)
     # 1e-9 held: the known splits are from nothing, where the curves have no value.
-    return Task.of(problem(stated(curves), sources, budget, weights=weights, held=[1e-9] * len(curves)))
+    return Canonical.of(problem(stated(curves), sources, budget, weights=weights, held=[1e-9] * len(curves)))
 
 
 def test_greedy_splits_as_the_multiplier_does() -> None:
-    task = task_of(KNOWN, [1.0, 1.0], 1000.0)
-    np.testing.assert_array_equal(greedy(task.utility, task.market, task.held), [284, 716])
+    form = canonical(KNOWN, [1.0, 1.0], 1000.0)
+    np.testing.assert_array_equal(greedy(form.utility, form.market, form.held), [284, 716])
 
 
 def test_greedy_lets_price_cancel_need() -> None:
-    task = task_of(KNOWN, [1.0, 4.0], 1000.0)
-    orders = greedy(task.utility, task.market, task.held)
+    form = canonical(KNOWN, [1.0, 4.0], 1000.0)
+    orders = greedy(form.utility, form.market, form.held)
     np.testing.assert_allclose(orders, [200, 200], atol=1)
-    assert task.market.cost(orders) <= task.market.budget
+    assert form.market.cost(orders) <= form.market.budget
 
 
 def test_greedy_weighs_the_groups() -> None:
-    task = task_of([(0.0, 1.0, 0.5, 0.0)] * 3, [1.0] * 3, 900.0, weights=[0.7, 0.2, 0.1])
-    np.testing.assert_allclose(greedy(task.utility, task.market, task.held), [527.22, 228.71, 144.08], atol=1.0)
+    form = canonical([(0.0, 1.0, 0.5, 0.0)] * 3, [1.0] * 3, 900.0, weights=[0.7, 0.2, 0.1])
+    np.testing.assert_allclose(greedy(form.utility, form.market, form.held), [527.22, 228.71, 144.08], atol=1.0)
 
 
 def test_worst_first_levels_the_losses_without_weights() -> None:
-    task = task_of(KNOWN, [1.0, 1.0], 1000.0, weights=[0.9, 0.1])
-    np.testing.assert_allclose(worst_first(task.utility, task.market, task.held), [58.82, 941.18], atol=1.0)
+    form = canonical(KNOWN, [1.0, 1.0], 1000.0, weights=[0.9, 0.1])
+    np.testing.assert_allclose(worst_first(form.utility, form.market, form.held), [58.82, 941.18], atol=1.0)
 
 
 def test_worst_first_skips_a_group_without_a_source_or_a_weight() -> None:
     curves = [(0.5, 1.0, 0.5, 0.0), *KNOWN, (0.6, 1.0, 0.5, 0.0)]
     asked = problem(stated(curves), offers([1.0, 1.0, 1.0], groups=[1, 2, 3]), 100.0, weights=[1, 1, 1, 0])
-    task = Task.of(asked)
-    added = task.market.added(worst_first(task.utility, task.market, task.held))
+    form = Canonical.of(asked)
+    added = form.market.added(worst_first(form.utility, form.market, form.held))
     assert added[0] == added[3] == 0
     assert added.sum() == 100
 
@@ -61,18 +61,18 @@ def test_worst_first_skips_a_group_without_a_source_or_a_weight() -> None:
 @given(st.integers(0, 10**6))
 def test_greedy_by_single_samples_is_within_a_sample_of_the_best_split(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    task = Task.of(problem(stated(random_curves(rng, 3)), offers([1.0] * 3), 40.0, held=[30.0, 50.0, 80.0]))
+    form = Canonical.of(problem(stated(random_curves(rng, 3)), offers([1.0] * 3), 40.0, held=[30.0, 50.0, 80.0]))
     splits = [np.array([a, b, 40.0 - a - b]) for a in range(41) for b in range(41 - a)]
-    best = max(splits, key=lambda added: task.utility.at(task.held + added))
-    assert np.abs(task.market.added(greedy(task.utility, task.market, task.held)) - best).max() <= 1.0
+    best = max(splits, key=lambda added: form.utility.at(form.held + added))
+    assert np.abs(form.market.added(greedy(form.utility, form.market, form.held)) - best).max() <= 1.0
 
 
 def test_large_budgets_are_spent_in_batches_to_within_one() -> None:
-    task = task_of(KNOWN, [1.0, 1.0], 1_000_000.0)
-    orders = greedy(task.utility, task.market, task.held)
+    form = canonical(KNOWN, [1.0, 1.0], 1_000_000.0)
+    orders = greedy(form.utility, form.market, form.held)
     share = 1.0 / (1.0 + 4.0 ** (2 / 3))
     np.testing.assert_allclose(orders, [1e6 * share, 1e6 * (1 - share)], atol=2_000)
-    assert task.market.cost(orders) == task.market.budget
+    assert form.market.cost(orders) == form.market.budget
 
 
 def test_water_filling_brings_counts_level_to_the_last_sample() -> None:
@@ -111,15 +111,15 @@ def test_the_point_estimate_of_a_stated_curve_is_that_curve() -> None:
 def test_a_fixed_order_is_kept_and_paid_for() -> None:
     sources = (replace(offers([1.0])[0], fixed_order=30), *offers([1.0, 2.0], groups=[1, 1])[1:])
     market = Market.of(sources, [0, 1], 2, 100 * MONEY)
-    task = Task.of(problem(stated(KNOWN), sources, 100.0))
+    form = Canonical.of(problem(stated(KNOWN), sources, 100.0))
     for orders in (
         equal(market),
         equal_spend(market),
         proportional(market, np.array([0.2, 0.8])),
         water_filling(market, np.zeros(2)),
-        greedy(task.utility, market, np.ones(2)),
-        worst_first(task.utility, market, np.ones(2)),
-        slice_tuner(task.utility.posterior, market, np.full(2, 50.0)),
+        greedy(form.utility, market, np.ones(2)),
+        worst_first(form.utility, market, np.ones(2)),
+        slice_tuner(form.utility.posterior, market, np.full(2, 50.0)),
     ):
         assert orders[[source.key for source in market.sources].index("s0")] == 30
         assert market.cost(orders) <= market.budget
@@ -164,7 +164,7 @@ def test_every_policy_keeps_the_budget_every_limit_and_the_groups_space(
     market = Market.of(offered, list(range(4)), 4, budget)
     held, room = np.array([20.0, 50.0, 0.0, 400.0]), None if space is None else np.array(space)
     posterior = scattered([*KNOWN, (0.1, 0.8, 0.3, 0.0), (0.3, 0.0, 1.0, 0.0)], 6, 0)
-    utility = Task.of(problem(posterior, (), 1.0, objective=objective)).utility
+    utility = Canonical.of(problem(posterior, (), 1.0, objective=objective)).utility
     for orders in (
         equal(market, room),
         equal_spend(market, room),
@@ -196,10 +196,10 @@ def test_merged_batches_are_those_taken_one_by_one(seed: int) -> None:
     budget = float(rng.integers(1, 3000))
     objective = isoelastic(1.0) if rng.random() < 0.5 else None
     asked = {"objective": objective} if objective else {}
-    task = Task.of(problem(stated(random_curves(rng, count)), sources, budget, held=held, **asked))
+    form = Canonical.of(problem(stated(random_curves(rng, count)), sources, budget, held=held, **asked))
     for policy in (greedy, worst_first):
-        merged = policy(task.utility, task.market, task.held)
+        merged = policy(form.utility, form.market, form.held)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(steps, "_is_simple", lambda *_: False)
-            one_by_one = policy(task.utility, task.market, task.held)
+            one_by_one = policy(form.utility, form.market, form.held)
         np.testing.assert_array_equal(merged, one_by_one)

@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import minimize
 
 from app.planner.curves.transfer import Transfer
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from app.planner.problem.sources import Source
 from app.planner.relaxation.relax import relax, with_base
@@ -166,7 +166,7 @@ def by_ascent(asked: Problem) -> float:
     return utility(found.x)[0]
 
 
-def by_cone(asked: Problem, task: Task, kind: Objective) -> tuple[float, bool]:
+def by_cone(asked: Problem, form: Canonical, kind: Objective) -> tuple[float, bool]:
     """The optimum of the cone program, its numbers read from the problem itself, and whether Clarabel is sure of it."""
     parameters = {name: values[:, 0] for name, values in asked.posterior.parameters().items()}
     offset, weights = parameters["offset"], asked.weights / asked.weights.sum()
@@ -192,7 +192,7 @@ def by_cone(asked: Problem, task: Task, kind: Objective) -> tuple[float, bool]:
         log_b=log_b,
         w=weights,
         vectors=vectors / np.maximum(vectors.sum(axis=1, keepdims=True), 1e-9),
-        base=task.utility.base if kind.kind == "robust" else np.zeros(VECTORS),
+        base=form.utility.base if kind.kind == "robust" else np.zeros(VECTORS),
         goal=asked.targets,
         mean=np.array([weights @ held_benefit]),
     )
@@ -203,12 +203,12 @@ def by_cone(asked: Problem, task: Task, kind: Objective) -> tuple[float, bool]:
 def test_random_problems_have_the_cone_programs_optimum(kind: Objective) -> None:
     for seed in range(PROBLEMS):
         asked = question(seed, kind)
-        task = with_base(Task.of(asked))
-        found = relax(task, task.utility).relaxation
-        expected, sure = by_cone(asked, task, kind)
+        form = with_base(Canonical.of(asked))
+        found = relax(form, form.utility).relaxation
+        expected, sure = by_cone(asked, form, kind)
         if not sure and kind.kind == "isoelastic":
             expected = by_ascent(asked)
-        gain = max(abs(expected - task.utility.at(task.held)), 1e-9)
+        gain = max(abs(expected - form.utility.at(form.held)), 1e-9)
         assert found.bound - found.utility <= 1e-6 * gain, seed
         # The cone program is good to 1e-10 of U, ours to 1e-6 of the gain at least.
         assert abs(found.utility - expected) <= 1e-6 * gain + 1e-10, seed
@@ -228,12 +228,12 @@ def with_transfer(seed: int, groups: int, draws: int, weight: float = 0.6) -> Pr
 @pytest.mark.parametrize("seed", range(6))
 def test_with_transfer_no_other_split_is_better(seed: int) -> None:
     asked = with_transfer(seed, groups=3, draws=5)
-    task = Task.of(asked)
-    found = relax(task, task.utility).relaxation
-    gain = found.utility - task.values.total(task.held)
+    form = Canonical.of(asked)
+    found = relax(form, form.utility).relaxation
+    gain = found.utility - form.values.total(form.held)
     assert found.bound - found.utility <= 1e-6 * gain
     splits = np.random.default_rng(seed).dirichlet(np.full(3, 0.7), size=300)
-    totals = [task.values.total(task.held + task.market.added(split / task.market.share)) for split in splits]
+    totals = [form.values.total(form.held + form.market.added(split / form.market.share)) for split in splits]
     assert max(totals) <= found.bound + 1e-12
     assert max(totals) >= found.utility - 0.05 * gain
 
@@ -248,17 +248,17 @@ def test_transfer_moves_the_money_to_the_cheap_group_that_helps_the_others() -> 
     )
     sources = offers([6.0, 0.5])
     alone, together = (
-        Task.of(Problem(**{**asked.__dict__, "sources": sources, "posterior": posterior}))
+        Canonical.of(Problem(**{**asked.__dict__, "sources": sources, "posterior": posterior}))
         for posterior in (asked.posterior, helping)
     )
-    bought = [relax(task, task.utility).relaxation.orders[1] for task in (alone, together)]
+    bought = [relax(form, form.utility).relaxation.orders[1] for form in (alone, together)]
     assert bought[1] > bought[0]
 
 
 def test_the_gradient_with_transfer_is_the_difference_quotient() -> None:
-    task = Task.of(with_transfer(4, groups=3, draws=7))
-    values: Values = task.values
-    counts, step = task.held + 100.0, 1e-3
+    form = Canonical.of(with_transfer(4, groups=3, draws=7))
+    values: Values = form.values
+    counts, step = form.held + 100.0, 1e-3
     _, gradient = values.tangents(counts)
     for group in range(3):
         there, back = counts.copy(), counts.copy()
@@ -277,9 +277,9 @@ def test_hard_numbers_have_a_proven_answer(price: float, held: float, exponent: 
         Source("one", ((0, 1.0),), round(2.0 * price * MONEY)),
         Source("flat", ((2, 1.0),), 100),
     )
-    task = Task.of(problem(stated(curves), sources, 1000.0 * price, UTILITARIAN, held=[held, held, held + 1.0]))
-    found = relax(task, task.utility).relaxation
-    gain = max(found.utility - task.utility.at(task.held), 1e-9)
+    form = Canonical.of(problem(stated(curves), sources, 1000.0 * price, UTILITARIAN, held=[held, held, held + 1.0]))
+    found = relax(form, form.utility).relaxation
+    gain = max(found.utility - form.utility.at(form.held), 1e-9)
     # At 1e9 samples held what can be gained is below the last digits of U.
     assert found.bound - found.utility <= max(1e-6 * gain, 4e-15)
-    assert float(found.orders @ task.market.share) <= 1.0 + 1e-9
+    assert float(found.orders @ form.market.share) <= 1.0 + 1e-9

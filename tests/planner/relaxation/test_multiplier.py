@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import brentq
 
 from app.planner.arrays import FloatArray
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from app.planner.relaxation.certificate import Relaxation
 from app.planner.relaxation.relax import relax
@@ -29,9 +29,9 @@ from tests.planner.problems import (
 OBJECTIVES = [UTILITARIAN, isoelastic(0.5), isoelastic(1.0), isoelastic(2.0), MAXIMIN]
 
 
-def solved(question: Problem) -> tuple[Task, Relaxation]:
-    task = Task.of(question)
-    return task, relax(task, task.utility).relaxation
+def solved(question: Problem) -> tuple[Canonical, Relaxation]:
+    form = Canonical.of(question)
+    return form, relax(form, form.utility).relaxation
 
 
 def by_cvxpy(question: Problem) -> float:
@@ -95,9 +95,9 @@ def random_question(seed: int, objective: Objective) -> Problem:
 @pytest.mark.parametrize("seed", range(6))
 def test_random_problems_have_the_cone_programs_optimum(seed: int, objective: Objective) -> None:
     question = random_question(seed, objective)
-    task, found = solved(question)
+    form, found = solved(question)
     expected = by_cvxpy(question)
-    gain = max(abs(expected - task.utility.at(task.held)), 1e-9)
+    gain = max(abs(expected - form.utility.at(form.held)), 1e-9)
     assert found.residual <= 1e-8
     # Feasible and never below the solver's answer, which is good to a few millionths of the gain.
     assert -1e-7 * gain <= found.utility - expected <= 3e-6 * gain
@@ -199,8 +199,8 @@ def test_hard_numbers_still_give_a_finite_answer_within_the_budget(seed: int, ob
     held = np.floor(10.0 ** rng.uniform(0.0, 9.0, size=groups)).tolist()
     budget = float(10.0 ** rng.uniform(-3.0, 9.0))
     question = problem(stated(hard_posterior_curves(rng, groups)), offers(prices), budget, objective, held=held)
-    task, found = solved(question)
+    form, found = solved(question)
     assert np.all(np.isfinite(found.orders) & (found.orders >= 0.0))
     assert np.isfinite(found.utility)
-    assert found.bound >= found.utility >= task.utility.at(task.held) - 1e-12 * abs(found.utility)
-    assert (found.orders * task.market.share).sum() <= 1.0 + 1e-9
+    assert found.bound >= found.utility >= form.utility.at(form.held) - 1e-12 * abs(found.utility)
+    assert (found.orders * form.market.share).sum() <= 1.0 + 1e-9

@@ -11,7 +11,7 @@ from app.planner.curves.observations import AssumedCurve, Observations, Points
 from app.planner.curves.posterior import Posterior
 from app.planner.fitting.fit import fit
 from app.planner.problem.sources import Source
-from app.planner.simulation.game import Outcome, Player, Rules, judge, play
+from app.planner.simulation.game import GameResult, Player, Rules, judge, play
 from app.planner.simulation.paired import Estimate, chance_better, difference, money_per_benefit, regret
 from app.planner.simulation.worlds import (
     POLYGENIC_KEYS,
@@ -215,9 +215,9 @@ def test_true_losses_are_judged_by_the_objective(objective: Objective, expected:
     assert (worst[0, 0], benefit[0, 0]) == (pytest.approx(0.5), pytest.approx(0.6))
 
 
-def outcome(final: list[float], start: float = 0.0) -> Outcome:
+def outcome(final: list[float], start: float = 0.0) -> GameResult:
     utility = np.array([[start, value] for value in final])
-    return Outcome("equal", np.zeros((len(final), 2, 1)), utility, utility, utility, np.full(len(final), 1_000_000))
+    return GameResult("equal", np.zeros((len(final), 2, 1)), utility, utility, utility, np.full(len(final), 1_000_000))
 
 
 def test_players_are_compared_world_by_world() -> None:

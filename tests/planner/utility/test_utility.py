@@ -8,7 +8,7 @@ from scipy.differentiate import derivative
 
 from app.planner.arrays import FloatArray
 from app.planner.errors import ProblemError
-from app.planner.problem.canonical import Task
+from app.planner.problem.canonical import Canonical
 from app.planner.utility.benefit import phi
 from app.planner.utility.metric import Metric, MetricError
 from app.planner.utility.objective import Objective, ObjectiveError
@@ -21,7 +21,9 @@ KINDS = [UTILITARIAN, isoelastic(0.0), isoelastic(0.5), isoelastic(1.0), isoelas
 
 def utility(objective: Objective, metric: Metric = ACCURACY, weights: tuple[float, ...] = (1.0, 2.0, 3.0)) -> Utility:
     posterior = scattered(CURVES, draws=7, seed=1)
-    return Task.of(problem(posterior, offers([1.0, 1.0, 1.0]), 10.0, objective, weights=weights, metric=metric)).utility
+    return Canonical.of(
+        problem(posterior, offers([1.0, 1.0, 1.0]), 10.0, objective, weights=weights, metric=metric)
+    ).utility
 
 
 @pytest.mark.parametrize("metric", [ACCURACY, Metric("maximize", None, 100.0), RMSE, Metric("minimize", -1.0, 3.0)])
@@ -144,14 +146,14 @@ def test_values_are_concave_and_rising_from_nothing_to_a_billion(objective: Obje
 
 
 def test_a_draw_below_the_trusted_benefit_is_valued_by_the_tangent() -> None:
-    hopeless = Task.of(problem(stated([(0.0, 5.0, 0.5, 0.0)]), offers([1.0]), 1.0, isoelastic(2.0))).utility
+    hopeless = Canonical.of(problem(stated([(0.0, 5.0, 0.5, 0.0)]), offers([1.0]), 1.0, isoelastic(2.0))).utility
     loss, least = 5.0 / 3.0, 1e-3
     tangent = (1.0 - 1.0 / least) + (1.0 - loss - least) / least**2
     assert hopeless.at(np.array([9.0])) == pytest.approx(tangent, rel=1e-12)
 
 
 def test_a_loss_below_zero_counts_as_zero() -> None:
-    perfect = Task.of(problem(stated([(-0.5, 1.0, 0.5, 0.0)]), offers([1.0]), 1.0)).utility
+    perfect = Canonical.of(problem(stated([(-0.5, 1.0, 0.5, 0.0)]), offers([1.0]), 1.0)).utility
     terms = perfect.terms(np.array([100.0]))
     assert (terms.value[0], terms.slope[0]) == (1.0, 0.0)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from app.services.exports.charts import CurveView, curve_panels, margin_rows, scenario_rows
-from app.services.planning.allocations import Question, next_allocation
+from app.services.planning.allocations import AllocationQuestion, next_allocation
 from app.services.planning.budgets import budget_rows
 from app.services.planning.scenarios import what_if
 from app.services.planning.variations import Scenario
@@ -77,7 +77,7 @@ def test_margins_are_those_of_the_allocation(api: Api, looking: Looking, project
     answer = api.get(f"{project}/allocations/next").json()
     with looking.database.reading() as session:
         row = session.get_one(Project, looking.id)
-        allocation = next_allocation(session, looking.fits, row, Question(None, "optimal", 300, 0))
+        allocation = next_allocation(session, looking.fits, row, AllocationQuestion(None, "optimal", 300, 0))
     rows = margin_rows(allocation, {"A": "all of A"})
     assert [one["now"] for one in rows] == [one["marginal_utility_per_cost"]["now"] for one in answer["groups"]]
     assert [one["name"] for one in rows] == ["all of A", "B"]
@@ -89,7 +89,7 @@ def test_the_chosen_budget_has_the_utility_of_the_api_and_the_chance_rises(
     answer = api.get(f"{project}/allocations/next", params={"budget": "300"}).json()
     with looking.database.reading() as session:
         row = session.get_one(Project, looking.id)
-        found = budget_rows(session, looking.fits, row, Question(Decimal(300), "optimal", 300, 0))
+        found = budget_rows(session, looking.fits, row, AllocationQuestion(Decimal(300), "optimal", 300, 0))
     [chosen] = [one for one in found.rows if one["budget"] == found.chosen]
     assert chosen["utility"] == answer["utility"]["after"]
     assert chosen["equal"] == answer["utility"]["equal"]
@@ -103,7 +103,7 @@ def test_the_chance_of_the_targets_is_that_of_the_requirements(api: Api, looking
     curve = api.post(f"{project}/requirements", json=asked).json()["curve"]
     with looking.database.reading() as session:
         row = session.get_one(Project, looking.id)
-        found = budget_rows(session, looking.fits, row, Question(None, "optimal", 300, 0))
+        found = budget_rows(session, looking.fits, row, AllocationQuestion(None, "optimal", 300, 0))
     assert found.rows[0]["chance"] == pytest.approx(curve[0]["joint_chance"], abs=1e-12)
 
 
@@ -113,7 +113,7 @@ def test_without_targets_no_chance_is_told(api: Api, database: Database) -> None
     looking = Looking(api, database, path)
     with database.reading() as session:
         row = session.get_one(Project, looking.id)
-        found = budget_rows(session, looking.fits, row, Question(None, "optimal", 300, 0))
+        found = budget_rows(session, looking.fits, row, AllocationQuestion(None, "optimal", 300, 0))
     assert {one["chance"] for one in found.rows} == {None}
 
 
@@ -124,7 +124,7 @@ def test_budgets_too_small_for_what_must_be_bought_are_left_out(api: Api, databa
     looking = Looking(api, database, path)
     with database.reading() as session:
         row = session.get_one(Project, looking.id)
-        found = budget_rows(session, looking.fits, row, Question(None, "optimal", 300, 0))
+        found = budget_rows(session, looking.fits, row, AllocationQuestion(None, "optimal", 300, 0))
     assert min(one["budget"] for one in found.rows) >= 200
 
 

@@ -12,13 +12,13 @@ import pytest
 from app.services.curves.fits import Fits
 from app.services.curves.kept import Kept
 from app.services.planning import looks
-from app.services.planning.allocations import Question
+from app.services.planning.allocations import AllocationQuestion
 from app.services.planning.variations import varied_project
 from app.store.db import Database
 from app.store.models.projects import Project
 from tests.api_client import RUNS, Api
 
-QUESTION = Question(None, "optimal", 300, 0)
+QUESTION = AllocationQuestion(None, "optimal", 300, 0)
 
 
 @pytest.fixture
