@@ -1,0 +1,1 @@
+"""The database: its tables, its queries, and how it is reached."""

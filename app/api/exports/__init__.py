@@ -1,0 +1,1 @@
+"""Routes of charts, tables and reports."""

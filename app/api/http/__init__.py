@@ -1,0 +1,1 @@
+"""What all routes share: ways in, one transaction, entity tags, idempotency, errors, pages, bulk."""

@@ -1,0 +1,1 @@
+"""Routes of allocations, what-if, requirements and simulations."""

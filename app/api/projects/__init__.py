@@ -1,0 +1,1 @@
+"""Routes of projects, their groups, sources, limits and objectives, and of keys."""

@@ -1,0 +1,1 @@
+"""Routes of rounds, orders, deliveries and the ledger."""

@@ -1,0 +1,1 @@
+"""Routes of webhook endpoints, delivery attempts and events."""

@@ -1,0 +1,1 @@
+"""What was ordered, delivered and charged, and what is left of the budget."""

@@ -1,0 +1,1 @@
+"""What the next round should buy, and what it would reach."""

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from app.errors import Fault, Invalid, invalid
 from app.planner.arrays import FloatArray
+from app.planner.borrowing import fit_together
 from app.planner.curves.observations import AssumedCurve, Observations, Points
 from app.planner.curves.posterior import Posterior, stating
-from app.planner.fitting.fit import fit
 from app.planner.policies.heuristics import Policy
 from app.planner.problem.problem import Problem
 from app.services.curves.fit import metric_of
@@ -169,4 +169,4 @@ def stated_curves(project: Project, groups: Sequence[Group], draws: int, seed: i
         held=np.array([group.initial_count for group in groups], dtype=np.float64),
         span=span,
     )
-    return fit(observations, prior_for(span), seed, draws)
+    return fit_together(observations, prior_for(span), seed, draws)

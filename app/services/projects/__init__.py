@@ -1,0 +1,1 @@
+"""Projects with their groups, sources and limits: made, read and changed."""

@@ -1,0 +1,1 @@
+"""The life of a round, from its proposal to its close."""

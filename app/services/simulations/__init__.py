@@ -1,0 +1,1 @@
+"""Simulations of a project's policies: asked for, frozen, played in parts."""

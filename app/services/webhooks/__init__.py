@@ -1,0 +1,1 @@
+"""Webhooks: endpoints, events and their deliveries, signed, sent and sent again."""

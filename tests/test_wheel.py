@@ -1,0 +1,48 @@
+"""An installed wheel serves without the source: it holds its migrations, pages, presets and data."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DATA = ("vendors/presets/cvat.json", "services/curves/data/prior.json", "web/templates/base.html", "report/style.css")
+
+
+def run(*command: str | Path, **environment: str) -> str:
+    """What the command prints, away from the source."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd="/", env={**os.environ, **environment}
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "-q")
+    run(*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", folder, ROOT)
+    (built,) = folder.glob("tranche-*.whl")
+    return built
+
+
+def test_the_wheel_holds_every_migration_and_all_that_is_read(wheel: Path) -> None:
+    held = set(zipfile.ZipFile(wheel).namelist())
+    versions = {f"app/migrations/versions/{file.name}" for file in (ROOT / "migrations" / "versions").glob("*.py")}
+    assert versions
+    assert versions | {f"app/{name}" for name in DATA} <= held
+    assert not [name for name in held if name.startswith(("migrations/", "tests/"))]
+
+
+def test_an_installed_wheel_migrates_a_fresh_database(wheel: Path, tmp_path: Path) -> None:
+    place = tmp_path / "site"
+    run(sys.executable, "-m", "pip", "-q", "install", "--no-deps", "--no-index", "--target", place, wheel)
+    installed = {"PYTHONPATH": str(place), "TRANCHE_DATABASE_URL": f"sqlite:///{tmp_path}/fresh.db"}
+    where = "import app.store.schema as schema; print(schema.migrations_folder())"
+    assert Path(run(sys.executable, "-c", where, **installed).strip()) == place / "app" / "migrations"
+    run(place / "bin" / "tranche", "migrate", **installed)
+    run(place / "bin" / "tranche", "migrate", "--check", **installed)
