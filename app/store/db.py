@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session as Session
@@ -99,8 +99,3 @@ def prepare_sqlite(connection: Any, _record: object) -> None:
 def begin_sqlite(connection: Connection) -> None:
     # A reader that upgrades to a writer fails at once with "database is locked": writers lock from the start.
     connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
-
-
-def ping(database: Database) -> None:
-    with busy_is_unavailable(), database.engine.connect() as connection:
-        connection.execute(text("SELECT 1"))

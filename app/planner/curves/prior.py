@@ -127,16 +127,9 @@ class Prior:
         widening = np.broadcast_to(self.widening, (2, len(self.noises)))
         return np.asarray(widening[:, :, None] * np.array(self.forecasts))
 
-    def ahead_quantiles(self, binned: IntArray, noise: IntArray, z: FloatArray) -> FloatArray:
-        """Quantiles of the discrepancy at 2 n_ref in units of ȳ, where the normal law's are z; all of one shape.
-
-        binned: 1 where the group's points were averaged into bins, else 0. noise: noise nodes.
-        """
-        return _ahead(*self._mixtures, binned * len(self.noises) + noise, z)
-
     def ahead_sequence(self, draws: int) -> FloatArray:
-        """The same for every binning and noise node, along the sequence that z₂ of `draws` draws is a window of
-        [2 N, its length]."""
+        """Quantiles of the discrepancy at 2 n_ref in units of ȳ, along the normal sequence that z₂ of `draws` draws is
+        a window of [2 N, its length]: one row per noise node without binning, then one per node with."""
         return _ahead_sequence(*self._mixtures, draws)
 
     @cached_property

@@ -9,7 +9,7 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import kstest
 
 from app.planner.curves.observations import Observations, Points
-from app.planner.curves.prior import Prior
+from app.planner.curves.prior import Prior, _ahead
 from app.planner.fitting.fit import fit
 from app.services.curves.prior import prior_for
 
@@ -19,7 +19,7 @@ MIXED = Prior(forecasts=(0.02, 0.3), ahead=np.log([0.8, 0.2]), widening=np.array
 def test_quantiles_of_the_discrepancy_invert_the_mixtures_distribution() -> None:
     u = np.array([0.004, 0.11, 0.3, 0.5, 0.77, 0.96, 0.998])
     for binned, factor in ((0, 1.0), (1, 1.5)):
-        found = MIXED.ahead_quantiles(np.full(7, binned), np.full(7, 2), ndtri(u))
+        found = _ahead(*MIXED._mixtures, np.full(7, binned * len(MIXED.noises) + 2), ndtri(u))
         for probability, quantile in zip(u, found, strict=True):
 
             def distribution(x: float, factor: float = factor, probability: float = probability) -> float:
