@@ -1,6 +1,6 @@
 """The collection game in a surrogate of polygenic scores: what each policy reaches of what an oracle would.
 
-Three populations whose curves help each other (`worlds.polygenic_surrogate`), six rounds of 50 money. Regret is
+Three populations whose curves help each other (`surrogate_worlds`), six rounds of 50 money. Regret is
 Σ(U_oracle − U)/Σ(U_oracle − U_start) over the games, the oracle planning each round on the true curves; differences to
 `optimal` are paired over the games. `--levels` plays only what the holdout's error costs the worst group. Run:
 python benchmarks/bench_surrogate.py [--games 200] [--levels].
@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 from scenarios import SCENARIOS, UTILITIES, rules_of
 from scores import table
+from surrogate_worlds import polygenic_surrogate
 
 from app.planner.simulation.game import GameResult, Player, Rules, judge, play
 from app.planner.simulation.paired import Estimate, difference, regret
-from app.planner.simulation.worlds import CurveWorld, polygenic_surrogate
+from app.planner.simulation.worlds import CurveWorld
 
 PLAYERS: tuple[Player, ...] = ("optimal", "greedy", "equal", "equal_spend", "proportional", "water_filling")
 

@@ -1,11 +1,11 @@
 """Three populations, three ways to start and to pay, four utilities: the games of the surrogate and of the genomes."""
 
 import numpy as np
+from surrogate_worlds import POLYGENIC_KEYS
 
 from app.planner.arrays import FloatArray
 from app.planner.problem.sources import Source
 from app.planner.simulation.game import Rules
-from app.planner.simulation.worlds import POLYGENIC_KEYS
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
 from app.services.curves.prior import prior_for

@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from app.planner.simulation.worlds import polygenic_surrogate
+from benchmarks.surrogate_worlds import polygenic_surrogate
 
 START = np.full(3, 100.0)
 

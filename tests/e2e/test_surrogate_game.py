@@ -15,10 +15,11 @@ import pytest
 from app.planner.arrays import FloatArray
 from app.planner.problem.sources import Source
 from app.planner.simulation.game import Player, Rules, judge, play
-from app.planner.simulation.worlds import POLYGENIC_KEYS, CurveWorld, nested_runs, polygenic_surrogate
+from app.planner.simulation.worlds import CurveWorld, nested_runs
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
 from app.services.curves.prior import prior_for
+from benchmarks.surrogate_worlds import POLYGENIC_KEYS, polygenic_surrogate
 from tests.api_client import Api
 
 POPULATION = (0.15, 0.65, 0.20)

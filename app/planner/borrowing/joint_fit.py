@@ -7,6 +7,7 @@ them. A group that nothing moves is fitted as if the others were not there, to t
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from app.planner.borrowing.pooling import pool
 from app.planner.borrowing.transfer_evidence import Compositions
 from app.planner.borrowing.transfer_weights import Weighed, weigh
 from app.planner.curves.observations import Observations, Points
-from app.planner.curves.posterior import Diagnostics, Posterior
+from app.planner.curves.posterior import DRAWN, Diagnostics, Posterior
 from app.planner.curves.prior import Prior, finer
 from app.planner.curves.transfer import Received, Transfer, gain
 from app.planner.fitting.binning import table_of, typical_losses
@@ -160,17 +161,12 @@ def _mixed(variants: Sequence[Posterior], observations: Observations, on: IntArr
     def taken(name: str) -> FloatArray:
         return np.asarray(np.stack([getattr(one, name) for one in variants])[turn, :, every].T)
 
+    drawn: dict[str, Any] = {name: taken(name) for name in DRAWN}
     residuals = [np.mean(rows, axis=0) for rows in zip(*(one.residuals for one in variants), strict=True)]
     own = [_own(d, observations.points[g]) for g, d in zip(on, middle.diagnostics, strict=True)]
     return replace(
         middle,
-        asymptote=taken("asymptote"),
-        excess=taken("excess"),
-        anchor=taken("anchor"),
-        exponent=taken("exponent"),
-        offset=taken("offset"),
-        knot=taken("knot"),
-        discrepancy=taken("discrepancy"),
+        **drawn,
         diagnostics=tuple(own),
         residuals=tuple(residuals),
     )

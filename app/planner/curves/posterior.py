@@ -36,8 +36,10 @@ def _in_order(warnings: Sequence[Warning], keys: tuple[str, ...]) -> tuple[Warni
     return tuple(sorted(mine, key=lambda warning: place[warning.group]))
 
 
-_ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "reference", "discrepancy", "noise")
-"""The posterior's fields that are arrays over the groups."""
+DRAWN = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "discrepancy")
+"""The posterior's fields that have a number for every group and draw."""
+ARRAYS = (*DRAWN, "reference", "noise")
+"""Its fields that are arrays over the groups."""
 
 
 class Diagnostics(NamedTuple):
@@ -111,7 +113,7 @@ class Posterior:
     @property
     def nbytes(self) -> int:
         """Bytes that its arrays take."""
-        arrays = [getattr(self, name) for name in _ARRAYS]
+        arrays = [getattr(self, name) for name in ARRAYS]
         if self.errors is not None:
             arrays += [getattr(self.errors, name) for name in _ERRORS]
         return sum(array.nbytes for array in arrays)
@@ -179,6 +181,18 @@ class Posterior:
         flat = self.excess == 0.0
         return np.where(flat, np.where(target >= self.asymptote, 0.0, np.inf), np.maximum(count, 0.0))
 
+    def mapped(self, pick: Callable[[FloatArray], FloatArray]) -> "Posterior":
+        """With `pick` [..., draws] → [..., other draws] of every number that is drawn; the runs' errors stay."""
+        transfer = self.transfer
+        if transfer is not None:
+            transfer = replace(transfer, weights=pick(transfer.weights), kappa=pick(transfer.kappa))
+        picked: dict[str, Any] = {name: pick(getattr(self, name)) for name in DRAWN}
+        return replace(self, **picked, transfer=transfer)
+
+    def draw(self, number: int) -> "Posterior":
+        """The draw of that number, from 0, as if it were certain."""
+        return self.mapped(lambda values: values[..., [number]])
+
     def moved(self, held: FloatArray) -> "Posterior":
         """The same curves were the counts `held` [all groups the curves were fitted with] held of the others."""
         return self if self.transfer is None else replace(self, transfer=self.transfer.moved(held))
@@ -197,15 +211,7 @@ class Posterior:
         keys = tuple(self.keys[i] for i in picked)
         return Posterior(
             keys=keys,
-            asymptote=self.asymptote[picked],
-            excess=self.excess[picked],
-            anchor=self.anchor[picked],
-            exponent=self.exponent[picked],
-            offset=self.offset[picked],
-            knot=self.knot[picked],
-            reference=self.reference[picked],
-            noise=self.noise[picked],
-            discrepancy=self.discrepancy[picked],
+            **{name: getattr(self, name)[picked] for name in ARRAYS},
             diagnostics=tuple(self.diagnostics[i] for i in picked),
             residuals=tuple(self.residuals[i] for i in picked),
             warnings=_in_order(self.warnings, keys),
@@ -215,7 +221,7 @@ class Posterior:
 
     def part(self, indices: IntArray) -> "Posterior":
         """The curves of `select` alone, quickly: without keys, what is said of them, and errors."""
-        arrays = {name: getattr(self, name)[indices] for name in _ARRAYS}
+        arrays = {name: getattr(self, name)[indices] for name in ARRAYS}
         transfer = None if self.transfer is None else self.transfer.select(indices)
         return Posterior(keys=(), **arrays, diagnostics=(), residuals=(), warnings=(), transfer=transfer)
 
@@ -233,7 +239,7 @@ class Posterior:
         keys, errors = listed("keys"), [part.errors for part in parts if part.errors is not None]
         return Posterior(
             keys=keys,
-            **{name: stacked(name) for name in _ARRAYS},
+            **{name: stacked(name) for name in ARRAYS},
             diagnostics=listed("diagnostics"),
             residuals=listed("residuals"),
             warnings=_in_order([warning for part in parts for warning in part.warnings], keys),
@@ -292,30 +298,13 @@ def point_estimate(posterior: Posterior) -> Posterior:
     Means keep the curve pinned where the draws are: anchor − offset, the count at which A is the excess, is the same
     in all of them.
     """
-    return _kept(posterior, lambda values: values.mean(axis=-1, keepdims=True))
+    return posterior.mapped(lambda values: values.mean(axis=-1, keepdims=True))
 
 
 def one_draw(posterior: Posterior, seed: int) -> Posterior:
     """One draw of the posterior, picked by `seed` at random, the same for any order of the groups."""
-    draw = min(int(uniforms(seed, ("thompson",), 1)[0, 0, 0] * posterior.draws), posterior.draws - 1)
-    return _kept(posterior, lambda values: values[..., [draw]])
-
-
-def _kept(posterior: Posterior, pick: Callable[[FloatArray], FloatArray]) -> Posterior:
-    transfer = posterior.transfer
-    if transfer is not None:
-        transfer = replace(transfer, weights=pick(transfer.weights), kappa=pick(transfer.kappa))
-    return replace(
-        posterior,
-        asymptote=pick(posterior.asymptote),
-        excess=pick(posterior.excess),
-        anchor=pick(posterior.anchor),
-        exponent=pick(posterior.exponent),
-        offset=pick(posterior.offset),
-        knot=pick(posterior.knot),
-        discrepancy=pick(posterior.discrepancy),
-        transfer=transfer,
-    )
+    number = int(uniforms(seed, ("thompson",), 1)[0, 0, 0] * posterior.draws)
+    return posterior.draw(min(number, posterior.draws - 1))
 
 
 def stating(posterior: Posterior, indices: IntArray, stated: Posterior) -> Posterior:

@@ -23,7 +23,7 @@ from app.planner.fitting.bends import judged
 from app.planner.fitting.binning import TYPICAL_NOISE, Table, table_of, typical_losses
 from app.planner.fitting.grid import Level
 from app.planner.fitting.outliers import Strays, misfits, strays, without
-from app.planner.fitting.sampling import Learnt
+from app.planner.fitting.sampling import LEARNT, Learnt
 from app.planner.wording import Warning
 
 __all__ = [
@@ -108,15 +108,10 @@ def _once(
     learnt = learn(data, prior, numbers)
     posterior = Posterior(
         keys=observations.keys,
-        asymptote=learnt.asymptote,
-        excess=learnt.excess,
-        anchor=learnt.anchor,
-        exponent=learnt.exponent,
-        offset=learnt.offset,
+        **{name: getattr(learnt, name) for name in LEARNT},
         knot=np.broadcast_to(1.0, learnt.exponent.shape),
         reference=data.n_ref,
         noise=learnt.sigma * data.units,
-        discrepancy=learnt.discrepancy,
         diagnostics=_diagnostics(table),
         residuals=_split(standardised(data, learnt), _sizes(observations)),
         warnings=(),

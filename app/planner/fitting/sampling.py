@@ -19,8 +19,8 @@ from app.planner.fitting.grid import draw_level
 MOMENT_DRAWS = 64
 """So many draws (they are in random order) say where a point sits to an eighth of the curve's sd."""
 
-CURVES = ("asymptote", "excess", "anchor", "exponent", "offset", "discrepancy")
-"""What is drawn of each curve."""
+LEARNT = ("asymptote", "excess", "anchor", "exponent", "offset", "discrepancy")
+"""What is drawn of each curve: the posterior's fields but for the knot, which is the same in all."""
 
 ONE = 2.0**36
 """The weight of a group's best cell as a whole number: the sums over a batch stay far below 2⁶³."""
@@ -51,13 +51,11 @@ class Learnt:
 def empty(groups: int, draws: int, rows: int) -> Learnt:
     """Room for so many groups, draws and rows."""
     # In one piece, which the system maps in large pages.
-    asymptote, excess, anchor, exponent, offset, discrepancy = np.empty((6, groups, draws))
+    curves = dict(zip(LEARNT, np.empty((len(LEARNT), groups, draws)), strict=True))
     sigma, kappa, forecast = np.empty((3, groups))
     mean, variance = np.empty((2, rows))
     node = np.empty((groups, draws), dtype=np.int8)
-    return Learnt(
-        asymptote, excess, anchor, exponent, offset, discrepancy, sigma, kappa, forecast, mean, variance, node
-    )
+    return Learnt(**curves, sigma=sigma, kappa=kappa, forecast=forecast, mean=mean, variance=variance, node=node)
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def draw(learnt: Learnt, groups: IntArray, frame: Frame, floors: Floors, prior: 
     beside = last - first == len(groups)
     # Where the groups lie side by side, all is written straight to its place.
     asymptote, excess, anchor, exponent, offset, discrepancy = (
-        getattr(learnt, name)[first:last] if beside else np.empty(s.shape) for name in CURVES
+        getattr(learnt, name)[first:last] if beside else np.empty(s.shape) for name in LEARNT
     )
     np.multiply(gamma, s, out=excess)
     np.subtract(s, excess, out=asymptote)
@@ -95,7 +93,7 @@ def draw(learnt: Learnt, groups: IntArray, frame: Frame, floors: Floors, prior: 
     floors.noise.astype(np.int8).take(row, out=node, mode="clip")
     if not beside:
         learnt.node[groups] = node
-        for name, values in zip(CURVES, (asymptote, excess, anchor, exponent, offset, discrepancy), strict=True):
+        for name, values in zip(LEARNT, (asymptote, excess, anchor, exponent, offset, discrepancy), strict=True):
             getattr(learnt, name)[groups] = values
     _scales(learnt, groups, floors, prior, frame.binned)
     return floors.shape.take(row[:, :MOMENT_DRAWS])

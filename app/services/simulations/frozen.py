@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from app.planner.arrays import FloatArray
-from app.planner.curves.posterior import Diagnostics, Posterior
+from app.planner.curves.posterior import ARRAYS, Diagnostics, Posterior
 from app.planner.curves.transfer import Transfer
 from app.planner.problem.problem import Limit
 from app.planner.problem.sources import Source
@@ -23,7 +23,6 @@ from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
 from app.services.curves.prior import prior_for
 
-CURVES = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "reference", "discrepancy", "noise")
 BY_GROUP = ("weights", "targets", "reference_loss", "min_count", "max_count")
 TOLD = ("counts", "utility", "worst", "benefit", "spent")
 
@@ -33,7 +32,7 @@ SOURCES, LIMITS = TypeAdapter(tuple[Source, ...]), TypeAdapter(tuple[Limit, ...]
 
 def freeze(trial: Trial) -> bytes:
     rules, truths = trial.rules, trial.truths
-    arrays = {name: getattr(truths, name) for name in CURVES}
+    arrays = {name: getattr(truths, name) for name in ARRAYS}
     arrays |= {name: values for name in BY_GROUP if (values := getattr(rules, name)) is not None}
     arrays |= {"start": trial.start, "shared": trial.shared}
     if truths.transfer is not None:
@@ -82,7 +81,7 @@ def truths_of(keys: tuple[str, ...], arrays: Mapping[str, FloatArray]) -> Poster
         transfer = Transfer(arrays["transfer"], arrays["kappa"], arrays["held"], arrays["off"], nothing)
     return Posterior(
         keys=keys,
-        **{name: arrays[name] for name in CURVES},
+        **{name: arrays[name] for name in ARRAYS},
         diagnostics=(Diagnostics(0, 0, 0.0, 0),) * len(keys),
         residuals=(np.zeros(0),) * len(keys),
         warnings=(),

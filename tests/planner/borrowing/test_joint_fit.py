@@ -19,12 +19,12 @@ from app.planner.borrowing.transfer_evidence import (
     log_evidence,
 )
 from app.planner.curves.observations import Observations, ObservationsError, Points
-from app.planner.curves.posterior import Posterior
+from app.planner.curves.posterior import DRAWN, Posterior
 from app.planner.curves.prior import Prior
 from app.planner.curves.transfer import gain
 from app.planner.fitting.fit import fit
 
-ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "discrepancy", "reference")
+ARRAYS = (*DRAWN, "reference")
 WEIGHTS = np.array([[0.0, 0.5, 0.15], [0.4, 0.0, 0.0], [0.0, 0.0, 0.0]])
 
 

@@ -8,12 +8,12 @@ import pytest
 from app.planner.borrowing.joint_fit import fit_together
 from app.planner.borrowing.pooling import _at, _leaning, _plain, _ratio, _said, _told_at, pool
 from app.planner.curves.observations import Observations, Points
-from app.planner.curves.posterior import Posterior
+from app.planner.curves.posterior import DRAWN, Posterior
 from app.planner.curves.prior import Prior
 from app.planner.fitting.fit import fit
 from app.services.curves.prior import prior_for
 
-ARRAYS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "discrepancy", "reference")
+ARRAYS = (*DRAWN, "reference")
 
 
 def project(seed: int, alike: bool, **more: object) -> tuple[Observations, float]:

@@ -13,19 +13,11 @@ from app.planner.fitting.fit import fit
 from app.planner.problem.sources import Source
 from app.planner.simulation.game import GameResult, Player, Rules, judge, play
 from app.planner.simulation.paired import Estimate, chance_better, difference, money_per_benefit, regret
-from app.planner.simulation.worlds import (
-    POLYGENIC_KEYS,
-    POLYGENIC_TRANSFER,
-    CurveWorld,
-    mixed_runs,
-    nested_runs,
-    one_of,
-    polygenic_surrogate,
-    posterior_world,
-)
+from app.planner.simulation.worlds import CurveWorld, mixed_runs, nested_runs, posterior_world
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
 from app.services.curves.prior import prior_for
+from benchmarks.surrogate_worlds import POLYGENIC_KEYS, POLYGENIC_TRANSFER, polygenic_surrogate
 
 START = np.array([30.0, 450.0, 30.0])
 
@@ -152,19 +144,12 @@ def test_the_oracle_needs_a_world_that_knows_its_curves() -> None:
 
 def test_a_draw_of_a_posterior_makes_a_world_of_its_own() -> None:
     truth = polygenic_surrogate(START, 0).truth
-    wide = replace(
-        truth,
-        asymptote=np.hstack([truth.asymptote, truth.asymptote + 0.01]),
-        **{
-            name: np.repeat(getattr(truth, name), 2, axis=1)
-            for name in ("excess", "anchor", "exponent", "offset", "knot", "discrepancy")
-        },
-        transfer=None,
-    )
+    twice = replace(truth, transfer=None).mapped(lambda values: np.repeat(values, 2, axis=1))
+    wide = replace(twice, asymptote=truth.asymptote + np.array([0.0, 0.01]))
     first, second = (posterior_world(wide, draw, START, np.zeros(3), 0) for draw in (0, 1))
     runs = START[None]
     assert second.losses(runs) - first.losses(runs) == pytest.approx(np.full((1, 3), 0.01))
-    assert one_of(wide, 1).draws == 1
+    assert wide.draw(1).draws == 1
 
 
 def test_mixed_runs_hold_each_group_smaller_alone() -> None:
