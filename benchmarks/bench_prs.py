@@ -29,12 +29,12 @@ from scores import table
 
 from app.planner.arrays import FloatArray
 from app.planner.curves.prior import Prior
-from app.planner.policies.heuristics import Policy
+from app.planner.policies.policy import PolicyName
 from app.planner.simulation.game import GameResult, Rules, judge, play
 from app.planner.simulation.paired import Estimate
 
 HERE = Path(__file__).parent
-POLICIES: tuple[Policy, ...] = get_args(Policy)
+POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
 POWER_LAW, LEAST_SQUARES = "greedy, power law", "greedy, least squares"
 """`greedy` on posteriors of power laws without offset; on plain power laws through the points, as point estimates."""
 TRANSFER, MIXED, BOTH = "optimal, transfer", "optimal, mixed runs", "optimal, transfer, mixed runs"
@@ -105,7 +105,7 @@ def power_law() -> Prior:
     return Prior(offsets=(0.0,))
 
 
-def variants(policies: Sequence[Policy], rules: Rules, scenario: str) -> Iterator[tuple[str, Policy, Rules]]:
+def variants(policies: Sequence[PolicyName], rules: Rules, scenario: str) -> Iterator[tuple[str, PolicyName, Rules]]:
     """Name, policy and rules of every player."""
     for policy in policies:
         yield policy, policy, rules
@@ -124,7 +124,7 @@ def splits(start: FloatArray, costs: tuple[float, ...], steps: int) -> FloatArra
     return np.asarray(start + np.floor(parts * (BUDGET / steps) / np.array(costs) + 1e-9))
 
 
-def genome(seed: int, scenarios: Sequence[str], policies: Sequence[Policy], size: Size) -> Result:
+def genome(seed: int, scenarios: Sequence[str], policies: Sequence[PolicyName], size: Size) -> Result:
     """All games on the genome of that seed."""
     made = simulate(size.people, size.length, size.sites, seed)
     found = traits(made, size.traits, size.causal, size.heritability, seed)

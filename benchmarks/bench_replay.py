@@ -23,7 +23,7 @@ from people import Learner, People, PeopleWorld, load
 from scores import table
 
 from app.planner.arrays import FloatArray
-from app.planner.policies.heuristics import Policy
+from app.planner.policies.policy import PolicyName
 from app.planner.problem.sources import Source
 from app.planner.simulation.game import Rules, judge, play
 from app.planner.simulation.paired import Estimate
@@ -74,7 +74,7 @@ UTILITIES = {
     "log": Objective("isoelastic", aversion=1.0),
     "worst": Objective("maximin"),
 }
-POLICIES: tuple[Policy, ...] = get_args(Policy)
+POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
 ROUNDS = 5
 
 

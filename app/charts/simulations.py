@@ -10,28 +10,19 @@ HEIGHT = 260
 MOST_TICKS = 12
 Z90 = 1.645
 """Standard errors on either side of a 90 % interval."""
-NAMES = {
-    "optimal": "Optimal",
-    "greedy": "Greedy",
-    "thompson": "Thompson",
-    "worst_first": "Worst first",
-    "equal": "Equal counts",
-    "equal_spend": "Equal spend",
-    "proportional": "Proportional",
-    "water_filling": "Water filling",
-    "slice_tuner": "Slice Tuner",
-    "oracle": "Oracle",
-}
+
+Names = Mapping[str, str]
+"""The policies and the oracle, by key, as the chart names them."""
 
 
-def utility_by_round(result: Mapping[str, Any], source: str, theme: ThemeName = "light") -> Spec:
+def utility_by_round(result: Mapping[str, Any], names: Names, source: str, theme: ThemeName = "light") -> Spec:
     """Mean utility at the start and after each round; the chosen policy, the best other one, equal counts and the
     oracle are labelled, the others faint."""
     colours = palette(theme)
     shown = labelled(result)
     values = [
         {
-            "policy": NAMES[one["policy"]],
+            "policy": names[one["policy"]],
             "round": number,
             "utility": after["mean"],
             "role": shown.get(one["policy"], "other"),
@@ -64,7 +55,7 @@ def utility_by_round(result: Mapping[str, Any], source: str, theme: ThemeName = 
         {"field": "utility", "title": "Mean utility", "format": ".4f"},
     ]
     spec = {
-        "title": titled(reached(result), f"Mean utility over {result['games']} simulated games.", source),
+        "title": titled(reached(result, names), f"Mean utility over {result['games']} simulated games.", source),
         "data": {"values": values},
         "width": "container",
         "height": HEIGHT,
@@ -82,7 +73,7 @@ def utility_by_round(result: Mapping[str, Any], source: str, theme: ThemeName = 
             *end_labels(values, colour),
         ],
     }
-    return finished(spec, theme, reached(result))
+    return finished(spec, theme, reached(result, names))
 
 
 def end_labels(values: Sequence[Mapping[str, Any]], colour: Spec) -> list[Spec]:
@@ -121,27 +112,27 @@ def best_other(result: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return max(others, key=lambda one: one["utility"]["mean"], default=None)
 
 
-def reached(result: Mapping[str, Any]) -> str:
+def reached(result: Mapping[str, Any], names: Names) -> str:
     """The finding: how much of the oracle's gain the chosen policy reached, and the best other one."""
     of = {one["policy"]: one for one in result["policies"]}
     chosen, best = of[result["chosen"]], best_other(result)
     if chosen["regret"] is None:
         return "No policy gains anything here, not even one that knows the curves"
-    said = f"{NAMES[chosen['policy']]} reaches {share(chosen)} of what perfect knowledge would gain"
-    return said if best is None else f"{said}; {NAMES[best['policy']].lower()}, the next best, {share(best)}"
+    said = f"{names[chosen['policy']]} reaches {share(chosen)} of what perfect knowledge would gain"
+    return said if best is None else f"{said}; {names[best['policy']].lower()}, the next best, {share(best)}"
 
 
 def share(one: Mapping[str, Any]) -> str:
     return f"{100 * (1 - one['regret']):.0f} %"
 
 
-def paired_differences(result: Mapping[str, Any], source: str, theme: ThemeName = "light") -> Spec:
+def paired_differences(result: Mapping[str, Any], names: Names, source: str, theme: ThemeName = "light") -> Spec:
     """Each policy's final utility less the chosen one's, with its 90 % interval over the games."""
     colours = palette(theme)
-    chosen = NAMES[result["chosen"]]
+    chosen = names[result["chosen"]]
     values = [
         {
-            "policy": NAMES[one["policy"]],
+            "policy": names[one["policy"]],
             "difference": one["difference"]["mean"],
             "low": one["difference"]["mean"] - Z90 * (one["difference"]["se"] or 0.0),
             "high": one["difference"]["mean"] + Z90 * (one["difference"]["se"] or 0.0),
@@ -159,9 +150,10 @@ def paired_differences(result: Mapping[str, Any], source: str, theme: ThemeName 
         {"field": "difference", "title": "Difference", "format": "+.5f"},
         {"field": "share", "title": "Share of games in which it is ahead", "format": ".0%"},
     ]
+    finding = compared(result, names)
     spec = {
         "title": titled(
-            compared(result), f"Final utility, paired over {result['games']} games; lines: 90 % intervals.", source
+            finding, f"Final utility, paired over {result['games']} games; lines: 90 % intervals.", source
         ),
         "data": {"values": values},
         "width": "container",
@@ -176,21 +168,21 @@ def paired_differences(result: Mapping[str, Any], source: str, theme: ThemeName 
                           "tooltip": {"value": None}}},
         ],
     }  # fmt: skip
-    return finished(spec, theme, compared(result))
+    return finished(spec, theme, finding)
 
 
-def compared(result: Mapping[str, Any]) -> str:
+def compared(result: Mapping[str, Any], names: Names) -> str:
     """The finding: whom the chosen policy beats, and who beats it, beyond two standard errors."""
     others = [one for one in result["policies"] if one["policy"] != result["chosen"]]
     behind = [one for one in others if one["difference"]["mean"] < -2 * (one["difference"]["se"] or 0.0)]
     ahead = [one for one in others if one["difference"]["mean"] > 2 * (one["difference"]["se"] or 0.0)]
-    chosen = NAMES[result["chosen"]]
+    chosen = names[result["chosen"]]
     said = f"{chosen} ends above {len(behind)} of {len(others)} other policies beyond chance"
-    return said if not ahead else f"{said}, and below {listed(ahead)}"
+    return said if not ahead else f"{said}, and below {listed(ahead, names)}"
 
 
-def listed(some: Sequence[Mapping[str, Any]]) -> str:
-    return ", ".join(NAMES[one["policy"]].lower() for one in some)
+def listed(some: Sequence[Mapping[str, Any]], names: Names) -> str:
+    return ", ".join(names[one["policy"]].lower() for one in some)
 
 
 CHARTS = {"utility": utility_by_round, "differences": paired_differences}

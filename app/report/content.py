@@ -11,6 +11,7 @@ from app.report import words
 from app.services.exports.dossier import Dossier
 from app.services.exports.tables import table_of
 from app.services.planning.allocations import Allocation, GroupPlan, SourcePlan, amount
+from app.services.planning.policies import RULES
 from app.services.planning.scenarios import ScenarioResult
 from app.store.models.projects import Source
 from app.store.rounds import rounds_page
@@ -74,7 +75,7 @@ def content_of(dossier: Dossier) -> dict[str, Any]:
         "plan": allocation.plan,
         "known": allocation.known,
         "question": dossier.question,
-        "policy": words.POLICIES[allocation.plan.policy],
+        "policy": RULES[allocation.plan.policy],
         "objective": words.objective(dossier.project.objective),
         "available": allocation.budget.available,
         "spend": amount(allocation.plan.spend),

@@ -6,19 +6,6 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-POLICIES: Mapping[str, str] = MappingProxyType(
-    {
-        "optimal": "the best split for the objective",
-        "greedy": "batch by batch where the gain per cost is largest",
-        "thompson": "the best split for one draw of the curves",
-        "worst_first": "the worst group first",
-        "equal": "the same count for every group",
-        "equal_spend": "the same money for every group",
-        "proportional": "by the groups' weights",
-        "water_filling": "levelling the counts",
-        "slice_tuner": "Slice Tuner",
-    }
-)
 OBJECTIVES: Mapping[str, str] = MappingProxyType(
     {
         "utilitarian": "the weighted sum of the groups' benefits",

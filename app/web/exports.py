@@ -11,9 +11,10 @@ from app.errors import TrancheError
 from app.services.exports.dossier import Dossier
 from app.services.exports.tables import TABLES
 from app.services.planning.measurements import MAX_RUNS
+from app.services.planning.policies import CHOICES
 from app.services.planning.variations import varied_project
 from app.store.models.projects import Project
-from app.web.plan_query import PlanQuery, objective_choices, policy_choices
+from app.web.plan_query import PlanQuery, objective_choices
 from app.web.project_page import plan_query
 from app.web.scenarios_page import Row, form_rows, read_rows
 from app.web.site.visit import Answer, Visit, pages, sees
@@ -48,7 +49,7 @@ def exports_page(project_id: str, visit: Annotated[Visit, sees()], query: Asked)
         query=query,
         tables=[(name, kind.title) for name, kind in TABLES.items()],
         asked=urlencode(asked | {"policy": query.policy, "objective": query.objective}),
-        policies=policy_choices(),
+        policies=CHOICES,
         objectives=objective_choices(project),
         error=error,
         faults=error.faults if error else (),

@@ -4,30 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import urlencode
 
 from app.api.planning.allocations import read_budget
-from app.api.planning.plans import PolicyName
 from app.errors import Fault, invalid
 from app.services.planning.allocations import AllocationQuestion
+from app.services.planning.policies import POLICY_KEYS, PolicyName
 from app.store.models.projects import Project
 
 OWN = "project"
-POLICIES: Mapping[str, PolicyName] = MappingProxyType({name: name for name in get_args(PolicyName)})
-POLICY_NAMES = MappingProxyType(
-    {
-        "optimal": "Optimal",
-        "greedy": "Greedy: largest gain per cost, batch by batch",
-        "thompson": "Thompson: best for one draw of the curves",
-        "worst_first": "Worst group first",
-        "equal": "Equal counts",
-        "equal_spend": "Equal money",
-        "proportional": "By weight",
-        "water_filling": "Level the counts",
-        "slice_tuner": "Slice Tuner",
-    }
-)
+POLICIES: Mapping[str, PolicyName] = MappingProxyType({key: key for key in POLICY_KEYS})
 OBJECTIVES: Mapping[str, tuple[str, dict[str, Any]]] = MappingProxyType(
     {
         "utilitarian": ("The sum counts", {"kind": "utilitarian"}),
@@ -73,10 +60,6 @@ class PlanQuery:
     def at_page(self, page: int) -> str:
         one = replace(self, page=page)
         return urlencode({"budget": one.budget, "policy": one.policy, "objective": one.objective, "page": one.page})
-
-
-def policy_choices() -> list[tuple[str, str]]:
-    return [(name, POLICY_NAMES[name]) for name in POLICIES]
 
 
 def objective_choices(project: Project) -> list[tuple[str, str]]:

@@ -15,12 +15,13 @@ from app.api.purchases.rounds import QueryIn
 from app.errors import Conflict, Fault, TrancheError, invalid
 from app.services.planning.allocations import next_allocation
 from app.services.planning.looks import look_at
+from app.services.planning.policies import CHOICES
 from app.services.projects import projects
 from app.services.purchases import rounds
 from app.store.ledger import money_of_project
 from app.store.models.projects import Group, Project
 from app.store.projects import members
-from app.web.plan_query import OWN, PlanQuery, objective_choices, policy_choices, slider_step
+from app.web.plan_query import OWN, PlanQuery, objective_choices, slider_step
 from app.web.site.visit import Answer, Visit, acts, pages, sees
 
 router = pages()
@@ -136,7 +137,7 @@ def frame_of(visit: Visit, project: Project, query: PlanQuery, plan: AllocationO
         "left": left,
         "step": slider_step(left),
         "budget": query.budget or (write_money(plan.budget.available) if plan else ""),
-        "policies": policy_choices(),
+        "policies": CHOICES,
         "objectives": objective_choices(project),
     }
 

@@ -19,11 +19,12 @@ from app.charts.theme import ThemeName, narrowed
 from app.errors import Fault, Invalid, TrancheError, invalid
 from app.services.exports.charts import scenario_rows
 from app.services.planning.looks import kept_what_if
+from app.services.planning.policies import CHOICES
 from app.services.planning.scenarios import ScenarioResult
 from app.services.planning.variations import Scenario
 from app.store.models.projects import Group, Project
 from app.store.projects import members
-from app.web.plan_query import OWN, PlanQuery, objective_choices, policy_choices
+from app.web.plan_query import OWN, PlanQuery, objective_choices
 from app.web.site.visit import Answer, Visit, pages, sees
 
 router = pages()
@@ -144,7 +145,7 @@ def context_of(
         "shown": shown[:GROUPS],
         "asked": visit.request.url.query,
         "left_out": max(0, len(shown) - GROUPS),
-        "policies": policy_choices(),
+        "policies": CHOICES,
         "objectives": objective_choices(project),
         "error": error,
         "faults": error.faults if error else (),

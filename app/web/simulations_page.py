@@ -8,9 +8,9 @@ from pydantic import TypeAdapter
 
 from app.api.http.bulk import validated
 from app.api.planning.simulations import (
-    ALL,
     MAX_GAMES,
     MAX_ROUNDS,
+    USUAL,
     ChartName,
     Format,
     SimulationIn,
@@ -19,16 +19,15 @@ from app.api.planning.simulations import (
     shape_of,
     simulation_chart,
 )
-from app.charts.simulations import NAMES
 from app.charts.theme import ThemeName
 from app.errors import Fault, TrancheError, invalid
 from app.services.jobs.jobs import ENDED, cancel_job, get_job
+from app.services.planning.policies import CHOICES, PLAYERS, POLICY_KEYS
 from app.services.projects.projects import as_uuid
 from app.services.simulations.simulations import get_simulation, start_simulation
 from app.store.db import Session
 from app.store.models.projects import Project
 from app.store.simulations import simulations_page as simulations_from
-from app.web.plan_query import POLICIES, policy_choices
 from app.web.site.live import watched
 from app.web.site.visit import Answer, Visit, acts, pages, sees
 
@@ -45,7 +44,7 @@ Acts = Annotated[Visit, acts("write")]
 def simulation_list(project_id: str, visit: Looks, after: Annotated[str | None, Query(max_length=40)] = None) -> Answer:
     if after is not None and as_uuid(after) is None:
         raise invalid(Fault("?after", "is no place in this list; start from its first page"))
-    return listed(visit, visit.project(project_id), START, ALL, after)
+    return listed(visit, visit.project(project_id), START, USUAL, after)
 
 
 def listed(
@@ -67,9 +66,9 @@ def listed(
         more=more,
         values=values,
         policies=policies,
-        choices=policy_choices(),
+        choices=CHOICES,
         most={"replicates": MAX_GAMES, "rounds": MAX_ROUNDS},
-        names=NAMES,
+        names=PLAYERS,
         error=error,
         faults=error.faults if error else (),
     )
@@ -79,7 +78,7 @@ def listed(
 def start(project_id: str, visit: Acts) -> Answer:
     project = visit.project(project_id)
     values = {name: visit.said(name) for name in START}
-    policies = tuple(name for name in visit.form.get("policy", ()) if name in POLICIES)
+    policies = tuple(name for name in visit.form.get("policy", ()) if name in POLICY_KEYS)
     try:
         with visit.trying():
             question = validated(SIMULATION, document(values, policies)).question()
@@ -109,7 +108,7 @@ def simulation_page(project_id: str, simulation_id: str, visit: Looks, fragment:
         simulation=shown,
         tag=tag_of(shown),
         ended=shown.state in ENDED,
-        names=NAMES,
+        names=PLAYERS,
         finding=finding(shown),
         ranked=ranked(shown),
     )
@@ -126,7 +125,7 @@ def finding(shown: SimulationOut) -> str:
     result = shown.result
     if result is None:
         return ""
-    name = NAMES[result.chosen]
+    name = PLAYERS[result.chosen]
     if result.chosen == "equal":
         return f"{name} is the policy that the others are compared with, over {result.games:,} games."
     chance = 100 * result.p_better_than_equal

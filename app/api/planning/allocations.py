@@ -18,7 +18,6 @@ from app.api.planning.plans import (
     GroupPlanOut,
     OptimalityOut,
     Policy,
-    PolicyName,
     SourcePlanOut,
     StopOut,
     UtilityOut,
@@ -30,6 +29,7 @@ from app.api.planning.plans import (
 from app.api.projects.objectives import Objective
 from app.errors import Fault, Infeasible, invalid
 from app.services.planning.allocations import Allocation, AllocationQuestion, amount, next_allocation
+from app.services.planning.policies import PolicyName
 from app.store.models.projects import Project
 
 router = APIRouter(prefix="/v1/projects/{project_id}/allocations", tags=["allocations"], route_class=Route)

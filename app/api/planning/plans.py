@@ -8,11 +8,8 @@ from pydantic import Field
 
 from app.api.http.shapes import Answer, MoneyOut
 from app.services.planning.allocations import EvaluationAdvice, GroupPlan, Plan, SourcePlan, StopAdvice, amount
+from app.services.planning.policies import PolicyName
 
-PolicyName = Literal[
-    "optimal", "greedy", "thompson", "worst_first", "equal", "equal_spend", "proportional", "water_filling",
-    "slice_tuner",
-]  # fmt: skip
 Exploration = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
 Policy = Annotated[PolicyName, Query(description="How to split the money: 'optimal', or a policy to compare it with")]
 

@@ -29,7 +29,6 @@ from app.api.planning.plans import (
     Exploration,
     MetricOut,
     OptimalityOut,
-    PolicyName,
     UtilityOut,
     budget_shape,
     utility_shape,
@@ -39,6 +38,7 @@ from app.api.projects.limits import SetLimits, stored_limits
 from app.api.projects.objectives import Objective
 from app.api.projects.sources import SourceTerms, source_fields
 from app.services.planning.allocations import amount
+from app.services.planning.policies import PolicyName
 from app.services.planning.scenarios import Gain, Plan, ScenarioResult, what_if
 from app.services.planning.variations import Scenario
 from app.store.models.projects import Project

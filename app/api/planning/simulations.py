@@ -16,7 +16,6 @@ from app.api.http.query import KnownQuery
 from app.api.http.runtime import SOFTWARE_VERSION
 from app.api.http.shapes import Answer, MoneyIn, MoneyOut, Shape
 from app.api.http.transactions import Call, Route, posts, reads, usual_errors
-from app.api.planning.plans import PolicyName
 from app.api.planning.scenarios import SeedIn
 from app.api.projects.objectives import Objective
 from app.charts.render import png, svg
@@ -24,6 +23,7 @@ from app.charts.simulations import CHARTS
 from app.charts.theme import Spec, ThemeName, narrowed
 from app.errors import Conflict
 from app.services.jobs.jobs import State
+from app.services.planning.policies import PLAYERS, POLICY_KEYS, PolicyName
 from app.services.simulations.simulations import SimulationQuestion, get_simulation, start_simulation
 from app.store.db import Session
 from app.store.models.jobs import Job
@@ -34,9 +34,8 @@ from app.store.simulations import simulations_page
 router = APIRouter(prefix="/v1/projects/{project_id}/simulations", tags=["simulations"], route_class=Route)
 charts = APIRouter(prefix="/v1/projects/{project_id}/simulations", tags=["simulations"], route_class=KnownQuery)
 
-ALL: tuple[PolicyName, ...] = (
-    "optimal", "greedy", "thompson", "worst_first", "equal", "equal_spend", "proportional", "water_filling",
-)  # fmt: skip
+USUAL: tuple[PolicyName, ...] = tuple(key for key in POLICY_KEYS if key != "slice_tuner")
+"""Played where nothing else is asked. Slice Tuner, which fits laws of its own, is played on demand."""
 MAX_GAMES, MAX_ROUNDS = 2_000, 50
 HEADERS = {
     "Cache-Control": "private, no-cache",
@@ -63,7 +62,7 @@ class SimulationIn(Shape):
 
     model_config = ConfigDict(json_schema_extra={"examples": [QUESTION_EXAMPLE]})
 
-    policies: Annotated[tuple[PolicyName, ...], Field(min_length=1, max_length=9)] = ALL
+    policies: Annotated[tuple[PolicyName, ...], Field(min_length=1, max_length=len(POLICY_KEYS))] = USUAL
     chosen: PolicyName = "optimal"
     replicates: Annotated[int, Field(strict=True, ge=2, le=MAX_GAMES)] = 200
     rounds: Annotated[int, Field(strict=True, ge=1, le=MAX_ROUNDS)] | None = None
@@ -295,7 +294,7 @@ def simulation_chart(
     if row.result is None:
         raise Conflict(f"The simulation is {job.state}; there is nothing to draw yet.")
     source = f"{project.name}, simulated at data version {row.data_version}; Tranche {SOFTWARE_VERSION}"
-    made = CHARTS[name](row.result, source, theme)
+    made = CHARTS[name](row.result, PLAYERS, source, theme)
     spec = narrowed(made) if narrow else made
     body = json.dumps(spec, allow_nan=False).encode() if format == "json" else drawn(spec, format)
     return Response(body, media_type=MEDIA_TYPES[format], headers={"ETag": etag_of(body), **HEADERS})

@@ -1,24 +1,23 @@
 """What to buy: the policy's whole orders, and how far they can be from the best (planner.md 4 and 6)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.curves.posterior import one_draw
 from app.planner.integer.whole_orders import best_whole, keep_within
-from app.planner.policies.greedy import greedy, worst_first
-from app.planner.policies.heuristics import Policy, equal, equal_spend, proportional, water_filling
-from app.planner.policies.slice_tuner import slice_tuner
+from app.planner.policies.heuristics import BASELINES
+from app.planner.policies.policy import Means, PolicyName
+from app.planner.policies.table import POLICIES
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.feasibility import check_feasible
 from app.planner.relaxation.certificate import LEAST_GAIN, Relaxation
 from app.planner.relaxation.relax import Divisible, relax, with_base
 from app.planner.utility.utility import ValueAndSlope
 
-Rule = Policy | Literal["given"]
+Rule = PolicyName | Literal["given"]
 """A policy, or orders typed in by hand."""
 
 
@@ -47,7 +46,7 @@ class Decision:
     gap: float
     proof: str
     left: int
-    baselines: dict[Policy, IntArray]
+    baselines: dict[PolicyName, IntArray]
 
 
 def decide(form: Canonical, policy: Rule, seed: int = 0, given: Mapping[str, int] | None = None) -> Decision:
@@ -58,33 +57,39 @@ def decide(form: Canonical, policy: Rule, seed: int = 0, given: Mapping[str, int
     """
     check_feasible(form)
     form = with_base(form)
-    divisible = relax(form, form.utility)
-    baselines = _baselines(form)
+    divisible, means = relax(form, form.utility), Means(seed, _best)
+    baselines = {row.key: row.orders(form, means) for row in BASELINES}
     if policy == "optimal":
         orders, bound, method, proof = best_whole(form, divisible, list(baselines.values()))
         return _decision(form, policy, divisible, baselines, orders, bound, method, proof)
-    orders = _by_rule(form, policy, baselines, seed, given or {})
+    if policy == "given":
+        orders = np.array([(given or {}).get(source.key, 0) for source in form.sources], dtype=np.int64)
+    else:
+        orders = baselines[policy] if policy in baselines else POLICIES[policy].orders(form, means)
+        orders = keep_within(form, orders)
     return _decision(form, policy, divisible, baselines, orders, divisible.relaxation.bound, policy, divisible.proof)
 
 
-def choose(form: Canonical, policy: Policy, seed: int = 0) -> IntArray:
+def choose(form: Canonical, policy: PolicyName, seed: int = 0) -> IntArray:
     """The orders [S] of `decide` alone: without the relaxation and the proof that only `optimal` needs to find them.
 
     Raises InfeasibleError, SolverError.
     """
     check_feasible(form)
     form = with_base(form)
-    if policy == "optimal":
-        return best_whole(form, relax(form, form.utility), list(_baselines(form).values()))[0]
-    baselines = _baselines(form) if policy in ("equal", "equal_spend", "proportional") else {}
-    return _by_rule(form, policy, baselines, seed, {})
+    orders = POLICIES[policy].orders(form, Means(seed, _best))
+    return orders if policy == "optimal" else keep_within(form, orders)
+
+
+def _best(form: Canonical, others: Sequence[IntArray]) -> IntArray:
+    return best_whole(form, relax(form, form.utility), list(others))[0]
 
 
 def _decision(
     form: Canonical,
     policy: Rule,
     divisible: Divisible,
-    baselines: dict[Policy, IntArray],
+    baselines: dict[PolicyName, IntArray],
     orders: IntArray,
     bound: float,
     method: str,
@@ -116,47 +121,3 @@ def _decision(
         left=market.budget - int(sum(spent.tolist())),
         baselines=baselines,
     )
-
-
-def space(form: Canonical) -> FloatArray | None:
-    """Accepted samples [groups] that the groups may still take, None: any number."""
-    bounded = [(bound.group, row) for row, bound in enumerate(form.region.bounds) if bound.group is not None]
-    if not bounded:
-        return None
-    found = np.full(form.market.groups, np.inf)
-    for group, row in bounded:
-        found[group] = form.region.upper[row]
-    return found
-
-
-def _baselines(form: Canonical) -> dict[Policy, IntArray]:
-    market, room = form.market, space(form)
-    return {
-        "equal": equal(market, room),
-        "equal_spend": equal_spend(market, room),
-        "proportional": proportional(market, form.utility.weights, room),
-    }
-
-
-def _by_rule(
-    form: Canonical, policy: Rule, baselines: dict[Policy, IntArray], seed: int, given: Mapping[str, int]
-) -> IntArray:
-    """The orders [S] of a policy that does not optimise, brought within the bounds and limits it does not know."""
-    market, utility, room = form.market, form.utility, space(form)
-    match policy:
-        case "given":
-            return np.array([given.get(source.key, 0) for source in form.sources], dtype=np.int64)
-        case "greedy":
-            orders = greedy(utility, market, form.held, room)
-        case "worst_first":
-            orders = worst_first(utility, market, form.held, room)
-        case "water_filling":
-            orders = water_filling(market, form.held, room)
-        case "slice_tuner":
-            orders = slice_tuner(utility.posterior, market, form.held, room)
-        case "thompson":
-            drawn = replace(form, utility=replace(utility, posterior=one_draw(utility.posterior, seed)))
-            orders = best_whole(drawn, relax(drawn, drawn.utility), [])[0]
-        case _:
-            orders = baselines[policy]
-    return keep_within(form, orders)

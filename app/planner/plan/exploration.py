@@ -15,10 +15,10 @@ from scipy.special import ndtr
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.errors import InfeasibleError, ProblemError
-from app.planner.plan.decide import Decision, decide, space
+from app.planner.plan.decide import Decision, decide
 from app.planner.plan.margins import marginal_draws
 from app.planner.policies.fill_orders import Shelves, sample_prices
-from app.planner.policies.heuristics import Policy
+from app.planner.policies.policy import PolicyName
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 
@@ -26,7 +26,7 @@ BATCHES = 16
 """The money for exploring is given out in so many equal parts."""
 
 
-def decide_exploring(problem: Problem, policy: Policy, exploration: float, seed: int) -> tuple[Decision, int]:
+def decide_exploring(problem: Problem, policy: PolicyName, exploration: float, seed: int) -> tuple[Decision, int]:
     """The policy's decision for what `exploration` (0 to 1) leaves of the budget, and the rest spent on learning.
 
     Also what the latter cost, in millionths. Where bounds and limits call for more money than is left, they come first.
@@ -119,7 +119,7 @@ def _rates(table: FloatArray, parts: IntArray, most: int) -> FloatArray:
 
 def _buy(form: Canonical, orders: IntArray, group: int, purse: int, left: int) -> tuple[IntArray, int]:
     """Steps for a group for about `purse` millionths, one at least if `left` pays for it; the orders and their cost."""
-    market, shelves, start = form.market, Shelves(form.market, space(form)), orders
+    market, shelves, start = form.market, Shelves(form.market, form.space), orders
     spent = 0
     while True:
         able = [

@@ -14,7 +14,7 @@ from app.planner.plan.plan import Band, GroupPlan, Interval, Optimality, Plan, R
 from app.planner.plan.reasons import group_reasons, unspent_reason
 from app.planner.plan.shadow_prices import bound_prices
 from app.planner.plan.warnings import plan_warnings
-from app.planner.policies.heuristics import Policy
+from app.planner.policies.policy import PolicyName
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.feasibility import check_feasible
 from app.planner.problem.problem import Problem
@@ -22,7 +22,7 @@ from app.planner.relaxation.certificate import level_multiplier
 from app.planner.wording import MILLIONTHS
 
 
-def make_plan(problem: Problem, policy: Policy = "optimal", *, exploration: float = 0.0, seed: int = 0) -> Plan:
+def make_plan(problem: Problem, policy: PolicyName = "optimal", *, exploration: float = 0.0, seed: int = 0) -> Plan:
     """The plan of `policy` for the problem; the same inputs give the same plan, bit for bit. seed: of `thompson`.
 
     exploration: the share of the budget that is spent where it narrows the decision most.

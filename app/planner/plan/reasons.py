@@ -7,6 +7,7 @@ import numpy as np
 from app.planner.arrays import FloatArray
 from app.planner.plan.decide import Decision
 from app.planner.plan.margins import Margins, room
+from app.planner.policies.table import POLICIES
 from app.planner.problem.canonical import Canonical
 from app.planner.wording import count, money, number, percent
 
@@ -52,23 +53,11 @@ def unspent_reason(form: Canonical, decision: Decision, margins: Margins) -> str
         return "The groups that count are served to their sources' largest orders, or can gain no more."
     if cheapest > decision.left:
         return f"It is less than the cheapest further order, {money(cheapest)}."
-    if decision.policy != "optimal":
-        return UNSPENT.get(
-            decision.policy, "It does not buy one more step for every group, and this policy favours none."
-        )
-    if form.utility.objective.stop_ratio > 0.0:
+    if decision.policy == "given":
+        return "The orders that were typed in leave it."
+    if decision.policy == "optimal" and form.utility.objective.stop_ratio > 0.0:
         return "What it could buy goes to groups that stop_ratio leaves at rest."
-    return "More samples would not raise the utility."
-
-
-UNSPENT: dict[str, str] = {
-    "given": "The orders that were typed in leave it.",
-    "greedy": "At the point estimates more samples would not raise the utility.",
-    "thompson": "In the draw of the curves that was taken, more samples would not raise the utility.",
-    "worst_first": "No source can serve the groups that count any further with it.",
-    "slice_tuner": "It is kept for later rounds: one round may change the imbalance by no more than 1.",
-}
-"""Why a policy that does not optimise leaves money that would still buy something."""
+    return POLICIES[decision.policy].unspent
 
 
 def _cheapest_step(form: Canonical, decision: Decision, margins: Margins) -> int | None:
@@ -214,18 +203,5 @@ def _by_rule(view: _View, group: int) -> str:
         return "The order is the one that was typed in."
     if added and not view.margins.open[group]:
         return f"The policy would give it more, but its sources sell no more than {count(added)}."
-    if view.decision.policy == "proportional":
-        weight = float(view.form.utility.weights[group])
-        return f"The policy gives counts by weight, and its weight is {percent(weight)}."
-    return RULES[view.decision.policy]
-
-
-RULES = {
-    "greedy": "The policy gives each batch to the group with the largest gain per cost at its point estimate.",
-    "thompson": "The policy buys what would be best if one draw of the curves were the truth.",
-    "worst_first": "The policy gives each batch to the group that is worst off.",
-    "equal": "The policy gives every group with a source the same count.",
-    "equal_spend": "The policy gives every group with a source the same money.",
-    "water_filling": "The policy brings all counts up to one level.",
-    "slice_tuner": "The policy weighs loss and gap at fitted power laws, and limits how much the imbalance changes.",
-}
+    weight = percent(float(view.form.utility.weights[group]))
+    return POLICIES[view.decision.policy].reason.format(weight=weight)

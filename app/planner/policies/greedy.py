@@ -13,6 +13,7 @@ import numpy as np
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.curves.posterior import point_estimate
 from app.planner.policies.fill_orders import Shelves
+from app.planner.policies.policy import Policy
 from app.planner.problem.market import Market
 from app.planner.relaxation.tabulation import tabulate
 from app.planner.utility.objective import Objective
@@ -201,3 +202,24 @@ class _Reach:
         fed = [slice(rows.indptr[g], rows.indptr[g + 1]) for g in groups]
         shares = [(rows.indices[one].astype(np.int64), np.asarray(rows.data[one], dtype=np.float64)) for one in fed]
         return groups, self.utility.select(groups), shares
+
+
+GREEDY = Policy(
+    key="greedy",
+    label="Greedy",
+    gloss="largest gain per cost, batch by batch",
+    rule="batch by batch where the gain per cost is largest",
+    reason="The policy gives each batch to the group with the largest gain per cost at its point estimate.",
+    orders=lambda form, _: greedy(form.utility, form.market, form.held, form.space),
+    needs_curves=True,
+    unspent="At the point estimates more samples would not raise the utility.",
+)
+WORST_FIRST = Policy(
+    key="worst_first",
+    label="Worst group first",
+    rule="the worst group first",
+    reason="The policy gives each batch to the group that is worst off.",
+    orders=lambda form, _: worst_first(form.utility, form.market, form.held, form.space),
+    needs_curves=True,
+    unspent="No source can serve the groups that count any further with it.",
+)

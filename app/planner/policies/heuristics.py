@@ -6,20 +6,13 @@ the budget goes. Counts are effective samples; `space` [groups]: accepted sample
 """
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.policies.fill_orders import Shelves
+from app.planner.policies.policy import Policy
 from app.planner.problem.market import Market
-
-Policy = Literal[
-    "optimal", "greedy", "thompson", "worst_first",
-    "equal", "equal_spend", "proportional", "water_filling", "slice_tuner",
-]  # fmt: skip
-NEEDS_CURVES: tuple[Policy, ...] = ("optimal", "greedy", "thompson", "worst_first", "slice_tuner")
-"""These plan a group of fewer than three distinct sizes on the pooled prior."""
 
 HALVINGS = 60
 """Halvings of a level: enough for the last bit of a double."""
@@ -97,3 +90,39 @@ def _largest(high: int, fits: Callable[[int], bool]) -> int:
 
 def _paid(market: Market, orders: IntArray) -> bool:
     return market.cost(orders) <= market.budget
+
+
+EQUAL = Policy(
+    key="equal",
+    label="Equal counts",
+    rule="the same count for every group",
+    reason="The policy gives every group with a source the same count.",
+    orders=lambda form, _: equal(form.market, form.space),
+    needs_curves=False,
+)
+EQUAL_SPEND = Policy(
+    key="equal_spend",
+    label="Equal money",
+    rule="the same money for every group",
+    reason="The policy gives every group with a source the same money.",
+    orders=lambda form, _: equal_spend(form.market, form.space),
+    needs_curves=False,
+)
+PROPORTIONAL = Policy(
+    key="proportional",
+    label="By weight",
+    rule="by the groups' weights",
+    reason="The policy gives counts by weight, and its weight is {weight}.",
+    orders=lambda form, _: proportional(form.market, form.utility.weights, form.space),
+    needs_curves=False,
+)
+WATER_FILLING = Policy(
+    key="water_filling",
+    label="Level the counts",
+    rule="levelling the counts",
+    reason="The policy brings all counts up to one level.",
+    orders=lambda form, _: water_filling(form.market, form.held, form.space),
+    needs_curves=False,
+)
+BASELINES = (EQUAL, EQUAL_SPEND, PROPORTIONAL)
+"""Every plan is compared with these."""

@@ -19,6 +19,7 @@ from app.planner.arrays import FloatArray, IntArray
 from app.planner.curves.posterior import Posterior, point_estimate
 from app.planner.policies.fill_orders import Shelves, sample_prices
 from app.planner.policies.heuristics import highest
+from app.planner.policies.policy import Policy
 from app.planner.problem.market import Market
 
 LAMBDA = 1.0
@@ -161,3 +162,14 @@ def _nearest(market: Market, shelves: Shelves, wished: FloatArray) -> IntArray:
     part = (wished - market.added(orders))[market.group] / (brought * step)
     ranked = np.argsort(-part, kind="stable")
     return shelves.top_up(orders, ranked[part[ranked] >= 0.5].tolist())
+
+
+SLICE_TUNER = Policy(
+    key="slice_tuner",
+    label="Slice Tuner",
+    rule="Slice Tuner",
+    reason="The policy weighs loss and gap at fitted power laws, and limits how much the imbalance changes.",
+    orders=lambda form, _: slice_tuner(form.utility.posterior, form.market, form.held, form.space),
+    needs_curves=True,
+    unspent="It is kept for later rounds: one round may change the imbalance by no more than 1.",
+)

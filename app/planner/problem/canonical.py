@@ -89,6 +89,17 @@ class Canonical:
         """The groups [groups] for which a source is listed."""
         return np.isin(np.arange(len(self.keys)), self.market.effective.tocoo().coords[0])
 
+    @cached_property
+    def space(self) -> FloatArray | None:
+        """Accepted samples [groups] that the groups may still take, None: any number."""
+        bounded = [(bound.group, row) for row, bound in enumerate(self.region.bounds) if bound.group is not None]
+        if not bounded:
+            return None
+        found = np.full(self.market.groups, np.inf)
+        for group, row in bounded:
+            found[group] = self.region.upper[row]
+        return found
+
     def sources_of(self, group: int) -> IntArray:
         """The sources that feed a group."""
         feeds = self.market.effective

@@ -17,8 +17,9 @@ from app.planner.curves.posterior import Posterior
 from app.planner.curves.prior import Prior
 from app.planner.fitting.fit import fit
 from app.planner.plan.decide import choose
-from app.planner.policies.heuristics import Policy
+from app.planner.policies.policy import PolicyName
 from app.planner.policies.slice_tuner import LEAST_EXPONENT, fit_power_laws
+from app.planner.policies.table import POLICIES
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Limit, Problem
 from app.planner.problem.sources import Source
@@ -27,11 +28,8 @@ from app.planner.utility.benefit import phi
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
 
-Player = Policy | Literal["oracle"]
+Player = PolicyName | Literal["oracle"]
 """A policy, or `optimal` on the true curves of worlds that know them."""
-
-CURVES: tuple[Player, ...] = ("optimal", "greedy", "thompson", "worst_first", "slice_tuner")
-"""The players that fit curves to what they measured."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ def _posteriors(
         if any(truth is None for truth in known):
             raise ValueError("the oracle needs worlds that know their true curves")
         return [truth.moved(seat.held) for truth, seat in zip(known, seats, strict=True) if truth is not None]
-    if player not in CURVES:
+    if not POLICIES[player].needs_curves:
         return [_ignorance(rules)] * len(seats)
     for seat in seats:
         runs = (mixed_runs if rules.mixed else nested_runs)(seat.held, rules.sizes)

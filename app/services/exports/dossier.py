@@ -14,13 +14,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.planner.policies.heuristics import Policy
 from app.services.curves.fits import Fits
 from app.services.curves.record import ForecastRecord, record_of
 from app.services.planning.allocations import Allocation, AllocationQuestion
 from app.services.planning.budgets import BudgetRows
 from app.services.planning.looks import kept_allocation, kept_budget_rows
 from app.services.planning.measurements import MeasurementPlan, measurement_plan_of
+from app.services.planning.policies import BASELINE_KEYS, PLAYERS
 from app.services.planning.scenarios import ScenarioResult, what_if
 from app.services.planning.situations import MILLIONTH, Situation, situation_of
 from app.services.planning.variations import Scenario
@@ -29,12 +29,7 @@ from app.store.models.projects import Group, Project, Source
 from app.store.projects import members
 
 SHARES = (("half the money", "0.5"), ("half as much again", "1.5"), ("twice the money", "2"))
-RULES: tuple[tuple[str, Policy], ...] = (
-    ("equal counts", "equal"),
-    ("equal money", "equal_spend"),
-    ("by weight", "proportional"),
-)
-"""What the plan is compared with where nothing else is asked: other budgets, and the usual rules of thumb."""
+"""What the plan is compared with where nothing else is asked, beside the usual rules of thumb: other budgets."""
 
 
 @dataclass
@@ -99,7 +94,7 @@ class Dossier:
         plan = Scenario("this plan", available, asked.policy, asked.exploration, hold=asked.hold)
         budgets = [(name, (available * Decimal(share)).quantize(MILLIONTH, ROUND_DOWN)) for name, share in SHARES]
         others = [replace(plan, name=name, budget=budget) for name, budget in budgets if budget != available]
-        rules = [Scenario(name, available, rule) for name, rule in RULES if rule != asked.policy]
+        rules = [Scenario(PLAYERS[key].lower(), available, key) for key in BASELINE_KEYS if key != asked.policy]
         return [plan, *others, *rules]
 
     @cached_property

@@ -18,7 +18,7 @@ from app.planner.plan.plan import Plan as Plan
 from app.planner.plan.plan import SourcePlan as SourcePlan
 from app.planner.plan.stop import StopAdvice as StopAdvice
 from app.planner.plan.stop import stop_advice
-from app.planner.policies.heuristics import Policy
+from app.planner.policies.policy import PolicyName
 from app.planner.problem.problem import Problem
 from app.planner.utility.metric import Metric
 from app.planner.wording import Warning
@@ -44,7 +44,7 @@ class AllocationQuestion:
     """
 
     budget: Decimal | None
-    policy: Policy
+    policy: PolicyName
     draws: int
     seed: int
     exploration: float = 0.0

@@ -14,7 +14,7 @@ from app.planner.arrays import FloatArray
 from app.planner.borrowing import fit_together
 from app.planner.curves.observations import AssumedCurve, Observations, Points
 from app.planner.curves.posterior import Posterior, stating
-from app.planner.policies.heuristics import Policy
+from app.planner.policies.policy import PolicyName
 from app.planner.problem.problem import Problem
 from app.services.curves.fit import metric_of
 from app.services.curves.prior import prior_for
@@ -36,7 +36,7 @@ class Scenario:
 
     name: str
     budget: Decimal | None = None
-    policy: Policy = "optimal"
+    policy: PolicyName = "optimal"
     exploration: float = 0.0
     project: Fields = field(default_factory=dict)
     groups: Mapping[str, Fields] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Fault, NotFound, invalid
 from app.planner.errors import InfeasibleError, SolverError
-from app.planner.policies.heuristics import Policy
+from app.planner.policies.policy import PolicyName
 from app.planner.problem.problem import Problem
 from app.planner.simulation.game import GameResult, Player, Rules
 from app.planner.simulation.paired import Estimate, chance_better
@@ -58,8 +58,8 @@ class SimulationQuestion:
     None: those it has left. draws: of the posteriors that policies fit within a game. objective: None: the project's.
     """
 
-    policies: Sequence[Policy]
-    chosen: Policy
+    policies: Sequence[PolicyName]
+    chosen: PolicyName
     replicates: int
     rounds: int | None
     budget: Decimal | None

@@ -8,11 +8,11 @@ import pytest
 
 from app.planner.plan.make_plan import make_plan
 from app.planner.plan.plan import Plan
-from app.planner.policies.heuristics import Policy
+from app.planner.policies.policy import PolicyName
 from app.planner.problem.problem import Limit, Problem
 from tests.planner.problems import MONEY, isoelastic, offers, problem, random_curves, scattered
 
-POLICIES: tuple[Policy, ...] = get_args(Policy)
+POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
 
 
 def asked(groups: int = 4) -> Problem:
@@ -26,7 +26,7 @@ def orders(plan: Plan) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_every_policy_makes_a_whole_plan_within_the_budget(policy: Policy) -> None:
+def test_every_policy_makes_a_whole_plan_within_the_budget(policy: PolicyName) -> None:
     plan = make_plan(asked(), policy, seed=1)
     assert plan.policy == policy
     assert plan.spend + plan.unspent == 500 * MONEY
@@ -36,7 +36,7 @@ def test_every_policy_makes_a_whole_plan_within_the_budget(policy: Policy) -> No
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_every_policy_keeps_bounds_and_limits(policy: Policy) -> None:
+def test_every_policy_keeps_bounds_and_limits(policy: PolicyName) -> None:
     question = replace(
         asked(),
         min_count=np.array([70.0, np.nan, np.nan, np.nan]),
@@ -51,7 +51,7 @@ def test_every_policy_keeps_bounds_and_limits(policy: Policy) -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_groups_in_another_order_get_the_same_orders(policy: Policy) -> None:
+def test_groups_in_another_order_get_the_same_orders(policy: PolicyName) -> None:
     question, turned = asked(), np.array([2, 0, 3, 1])
     place = np.argsort(turned)
     other = replace(

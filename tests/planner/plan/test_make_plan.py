@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.planner.curves.posterior import Diagnostics
 from app.planner.plan.make_plan import make_plan
 from app.planner.plan.plan import Plan
-from app.planner.policies.heuristics import Policy
+from app.planner.policies.policy import PolicyName
 from app.planner.problem.problem import Problem
 from app.planner.problem.sources import Source
 from app.planner.utility.metric import Metric
@@ -32,7 +32,7 @@ from tests.planner.problems import (
 )
 
 OBJECTIVES = [UTILITARIAN, isoelastic(1.0), isoelastic(5.0), MAXIMIN]
-POLICIES: tuple[Policy, ...] = get_args(Policy)
+POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
 seeds = st.integers(0, 2**32 - 1)
 objectives = st.sampled_from(OBJECTIVES)
 property_test = settings(max_examples=12, deadline=None)
@@ -85,7 +85,7 @@ def permuted(asked: Problem, order: list[int]) -> Problem:
 @property_test
 @given(seeds, objectives, st.sampled_from(POLICIES), st.randoms(use_true_random=False))
 def test_permuting_the_groups_permutes_the_answer_exactly(
-    seed: int, objective: Objective, policy: Policy, random: Random
+    seed: int, objective: Objective, policy: PolicyName, random: Random
 ) -> None:
     asked = question(seed, objective)
     order = list(range(len(asked.keys)))
@@ -136,7 +136,7 @@ def test_more_budget_never_lowers_the_utility(seed: int, objective: Objective, m
 
 @property_test
 @given(seeds, objectives, st.sampled_from(POLICIES))
-def test_the_plan_adds_up_and_keeps_every_limit(seed: int, objective: Objective, policy: Policy) -> None:
+def test_the_plan_adds_up_and_keeps_every_limit(seed: int, objective: Objective, policy: PolicyName) -> None:
     asked = question(seed, objective)
     plan = make_plan(asked, policy)
     assert 0 <= plan.spend == sum(source.cost for source in plan.sources) == sum(group.cost for group in plan.groups)
@@ -183,11 +183,11 @@ def test_of_two_like_sources_the_dearer_waits_for_the_cheaper(seed: int, objecti
 
 @property_test
 @given(seeds, objectives, st.sampled_from(POLICIES))
-def test_the_same_inputs_give_the_same_plan(seed: int, objective: Objective, policy: Policy) -> None:
+def test_the_same_inputs_give_the_same_plan(seed: int, objective: Objective, policy: PolicyName) -> None:
     assert repr(make_plan(question(seed, objective), policy)) == repr(make_plan(question(seed, objective), policy))
 
 
-def two_groups(budget: float = 100.0, policy: Policy = "optimal", **changes: Any) -> Plan:
+def two_groups(budget: float = 100.0, policy: PolicyName = "optimal", **changes: Any) -> Plan:
     asked = problem(stated([(0.05, 2.0, 0.5, 0.0), (0.05, 4.0, 0.5, 0.0)]), offers([1.0, 2.0]), budget)
     return make_plan(replace(asked, **changes), policy)
 
@@ -226,7 +226,9 @@ def test_the_metric_after_is_that_of_the_counts_after() -> None:
         (100.0, {"sources": offers([1.0, 2.0], most=[10, 5])}, "Every source is at its largest order"),
     ],
 )
-def test_money_that_is_left_has_a_reason(policy: Policy, budget: float, changes: dict[str, Any], reason: str) -> None:
+def test_money_that_is_left_has_a_reason(
+    policy: PolicyName, budget: float, changes: dict[str, Any], reason: str
+) -> None:
     plan = two_groups(budget, policy, **changes)
     assert plan.unspent == round(budget * MONEY) - plan.spend
     assert reason in (plan.unspent_reason or "")

@@ -1,0 +1,21 @@
+"""The policies by name: the planner's table as everything beside it reads it."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from app.planner.policies.heuristics import BASELINES
+from app.planner.policies.policy import PolicyName
+from app.planner.policies.table import POLICIES
+from app.planner.simulation.trial import ORACLE
+
+__all__ = ["BASELINE_KEYS", "CHOICES", "PLAYERS", "POLICY_KEYS", "RULES", "PolicyName"]
+
+POLICY_KEYS: tuple[PolicyName, ...] = tuple(POLICIES)
+BASELINE_KEYS: tuple[PolicyName, ...] = tuple(row.key for row in BASELINES)
+"""What every plan is compared with."""
+PLAYERS: Mapping[str, str] = MappingProxyType({**{key: row.label for key, row in POLICIES.items()}, ORACLE: "Oracle"})
+"""The names of all that play in a simulation."""
+CHOICES = tuple((key, f"{row.label}: {row.gloss}" if row.gloss else row.label) for key, row in POLICIES.items())
+"""Keys and names, as lists to choose from say them."""
+RULES: Mapping[str, str] = MappingProxyType({key: row.rule for key, row in POLICIES.items()})
+"""How each splits the money, as in "split by …"."""
