@@ -24,8 +24,9 @@ from scores import table
 
 from app.planner.arrays import FloatArray
 from app.planner.policies.policy import PolicyName
+from app.planner.problem.problem import Problem
 from app.planner.problem.sources import Source
-from app.planner.simulation.game import Rules, judge, play
+from app.planner.simulation.game import Rules, judge, play, unknown
 from app.planner.simulation.paired import Estimate
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
@@ -81,9 +82,11 @@ ROUNDS = 5
 def rules_of(data: Data, people: People, objective: Objective) -> Rules:
     keys = tuple(data.groups)
     room = [len(market) - start for market, (start, _, _) in zip(people.market, data.groups.values(), strict=True)]
-    return Rules(
+    prior = prior_for(None)
+    problem = Problem(
         keys=keys,
         weights=np.ones(len(keys)),
+        held=np.zeros(len(keys)),
         targets=np.full(len(keys), np.nan),
         reference_loss=np.ones(len(keys)),
         metric=Metric("minimize", 0.0, None),
@@ -93,11 +96,10 @@ def rules_of(data: Data, people: People, objective: Objective) -> Rules:
             for at, key in enumerate(keys)
         ),
         budget=data.budget * MONEY,
-        rounds=ROUNDS,
-        prior=prior_for(None),
-        draws=100,
-        population=np.array([float(len(rows)) for rows in people.table.rows]),
+        posterior=unknown(keys, None, prior),
     )
+    population = np.array([float(len(rows)) for rows in people.table.rows])
+    return Rules(problem, ROUNDS, prior, draws=100, population=population)
 
 
 def split(name: str, folder: Path, learner: Learner, seed: int) -> dict[tuple[str, str], tuple[float, FloatArray]]:

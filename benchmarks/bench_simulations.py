@@ -16,8 +16,9 @@ from scores import table
 
 from app.planner.curves.observations import Observations, Points
 from app.planner.fitting.fit import fit
+from app.planner.problem.problem import Problem
 from app.planner.problem.sources import Source
-from app.planner.simulation.game import Player, Rules, play
+from app.planner.simulation.game import Player, Rules, play, unknown
 from app.planner.simulation.trial import ORACLE, Trial, holdout_errors
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
@@ -42,9 +43,11 @@ def trial(games: int, groups: int, rounds: int) -> Trial:
         points.append(Points(counts, np.clip(losses, 0.0, 1.0), np.full(4, 0.015), np.zeros(4, dtype=np.int64)))
     seen = Observations(keys=keys, points=tuple(points), assumed=(None,) * groups, held=held, span=1.0)
     prices = [int(rng.uniform(100, 500)) * 10_000 for _ in keys]
-    rules = Rules(
+    prior = prior_for(1.0)
+    problem = Problem(
         keys=keys,
         weights=np.ones(groups),
+        held=np.zeros(len(keys)),
         targets=np.full(groups, np.nan),
         reference_loss=None,
         metric=Metric("maximize", 0.0, 1.0),
@@ -53,10 +56,9 @@ def trial(games: int, groups: int, rounds: int) -> Trial:
             Source(key, ((at, 1.0),), price) for at, (key, price) in enumerate(zip(keys, prices, strict=True))
         ),
         budget=1_000 * groups * 1_000_000,
-        rounds=rounds,
-        prior=prior_for(1.0),
-        draws=64,
+        posterior=unknown(keys, 1.0, prior),
     )
+    rules = Rules(problem, rounds, prior, draws=64)
     return Trial(rules, fit(seen, rules.prior, 0, games), held, holdout_errors(seen), 0)
 
 

@@ -4,8 +4,9 @@ import numpy as np
 from surrogate_worlds import POLYGENIC_KEYS
 
 from app.planner.arrays import FloatArray
+from app.planner.problem.problem import Problem
 from app.planner.problem.sources import Source
-from app.planner.simulation.game import Rules
+from app.planner.simulation.game import Rules, unknown
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
 from app.services.curves.prior import prior_for
@@ -30,9 +31,11 @@ BUDGET, ROUNDS, MONEY = 300, 6, 1_000_000
 def rules_of(costs: tuple[float, ...], utility: str, *, together: bool = False, draws: int = 100) -> Rules:
     """300 money in six rounds for the utility of that name."""
     objective, weights = UTILITIES[utility]
-    return Rules(
+    prior = prior_for(1.0)
+    problem = Problem(
         keys=POLYGENIC_KEYS,
         weights=np.array(weights),
+        held=np.zeros(3),
         targets=np.full(3, np.nan),
         reference_loss=None,
         metric=Metric("maximize", 0.0, 1.0),
@@ -42,10 +45,6 @@ def rules_of(costs: tuple[float, ...], utility: str, *, together: bool = False, 
             for at, (key, cost) in enumerate(zip(POLYGENIC_KEYS, costs, strict=True))
         ),
         budget=BUDGET * MONEY,
-        rounds=ROUNDS,
-        prior=prior_for(1.0),
-        draws=draws,
-        pooled=True,
-        together=together,
-        population=np.array(POPULATION),
+        posterior=unknown(POLYGENIC_KEYS, 1.0, prior),
     )
+    return Rules(problem, ROUNDS, prior, draws=draws, pooled=True, together=together, population=np.array(POPULATION))

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from app.planner.arrays import FloatArray
+from app.planner.problem.problem import Problem
 from app.planner.problem.sources import Source
-from app.planner.simulation.game import Player, Rules, judge, play
+from app.planner.simulation.game import Player, Rules, judge, play, unknown
 from app.planner.simulation.worlds import CurveWorld, nested_runs
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
@@ -56,9 +57,11 @@ SCENARIOS = {
 
 def rules_of(scenario: Scenario) -> Rules:
     prices = [int(Decimal(price) * 1_000_000) for price in scenario.prices]
-    return Rules(
+    prior = prior_for(1.0)
+    problem = Problem(
         keys=POLYGENIC_KEYS,
         weights=np.ones(3),
+        held=np.zeros(3),
         targets=np.full(3, np.nan),
         reference_loss=None,
         metric=Metric("maximize", 0.0, 1.0),
@@ -67,9 +70,9 @@ def rules_of(scenario: Scenario) -> Rules:
             Source(key, ((at, 1.0),), price) for at, (key, price) in enumerate(zip(POLYGENIC_KEYS, prices, strict=True))
         ),
         budget=BUDGET * 1_000_000,
-        rounds=ROUNDS,
-        prior=prior_for(1.0),
+        posterior=unknown(POLYGENIC_KEYS, 1.0, prior),
     )
+    return Rules(problem, ROUNDS, prior)
 
 
 def by_key(counts: Sequence[float] | FloatArray) -> dict[str, int]:

@@ -21,12 +21,9 @@ from app.planner.policies.policy import PolicyName
 from app.planner.policies.slice_tuner import LEAST_EXPONENT, fit_power_laws
 from app.planner.policies.table import POLICIES
 from app.planner.problem.canonical import Canonical
-from app.planner.problem.problem import Limit, Problem
-from app.planner.problem.sources import Source
+from app.planner.problem.problem import Problem
 from app.planner.simulation.worlds import Measured, World, mixed_runs, nested_runs
 from app.planner.utility.benefit import phi
-from app.planner.utility.metric import Metric
-from app.planner.utility.objective import Objective
 
 Player = PolicyName | Literal["oracle"]
 """A policy, or `optimal` on the true curves of worlds that know them."""
@@ -34,24 +31,17 @@ Player = PolicyName | Literal["oracle"]
 
 @dataclass(frozen=True)
 class Rules:
-    """What a game is about; arrays [k] in the order of `keys`.
+    """What a game is about.
 
-    weights, targets, reference_loss, metric, objective, sources, min_count, max_count, limits: as in `Problem`.
-    budget: millionths for all rounds. least_squares: curves are plain power laws b n^(−a) through the points, as point
-    estimates, as Cai et al. 2022 and Tae and Whang 2021 fit them, and not posteriors.
+    problem: what is asked in every round, `unplayed`: counts and curves are the worlds' to say, and its budget is for
+    all rounds. least_squares: curves are plain power laws b n^(−a) through the points, as point estimates, as Cai et
+    al. 2022 and Tae and Whang 2021 fit them, and not posteriors.
     sizes: shares of what is held at which every round trains, nested; mixed: and also with one group at a time so small
     and the others whole. pooled: the groups of a world lend each other the shapes of their curves; together: and their
-    data (`fit_together`). population: what `proportional` buys by, where that is not the utility's weights.
+    data (`fit_together`). population [k]: what `proportional` buys by, where that is not the utility's weights.
     """
 
-    keys: tuple[str, ...]
-    weights: FloatArray
-    targets: FloatArray
-    reference_loss: FloatArray | None
-    metric: Metric
-    objective: Objective
-    sources: tuple[Source, ...]
-    budget: int
+    problem: Problem
     rounds: int
     prior: Prior
     sizes: tuple[float, ...] = (0.25, 0.5, 1.0)
@@ -60,10 +50,22 @@ class Rules:
     together: bool = False
     least_squares: bool = False
     mixed: bool = False
-    min_count: FloatArray | None = None
-    max_count: FloatArray | None = None
-    limits: tuple[Limit, ...] = ()
     population: FloatArray | None = None
+
+
+def unplayed(problem: Problem, prior: Prior) -> Problem:
+    """The problem without counts, and with curves that say nothing, for players that ask them nothing."""
+    curves = unknown(problem.keys, problem.metric.span, prior)
+    none = np.zeros(len(problem.keys))
+    return replace(problem, held=none, raw=None, pending=None, pending_raw=None, posterior=curves)
+
+
+def unknown(keys: tuple[str, ...], span: float | None, prior: Prior) -> Posterior:
+    """Curves that say nothing, in one draw."""
+    groups = len(keys)
+    nothing = Points(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
+    flat = (AssumedCurve(0.0, 0.0, 1.0, 0.0),) * groups
+    return fit(Observations(keys, (nothing,) * groups, flat, np.zeros(groups), span), prior, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -105,17 +107,15 @@ def play(worlds: Sequence[World], rules: Rules, player: Player, seed: int, first
     seed: of posterior draws and of `thompson`. first: number of the first world, whose draws depend on its number.
     Raises ValueError where the oracle meets a world that hides its curves.
     """
-    seats = [
-        _Seat(world, world.start.copy(), rules.budget, np.zeros(len(rules.sources), dtype=np.int64), [], [])
-        for world in worlds
-    ]
+    budget, none = rules.problem.budget, np.zeros(len(rules.problem.sources), dtype=np.int64)
+    seats = [_Seat(world, world.start.copy(), budget, none.copy(), [], []) for world in worlds]
     path = [[seat.held.copy() for seat in seats]]
     for number in range(rules.rounds):
         for seat, posterior in zip(seats, _posteriors(seats, rules, player, seed, number, first), strict=True):
             _buy(seat, rules, player, posterior, rules.rounds - number, seed + number)
         path.append([seat.held.copy() for seat in seats])
     counts = np.array(path).swapaxes(0, 1)
-    return _judged(worlds, rules, player, counts, np.array([rules.budget - seat.left for seat in seats]))
+    return _judged(worlds, rules, player, counts, np.array([budget - seat.left for seat in seats]))
 
 
 def _posteriors(
@@ -128,7 +128,7 @@ def _posteriors(
             raise ValueError("the oracle needs worlds that know their true curves")
         return [truth.moved(seat.held) for truth, seat in zip(known, seats, strict=True) if truth is not None]
     if not POLICIES[player].needs_curves:
-        return [_ignorance(rules)] * len(seats)
+        return [rules.problem.posterior] * len(seats)
     for seat in seats:
         runs = (mixed_runs if rules.mixed else nested_runs)(seat.held, rules.sizes)
         seat.runs.append(runs)
@@ -138,31 +138,22 @@ def _posteriors(
     return _fitted_in_step(seats, rules, seed, first)
 
 
-def _ignorance(rules: Rules) -> Posterior:
-    """Curves that say nothing, for players that ask them nothing."""
-    groups = len(rules.keys)
-    nothing = Points(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
-    flat = (AssumedCurve(0.0, 0.0, 1.0, 0.0),) * groups
-    said = Observations(rules.keys, (nothing,) * groups, flat, np.zeros(groups), rules.metric.span)
-    return fit(said, rules.prior, 0, 1)
-
-
 def _observed(seat: _Seat, rules: Rules, name: str) -> Observations:
     """All that was measured in a world; its groups' keys begin with `name`."""
     runs, losses = np.concatenate(seat.runs), np.concatenate([one.losses for one in seat.scores])
     stderrs = np.concatenate([one.stderrs for one in seat.scores])
     holdouts = np.concatenate([np.full(len(one.losses), one.holdout) for one in seat.scores])
-    every = np.arange(len(runs))
+    every, keys = np.arange(len(runs)), rules.problem.keys
     return Observations(
-        keys=tuple(name + key for key in rules.keys),
+        keys=tuple(name + key for key in keys),
         points=tuple(
-            Points(runs[:, g], losses[:, g], stderrs[:, g], holdouts.astype(np.int64)) for g in range(len(rules.keys))
+            Points(runs[:, g], losses[:, g], stderrs[:, g], holdouts.astype(np.int64)) for g in range(len(keys))
         ),
-        assumed=(None,) * len(rules.keys),
+        assumed=(None,) * len(keys),
         held=seat.held,
-        span=rules.metric.span,
+        span=rules.problem.metric.span,
         runs=runs,
-        run_of=(every,) * len(rules.keys),
+        run_of=(every,) * len(keys),
     )
 
 
@@ -176,14 +167,14 @@ def _fitted_in_step(seats: list[_Seat], rules: Rules, seed: int, first: int) -> 
         points=tuple(points for part in parts for points in part.points),
         assumed=tuple(curve for part in parts for curve in part.assumed),
         held=np.concatenate([part.held for part in parts]),
-        span=rules.metric.span,
+        span=rules.problem.metric.span,
     )
     posterior = replace(fit(whole, rules.prior, seed, rules.draws), warnings=())
-    groups = len(rules.keys)
+    groups = len(rules.problem.keys)
     mine = [posterior.select(at * groups + np.arange(groups)) for at in range(len(seats))]
     if rules.pooled:
         mine = [pool(part, one, rules.prior, seed, range(groups)) for part, one in zip(parts, mine, strict=True)]
-    return [replace(one, keys=rules.keys) for one in mine]
+    return [replace(one, keys=rules.problem.keys) for one in mine]
 
 
 def _as_power_laws(seen: Observations) -> Observations:
@@ -200,26 +191,14 @@ def _as_power_laws(seen: Observations) -> Observations:
 
 def _buy(seat: _Seat, rules: Rules, player: Player, posterior: Posterior, rounds: int, seed: int) -> None:
     """One round's purchase; what is ordered arrives as the sources' rates say."""
+    asked = rules.problem
     sources = tuple(
         replace(source, ordered=source.ordered + int(more))
-        for source, more in zip(rules.sources, seat.ordered, strict=True)
+        for source, more in zip(asked.sources, seat.ordered, strict=True)
     )
-    represented = player == "proportional" and rules.population is not None
-    problem = Problem(
-        keys=rules.keys,
-        weights=rules.population if represented and rules.population is not None else rules.weights,
-        held=seat.held,
-        targets=rules.targets,
-        reference_loss=rules.reference_loss,
-        metric=rules.metric,
-        objective=rules.objective,
-        posterior=posterior,
-        sources=sources,
-        budget=seat.left // rounds,
-        min_count=rules.min_count,
-        max_count=rules.max_count,
-        limits=rules.limits,
-    )
+    weights = asked.weights if player != "proportional" or rules.population is None else rules.population
+    budget = seat.left // rounds
+    problem = replace(asked, weights=weights, held=seat.held, posterior=posterior, sources=sources, budget=budget)
     form = Canonical.of(problem)
     orders = choose(form, "optimal" if player == "oracle" else player, seed)
     seat.held = seat.held.copy()
@@ -239,22 +218,17 @@ def judge(rules: Rules, losses: FloatArray) -> tuple[FloatArray, FloatArray, Flo
 
     The m̄ of `gap` is that of the start. Regret is judged as the worst case: its best values depend on the world.
     """
-    held = np.zeros(len(rules.keys))
-    question = Problem(
-        rules.keys, rules.weights, held, rules.targets, rules.reference_loss, rules.metric, rules.objective,
-        _ignorance(rules), (), 0,
-    )  # fmt: skip
-    form = Canonical.of(question)
+    form, objective = Canonical.of(rules.problem), rules.problem.objective
     utility = form.utility
-    flat = losses[:, :, form.order].reshape(-1, len(held)).T
+    flat = losses[:, :, form.order].reshape(-1, len(form.keys)).T
     scaled = np.maximum(flat, 0.0) / utility.unit[:, None]
-    value, _ = phi(rules.objective, scaled, utility.bounded, utility.goal[:, None])
+    value, _ = phi(objective, scaled, utility.bounded, utility.goal[:, None])
     benefit = (1.0 if utility.bounded else 0.0) - scaled
     # Summed column by column: a matrix product may round as the number of worlds has it.
     mean = (utility.weights[:, None] * benefit).sum(axis=0)
-    if rules.objective.kind == "gap":
+    if objective.kind == "gap":
         start = np.repeat(mean.reshape(losses.shape[:2])[:, :1], losses.shape[1], axis=1).ravel()
-        value = value - rules.objective.lambda_ * np.maximum(start - value, 0.0)
+        value = value - objective.lambda_ * np.maximum(start - value, 0.0)
     shape = losses.shape[:2]
     worst = np.where(utility.counted[:, None], benefit, np.inf).min(axis=0)
     return utility.aggregate.totals(value).reshape(shape), worst.reshape(shape), mean.reshape(shape)

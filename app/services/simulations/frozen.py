@@ -6,7 +6,6 @@ NumPy's own archive, without pickled objects; what is no array is JSON beside th
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,9 @@ from pydantic import TypeAdapter
 from app.planner.arrays import FloatArray
 from app.planner.curves.posterior import ARRAYS, Diagnostics, Posterior
 from app.planner.curves.transfer import Transfer
-from app.planner.problem.problem import Limit
+from app.planner.problem.problem import Limit, Problem
 from app.planner.problem.sources import Source
-from app.planner.simulation.game import GameResult, Player, Rules
+from app.planner.simulation.game import GameResult, Player, Rules, unplayed
 from app.planner.simulation.trial import Trial
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
@@ -26,52 +25,39 @@ from app.services.curves.prior import prior_for
 BY_GROUP = ("weights", "targets", "reference_loss", "min_count", "max_count")
 TOLD = ("counts", "utility", "worst", "benefit", "spent")
 
-METRIC, OBJECTIVE = TypeAdapter(Metric), TypeAdapter(Objective)
-SOURCES, LIMITS = TypeAdapter(tuple[Source, ...]), TypeAdapter(tuple[Limit, ...])
+PLAIN: Mapping[str, TypeAdapter[Any]] = {
+    "keys": TypeAdapter(tuple[str, ...]),
+    "metric": TypeAdapter(Metric),
+    "objective": TypeAdapter(Objective),
+    "sources": TypeAdapter(tuple[Source, ...]),
+    "limits": TypeAdapter(tuple[Limit, ...]),
+    "budget": TypeAdapter(int),
+}
+"""Of a problem what is no array."""
 
 
 def freeze(trial: Trial) -> bytes:
     rules, truths = trial.rules, trial.truths
     arrays = {name: getattr(truths, name) for name in ARRAYS}
-    arrays |= {name: values for name in BY_GROUP if (values := getattr(rules, name)) is not None}
+    arrays |= {name: values for name in BY_GROUP if (values := getattr(rules.problem, name)) is not None}
     arrays |= {"start": trial.start, "shared": trial.shared}
     if truths.transfer is not None:
         moved = truths.transfer
         arrays |= {"transfer": moved.weights, "kappa": moved.kappa, "held": moved.held, "off": moved.off}
-    words = {
-        "keys": rules.keys,
-        "metric": asdict(rules.metric),
-        "objective": asdict(rules.objective),
-        "sources": [asdict(source) for source in rules.sources],
-        "limits": [asdict(limit) for limit in rules.limits],
-        "budget": rules.budget,
-        "rounds": rules.rounds,
-        "draws": rules.draws,
-        "seed": trial.seed,
-    }
+    words = {name: kind.dump_python(getattr(rules.problem, name)) for name, kind in PLAIN.items()}
+    words |= {"rounds": rules.rounds, "draws": rules.draws, "seed": trial.seed}
     return archive(arrays, words)
 
 
 def thaw(frozen: bytes) -> Trial:
     arrays, words = unpack(frozen)
-    keys, metric = tuple(words["keys"]), METRIC.validate_python(words["metric"])
-    rules = Rules(
-        keys=keys,
-        weights=arrays["weights"],
-        targets=arrays["targets"],
-        reference_loss=arrays.get("reference_loss"),
-        metric=metric,
-        objective=OBJECTIVE.validate_python(words["objective"]),
-        sources=SOURCES.validate_python(words["sources"]),
-        budget=words["budget"],
-        rounds=words["rounds"],
-        prior=prior_for(metric.span),
-        draws=words["draws"],
-        min_count=arrays.get("min_count"),
-        max_count=arrays.get("max_count"),
-        limits=LIMITS.validate_python(words["limits"]),
-    )
-    return Trial(rules, truths_of(keys, arrays), arrays["start"], arrays["shared"], words["seed"])
+    plain = {name: kind.validate_python(words[name]) for name, kind in PLAIN.items()}
+    by_group: dict[str, Any] = {name: arrays.get(name) for name in BY_GROUP}
+    truths = truths_of(plain["keys"], arrays)
+    prior = prior_for(plain["metric"].span)
+    problem = unplayed(Problem(**plain, **by_group, held=arrays["start"], posterior=truths), prior)
+    rules = Rules(problem, words["rounds"], prior, draws=words["draws"])
+    return Trial(rules, truths, arrays["start"], arrays["shared"], words["seed"])
 
 
 def truths_of(keys: tuple[str, ...], arrays: Mapping[str, FloatArray]) -> Posterior:

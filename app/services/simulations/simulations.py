@@ -17,8 +17,7 @@ from sqlalchemy.orm import Session
 from app.errors import Fault, NotFound, invalid
 from app.planner.errors import InfeasibleError, SolverError
 from app.planner.policies.policy import PolicyName
-from app.planner.problem.problem import Problem
-from app.planner.simulation.game import GameResult, Player, Rules
+from app.planner.simulation.game import GameResult, Player, Rules, unplayed
 from app.planner.simulation.paired import Estimate, chance_better
 from app.planner.simulation.trial import ORACLE, Standing, Trial, holdout_errors, joined, play_part, standings
 from app.services.curves.fits import Fits
@@ -145,29 +144,11 @@ def trial_of(session: Session, fits: Fits, project: Project, question: Simulatio
     varied = vary(session, situation, Scenario("simulation", budget, project=changes), "", draws, question.seed)
     rounds = question.rounds or max(1, project.budget_rounds - situation.holdings.rounds)
     problem = varied.problem
-    rules = rules_of(problem, rounds, question.draws)
+    prior = prior_for(problem.metric.span)
+    rules = Rules(unplayed(problem, prior), rounds, prior, draws=question.draws)
     truths = problem.posterior
     start = problem.held if problem.pending is None else problem.held + problem.pending
     return Trial(rules, truths, start, holdout_errors(situation.fitted.observations), question.seed)
-
-
-def rules_of(problem: Problem, rounds: int, draws: int) -> Rules:
-    return Rules(
-        keys=problem.keys,
-        weights=problem.weights,
-        targets=problem.targets,
-        reference_loss=problem.reference_loss,
-        metric=problem.metric,
-        objective=problem.objective,
-        sources=problem.sources,
-        budget=problem.budget,
-        rounds=rounds,
-        prior=prior_for(problem.metric.span),
-        draws=draws,
-        min_count=problem.min_count,
-        max_count=problem.max_count,
-        limits=problem.limits,
-    )
 
 
 def prepare(session: Session, simulation_id: UUID, trial: Trial, data_version: int, enqueue: Enqueue) -> None:
@@ -259,11 +240,11 @@ def finish_part(session: Session, simulation_id: UUID, number: int, outcome: byt
 
 def result_of(trial: Trial, question: SimulationQuestion, outcomes: Mapping[Player, GameResult]) -> dict[str, Any]:
     """The table, as JSON; money in the project's currency."""
-    table = [standing_of(one, trial.rules.keys) for one in standings(outcomes, question.chosen)]
+    table = [standing_of(one, trial.rules.problem.keys) for one in standings(outcomes, question.chosen)]
     return {
         "games": question.replicates,
         "rounds": trial.rules.rounds,
-        "budget": str(amount(trial.rules.budget)),
+        "budget": str(amount(trial.rules.problem.budget)),
         "draws": trial.rules.draws,
         "subsets": list(trial.rules.sizes),
         "transfer": trial.truths.transfer is not None,

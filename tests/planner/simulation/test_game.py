@@ -10,8 +10,9 @@ from app.planner.borrowing.joint_fit import fit_together
 from app.planner.curves.observations import AssumedCurve, Observations, Points
 from app.planner.curves.posterior import Posterior
 from app.planner.fitting.fit import fit
+from app.planner.problem.problem import Problem
 from app.planner.problem.sources import Source
-from app.planner.simulation.game import GameResult, Player, Rules, judge, play
+from app.planner.simulation.game import GameResult, Player, Rules, judge, play, unknown
 from app.planner.simulation.paired import Estimate, chance_better, difference, money_per_benefit, regret
 from app.planner.simulation.worlds import CurveWorld, mixed_runs, nested_runs, posterior_world
 from app.planner.utility.metric import Metric
@@ -22,25 +23,29 @@ from benchmarks.surrogate_worlds import POLYGENIC_KEYS, POLYGENIC_TRANSFER, poly
 START = np.array([30.0, 450.0, 30.0])
 
 
-def rules(objective: Objective, **changes: Any) -> Rules:
-    sources = tuple(
-        Source(key, ((g, 1.0),), cost) for g, (key, cost) in enumerate(zip(POLYGENIC_KEYS, (2, 1, 1.5), strict=True))
-    )
-    sources = tuple(replace(source, unit_cost=int(source.unit_cost * 1e6)) for source in sources)
-    found = Rules(
-        keys=POLYGENIC_KEYS,
+def rules(
+    objective: Objective,
+    keys: tuple[str, ...] = POLYGENIC_KEYS,
+    prices: tuple[float, ...] = (2.0, 1.0, 1.5),
+    rounds: int = 2,
+    **changes: Any,
+) -> Rules:
+    prior = prior_for(1.0)
+    problem = Problem(
+        keys=keys,
         weights=np.ones(3),
+        held=np.zeros(len(keys)),
         targets=np.full(3, np.nan),
         reference_loss=None,
         metric=Metric("maximize", 0.0, 1.0),
         objective=objective,
-        sources=sources,
+        sources=tuple(
+            Source(key, ((g, 1.0),), int(price * 1e6)) for g, (key, price) in enumerate(zip(keys, prices, strict=True))
+        ),
         budget=300_000_000,
-        rounds=2,
-        prior=prior_for(1.0),
-        draws=50,
+        posterior=unknown(keys, 1.0, prior),
     )
-    return replace(found, **changes)
+    return Rules(problem, rounds, prior, draws=50, **changes)
 
 
 def worlds(count: int) -> list[CurveWorld]:
@@ -219,8 +224,7 @@ def test_players_are_compared_world_by_world() -> None:
 def test_groups_that_lend_each_other_shapes_buy_nearer_to_what_the_oracle_would() -> None:
     """At equal costs and starts the oracle nearly splits equally; what leads away from it are errors."""
     even = [polygenic_surrogate(np.full(3, 100.0), seed) for seed in range(10)]
-    sources = tuple(replace(source, unit_cost=1_000_000) for source in rules(Objective("utilitarian")).sources)
-    question = rules(Objective("utilitarian"), sources=sources, rounds=6)
+    question = rules(Objective("utilitarian"), prices=(1.0, 1.0, 1.0), rounds=6)
     oracle, alone = (play(even, question, player, 0) for player in ("oracle", "optimal"))
     pooled = play(even, replace(question, pooled=True), "optimal", 0)
     assert regret(pooled, oracle) < 0.5 * regret(alone, oracle)
