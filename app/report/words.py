@@ -3,20 +3,9 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Any
 
-OBJECTIVES: Mapping[str, str] = MappingProxyType(
-    {
-        "utilitarian": "the weighted sum of the groups' benefits",
-        "isoelastic": "the groups' benefits, gains of the worse off counting for more",
-        "maximin": "the worst-off group first, then the next",
-        "cvar": "the mean benefit of the worst-off",
-        "targets": "coming as near as possible to every group's target",
-        "gap": "the groups' benefits, less what groups fall short of the mean",
-        "robust": "the worst case over given weights",
-    }
-)
+from app.services.projects.objectives import SENTENCES
 
 
 def money(amount: Decimal, currency: str = "") -> str:
@@ -42,4 +31,4 @@ def objective(stored: Mapping[str, Any]) -> str:
     parts = [
         f"{name} {value}" for name, value in stored.items() if name != "kind" and not isinstance(value, dict | list)
     ]
-    return f"{kind} ({'; '.join([OBJECTIVES[kind], *parts])})"
+    return f"{kind} ({'; '.join([SENTENCES[kind], *parts])})"

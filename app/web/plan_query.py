@@ -11,25 +11,16 @@ from app.api.planning.allocations import read_budget
 from app.errors import Fault, invalid
 from app.services.planning.allocations import AllocationQuestion
 from app.services.planning.policies import POLICY_KEYS, PolicyName
+from app.services.projects.objectives import LABELS, usual
 from app.store.models.projects import Project
 
 OWN = "project"
 POLICIES: Mapping[str, PolicyName] = MappingProxyType({key: key for key in POLICY_KEYS})
-OBJECTIVES: Mapping[str, tuple[str, dict[str, Any]]] = MappingProxyType(
-    {
-        "utilitarian": ("The sum counts", {"kind": "utilitarian"}),
-        "isoelastic": ("Gains of the worse off count for more", {"kind": "isoelastic", "aversion": 1.0}),
-        "maximin": ("The worst-off group first", {"kind": "maximin", "stop_ratio": 0.0}),
-        "cvar": ("The worst-off quarter", {"kind": "cvar", "tail": 0.25}),
-        "targets": ("Reach the targets", {"kind": "targets", "power": 1}),
-        "gap": ("Close the gap to the mean", {"kind": "gap", "lambda": 1.0}),
-    }
-)
 
 
 @dataclass(frozen=True)
 class PlanQuery:
-    """budget: as typed, empty for the project's share. objective: `project`, or a key of OBJECTIVES."""
+    """budget: as typed, empty for the project's share. objective: `project`, or one of LABELS."""
 
     budget: str = ""
     policy: str = "optimal"
@@ -41,8 +32,8 @@ class PlanQuery:
         faults = []
         if self.policy not in POLICIES:
             faults.append(Fault("?policy", f"there is no such policy; choose one of {', '.join(POLICIES)}"))
-        if self.objective not in (OWN, *OBJECTIVES):
-            faults.append(Fault("?objective", f"choose {OWN} or one of {', '.join(OBJECTIVES)}"))
+        if self.objective not in (OWN, *LABELS):
+            faults.append(Fault("?objective", f"choose {OWN} or one of {', '.join(LABELS)}"))
         if faults:
             raise invalid(*faults)
         return AllocationQuestion(self.amount(), POLICIES[self.policy], 300, 0)
@@ -54,8 +45,8 @@ class PlanQuery:
         """What is asked of another project than the one that is stored: its objective, where that differs."""
         if self.objective == OWN:
             return {}
-        _, objective = OBJECTIVES[self.objective]
-        return {} if objective == project.objective else {"objective": dict(objective)}
+        objective = usual(self.objective)
+        return {} if objective == project.objective else {"objective": objective}
 
     def at_page(self, page: int) -> str:
         one = replace(self, page=page)
@@ -64,7 +55,7 @@ class PlanQuery:
 
 def objective_choices(project: Project) -> list[tuple[str, str]]:
     own = f"The project's: {project.objective['kind']}"
-    return [(OWN, own), *((key, label) for key, (label, _) in OBJECTIVES.items())]
+    return [(OWN, own), *LABELS.items()]
 
 
 def slider_step(most: Decimal) -> Decimal:

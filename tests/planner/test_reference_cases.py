@@ -16,7 +16,7 @@ from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Limit, Problem
 from app.planner.problem.sources import Source, Tier
 from app.planner.utility.metric import Metric
-from app.planner.utility.objective import Objective
+from app.planner.utility.parsing import parse
 from tests.planner.problems import MONEY, stated
 
 CASES: list[dict[str, Any]] = [
@@ -91,7 +91,7 @@ def problem_of(case: dict[str, Any]) -> Problem:
         targets=optional(groups, "target"),
         reference_loss=None if metric.span else np.array([group["reference_loss"] for group in groups]),
         metric=metric,
-        objective=Objective.parse(case["objective"]["kind"], known, tuple(place)),
+        objective=parse(case["objective"]["kind"], known, tuple(place)),
         posterior=stated(curves, keys=tuple(place)),
         sources=tuple(source_of(case, source, place) for source in case["sources"]),
         budget=round(case["budget"] * MONEY),

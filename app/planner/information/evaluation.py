@@ -10,7 +10,7 @@ from app.planner.curves.observations import Observations, Points
 from app.planner.plan.decide import decide
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
-from app.planner.utility.benefit import phi
+from app.planner.utility.kinds import phi
 from app.planner.wording import number
 
 

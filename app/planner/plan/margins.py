@@ -10,7 +10,7 @@ import numpy as np
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.plan.decide import Decision
 from app.planner.problem.canonical import Canonical
-from app.planner.utility.benefit import phi
+from app.planner.utility.kinds import phi
 from app.planner.utility.utility import Utility, ValueAndSlope
 from app.planner.wording import MILLIONTHS
 

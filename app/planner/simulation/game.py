@@ -23,7 +23,7 @@ from app.planner.policies.table import POLICIES
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from app.planner.simulation.worlds import Measured, World, mixed_runs, nested_runs
-from app.planner.utility.benefit import phi
+from app.planner.utility.kinds import phi
 
 Player = PolicyName | Literal["oracle"]
 """A policy, or `optimal` on the true curves of worlds that know them."""
@@ -226,7 +226,7 @@ def judge(rules: Rules, losses: FloatArray) -> tuple[FloatArray, FloatArray, Flo
     benefit = (1.0 if utility.bounded else 0.0) - scaled
     # Summed column by column: a matrix product may round as the number of worlds has it.
     mean = (utility.weights[:, None] * benefit).sum(axis=0)
-    if objective.kind == "gap":
+    if utility.kind.lags:
         start = np.repeat(mean.reshape(losses.shape[:2])[:, :1], losses.shape[1], axis=1).ravel()
         value = value - objective.lambda_ * np.maximum(start - value, 0.0)
     shape = losses.shape[:2]

@@ -4,6 +4,8 @@
 Everything acts elementwise on arrays [groups, (sizes,) draws].
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from app.planner.arrays import FloatArray
@@ -13,21 +15,41 @@ LEAST_BENEFIT = 1e-3
 """m₀: φ is continued by its tangent below it, and beyond the loss 1/m₀ where the bound is open."""
 
 
-def phi(objective: Objective, scaled: FloatArray, bounded: bool, goal: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """φ and −dφ/dℓ at ℓ, at a kink from the side of the smaller loss; goal: ℓ at the targets, inf = none."""
-    limit = 1.0 - LEAST_BENEFIT if bounded else 1.0 / LEAST_BENEFIT
-    if objective.kind == "targets":
-        # A target below m₀ must not be lost in the tangent; where there is none, no loss falls short.
-        tangent = (goal < limit) | np.isinf(goal)
-        return _shortfall(scaled, goal, objective.power, np.where(tangent, limit, np.inf))
-    if objective.kind != "isoelastic":
-        return (1.0 if bounded else 0.0) - scaled, np.ones_like(scaled)
+Phi = Callable[[Objective, FloatArray, bool, FloatArray], tuple[FloatArray, FloatArray]]
+"""φ and −dφ/dℓ at losses ℓ, at a kink from the side of the smaller loss, given the objective, ℓ, whether the metric is
+bounded, and the goal: ℓ at the targets, inf = none."""
+
+
+def linear(_: Objective, scaled: FloatArray, bounded: bool, __: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """φ(m) = m."""
+    return (1.0 if bounded else 0.0) - scaled, np.ones_like(scaled)
+
+
+def prioritarian(
+    objective: Objective, scaled: FloatArray, bounded: bool, _: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """φ(m) = (m^(1−ε) − 1)/(1−ε), log m at ε = 1; −ℓ^(1+ε)/(1+ε) where a bound is open."""
     if objective.aversion == 0.0:
         # (m^1 − 1)/1, or −ℓ.
         return -scaled, np.ones_like(scaled)
-    inside = np.minimum(scaled, limit)
+    inside = np.minimum(scaled, _limit(bounded))
     value, worth = (_prioritarian if bounded else _power)(inside, objective.aversion)
     return value - worth * (scaled - inside), worth
+
+
+def shortfall(
+    objective: Objective, scaled: FloatArray, bounded: bool, goal: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """φ(m) = −max(0, t − m)^p, t the target."""
+    # A target below m₀ must not be lost in the tangent; where there is none, no loss falls short.
+    limit = _limit(bounded)
+    tangent = (goal < limit) | np.isinf(goal)
+    return _shortfall(scaled, goal, objective.power, np.where(tangent, limit, np.inf))
+
+
+def _limit(bounded: bool) -> float:
+    """The loss from which on φ is its tangent."""
+    return 1.0 - LEAST_BENEFIT if bounded else 1.0 / LEAST_BENEFIT
 
 
 def _shortfall(scaled: FloatArray, goal: FloatArray, power: int, limit: FloatArray) -> tuple[FloatArray, FloatArray]:

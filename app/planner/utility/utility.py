@@ -14,15 +14,13 @@ import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.curves.posterior import Posterior
-from app.planner.utility.aggregate import Aggregate, Outer
-from app.planner.utility.benefit import LEAST_BENEFIT, mean, phi
+from app.planner.utility.aggregate import Aggregate, Least, Outer, WeightedSum
+from app.planner.utility.benefit import LEAST_BENEFIT, mean
+from app.planner.utility.kinds import KINDS, UtilityKind, phi
 from app.planner.utility.metric import Metric
-from app.planner.utility.objective import Kind, Objective
+from app.planner.utility.objective import Objective
 
 __all__ = ["LEAST_BENEFIT", "Outer", "Utility", "ValueAndSlope"]
-
-ADDITIVE: tuple[Kind, ...] = ("utilitarian", "isoelastic", "targets", "gap")
-"""The kinds with U = Σ w V."""
 
 
 @dataclass(frozen=True)
@@ -85,23 +83,28 @@ class Utility:
             vectors=vectors / vectors.sum(axis=1, keepdims=True),
             base=np.zeros(len(vectors)),
         )
-        return utility if objective.kind != "gap" else replace(utility, reference=utility.mean_benefit(held[order]))
+        return replace(utility, reference=utility.mean_benefit(held[order])) if utility.kind.lags else utility
+
+    @property
+    def kind(self) -> UtilityKind:
+        """The row of the objective's kind."""
+        return KINDS[self.objective.kind]
 
     @property
     def is_level(self) -> bool:
         """Whether U is the least value instead of the weighted sum."""
-        return self.objective.kind == "maximin"
+        return self.kind.aggregate is Least
 
     @property
     def is_additive(self) -> bool:
         """Whether U = Σ w V."""
-        return self.objective.kind in ADDITIVE
+        return self.kind.aggregate is WeightedSum
 
     @cached_property
     def is_smooth(self) -> bool:
         """Whether every V has a continuous slope."""
         objective = self.objective
-        jumps = objective.kind == "gap" or (objective.kind == "targets" and objective.power == 1)
+        jumps = self.kind.has_kinks(objective)
         jumps |= objective.risk is not None and objective.risk < 1.0 and self.posterior.draws > 1
         # A loss below 0 counts as 0.
         return not jumps and bool((self.posterior.asymptote >= 0.0).all())
@@ -109,23 +112,21 @@ class Utility:
     @cached_property
     def counted(self) -> BoolArray:
         """The groups U depends on [groups]."""
-        if self.objective.kind == "robust":
+        if self.kind.needs_vectors:
             return np.asarray(self.vectors.any(axis=0))
-        if self.objective.kind == "targets":
+        if self.kind.needs_target:
             return (self.weights > 0) & np.isfinite(self.goal)
         return self.weights > 0
 
     @cached_property
     def emphasis(self) -> FloatArray:
         """What a group's value counts for at the margin where F does not choose: its weight, 1 where F is a minimum."""
-        if self.objective.kind in ("maximin", "robust"):
-            return self.counted.astype(np.float64)
-        return self.weights * self.counted
+        return self.aggregate.emphasis
 
     @cached_property
     def aggregate(self) -> Aggregate:
         """F."""
-        return Aggregate(self.objective, self.weights, self.counted, self.vectors, self.base)
+        return self.kind.aggregate(self.objective, self.weights, self.counted, self.vectors, self.base)
 
     @property
     def outer(self) -> Outer:
@@ -143,10 +144,16 @@ class Utility:
             each, worth = phi(self.objective, np.maximum(loss, 0.0) / unit, self.bounded, self._like(loss, self.goal))
             value, gain = mean(each, worth * fall, self.objective.risk)
             gain = gain / unit[..., 0]
-        if self.objective.kind != "gap":
-            return ValueAndSlope(value, gain)
+        return ValueAndSlope(*self.lagged(value, gain))
+
+    def lagged(self, value: FloatArray, slope: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """V and its slope from those of E φ, which they are but for a kind that lags: value [groups, …], slope of equal
+        shape or with an axis more."""
+        if not self.kind.lags:
+            return value, slope
         behind, lambda_ = self.reference - value, self.objective.lambda_
-        return ValueAndSlope(value - lambda_ * np.maximum(behind, 0.0), gain * (1.0 + lambda_ * (behind > 0.0)))
+        factor = np.asarray(1.0 + lambda_ * (behind > 0.0)).reshape(value.shape + (1,) * (slope.ndim - value.ndim))
+        return value - lambda_ * np.maximum(behind, 0.0), np.asarray(slope * factor)
 
     def _known(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
         """E φ and its slope where one draw is all there is: the mean of it is itself, whatever `risk` says."""
@@ -181,7 +188,7 @@ class Utility:
         scaled = np.maximum(loss, 0.0) / self._like(loss, self.unit)
         each, _ = phi(self.objective, scaled, self.bounded, self._like(loss, self.goal))
         value = self.terms(counts).value
-        if self.objective.kind == "gap":
+        if self.kind.lags:
             behind = (mean(each, each, self.objective.risk)[0] < self.reference)[:, None]
             each = each + self.objective.lambda_ * behind * (each - self.reference)
         share = self.gradient(value)

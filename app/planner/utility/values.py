@@ -9,7 +9,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.utility.benefit import mean, phi
+from app.planner.utility.benefit import mean
+from app.planner.utility.kinds import phi
 from app.planner.utility.utility import Utility
 
 CROSS_WORK = 400_000
@@ -57,10 +58,7 @@ class Values:
         for other in own:
             value, gradient[:, other] = mean(each, fall[:, 0] * slope[:, other], utility.objective.risk)
         gradient = gradient / unit
-        if utility.objective.kind != "gap":
-            return value, gradient
-        behind, lambda_ = utility.reference - value, utility.objective.lambda_
-        return value - lambda_ * np.maximum(behind, 0.0), gradient * (1.0 + lambda_ * (behind > 0.0))[:, None]
+        return utility.lagged(value, gradient)
 
     def moved(self, counts: FloatArray) -> Utility:
         """The utility with the others' counts where they are at counts [k]."""

@@ -13,7 +13,9 @@ from app.planner.curves.posterior import Posterior
 from app.planner.problem.problem import Limit, Problem
 from app.planner.problem.sources import Source as PlannerSource
 from app.planner.problem.sources import Tier
+from app.planner.utility.kinds import KINDS
 from app.planner.utility.objective import Objective
+from app.planner.utility.parsing import parse
 from app.services.curves.fit import metric_of
 from app.services.ledger.holdings import NOTHING_AWAITED, Holdings, SourceRecord, held_of
 from app.services.projects.references import over_of
@@ -49,9 +51,10 @@ def problem_of(
     keys = tuple(group.key for group in groups)
     place = {group.id: position for position, group in enumerate(groups)}
     offers = tuple(planner_source(source, place, holdings.record(source), hold.get(source.key)) for source in sources)
-    objective = project.objective
-    if objective["kind"] == "targets" and not any(group.weight > 0 and group.target is not None for group in groups):
-        detail = "the objective 'targets' needs a group with a weight above 0 and a target; give one a target"
+    objective, kind = project.objective, project.objective["kind"]
+    has_target = any(group.weight > 0 and group.target is not None for group in groups)
+    if KINDS[kind].needs_target and not has_target:
+        detail = f"the objective {kind!r} needs a group with a weight above 0 and a target; give one a target"
         raise invalid(Fault("/objective/kind", detail))
     return Problem(
         keys=keys,
@@ -84,7 +87,7 @@ def millionths(amount: Decimal) -> int:
 
 def planner_objective(objective: Mapping[str, Any], keys: Sequence[str]) -> Objective:
     parameters = {name: value for name, value in objective.items() if name != "kind"}
-    return Objective.parse(objective["kind"], parameters, keys)
+    return parse(objective["kind"], parameters, keys)
 
 
 def planner_limits(

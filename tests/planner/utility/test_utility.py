@@ -9,9 +9,10 @@ from scipy.differentiate import derivative
 from app.planner.arrays import FloatArray
 from app.planner.errors import ProblemError
 from app.planner.problem.canonical import Canonical
-from app.planner.utility.benefit import phi
+from app.planner.utility.kinds import phi
 from app.planner.utility.metric import Metric, MetricError
 from app.planner.utility.objective import Objective, ObjectiveError
+from app.planner.utility.parsing import parse
 from app.planner.utility.utility import Utility
 from tests.planner.problems import ACCURACY, MAXIMIN, RMSE, UTILITARIAN, isoelastic, offers, problem, scattered, stated
 
@@ -71,12 +72,12 @@ def test_a_metric_that_contradicts_itself_says_what_is_needed(
 )
 def test_an_objective_that_is_not_known_says_what_is(kind: str, parameters: dict[str, float], message: str) -> None:
     with pytest.raises(ObjectiveError, match=message):
-        Objective.parse(kind, parameters)
+        parse(kind, parameters)
 
 
 def test_parameters_left_out_take_their_defaults() -> None:
-    assert Objective.parse("isoelastic", {}) == Objective("isoelastic", aversion=1.0)
-    assert Objective.parse("maximin", {}) == Objective("maximin", stop_ratio=0.0)
+    assert parse("isoelastic", {}) == Objective("isoelastic", aversion=1.0)
+    assert parse("maximin", {}) == Objective("maximin", stop_ratio=0.0)
 
 
 def benefits(counts: FloatArray) -> FloatArray:
