@@ -9,6 +9,7 @@ from typing import Any
 from app.charts.words import money, number, percent
 from app.report import words
 from app.services.exports.dossier import Dossier
+from app.services.exports.purchase_tables import spending_of
 from app.services.exports.tables import table_of
 from app.services.planning.allocations import Allocation, GroupPlan, SourcePlan, amount
 from app.services.planning.policies import RULES
@@ -253,14 +254,14 @@ def scenario_line(dossier: Dossier, outcome: ScenarioResult) -> dict[str, Any]:
 
 def round_lines(dossier: Dossier) -> Part:
     """The newest first, each with its money."""
-    spent = {row[0]: row for row in table_of(dossier, "spending").rows}
+    spending = {one.round.number: one for one in spending_of(dossier)}
     rounds = rounds_page(dossier.session, dossier.project.id, None, MOST_ROUNDS)
     lines = [
         {
             "round": one,
             "samples": sum(one.added.values()),
-            "spent": spent[one.number][3] if one.number in spent else None,
-            "committed": spent[one.number][4] if one.number in spent else None,
+            "spent": spending[one.number].spent if one.number in spending else None,
+            "committed": spending[one.number].committed if one.number in spending else None,
         }
         for one in reversed(rounds)
     ]

@@ -1,37 +1,40 @@
 """What a table is, whoever reads it: named columns that say what they hold, and rows that may be many."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 Cell: TypeAlias = str | int | float | Decimal | datetime | None
 Row: TypeAlias = Sequence[Cell]
 Kind: TypeAlias = Literal["text", "long text", "count", "number", "money", "share", "instant"]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class Column:
-    """`name` is the header in every format; `meaning` is told where there is room for it."""
+class Column(Generic[Item]):
+    """`name` is the header in every format; `meaning` is told where there is room for it. `cell`: what the column says
+    of an item; None is empty."""
 
     name: str
     kind: Kind
     meaning: str
-
-
-Content: TypeAlias = tuple[Sequence[Column], Iterable[Row]]
-"""A table's columns and its rows."""
+    cell: Callable[[Item], Cell]
 
 
 @dataclass(frozen=True)
 class Table:
-    """`rows` are read once, and need not fit into memory. Cells stand in the order of `columns`; None is empty."""
+    """A row for each of `items`, which are read once, and need not fit into memory."""
 
     name: str
     title: str
-    columns: Sequence[Column]
-    rows: Iterable[Row]
+    columns: Sequence[Column[Any]]
+    items: Iterable[Any]
+
+    @property
+    def rows(self) -> Iterator[Row]:
+        return ([column.cell(one) for column in self.columns] for one in self.items)
 
 
 @dataclass(frozen=True)

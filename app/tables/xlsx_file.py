@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from math import isfinite
-from typing import IO
+from typing import IO, Any
 
 from xlsxwriter import Workbook
 from xlsxwriter.format import Format
@@ -87,7 +87,7 @@ def write_sheet(book: Workbook, pen: Pen, table: Table | Missing) -> tuple[Table
     return table, f"the first {rows.count:,} rows; the CSV has all" if rows.cut else f"{rows.count:,} rows"
 
 
-def look_of(pen: Pen, column: Column) -> Format | None:
+def look_of(pen: Pen, column: Column[Any]) -> Format | None:
     return pen.wrapped if column.kind == "long text" else pen.formats.get(column.kind)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import BytesIO, StringIO
+from operator import itemgetter
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -20,11 +21,11 @@ from app.tables.xlsx_file import write_workbook
 
 STAMP = Stamp(42, 7, "1.2.3")
 COLUMNS = [
-    Column("name", "text", "a name"),
-    Column("count", "count", "a count"),
-    Column("value", "number", "a value"),
-    Column("cost", "money", "a cost"),
-    Column("at", "instant", "an instant"),
+    Column("name", "text", "a name", itemgetter(0)),
+    Column("count", "count", "a count", itemgetter(1)),
+    Column("value", "number", "a value", itemgetter(2)),
+    Column("cost", "money", "a cost", itemgetter(3)),
+    Column("at", "instant", "an instant", itemgetter(4)),
 ]
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DANGEROUS = ['=HYPERLINK("x")', "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "＠x"]

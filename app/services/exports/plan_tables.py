@@ -1,72 +1,50 @@
 """Tables of what is planned and of what it is planned from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from app.planner.arrays import FloatArray
+from app.planner.curves.posterior import Diagnostics
+from app.planner.information.measurement import MeasurementRun
+from app.planner.plan.plan import GroupPlan, Interval, SourcePlan
+from app.planner.wording import Warning
 from app.services.curves.curves import Summary, finite, summary, widened
 from app.services.curves.fit import metric_of, runs_of
 from app.services.curves.readings import Reading, standard_error
+from app.services.exports.columns import Content, ends_of, ends_of_summary, group_key, group_name, interval, within
 from app.services.exports.dossier import Dossier
-from app.services.ledger.holdings import held_of
-from app.services.planning.allocations import Plan, amount
+from app.services.ledger.holdings import Held, held_of
+from app.services.planning.allocations import amount
 from app.services.planning.scenarios import ScenarioResult
-from app.store.models.projects import Source
-from app.tables.shape import Cell, Column, Content, Kind, Row
-
-GROUP = Column("group", "text", "key of the group")
-NAME = Column("name", "text", "name of the group")
+from app.store.models.projects import Group
+from app.tables.shape import Column
 
 
-def interval(name: str, of: str, kind: Kind = "number") -> list[Column]:
-    """Columns of a quantity: its mean and its 90 % interval."""
-    return [
-        Column(f"{name}_mean", kind, f"{of}: mean over the posterior"),
-        Column(f"{name}_p05", kind, f"{of}: 5 % quantile"),
-        Column(f"{name}_p95", kind, f"{of}: 95 % quantile"),
-    ]
-
-
-def allocation_table(dossier: Dossier) -> Content:
-    allocation, currency = dossier.allocation, dossier.project.currency
-    metric = dossier.project.metric_name
-    known = allocation.known
+def allocation_table(dossier: Dossier) -> Content[GroupPlan]:
+    allocation, currency, metric = dossier.allocation, dossier.project.currency, dossier.project.metric_name
     told = warnings_by_group(dossier)
-
-    def rows() -> Iterator[Row]:
-        for one in allocation.plan.groups:
-            before, after = one.metric_now, one.metric_after
-            bands: list[Cell] = [before.mean, before.p05, before.p95, after.mean, after.p05, after.p95]
-            margins: list[Cell] = [one.marginal_now, one.marginal_after]
-            yield [
-                one.key,
-                dossier.names[one.key],
-                one.count,
-                one.pending,
-                one.add,
-                amount(one.cost),
-                *(bands if known else [None] * 6),
-                *(margins if known else [None] * 2),
-                one.reason,
-                " ".join(told.get(one.key, ())),
-            ]
-
-    columns = [
-        GROUP,
-        NAME,
-        Column("count", "count", "clean samples held now"),
-        Column("pending", "count", "samples that open orders will still bring"),
-        Column("add", "count", "samples to add in this round"),
-        Column("cost", "money", f"what they cost, {currency}"),
-        *interval("metric_now", f"{metric} now"),
-        *interval("metric_after", f"{metric} once the plan has come"),
-        Column("marginal_utility_per_cost_now", "number", f"utility per {currency} spent on the group now"),
-        Column("marginal_utility_per_cost_after", "number", f"utility per {currency} spent on it after the plan"),
-        Column("reason", "long text", "why the group gets what it gets"),
-        Column("warnings", "long text", "what to check before relying on the row"),
-    ]
-    return columns, rows()
+    return [
+        group_key(lambda one: one.key),
+        group_name(lambda one: dossier.names[one.key]),
+        Column("count", "count", "clean samples held now", lambda one: one.count),
+        Column("pending", "count", "samples that open orders will still bring", lambda one: one.pending),
+        Column("add", "count", "samples to add in this round", lambda one: one.add),
+        Column("cost", "money", f"what they cost, {currency}", lambda one: amount(one.cost)),
+        within(lambda one: one if allocation.known else None, [
+            interval("metric_now", f"{metric} now", lambda one: ends_of(one.metric_now)),
+            interval("metric_after", f"{metric} once the plan has come", lambda one: ends_of(one.metric_after)),
+            Column("marginal_utility_per_cost_now", "number", f"utility per {currency} spent on the group now",
+                   lambda one: one.marginal_now),
+            Column("marginal_utility_per_cost_after", "number",
+                   f"utility per {currency} spent on it after the plan", lambda one: one.marginal_after),
+        ]),
+        Column("reason", "long text", "why the group gets what it gets", lambda one: one.reason),
+        Column("warnings", "long text", "what to check before relying on the row",
+               lambda one: " ".join(told.get(one.key, ()))),
+    ], allocation.plan.groups  # fmt: skip
 
 
 def warnings_by_group(dossier: Dossier) -> dict[str, list[str]]:
@@ -77,109 +55,125 @@ def warnings_by_group(dossier: Dossier) -> dict[str, list[str]]:
     return found
 
 
-def sources_table(dossier: Dossier) -> Content:
+def sources_table(dossier: Dossier) -> Content[SourcePlan]:
     currency = dossier.project.currency
-    plan = dossier.allocation.plan
+    return [
+        Column("source", "text", "key of the source", lambda one: one.key),
+        Column("name", "text", "name of the source", lambda one: dossier.sources[one.key].name),
+        Column("groups", "text", "keys of the groups it feeds, parted by blanks", lambda one: " ".join(one.groups)),
+        Column("order", "count", "samples to order in this round", lambda one: one.order),
+        Column("cost", "money", f"what the order costs, {currency}", lambda one: amount(one.cost)),
+        within(lambda one: dossier.sources[one.key], [
+            Column("unit_cost", "money", f"price of a sample, before tiers, {currency}", lambda it: it.unit_cost),
+            Column("fixed_cost", "money", f"price of ordering at all, {currency}", lambda it: it.fixed_cost),
+            Column("min_order", "count", "least order", lambda it: it.min_order),
+            Column("max_order", "count", "largest order", lambda it: it.max_order),
+            Column("lot_size", "count", "orders are whole lots of so many samples", lambda it: it.lot_size),
+            Column("acceptance_rate", "share", "share of delivered samples that passes review, as stated",
+                   lambda it: it.acceptance_rate),
+            Column("lead_time_days", "count", "days from order to delivery", lambda it: it.lead_time_days),
+        ]),
+        Column("limits", "text", "what decided the order", lambda one: " ".join(one.binding)),
+    ], dossier.allocation.plan.sources  # fmt: skip
 
-    def rows() -> Iterator[Row]:
-        for one in plan.sources:
-            source = dossier.sources[one.key]
-            yield [one.key, source.name, " ".join(one.groups), one.order, amount(one.cost), *terms_of(source),
-                   " ".join(one.binding)]  # fmt: skip
 
-    columns = [
-        Column("source", "text", "key of the source"),
-        Column("name", "text", "name of the source"),
-        Column("groups", "text", "keys of the groups it feeds, parted by blanks"),
-        Column("order", "count", "samples to order in this round"),
-        Column("cost", "money", f"what the order costs, {currency}"),
-        Column("unit_cost", "money", f"price of a sample, before tiers, {currency}"),
-        Column("fixed_cost", "money", f"price of ordering at all, {currency}"),
-        Column("min_order", "count", "least order"),
-        Column("max_order", "count", "largest order"),
-        Column("lot_size", "count", "orders are whole lots of so many samples"),
-        Column("acceptance_rate", "share", "share of delivered samples that passes review, as stated"),
-        Column("lead_time_days", "count", "days from order to delivery"),
-        Column("limits", "text", "what decided the order"),
+@dataclass(frozen=True)
+class Learned:
+    """A group's curve: the metric at what is held, its parameters, and the samples that its target needs."""
+
+    now: Summary
+    exponent: Summary
+    floor: Summary
+    needed: float | None
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest run in which a group was measured, and the count it was trained on."""
+
+    value: float
+    stderr: float | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a group stands. `curve`: None where nothing is known of the metric. `data`: what the curve is fitted to."""
+
+    group: Group
+    held: Held
+    curve: Learned | None
+    newest: Newest | None
+    data: Diagnostics
+
+
+def groups_table(dossier: Dossier) -> Content[Standing]:
+    metric = dossier.project.metric_name
+    return [
+        group_key(lambda one: one.group.key),
+        group_name(lambda one: one.group.name),
+        Column("weight", "number", "weight in the objective", lambda one: one.group.weight),
+        Column("target", "number", f"{metric} to reach", lambda one: one.group.target),
+        Column("parent", "text", "key of the group it learns from", lambda one: one.group.parent),
+        Column("held", "count", "samples held", lambda one: one.held.raw),
+        Column("count", "number", "their worth in clean samples", lambda one: one.held.effective),
+        within(lambda one: one.curve, [
+            interval("metric_now", f"{metric} at what is held", lambda it: ends_of_summary(it.now)),
+            interval("exponent", "exponent of the learning curve", lambda it: ends_of_summary(it.exponent)),
+            interval("floor", f"{metric} that no amount of data passes", lambda it: ends_of_summary(it.floor)),
+            Column("samples_to_target_p50", "number", "median of the samples at which the target is reached",
+                   lambda it: it.needed),
+        ]),
+        within(lambda one: one.newest, [
+            Column("measured", "number", f"{metric} in the newest run", lambda it: it.value),
+            Column("measured_stderr", "number", "its standard error", lambda it: it.stderr),
+            Column("measured_at_count", "count", "samples of the group that the run was trained on",
+                   lambda it: it.count),
+        ]),
+        Column("points", "count", "runs in which the group was measured", lambda one: one.data.points),
+        Column("distinct_sizes", "count", "different counts among them", lambda one: one.data.distinct_sizes),
+        Column("largest_count", "count", "the largest of these", lambda one: one.data.largest_count),
+        Column("holdouts", "count", "holdouts it was scored on", lambda one: one.data.holdouts),
+    ], standings(dossier)  # fmt: skip
+
+
+def standings(dossier: Dossier) -> list[Standing]:
+    situation = dossier.situation
+    held = [held_of(group, situation.holdings.collected) for group in situation.groups]
+    curves: Sequence[Learned | None] = learned(dossier, held) if situation.known else [None] * len(held)
+    newest = newest_readings(dossier)
+    diagnostics = situation.fitted.posterior.diagnostics
+    return [
+        Standing(group, has, curve, newest.get(group.key), data)
+        for group, has, curve, data in zip(situation.groups, held, curves, diagnostics, strict=True)
     ]
-    return columns, rows()
 
 
-def terms_of(source: Source) -> list[Cell]:
-    return [source.unit_cost, source.fixed_cost, source.min_order, source.max_order, source.lot_size,
-            source.acceptance_rate, source.lead_time_days]  # fmt: skip
-
-
-def groups_table(dossier: Dossier) -> Content:
-    """Where each group stands, and its curve. Curves of a metric of which nothing is known are left empty."""
+def learned(dossier: Dossier, held: list[Held]) -> list[Learned]:
     situation, metric = dossier.situation, metric_of(dossier.project)
     posterior, factors = situation.fitted.posterior, situation.widening
-    held = [held_of(group, situation.holdings.collected) for group in situation.groups]
-    effective = np.array([[one.effective] for one in held])
-    newest = newest_readings(dossier)
-
-    def rows() -> Iterator[Row]:
-        bands, drawn = metric.to_metric(posterior.band(effective)), posterior.parameters()
-        needed = samples_needed(dossier)
-        for place, group in enumerate(situation.groups):
-            now = widened(summary(bands[place, 0]), metric, factors)
-            floor = summary(metric.to_metric(drawn["asymptote"][place]))
-            curve = [*cells(now), *cells(summary(drawn["exponent"][place])), *cells(floor), needed.get(group.key)]
-            found = posterior.diagnostics[place]
-            yield [
-                group.key,
-                group.name,
-                group.weight,
-                group.target,
-                group.parent,
-                held[place].raw,
-                held[place].effective,
-                *(curve if situation.known else [None] * 10),
-                *newest.get(group.key, (None, None, None)),
-                found.points,
-                found.distinct_sizes,
-                found.largest_count,
-                found.holdouts,
-            ]
-
-    name = dossier.project.metric_name
-    columns = [
-        GROUP,
-        NAME,
-        Column("weight", "number", "weight in the objective"),
-        Column("target", "number", f"{name} to reach"),
-        Column("parent", "text", "key of the group it learns from"),
-        Column("held", "count", "samples held"),
-        Column("count", "number", "their worth in clean samples"),
-        *interval("metric_now", f"{name} at what is held"),
-        *interval("exponent", "exponent of the learning curve"),
-        *interval("floor", f"{name} that no amount of data passes"),
-        Column("samples_to_target_p50", "number", "median of the samples at which the target is reached"),
-        Column("measured", "number", f"{name} in the newest run"),
-        Column("measured_stderr", "number", "its standard error"),
-        Column("measured_at_count", "count", "samples of the group that the run was trained on"),
-        Column("points", "count", "runs in which the group was measured"),
-        Column("distinct_sizes", "count", "different counts among them"),
-        Column("largest_count", "count", "the largest of these"),
-        Column("holdouts", "count", "holdouts it was scored on"),
+    bands = metric.to_metric(posterior.band(np.array([[one.effective] for one in held])))
+    drawn, needed = posterior.parameters(), samples_needed(dossier)
+    return [
+        Learned(
+            now=widened(summary(bands[place, 0]), metric, factors),
+            exponent=summary(drawn["exponent"][place]),
+            floor=summary(metric.to_metric(drawn["asymptote"][place])),
+            needed=needed.get(group.key),
+        )
+        for place, group in enumerate(situation.groups)
     ]
-    return columns, rows()
 
 
-def cells(one: Summary) -> list[Cell]:
-    return [one.mean, one.quantiles["p05"], one.quantiles["p95"]]
-
-
-def newest_readings(dossier: Dossier) -> dict[str, tuple[Cell, Cell, Cell]]:
-    """Group → the newest value, its standard error, and the count it was measured at."""
-    found: dict[str, tuple[Cell, Cell, Cell]] = {}
+def newest_readings(dossier: Dossier) -> dict[str, Newest]:
+    found = {}
     for group in dossier.groups:
         runs = runs_of(group.key, dossier.situation.runs)
         if runs:
             run = max(runs, key=lambda one: (one.observed_at, one.id))
             reading = Reading(**run.metrics[group.key])
             error = standard_error(dossier.project, reading)
-            found[group.key] = (reading.value, error, run.counts.get(group.key, 0))
+            found[group.key] = Newest(reading.value, error, run.counts.get(group.key, 0))
     return found
 
 
@@ -196,111 +190,86 @@ def samples_needed(dossier: Dossier) -> dict[str, float | None]:
     return {groups[place].key: finite(one) for place, one in zip(aimed, medians, strict=True)}
 
 
-def budgets_table(dossier: Dossier) -> Content:
+def budgets_table(dossier: Dossier) -> Content[dict[str, Any]]:
     found, currency = dossier.budgets, dossier.project.currency
-    columns = [
-        Column("budget", "money", f"money of the round, {currency}"),
-        Column("chosen", "count", "1 for the budget of this plan"),
-        *interval("utility", "utility after the round"),
-        *interval("utility_equal_counts", "utility had every group got the same count"),
-        Column("chance_all_targets", "share", "chance that every group with a target reaches it"),
-    ]
-    parts = ("mean", "p05", "p95")
-    rows = (
-        [
-            row["budget"],
-            int(row["budget"] == found.chosen),
-            *(row["utility"][part] for part in parts),
-            *(row["equal"][part] for part in parts),
-            row["chance"],
-        ]
-        for row in found.rows
-    )
-    return columns, rows
-
-
-def scenarios_table(dossier: Dossier) -> Content:
-    outcomes, currency = dossier.outcomes, dossier.project.currency
-    columns = [
-        Column("scenario", "text", "name of the scenario"),
-        Column("policy", "text", "how the money is split; empty where the orders were typed in"),
-        Column("objective", "text", "what it aims at"),
-        Column("budget", "money", f"money to spend, {currency}"),
-        Column("spend", "money", f"money spent, {currency}"),
-        *interval("utility", "utility after the round, by the scenario's own objective"),
-        *interval("difference", "utility by the first scenario's objective, less the first's, over the same draws"),
-        Column("p_better", "share", "chance to be better than the first"),
-        Column("infeasible", "long text", "what leaves the scenario without a plan"),
-    ]
-    return columns, (scenario_row(dossier, one) for one in outcomes)
-
-
-def scenario_row(dossier: Dossier, outcome: ScenarioResult) -> Row:
-    scenario, plan, gain = outcome.scenario, outcome.plan, outcome.gain
-    objective = scenario.project.get("objective", dossier.project.objective)["kind"]
-    policy = None if scenario.orders is not None else plan.policy if plan else scenario.policy
-    first: list[Cell] = [scenario.name, policy, objective, outcome.budget.available]
-    if plan is None:
-        return [*first, *[None] * 8, " ".join(f"{one.pointer}: {one.detail}" for one in outcome.culprits)]
-    after = plan.utility.after
     return [
-        *first,
-        amount(plan.spend),
-        *([after.mean, after.p05, after.p95] if outcome.known else [None] * 3),
-        *([gain.mean, gain.p05, gain.p95, gain.p_better] if gain else [None] * 4),
-        None,
-    ]
+        Column("budget", "money", f"money of the round, {currency}", lambda row: row["budget"]),
+        Column("chosen", "count", "1 for the budget of this plan", lambda row: int(row["budget"] == found.chosen)),
+        interval("utility", "utility after the round", lambda row: ends_of(Interval(**row["utility"]))),
+        interval("utility_equal_counts", "utility had every group got the same count",
+                 lambda row: ends_of(Interval(**row["equal"]))),
+        Column("chance_all_targets", "share", "chance that every group with a target reaches it",
+               lambda row: row["chance"]),
+    ], found.rows  # fmt: skip
 
 
-def scenario_groups_table(dossier: Dossier) -> Content:
-    outcomes = dossier.outcomes
-    metric = dossier.project.metric_name
-    columns = [
-        Column("scenario", "text", "name of the scenario"),
-        GROUP,
-        NAME,
-        Column("add", "count", "samples it adds"),
-        Column("cost", "money", f"what they cost, {dossier.project.currency}"),
-        *interval("metric_after", f"{metric} after it"),
-    ]
-    rows = (row for one in outcomes if one.plan for row in scenario_groups(dossier, one, one.plan))
-    return columns, rows
+def scenarios_table(dossier: Dossier) -> Content[ScenarioResult]:
+    outcomes, currency = dossier.outcomes, dossier.project.currency
+    return [
+        Column("scenario", "text", "name of the scenario", lambda one: one.scenario.name),
+        Column("policy", "text", "how the money is split; empty where the orders were typed in", policy_of),
+        Column("objective", "text", "what it aims at",
+               lambda one: one.scenario.project.get("objective", dossier.project.objective)["kind"]),
+        Column("budget", "money", f"money to spend, {currency}", lambda one: one.budget.available),
+        Column("spend", "money", f"money spent, {currency}", lambda one: amount(one.plan.spend) if one.plan else None),
+        interval("utility", "utility after the round, by the scenario's own objective",
+                 lambda one: ends_of(one.plan.utility.after) if one.plan and one.known else None),
+        within(lambda one: one.gain, [
+            interval("difference",
+                     "utility by the first scenario's objective, less the first's, over the same draws", ends_of),
+            Column("p_better", "share", "chance to be better than the first", lambda gain: gain.p_better),
+        ]),
+        Column("infeasible", "long text", "what leaves the scenario without a plan", culprits_of),
+    ], outcomes  # fmt: skip
 
 
-def scenario_groups(dossier: Dossier, outcome: ScenarioResult, plan: Plan) -> Iterator[Row]:
-    for one in plan.groups:
-        after: list[Cell] = [one.metric_after.mean, one.metric_after.p05, one.metric_after.p95]
-        band = after if outcome.known else [None] * 3
-        yield [outcome.scenario.name, one.key, dossier.names[one.key], one.add, amount(one.cost), *band]
+def policy_of(one: ScenarioResult) -> str | None:
+    if one.scenario.orders is not None:
+        return None
+    return one.plan.policy if one.plan else one.scenario.policy
 
 
-def measurement_table(dossier: Dossier) -> Content:
+def culprits_of(one: ScenarioResult) -> str | None:
+    return None if one.plan else " ".join(f"{fault.pointer}: {fault.detail}" for fault in one.culprits)
+
+
+def scenario_groups_table(dossier: Dossier) -> Content[tuple[ScenarioResult, GroupPlan]]:
+    outcomes, metric = dossier.outcomes, dossier.project.metric_name
+    return [
+        Column("scenario", "text", "name of the scenario", lambda one: one[0].scenario.name),
+        group_key(lambda one: one[1].key),
+        group_name(lambda one: dossier.names[one[1].key]),
+        Column("add", "count", "samples it adds", lambda one: one[1].add),
+        Column("cost", "money", f"what they cost, {dossier.project.currency}", lambda one: amount(one[1].cost)),
+        interval("metric_after", f"{metric} after it",
+                 lambda one: ends_of(one[1].metric_after) if one[0].known else None),
+    ], ((outcome, group) for outcome in outcomes if outcome.plan for group in outcome.plan.groups)  # fmt: skip
+
+
+def measurement_table(dossier: Dossier) -> Content[tuple[int, str, int, MeasurementRun]]:
     plan = dossier.measurements
-    columns = [
-        Column("run", "count", "number of the training run, the most telling first"),
-        GROUP,
-        NAME,
-        Column("samples", "count", "samples of the group to train on"),
-        Column("variance_before", "number", "expected variance of the margins before the run"),
-        Column("variance_after", "number", "and after it"),
-        Column("reason", "long text", "what the run tells"),
-    ]
+    return [
+        Column("run", "count", "number of the training run, the most telling first", lambda one: one[0]),
+        group_key(lambda one: one[1]),
+        group_name(lambda one: dossier.names[one[1]]),
+        Column("samples", "count", "samples of the group to train on", lambda one: one[2]),
+        within(lambda one: one[3], [
+            Column("variance_before", "number", "expected variance of the margins before the run",
+                   lambda run: run.variance_before),
+            Column("variance_after", "number", "and after it", lambda run: run.variance_after),
+            Column("reason", "long text", "what the run tells", lambda run: run.reason),
+        ]),
+    ], (
+        (number, key, int(count), run)
+        for number, run in enumerate(plan.runs, 1)
+        for key, count in zip(plan.keys, run.counts, strict=True)
+    )  # fmt: skip
 
-    def rows() -> Iterator[Row]:
-        for number, run in enumerate(plan.runs, 1):
-            for key, count in zip(plan.keys, run.counts, strict=True):
-                name = dossier.names[key]
-                yield [number, key, name, int(count), run.variance_before, run.variance_after, run.reason]
 
-    return columns, rows()
-
-
-def warnings_table(dossier: Dossier) -> Content:
-    columns = [
-        Column("code", "text", "what kind of warning it is (docs/warnings.md)"),
-        GROUP,
-        Column("source", "text", "key of the source"),
-        Column("detail", "long text", "what is to be doubted, and what to do"),
-    ]
-    rows: Sequence[Row] = [[one.code, one.group, one.source, one.detail] for one in dossier.allocation.warnings]
-    return columns, rows
+def warnings_table(dossier: Dossier) -> Content[Warning]:
+    return [
+        Column("code", "text", "what kind of warning it is (docs/warnings.md)", lambda one: one.code),
+        group_key(lambda one: one.group),
+        Column("source", "text", "key of the source", lambda one: one.source),
+        Column("detail", "long text", "what is to be doubted, and what to do", lambda one: one.detail),
+    ], dossier.allocation.warnings

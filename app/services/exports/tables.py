@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from app.errors import NotFound, TrancheError
-from app.services.exports import plan_tables, record_tables
+from app.services.exports import plan_tables, purchase_tables, record_tables
+from app.services.exports.columns import Content, flat
 from app.services.exports.dossier import Dossier
-from app.tables.shape import Content, Missing, Table
+from app.tables.shape import Missing, Table
 
 
 @dataclass(frozen=True)
@@ -15,11 +17,11 @@ class Kind:
     """`make` raises what its question raises before its first row is read."""
 
     title: str
-    make: Callable[[Dossier], Content]
+    make: Callable[[Dossier], Content[Any]]
 
     def table(self, name: str, dossier: Dossier) -> Table:
-        columns, rows = self.make(dossier)
-        return Table(name, self.title, columns, rows)
+        columns, items = self.make(dossier)
+        return Table(name, self.title, flat(columns), items)
 
 
 TABLES: Mapping[str, Kind] = MappingProxyType(
@@ -32,13 +34,13 @@ TABLES: Mapping[str, Kind] = MappingProxyType(
         "scenarios": Kind("Scenarios side by side", plan_tables.scenarios_table),
         "scenario-groups": Kind("What each scenario buys, group by group", plan_tables.scenario_groups_table),
         "measurement-plan": Kind("At which subset sizes to retrain next", plan_tables.measurement_table),
-        "rounds": Kind("Rounds, oldest first", record_tables.rounds_table),
+        "rounds": Kind("Rounds, oldest first", purchase_tables.rounds_table),
         "round-groups": Kind(
-            "What each round planned for each group beside what came", record_tables.round_groups_table
+            "What each round planned for each group beside what came", purchase_tables.round_groups_table
         ),
-        "orders": Kind("Orders of all rounds beside what came", record_tables.orders_table),
-        "spending": Kind("What the rounds have cost", record_tables.spending_table),
-        "ledger": Kind("The ledger: every total is a sum of these", record_tables.ledger_table),
+        "orders": Kind("Orders of all rounds beside what came", purchase_tables.orders_table),
+        "spending": Kind("What the rounds have cost", purchase_tables.spending_table),
+        "ledger": Kind("The ledger: every total is a sum of these", purchase_tables.ledger_table),
         "observations": Kind("Every evaluated training run, a line per group", record_tables.observations_table),
         "forecasts": Kind(
             "What was forecast of each run before it was posted, and how that fared", record_tables.forecasts_table

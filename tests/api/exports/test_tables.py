@@ -14,7 +14,7 @@ from app.api.http import downloads
 from app.api.http.downloads import disposition
 from app.api.http.runtime import SOFTWARE_VERSION
 from app.errors import Conflict
-from app.services.exports import record_tables
+from app.services.exports import paging
 from app.services.exports.tables import TABLES
 from app.store.db import Database
 from tests.api.purchases.test_rounds import accept, deliver, propose
@@ -302,7 +302,7 @@ def test_an_error_while_rows_are_written_is_the_answer(api: Api, path: str, monk
     def late(*_: object) -> None:
         raise Conflict("too late")
 
-    monkeypatch.setattr("app.services.exports.record_tables.entries_page", late)
+    monkeypatch.setattr("app.services.exports.purchase_tables.entries_page", late)
     refused = api.get(f"{path}/tables/ledger.csv")
     assert (refused.status_code, refused.headers["content-type"]) == (409, "application/problem+json")
 
@@ -310,6 +310,6 @@ def test_an_error_while_rows_are_written_is_the_answer(api: Api, path: str, monk
 def test_a_long_list_is_read_in_parts_and_whole(api: Api, bought: str, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("ledger", "observations", "forecasts", "rounds", "orders")
     whole = {name: table(api, bought, name) for name in names}
-    monkeypatch.setattr(record_tables, "PAGE", 1)
+    monkeypatch.setattr(paging, "PAGE", 1)
     assert {name: table(api, bought, name) for name in names} == whole
     assert len(whole["ledger"]) > 2

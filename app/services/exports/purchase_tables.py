@@ -1,0 +1,196 @@
+"""Tables of what was bought: rounds, their orders, and the money. Long ones are read page by page."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from app.services.exports.columns import Content, group_key, group_name, round_number, within
+from app.services.exports.dossier import Dossier
+from app.services.exports.paging import paged
+from app.services.ledger.deliveries import over_delivered
+from app.services.ledger.terms import Terms
+from app.services.purchases.progress import GroupProgress, OrderProgress, progress_of
+from app.store.ledger import entries_page, totals_of_orders
+from app.store.models.projects import Group
+from app.store.models.purchases import LedgerEntry, Round
+from app.store.projects import members
+from app.store.rounds import ACCEPTED, orders_of_project, orders_of_rounds, rounds_of_project, rounds_page
+from app.tables.shape import Column
+
+
+def all_rounds(dossier: Dossier) -> Iterator[Round]:
+    session, project = dossier.session, dossier.project
+    return paged(lambda after, limit: rounds_page(session, project.id, after, limit), lambda one: one.number)
+
+
+def rounds_table(dossier: Dossier) -> Content[Round]:
+    currency = dossier.project.currency
+    return [
+        round_number(lambda one: one.number),
+        Column("state", "text", "proposed, accepted, collecting, closed or cancelled", lambda one: one.state),
+        Column("external_id", "text", "the round's name in your own records", lambda one: one.external_id),
+        Column("round_data_version", "count", "of the data that it was planned on", lambda one: one.data_version),
+        Column("policy", "text", "how its money was split", lambda one: one.query.get("policy")),
+        Column("cost", "money", f"what its orders were planned to cost, {currency}", lambda one: one.cost),
+        Column("sources", "count", "sources that it orders from", lambda one: len(one.lines)),
+        Column("samples", "count", "samples that it expected to add", lambda one: sum(one.added.values())),
+        Column("proposed_by", "text", "API key that proposed it", lambda one: one.proposed_by),
+        Column(
+            "approved_by", "text", "API keys that accepted it, parted by blanks", lambda one: " ".join(one.approvals)
+        ),
+        Column("reason", "text", "why it was cancelled", lambda one: one.reason),
+        Column("created_at", "instant", "when it was proposed (UTC)", lambda one: one.created_at),
+        Column("accepted_at", "instant", "when it was accepted (UTC)", lambda one: one.accepted_at),
+        Column("closed_at", "instant", "when it was closed (UTC)", lambda one: one.closed_at),
+        Column("cancelled_at", "instant", "when it was cancelled (UTC)", lambda one: one.cancelled_at),
+    ], all_rounds(dossier)
+
+
+def round_groups_table(dossier: Dossier) -> Content[tuple[Round, GroupProgress]]:
+    metric = dossier.project.metric_name
+    return [
+        round_number(lambda one: one[0].number),
+        within(lambda one: one[1], [
+            group_key(lambda it: it.group),
+            group_name(lambda it: dossier.names.get(it.group)),
+            Column("planned", "count", "samples that the round expected to bring", lambda it: it.planned),
+            Column("accepted", "count", "samples that passed review", lambda it: it.counts["accepted"]),
+            Column("rejected", "count", "samples that did not", lambda it: it.counts["rejected"]),
+            Column("pending", "count", "samples that wait for review", lambda it: it.counts["pending"]),
+            Column("metric_before", "number", f"{metric} when the round was proposed",
+                   lambda it: forecast(it, "now", "mean")),
+            Column("metric_forecast", "number", f"{metric} that was forecast for after it",
+                   lambda it: forecast(it, "after", "mean")),
+            Column("metric_forecast_p05", "number", "5 % quantile of the forecast",
+                   lambda it: forecast(it, "after", "p05")),
+            Column("metric_forecast_p95", "number", "95 % quantile of the forecast",
+                   lambda it: forecast(it, "after", "p95")),
+        ]),
+        within(lambda one: one[1].measured, [
+            Column("measured", "number", f"{metric} in the newest run since", lambda run: run.value),
+            Column("measured_at_count", "count", "samples of the group in that run", lambda run: run.count),
+        ]),
+    ], (
+        (one, group)
+        for one in all_rounds(dossier)
+        for group in progress_of(dossier.session, dossier.project, one).groups
+    )  # fmt: skip
+
+
+def forecast(one: GroupProgress, when: str, part: str) -> float | None:
+    found: float | None = (one.forecast.get(when) or {}).get(part)
+    return found
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """A round's order. `progress`: None while the round is only proposed."""
+
+    round: int
+    source: str
+    state: str
+    quantity: int
+    cost: Decimal
+    progress: OrderProgress | None = None
+
+
+def orders_table(dossier: Dossier) -> Content[Ordered]:
+    currency = dossier.project.currency
+    return [
+        round_number(lambda one: one.round),
+        Column("order", "text", "id of the order; empty while the round is only proposed",
+               lambda one: str(one.progress.order.id) if one.progress else None),
+        Column("source", "text", "key of the source", lambda one: one.source),
+        Column("state", "text", "of the order", lambda one: one.state),
+        Column("quantity", "count", "samples ordered", lambda one: one.quantity),
+        Column("cost", "money", f"planned cost, {currency}", lambda one: one.cost),
+        within(lambda one: one.progress, [
+            Column("spent", "money", f"charged so far, {currency}", lambda it: it.totals.spent),
+            Column("committed", "money", f"what may still be charged, {currency}", lambda it: it.totals.committed),
+            Column("billed", "text", "whether delivered or accepted samples are charged",
+                   lambda it: Terms.read(it.order.terms).billed),
+            Column("delivered", "count", "samples that came", lambda it: it.totals.delivered),
+            [in_state(state) for state in ("accepted", "rejected", "pending", "unmapped")],
+            Column("over_delivered", "count", "samples beyond the quantity",
+                   lambda it: over_delivered(it.order, it.totals)),
+            Column("external_id", "text", "the vendor's name for the order", lambda it: it.order.external_id),
+            Column("created_at", "instant", "when the round was accepted (UTC)", lambda it: it.order.created_at),
+            Column("placed_at", "instant", "when the vendor took it (UTC)", lambda it: it.order.placed_at),
+            Column("closed_at", "instant", "when it was closed (UTC)", lambda it: it.order.closed_at),
+        ]),
+    ], (order for one in all_rounds(dossier) for order in ordered(dossier, one))  # fmt: skip
+
+
+def in_state(state: str) -> Column[OrderProgress]:
+    return Column(state, "count", f"of these {state}", lambda it: it.totals.in_state(state))
+
+
+def ordered(dossier: Dossier, one: Round) -> Iterator[Ordered]:
+    if one.state == "proposed":
+        for key, line in one.lines.items():
+            yield Ordered(one.number, key, "proposed", line["quantity"], Decimal(line["cost"]))
+        return
+    for it in progress_of(dossier.session, dossier.project, one).orders:
+        yield Ordered(one.number, it.source, it.order.state, it.order.quantity, it.order.cost, it)
+
+
+@dataclass(frozen=True)
+class Spending:
+    """Of an accepted round, and of all up to it."""
+
+    round: Round
+    spent: Decimal
+    committed: Decimal
+    spent_so_far: Decimal
+    left: Decimal
+
+
+def spending_table(dossier: Dossier) -> Content[Spending]:
+    currency = dossier.project.currency
+    return [
+        round_number(lambda one: one.round.number),
+        Column("state", "text", "of the round", lambda one: one.round.state),
+        Column("planned", "money", f"what its orders were planned to cost, {currency}", lambda one: one.round.cost),
+        Column("spent", "money", f"what they have cost so far, {currency}", lambda one: one.spent),
+        Column("committed", "money", f"what they may still cost, {currency}", lambda one: one.committed),
+        Column("spent_so_far", "money", f"spent in all rounds up to it, {currency}", lambda one: one.spent_so_far),
+        Column("left", "money", f"of the project's budget after it, nothing committed to later rounds, {currency}",
+               lambda one: one.left),
+    ], spending_of(dossier)  # fmt: skip
+
+
+def spending_of(dossier: Dossier) -> Iterator[Spending]:
+    session, project = dossier.session, dossier.project
+    found = rounds_of_project(session, project.id, ACCEPTED)
+    totals = totals_of_orders(session, project.id)
+    orders = orders_of_rounds(session, [one.id for one in found])
+    spent_so_far = bound_so_far = Decimal(0)
+    for one in found:
+        mine = [totals[order.id] for order in orders if order.round_id == one.id and order.id in totals]
+        spent = sum((each.spent for each in mine), Decimal(0))
+        committed = sum((each.committed for each in mine), Decimal(0))
+        spent_so_far += spent
+        bound_so_far += spent + committed
+        yield Spending(one, spent, committed, spent_so_far, project.budget_total - bound_so_far)
+
+
+def ledger_table(dossier: Dossier) -> Content[LedgerEntry]:
+    session, project, currency = dossier.session, dossier.project, dossier.project.currency
+    keys = {group.id: group.key for group in members(session, Group, project.id, archived=None)}
+    number = {one.id: one.number for one in all_rounds(dossier)}
+    round_of = {one.id: number[one.round_id] for one in orders_of_project(session, project.id, cancelled=True)}
+    return [
+        Column("entry", "count", "number of the entry", lambda one: one.id),
+        round_number(lambda one: round_of.get(one.order_id)),
+        Column("order", "text", "id of the order", lambda one: str(one.order_id)),
+        Column("kind", "text", "what made the entry", lambda one: one.kind),
+        group_key(lambda one: None if one.group_id is None else keys[one.group_id]),
+        Column("state", "text", "of the samples", lambda one: one.state),
+        Column("count", "count", "samples more, or fewer", lambda one: one.count),
+        Column("spent", "money", f"spent more, or less, {currency}", lambda one: one.spent),
+        Column("committed", "money", f"committed more, or less, {currency}", lambda one: one.committed),
+        Column("cause", "text", "what it comes from", lambda one: one.cause),
+        Column("note", "long text", "as it was recorded", lambda one: one.note),
+        Column("api_key", "text", "API key that acted; empty for the service itself", lambda one: one.api_key_id),
+        Column("created_at", "instant", "when it was made (UTC)", lambda one: one.created_at),
+    ], paged(lambda after, limit: entries_page(session, project.id, None, after, limit), lambda one: one.id)
