@@ -15,7 +15,7 @@ from app.charts.words import number
 
 Panel = Mapping[str, Any]
 
-PANEL_WIDTH, PANEL_HEIGHT = 280, 190
+PANEL_WIDTH, PANEL_HEIGHT, COLUMNS = 280, 190, 3
 CHARACTERS = 38
 MOST_TICKS = 7
 
@@ -29,7 +29,7 @@ def curve_chart(panel: Panel, source: str, theme: ThemeName = "light") -> Spec:
     return finished(view, theme, described(panel))
 
 
-def curves_chart(panels: Sequence[Panel], source: str, columns: int = 3, theme: ThemeName = "light") -> Spec:
+def curves_chart(panels: Sequence[Panel], source: str, columns: int = COLUMNS, theme: ThemeName = "light") -> Spec:
     """Small multiples on the same vertical axis, what they share said once above them."""
     size = {"width": PANEL_WIDTH, "height": PANEL_HEIGHT}
     views = [{"title": heading(panel), **panel_view(panel, palette(theme), None), **size} for panel in panels]

@@ -2,7 +2,6 @@
 policy lets it load nothing, wherever it is opened."""
 
 from base64 import b64encode
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -14,8 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from app.charts.words import number as three_digits
 from app.report import words
-from app.report.charts import COLUMNS, CURVES, Charts
+from app.report.charts import COLUMNS, CURVES, drawn
 from app.report.content import content_of
+from app.services.exports.charts import Asked
 from app.services.exports.dossier import Dossier
 
 
@@ -30,11 +30,10 @@ class Report:
 def report_of(dossier: Dossier, software_version: str) -> Report:
     """Raises as the dossier's allocation."""
     content = content_of(dossier)
-    charts = Charts(dossier, f"data version {dossier.project.data_version}")
     address = f"/v1/projects/{dossier.project.id}/report?{urlencode(content['query'])}"
     html = templates().get_template("report.html").render(
         **content,
-        charts=charts_of(charts, content),
+        charts=charts_of(dossier, content),
         curves_shown=min(CURVES, len(dossier.groups)),
         columns=COLUMNS,
         version=software_version,
@@ -50,19 +49,20 @@ def short(value: float | None) -> str:
     return "–" if value is None else three_digits(value)
 
 
-def charts_of(charts: Charts, content: dict[str, Any]) -> dict[str, str]:
-    """Those that have something to show, as markup: Vega escapes every text in it."""
+def charts_of(dossier: Dossier, content: dict[str, Any]) -> dict[str, str]:
+    """Those that have something to show, as markup."""
     known, rounds = content["known"], bool(content["money"].spent or content["money"].committed)
-    wanted: dict[str, tuple[bool, Callable[[], str]]] = {
-        "margins": (known, charts.margins),
-        "curves": (known, charts.curves),
-        "utility": (known, charts.utility),
-        "targets": (known and content["has_targets"] and not content["targets_same"], charts.targets),
-        "scenarios": (known, charts.scenarios),
-        "spending": (rounds, charts.spending),
-        "progress": (rounds, charts.progress),
+    wanted = {
+        "margins": known,
+        "curves": known,
+        "utility": known,
+        "targets": known and content["has_targets"] and not content["targets_same"],
+        "scenarios": known,
+        "spending": rounds,
+        "progress": rounds,
     }
-    return {name: make() for name, (there, make) in wanted.items() if there}
+    asked = Asked(dossier, f"data version {dossier.project.data_version}")
+    return {name: drawn(name, asked) for name, there in wanted.items() if there}
 
 
 @cache

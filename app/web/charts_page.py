@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from app.api.exports.charts import Asked, ChartQuery, chart_query, chart_response
-from app.api.exports.drawn import Format
+from app.api.exports.charts import ChartQuery, asked_of, chart_query, chart_response
+from app.api.http.drawn import Format
 from app.api.http.etags import NotModified, matches
 from app.charts.render import bundle, bundle_name
 from app.errors import NotFound
@@ -41,9 +41,9 @@ def project_chart(
     changes = plan.changes(project)
     if changes:
         project, query = varied_project(visit.session, project, changes), replace(query, objective=objective)
-    asked = Asked(visit.session, visit.runtime.fits, project, query)
+    asked = asked_of(visit.session, visit.runtime.fits, project, query, visit.now)
     try:
-        return chart_response(asked, name, format, unless_matched)
+        return chart_response(asked, query, name, format, unless_matched)
     except NotModified as same:
         return Response(status_code=304, headers={"ETag": same.etag})
 

@@ -16,14 +16,13 @@ from app.services.planning.variations import varied_project
 from app.store.models.projects import Project
 from app.web.plan_query import PlanQuery, objective_choices
 from app.web.project_page import plan_query
-from app.web.scenarios_page import Row, form_rows, read_rows
+from app.web.scenarios_page import Row, dossier_of, form_rows
 from app.web.site.visit import Answer, Visit, pages, sees
 
 router = pages()
 
 Asked = Annotated[PlanQuery, Depends(plan_query)]
 Runs = Annotated[int, Query(ge=1, le=MAX_RUNS)]
-USUAL = PlanQuery().question()
 
 
 def looked_at(visit: Visit, project: Project, query: PlanQuery, runs: int = 3) -> Dossier:
@@ -88,5 +87,4 @@ def scenarios_table(
 ) -> Answer:
     """Of the scenarios page, whose form it follows."""
     project = visit.project(project_id)
-    asked = read_rows(project, rows)
-    return table_file(Dossier(visit.session, visit.runtime.fits, project, USUAL, visit.now, asked), table, format)
+    return table_file(dossier_of(visit, project, rows), table, format)

@@ -10,17 +10,15 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Response
 
-from app.api.exports.drawn import HEADERS, MEDIA_TYPES, Format, drawn
-from app.api.http.runtime import SOFTWARE_VERSION
+from app.api.exports.charts import source_of
+from app.api.http.drawn import HEADERS, MEDIA_TYPES, Format, drawn
 from app.api.planning.allocations import read_hold
 from app.api.planning.scenarios import ScenarioOut, row_shape
-from app.charts.scenarios import scenarios_chart
 from app.charts.theme import ThemeName, narrowed
 from app.errors import Fault, Invalid, TrancheError, invalid
-from app.services.exports.charts import scenario_rows
-from app.services.planning.looks import kept_what_if
+from app.services.exports.charts import Asked, make_scenarios
+from app.services.exports.dossier import Dossier
 from app.services.planning.policies import CHOICES
-from app.services.planning.scenarios import ScenarioResult
 from app.services.planning.variations import Scenario
 from app.store.models.projects import Group, Project
 from app.store.projects import members
@@ -79,7 +77,7 @@ def scenarios_page(
     found: list[ScenarioOut] = []
     error: TrancheError | None = None
     try:
-        outcomes = answered(visit, project, rows)
+        outcomes = dossier_of(visit, project, rows).outcomes
         found = [row_shape(outcome, outcomes[0], True) for outcome in outcomes]
     except TrancheError as refused:
         error = refused
@@ -99,15 +97,15 @@ def scenarios_picture(
 ) -> Answer:
     """What the page's table says, drawn."""
     project = visit.project(project_id)
-    source = f"{project.name}, data version {project.data_version}; Tranche {SOFTWARE_VERSION}"
-    made = scenarios_chart(scenario_rows(answered(visit, project, rows)), project.currency, source, theme)
+    made = make_scenarios(Asked(dossier_of(visit, project, rows), source_of(project), theme))
     spec = json.dumps(narrowed(made) if narrow else made, ensure_ascii=False, allow_nan=False).encode()
     return Response(drawn(spec, format), headers=HEADERS, media_type=MEDIA_TYPES[format])
 
 
-def answered(visit: Visit, project: Project, rows: list[Row]) -> Sequence[ScenarioResult]:
-    """What `read_rows` leads to. Raises Invalid."""
-    return kept_what_if(visit.session, visit.runtime.fits, project, read_rows(project, rows), 300, 0)
+def dossier_of(visit: Visit, project: Project, rows: list[Row]) -> Dossier:
+    """What the form's scenarios are answered from. Raises Invalid."""
+    asked = read_rows(project, rows)
+    return Dossier(visit.session, visit.runtime.fits, project, PlanQuery().question(), visit.now, asked)
 
 
 def read_rows(project: Project, rows: list[Row]) -> list[Scenario]:

@@ -7,12 +7,12 @@ from fastapi import Query
 from pydantic import TypeAdapter
 
 from app.api.http.bulk import validated
+from app.api.http.drawn import Format
 from app.api.planning.simulations import (
     MAX_GAMES,
     MAX_ROUNDS,
     USUAL,
     ChartName,
-    Format,
     SimulationIn,
     SimulationOut,
     StandingOut,

@@ -1,16 +1,15 @@
 """Charts, as Vega-Lite specifications or drawn, to be embedded anywhere."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Annotated, Any, cast
+from datetime import datetime
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from app.api.exports.drawn import HEADERS, MEDIA_TYPES, Format, drawn
-from app.api.exports.plan_charts import PLAN_CHARTS, distinct_names
 from app.api.http.answers import Draws, Seed
+from app.api.http.drawn import HEADERS, MEDIA_TYPES, Format, contract_of, drawn
 from app.api.http.etags import NotModified, etag_of, question_tag
 from app.api.http.problems import declared
 from app.api.http.query import KnownQuery
@@ -18,16 +17,14 @@ from app.api.http.runtime import SOFTWARE_VERSION
 from app.api.http.transactions import Call, reads, usual_errors
 from app.api.planning.allocations import Budget, read_budget
 from app.api.planning.plans import Policy
-from app.charts.money import RoundMoney, spending
-from app.charts.progress import GroupRow, progress
 from app.charts.theme import Spec, ThemeName, narrowed
-from app.errors import Infeasible, NotFound
+from app.errors import Infeasible
 from app.services.curves.fits import Fits
-from app.services.exports.round_charts import progress_data, spending_data
+from app.services.exports.charts import Asked, chart_named
+from app.services.exports.dossier import Dossier
 from app.services.planning.allocations import AllocationQuestion
 from app.store.db import Session
-from app.store.models.projects import Group, Project
-from app.store.projects import members
+from app.store.models.projects import Project
 
 router = APIRouter(prefix="/v1/projects/{project_id}/charts", tags=["charts"], route_class=KnownQuery)
 EXAMPLE: Spec = {
@@ -71,67 +68,28 @@ def chart_query(
     return ChartQuery(theme, tuple(group or ()), round, question, narrow=narrow)
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What a chart is made from."""
-
-    session: Session
-    fits: Fits
-    project: Project
-    query: ChartQuery
-
-    @property
-    def source(self) -> str:
-        """Where the numbers come from, as charts say it."""
-        return f"{self.project.name}, data version {self.project.data_version}; Tranche {SOFTWARE_VERSION}"
+def source_of(project: Project) -> str:
+    """Where a chart's numbers come from, as it says itself."""
+    return f"{project.name}, data version {project.data_version}; Tranche {SOFTWARE_VERSION}"
 
 
-@dataclass(frozen=True)
-class Chart:
-    """follows_version: nothing but the data version, the query and the software changes it, so that a client's copy is
-    known to be current before anything is computed."""
-
-    make: Callable[[Asked], Spec]
-    follows_version: bool = True
+def asked_of(session: Session, fits: Fits, project: Project, query: ChartQuery, at: datetime) -> Asked:
+    dossier = Dossier(session, fits, project, query.question, at)
+    return Asked(dossier, source_of(project), query.theme, query.groups, query.round)
 
 
-def make_progress(asked: Asked) -> Spec:
-    found = progress_data(asked.session, asked.project, asked.query.round)
-    only = asked.query.groups
-    names = distinct_names(members(asked.session, Group, asked.project.id, archived=None))
-    rows = [
-        cast(GroupRow, {**row, "group": names[row["group"]]}) for row in found.rows if not only or row["group"] in only
-    ]
-    return progress(found.number, rows, asked.source, asked.query.theme)
-
-
-def make_spending(asked: Asked) -> Spec:
-    rows = [cast(RoundMoney, row) for row in spending_data(asked.session, asked.project)]
-    project = asked.project
-    return spending(rows, float(project.budget_total), project.currency, asked.source, asked.query.theme)
-
-
-CHARTS: Mapping[str, Chart] = MappingProxyType(
-    {
-        "progress": Chart(make_progress, follows_version=False),
-        "spending": Chart(make_spending, follows_version=False),
-        **{name: Chart(make) for name, make in PLAN_CHARTS.items()},
-    }
-)
-
-
-def chart_response(asked: Asked, name: str, format: Format, unless_matched: Callable[[str], None]) -> Response:
-    """The chart `name`; `unless_matched` is told its ETag and raises NotModified where the client has it. Raises
-    NotFound."""
-    chart = CHARTS.get(name)
-    if chart is None:
-        raise NotFound(f"There is no chart '{name[:100]}'. There are: {', '.join(sorted(CHARTS))}.")
-    tag = question_tag(asked.project, name, format, asked.query)
+def chart_response(
+    asked: Asked, query: ChartQuery, name: str, format: Format, unless_matched: Callable[[str], None]
+) -> Response:
+    """The chart `name`; `unless_matched` is told its ETag and raises NotModified where the client has it, before
+    anything is computed where the chart follows the data version. Raises NotFound."""
+    chart = chart_named(name)
+    tag = question_tag(asked.dossier.project, name, format, query)
     if chart.follows_version:
         unless_matched(tag)
     made = chart.make(asked)
     spec = json.dumps(
-        narrowed(made) if asked.query.narrow else made, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+        narrowed(made) if query.narrow else made, ensure_ascii=False, separators=(",", ":"), allow_nan=False
     ).encode()
     if not chart.follows_version:
         tag = etag_of(format.encode() + SOFTWARE_VERSION.encode() + spec)
@@ -139,20 +97,12 @@ def chart_response(asked: Asked, name: str, format: Format, unless_matched: Call
     return Response(drawn(spec, format), headers={**HEADERS, "ETag": tag}, media_type=MEDIA_TYPES[format])
 
 
-def content(format: Format) -> dict[str, Any]:
-    if format == "json":
-        return {"schema": {"type": "object", "additionalProperties": True}, "example": EXAMPLE}
-    if format == "svg":
-        return {"schema": {"type": "string"}, "example": "<svg …/>"}
-    return {"schema": {"type": "string", "format": "binary"}, "example": "…"}
-
-
 @router.get(
     "/{name}.{format}",
     summary="Read or draw a chart",
     response_class=Response,
     responses={
-        200: {"content": {MEDIA_TYPES[format]: content(format) for format in ("json", "svg", "png")}},
+        200: {"content": contract_of({"schema": {"type": "object", "additionalProperties": True}, "example": EXAMPLE})},
         **declared(Infeasible, *usual_errors("/{project_id}/{name}", "GET", writes=False)),
     },
 )
@@ -169,8 +119,8 @@ def read_chart(
     on your server and pass it on."""
     with call.runtime.database.reading() as session:
         call.open_session = session
-        asked = Asked(session, call.runtime.fits, call.project(project_id), query)
+        asked = asked_of(session, call.runtime.fits, call.project(project_id), query, call.now)
         try:
-            return chart_response(asked, name, format, call.unless_matched)
+            return chart_response(asked, query, name, format, call.unless_matched)
         except NotModified as same:
             return Response(status_code=304, headers={"ETag": same.etag})

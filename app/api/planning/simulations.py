@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict, Field
 
+from app.api.http.drawn import HEADERS, MEDIA_TYPES, Format, contract_of, drawn
 from app.api.http.etags import etag_of
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
@@ -18,9 +19,8 @@ from app.api.http.shapes import Answer, MoneyIn, MoneyOut, Shape
 from app.api.http.transactions import Call, Route, posts, reads, usual_errors
 from app.api.planning.scenarios import SeedIn
 from app.api.projects.objectives import Objective
-from app.charts.render import png, svg
 from app.charts.simulations import CHARTS
-from app.charts.theme import Spec, ThemeName, narrowed
+from app.charts.theme import ThemeName, narrowed
 from app.errors import Conflict
 from app.services.jobs.jobs import State
 from app.services.planning.policies import PLAYERS, POLICY_KEYS, PolicyName
@@ -37,11 +37,6 @@ charts = APIRouter(prefix="/v1/projects/{project_id}/simulations", tags=["simula
 USUAL: tuple[PolicyName, ...] = tuple(key for key in POLICY_KEYS if key != "slice_tuner")
 """Played where nothing else is asked. Slice Tuner, which fits laws of its own, is played on demand."""
 MAX_GAMES, MAX_ROUNDS = 2_000, 50
-HEADERS = {
-    "Cache-Control": "private, no-cache",
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-}
 
 QUESTION_EXAMPLE: dict[str, Any] = {
     "policies": ["optimal", "equal", "proportional"],
@@ -244,9 +239,7 @@ def read_simulation(project_id: str, simulation_id: str, call: Annotated[Call, r
 
 
 ChartName = Literal["utility", "differences"]
-Format = Literal["json", "svg", "png"]
 CHART_EXAMPLE = {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "mark": "line"}
-MEDIA_TYPES = {"json": "application/json", "svg": "image/svg+xml", "png": "image/png"}
 
 
 @charts.get(
@@ -254,13 +247,7 @@ MEDIA_TYPES = {"json": "application/json", "svg": "image/svg+xml", "png": "image
     summary="Draw a simulation",
     response_class=Response,
     responses={
-        200: {
-            "content": {
-                "application/json": {"schema": {"type": "object"}, "example": CHART_EXAMPLE},
-                "image/svg+xml": {"schema": {"type": "string"}, "example": "<svg …/>"},
-                "image/png": {"schema": {"type": "string", "format": "binary"}, "example": "…"},
-            }
-        },
+        200: {"content": contract_of({"schema": {"type": "object"}, "example": CHART_EXAMPLE})},
         **declared(Conflict, *usual_errors("/{project_id}/{simulation_id}", "GET", writes=False)),
     },
 )
@@ -295,10 +282,6 @@ def simulation_chart(
         raise Conflict(f"The simulation is {job.state}; there is nothing to draw yet.")
     source = f"{project.name}, simulated at data version {row.data_version}; Tranche {SOFTWARE_VERSION}"
     made = CHARTS[name](row.result, PLAYERS, source, theme)
-    spec = narrowed(made) if narrow else made
-    body = json.dumps(spec, allow_nan=False).encode() if format == "json" else drawn(spec, format)
+    spec = json.dumps(narrowed(made) if narrow else made, allow_nan=False).encode()
+    body = drawn(spec, format)
     return Response(body, media_type=MEDIA_TYPES[format], headers={"ETag": etag_of(body), **HEADERS})
-
-
-def drawn(spec: Spec, format: str) -> bytes:
-    return svg(spec).encode() if format == "svg" else png(spec)

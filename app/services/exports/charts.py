@@ -1,103 +1,85 @@
-"""The data that charts of a project draw: plain mappings and lists, as app/charts describes them."""
+"""Every chart of a project by its name, from what was asked to its specification."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, cast
 
-import numpy as np
-from sqlalchemy.orm import Session
-
-from app.services.curves.curves import BEYOND, Curve, known_curves
-from app.services.curves.fits import Fits
+from app.charts.budget import targets_chart, utility_chart
+from app.charts.curves import COLUMNS, curve_chart, curves_chart
+from app.charts.margins import margins_chart
+from app.charts.money import RoundMoney, spending
+from app.charts.progress import GroupRow, progress
+from app.charts.scenarios import scenarios_chart
+from app.charts.theme import Spec, ThemeName
+from app.errors import Fault, NotFound, invalid
+from app.services.exports.curve_panels import CurveView, curve_panels
+from app.services.exports.dossier import Dossier
+from app.services.exports.round_charts import progress_data, spending_data
 from app.services.planning.allocations import Allocation, amount
 from app.services.planning.scenarios import ScenarioResult
-from app.store.models.projects import Group, Project
+from app.services.projects.changes import get_member
+from app.store.models.projects import Group
+from app.store.projects import members
 
-STEPS = 24
-"""Counts at which a curve is drawn."""
-NORMAL_95 = 1.645
-"""Error bars hold 90 %, as bands do."""
-MARGIN = 0.06
-"""Room above and below a curve, as a share of the axis."""
+MOST_CURVES = 20
+"""Small multiples in one chart, and curves behind another."""
 
 
 @dataclass(frozen=True)
-class CurveView:
-    """Which groups' curves to draw, and how: `recommended` are the counts after the plan, by group."""
+class Asked:
+    """What a chart is made from. `source`: where its numbers come from, as it says itself. `groups`: keys of those that
+    are shown, none for all. `round`: None for the newest accepted one. `columns`: of small multiples."""
 
-    shown: Sequence[Group]
-    recommended: Mapping[str, int]
-    draws: int = 300
-    seed: int = 0
+    dossier: Dossier
+    source: str
+    theme: ThemeName = "light"
+    groups: tuple[str, ...] = ()
+    round: int | None = None
+    columns: int = COLUMNS
 
+    @property
+    def currency(self) -> str:
+        return self.dossier.project.currency
 
-def curve_panels(session: Session, fits: Fits, project: Project, view: CurveView) -> list[dict[str, Any]]:
-    """A panel per group shown, on one axis, each with the others' curves behind it."""
-    known = known_curves(session, fits, project, view.draws, view.seed)
-    panels = [
-        panel_of(project, group, known.curve(group, counts_of(known.curve(group), view)), view) for group in view.shown
-    ]
-    domain = shared_domain(panels)
-    behind = {panel["group"]: others_of(panel) for panel in panels}
-    return [
-        {
-            **panel,
-            "domain": domain,
-            "others": [row for key, rows in behind.items() if key != panel["group"] for row in rows],
-        }
-        for panel in panels
-    ]
+    def shows(self, group: str) -> bool:
+        return not self.groups or group in self.groups
 
 
-def counts_of(curve: Curve, view: CurveView) -> list[int]:
-    """Counts on a logarithmic spread, and each at which something is marked."""
-    measured = [point.count for point in curve.points]
-    marked = {curve.count, view.recommended.get(curve.group, curve.count), *([max(measured)] if measured else [])}
-    least = max(1, min([one for one in (*measured, curve.count) if one > 0], default=1))
-    largest = max(*marked, 16) * (BEYOND / 2)
-    spread = np.geomspace(min(least, largest / 2), largest, STEPS)
-    return sorted({int(count) for count in np.round(spread)} | marked)
+def make_curve(asked: Asked) -> Spec:
+    """The curve of the first group named, the others' behind it. Raises Invalid where none is named."""
+    if not asked.groups:
+        raise invalid(Fault("?group", "name the group whose curve is to be drawn; those named after it stand behind"))
+    return curve_chart(panels_of(asked)[0], asked.source, asked.theme)
 
 
-def panel_of(project: Project, group: Group, curve: Curve, view: CurveView) -> dict[str, Any]:
-    bands = [(count, one.mean, one.quantiles["p05"], one.quantiles["p95"]) for count, one in curve.bands]
-    return {
-        "group": group.key,
-        "name": group.name or group.key,
-        "metric": project.metric_name,
-        "held": curve.count,
-        "recommended": view.recommended.get(group.key),
-        "target": group.target,
-        "measured_to": max((point.count for point in curve.points), default=0),
-        "band": [{"count": count, "mean": mean, "p05": p05, "p95": p95} for count, mean, p05, p95 in bands],
-        "points": [
-            {
-                "count": point.count,
-                "value": point.value,
-                "low": None if point.stderr is None else point.value - NORMAL_95 * point.stderr,
-                "high": None if point.stderr is None else point.value + NORMAL_95 * point.stderr,
-            }
-            for point in curve.points
-        ],
-    }
+def make_curves(asked: Asked) -> Spec:
+    """Small multiples of the groups named, or of the project's first."""
+    return curves_chart(panels_of(asked), asked.source, asked.columns, asked.theme)
 
 
-def others_of(panel: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The curve as it stands behind others': every third count is enough for a faint line."""
-    rows = panel["band"]
-    kept = [*rows[:-1:3], *rows[-1:]]
-    return [{"group": panel["group"], "count": row["count"], "mean": row["mean"]} for row in kept]
+def panels_of(asked: Asked) -> list[Mapping[str, object]]:
+    shown, dossier = groups_of(asked), asked.dossier
+    after = {group.key: group.count + group.add for group in dossier.allocation.plan.groups if group.add}
+    view = CurveView(shown, after, dossier.question.draws, dossier.question.seed)
+    return [*curve_panels(dossier.session, dossier.fits, dossier.project, view)]
 
 
-def shared_domain(panels: Sequence[Mapping[str, Any]]) -> list[float]:
-    """The lowest and the highest value that any of the panels shows, with some room."""
-    values = [row["mean"] for panel in panels for row in panel["band"]]
-    values += [point["value"] for panel in panels for point in panel["points"]]
-    values += [panel["target"] for panel in panels if panel["target"] is not None]
-    values += [row[name] for panel in panels for row in panel["band"][-6:] for name in ("p05", "p95")]
-    low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    room = MARGIN * (high - low) or 0.5
-    return [low - room, high + room]
+def groups_of(asked: Asked) -> list[Group]:
+    """The groups named, each once, in the order named. Raises NotFound, and Invalid for too many."""
+    session, project = asked.dossier.session, asked.dossier.project
+    keys = list(dict.fromkeys(asked.groups))
+    if len(keys) > MOST_CURVES:
+        raise invalid(Fault("?group", f"{len(keys)} groups are named; name at most {MOST_CURVES}"))
+    if keys:
+        return [get_member(session, project, Group, key) for key in keys]
+    return list(members(session, Group, project.id, limit=MOST_CURVES))
+
+
+def make_margins(asked: Asked) -> Spec:
+    rows = margin_rows(asked.dossier.allocation, asked.dossier.labels)
+    shown = [row for row in rows if asked.shows(row["group"])]
+    return margins_chart(shown, asked.currency, asked.source, asked.theme)
 
 
 def margin_rows(allocation: Allocation, names: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -131,3 +113,64 @@ def scenario_rows(outcomes: Sequence[ScenarioResult]) -> list[dict[str, Any]]:
         }
         for outcome in outcomes
     ]
+
+
+def make_utility(asked: Asked) -> Spec:
+    found = asked.dossier.budgets
+    return utility_chart(found.rows, found.chosen, asked.currency, asked.source, asked.theme)
+
+
+def make_targets(asked: Asked) -> Spec:
+    found = asked.dossier.budgets
+    return targets_chart(found.rows, found.chosen, asked.currency, asked.source, asked.theme)
+
+
+def make_progress(asked: Asked) -> Spec:
+    """Of the round asked for, or of the newest accepted one."""
+    dossier = asked.dossier
+    found = progress_data(dossier.session, dossier.project, asked.round)
+    rows = [
+        cast(GroupRow, {**row, "group": dossier.labels[row["group"]]})
+        for row in found.rows
+        if asked.shows(row["group"])
+    ]
+    return progress(found.number, rows, asked.source, asked.theme)
+
+
+def make_spending(asked: Asked) -> Spec:
+    project = asked.dossier.project
+    rows = [cast(RoundMoney, row) for row in spending_data(asked.dossier.session, project)]
+    return spending(rows, float(project.budget_total), asked.currency, asked.source, asked.theme)
+
+
+def make_scenarios(asked: Asked) -> Spec:
+    return scenarios_chart(scenario_rows(asked.dossier.outcomes), asked.currency, asked.source, asked.theme)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """follows_version: nothing but the data version, what is asked and the software changes it."""
+
+    make: Callable[[Asked], Spec]
+    follows_version: bool = True
+
+
+CHARTS: Mapping[str, Chart] = MappingProxyType(
+    {
+        "curve": Chart(make_curve),
+        "curves": Chart(make_curves),
+        "marginal-utility": Chart(make_margins),
+        "budget-utility": Chart(make_utility),
+        "budget-targets": Chart(make_targets),
+        "progress": Chart(make_progress, follows_version=False),
+        "spending": Chart(make_spending, follows_version=False),
+    }
+)
+"""Those that a project, a question and a name are enough for."""
+
+
+def chart_named(name: str) -> Chart:
+    """Raises NotFound."""
+    if name not in CHARTS:
+        raise NotFound(f"There is no chart '{name[:100]}'. There are: {', '.join(sorted(CHARTS))}.")
+    return CHARTS[name]

@@ -18,10 +18,10 @@ from app.services.curves.fits import Fits
 from app.services.curves.record import ForecastRecord, record_of
 from app.services.planning.allocations import Allocation, AllocationQuestion
 from app.services.planning.budgets import BudgetRows
-from app.services.planning.looks import kept_allocation, kept_budget_rows
+from app.services.planning.looks import kept_allocation, kept_budget_rows, kept_what_if
 from app.services.planning.measurements import MeasurementPlan, measurement_plan_of
 from app.services.planning.policies import BASELINE_KEYS, PLAYERS
-from app.services.planning.scenarios import ScenarioResult, what_if
+from app.services.planning.scenarios import ScenarioResult
 from app.services.planning.situations import MILLIONTH, Situation, situation_of
 from app.services.planning.variations import Scenario
 from app.store.ledger import Money, money_of_project
@@ -82,10 +82,10 @@ class Dossier:
         return kept_budget_rows(self.session, self.fits, self.project, self.question)
 
     @cached_property
-    def outcomes(self) -> list[ScenarioResult]:
+    def outcomes(self) -> Sequence[ScenarioResult]:
         """Raises as `what_if`."""
         asked = self.scenarios or self.usual_scenarios()
-        return what_if(self.session, self.fits, self.project, asked, self.question.draws, self.question.seed)
+        return kept_what_if(self.session, self.fits, self.project, asked, self.question.draws, self.question.seed)
 
     def usual_scenarios(self) -> list[Scenario]:
         """This plan, other budgets for it, and the rules of thumb with its money. Budgets may lie beyond what the

@@ -1,20 +1,19 @@
 """Every chart of the plan is made from a project as it is stored, and drawn."""
 
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any
 from uuid import UUID
 
 import pytest
 
-from app.api.exports.plan_charts import MOST_CURVES, PLAN_CHARTS
 from app.charts import render
 from app.charts.theme import Spec
 from app.errors import Invalid, NotFound
+from app.services.exports.charts import CHARTS, MOST_CURVES, Asked
+from app.services.exports.dossier import Dossier
 from app.services.planning.allocations import AllocationQuestion
 from app.store.db import Database
 from app.store.models.projects import Project
-from tests.api_client import RUNS, Api
+from tests.api_client import NOW, RUNS, Api
 
 
 @dataclass
@@ -26,10 +25,9 @@ class Charts:
     def make(self, name: str, *groups: str) -> Spec:
         with self.database.reading() as session:
             project = session.get_one(Project, UUID(self.path.rpartition("/")[2]))
-            query = SimpleNamespace(theme="light", groups=groups, question=AllocationQuestion(None, "optimal", 300, 0))
-            fits = self.api.app.state.runtime.fits
-            asked: Any = SimpleNamespace(session=session, fits=fits, project=project, query=query, source="two groups")
-            return PLAN_CHARTS[name](asked)
+            question = AllocationQuestion(None, "optimal", 300, 0)
+            dossier = Dossier(session, self.api.app.state.runtime.fits, project, question, NOW)
+            return CHARTS[name].make(Asked(dossier, "two groups", groups=groups))
 
 
 @pytest.fixture
@@ -39,7 +37,7 @@ def charts(api: Api, database: Database) -> Charts:
     return Charts(api, database, path)
 
 
-@pytest.mark.parametrize("name", [name for name in PLAN_CHARTS if name != "curve"])
+@pytest.mark.parametrize("name", [name for name in CHARTS if name != "curve"])
 def test_every_chart_is_drawn_for_all_groups(charts: Charts, name: str) -> None:
     assert render.svg(charts.make(name)).startswith("<svg")
 

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from app.services.exports.charts import CurveView, curve_panels, margin_rows, scenario_rows
+from app.services.exports.charts import margin_rows, scenario_rows
+from app.services.exports.curve_panels import CurveView, curve_panels
 from app.services.planning.allocations import AllocationQuestion, next_allocation
 from app.services.planning.budgets import budget_rows
 from app.services.planning.scenarios import what_if

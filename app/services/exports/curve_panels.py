@@ -1,0 +1,98 @@
+"""What charts of learning curves draw: plain mappings and lists, as app/charts/curves describes them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from app.services.curves.curves import BEYOND, Curve, known_curves
+from app.services.curves.fits import Fits
+from app.store.models.projects import Group, Project
+
+STEPS = 24
+"""Counts at which a curve is drawn."""
+NORMAL_95 = 1.645
+"""Error bars hold 90 %, as bands do."""
+MARGIN = 0.06
+"""Room above and below a curve, as a share of the axis."""
+
+
+@dataclass(frozen=True)
+class CurveView:
+    """Which groups' curves to draw, and how: `recommended` are the counts after the plan, by group."""
+
+    shown: Sequence[Group]
+    recommended: Mapping[str, int]
+    draws: int = 300
+    seed: int = 0
+
+
+def curve_panels(session: Session, fits: Fits, project: Project, view: CurveView) -> list[dict[str, Any]]:
+    """A panel per group shown, on one axis, each with the others' curves behind it."""
+    known = known_curves(session, fits, project, view.draws, view.seed)
+    panels = [
+        panel_of(project, group, known.curve(group, counts_of(known.curve(group), view)), view) for group in view.shown
+    ]
+    domain = shared_domain(panels)
+    behind = {panel["group"]: others_of(panel) for panel in panels}
+    return [
+        {
+            **panel,
+            "domain": domain,
+            "others": [row for key, rows in behind.items() if key != panel["group"] for row in rows],
+        }
+        for panel in panels
+    ]
+
+
+def counts_of(curve: Curve, view: CurveView) -> list[int]:
+    """Counts on a logarithmic spread, and each at which something is marked."""
+    measured = [point.count for point in curve.points]
+    marked = {curve.count, view.recommended.get(curve.group, curve.count), *([max(measured)] if measured else [])}
+    least = max(1, min([one for one in (*measured, curve.count) if one > 0], default=1))
+    largest = max(*marked, 16) * (BEYOND / 2)
+    spread = np.geomspace(min(least, largest / 2), largest, STEPS)
+    return sorted({int(count) for count in np.round(spread)} | marked)
+
+
+def panel_of(project: Project, group: Group, curve: Curve, view: CurveView) -> dict[str, Any]:
+    bands = [(count, one.mean, one.quantiles["p05"], one.quantiles["p95"]) for count, one in curve.bands]
+    return {
+        "group": group.key,
+        "name": group.name or group.key,
+        "metric": project.metric_name,
+        "held": curve.count,
+        "recommended": view.recommended.get(group.key),
+        "target": group.target,
+        "measured_to": max((point.count for point in curve.points), default=0),
+        "band": [{"count": count, "mean": mean, "p05": p05, "p95": p95} for count, mean, p05, p95 in bands],
+        "points": [
+            {
+                "count": point.count,
+                "value": point.value,
+                "low": None if point.stderr is None else point.value - NORMAL_95 * point.stderr,
+                "high": None if point.stderr is None else point.value + NORMAL_95 * point.stderr,
+            }
+            for point in curve.points
+        ],
+    }
+
+
+def others_of(panel: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The curve as it stands behind others': every third count is enough for a faint line."""
+    rows = panel["band"]
+    kept = [*rows[:-1:3], *rows[-1:]]
+    return [{"group": panel["group"], "count": row["count"], "mean": row["mean"]} for row in kept]
+
+
+def shared_domain(panels: Sequence[Mapping[str, Any]]) -> list[float]:
+    """The lowest and the highest value that any of the panels shows, with some room."""
+    values = [row["mean"] for panel in panels for row in panel["band"]]
+    values += [point["value"] for panel in panels for point in panel["points"]]
+    values += [panel["target"] for panel in panels if panel["target"] is not None]
+    values += [row[name] for panel in panels for row in panel["band"][-6:] for name in ("p05", "p95")]
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    room = MARGIN * (high - low) or 0.5
+    return [low - room, high + room]
