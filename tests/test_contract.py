@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from app import errors
 from app.api.contract import extra_shapes
+from app.api.http.shapes import Shape, examples
 from app.main import create_app
 from app.settings import Settings
 
@@ -76,6 +77,19 @@ def test_every_operation_has_a_summary_an_example_and_its_errors(
     for status, answer in operation["responses"].items():
         if not status.startswith("2"):
             assert list(answer["content"]) == ["application/problem+json"], status
+
+
+def all_shapes(kind: type[Shape] = Shape) -> list[type[Shape]]:
+    return [kind, *(found for child in kind.__subclasses__() for found in all_shapes(child))]
+
+
+def test_every_example_is_one_of_the_shape_that_it_is_named_after() -> None:
+    named = {(shape.__module__.split(".")[2], shape.__name__): shape for shape in all_shapes()}
+    files = list((ROOT / "app" / "api" / "examples").glob("*.json"))
+    assert files
+    for file in files:
+        for name, example in examples(file.stem).items():
+            named[file.stem, name].model_validate_json(json.dumps(example))
 
 
 def test_every_kind_of_problem_has_its_page() -> None:

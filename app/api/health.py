@@ -3,7 +3,6 @@
 from typing import Literal
 
 from fastapi import APIRouter, Request
-from pydantic import ConfigDict
 
 from app.api.http.problems import declared
 from app.api.http.runtime import Runtime
@@ -16,8 +15,6 @@ router = APIRouter(tags=["service"])
 
 
 class Health(Answer):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
-
     status: Literal["ok"]
 
 

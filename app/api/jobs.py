@@ -9,7 +9,6 @@ import anyio
 from fastapi import APIRouter, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
-from pydantic import ConfigDict
 
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
@@ -28,26 +27,11 @@ QUIET_S = 15.0
 LONGEST_S = 600.0
 """A stream ends after so long; its reader connects again and is told the present state first."""
 
-EXAMPLE: dict[str, Any] = {
-    "id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
-    "kind": "refit",
-    "project_id": "0198c59f-1c2d-7a3b-8e4f-6a7b8c9d0e1f",
-    "state": "succeeded",
-    "progress": 1.0,
-    "result": {"data_version": 42, "moved": 0.12},
-    "error": None,
-    "created_at": "2026-11-20T10:00:00Z",
-    "started_at": "2026-11-20T10:00:02Z",
-    "ended_at": "2026-11-20T10:00:03Z",
-    "cancel_requested_at": None,
-}
 STREAM_EXAMPLE = 'event: progress\ndata: {"id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f", "state": "running", …}\n\n'
 
 
 class JobOut(Answer):
     """`progress` runs from 0 to 1. `result` is there where it succeeded, `error` where it failed."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     id: UUID
     kind: str

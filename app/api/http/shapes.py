@@ -1,7 +1,10 @@
 """How requests are read: exact money, finite numbers, keys."""
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import cache
+from importlib.resources import files
 from typing import Annotated, Any
 
 from fastapi import HTTPException, Request
@@ -102,10 +105,27 @@ Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=MAX
 InstantIn = Annotated[datetime, Field(strict=False), AfterValidator(with_offset)]
 
 
+@cache
+def examples(room: str) -> dict[str, Any]:
+    """By the names of the shapes of a room of the API."""
+    file = files("app.api") / "examples" / f"{room}.json"
+    return dict(json.loads(file.read_text("utf-8"))) if file.is_file() else {}
+
+
+def with_example(schema: dict[str, Any], shape: type[Any]) -> None:
+    """Something to copy: the example of the shape's name, or of that which it extends, beside its schema."""
+    for kind in shape.__mro__:
+        package, _, room = kind.__module__.removeprefix("app.").partition(".")
+        found = examples(room.partition(".")[0]) if package == "api" else {}
+        if kind.__name__ in found:
+            schema["examples"] = [found[kind.__name__]]
+            return
+
+
 class Shape(BaseModel):
     """What requests and answers are made of. Requests may not name fields that are not there."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=with_example)
 
 
 class Answer(Shape):

@@ -100,32 +100,11 @@ BAND = {
     "p90": 0.87,
     "p95": 0.88,
 }
-CURVE_EXAMPLE: dict[str, Any] = {
-    "group": "Black_Female",
-    "count": 40,
-    "data_version": 42,
-    "parameters": {"exponent": {"mean": 0.6, "p05": 0.2, "p50": 0.5, "p95": 1.5}},
-    "bands": [{"count": 100, **BAND}],
-    "points": [
-        {
-            "observation": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
-            "count": 40,
-            "value": 0.842,
-            "stderr": 0.011,
-            "residual": -0.3,
-        }
-    ],
-    "transfer": [{"from": "White_Female", "weight": {"mean": 0.4, "p05": 0.3, "p95": 0.5}}],
-    "diagnostics": {"points": 6, "distinct_sizes": 6, "largest_count": 40, "holdouts": 1},
-    "warnings": [],
-}
 
 
 class CurveOut(Answer):
     """A group's learning curve: loss = asymptote + scale · (n + offset)^−exponent over its posterior. `asymptote` is
     in the metric's units; `samples_to_target` are own samples, null where the target is never reached."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [CURVE_EXAMPLE]})
 
     group: str
     count: int

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict
 
 from app.api.http.etags import list_tag
 from app.api.http.pages import Cursor, Limit, Page, page, position
@@ -52,40 +51,7 @@ class ForecastOut(Quantiles):
     created_at: datetime
 
 
-EXAMPLE: dict[str, Any] = {
-    "items": [
-        {
-            "observation": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
-            "group": "Black_Female",
-            "count": 80,
-            "value": 0.861,
-            "mean": 0.86,
-            "p05": 0.83,
-            "p10": 0.84,
-            "p25": 0.85,
-            "p50": 0.86,
-            "p75": 0.87,
-            "p90": 0.88,
-            "p95": 0.89,
-            "crps": 0.004,
-            "wis": 0.003,
-            "created_at": "2026-11-20T10:00:00Z",
-        }
-    ],
-    "next_cursor": None,
-    "record": {
-        "count": 24,
-        "crps": 0.006,
-        "wis": 0.004,
-        "coverage": {"level_50": 0.54, "level_80": 0.79, "level_90": 0.92},
-        "widening": {"level_50": 0.95, "level_80": 1.02, "level_90": 0.97},
-    },
-}
-
-
 class ForecastsOut(Page[ForecastOut]):
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
-
     record: RecordOut
 
 

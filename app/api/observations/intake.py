@@ -3,9 +3,9 @@
 import csv
 import io
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from app.api.http.bulk import CSV, JSON, json_lines, validated
 from app.api.http.problems import wording
@@ -18,17 +18,6 @@ from app.strict_json import parse_json
 
 COLUMNS = ("external_id", "group", "n", "value", "stderr", "eval_size", "holdout", "observed_at")
 OPTIONAL_COLUMNS = COLUMNS[4:]
-OBSERVATION_EXAMPLE: dict[str, Any] = {
-    "external_id": "run-17",
-    "counts": {"White_Male": 150, "Black_Female": 40},
-    "metrics": {
-        "White_Male": {"value": 0.781, "eval_size": 2000},
-        "Black_Female": {"value": 0.842, "stderr": 0.011},
-    },
-    "holdout": "2026-10",
-    "recipe": "default",
-    "observed_at": "2026-11-20T10:00:00Z",
-}
 
 
 class ReadingIn(Shape):
@@ -42,8 +31,6 @@ class ReadingIn(Shape):
 class ObservationIn(Shape):
     """One evaluated training run: the samples of each group it was trained on, the metric measured on each."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [OBSERVATION_EXAMPLE]})
-
     external_id: Text | None = None
     counts: dict[str, Count]
     metrics: dict[str, ReadingIn]
@@ -53,8 +40,6 @@ class ObservationIn(Shape):
 
 
 class Observations(Shape):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"observations": [OBSERVATION_EXAMPLE]}]})
-
     observations: list[ObservationIn]
 
 

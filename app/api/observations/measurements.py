@@ -1,10 +1,9 @@
 """What to measure next: at which subset sizes to retrain, which costs compute and no samples."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict
 
 from app.api.http.answers import Draws, Seed
 from app.api.http.etags import question_tag
@@ -16,25 +15,6 @@ from app.services.planning.measurements import MAX_RUNS, MeasurementPlan, measur
 from app.store.models.projects import Project
 
 router = APIRouter(prefix="/v1/projects/{project_id}/measurement-plan", tags=["curves"], route_class=Route)
-
-EXAMPLE: dict[str, Any] = {
-    "data_version": 42,
-    "data_at": "2026-11-20T10:00:00Z",
-    "seed": 0,
-    "draws": 300,
-    "variance_now": 4.1e-9,
-    "variance_after": 2.3e-9,
-    "recommended": {"White_Male": 150.0, "Black_Female": 650.0},
-    "runs": [
-        {
-            "counts": {"White_Male": 150, "Black_Female": 20},
-            "variance_before": 4.1e-9,
-            "variance_after": 2.3e-9,
-            "reason": "It tells most about Black_Female, trained on 20 of its 40 samples: …",
-        }
-    ],
-    "note": None,
-}
 
 
 class MeasurementRunOut(Answer):
@@ -49,8 +29,6 @@ class MeasurementRunOut(Answer):
 class MeasurementPlanOut(Answer):
     """Runs in the order in which they tell most. Variances are the expected posterior variance of the marginal utility
     per currency unit at the `recommended` counts, summed over the groups. `note` says why there is no run."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     data_version: int
     data_at: datetime

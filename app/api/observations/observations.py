@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import ConfigDict, StringConstraints
+from pydantic import StringConstraints
 
 from app.api.http.answers import WarningOut
 from app.api.http.bulk import CSV, JSON, NDJSON, content_type
@@ -42,10 +42,6 @@ CONTRACT: dict[str, Any] = {
 
 
 class AcceptedOut(Answer):
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"accepted": 1, "duplicates": 0, "data_version": 42, "warnings": []}]}
-    )
-
     accepted: int
     duplicates: int
     data_version: int
@@ -59,25 +55,6 @@ class ReadingOut(Answer):
 
 
 class ObservationOut(Answer):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
-                    "external_id": "run-17",
-                    "counts": {"White_Male": 150, "Black_Female": 40},
-                    "metrics": {"White_Male": {"value": 0.781, "stderr": None, "eval_size": 2000}},
-                    "holdout": "default",
-                    "recipe": "default",
-                    "observed_at": "2026-11-20T10:00:00Z",
-                    "created_at": "2026-11-20T10:00:01Z",
-                    "voided_at": None,
-                    "void_reason": None,
-                }
-            ]
-        }
-    )
-
     id: UUID
     external_id: str | None
     counts: dict[str, int]

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict, WithJsonSchema
+from pydantic import WithJsonSchema
 
 from app.api.http.answers import Draws, Seed, WarningOut
 from app.api.http.etags import question_tag
@@ -43,83 +43,6 @@ class RoundBudgetOut(BudgetShare):
     remaining: MoneyOut
 
 
-EXAMPLE: dict[str, Any] = {
-    "round": 1,
-    "policy": "optimal",
-    "exploration": 0.0,
-    "objective": {"kind": "isoelastic", "aversion": 1.0},
-    "data_version": 42,
-    "data_at": "2026-11-20T10:00:00Z",
-    "seed": 0,
-    "draw_seed": None,
-    "draws": 300,
-    "currency": "USD",
-    "budget": {
-        "available": "2000.00",
-        "spend": "1999.20",
-        "unspent": "0.80",
-        "explored": "0.00",
-        "remaining": "18000.80",
-    },
-    "unspent_reason": "less than the cheapest sample",
-    "utility": {
-        "now": {"mean": 0.81, "p05": 0.80, "p95": 0.82},
-        "after": {"mean": 0.84, "p05": 0.82, "p95": 0.86},
-        "equal": {"mean": 0.83, "p05": 0.81, "p95": 0.85},
-        "equal_spend": {"mean": 0.83, "p05": 0.81, "p95": 0.85},
-        "proportional": {"mean": 0.82, "p05": 0.81, "p95": 0.84},
-        "p_better_than_equal": 0.97,
-    },
-    "shadow_price": 0.0000134,
-    "optimality": {"gap": 0.0, "method": "multiplier", "proof": "…"},
-    "binding": [{"bound": "/budget", "shadow_price": 0.0000134}],
-    "groups": [
-        {
-            "group": "Black_Female",
-            "count": 40,
-            "pending": 0,
-            "add": 610,
-            "cost": "976.00",
-            "metric_now": {"mean": 0.84, "p05": 0.82, "p50": 0.84, "p95": 0.86},
-            "metric_after": {"mean": 0.90, "p05": 0.86, "p50": 0.90, "p95": 0.93},
-            "marginal_utility_per_cost": {"now": 0.00021, "after": 0.0000134},
-            "evaluation": {
-                "advice": "evaluation",
-                "evaluation_variance": 0.0001,
-                "training_variance": 0.00002,
-                "enlarge": 5.0,
-                "reason": "…",
-            },
-            "reason": "Its curve is the steeper: a further sample improves it more than others'.",
-        }
-    ],
-    "sources": [
-        {
-            "source": "Black_Female",
-            "group": "Black_Female",
-            "order": 610,
-            "cost": "976.00",
-            "binding": ["budget"],
-        }
-    ],
-    "stop": {
-        "stop": False,
-        "worth_spending": "1999.20",
-        "gain": 0.03,
-        "worth": "1500.00",
-        "reason": "…",
-    },
-    "warnings": [
-        {
-            "code": "few_points",
-            "group": "Black_Female",
-            "source": None,
-            "detail": "Measured at 2 sizes only; train on nested subsets of at least 3.",
-        }
-    ],
-}
-
-
 class BoundOut(Answer):
     """A constraint that holds the plan back, as a pointer like those of infeasible constraints, and what one unit more
     room would be worth in utility: a currency unit, a sample, or 1 of a share."""
@@ -132,8 +55,6 @@ class AllocationOut(Answer):
     """What to buy in the next round, why, how sure, and how simple splits of the same money would do. `binding` are the
     constraints that hold it back; `stop` says when to stop buying, where the project has a `value_per_utility` or a
     `smallest_gain`. `draw_seed` says which draw the policy `thompson` took."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     round: int
     policy: PolicyName

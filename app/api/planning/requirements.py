@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from app.api.http.answers import WarningOut
 from app.api.http.problems import declared
@@ -25,10 +25,6 @@ Chance = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, lt=1)]
 class RequirementsIn(Shape):
     """`targets` stand in for the groups' own, null taking one away. With `joint` all groups together reach their
     targets with `chance`, else each one does. `budgets` asks for the chances that these would give."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"chance": 0.9, "targets": {"Black_Female": 0.9}, "budgets": ["1000", "5000"]}]}
-    )
 
     chance: Chance = 0.9
     joint: Annotated[bool, Field(strict=True)] = False
@@ -81,46 +77,10 @@ class UnreachableOut(Answer):
     reason: str
 
 
-EXAMPLE: dict[str, Any] = {
-    "data_version": 42,
-    "data_at": "2026-11-20T10:00:00Z",
-    "seed": 0,
-    "draws": 300,
-    "currency": "USD",
-    "chance": 0.9,
-    "joint": False,
-    "spend": "2432.00",
-    "gap": 0.0,
-    "joint_chance": 0.9,
-    "method": "exact",
-    "groups": [
-        {
-            "group": "Black_Female",
-            "target": 0.9,
-            "count_now": 40.0,
-            "count_needed": 1560.0,
-            "count": 1560.0,
-            "chance_now": 0.02,
-            "chance": 0.9,
-            "chance_reachable": 0.99,
-            "reason": "…",
-        }
-    ],
-    "sources": [{"source": "Black_Female", "order": 1520, "cost": "2432.00"}],
-    "curve": [
-        {"budget": "1000.00", "spend": "999.60", "level": 0.61, "joint_chance": 0.61, "chances": {"Black_Female": 0.61}}
-    ],
-    "unreachable": [],
-    "warnings": [],
-}
-
-
 class RequirementsOut(Answer):
     """The least money and the orders with which every group that can reach its target does so with the chance asked.
     `gap` is the share by which a cheaper answer could cost less. `unreachable` names the other groups. `method` is
     "conservative" where other groups' data moves the curves and a sufficient condition stands for the chance."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     data_version: int
     data_at: datetime

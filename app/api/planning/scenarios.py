@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from app.api.http.answers import WarningOut
 from app.api.http.problems import FaultShape
@@ -75,15 +75,6 @@ class GroupTerms(Shape):
 
 Orders = Annotated[dict[str, Count], Field(max_length=MAX_NAMED)]
 
-SCENARIO_EXAMPLE: dict[str, Any] = {
-    "scenarios": [
-        {"name": "as planned"},
-        {"name": "half the money", "budget": "1000"},
-        {"name": "a cheaper offer", "sources": {"Black_Female": {"unit_cost": "1.10"}}},
-        {"name": "what we had in mind", "orders": {"White_Male": 400, "Black_Female": 400}},
-    ]
-}
-
 
 class ScenarioIn(Shape):
     """What is to be different; what is left out is as it is. `sources` and `groups` change terms by key, `hold` fixes
@@ -103,8 +94,6 @@ class ScenarioIn(Shape):
 
 class WhatIfIn(Shape):
     """The first scenario is what the others are compared with; an empty one is the project as it is."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [SCENARIO_EXAMPLE]})
 
     scenarios: Annotated[tuple[ScenarioIn, ...], Field(min_length=1, max_length=MAX_SCENARIOS)]
     draws: DrawsIn = 300
@@ -162,50 +151,8 @@ class ScenarioOut(Answer):
     warnings: list[WarningOut]
 
 
-ROW_EXAMPLE: dict[str, Any] = {
-    "name": "half the money",
-    "policy": "optimal",
-    "budget": {"available": "1000.00", "spend": "999.40", "unspent": "0.60"},
-    "unspent_reason": "It is less than the cheapest further order, 1.00.",
-    "utility": None,
-    "shadow_price": 0.00002,
-    "optimality": {"gap": 0.0, "method": "multiplier", "proof": "…"},
-    "groups": {
-        "Black_Female": {
-            "count": 40,
-            "add": 310,
-            "metric_after": {"mean": 0.88, "p05": 0.85, "p50": 0.88, "p95": 0.91},
-            "add_difference": -300,
-            "metric_difference": -0.02,
-        }
-    },
-    "sources": {"Black_Female": {"order": 310, "cost": "496.00"}},
-    "difference": {
-        "spend": "-999.80",
-        "utility": {"mean": -0.012, "p05": -0.02, "p95": -0.004, "p_better": 0.01},
-    },
-    "infeasible": [],
-    "warnings": [],
-}
-
-
 class WhatIfOut(Answer):
     """One row per scenario, in the order asked, all on the same draws."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "data_version": 42,
-                    "data_at": "2026-11-20T10:00:00Z",
-                    "seed": 0,
-                    "draws": 300,
-                    "currency": "USD",
-                    "scenarios": [ROW_EXAMPLE],
-                }
-            ]
-        }
-    )
 
     data_version: int
     data_at: datetime

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from app.api.http.drawn import HEADERS, MEDIA_TYPES, Format, contract_of, drawn
 from app.api.http.etags import etag_of
@@ -38,24 +38,11 @@ USUAL: tuple[PolicyName, ...] = tuple(key for key in POLICY_KEYS if key != "slic
 """Played where nothing else is asked. Slice Tuner, which fits laws of its own, is played on demand."""
 MAX_GAMES, MAX_ROUNDS = 2_000, 50
 
-QUESTION_EXAMPLE: dict[str, Any] = {
-    "policies": ["optimal", "equal", "proportional"],
-    "chosen": "optimal",
-    "replicates": 200,
-    "rounds": 10,
-    "budget": "20000",
-    "draws": 64,
-    "seed": 0,
-    "objective": None,
-}
-
 
 class SimulationIn(Shape):
     """`chosen` and `equal` are always played. `budget` is for all rounds (null: what the project has left), `rounds`
     null means those it has left. In every game one of `replicates` draws of the posterior is the truth; the policies
     fit curves of their own with `draws` draws. `objective` stands in for the project's."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [QUESTION_EXAMPLE]})
 
     policies: Annotated[tuple[PolicyName, ...], Field(min_length=1, max_length=len(POLICY_KEYS))] = USUAL
     chosen: PolicyName = "optimal"
@@ -104,38 +91,11 @@ class StandingOut(Answer):
     p_better: float
 
 
-STANDING_EXAMPLE: dict[str, Any] = {
-    "policy": "equal",
-    "utility": {"mean": 0.861, "se": 0.001},
-    "worst": {"mean": 0.78, "se": 0.002},
-    "regret": 0.21,
-    "money_per_benefit": 210000.0,
-    "path": [{"mean": 0.82, "se": 0.001}, {"mean": 0.861, "se": 0.001}],
-    "added": {"White_Male": 500.0, "Black_Female": 500.0},
-    "difference": {"mean": -0.006, "se": 0.0004},
-    "p_better": 0.08,
-}
-RESULT_EXAMPLE: dict[str, Any] = {
-    "games": 200,
-    "rounds": 1,
-    "budget": "2000.00",
-    "draws": 64,
-    "subsets": [0.25, 0.5, 1.0],
-    "transfer": False,
-    "chosen": "optimal",
-    "p_better_than_equal": 0.92,
-    "policies": [STANDING_EXAMPLE],
-    "oracle": {**STANDING_EXAMPLE, "policy": "oracle"},
-}
-
-
 class ResultOut(Answer):
     """The table. The policies' curves are coarser than those of GET …/curves: own counts alone, `draws` draws,
     retrained each round on the shares `subsets` of what is held. `transfer`: other groups' samples count in the true
     curves. `p_better_than_equal`: the share of games in which the chosen policy ends above an equal split, ties half.
     """
-
-    model_config = ConfigDict(json_schema_extra={"examples": [RESULT_EXAMPLE]})
 
     games: int
     rounds: int
@@ -163,24 +123,6 @@ class SimulationQuestionOut(Answer):
 class SimulationOut(Answer):
     """`state`, `progress` and `error` are those of the job, which is watched and cancelled under its own address.
     `data_version`: of the data the games are played on, null until the job has begun."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
-                    "job_id": "0198c5a0-7e6c-7c3e-9d6a-5b1f0c2d3e4f",
-                    "state": "succeeded",
-                    "progress": 1.0,
-                    "error": None,
-                    "data_version": 42,
-                    "question": QUESTION_EXAMPLE,
-                    "created_at": "2026-11-20T10:00:00Z",
-                    "result": RESULT_EXAMPLE,
-                }
-            ]
-        }
-    )
 
     id: UUID
     job_id: UUID

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from app.api.http.bulk import list_body, list_contract
 from app.api.http.etags import list_tag
@@ -49,23 +49,11 @@ class AssumedCurve(Shape):
 
 Attributes = Annotated[dict[ShortText, ShortText], Field(max_length=50)]
 
-GROUP_EXAMPLE: dict[str, Any] = {
-    "key": "Black_Female",
-    "name": "Black women",
-    "weight": 0.05,
-    "target": 0.9,
-    "initial_count": 40,
-    "attributes": {"sex": "F", "race": "Black"},
-    "unit_cost": "1.60",
-}
-
 
 class GroupIn(Shape):
     """A group. Groups that share more `attributes` may help each other more; `parent` is the key of a broader group to
     lean on while there are few points. `min_count` and `max_count` bound what is held after buying. `unit_cost` makes
     a source of the same key that delivers only this group."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [GROUP_EXAMPLE]})
 
     key: Key
     name: Text | None = None
@@ -84,8 +72,6 @@ class GroupIn(Shape):
 class GroupPatch(Shape):
     """Fields left out stay as they are; null takes an optional one away."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"initial_count": 240}]})
-
     key: Key = unset()
     name: Text | None = unset()
     weight: NonNegative = unset()
@@ -103,26 +89,6 @@ class GroupPatch(Shape):
 class GroupOut(Answer):
     """`collected_count`: samples that orders brought and that were accepted; `effective_count`: their worth in clean
     ones. Held is `initial_count` and what was collected."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    **{name: value for name, value in GROUP_EXAMPLE.items() if name != "unit_cost"},
-                    "collected_count": 120,
-                    "effective_count": 108.0,
-                    "min_count": None,
-                    "max_count": None,
-                    "reference_loss": None,
-                    "assumed_curve": None,
-                    "parent": None,
-                    "created_at": "2026-11-20T10:00:00Z",
-                    "updated_at": "2026-11-20T10:00:00Z",
-                    "archived_at": None,
-                }
-            ]
-        }
-    )
 
     key: str
     name: str | None
@@ -154,8 +120,6 @@ def shape_of(call: Call, project: Project, row: Group) -> GroupOut:
 
 class Replaced(Answer):
     """What a whole list left behind."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"count": 4, "data_version": 7}]})
 
     count: int
     data_version: int

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import ConfigDict
 
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.shapes import Answer
@@ -17,21 +16,6 @@ router = APIRouter(prefix="/v1/api-keys", tags=["API keys"], route_class=Route)
 
 class ApiKeyOut(Answer):
     """A key without its secret, which nothing can show again."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "3f9c0a7be1d24c58",
-                    "scopes": ["observe", "read"],
-                    "project_ids": None,
-                    "created_at": "2026-11-20T10:00:00Z",
-                    "expires_at": None,
-                    "revoked_at": None,
-                }
-            ]
-        }
-    )
 
     id: str
     scopes: list[str]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from app.api.http.pages import Archived, Cursor, Limit, Page, page
 from app.api.http.problems import declared
@@ -46,35 +46,10 @@ class BudgetOut(Answer):
     rounds: int
 
 
-PROJECT_EXAMPLE: dict[str, Any] = {
-    "name": "census income, equal benefit",
-    "currency": "USD",
-    "metric": {"name": "accuracy", "kind": "proportion", "goal": "maximize", "lower": 0.0, "upper": 1.0},
-    "objective": {"kind": "isoelastic", "aversion": 1.0},
-    "budget": {"total": "20000", "rounds": 10},
-    "groups": [
-        {"key": "White_Male", "name": "White men", "weight": 0.6, "initial_count": 150, "unit_cost": "1.00"},
-        {
-            "key": "Black_Female",
-            "name": "Black women",
-            "weight": 0.05,
-            "initial_count": 40,
-            "unit_cost": "1.60",
-        },
-    ],
-    "set_limits": [
-        {"name": "at most 40 % for Black women", "sources": ["Black_Female"], "measure": "cost_share", "max": 0.4}
-    ],
-    "value_per_utility": "50000",
-}
-
-
 class ProjectIn(Shape):
     """`value_per_utility` is what one unit of utility is worth in money, `smallest_gain` the least gain in utility
     worth a round: with either, the next allocation says when to stop. A round that costs more than `approval_threshold`
     needs two keys to accept it."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [PROJECT_EXAMPLE]})
 
     name: Text
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
@@ -93,8 +68,6 @@ class ProjectIn(Shape):
 class ProjectPatch(Shape):
     """Fields left out stay as they are; null takes an optional one away."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"objective": {"kind": "maximin"}}]})
-
     name: Text = unset()
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = unset()
     metric: Metric = unset()
@@ -108,28 +81,6 @@ class ProjectPatch(Shape):
 
 
 class ProjectOut(Answer):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
-                    **{name: value for name, value in PROJECT_EXAMPLE.items() if name != "groups"},
-                    "budget": {"total": "20000.00", "rounds": 10},
-                    "value_per_utility": "50000.00",
-                    "smallest_gain": None,
-                    "approval_threshold": None,
-                    "recipe": "default",
-                    "reference_loss": None,
-                    "data_version": 1,
-                    "data_at": "2026-11-20T10:00:00Z",
-                    "created_at": "2026-11-20T10:00:00Z",
-                    "updated_at": "2026-11-20T10:00:00Z",
-                    "archived_at": None,
-                }
-            ]
-        }
-    )
-
     id: UUID
     name: str
     currency: str

@@ -51,27 +51,6 @@ Share = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=LEAST_SHARE,
 Yields = Annotated[dict[str, Share], Field(max_length=MAX_SOURCES)]
 Days = Annotated[int, Field(strict=True, ge=0, le=3650)]
 
-SOURCE_EXAMPLE: dict[str, Any] = {
-    "key": "clinic-7",
-    "name": "Clinic 7",
-    "kind": "site",
-    "yields": {"Black_Female": 0.55, "White_Female": 0.35},
-    "unit_cost": "2.40",
-    "billed": "delivered",
-    "price_tiers": [{"from": 1000, "unit_cost": "2.10"}],
-    "tier_scope": "order",
-    "fixed_cost": "150.00",
-    "min_order": 100,
-    "max_order": 5000,
-    "lot_size": 10,
-    "max_total": 20000,
-    "acceptance_rate": 0.92,
-    "quality": 1.0,
-    "license": "CC-BY-4.0",
-    "provenance": "recruited at the clinic, consent form 3",
-    "lead_time_days": 14,
-}
-
 
 class PriceTier(Shape):
     """Of one order (or, with `tier_scope` "project", of all orders together) a sample beyond `from` costs this."""
@@ -90,8 +69,6 @@ class SourceIn(Shape):
     samples. Of these `acceptance_rate` pass review; one accepted sample is worth `quality` clean ones. An order is 0,
     or a multiple of `lot_size` from `min_order` to `max_order`, and costs `fixed_cost` plus its samples' prices, paid
     for what is `billed`; all orders together are at most `max_total`."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [SOURCE_EXAMPLE]})
 
     key: Key
     name: Text | None = None
@@ -134,8 +111,6 @@ class SourceTerms(Shape):
 class SourcePatch(SourceTerms):
     """Fields left out stay as they are; null takes an optional one away."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"unit_cost": "2.10"}]})
-
     key: Key = unset()
     name: Text | None = unset()
     kind: Kind = unset()
@@ -168,28 +143,6 @@ class SourceRecordOut(Answer):
 class SourceOut(Answer):
     """`group` is null for a source of several; `yields` names them all. `record`: what deliveries showed, beside what
     is stated."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    **SOURCE_EXAMPLE,
-                    "group": None,
-                    "connection": None,
-                    "record": {
-                        "ordered": 500,
-                        "accepted": 430,
-                        "rejected": 50,
-                        "acceptance_rate": {"mean": 0.897, "p05": 0.874, "p95": 0.918},
-                        "yields": {"Black_Female": {"mean": 0.54, "p05": 0.5, "p95": 0.58}},
-                    },
-                    "created_at": "2026-11-20T10:00:00Z",
-                    "updated_at": "2026-11-20T10:00:00Z",
-                    "archived_at": None,
-                }
-            ]
-        }
-    )
 
     key: str
     name: str | None

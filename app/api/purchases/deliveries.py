@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from app.api.http.answers import WarningOut
 from app.api.http.problems import declared
@@ -30,14 +30,6 @@ class CountsIn(Shape):
 class DeliveryIn(Shape):
     """What came. `cost` is what the vendor charged for it, where that is not the order's price."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"external_id": "box-7", "groups": {"Black_Female": {"accepted": 90, "rejected": 10}}, "cost": "160.00"}
-            ]
-        }
-    )
-
     external_id: Text | None = None
     groups: Annotated[dict[Key, CountsIn], Field(max_length=20_000, default_factory=dict)]
     unmapped: Count = 0
@@ -54,18 +46,6 @@ class ChangesIn(Shape):
 class CorrectionIn(Shape):
     """What was recorded wrongly: samples more, or fewer by a minus sign. The order's price follows; a `refund`,
     what the vendor gave back, takes its place."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "external_id": "recount-3",
-                    "groups": {"Black_Female": {"accepted": -5, "rejected": 5}},
-                    "note": "five were duplicates",
-                }
-            ]
-        }
-    )
 
     external_id: Text | None = None
     groups: Annotated[dict[Key, ChangesIn], Field(max_length=20_000, default_factory=dict)]

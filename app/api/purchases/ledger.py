@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict
 
 from app.api.http.pages import Cursor, Limit, Page, page, position
 from app.api.http.shapes import Answer, SignedMoneyOut
@@ -24,27 +23,6 @@ router = APIRouter(prefix="/v1/projects/{project_id}", tags=["rounds"], route_cl
 
 class EntryOut(Answer):
     """The difference one cause made: samples of a group in a state, or money."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": 17,
-                    "order": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
-                    "kind": "delivery",
-                    "group": "Black_Female",
-                    "state": "accepted",
-                    "count": 90,
-                    "spent": "0.00",
-                    "committed": "0.00",
-                    "cause": "delivery:0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e50",
-                    "note": None,
-                    "api_key": "9f86d081884c7d65",
-                    "created_at": "2026-11-20T10:00:00Z",
-                }
-            ]
-        }
-    )
 
     id: int
     order: UUID
@@ -104,8 +82,6 @@ class DiscrepancyOut(Answer):
 class CheckOut(Answer):
     """Whether all entries add up to the deliveries and vendors' items they record, and where they do not."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"entries_add_up": True, "discrepancies": []}]})
-
     entries_add_up: bool
     discrepancies: list[DiscrepancyOut]
 
@@ -121,21 +97,6 @@ def check_entries(project_id: str, call: Annotated[Call, reads("read")]) -> Chec
 
 class AuditOut(Answer):
     """Who did what: the API key's id, the action, and what it was done to."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": 4,
-                    "api_key": "9f86d081884c7d65",
-                    "action": "round.approved",
-                    "resource": "round:1",
-                    "detail": {"cost": "1999.20", "approvals": 1},
-                    "created_at": "2026-11-20T10:00:00Z",
-                }
-            ]
-        }
-    )
 
     id: int
     api_key: str

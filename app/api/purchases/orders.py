@@ -1,11 +1,10 @@
 """Orders: what a round buys from one source, and what came of it."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import ConfigDict
 
 from app.api.http.shapes import Answer, MoneyOut
 from app.api.http.transactions import Call, Route, reads
@@ -30,37 +29,12 @@ class CountsOut(Answer):
     pending: int
 
 
-ORDER_EXAMPLE: dict[str, Any] = {
-    "id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
-    "source": "clinic-7",
-    "state": "placed",
-    "quantity": 500,
-    "cost": "1350.00",
-    "spent": "390.00",
-    "committed": "960.00",
-    "billed": "delivered",
-    "delivered": 100,
-    "accepted": 90,
-    "rejected": 10,
-    "pending": 0,
-    "unmapped": 0,
-    "over_delivered": 0,
-    "groups": {"Black_Female": {"accepted": 90, "rejected": 10, "pending": 0}},
-    "external_id": None,
-    "created_at": "2026-11-20T10:00:00Z",
-    "placed_at": "2026-11-20T10:00:00Z",
-    "closed_at": None,
-}
-
-
 class OrderOut(Answer):
     """What one round orders from one source, and what came of it.
 
     `cost` is planned, `spent` charged so far, `committed` what may still be charged. `unmapped`: delivered samples of
     no known group. `over_delivered`: samples beyond the quantity.
     """
-
-    model_config = ConfigDict(json_schema_extra={"examples": [ORDER_EXAMPLE]})
 
     id: UUID
     source: str

@@ -11,12 +11,11 @@ from pydantic import ConfigDict, Field, RootModel
 from app.api.http.etags import matches, question_tag
 from app.api.http.pages import Cursor, Limit, Page, page, position
 from app.api.http.problems import declared
-from app.api.http.shapes import Answer, Count, Key, MoneyIn, MoneyOut, Shape, Text
+from app.api.http.shapes import Answer, Count, Key, MoneyIn, MoneyOut, Shape, Text, with_example
 from app.api.http.transactions import Call, Route, buys, changes, reads
-from app.api.planning.allocations import EXAMPLE as ALLOCATION_EXAMPLE
-from app.api.planning.allocations import allocation_shape
+from app.api.planning.allocations import AllocationOut, allocation_shape
 from app.api.planning.plans import MetricOut, Policy
-from app.api.purchases.orders import ORDER_EXAMPLE, OrderOut, order_shape
+from app.api.purchases.orders import OrderOut, order_shape
 from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, PreconditionRequired, invalid
 from app.services.planning.allocations import AllocationQuestion, next_allocation
 from app.services.purchases import rounds
@@ -49,14 +48,6 @@ class QueryIn(Shape):
 class RoundIn(Shape):
     """The allocation that was looked at, by its data version and query."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"external_id": "2026-11", "data_version": 42, "query": {"budget": "2000", "policy": "optimal"}}
-            ]
-        }
-    )
-
     external_id: Text | None = None
     data_version: Annotated[int, Field(strict=True, ge=0)] | None = None
     query: QueryIn = QueryIn()
@@ -65,21 +56,17 @@ class RoundIn(Shape):
 class RoundPatch(Shape):
     """The orders of a proposal, source by source; sources left out get none."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"orders": {"Black_Female": 500}}]})
-
     orders: Annotated[dict[Key, Count], Field(max_length=20_000)]
 
 
 class CancelIn(Shape):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the vendor closed"}]})
-
     reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = None
 
 
 class FrozenAllocation(RootModel[dict[str, Any]]):
     """An answer of `GET …/allocations/next`, word for word as the software of its day gave it."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [ALLOCATION_EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra=lambda schema: with_example(schema, AllocationOut))
 
 
 class LineOut(Answer):
@@ -112,31 +99,8 @@ class GroupProgressOut(Answer):
     measured: MeasuredOut | None
 
 
-SUMMARY_EXAMPLE: dict[str, Any] = {
-    "number": 1,
-    "state": "collecting",
-    "external_id": "2026-11",
-    "data_version": 42,
-    "query": {"budget": "2000", "policy": "optimal", "draws": 300, "seed": 0},
-    "currency": "USD",
-    "cost": "1350.00",
-    "lines": [{"source": "clinic-7", "quantity": 500, "cost": "1350.00"}],
-    "proposed_by": "9f86d081884c7d65",
-    "approvals": ["60303ae22b998861"],
-    "approvals_needed": 1,
-    "reason": None,
-    "created_at": "2026-11-20T10:00:00Z",
-    "updated_at": "2026-11-20T11:00:00Z",
-    "accepted_at": "2026-11-20T11:00:00Z",
-    "closed_at": None,
-    "cancelled_at": None,
-}
-
-
 class RoundSummary(Answer):
     """A round; `cost` is what its orders were planned to cost."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [SUMMARY_EXAMPLE]})
 
     number: int
     state: State
@@ -157,37 +121,9 @@ class RoundSummary(Answer):
     cancelled_at: datetime | None
 
 
-GROUP_EXAMPLE: dict[str, Any] = {
-    "group": "Black_Female",
-    "planned": 460,
-    "accepted": 90,
-    "rejected": 10,
-    "pending": 0,
-    "count_before": 40,
-    "count_after": 500,
-    "metric_before": {"mean": 0.84, "p05": 0.82, "p50": 0.84, "p95": 0.86},
-    "metric_forecast": {"mean": 0.9, "p05": 0.86, "p50": 0.9, "p95": 0.93},
-    "measured": {"observation": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f", "count": 130, "value": 0.86},
-}
-
-
 class RoundOut(RoundSummary):
     """A round with its orders and groups: planned, ordered, delivered, and the effect on the metric, side by side.
     `spent` is charged so far, `committed` what its open orders may still cost."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    **SUMMARY_EXAMPLE,
-                    "spent": "390.00",
-                    "committed": "960.00",
-                    "orders": [ORDER_EXAMPLE],
-                    "groups": [GROUP_EXAMPLE],
-                }
-            ]
-        }
-    )
 
     spent: MoneyOut
     committed: MoneyOut

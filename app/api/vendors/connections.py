@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
@@ -25,36 +25,12 @@ Outcome = Literal["received", "applied", "ignored", "quarantined"]
 Secret = Annotated[str, Field(min_length=8, max_length=500)]
 GroupMap = Annotated[dict[Annotated[str, Field(min_length=1, max_length=200)], Key], Field(max_length=20_000)]
 
-EXAMPLE: dict[str, Any] = {
-    "id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
-    "name": "Toloka, voices",
-    "kind": "generic",
-    "preset": "toloka",
-    "config": {},
-    "group_map": {"black women": "Black_Female"},
-    "state": "active",
-    "has_api_token": False,
-    "weakness": None,
-    "old_secret_until": None,
-    "deliveries": {"applied": 120, "quarantined": 2},
-    "created_at": "2026-11-20T10:00:00Z",
-    "updated_at": "2026-11-20T10:00:00Z",
-}
-
 
 class ConnectionIn(Shape):
     """`kind` says how webhooks are read: `standard` is our own contract, `generic` is described by `config` (or a
     `preset`, whose parts `config` replaces), the others are vendors we know. `secret` left out: we make one.
     `api_token` opens the vendor's API, for placing orders and reconciling. `group_map`: the vendor's word → a group's
     key."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"name": EXAMPLE["name"], "kind": "generic", "preset": "toloka", "secret": "the key given to Toloka"}
-            ]
-        }
-    )
 
     name: Text
     kind: VendorKind
@@ -68,8 +44,6 @@ class ConnectionIn(Shape):
 class ConnectionPatch(Shape):
     """Fields left out stay as they are. A new `group_map` is applied to what came before, too."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"group_map": {"black women": "Black_Female"}}]})
-
     name: Text = unset()
     config: dict[str, Any] = unset()
     group_map: GroupMap = unset()
@@ -79,8 +53,6 @@ class ConnectionPatch(Shape):
 class ConnectionOut(Answer):
     """`deliveries`: how many webhooks there are of each outcome. `weakness`: what the vendor's way of signing does not
     prove; null where the body is signed."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     id: UUID
     name: str
@@ -101,19 +73,6 @@ class ConnectionWithSecret(ConnectionOut):
     """`hook_url` is for the vendor to call, `secret` for it to sign with. Both are shown once: a repeat of the same
     request has null, and `secret_shown` true."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    **EXAMPLE,
-                    "hook_url": "https://tranche.example.com/v1/hooks/3q2-7wEjRWeJ",
-                    "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
-                    "secret_shown": False,
-                }
-            ]
-        }
-    )
-
     hook_url: str | None
     secret: str | None
     secret_shown: bool
@@ -121,8 +80,6 @@ class ConnectionWithSecret(ConnectionOut):
 
 class RotateIn(Shape):
     """The secret to sign with from now on; left out, we make one."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{}]})
 
     secret: Secret | None = None
 
@@ -168,12 +125,6 @@ def list_connections(
 
 class PresetOut(Answer):
     """A vendor that needs no code. `documented` says how far its own documentation carries the preset."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"name": "v7", "title": "V7 Darwin files", "documented": "V7 webhooks", "config": {}}]
-        }
-    )
 
     name: str
     title: str

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import ConfigDict
 
 from app.api.http.problems import declared
 from app.api.http.runtime import Runtime, read_body
@@ -20,8 +19,6 @@ MAX_WEBHOOK = 1_048_576
 
 class Receipt(Answer):
     """`stored`: it will be applied. `known`: it came before, and is stored already."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "stored"}]})
 
     status: Literal["stored", "known"]
 

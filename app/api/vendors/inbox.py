@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from app.api.http.pages import Cursor, Limit, Page, page, position
 from app.api.http.problems import declared
@@ -28,25 +28,6 @@ Outcome = Literal["received", "applied", "ignored", "quarantined"]
 class VendorDeliveryOut(Answer):
     """One webhook, without secrets. `outcome`: received (waits), applied, ignored, or quarantined: some of it could not
     be read, or waits for its order or group to be mapped; `detail` says which."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": 17,
-                    "delivery_id": "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W",
-                    "outcome": "applied",
-                    "detail": None,
-                    "events": 1,
-                    "sent_at": "2026-11-20T10:00:00Z",
-                    "received_at": "2026-11-20T10:00:01Z",
-                    "applied_at": "2026-11-20T10:00:01Z",
-                    "headers": {},
-                    "body": "{}",
-                }
-            ]
-        }
-    )
 
     id: int
     delivery_id: str
@@ -82,15 +63,11 @@ def list_deliveries(
 class InboxReplayIn(Shape):
     """Which webhooks to apply once more: of one outcome, received since an instant, or all."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"outcome": "quarantined"}]})
-
     outcome: Literal["applied", "ignored", "quarantined"] | None = None
     since: InstantIn | None = None
 
 
 class InboxReplayOut(Answer):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"deliveries": 12}]})
-
     deliveries: int
 
 
@@ -105,12 +82,6 @@ def replay_deliveries(connection_id: str, body: InboxReplayIn, call: Annotated[C
 
 class DryRunIn(Shape):
     """A webhook as the vendor would send it: `body` as text, or as JSON. `signed` checks its signature too."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"body": {"events": [{"assignment_id": "a-1", "type": "ASSIGNMENT_APPROVED"}]}}]
-        }
-    )
 
     headers: Annotated[dict[str, str], Field(max_length=50, default_factory=dict)]
     body: str | dict[str, Any] | list[Any]
@@ -139,18 +110,8 @@ class VendorEventOut(Answer):
     detail: str | None
 
 
-EVENT_EXAMPLE: dict[str, Any] = dict.fromkeys(VendorEventOut.model_fields) | {
-    "kind": "item_state",
-    "external_item_id": "a-1",
-    "state": "accepted",
-    "quantity": 1,
-}
-
-
 class DryRunOut(Answer):
     """`stored`: what the inbox would keep."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"stored": "{}", "events": [EVENT_EXAMPLE]}]})
 
     stored: str
     events: list[VendorEventOut]
@@ -180,12 +141,6 @@ def event_shape(event: VendorEvent) -> VendorEventOut:
 
 class WaitingOut(Answer):
     """Samples that wait: for the vendor's word `group` to be mapped to a group, or for its order to be linked."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"group": "black women", "external_order_id": "pool-1", "order_id": None, "samples": 12}]
-        }
-    )
 
     group: str | None
     external_order_id: str | None

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path
-from pydantic import ConfigDict
 
 from app.api.http.bulk import list_body, list_contract
 from app.api.http.pages import Cursor, Limit, Page, page, position
@@ -30,10 +29,6 @@ ExternalId = Annotated[str, Path(min_length=1, max_length=200)]
 class RowIn(Shape):
     """A row to be labelled: its own id, its group, and its data as the labeling interface shows it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"id": "img-001", "group": "Black_Female", "data": {"image": "https://…"}}]}
-    )
-
     id: Text
     group: Key
     data: dict[str, Any]
@@ -41,8 +36,6 @@ class RowIn(Shape):
 
 class RowsOut(Answer):
     """`free`: group → rows that no order has taken yet."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"added": 200, "free": {"Black_Female": 200}}]})
 
     added: int
     free: dict[str, int]
@@ -69,23 +62,6 @@ class PlacedOut(Answer):
 
 class PlacementOut(Answer):
     """How placing an order went. `problem` says what is missing or why the vendor refused."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "order_id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
-                    "state": "placed",
-                    "problem": None,
-                    "tries": 1,
-                    "placed": [
-                        {"external_order_id": "12", "group": None, "url": "https://studio.example.com/projects/12"}
-                    ],
-                    "updated_at": "2026-11-20T10:00:00Z",
-                }
-            ]
-        }
-    )
 
     order_id: UUID
     state: Literal["placing", "placed", "refused"]
@@ -134,8 +110,6 @@ def list_placements(
 
 
 class AskedOut(Answer):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "asked"}]})
-
     status: Literal["asked"]
 
 
@@ -152,10 +126,6 @@ def place_again(connection_id: str, order_id: str, call: Annotated[Call, posts("
 
 class LinkIn(Shape):
     """Which of our orders it is; `group` where it holds one group alone."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"order_id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f", "group": "Black_Female"}]}
-    )
 
     order_id: UUID
     group: Key | None = None
@@ -188,21 +158,6 @@ def reconcile(connection_id: str, call: Annotated[Call, posts("write")]) -> Aske
 
 class ReconciliationOut(Answer):
     """What reading the vendor's API changed: order → group ('' for none) → state → samples more or fewer."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": 3,
-                    "reason": "schedule",
-                    "items": 120,
-                    "differences": {"0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f": {"Black_Female": {"accepted": 2}}},
-                    "problem": None,
-                    "created_at": "2026-11-20T10:00:00Z",
-                }
-            ]
-        }
-    )
 
     id: int
     reason: str

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 from app.api.http.etags import etag_of
 from app.api.http.pages import Archived, Cursor, Limit, Page, page
@@ -26,28 +26,9 @@ EventTypes = Annotated[list[EventType], Field(min_length=1, max_length=50)]
 Since = Annotated[AwareDatetime | None, Query(description="Only attempts at or after this instant (RFC 3339)")]
 Until = Annotated[AwareDatetime | None, Query(description="Only attempts before this instant")]
 
-EXAMPLE: dict[str, Any] = {
-    "id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
-    "url": "https://example.com/tranche",
-    "description": None,
-    "event_types": ["allocation.changed", "target.reached"],
-    "project_id": None,
-    "state": "active",
-    "disabled_reason": None,
-    "failing_since": None,
-    "previous_secret_expires_at": None,
-    "created_at": "2026-11-20T10:00:00Z",
-    "updated_at": "2026-11-20T10:00:00Z",
-    "archived_at": None,
-}
-
 
 class EndpointIn(Shape):
     """`event_types` left out or null is all types; `project_id` null is all projects."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"url": EXAMPLE["url"], "event_types": EXAMPLE["event_types"]}]}
-    )
 
     url: Url
     description: Text | None = None
@@ -58,8 +39,6 @@ class EndpointIn(Shape):
 class EndpointPatch(Shape):
     """Fields left out stay as they are."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"description": "plans the next shift"}]})
-
     url: Url = unset()
     description: Text | None = unset()
     event_types: EventTypes | None = unset()
@@ -69,8 +48,6 @@ class EndpointPatch(Shape):
 class EndpointOut(Answer):
     """`failing_since`: no call has succeeded from then on; after five days the endpoint is disabled.
     `previous_secret_expires_at`: until then the secret before the present one signs too."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     id: UUID
     url: str
@@ -89,12 +66,6 @@ class EndpointOut(Answer):
 class EndpointWithSecret(EndpointOut):
     """`secret` is shown once: a repeat of the same request has null, and `secret_shown` true."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{**EXAMPLE, "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "secret_shown": False}]
-        }
-    )
-
     secret: str | None
     secret_shown: bool
 
@@ -102,25 +73,17 @@ class EndpointWithSecret(EndpointOut):
 class ReplayIn(Shape):
     """One of: the event of an attempt, an event, or every event since an instant that no attempt brought home."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"failed_since": "2026-11-20T10:00:00Z"}]})
-
     attempt_id: UUID | None = None
     event_id: UUID | None = None
     failed_since: InstantIn | None = None
 
 
 class ReplayOut(Answer):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"deliveries": 17}]})
-
     deliveries: int
 
 
 class TestOut(Answer):
     """The event that is on its way; look for its attempt."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"event_id": EXAMPLE["id"], "event_type": "endpoint.test"}]}
-    )
 
     event_id: UUID
     event_type: str

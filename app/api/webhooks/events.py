@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict
 
 from app.api.http.pages import Limit
 from app.api.http.shapes import Answer
@@ -16,20 +15,6 @@ from app.store.models.webhooks import Event
 from app.store.webhooks import events_after, last_sequence
 
 router = APIRouter(prefix="/v1/events", tags=["events"], route_class=Route)
-
-EXAMPLE: dict[str, Any] = {
-    "id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f",
-    "type": "observations.accepted",
-    "version": 1,
-    "sequence": 17,
-    "created_at": "2026-11-20T10:00:01Z",
-    "project_id": "0198c59f-1c2d-7a3b-8e4f-6a7b8c9d0e1f",
-    "data": {
-        "url": "/v1/projects/0198c59f-1c2d-7a3b-8e4f-6a7b8c9d0e1f/observations",
-        "accepted": 3,
-        "data_version": 42,
-    },
-}
 
 
 class EventOut(Answer):
@@ -46,8 +31,6 @@ class EventOut(Answer):
 
 class EventsOut(Answer):
     """`next_after` is the `after` of the next request, on an empty answer too."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [EXAMPLE], "next_after": 17}]})
 
     items: list[EventOut]
     next_after: int
