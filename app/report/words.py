@@ -1,6 +1,6 @@
 """Amounts, numbers and choices as pages say them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -32,3 +32,13 @@ def objective(stored: Mapping[str, Any]) -> str:
         f"{name} {value}" for name, value in stored.items() if name != "kind" and not isinstance(value, dict | list)
     ]
     return f"{kind} ({'; '.join([SENTENCES[kind], *parts])})"
+
+
+def purchase(bought: Sequence[tuple[str, int]]) -> str:
+    """What to buy next, in a sentence. bought: names of groups with the samples to add, the most telling first."""
+    if not bought:
+        return "Buy nothing in this round."
+    said = [f"{add:,} of {name}" for name, add in bought[:3]]
+    others = len(bought) - 3
+    more = f" and samples of {others:,} other group{'s' if others > 1 else ''}" if others > 0 else ""
+    return f"Buy {', '.join(said)}{more}."

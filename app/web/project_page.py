@@ -1,6 +1,6 @@
 """The plan of a project on one screen: what to buy next and why, how sure that is, what was spent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from app.api.planning.allocations import AllocationOut, allocation_shape
 from app.api.planning.plans import GroupPlanOut
 from app.api.purchases.rounds import QueryIn
 from app.errors import Conflict, Fault, TrancheError, invalid
+from app.report.words import purchase
 from app.services.planning.allocations import next_allocation
 from app.services.planning.looks import look_at
 from app.services.planning.policies import CHOICES
@@ -149,11 +150,12 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
     begin = (query.page - 1) * PER_PAGE
     part = ranked[begin : begin + PER_PAGE]
     known = {one.group for one in part}
+    bought = [one for one in ranked if one.add]
     return {
         "lines": [Line(one, names.get(one.group, one.group), warnings_of(plan, one.group)) for one in part],
         "general": [one for one in plan.warnings if one.group not in known and (one.group is None or query.page == 1)],
         "names": names,
-        "bought": [one for one in ranked if one.add],
+        "bought": bought,
         "last": -(-len(ranked) // PER_PAGE),
         "other_objective": bool(query.changes(project)),
         "charts": f"/projects/{project.id}/charts",
@@ -162,20 +164,9 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
             ({"budget": query.budget} if query.budget else {}) | {"policy": query.policy, "objective": query.objective}
         ),
         "has_targets": any(group.target is not None for group in groups),
-        "finding": finding(plan, names),
+        "finding": purchase([(names.get(one.group, one.group), one.add) for one in bought]),
     }
 
 
 def warnings_of(plan: AllocationOut, key: str) -> list[Any]:
     return [one for one in plan.warnings if one.group == key]
-
-
-def finding(plan: AllocationOut, names: Mapping[str, str]) -> str:
-    """What to buy next, in a sentence."""
-    bought = sorted((one for one in plan.groups if one.add), key=lambda one: -one.cost)
-    if not bought:
-        return "Buy nothing in this round."
-    said = [f"{one.add:,} of {names.get(one.group, one.group)}" for one in bought[:3]]
-    others = len(bought) - 3
-    more = f" and samples of {others} other group{'s' if others > 1 else ''}" if others > 0 else ""
-    return f"Buy {', '.join(said)}{more}."

@@ -1,0 +1,21 @@
+"""Sentences of pages and of the report."""
+
+import pytest
+
+from app.report.words import purchase
+
+LINES = [("women", 1200), ("men", 30), ("A", 2), ("B", 1), ("C", 1)]
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (0, "Buy nothing in this round."),
+        (1, "Buy 1,200 of women."),
+        (3, "Buy 1,200 of women, 30 of men, 2 of A."),
+        (4, "Buy 1,200 of women, 30 of men, 2 of A and samples of 1 other group."),
+        (5, "Buy 1,200 of women, 30 of men, 2 of A and samples of 2 other groups."),
+    ],
+)
+def test_what_to_buy_is_one_sentence(count: int, said: str) -> None:
+    assert purchase(LINES[:count]) == said
