@@ -23,15 +23,13 @@ class Measured:
 
     run: Observation
     group: str
+    count: int
+    reading: Reading | None
 
-    @property
-    def count(self) -> int:
-        samples: int = self.run.counts.get(self.group, 0)
-        return samples
-
-    @property
-    def reading(self) -> Reading | None:
-        return Reading(**self.run.metrics[self.group]) if self.group in self.run.metrics else None
+    @classmethod
+    def of(cls, run: Observation, group: str) -> "Measured":
+        reading = Reading(**run.metrics[group]) if group in run.metrics else None
+        return cls(run, group, run.counts.get(group, 0), reading)
 
 
 def observations_table(dossier: Dossier) -> Content[Measured]:
@@ -66,7 +64,7 @@ def all_measured(dossier: Dossier) -> Iterator[Measured]:
             return observations_page(session, project.id, voided, after, limit)
 
         for run in paged(fetch, lambda one: str(one.id)):
-            yield from (Measured(run, key) for key in dict.fromkeys((*run.counts, *run.metrics)))
+            yield from (Measured.of(run, key) for key in dict.fromkeys((*run.counts, *run.metrics)))
 
 
 def forecasts_table(dossier: Dossier) -> Content[ScoredForecast]:

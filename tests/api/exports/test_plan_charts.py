@@ -68,3 +68,12 @@ def test_a_curve_needs_a_group_that_there_is(charts: Charts) -> None:
 def test_margins_are_drawn_of_the_groups_named_alone(charts: Charts) -> None:
     values = charts.make("marginal-utility", "B")["data"]["values"]
     assert {row["name"] for row in values} == {"B"}
+
+
+def test_a_group_is_told_from_an_archived_one_of_the_same_name(charts: Charts) -> None:
+    """As the chart of progress and the report tell it, which may show both."""
+    assert charts.api.patch(f"{charts.path}/groups/A", json={"name": "women"}).status_code == 200
+    assert charts.api.post(f"{charts.path}/groups", json={"key": "C", "name": "women"}).status_code == 201
+    assert charts.api.delete(f"{charts.path}/groups/C").status_code == 204
+    values = charts.make("marginal-utility")["data"]["values"]
+    assert {row["name"] for row in values} == {"women (A)", "B"}
