@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from app.charts.words import money, number, percent
+from app.money import amount
 from app.report import words
 from app.services.exports.dossier import Dossier
 from app.services.exports.tables import table_of
-from app.services.planning.allocations import Allocation, GroupPlan, SourcePlan, amount
+from app.services.planning.allocations import Allocation, GroupPlan, SourcePlan
 from app.services.planning.scenarios import ScenarioResult
 from app.store.models.projects import Source
 from app.store.rounds import rounds_page

@@ -6,6 +6,8 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+from app.money import grouped
+
 POLICIES: Mapping[str, str] = MappingProxyType(
     {
         "optimal": "the best split for the objective",
@@ -34,9 +36,7 @@ OBJECTIVES: Mapping[str, str] = MappingProxyType(
 
 def money(amount: Decimal, currency: str = "") -> str:
     """1234567.5 → 1,234,567.50, with the currency behind it where one is given; decimals as many as are needed."""
-    whole, _, decimals = f"{abs(amount):.6f}".partition(".")
-    sign = "−" if amount < 0 else ""
-    text = f"{sign}{int(whole):,}.{decimals.rstrip('0').ljust(2, '0')}"
+    text = grouped(amount).replace("-", "−")
     return f"{text} {currency}" if currency else text
 
 

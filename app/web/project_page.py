@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query
 
-from app.api.http.shapes import write_money
 from app.api.planning.allocations import AllocationOut, allocation_shape
 from app.api.planning.plans import GroupPlanOut
 from app.api.purchases.rounds import QueryIn
 from app.errors import Conflict, Fault, TrancheError, invalid
+from app.money import plain
+from app.services.ledger.holdings import left_of
 from app.services.planning.allocations import next_allocation
 from app.services.planning.looks import look_at
 from app.services.projects import projects
@@ -128,14 +128,14 @@ def planned(visit: Visit, project: Project, query: PlanQuery) -> AllocationOut:
 def frame_of(visit: Visit, project: Project, query: PlanQuery, plan: AllocationOut | None) -> dict[str, Any]:
     """What the page shows whatever the plan."""
     money = money_of_project(visit.session, project.id)
-    left = max(Decimal(0), project.budget_total - money.spent - money.committed)
+    left = left_of(project, money)
     return {
         "project": project,
         "query": query,
         "money": money,
         "left": left,
         "step": slider_step(left),
-        "budget": query.budget or (write_money(plan.budget.available) if plan else ""),
+        "budget": query.budget or (plain(plan.budget.available) if plan else ""),
         "policies": policy_choices(),
         "objectives": objective_choices(project),
     }

@@ -29,7 +29,8 @@ from app.api.planning.plans import (
 )
 from app.api.projects.objectives import Objective
 from app.errors import Fault, Infeasible, invalid
-from app.services.planning.allocations import Allocation, AllocationQuestion, amount, next_allocation
+from app.money import amount
+from app.services.planning.allocations import Allocation, AllocationQuestion, next_allocation
 from app.store.models.projects import Project
 
 router = APIRouter(prefix="/v1/projects/{project_id}/allocations", tags=["allocations"], route_class=Route)

@@ -7,7 +7,8 @@ from fastapi import Query
 from pydantic import Field
 
 from app.api.http.shapes import Answer, MoneyOut
-from app.services.planning.allocations import EvaluationAdvice, GroupPlan, Plan, SourcePlan, StopAdvice, amount
+from app.money import amount
+from app.services.planning.allocations import EvaluationAdvice, GroupPlan, Plan, SourcePlan, StopAdvice
 
 PolicyName = Literal[
     "optimal", "greedy", "thompson", "worst_first", "equal", "equal_spend", "proportional", "water_filling",

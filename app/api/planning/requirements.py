@@ -12,7 +12,7 @@ from app.api.http.shapes import Answer, MoneyIn, MoneyOut, Real, Shape
 from app.api.http.transactions import Call, QuestionRoute, asks
 from app.api.planning.scenarios import MAX_NAMED, DrawsIn, SeedIn
 from app.errors import Conflict, Infeasible
-from app.services.planning.allocations import amount
+from app.money import amount
 from app.services.planning.requirements import RequirementQuestion, Requirements, Warning, requirements_of
 from app.store.models.projects import Project
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
+from app.money import amount
 from app.services.curves.curves import BEYOND, Curve, known_curves
 from app.services.curves.fits import Fits
-from app.services.planning.allocations import Allocation, amount
+from app.services.planning.allocations import Allocation
 from app.services.planning.scenarios import ScenarioResult
 from app.store.models.projects import Group, Project
 

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from app.money import amount
 from app.planner.arrays import FloatArray
 from app.services.curves.curves import Summary, finite, summary, widened
 from app.services.curves.fit import metric_of, runs_of
 from app.services.curves.readings import Reading, standard_error
 from app.services.exports.dossier import Dossier
 from app.services.ledger.holdings import held_of
-from app.services.planning.allocations import Plan, amount
+from app.services.planning.allocations import Plan
 from app.services.planning.scenarios import ScenarioResult
 from app.store.models.projects import Source
 from app.tables.shape import Cell, Column, Content, Kind, Row

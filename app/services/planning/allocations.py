@@ -26,7 +26,6 @@ from app.services.curves.fit import metric_of
 from app.services.curves.fits import Fits
 from app.services.planning.problem import Budget
 from app.services.planning.situations import bound_pointer, feasibly, refuse_unknown_sources, round_budget, situation_of
-from app.store.models.base import MILLION
 from app.store.models.observations import Observation
 from app.store.models.projects import Project
 
@@ -68,10 +67,6 @@ class Allocation:
     bounds: Mapping[str, float]
     stop: StopAdvice | None = None
     evaluation: Mapping[str, EvaluationAdvice] = field(default_factory=dict)
-
-
-def amount(millionths: int) -> Decimal:
-    return Decimal(millionths) / MILLION
 
 
 def next_allocation(

@@ -15,18 +15,19 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, NotFound, invalid
+from app.money import amount
 from app.services.access.audit import write_audit
 from app.services.access.keys import Caller
 from app.services.curves.fits import Fits
 from app.services.enqueue import Enqueue
 from app.services.ids import new_id
 from app.services.ledger import ledger
-from app.services.ledger.holdings import holdings_of
+from app.services.ledger.holdings import holdings_of, left_of
 from app.services.ledger.ledger import Cause
 from app.services.ledger.orders import about_order, about_round
 from app.services.ledger.terms import terms_of
-from app.services.planning.allocations import Allocation, AllocationQuestion, GroupPlan, amount, next_allocation
-from app.services.planning.situations import money_left, refuse_unknown_sources
+from app.services.planning.allocations import Allocation, AllocationQuestion, GroupPlan, next_allocation
+from app.services.planning.situations import refuse_unknown_sources
 from app.services.projects.changes import escape, touch
 from app.services.vendors.placing import ask_to_place, places_orders
 from app.services.vendors.schedule import ask_to_reconcile
@@ -168,7 +169,7 @@ def edited_allocation(
     sources = members(session, Source, project.id)
     refuse_unknown_sources(sources, list(orders), lambda key: f"/orders/{escape(key)}")
     hold = {source.key: orders.get(source.key, 0) for source in sources}
-    left = money_left(project, holdings_of(session, project, sources))
+    left = left_of(project, holdings_of(session, project, sources).money)
     asked = replace(question, budget=left, policy="optimal", exploration=0.0, hold=hold)
     return next_allocation(session, fits, project, asked)
 
@@ -246,7 +247,7 @@ def sources_of(session: Session, project: Project, row: Round) -> dict[str, Sour
 
 def refuse_overspending(session: Session, project: Project, row: Round) -> None:
     money = money_of_project(session, project.id)
-    left = project.budget_total - money.spent - money.committed
+    left = left_of(project, money)
     if row.cost > left:
         raise Conflict(
             f"The round costs {row.cost}, and the project has {left} left"
@@ -317,8 +318,7 @@ def mark_placed(
 
 def tell_exhausted(session: Session, project: Project, now: datetime, enqueue: Enqueue) -> None:
     """One event when what is left pays for no sample of any source; a raised budget arms it again."""
-    money = money_of_project(session, project.id)
-    left = project.budget_total - money.spent - money.committed
+    left = left_of(project, money_of_project(session, project.id))
     prices = [source.unit_cost for source in members(session, Source, project.id)]
     exhausted = left <= 0 or (bool(prices) and left < min(prices))
     if exhausted and project.exhausted_at is None:
