@@ -1,7 +1,6 @@
 """Rounds: purchases, from proposal to close."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from app.api.planning.allocations import allocation_shape
 from app.api.planning.plans import MetricOut, Policy
 from app.api.purchases.orders import ORDER_EXAMPLE, OrderOut, order_shape
 from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, PreconditionRequired, invalid
+from app.services.ledger.holdings import money_of
 from app.services.planning.allocations import AllocationQuestion, next_allocation
 from app.services.purchases import rounds
 from app.services.purchases.progress import GroupProgress, RoundProgress, progress_of
@@ -208,12 +208,12 @@ def summary_of(project: Project, row: Round) -> dict[str, Any]:
 
 
 def round_shape(project: Project, progress: RoundProgress) -> RoundOut:
-    orders = [order_shape(order) for order in progress.orders]
+    money = money_of(order.totals for order in progress.orders)
     return RoundOut(
         **summary_of(project, progress.round),
-        spent=sum((order.spent for order in orders), Decimal(0)),
-        committed=sum((order.committed for order in orders), Decimal(0)),
-        orders=orders,
+        spent=money.spent,
+        committed=money.committed,
+        orders=[order_shape(order) for order in progress.orders],
         groups=[group_shape(group) for group in progress.groups],
     )
 

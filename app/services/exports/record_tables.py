@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from itertools import accumulate
 from typing import Any, TypeVar
 
 from app.services.curves.readings import Reading
@@ -9,7 +10,8 @@ from app.services.exports.dossier import Dossier
 from app.services.ledger.deliveries import over_delivered
 from app.services.ledger.terms import Terms
 from app.services.purchases.progress import GroupProgress, OrderProgress, progress_of
-from app.store.ledger import entries_page, totals_of_orders
+from app.services.purchases.timeline import stages_of
+from app.store.ledger import entries_page
 from app.store.models.jobs import Job
 from app.store.models.observations import Observation
 from app.store.models.projects import Group
@@ -17,7 +19,7 @@ from app.store.models.purchases import LedgerEntry, Round
 from app.store.models.simulations import Simulation
 from app.store.observations import forecasts_page, observations_page
 from app.store.projects import members
-from app.store.rounds import ACCEPTED, orders_of_project, orders_of_rounds, rounds_of_project, rounds_page
+from app.store.rounds import ACCEPTED, orders_of_project, rounds_of_project, rounds_page
 from app.store.simulations import simulations_page
 from app.tables.shape import Cell, Column, Content, Row
 
@@ -248,21 +250,13 @@ def spending_table(dossier: Dossier) -> Content:
     ]
     session, project = dossier.session, dossier.project
     found = rounds_of_project(session, project.id, ACCEPTED)
-    totals = totals_of_orders(session, project.id)
-    orders = orders_of_rounds(session, [one.id for one in found])
-
-    def rows() -> Iterator[Row]:
-        spent_so_far = bound_so_far = Decimal(0)
-        for one in found:
-            mine = [totals[order.id] for order in orders if order.round_id == one.id and order.id in totals]
-            spent = sum((each.spent for each in mine), Decimal(0))
-            committed = sum((each.committed for each in mine), Decimal(0))
-            spent_so_far += spent
-            bound_so_far += spent + committed
-            left = project.budget_total - bound_so_far
-            yield [one.number, one.state, one.cost, spent, committed, spent_so_far, left]
-
-    return columns, rows()
+    stages = stages_of(session, project, found)
+    spent_so_far = accumulate(stages[one.number].spent for one in found)
+    rows: Iterator[Row] = (
+        [one.number, one.state, one.cost, stage.spent, stage.committed, spent, stage.left]
+        for one, stage, spent in zip(found, stages.values(), spent_so_far, strict=True)
+    )
+    return columns, rows
 
 
 def ledger_table(dossier: Dossier) -> Content:
