@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from app.errors import Fault, KeyTaken, NotFound, invalid
+from app.services.curves.fit import metric_of
 from app.services.curves.readings import Reading, standard_error
 from app.services.ids import new_id
 from app.services.ledger.holdings import held_of
@@ -173,22 +175,16 @@ def stored(project: Project, draft: Draft, now: datetime) -> Observation:
     )
 
 
-def loss(project: Project, value: float) -> float:
-    """The metric turned so that less is better, 0 best (planner.md 1)."""
-    if project.metric_goal == "maximize":
-        return (project.metric_upper or 0.0) - value
-    return value - (project.metric_lower or 0.0)
-
-
 def settle_reference_loss(project: Project, active: Mapping[str, Group], fresh: Sequence[Draft]) -> None:
     """Where a bound is open, losses are divided by one number: the weighted mean loss of the first data
     version, then fixed (planner.md 3). Each group enters with its run of most samples."""
     if project.reference_loss is not None or (project.metric_lower is not None and project.metric_upper is not None):
         return
+    metric = metric_of(project)
     latest: dict[str, tuple[int, float]] = {}
     for draft in fresh:
         for key, reading in draft.metrics.items():
-            point = (draft.counts[key], loss(project, reading.value))
+            point = (draft.counts[key], float(metric.to_loss(np.array(reading.value))))
             latest[key] = max(latest.get(key, point), point)
     weights = {key: active[key].weight for key in latest}
     total = sum(weights.values())
