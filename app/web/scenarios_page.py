@@ -17,6 +17,7 @@ from app.api.planning.scenarios import ScenarioOut, row_shape
 from app.charts.scenarios import scenarios_chart
 from app.charts.theme import ThemeName, narrowed
 from app.errors import Fault, Invalid, TrancheError, invalid
+from app.services.curves.fits import DRAWS, SEED
 from app.services.exports.charts import scenario_rows
 from app.services.planning.looks import kept_what_if
 from app.services.planning.scenarios import ScenarioResult
@@ -106,7 +107,7 @@ def scenarios_picture(
 
 def answered(visit: Visit, project: Project, rows: list[Row]) -> Sequence[ScenarioResult]:
     """What `read_rows` leads to. Raises Invalid."""
-    return kept_what_if(visit.session, visit.runtime.fits, project, read_rows(project, rows), 300, 0)
+    return kept_what_if(visit.session, visit.runtime.fits, project, read_rows(project, rows), DRAWS, SEED)
 
 
 def read_rows(project: Project, rows: list[Row]) -> list[Scenario]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Annotated, Any, cast
 
@@ -22,7 +22,7 @@ from app.charts.money import RoundMoney, spending
 from app.charts.progress import GroupRow, progress
 from app.charts.theme import Spec, ThemeName, narrowed
 from app.errors import Infeasible, NotFound
-from app.services.curves.fits import Fits
+from app.services.curves.fits import DRAWS, SEED, Fits
 from app.services.exports.round_charts import progress_data, spending_data
 from app.services.planning.allocations import AllocationQuestion
 from app.store.db import Session
@@ -38,9 +38,6 @@ EXAMPLE: Spec = {
 }
 
 
-QUESTION = AllocationQuestion(budget=None, policy="optimal", draws=300, seed=0)
-
-
 @dataclass(frozen=True)
 class ChartQuery:
     """What a chart may be asked for; each chart reads what concerns it. groups: keys, none for all.
@@ -51,7 +48,7 @@ class ChartQuery:
     theme: ThemeName = "light"
     groups: tuple[str, ...] = ()
     round: int | None = None
-    question: AllocationQuestion = QUESTION
+    question: AllocationQuestion = field(default_factory=AllocationQuestion)
     objective: str | None = None
     narrow: bool = False
 
@@ -63,8 +60,8 @@ def chart_query(
     budget: Budget = None,
     policy: Policy = "optimal",
     exploration: Annotated[float, Query(ge=0, le=1, allow_inf_nan=False, description="As of the allocation")] = 0.0,
-    draws: Draws = 300,
-    seed: Seed = 0,
+    draws: Draws = DRAWS,
+    seed: Seed = SEED,
     narrow: Annotated[bool, Query(description="For a place of less than 480 pixels")] = False,
 ) -> ChartQuery:
     question = AllocationQuestion(read_budget(budget), policy, draws, seed, exploration)

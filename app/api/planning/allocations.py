@@ -30,6 +30,7 @@ from app.api.planning.plans import (
 from app.api.projects.objectives import Objective
 from app.errors import Fault, Infeasible, invalid
 from app.money import amount
+from app.services.curves.fits import DRAWS, SEED
 from app.services.planning.allocations import Allocation, AllocationQuestion, next_allocation
 from app.store.models.projects import Project
 
@@ -245,8 +246,8 @@ def read_next_allocation(
             description="Share of the money for where it makes the decision most certain",
         ),
     ] = 0.0,
-    draws: Draws = 300,
-    seed: Seed = 0,
+    draws: Draws = DRAWS,
+    seed: Seed = SEED,
     groups: Annotated[
         Literal["all", "bought"], Query(description="All groups, or only those that get something")
     ] = "all",

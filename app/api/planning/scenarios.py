@@ -38,6 +38,7 @@ from app.api.projects.limits import SetLimits, stored_limits
 from app.api.projects.objectives import Objective
 from app.api.projects.sources import SourceTerms, source_fields
 from app.money import amount, plain
+from app.services.curves.fits import DRAWS, SEED
 from app.services.planning.scenarios import Gain, Plan, ScenarioResult, what_if
 from app.services.planning.variations import Scenario
 from app.store.models.projects import Project
@@ -102,8 +103,8 @@ class WhatIfIn(Shape):
     model_config = ConfigDict(json_schema_extra={"examples": [SCENARIO_EXAMPLE]})
 
     scenarios: Annotated[tuple[ScenarioIn, ...], Field(min_length=1, max_length=MAX_SCENARIOS)]
-    draws: DrawsIn = 300
-    seed: SeedIn = 0
+    draws: DrawsIn = DRAWS
+    seed: SeedIn = SEED
     groups: Literal["all", "bought"] = "all"
 
 

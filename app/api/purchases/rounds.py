@@ -15,8 +15,10 @@ from app.api.http.transactions import Call, Route, buys, changes, reads
 from app.api.planning.allocations import EXAMPLE as ALLOCATION_EXAMPLE
 from app.api.planning.allocations import allocation_shape
 from app.api.planning.plans import MetricOut, Policy
+from app.api.planning.scenarios import DrawsIn, SeedIn
 from app.api.purchases.orders import ORDER_EXAMPLE, OrderOut, order_shape
 from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, PreconditionRequired, invalid
+from app.services.curves.fits import DRAWS, SEED
 from app.services.ledger.holdings import money_of
 from app.services.planning.allocations import AllocationQuestion, next_allocation
 from app.services.purchases import rounds
@@ -38,8 +40,8 @@ class QueryIn(Shape):
     policy: Policy = "optimal"
     exploration: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)] = 0.0
     hold: Annotated[dict[Key, Count], Field(max_length=20_000)] = Field(default_factory=dict)
-    draws: Annotated[int, Field(strict=True, ge=50, le=2000)] = 300
-    seed: Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)] = 0
+    draws: DrawsIn = DRAWS
+    seed: SeedIn = SEED
 
     def question(self) -> AllocationQuestion:
         hold = dict(sorted(self.hold.items()))

@@ -11,6 +11,8 @@ from app.planner.curves.observations import Observations
 from app.planner.curves.posterior import Posterior
 from app.services.curves.kept import Kept
 
+DRAWS, SEED = 300, 0
+"""Posterior draws and their seed where a question names no others: so that most questions share a fit."""
 STRIPES = 64
 MOST_ANSWERS = 16
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.money import amount
 from app.services.curves.curves import BEYOND, Curve, known_curves
-from app.services.curves.fits import Fits
+from app.services.curves.fits import DRAWS, SEED, Fits
 from app.services.planning.allocations import Allocation
 from app.services.planning.scenarios import ScenarioResult
 from app.store.models.projects import Group, Project
@@ -28,8 +28,8 @@ class CurveView:
 
     shown: Sequence[Group]
     recommended: Mapping[str, int]
-    draws: int = 300
-    seed: int = 0
+    draws: int = DRAWS
+    seed: int = SEED
 
 
 def curve_panels(session: Session, fits: Fits, project: Project, view: CurveView) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from app.services.jobs.plan_watch import Outlook, Purchase
 from app.services.planning.allocations import AllocationQuestion, next_allocation
 from app.store.projects import present_project
 
-QUESTION = AllocationQuestion(budget=None, policy="optimal", draws=300, seed=0)
+QUESTION = AllocationQuestion()
 """What GET …/allocations/next answers without a query."""
 
 
