@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.errors import Conflict, Fault, Infeasible, invalid
 from app.money import MILLIONTH, amount, grouped
 from app.planner.arrays import FloatArray
-from app.planner.errors import Culprit, InfeasibleError, SolverError
+from app.planner.errors import Constraint, Culprit, InfeasibleError, SolverError
 from app.planner.problem.problem import Problem
 from app.services.curves.fit import fit_key, fitted, metric_of
 from app.services.curves.fits import Fits, Fitted
@@ -122,16 +122,14 @@ def culprit_faults(project: Project, culprits: Sequence[Culprit]) -> tuple[Fault
     )
 
 
-def bound_pointer(project: Project, constraint: str) -> str:
-    """The field of a constraint that the planner names: 'group:KEY:min_count' is '/groups/KEY/min_count'."""
-    kind, _, rest = constraint.partition(":")
-    if kind == "set":
+def bound_pointer(project: Project, constraint: Constraint) -> str:
+    """Where the project says it: a group's min_count at '/groups/KEY/min_count'."""
+    if constraint.kind == "budget":
+        return "/budget"
+    if constraint.kind == "set":
         names = [limit["name"] for limit in project.set_limits]
-        return f"/set_limits/{names.index(rest)}"
-    if kind in ("group", "source"):
-        key, _, field = rest.rpartition(":")
-        return f"/{kind}s/{key}/{field}"
-    return f"/{constraint}"
+        return f"/set_limits/{names.index(constraint.key)}"
+    return f"/{constraint.kind}s/{constraint.key}/{constraint.field}"
 
 
 def words_of(project: Project, culprit: Culprit) -> str:
@@ -145,10 +143,9 @@ def words_of(project: Project, culprit: Culprit) -> str:
     return f"have {culprit.have:,.0f}, need {outward(culprit.need):,}"
 
 
-def measure_of(project: Project, constraint: str) -> str:
+def measure_of(project: Project, constraint: Constraint) -> str:
     """'cost' in millionths, 'share', or 'count'."""
-    kind, _, rest = constraint.partition(":")
-    if kind != "set":
-        return "cost" if kind == "budget" else "count"
-    limits = {limit["name"]: limit["measure"] for limit in project.set_limits}
-    return str(limits[rest]).rpartition("_")[2] if "share" in limits[rest] else str(limits[rest])
+    if constraint.kind != "set":
+        return "cost" if constraint.kind == "budget" else "count"
+    measures = {limit["name"]: str(limit["measure"]) for limit in project.set_limits}
+    return measures[constraint.key].rpartition("_")[2]
