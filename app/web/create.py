@@ -124,7 +124,7 @@ def post_runs(visit: Visit, project: Project, seen: Preview) -> None:
         observe.post(visit.session, visit.runtime.fits, project, seen.runs, missing_is_zero, visit.now, visit.enqueue)
     else:
         done = observations.accept(visit.session, project, seen.runs, missing_is_zero, visit.now)
-        seen.notes = [notice.detail for notice in done.warnings]
+        seen.notes = [warning.detail for warning in done.warnings]
 
 
 def caught(step: Any, faults: list[Fault]) -> Any:
