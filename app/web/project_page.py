@@ -7,13 +7,12 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Query
 
-from app.api.planning.allocations import AllocationOut, allocation_shape
+from app.api.planning.allocations import AllocationOut, allocation_json, allocation_shape
 from app.api.planning.plans import GroupPlanOut
 from app.api.purchases.rounds import QueryIn
 from app.errors import Conflict, Fault, TrancheError, invalid
 from app.money import plain
 from app.services.ledger.holdings import left_of
-from app.services.planning.allocations import next_allocation
 from app.services.planning.looks import look_at
 from app.services.projects import projects
 from app.services.purchases import rounds
@@ -67,11 +66,9 @@ def proposed(visit: Visit, project: Project, query: PlanQuery) -> int:
     if query.changes(project):
         raise Conflict("This plan follows another objective than the project's. Make it the project's objective first.")
     asked = QueryIn.model_validate({"budget": query.budget or None, "policy": question.policy})
-    proposal = rounds.Proposal(None, version_of(visit.said("data_version")), asked.model_dump(mode="json"), {})
-    rounds.refuse_moved(project, proposal.data_version)
-    allocation = next_allocation(visit.session, visit.runtime.fits, project, question)
-    answer = allocation_shape(project, question, allocation, only_bought=False).model_dump(mode="json")
-    row = rounds.propose(visit.session, project, proposal.with_answer(answer), allocation, visit.caller, visit.now)
+    version, fits = version_of(visit.said("data_version")), visit.runtime.fits
+    proposal = rounds.Proposal(None, version, question, asked.model_dump(mode="json"))
+    row = rounds.propose(visit.session, fits, project, proposal, allocation_json, visit.caller, visit.now)
     return row.number
 
 

@@ -198,6 +198,11 @@ def allocation_shape(
     )
 
 
+def allocation_json(project: Project, question: AllocationQuestion, answer: Allocation) -> dict[str, Any]:
+    """The whole answer as it is stored with the round that it becomes."""
+    return allocation_shape(project, question, answer, only_bought=False).model_dump(mode="json")
+
+
 def read_budget(text: str | None) -> Decimal | None:
     try:
         return None if text is None else read_money(text)

@@ -13,14 +13,14 @@ from app.api.http.problems import declared
 from app.api.http.shapes import Answer, Count, Key, MoneyIn, MoneyOut, Shape, Text
 from app.api.http.transactions import Call, Route, buys, changes, reads
 from app.api.planning.allocations import EXAMPLE as ALLOCATION_EXAMPLE
-from app.api.planning.allocations import allocation_shape
+from app.api.planning.allocations import allocation_json
 from app.api.planning.plans import MetricOut, Policy
 from app.api.planning.scenarios import DrawsIn, SeedIn
 from app.api.purchases.orders import ORDER_EXAMPLE, OrderOut, order_shape
 from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, PreconditionRequired, invalid
 from app.services.curves.fits import DRAWS, SEED
 from app.services.ledger.holdings import money_of
-from app.services.planning.allocations import AllocationQuestion, next_allocation
+from app.services.planning.allocations import AllocationQuestion
 from app.services.purchases import rounds
 from app.services.purchases.progress import GroupProgress, RoundProgress, progress_of
 from app.services.purchases.rounds import Proposal, get_round
@@ -252,16 +252,13 @@ def propose_round(project_id: str, body: RoundIn, call: Annotated[Call, buys("wr
         raise invalid(Fault("/external_id", "is required here, or send an Idempotency-Key"))
     project = call.project(project_id)
     question = body.query.question()
-    proposal = Proposal(
-        body.external_id, looked_at(call, project, body, question), body.query.model_dump(mode="json"), {}
-    )
+    version = looked_at(call, project, body, question)
+    proposal = Proposal(body.external_id, version, question, body.query.model_dump(mode="json"))
     repeat = rounds.find_repeat(call.session, project, proposal)
     if repeat is not None:
         return shape_of(call, project, repeat)
-    rounds.refuse_moved(project, proposal.data_version)
-    allocation = next_allocation(call.session, call.runtime.fits, project, question)
-    answer = allocation_shape(project, question, allocation, only_bought=False).model_dump(mode="json")
-    row = rounds.propose(call.session, project, proposal.with_answer(answer), allocation, call.caller, call.now)
+    fits = call.runtime.fits
+    row = rounds.propose(call.session, fits, project, proposal, allocation_json, call.caller, call.now)
     call.headers["Location"] = f"/v1/projects/{project.id}/rounds/{row.number}"
     return shape_of(call, project, row)
 
