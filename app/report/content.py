@@ -82,7 +82,7 @@ def content_of(dossier: Dossier) -> dict[str, Any]:
         "unspent": amount(allocation.plan.unspent),
         "money": dossier.money,
         "left": dossier.left,
-        "finding": finding(bought),
+        "finding": words.to_buy([(line.plan.add, line.name) for line in bought]),
         "better": percent(allocation.plan.utility.p_better_than_equal),
         "orders": Part.of(orders, ORDERS),
         "orders_feed": any(line.feeds != line.name for line in orders),
@@ -125,16 +125,6 @@ def order_lines(dossier: Dossier) -> list[OrderLine]:
             feeds = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
             lines.append(OrderLine(one, dossier.sources[one.key], feeds))
     return sorted(lines, key=lambda line: -line.plan.cost)
-
-
-def finding(bought: Sequence[BoughtLine]) -> str:
-    """What to buy next, in a sentence."""
-    if not bought:
-        return "Buy nothing in this round."
-    said = [f"{line.plan.add:,} of {line.name}" for line in bought[:3]]
-    others = len(bought) - 3
-    more = f" and samples of {others:,} other group{'s' if others > 1 else ''}" if others > 0 else ""
-    return f"Buy {', '.join(said)}{more}."
 
 
 def bounds_of(allocation: Allocation, currency: str) -> list[tuple[str, str]]:

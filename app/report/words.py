@@ -1,6 +1,6 @@
 """Amounts, numbers and choices as pages say them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -43,6 +43,16 @@ def money(amount: Decimal, currency: str = "") -> str:
 def number(value: float | None, decimals: int = 0) -> str:
     """12345 → 12,345; nothing → an en dash."""
     return "–" if value is None else f"{value:,.{decimals}f}".replace("-", "−")
+
+
+def to_buy(bought: Sequence[tuple[int, str]]) -> str:
+    """What to buy next, in a sentence. bought: samples and names of groups, those that get the most money first."""
+    if not bought:
+        return "Buy nothing in this round."
+    first = ", ".join(f"{add:,} of {name}" for add, name in bought[:3])
+    others = len(bought) - 3
+    more = f" and samples of {others:,} other group{'s' if others > 1 else ''}" if others > 0 else ""
+    return f"Buy {first}{more}."
 
 
 def instant(at: datetime | None) -> str:

@@ -1,6 +1,6 @@
 """The plan of a project on one screen: what to buy next and why, how sure that is, what was spent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -12,6 +12,7 @@ from app.api.planning.plans import GroupPlanOut
 from app.api.purchases.rounds import QueryIn
 from app.errors import Conflict, Fault, TrancheError, invalid
 from app.money import plain
+from app.report.words import to_buy
 from app.services.ledger.holdings import left_of
 from app.services.planning.looks import look_at
 from app.services.projects import projects
@@ -142,6 +143,7 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
     groups = members(visit.session, Group, project.id)
     names = {group.key: group.name or group.key for group in groups}
     ranked = sorted(plan.groups, key=lambda one: (-one.cost, -one.add))
+    bought = [one for one in ranked if one.add]
     begin = (query.page - 1) * PER_PAGE
     part = ranked[begin : begin + PER_PAGE]
     known = {one.group for one in part}
@@ -149,7 +151,7 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
         "lines": [Line(one, names.get(one.group, one.group), warnings_of(plan, one.group)) for one in part],
         "general": [one for one in plan.warnings if one.group not in known and (one.group is None or query.page == 1)],
         "names": names,
-        "bought": [one for one in ranked if one.add],
+        "bought": bought,
         "last": -(-len(ranked) // PER_PAGE),
         "other_objective": bool(query.changes(project)),
         "charts": f"/projects/{project.id}/charts",
@@ -158,20 +160,9 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
             ({"budget": query.budget} if query.budget else {}) | {"policy": query.policy, "objective": query.objective}
         ),
         "has_targets": any(group.target is not None for group in groups),
-        "finding": finding(plan, names),
+        "finding": to_buy([(one.add, names.get(one.group, one.group)) for one in bought]),
     }
 
 
 def warnings_of(plan: AllocationOut, key: str) -> list[Any]:
     return [one for one in plan.warnings if one.group == key]
-
-
-def finding(plan: AllocationOut, names: Mapping[str, str]) -> str:
-    """What to buy next, in a sentence."""
-    bought = sorted((one for one in plan.groups if one.add), key=lambda one: -one.cost)
-    if not bought:
-        return "Buy nothing in this round."
-    said = [f"{one.add:,} of {names.get(one.group, one.group)}" for one in bought[:3]]
-    others = len(bought) - 3
-    more = f" and samples of {others} other group{'s' if others > 1 else ''}" if others > 0 else ""
-    return f"Buy {', '.join(said)}{more}."
