@@ -127,7 +127,7 @@ def test_the_commands_for_postgresql_work(tmp_path: Path, postgresql_url: str) -
 def test_every_warning_has_its_line() -> None:
     told = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "warnings.md").read_text(), re.MULTILINE))
     sources = "".join(path.read_text() for path in (ROOT / "app").rglob("*.py"))
-    made = set(re.findall(r"(?:Warning|Notice|WarningOut)\((?:code=)?\s*\"(\w+)\"", sources))
+    made = set(re.findall(r"(?:Warning|WarningOut)\((?:code=)?\s*\"(\w+)\"", sources))
     extremes = set(re.findall(r"\(\"(\w+)\", _[A-Z]+, ", sources))
     assert extremes
     assert told == made | extremes

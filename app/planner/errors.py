@@ -1,6 +1,7 @@
 """What the planner refuses, and what it blames (planner.md 4)."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 class SolverError(Exception):
@@ -12,14 +13,26 @@ class ProblemError(ValueError):
 
 
 @dataclass(frozen=True)
+class Constraint:
+    """Which number of the problem holds orders back: the budget, the `field` of the group or the source `key`, such as
+    min_count or max_order, or the limit over a set, whose name is `key`."""
+
+    kind: Literal["budget", "group", "source", "set"]
+    key: str = ""
+    field: str = ""
+
+
+BUDGET = Constraint("budget")
+
+
+@dataclass(frozen=True)
 class Culprit:
     """A constraint that cannot be met: all culprits moved from `have` to `need`, the problem can be.
 
-    constraint: "budget", "group:KEY:min_count", "group:KEY:target", "source:KEY:max_order", "set:NAME" and the like.
     have, need: in the constraint's unit, money in millionths. change: the least change, one sentence.
     """
 
-    constraint: str
+    constraint: Constraint
     have: float
     need: float
     change: str

@@ -7,11 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 from app.charts.words import money, number, percent
+from app.money import amount
 from app.report import words
 from app.services.exports.dossier import Dossier
 from app.services.exports.purchase_tables import spending_of
 from app.services.exports.tables import table_of
-from app.services.planning.allocations import Allocation, GroupPlan, SourcePlan, amount
+from app.services.planning.allocations import Allocation, GroupPlan, SourcePlan
 from app.services.planning.policies import RULES
 from app.services.planning.scenarios import ScenarioResult
 from app.store.models.projects import Source
@@ -250,8 +251,8 @@ def round_lines(dossier: Dossier) -> Part:
         {
             "round": one,
             "samples": sum(one.added.values()),
-            "spent": spending[one.number].spent if one.number in spending else None,
-            "committed": spending[one.number].committed if one.number in spending else None,
+            "spent": spending[one.number].stage.spent if one.number in spending else None,
+            "committed": spending[one.number].stage.committed if one.number in spending else None,
         }
         for one in reversed(rounds)
     ]

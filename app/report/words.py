@@ -5,20 +5,29 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from app.money import grouped
 from app.services.projects.objectives import SENTENCES
 
 
 def money(amount: Decimal, currency: str = "") -> str:
     """1234567.5 → 1,234,567.50, with the currency behind it where one is given; decimals as many as are needed."""
-    whole, _, decimals = f"{abs(amount):.6f}".partition(".")
-    sign = "−" if amount < 0 else ""
-    text = f"{sign}{int(whole):,}.{decimals.rstrip('0').ljust(2, '0')}"
+    text = grouped(amount).replace("-", "−")
     return f"{text} {currency}" if currency else text
 
 
 def number(value: float | None, decimals: int = 0) -> str:
     """12345 → 12,345; nothing → an en dash."""
     return "–" if value is None else f"{value:,.{decimals}f}".replace("-", "−")
+
+
+def to_buy(bought: Sequence[tuple[int, str]]) -> str:
+    """What to buy next, in a sentence. bought: samples and names of groups, those that get the most money first."""
+    if not bought:
+        return "Buy nothing in this round."
+    first = ", ".join(f"{add:,} of {name}" for add, name in bought[:3])
+    others = len(bought) - 3
+    more = f" and samples of {others:,} other group{'s' if others > 1 else ''}" if others > 0 else ""
+    return f"Buy {first}{more}."
 
 
 def instant(at: datetime | None) -> str:

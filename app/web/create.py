@@ -13,7 +13,7 @@ from app.api.http.bulk import validated
 from app.api.observations.intake import from_csv
 from app.api.projects.projects import ProjectIn, columns
 from app.errors import Fault, Invalid, Malformed, TrancheError, invalid
-from app.services.observations import observations, observe
+from app.services.observations import observe
 from app.services.observations.observations import Draft
 from app.services.projects import projects
 from app.store.models.projects import Project
@@ -119,12 +119,9 @@ def read_body(values: dict[str, str], groups: str, seen: Preview) -> tuple[Proje
 
 def post_runs(visit: Visit, project: Project, seen: Preview) -> None:
     visit.caller.require("observe")
-    missing_is_zero = visit.said("missing") == "zero"
-    if visit.said("step") == "create":
-        observe.post(visit.session, visit.runtime.fits, project, seen.runs, missing_is_zero, visit.now, visit.enqueue)
-    else:
-        done = observations.accept(visit.session, project, seen.runs, missing_is_zero, visit.now)
-        seen.notes = [notice.detail for notice in done.warnings]
+    zero, fits = visit.said("missing") == "zero", visit.runtime.fits
+    done = observe.post(visit.session, fits, project, seen.runs, zero, visit.now, visit.enqueue)
+    seen.notes = [warning.detail for warning in done.warnings]
 
 
 def caught(step: Any, faults: list[Fault]) -> Any:

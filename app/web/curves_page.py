@@ -9,6 +9,7 @@ from fastapi import Query
 
 from app.errors import TrancheError
 from app.services.curves.curves import Curve, Summary, known_curves
+from app.services.curves.fits import DRAWS, SEED
 from app.store.models.projects import Group, Project
 from app.store.projects import members
 from app.web.site.visit import Answer, Visit, pages, sees
@@ -16,7 +17,6 @@ from app.web.site.visit import Answer, Visit, pages, sees
 router = pages()
 
 PER_PAGE = 12
-DRAWS, SEED = 300, 0
 """As charts and plans ask: the same fit serves all three."""
 MOST_SOURCES = 3
 

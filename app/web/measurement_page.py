@@ -6,6 +6,7 @@ from fastapi import Query
 
 from app.api.observations.measurements import MeasurementPlanOut, plan_shape
 from app.errors import TrancheError
+from app.services.curves.fits import DRAWS, SEED
 from app.services.planning.measurements import MAX_RUNS, measurement_plan_of
 from app.store.models.projects import Group, Project
 from app.store.projects import members
@@ -48,5 +49,5 @@ def measurement_page(
 
 
 def asked(visit: Visit, project: Project, runs: int) -> MeasurementPlanOut:
-    found = measurement_plan_of(visit.session, visit.runtime.fits, project, runs, 300, 0)
-    return plan_shape(project, found, 300, 0)
+    found = measurement_plan_of(visit.session, visit.runtime.fits, project, runs, DRAWS, SEED)
+    return plan_shape(project, found, DRAWS, SEED)

@@ -36,7 +36,7 @@ class PlanQuery:
             faults.append(Fault("?objective", f"choose {OWN} or one of {', '.join(LABELS)}"))
         if faults:
             raise invalid(*faults)
-        return AllocationQuestion(self.amount(), POLICIES[self.policy], 300, 0)
+        return AllocationQuestion(self.amount(), POLICIES[self.policy])
 
     def amount(self) -> Decimal | None:
         return read_budget(self.budget or None)

@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query
 
-from app.api.http.shapes import write_money
-from app.api.planning.allocations import AllocationOut, allocation_shape
+from app.api.planning.allocations import AllocationOut, allocation_json, allocation_shape
 from app.api.planning.plans import GroupPlanOut
 from app.api.purchases.rounds import QueryIn
 from app.errors import Conflict, Fault, TrancheError, invalid
+from app.money import plain
 from app.report.words import purchase
-from app.services.planning.allocations import next_allocation
+from app.services.ledger.holdings import left_of
 from app.services.planning.looks import look_at
 from app.services.planning.policies import CHOICES
 from app.services.projects import projects
@@ -69,11 +68,9 @@ def proposed(visit: Visit, project: Project, query: PlanQuery) -> int:
     if query.changes(project):
         raise Conflict("This plan follows another objective than the project's. Make it the project's objective first.")
     asked = QueryIn.model_validate({"budget": query.budget or None, "policy": question.policy})
-    proposal = rounds.Proposal(None, version_of(visit.said("data_version")), asked.model_dump(mode="json"), {})
-    rounds.refuse_moved(project, proposal.data_version)
-    allocation = next_allocation(visit.session, visit.runtime.fits, project, question)
-    answer = allocation_shape(project, question, allocation, only_bought=False).model_dump(mode="json")
-    row = rounds.propose(visit.session, project, proposal.with_answer(answer), allocation, visit.caller, visit.now)
+    version, fits = version_of(visit.said("data_version")), visit.runtime.fits
+    proposal = rounds.Proposal(None, version, question, asked.model_dump(mode="json"))
+    row = rounds.propose(visit.session, fits, project, proposal, allocation_json, visit.caller, visit.now)
     return row.number
 
 
@@ -130,14 +127,14 @@ def planned(visit: Visit, project: Project, query: PlanQuery) -> AllocationOut:
 def frame_of(visit: Visit, project: Project, query: PlanQuery, plan: AllocationOut | None) -> dict[str, Any]:
     """What the page shows whatever the plan."""
     money = money_of_project(visit.session, project.id)
-    left = max(Decimal(0), project.budget_total - money.spent - money.committed)
+    left = left_of(project, money)
     return {
         "project": project,
         "query": query,
         "money": money,
         "left": left,
         "step": slider_step(left),
-        "budget": query.budget or (write_money(plan.budget.available) if plan else ""),
+        "budget": query.budget or (plain(plan.budget.available) if plan else ""),
         "policies": CHOICES,
         "objectives": objective_choices(project),
     }
@@ -147,6 +144,7 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
     groups = members(visit.session, Group, project.id)
     names = {group.key: group.name or group.key for group in groups}
     ranked = sorted(plan.groups, key=lambda one: (-one.cost, -one.add))
+    bought = [one for one in ranked if one.add]
     begin = (query.page - 1) * PER_PAGE
     part = ranked[begin : begin + PER_PAGE]
     known = {one.group for one in part}

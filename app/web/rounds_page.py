@@ -13,6 +13,7 @@ from app.api.purchases.deliveries import DeliveryIn
 from app.api.purchases.rounds import RoundOut, round_shape, summary_of
 from app.errors import Fault, NotFound, PreconditionFailed, TrancheError, invalid
 from app.services.ledger.deliveries import Recording, record_delivery
+from app.services.ledger.holdings import left_of
 from app.services.purchases import rounds
 from app.services.purchases.progress import progress_of
 from app.services.purchases.rounds import get_round
@@ -46,7 +47,7 @@ def rounds_list(
     ]
     more = f"{visit.path}?after={rows[PER_PAGE - 1].number}" if len(rows) > PER_PAGE else None
     money = money_of_project(visit.session, project.id)
-    left = project.budget_total - money.spent - money.committed
+    left = left_of(project, money)
     return visit.render("rounds.html", project=project, rounds=shown, more=more, money=money, left=left)
 
 

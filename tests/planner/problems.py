@@ -1,7 +1,7 @@
 """Small allocation problems for the planner's tests: stated curves, posteriors made of draws, brute force."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from itertools import product
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from app.planner.curves.observations import AssumedCurve, Observations, Points
 from app.planner.curves.posterior import Posterior
 from app.planner.curves.prior import Prior
+from app.planner.errors import Constraint
 from app.planner.fitting.fit import fit
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
@@ -24,6 +25,11 @@ MONEY = 1_000_000
 
 Curve = tuple[float, float, float, float]
 """asymptote, scale, exponent, offset."""
+
+
+def name_of(constraint: Constraint) -> str:
+    """ "budget", "group:KEY:min_count", "set:NAME": as the reference cases name it."""
+    return ":".join(filter(None, astuple(constraint)))
 
 
 def isoelastic(aversion: float) -> Objective:

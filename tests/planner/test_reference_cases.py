@@ -17,7 +17,7 @@ from app.planner.problem.problem import Limit, Problem
 from app.planner.problem.sources import Source, Tier
 from app.planner.utility.metric import Metric
 from app.planner.utility.parsing import parse
-from tests.planner.problems import MONEY, stated
+from tests.planner.problems import MONEY, name_of, stated
 
 CASES: list[dict[str, Any]] = [
     case
@@ -178,7 +178,7 @@ def test_whole_samples_lose_little_and_are_the_best_to_within_a_small_stated_gap
 def test_every_culprit_is_named_with_its_least_change(case: dict[str, Any]) -> None:
     with pytest.raises(InfeasibleError) as error:
         make_plan(problem_of(case))
-    found = {culprit.constraint: culprit for culprit in error.value.culprits}
+    found = {name_of(culprit.constraint): culprit for culprit in error.value.culprits}
     for known in case["answer"]["infeasible"]:
         unit = MONEY if known["constraint"] == "budget" else 1
         culprit = found[known["constraint"]]

@@ -1,8 +1,10 @@
 """Sentences of pages and of the report."""
 
+from decimal import Decimal
+
 import pytest
 
-from app.report.words import purchase
+from app.report.words import money, purchase
 
 LINES = [("women", 1200), ("men", 30), ("A", 2), ("B", 1), ("C", 1)]
 
@@ -19,3 +21,8 @@ LINES = [("women", 1200), ("men", 30), ("A", 2), ("B", 1), ("C", 1)]
 )
 def test_what_to_buy_is_one_sentence(count: int, said: str) -> None:
     assert purchase(LINES[:count]) == said
+
+
+def test_money_has_a_minus_sign_and_its_currency_where_it_is_told() -> None:
+    assert money(Decimal("-1234.5"), "USD") == "−1,234.50 USD"
+    assert money(Decimal(0)) == "0.00"

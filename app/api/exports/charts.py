@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
@@ -19,7 +19,7 @@ from app.api.planning.allocations import Budget, read_budget
 from app.api.planning.plans import Policy
 from app.charts.theme import Spec, ThemeName, narrowed
 from app.errors import Infeasible
-from app.services.curves.fits import Fits
+from app.services.curves.fits import DRAWS, SEED, Fits
 from app.services.exports.charts import Asked, chart_named
 from app.services.exports.dossier import Dossier
 from app.services.planning.allocations import AllocationQuestion
@@ -35,9 +35,6 @@ EXAMPLE: Spec = {
 }
 
 
-QUESTION = AllocationQuestion(budget=None, policy="optimal", draws=300, seed=0)
-
-
 @dataclass(frozen=True)
 class ChartQuery:
     """What a chart may be asked for; each chart reads what concerns it. groups: keys, none for all.
@@ -48,7 +45,7 @@ class ChartQuery:
     theme: ThemeName = "light"
     groups: tuple[str, ...] = ()
     round: int | None = None
-    question: AllocationQuestion = QUESTION
+    question: AllocationQuestion = field(default_factory=AllocationQuestion)
     objective: str | None = None
     narrow: bool = False
 
@@ -60,8 +57,8 @@ def chart_query(
     budget: Budget = None,
     policy: Policy = "optimal",
     exploration: Annotated[float, Query(ge=0, le=1, allow_inf_nan=False, description="As of the allocation")] = 0.0,
-    draws: Draws = 300,
-    seed: Seed = 0,
+    draws: Draws = DRAWS,
+    seed: Seed = SEED,
     narrow: Annotated[bool, Query(description="For a place of less than 480 pixels")] = False,
 ) -> ChartQuery:
     question = AllocationQuestion(read_budget(budget), policy, draws, seed, exploration)

@@ -14,6 +14,7 @@ from app.api.http.transactions import Call, reads, usual_errors
 from app.api.planning.allocations import Budget, read_budget
 from app.api.planning.plans import Policy
 from app.errors import Conflict, Infeasible
+from app.services.curves.fits import DRAWS, SEED
 from app.services.exports.dossier import Dossier
 from app.services.exports.tables import all_tables, table_of
 from app.services.planning.allocations import AllocationQuestion
@@ -41,8 +42,8 @@ def asked_question(
     budget: Budget = None,
     policy: Policy = "optimal",
     exploration: Exploration = 0.0,
-    draws: Draws = 300,
-    seed: Seed = 0,
+    draws: Draws = DRAWS,
+    seed: Seed = SEED,
 ) -> AllocationQuestion:
     """What a report and its tables may be asked for: the question of `GET …/allocations/next`."""
     return AllocationQuestion(read_budget(budget), policy, draws, seed, exploration)

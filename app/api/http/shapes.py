@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from app.errors import Malformed
+from app.money import MILLIONTH, plain
 from app.strict_json import Number, parse_json
 
 MAX_COUNT = 1_000_000_000
@@ -50,16 +51,9 @@ def read_money(value: object) -> Decimal:
         raise ValueError("give an amount as a decimal string such as '1999.20'") from None
     if not amount.is_finite() or not 0 <= amount <= MAX_MONEY:
         raise ValueError(f"an amount lies from 0 to {MAX_MONEY}")
-    if amount != amount.quantize(Decimal("0.000001")):
+    if amount != amount.quantize(MILLIONTH):
         raise ValueError("an amount has at most six decimals")
     return amount
-
-
-def write_money(amount: Decimal) -> str:
-    """At least two decimals, no more than needed: 976.00, 0.000001."""
-    text = f"{amount:.6f}"
-    whole, decimals = text.split(".")
-    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
 def above_zero(amount: Decimal) -> Decimal:
@@ -87,10 +81,10 @@ MoneyInSchema = WithJsonSchema(
 )
 MoneyIn = Annotated[Decimal, BeforeValidator(read_money), MoneyInSchema]
 PriceIn = Annotated[Decimal, BeforeValidator(read_money), AfterValidator(above_zero), MoneyInSchema]
-MoneyOut = Annotated[Decimal, PlainSerializer(write_money, return_type=str), MoneySchema]
+MoneyOut = Annotated[Decimal, PlainSerializer(plain, return_type=str), MoneySchema]
 SignedMoneyOut = Annotated[
     Decimal,
-    PlainSerializer(write_money, return_type=str),
+    PlainSerializer(plain, return_type=str),
     WithJsonSchema({"type": "string", "pattern": MONEY_PATTERN.replace("^", "^-?"), "examples": ["-12.50"]}),
 ]
 

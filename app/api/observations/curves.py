@@ -13,6 +13,7 @@ from app.api.http.shapes import MAX_COUNT, Answer
 from app.api.http.transactions import Call, Route, reads
 from app.errors import Fault, invalid
 from app.services.curves.curves import Curve, CurveQuestion, Summary, curves_of
+from app.services.curves.fits import DRAWS, SEED
 from app.services.projects.changes import get_member
 from app.store.models.projects import Group, Project
 from app.store.projects import members
@@ -151,8 +152,8 @@ def list_curves(
     project_id: str,
     call: Annotated[Call, reads("read")],
     at: At = None,
-    draws: Draws = 300,
-    seed: Seed = 0,
+    draws: Draws = DRAWS,
+    seed: Seed = SEED,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[CurveOut]:
@@ -176,8 +177,8 @@ def read_curve(
     group: str,
     call: Annotated[Call, reads("read")],
     at: At = None,
-    draws: Draws = 300,
-    seed: Seed = 0,
+    draws: Draws = DRAWS,
+    seed: Seed = SEED,
 ) -> CurveOut:
     counts = read_at(at)
     project = call.project(project_id)

@@ -11,6 +11,7 @@ from app.api.http.problems import declared
 from app.api.http.shapes import Answer
 from app.api.http.transactions import Call, Route, reads
 from app.errors import Conflict, Infeasible
+from app.services.curves.fits import DRAWS, SEED
 from app.services.planning.measurements import MAX_RUNS, MeasurementPlan, measurement_plan_of
 from app.store.models.projects import Project
 
@@ -68,8 +69,8 @@ def read_measurement_plan(
     project_id: str,
     call: Annotated[Call, reads("read")],
     runs: Annotated[int, Query(ge=1, le=MAX_RUNS, description="How many training runs to plan")] = 3,
-    draws: Draws = 300,
-    seed: Seed = 0,
+    draws: Draws = DRAWS,
+    seed: Seed = SEED,
 ) -> MeasurementPlanOut:
     """At which subset sizes to retrain so that the next decision is most certain. It costs compute, not samples: ask
     it before you spend money."""

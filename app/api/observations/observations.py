@@ -95,7 +95,7 @@ def post_observations(
     stored again."""
     project = call.project(project_id)
     done = observe.post(call.session, call.runtime.fits, project, runs, missing == "zero", call.now, call.enqueue)
-    warnings = [WarningOut.model_validate(notice) for notice in done.warnings]
+    warnings = [WarningOut.model_validate(warning) for warning in done.warnings]
     return AcceptedOut(
         accepted=len(done.stored),
         duplicates=done.duplicates,

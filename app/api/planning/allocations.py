@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import WithJsonSchema
@@ -28,7 +28,9 @@ from app.api.planning.plans import (
 )
 from app.api.projects.objectives import Objective
 from app.errors import Fault, Infeasible, invalid
-from app.services.planning.allocations import Allocation, AllocationQuestion, amount, next_allocation
+from app.money import amount
+from app.services.curves.fits import DRAWS, SEED
+from app.services.planning.allocations import Allocation, AllocationQuestion, next_allocation
 from app.services.planning.policies import PolicyName
 from app.store.models.projects import Project
 
@@ -117,6 +119,11 @@ def allocation_shape(
     )
 
 
+def allocation_json(project: Project, question: AllocationQuestion, answer: Allocation) -> dict[str, Any]:
+    """The whole answer as it is stored with the round that it becomes."""
+    return allocation_shape(project, question, answer, only_bought=False).model_dump(mode="json")
+
+
 def read_budget(text: str | None) -> Decimal | None:
     try:
         return None if text is None else read_money(text)
@@ -165,8 +172,8 @@ def read_next_allocation(
             description="Share of the money for where it makes the decision most certain",
         ),
     ] = 0.0,
-    draws: Draws = 300,
-    seed: Seed = 0,
+    draws: Draws = DRAWS,
+    seed: Seed = SEED,
     groups: Annotated[
         Literal["all", "bought"], Query(description="All groups, or only those that get something")
     ] = "all",

@@ -7,7 +7,8 @@ from fastapi import Query
 from pydantic import Field
 
 from app.api.http.shapes import Answer, MoneyOut
-from app.services.planning.allocations import EvaluationAdvice, GroupPlan, Plan, SourcePlan, StopAdvice, amount
+from app.money import amount
+from app.services.planning.allocations import EvaluationAdvice, GroupPlan, Plan, SourcePlan, StopAdvice
 from app.services.planning.policies import PolicyName
 
 Exploration = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]

@@ -12,7 +12,8 @@ from app.api.http.shapes import Answer, MoneyIn, MoneyOut, Real, Shape
 from app.api.http.transactions import Call, QuestionRoute, asks
 from app.api.planning.scenarios import MAX_NAMED, DrawsIn, SeedIn
 from app.errors import Conflict, Infeasible
-from app.services.planning.allocations import amount
+from app.money import amount
+from app.services.curves.fits import DRAWS, SEED
 from app.services.planning.requirements import RequirementQuestion, Requirements, Warning, requirements_of
 from app.store.models.projects import Project
 
@@ -30,8 +31,8 @@ class RequirementsIn(Shape):
     joint: Annotated[bool, Field(strict=True)] = False
     targets: Annotated[dict[str, Real | None], Field(max_length=MAX_NAMED)] = Field(default_factory=dict)
     budgets: Annotated[tuple[MoneyIn, ...], Field(max_length=MAX_BUDGETS)] = ()
-    draws: DrawsIn = 300
-    seed: SeedIn = 0
+    draws: DrawsIn = DRAWS
+    seed: SeedIn = SEED
 
 
 class GroupRequirementOut(Answer):

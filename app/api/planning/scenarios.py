@@ -21,7 +21,6 @@ from app.api.http.shapes import (
     Text,
     said,
     unset,
-    write_money,
 )
 from app.api.http.transactions import Call, QuestionRoute, asks
 from app.api.planning.plans import (
@@ -37,7 +36,8 @@ from app.api.projects.groups import AssumedCurve
 from app.api.projects.limits import SetLimits, stored_limits
 from app.api.projects.objectives import Objective
 from app.api.projects.sources import SourceTerms, source_fields
-from app.services.planning.allocations import amount
+from app.money import amount, plain
+from app.services.curves.fits import DRAWS, SEED
 from app.services.planning.policies import PolicyName
 from app.services.planning.scenarios import Gain, Plan, ScenarioResult, what_if
 from app.services.planning.variations import Scenario
@@ -52,13 +52,9 @@ DrawsIn = Annotated[int, Field(strict=True, ge=50, le=2000)]
 SeedIn = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
 
 
-def signed(amount: Decimal) -> str:
-    return ("-" if amount < 0 else "") + write_money(abs(amount))
-
-
 SignedMoney = Annotated[
     Decimal,
-    PlainSerializer(signed, return_type=str),
+    PlainSerializer(plain, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^-?\d{1,13}(\.\d{1,6})?$", "examples": ["-120.50"]}),
 ]
 
@@ -96,8 +92,8 @@ class WhatIfIn(Shape):
     """The first scenario is what the others are compared with; an empty one is the project as it is."""
 
     scenarios: Annotated[tuple[ScenarioIn, ...], Field(min_length=1, max_length=MAX_SCENARIOS)]
-    draws: DrawsIn = 300
-    seed: SeedIn = 0
+    draws: DrawsIn = DRAWS
+    seed: SeedIn = SEED
     groups: Literal["all", "bought"] = "all"
 
 

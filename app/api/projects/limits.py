@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-from app.api.http.shapes import Count, Key, MoneyInSchema, Shape, Text, read_money, write_money
+from app.api.http.shapes import Count, Key, MoneyInSchema, Shape, Text, read_money
+from app.money import plain
 
 MAX_LIMITS = 200
 MAX_MEMBERS = 20_000
 
 Keys = Annotated[tuple[Key, ...], Field(min_length=1, max_length=MAX_MEMBERS)]
-Money = Annotated[Decimal, BeforeValidator(read_money), PlainSerializer(write_money, return_type=str), MoneyInSchema]
+Money = Annotated[Decimal, BeforeValidator(read_money), PlainSerializer(plain, return_type=str), MoneyInSchema]
 Fraction = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
 
 

@@ -26,12 +26,12 @@ from app.api.http.shapes import (
     Text,
     said,
     unset,
-    write_money,
 )
 from app.api.http.transactions import BulkRoute, Call, Route, changes, posts, reads
 from app.api.projects.groups import Replaced
 from app.errors import Archived as ArchivedError
 from app.errors import Conflict, InUse, KeyTaken, MissingKeys
+from app.money import plain
 from app.services.ledger.holdings import SourceRecord, holdings_of
 from app.services.projects import sources
 from app.services.projects.changes import get_member, touch
@@ -58,7 +58,7 @@ class PriceTier(Shape):
     model_config = ConfigDict(serialize_by_alias=True)
 
     start: Annotated[int, Field(strict=True, ge=1, le=MAX_COUNT, alias="from")]
-    unit_cost: Annotated[PriceIn, PlainSerializer(write_money, return_type=str)]
+    unit_cost: Annotated[PriceIn, PlainSerializer(plain, return_type=str)]
 
 
 PriceTiers = Annotated[tuple[PriceTier, ...], Field(max_length=50)]

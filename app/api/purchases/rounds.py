@@ -1,7 +1,6 @@
 """Rounds: purchases, from proposal to close."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -13,11 +12,14 @@ from app.api.http.pages import Cursor, Limit, Page, page, position
 from app.api.http.problems import declared
 from app.api.http.shapes import Answer, Count, Key, MoneyIn, MoneyOut, Shape, Text, with_example
 from app.api.http.transactions import Call, Route, buys, changes, reads
-from app.api.planning.allocations import AllocationOut, allocation_shape
+from app.api.planning.allocations import AllocationOut, allocation_json
 from app.api.planning.plans import MetricOut, Policy
+from app.api.planning.scenarios import DrawsIn, SeedIn
 from app.api.purchases.orders import OrderOut, order_shape
 from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, PreconditionRequired, invalid
-from app.services.planning.allocations import AllocationQuestion, next_allocation
+from app.services.curves.fits import DRAWS, SEED
+from app.services.ledger.holdings import money_of
+from app.services.planning.allocations import AllocationQuestion
 from app.services.purchases import rounds
 from app.services.purchases.progress import GroupProgress, RoundProgress, progress_of
 from app.services.purchases.rounds import Proposal, get_round
@@ -37,8 +39,8 @@ class QueryIn(Shape):
     policy: Policy = "optimal"
     exploration: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)] = 0.0
     hold: Annotated[dict[Key, Count], Field(max_length=20_000)] = Field(default_factory=dict)
-    draws: Annotated[int, Field(strict=True, ge=50, le=2000)] = 300
-    seed: Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)] = 0
+    draws: DrawsIn = DRAWS
+    seed: SeedIn = SEED
 
     def question(self) -> AllocationQuestion:
         hold = dict(sorted(self.hold.items()))
@@ -144,12 +146,12 @@ def summary_of(project: Project, row: Round) -> dict[str, Any]:
 
 
 def round_shape(project: Project, progress: RoundProgress) -> RoundOut:
-    orders = [order_shape(order) for order in progress.orders]
+    money = money_of(order.totals for order in progress.orders)
     return RoundOut(
         **summary_of(project, progress.round),
-        spent=sum((order.spent for order in orders), Decimal(0)),
-        committed=sum((order.committed for order in orders), Decimal(0)),
-        orders=orders,
+        spent=money.spent,
+        committed=money.committed,
+        orders=[order_shape(order) for order in progress.orders],
         groups=[group_shape(group) for group in progress.groups],
     )
 
@@ -186,16 +188,13 @@ def propose_round(project_id: str, body: RoundIn, call: Annotated[Call, buys("wr
         raise invalid(Fault("/external_id", "is required here, or send an Idempotency-Key"))
     project = call.project(project_id)
     question = body.query.question()
-    proposal = Proposal(
-        body.external_id, looked_at(call, project, body, question), body.query.model_dump(mode="json"), {}
-    )
+    version = looked_at(call, project, body, question)
+    proposal = Proposal(body.external_id, version, question, body.query.model_dump(mode="json"))
     repeat = rounds.find_repeat(call.session, project, proposal)
     if repeat is not None:
         return shape_of(call, project, repeat)
-    rounds.refuse_moved(project, proposal.data_version)
-    allocation = next_allocation(call.session, call.runtime.fits, project, question)
-    answer = allocation_shape(project, question, allocation, only_bought=False).model_dump(mode="json")
-    row = rounds.propose(call.session, project, proposal.with_answer(answer), allocation, call.caller, call.now)
+    fits = call.runtime.fits
+    row = rounds.propose(call.session, fits, project, proposal, allocation_json, call.caller, call.now)
     call.headers["Location"] = f"/v1/projects/{project.id}/rounds/{row.number}"
     return shape_of(call, project, row)
 

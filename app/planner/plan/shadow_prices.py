@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.planner.arrays import FloatArray
+from app.planner.errors import BUDGET, Constraint
 from app.planner.plan.decide import Decision
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.constraints import Bound
@@ -18,12 +19,12 @@ SLIGHT = 1e-6
 
 @dataclass(frozen=True)
 class BoundPrice:
-    """A constraint that binds, named as in `Culprit`, and what it is worth to loosen it by one unit.
+    """A constraint that binds, and what it is worth to loosen it by one unit.
 
     shadow_price ≥ 0: utility per sample, per currency unit, or per 1 of a share.
     """
 
-    constraint: str
+    constraint: Constraint
     shadow_price: float
 
 
@@ -36,7 +37,7 @@ def bound_prices(form: Canonical, decision: Decision) -> tuple[BoundPrice, ...]:
     if decision.policy != "optimal" or not np.isfinite(price):
         return ()
     budget = max(form.market.budget, 1)
-    found = [BoundPrice("budget", price * MILLIONTHS / budget)] if price > 0.0 else []
+    found = [BoundPrice(BUDGET, price * MILLIONTHS / budget)] if price > 0.0 else []
     for bound, value in zip(form.region.bounds, decision.rows.tolist(), strict=True):
         # A limit on a share r is the row Σ_M − r Σ_all: its price is that of the row times Σ_all.
         worth = value * (1.0 if bound.share is None else _whole(form, decision, bound))
@@ -67,7 +68,7 @@ def _largest_orders(form: Canonical, decision: Decision) -> list[BoundPrice]:
         ):
             by_total = source.max_total is not None and source.max_total - source.ordered < (source.max_order or np.inf)
             name = "max_total" if by_total else "max_order"
-            found.append(BoundPrice(f"source:{source.key}:{name}", float(gain[at])))
+            found.append(BoundPrice(Constraint("source", source.key, name), float(gain[at])))
     return found
 
 

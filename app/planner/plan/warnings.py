@@ -157,7 +157,7 @@ def _limits(form: Canonical, decision: Decision) -> list[Warning]:
             found.append(Warning("bound_binds", detail, group=form.keys[bound.group]))
             continue
         said = percent(limit) if bound.share is not None else money(round(limit)) if bound.unit > 1.0 else count(limit)
-        name = bound.lower.removeprefix("set:")
+        name = bound.lower.key
         detail = f"The limit {name} is at its {side}, {said}, and costs utility: {change} it if that is not meant."
         found.append(Warning("bound_binds", detail))
     return found

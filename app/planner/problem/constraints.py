@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array, vstack
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
+from app.planner.errors import Constraint
 from app.planner.problem.market import Market
 from app.planner.problem.problem import Limit
 
@@ -22,14 +23,14 @@ SLACK = 1e-12
 class Bound:
     """What a row stands for.
 
-    lower, upper: the constraint's name as in `Culprit`, by the side that is meant. unit: the constraint's unit per unit
+    lower, upper: the constraint, by the side that is meant. unit: the constraint's unit per unit
     of the row, and offset: what is held of it already: a bound of the row is (the constraint's − offset) / unit.
     group: the group whose counts are bounded, None: a set. share: of a limit on a share, the share itself, else None;
     whole [S] and whole_held: what it is a share of, per unit of each order or of its cost (of_money), and held already.
     """
 
-    lower: str
-    upper: str
+    lower: Constraint
+    upper: Constraint
     unit: float = 1.0
     offset: float = 0.0
     share: float | None = None
@@ -154,7 +155,12 @@ def _groups(
     low, high = np.where(low > 0.0, low, -np.inf), np.where(np.isnan(high), np.inf, high)
     rows = np.flatnonzero(np.isfinite(low) | np.isfinite(high))
     bounds = tuple(
-        Bound(f"group:{keys[at]}:min_count", f"group:{keys[at]}:max_count", offset=float(raw[at]), group=at)
+        Bound(
+            Constraint("group", keys[at], "min_count"),
+            Constraint("group", keys[at], "max_count"),
+            offset=float(raw[at]),
+            group=at,
+        )
         for at in rows.tolist()
     )
     empty = csr_array((len(rows), len(market.sources)))
@@ -190,10 +196,10 @@ def _limit(
     line = csr_array((weights @ market.delivered if by_group else weights).reshape(1, -1))
     empty = csr_array(line.shape)
     samples, costs = (empty, line) if limit.measure in ("cost", "cost_share") else (line, empty)
-    name = f"set:{limit.name}"
+    constraint = Constraint("set", limit.name)
     bound = Bound(
-        name,
-        name,
+        constraint,
+        constraint,
         unit,
         offset,
         share,

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array, hstack
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.errors import Culprit, InfeasibleError
+from app.planner.errors import BUDGET, Constraint, Culprit, InfeasibleError
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.constraints import Bound, Region
 from app.planner.problem.linear import Linear, Solution, maximise, maximise_whole
@@ -46,7 +46,7 @@ def check_feasible(form: Canonical) -> None:
 
 def _once(culprits: Sequence[Culprit]) -> tuple[Culprit, ...]:
     """Each constraint once: a least count that gave way twice, from what it was to what it must be."""
-    found: dict[str, Culprit] = {}
+    found: dict[Constraint, Culprit] = {}
     for one in culprits:
         first = found.get(one.constraint, one)
         change = one.change.replace(f"from {number_of(one.have)} ", f"from {number_of(first.have)} ")
@@ -75,7 +75,7 @@ def _fixed_orders(market: Market) -> list[Culprit]:
 
 def _of_source(source: Source, name: str, need: int, advice: str) -> Culprit:
     change = f"Order {advice} from {source.key} instead of {count(source.fixed_order or 0)}."
-    return Culprit(f"source:{source.key}:{name}", float(source.fixed_order or 0), float(need), change)
+    return Culprit(Constraint("source", source.key, name), float(source.fixed_order or 0), float(need), change)
 
 
 def _reachable(form: Canonical) -> tuple[list[Culprit], Region]:
@@ -113,7 +113,7 @@ def _together(market: Market, region: Region) -> list[Culprit]:
     need = 0 if orders is None else market.cost(orders)
     if need > market.budget:
         change = f"Raise the budget from {money(market.budget)} to {money(need)}, the least that meets all bounds."
-        culprits.append(Culprit("budget", float(market.budget), float(need), change))
+        culprits.append(Culprit(BUDGET, float(market.budget), float(need), change))
     return culprits
 
 
@@ -213,14 +213,14 @@ def _in_units(
 
 
 def _culprit(bound: Bound, side: int, have: float, need: float) -> Culprit:
-    name = bound.lower if side == 0 else bound.upper
+    constraint = bound.lower if side == 0 else bound.upper
     direction = "Lower" if side == 0 else "Raise"
     limit = "minimum" if side == 0 else "maximum"
     said = money if bound.unit > 1.0 else number_of
-    change = f"{direction} the {limit} of {name.split(':')[1]} from {said(round(have))} to {said(round(need))}."
+    change = f"{direction} the {limit} of {constraint.key} from {said(round(have))} to {said(round(need))}."
     if bound.share is not None:
-        change = f"{direction} the {limit} share of {name.split(':')[1]} from {number(have)} to {number(need)}."
-    return Culprit(name, have, need, change)
+        change = f"{direction} the {limit} share of {constraint.key} from {number(have)} to {number(need)}."
+    return Culprit(constraint, have, need, change)
 
 
 def cheapest(form: Canonical) -> IntArray | None:

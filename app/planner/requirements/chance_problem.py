@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
-from app.planner.errors import InfeasibleError
+from app.planner.errors import BUDGET, InfeasibleError
 from app.planner.plan.plan import Plan
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.feasibility import check_feasible
@@ -90,7 +90,7 @@ class ChanceProblem:
             try:
                 check_feasible(Canonical.of(replace(self.problem, budget=budget, objective=plain)))
             except InfeasibleError as error:
-                lacking = any(culprit.constraint == "budget" for culprit in error.culprits)
+                lacking = any(culprit.constraint == BUDGET for culprit in error.culprits)
                 if not lacking or riches == RICHES[-1]:
                     raise
                 continue

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from app.planner.errors import Culprit, ProblemError
+from app.planner.errors import Constraint, Culprit, ProblemError
 from app.planner.problem.problem import MAX_BUDGET, Problem
 from app.planner.requirements.chance_problem import Answer, Cause, ChanceProblem
 from app.planner.wording import count, near, percent
@@ -101,7 +101,8 @@ class Requirements:
         """The targets out of reach as constraints that cannot be met: lowered to `have`, they can."""
         targets = {group.key: group.target for group in self.groups}
         return tuple(
-            Culprit(f"group:{lost.key}:target", lost.best, targets[lost.key], lost.reason) for lost in self.unreachable
+            Culprit(Constraint("group", lost.key, "target"), lost.best, targets[lost.key], lost.reason)
+            for lost in self.unreachable
         )
 
 

@@ -10,10 +10,13 @@ STRIPES = 64
 
 
 class Kept(Generic[Value]):
-    """The `most` answers used last. Safe in threads; who asks what is being computed waits for it."""
+    """The answers used last that together weigh at most `most`, each 1 where no `weight` is said. Safe in threads; who
+    asks what is being computed waits for it."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, weight: Callable[[Value], int] = lambda _: 1) -> None:
         self.most = most
+        self.weight = weight
+        self.total = 0
         self._kept: OrderedDict[Hashable, Value] = OrderedDict()
         self._lock = Lock()
         self._making = [Lock() for _ in range(STRIPES)]
@@ -26,8 +29,16 @@ class Kept(Generic[Value]):
                     self._kept.move_to_end(key)
                     return self._kept[key]
             made = make()
-            with self._lock:
-                self._kept[key] = made
-                while len(self._kept) > self.most:
-                    self._kept.popitem(last=False)
+            self._keep(key, made)
             return made
+
+    def _keep(self, key: Hashable, made: Value) -> None:
+        weight = self.weight(made)
+        if weight > self.most:
+            return
+        with self._lock:
+            self._kept[key] = made
+            self.total += weight
+            while self.total > self.most:
+                _, oldest = self._kept.popitem(last=False)
+                self.total -= self.weight(oldest)

@@ -13,10 +13,11 @@ from app.charts.progress import GroupRow, progress
 from app.charts.scenarios import scenarios_chart
 from app.charts.theme import Spec, ThemeName
 from app.errors import Fault, NotFound, invalid
+from app.money import amount
 from app.services.exports.curve_panels import CurveView, curve_panels
 from app.services.exports.dossier import Dossier
 from app.services.exports.round_charts import progress_data, spending_data
-from app.services.planning.allocations import Allocation, amount
+from app.services.planning.allocations import Allocation
 from app.services.planning.scenarios import ScenarioResult
 from app.services.projects.changes import get_member
 from app.store.models.projects import Group

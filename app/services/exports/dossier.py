@@ -14,15 +14,17 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.money import MILLIONTH
 from app.services.curves.fits import Fits
 from app.services.curves.record import ForecastRecord, record_of
+from app.services.ledger.holdings import left_of
 from app.services.planning.allocations import Allocation, AllocationQuestion
 from app.services.planning.budgets import BudgetRows
 from app.services.planning.looks import kept_allocation, kept_budget_rows, kept_what_if
 from app.services.planning.measurements import MeasurementPlan, measurement_plan_of
 from app.services.planning.policies import BASELINE_KEYS, PLAYERS
 from app.services.planning.scenarios import ScenarioResult
-from app.services.planning.situations import MILLIONTH, Situation, situation_of
+from app.services.planning.situations import Situation, situation_of
 from app.services.planning.variations import Scenario
 from app.store.ledger import Money, money_of_project
 from app.store.models.projects import Group, Project, Source
@@ -113,7 +115,7 @@ class Dossier:
 
     @property
     def left(self) -> Decimal:
-        return max(Decimal(0), self.project.budget_total - self.money.spent - self.money.committed)
+        return left_of(self.project, self.money)
 
     def facts(self) -> list[tuple[str, Any]]:
         """What was asked of what, as label and value."""

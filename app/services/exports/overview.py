@@ -1,10 +1,10 @@
 """A workspace's projects at a glance: money, round, who is worst off, and what waits to be done."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
+from app.services.ledger.holdings import left_of
 from app.store.ledger import Money, money_of_project
 from app.store.models.observations import Observation
 from app.store.models.projects import Group, Project
@@ -77,6 +77,6 @@ def next_action(
         return f"Round {last.number} is being collected", False
     if not runs:
         return "Post the first training runs", True
-    if project.budget_total - money.spent - money.committed <= Decimal(0):
+    if not left_of(project, money):
         return "The budget is spent", False
     return f"Plan round {1 + (last.number if last else 0)}", True

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from app.money import amount
 from app.planner.arrays import FloatArray
 from app.planner.curves.posterior import Diagnostics
 from app.planner.information.measurement import MeasurementRun
@@ -17,7 +18,6 @@ from app.services.curves.readings import Reading, standard_error
 from app.services.exports.columns import Content, ends_of, ends_of_summary, group_key, group_name, interval, within
 from app.services.exports.dossier import Dossier
 from app.services.ledger.holdings import Held, held_of
-from app.services.planning.allocations import amount
 from app.services.planning.scenarios import ScenarioResult
 from app.store.models.projects import Group
 from app.tables.shape import Column

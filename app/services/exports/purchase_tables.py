@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import accumulate
 
 from app.services.exports.columns import Content, group_key, group_name, round_number, within
 from app.services.exports.dossier import Dossier
@@ -10,11 +11,12 @@ from app.services.exports.paging import paged
 from app.services.ledger.deliveries import over_delivered
 from app.services.ledger.terms import Terms
 from app.services.purchases.progress import GroupProgress, OrderProgress, progress_of
-from app.store.ledger import entries_page, totals_of_orders
+from app.services.purchases.timeline import Stage, stages_of
+from app.store.ledger import entries_page
 from app.store.models.projects import Group
 from app.store.models.purchases import LedgerEntry, Round
 from app.store.projects import members
-from app.store.rounds import ACCEPTED, orders_of_project, orders_of_rounds, rounds_of_project, rounds_page
+from app.store.rounds import ACCEPTED, orders_of_project, rounds_of_project, rounds_page
 from app.tables.shape import Column
 
 
@@ -139,10 +141,8 @@ class Spending:
     """Of an accepted round, and of all up to it."""
 
     round: Round
-    spent: Decimal
-    committed: Decimal
+    stage: Stage
     spent_so_far: Decimal
-    left: Decimal
 
 
 def spending_table(dossier: Dossier) -> Content[Spending]:
@@ -151,27 +151,19 @@ def spending_table(dossier: Dossier) -> Content[Spending]:
         round_number(lambda one: one.round.number),
         Column("state", "text", "of the round", lambda one: one.round.state),
         Column("planned", "money", f"what its orders were planned to cost, {currency}", lambda one: one.round.cost),
-        Column("spent", "money", f"what they have cost so far, {currency}", lambda one: one.spent),
-        Column("committed", "money", f"what they may still cost, {currency}", lambda one: one.committed),
+        Column("spent", "money", f"what they have cost so far, {currency}", lambda one: one.stage.spent),
+        Column("committed", "money", f"what they may still cost, {currency}", lambda one: one.stage.committed),
         Column("spent_so_far", "money", f"spent in all rounds up to it, {currency}", lambda one: one.spent_so_far),
         Column("left", "money", f"of the project's budget after it, nothing committed to later rounds, {currency}",
-               lambda one: one.left),
+               lambda one: one.stage.left),
     ], spending_of(dossier)  # fmt: skip
 
 
 def spending_of(dossier: Dossier) -> Iterator[Spending]:
-    session, project = dossier.session, dossier.project
-    found = rounds_of_project(session, project.id, ACCEPTED)
-    totals = totals_of_orders(session, project.id)
-    orders = orders_of_rounds(session, [one.id for one in found])
-    spent_so_far = bound_so_far = Decimal(0)
-    for one in found:
-        mine = [totals[order.id] for order in orders if order.round_id == one.id and order.id in totals]
-        spent = sum((each.spent for each in mine), Decimal(0))
-        committed = sum((each.committed for each in mine), Decimal(0))
-        spent_so_far += spent
-        bound_so_far += spent + committed
-        yield Spending(one, spent, committed, spent_so_far, project.budget_total - bound_so_far)
+    rounds = rounds_of_project(dossier.session, dossier.project.id, ACCEPTED)
+    stages = stages_of(dossier.session, dossier.project, rounds)
+    spent_so_far = accumulate(stages[one.number].spent for one in rounds)
+    return (Spending(one, stages[one.number], spent) for one, spent in zip(rounds, spent_so_far, strict=True))
 
 
 def ledger_table(dossier: Dossier) -> Content[LedgerEntry]:

@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 
 from app.services.purchases.progress import progress_of
 from app.services.purchases.rounds import get_round
-from app.store.ledger import totals_of_orders
+from app.services.purchases.timeline import stages_of
 from app.store.models.projects import Project
 from app.store.models.purchases import Round
-from app.store.rounds import ACCEPTED, orders_of_rounds, rounds_of_project
+from app.store.rounds import ACCEPTED, rounds_of_project
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,8 @@ def progress_data(session: Session, project: Project, number: int | None) -> Pro
 
 def spending_data(session: Session, project: Project) -> list[dict[str, Any]]:
     """Per accepted round its number, and what its orders have cost and may still cost, in currency units."""
-    rows = rounds_of_project(session, project.id, ACCEPTED)
-    round_of = {order.id: order.round_id for order in orders_of_rounds(session, [row.id for row in rows])}
-    sums = {row.id: {"round": row.number, "spent": 0.0, "committed": 0.0} for row in rows}
-    for order_id, totals in totals_of_orders(session, project.id).items():
-        if order_id in round_of:
-            sums[round_of[order_id]]["spent"] += float(totals.spent)
-            sums[round_of[order_id]]["committed"] += float(totals.committed)
-    return list(sums.values())
+    stages = stages_of(session, project, rounds_of_project(session, project.id, ACCEPTED))
+    return [
+        {"round": number, "spent": float(stage.spent), "committed": float(stage.committed)}
+        for number, stage in stages.items()
+    ]

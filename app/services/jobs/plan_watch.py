@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from app.money import plain
 from app.services.enqueue import Enqueue
 from app.services.jobs.jobs import start_job
 from app.services.webhooks.events import EventType, record
@@ -37,7 +38,7 @@ class Purchase:
     cost: Decimal
 
     def to_json(self) -> dict[str, Any]:
-        return {"order": self.order, "cost": money(self.cost)}
+        return {"order": self.order, "cost": plain(self.cost)}
 
 
 NOTHING = Purchase(0, Decimal(0))
@@ -53,12 +54,6 @@ class Outlook:
     available: Decimal
     purchases: Purchases
     targets: Mapping[str, tuple[float, float]]
-
-
-def money(amount: Decimal) -> str:
-    """An amount as the API writes it."""
-    whole, _, decimals = f"{amount:.6f}".partition(".")
-    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
 def request(session: Session, project: Project, enqueue: Enqueue, now: datetime) -> None:
@@ -118,8 +113,8 @@ def stored(outlook: Outlook) -> dict[str, Any]:
     bought = {key: one for key, one in outlook.purchases.items() if one.order}
     return {
         "data_version": outlook.data_version,
-        "available": money(outlook.available),
-        "spend": money(sum((one.cost for one in bought.values()), Decimal(0))),
+        "available": plain(outlook.available),
+        "spend": plain(sum((one.cost for one in bought.values()), Decimal(0))),
         "sources": {key: one.to_json() for key, one in bought.items()},
     }
 

@@ -1,6 +1,6 @@
 """What a project has and awaits: counts per group, what sources proved to deliver, money, rounds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.planner.problem.rates import Rate, acceptance, yields
 from app.store import rounds as round_store
-from app.store.ledger import Collected, Totals, collected_counts, money_of_project, totals_of_orders
+from app.store.ledger import Collected, Money, Totals, collected_counts, money_of_project, totals_of_orders
 from app.store.models.projects import Group, Project, Source
 from app.store.models.purchases import Order
 
@@ -22,6 +22,18 @@ class Held:
 
     raw: int
     effective: float
+
+
+def left_of(project: Project, money: Money) -> Decimal:
+    """What of the budget is neither spent nor committed; none where it was lowered below that."""
+    return max(project.budget_total - money.spent - money.committed, Decimal(0))
+
+
+def money_of(orders: Iterable[Totals]) -> Money:
+    """What orders have cost and may still cost."""
+    totals = list(orders)
+    spent = sum((one.spent for one in totals), Decimal(0))
+    return Money(spent, sum((one.committed for one in totals), Decimal(0)))
 
 
 def held_of(group: Group, collected: Mapping[int, Collected]) -> Held:
@@ -80,8 +92,7 @@ class Holdings:
     collected: dict[int, Collected]
     awaited: dict[int, Awaited]
     tallies: dict[int, Tally]
-    spent: Decimal
-    committed: Decimal
+    money: Money
     rounds: int
 
     def record(self, source: Source) -> SourceRecord:
@@ -97,13 +108,11 @@ def holdings_of(session: Session, project: Project, sources: Sequence[Source]) -
     for order in orders:
         tallies.setdefault(order.source_id, Tally()).add(order, totals.get(order.id, Totals()))
     records = {source.id: record_of(source, tallies.get(source.id, Tally())) for source in sources}
-    money = money_of_project(session, project.id)
     return Holdings(
         collected=collected_counts(session, project.id),
         awaited=awaited_counts(orders, totals, records),
         tallies=tallies,
-        spent=money.spent,
-        committed=money.committed,
+        money=money_of_project(session, project.id),
         rounds=round_store.count_accepted(session, project.id),
     )
 

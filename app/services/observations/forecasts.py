@@ -10,14 +10,12 @@ from app.planner.arrays import FloatArray
 from app.planner.forecasts.predictive import Asked, predict
 from app.planner.forecasts.scoring import score
 from app.services.curves.fit import compositions, metric_of
-from app.services.curves.fits import Fitted
+from app.services.curves.fits import SEED, Fitted
 from app.services.curves.readings import Reading, standard_error
 from app.services.curves.record import NAMES, PROBABILITIES
 from app.store.models.observations import Forecast, Observation
 from app.store.models.projects import Group, Project
 
-DRAWS = 300
-SEED = 0
 UNSEEN = -1
 BLOCK = 2_000
 """Measurements forecast at once, which bounds the memory."""

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from app.errors import Fault, KeyTaken, NotFound, invalid
+from app.planner.wording import Warning
+from app.services.curves.fit import metric_of
 from app.services.curves.readings import Reading, standard_error
 from app.services.ids import new_id
 from app.services.ledger.holdings import held_of
@@ -57,21 +60,12 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Notice:
-    """A warning: what was accepted but deserves a second look."""
-
-    code: str
-    detail: str
-    group: str | None = None
-
-
-@dataclass(frozen=True)
 class Accepted:
-    """`stored` are the rows of the runs that were not there yet."""
+    """`stored` are the rows of the runs that were not there yet; `warnings` say what deserves a second look."""
 
     stored: tuple[Observation, ...]
     duplicates: int
-    warnings: tuple[Notice, ...]
+    warnings: tuple[Warning, ...]
 
 
 def accept(
@@ -97,7 +91,7 @@ def accept(
     session.flush()
     collected = collected_counts(session, project.id)
     held = {group.key: held_of(group, collected).raw for group in active.values()}
-    return Accepted(rows, len(drafts) - len(fresh), notices(project, held, fresh))
+    return Accepted(rows, len(drafts) - len(fresh), warnings_of(project, held, fresh))
 
 
 def draft_faults(
@@ -173,22 +167,16 @@ def stored(project: Project, draft: Draft, now: datetime) -> Observation:
     )
 
 
-def loss(project: Project, value: float) -> float:
-    """The metric turned so that less is better, 0 best (planner.md 1)."""
-    if project.metric_goal == "maximize":
-        return (project.metric_upper or 0.0) - value
-    return value - (project.metric_lower or 0.0)
-
-
 def settle_reference_loss(project: Project, active: Mapping[str, Group], fresh: Sequence[Draft]) -> None:
     """Where a bound is open, losses are divided by one number: the weighted mean loss of the first data
     version, then fixed (planner.md 3). Each group enters with its run of most samples."""
     if project.reference_loss is not None or (project.metric_lower is not None and project.metric_upper is not None):
         return
+    metric = metric_of(project)
     latest: dict[str, tuple[int, float]] = {}
     for draft in fresh:
         for key, reading in draft.metrics.items():
-            point = (draft.counts[key], loss(project, reading.value))
+            point = (draft.counts[key], float(metric.to_loss(np.array(reading.value))))
             latest[key] = max(latest.get(key, point), point)
     weights = {key: active[key].weight for key in latest}
     total = sum(weights.values())
@@ -196,9 +184,9 @@ def settle_reference_loss(project: Project, active: Mapping[str, Group], fresh: 
     project.reference_loss = mean if mean > 0 else None
 
 
-def notices(project: Project, held: Mapping[str, int], fresh: Sequence[Draft]) -> tuple[Notice, ...]:
-    """One notice per kind and group, whatever the number of runs."""
-    found: dict[tuple[str, str], Notice] = {}
+def warnings_of(project: Project, held: Mapping[str, int], fresh: Sequence[Draft]) -> tuple[Warning, ...]:
+    """One warning per kind and group, whatever the number of runs."""
+    found: dict[tuple[str, str], Warning] = {}
     for draft in fresh:
         for key, count in draft.counts.items():
             if count > held[key]:
@@ -206,13 +194,13 @@ def notices(project: Project, held: Mapping[str, int], fresh: Sequence[Draft]) -
                     f"a run was trained on {count} samples of '{key}', but {held[key]} are held; "
                     "record what was delivered, or PATCH the group's initial_count"
                 )
-                found.setdefault(("counts_exceed_held", key), Notice("counts_exceed_held", detail, key))
+                found.setdefault(("counts_exceed_held", key), Warning("counts_exceed_held", detail, key))
         for key, reading in draft.metrics.items():
             if standard_error(project, reading) is None:
                 detail = f"no standard error for '{key}': it is learnt from the scatter; give stderr" + (
                     " or eval_size" if project.metric_kind == "proportion" else ""
                 )
-                found.setdefault(("stderr_unknown", key), Notice("stderr_unknown", detail, key))
+                found.setdefault(("stderr_unknown", key), Warning("stderr_unknown", detail, key))
     return tuple(found.values())
 
 

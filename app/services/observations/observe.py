@@ -6,11 +6,11 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.services.curves.fit import fit_key, fitted
-from app.services.curves.fits import Fits
+from app.services.curves.fits import DRAWS, SEED, Fits
 from app.services.enqueue import Enqueue
 from app.services.jobs import plan_watch
 from app.services.observations import observations
-from app.services.observations.forecasts import DRAWS, SEED, forecasts_of
+from app.services.observations.forecasts import forecasts_of
 from app.services.observations.observations import Accepted, Draft
 from app.services.webhooks.events import record
 from app.store.models.projects import Group, Project

@@ -23,10 +23,9 @@ from app.planner.problem.problem import Problem
 from app.planner.utility.metric import Metric
 from app.planner.wording import Warning
 from app.services.curves.fit import metric_of
-from app.services.curves.fits import Fits
+from app.services.curves.fits import DRAWS, SEED, Fits
 from app.services.planning.problem import Budget
 from app.services.planning.situations import bound_pointer, feasibly, refuse_unknown_sources, round_budget, situation_of
-from app.store.models.base import MILLION
 from app.store.models.observations import Observation
 from app.store.models.projects import Project
 
@@ -37,16 +36,16 @@ PROBABILITIES = np.array([0.05, 0.5, 0.95])
 
 @dataclass(frozen=True)
 class AllocationQuestion:
-    """What the next allocation depends on beside the data; all have defaults in the API.
+    """What the next allocation depends on beside the data; the defaults are the API's, too.
 
     `exploration`: the share of the money that goes to where it narrows the decision most. `hold`: orders of this round
     that are fixed, by source.
     """
 
-    budget: Decimal | None
-    policy: PolicyName
-    draws: int
-    seed: int
+    budget: Decimal | None = None
+    policy: PolicyName = "optimal"
+    draws: int = DRAWS
+    seed: int = SEED
     exploration: float = 0.0
     hold: Mapping[str, int] = field(default_factory=dict)
 
@@ -68,10 +67,6 @@ class Allocation:
     bounds: Mapping[str, float]
     stop: StopAdvice | None = None
     evaluation: Mapping[str, EvaluationAdvice] = field(default_factory=dict)
-
-
-def amount(millionths: int) -> Decimal:
-    return Decimal(millionths) / MILLION
 
 
 def next_allocation(

@@ -6,15 +6,17 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.money import MILLION, amount
 from app.planner.errors import InfeasibleError, SolverError
 from app.planner.plan.make_plan import make_plan
 from app.planner.plan.plan import Plan
 from app.planner.problem.problem import Problem
 from app.planner.requirements.chance_problem import chance_of
 from app.services.curves.fits import Fits
-from app.services.planning.allocations import AllocationQuestion, amount
+from app.services.ledger.holdings import left_of
+from app.services.planning.allocations import AllocationQuestion
 from app.services.planning.problem import Budget
-from app.services.planning.situations import feasibly, known_situation, money_left, round_budget
+from app.services.planning.situations import feasibly, known_situation, round_budget
 from app.store.models.projects import Project
 
 BUDGETS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
@@ -37,7 +39,7 @@ def budget_rows(session: Session, fits: Fits, project: Project, question: Alloca
     """
     situation = known_situation(session, fits, project, question.draws, question.seed)
     budget = round_budget(project, situation.holdings, question.budget)
-    left = money_left(project, situation.holdings)
+    left = left_of(project, situation.holdings.money)
     rows = []
     for one in budgets_of(budget.available, left):
         problem = situation.problem(Budget(one, budget.remaining), question.hold)
@@ -53,7 +55,7 @@ def budget_rows(session: Session, fits: Fits, project: Project, question: Alloca
 def budgets_of(chosen: Decimal, left: Decimal) -> list[Decimal]:
     """Multiples of the chosen budget, and all that is left where it is not far beyond."""
     largest = min(left, chosen * Decimal(BUDGETS[-1])) if chosen else left
-    multiples = {min(largest, amount(round(chosen * 1_000_000 * Decimal(times)))) for times in BUDGETS}
+    multiples = {min(largest, amount(round(chosen * MILLION * Decimal(times)))) for times in BUDGETS}
     return sorted(multiples | {chosen, largest})
 
 

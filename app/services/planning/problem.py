@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from app.errors import Fault, invalid
+from app.money import millionths
 from app.planner.arrays import FloatArray
 from app.planner.curves.posterior import Posterior
 from app.planner.problem.problem import Limit, Problem
@@ -19,10 +20,7 @@ from app.planner.utility.parsing import parse
 from app.services.curves.fit import metric_of
 from app.services.ledger.holdings import NOTHING_AWAITED, Holdings, SourceRecord, held_of
 from app.services.projects.references import over_of
-from app.store.models.base import MILLION
 from app.store.models.projects import Group, Project, Source
-
-MILLIONTH = Decimal("0.000001")
 
 
 @dataclass(frozen=True)
@@ -79,10 +77,6 @@ def problem_of(
 def numbers(values: Sequence[float | None]) -> FloatArray:
     """nan stands for None."""
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-
-
-def millionths(amount: Decimal) -> int:
-    return int(amount * MILLION)
 
 
 def planner_objective(objective: Mapping[str, Any], keys: Sequence[str]) -> Objective:

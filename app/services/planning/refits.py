@@ -5,13 +5,14 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy.orm import Session
 
+from app.money import amount
 from app.planner.problem.problem import Problem
 from app.services.curves.fits import Fits
 from app.services.jobs.plan_watch import Outlook, Purchase
-from app.services.planning.allocations import AllocationQuestion, amount, next_allocation
+from app.services.planning.allocations import AllocationQuestion, next_allocation
 from app.store.projects import present_project
 
-QUESTION = AllocationQuestion(budget=None, policy="optimal", draws=300, seed=0)
+QUESTION = AllocationQuestion()
 """What GET …/allocations/next answers without a query."""
 
 

@@ -7,12 +7,14 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from app.errors import Fault, invalid
+from app.money import millionths
 from app.planner.requirements.requirements import Requirements as Requirements
 from app.planner.requirements.requirements import requirements
 from app.planner.wording import Warning as Warning
 from app.services.curves.fits import Fits
-from app.services.planning.problem import Budget, millionths
-from app.services.planning.situations import feasibly, known_situation, money_left
+from app.services.ledger.holdings import left_of
+from app.services.planning.problem import Budget
+from app.services.planning.situations import feasibly, known_situation
 from app.services.planning.variations import varied_members
 from app.services.projects.changes import escape
 from app.services.projects.groups import check_targets
@@ -43,7 +45,7 @@ def requirements_of(
     if all(group.target is None for group in groups):
         raise invalid(Fault("/targets", "no group has a target; give the groups targets, or name some here"))
     situation = replace(situation, groups=groups)
-    problem = situation.problem(Budget(project.budget_total, money_left(project, situation.holdings)))
+    problem = situation.problem(Budget(project.budget_total, left_of(project, situation.holdings.money)))
     budgets = [millionths(budget) for budget in question.budgets]
     found = feasibly(project, lambda: requirements(problem, question.chance, question.joint, budgets))
     return found, situation.fitted.posterior.warnings

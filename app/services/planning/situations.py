@@ -10,21 +10,20 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault, Infeasible, invalid
+from app.money import MILLIONTH, amount, grouped
 from app.planner.arrays import FloatArray
-from app.planner.errors import Culprit, InfeasibleError, SolverError
+from app.planner.errors import Constraint, Culprit, InfeasibleError, SolverError
 from app.planner.problem.problem import Problem
 from app.services.curves.fit import fit_key, fitted, metric_of
 from app.services.curves.fits import Fits, Fitted
 from app.services.curves.record import record_of
-from app.services.ledger.holdings import Holdings, holdings_of
+from app.services.ledger.holdings import Holdings, holdings_of, left_of
 from app.services.planning.problem import Budget, problem_of
-from app.store.models.base import MILLION
 from app.store.models.observations import Observation
 from app.store.models.projects import Group, Project, Source
 from app.store.observations import fitted_observations
 from app.store.projects import members
 
-MILLIONTH = Decimal("0.000001")
 Planned = TypeVar("Planned")
 FAR_APART = "Its numbers lie too far apart to be planned with certainty. State prices, counts or limits in other units."
 NO_HOLD: Mapping[str, int] = MappingProxyType({})
@@ -86,18 +85,13 @@ def known_situation(session: Session, fits: Fits, project: Project, draws: int, 
 def round_budget(project: Project, holdings: Holdings, asked: Decimal | None, pointer: str = "?budget") -> Budget:
     """What is neither spent nor committed, shared by the rounds to come, the last one taking the rest; `asked`, which
     stands at `pointer`, overrides the share, up to the whole."""
-    left = money_left(project, holdings)
+    left = left_of(project, holdings.money)
     if asked is None:
         rounds = max(1, project.budget_rounds - holdings.rounds)
         return Budget((left / rounds).quantize(MILLIONTH, ROUND_DOWN), left)
     if asked > left:
         raise invalid(Fault(pointer, f"{asked} is more than the {left} that the project has left"))
     return Budget(asked, left)
-
-
-def money_left(project: Project, holdings: Holdings) -> Decimal:
-    """What is neither spent nor committed."""
-    return max(Decimal(0), project.budget_total - holdings.spent - holdings.committed)
 
 
 def refuse_unknown_sources(sources: Sequence[Source], keys: Sequence[str], where: Callable[[str], str]) -> None:
@@ -128,38 +122,30 @@ def culprit_faults(project: Project, culprits: Sequence[Culprit]) -> tuple[Fault
     )
 
 
-def bound_pointer(project: Project, constraint: str) -> str:
-    """The field of a constraint that the planner names: 'group:KEY:min_count' is '/groups/KEY/min_count'."""
-    kind, _, rest = constraint.partition(":")
-    if kind == "set":
+def bound_pointer(project: Project, constraint: Constraint) -> str:
+    """Where the project says it: a group's min_count at '/groups/KEY/min_count'."""
+    if constraint.kind == "budget":
+        return "/budget"
+    if constraint.kind == "set":
         names = [limit["name"] for limit in project.set_limits]
-        return f"/set_limits/{names.index(rest)}"
-    if kind in ("group", "source"):
-        key, _, field = rest.rpartition(":")
-        return f"/{kind}s/{key}/{field}"
-    return f"/{constraint}"
+        return f"/set_limits/{names.index(constraint.key)}"
+    return f"/{constraint.kind}s/{constraint.key}/{constraint.field}"
 
 
 def words_of(project: Project, culprit: Culprit) -> str:
     """Both sides of the constraint, the needed one rounded so that it still makes room."""
     measure = measure_of(project, culprit.constraint)
     if measure == "cost":
-        return f"have {money_text(culprit.have)}, need {money_text(culprit.need)}"
+        return f"have {grouped(amount(round(culprit.have)))}, need {grouped(amount(round(culprit.need)))}"
     if measure == "share":
         return f"have {culprit.have:.6g}, need {culprit.need:.6g}"
     outward = math.floor if culprit.need < culprit.have else math.ceil
     return f"have {culprit.have:,.0f}, need {outward(culprit.need):,}"
 
 
-def measure_of(project: Project, constraint: str) -> str:
+def measure_of(project: Project, constraint: Constraint) -> str:
     """'cost' in millionths, 'share', or 'count'."""
-    kind, _, rest = constraint.partition(":")
-    if kind != "set":
-        return "cost" if kind == "budget" else "count"
-    limits = {limit["name"]: limit["measure"] for limit in project.set_limits}
-    return str(limits[rest]).rpartition("_")[2] if "share" in limits[rest] else str(limits[rest])
-
-
-def money_text(millionths: float) -> str:
-    whole, _, decimals = f"{Decimal(round(millionths)) / MILLION:,.6f}".partition(".")
-    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
+    if constraint.kind != "set":
+        return "cost" if constraint.kind == "budget" else "count"
+    measures = {limit["name"]: str(limit["measure"]) for limit in project.set_limits}
+    return measures[constraint.key].rpartition("_")[2]

@@ -6,7 +6,7 @@ Every transition is one transaction with its event and an audit entry.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -15,18 +15,19 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, NotFound, invalid
+from app.money import amount
 from app.services.access.audit import write_audit
 from app.services.access.keys import Caller
 from app.services.curves.fits import Fits
 from app.services.enqueue import Enqueue
 from app.services.ids import new_id
 from app.services.ledger import ledger
-from app.services.ledger.holdings import holdings_of
+from app.services.ledger.holdings import holdings_of, left_of
 from app.services.ledger.ledger import Cause
 from app.services.ledger.orders import about_order, about_round
 from app.services.ledger.terms import terms_of
-from app.services.planning.allocations import Allocation, AllocationQuestion, GroupPlan, amount, next_allocation
-from app.services.planning.situations import money_left, refuse_unknown_sources
+from app.services.planning.allocations import Allocation, AllocationQuestion, GroupPlan, next_allocation
+from app.services.planning.situations import refuse_unknown_sources
 from app.services.projects.changes import escape, touch
 from app.services.vendors.placing import ask_to_place, places_orders
 from app.services.vendors.schedule import ask_to_reconcile
@@ -41,20 +42,21 @@ from app.store.vendors import connected_orders
 
 @dataclass(frozen=True)
 class Proposal:
-    """What is to be bought: the query that was asked, the data version and the answer that was looked at."""
+    """What is to be bought: the data version that was looked at, the question, and the query that asked it."""
 
     external_id: str | None
     data_version: int
+    question: AllocationQuestion
     query: Mapping[str, Any]
-    answer: Mapping[str, Any]
 
     @property
     def content(self) -> str:
         said = [self.data_version, dict(self.query)]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
-    def with_answer(self, answer: Mapping[str, Any]) -> "Proposal":
-        return replace(self, answer=answer)
+
+AsJson = Callable[[Project, AllocationQuestion, Allocation], dict[str, Any]]
+"""An allocation as the JSON that whoever proposes it had looked at."""
 
 
 def get_round(session: Session, project: Project, number: int) -> Round:
@@ -89,25 +91,24 @@ def refuse_moved(project: Project, data_version: int) -> None:
 
 
 def propose(
-    session: Session, project: Project, proposal: Proposal, allocation: Allocation, caller: Caller, now: datetime
+    session: Session, fits: Fits, project: Project, proposal: Proposal, write: AsJson, caller: Caller, now: datetime
 ) -> Round:
-    """Freeze an allocation as a proposed round.
+    """Freeze the allocation that was looked at as a proposed round.
 
-    Raises AllocationChanged, Conflict while another proposal waits, Invalid where nothing would be bought.
+    Raises AllocationChanged where the data moved since, Conflict while another proposal waits, Invalid where nothing
+    would be bought, and as `next_allocation`.
     """
     refuse_moved(project, proposal.data_version)
-    waiting = store.proposed_round(session, project.id)
-    if waiting is not None:
-        raise Conflict(f"Round {waiting.number} is proposed and waits: accept it, edit it or cancel it first.")
+    allocation = next_allocation(session, fits, project, proposal.question)
     row = Round(
         project_id=project.id,
-        number=store.last_number(session, project.id) + 1,
+        number=next_number(session, project),
         state="proposed",
         external_id=proposal.external_id,
         content_hash=proposal.content,
         data_version=proposal.data_version,
         query=dict(proposal.query),
-        allocation=dict(proposal.answer),
+        allocation=write(project, proposal.question, allocation),
         approvals=[],
         proposed_by=caller.key_id,
         reason=None,
@@ -122,6 +123,14 @@ def propose(
     session.flush()
     write_audit(session, project, caller, "round.proposed", f"round:{row.number}", {"cost": str(row.cost)}, now)
     return row
+
+
+def next_number(session: Session, project: Project) -> int:
+    """Raises Conflict while another proposal waits."""
+    waiting = store.proposed_round(session, project.id)
+    if waiting is not None:
+        raise Conflict(f"Round {waiting.number} is proposed and waits: accept it, edit it or cancel it first.")
+    return store.last_number(session, project.id) + 1
 
 
 def purchase_of(session: Session, project: Project, allocation: Allocation) -> dict[str, Any]:
@@ -168,7 +177,7 @@ def edited_allocation(
     sources = members(session, Source, project.id)
     refuse_unknown_sources(sources, list(orders), lambda key: f"/orders/{escape(key)}")
     hold = {source.key: orders.get(source.key, 0) for source in sources}
-    left = money_left(project, holdings_of(session, project, sources))
+    left = left_of(project, holdings_of(session, project, sources).money)
     asked = replace(question, budget=left, policy="optimal", exploration=0.0, hold=hold)
     return next_allocation(session, fits, project, asked)
 
@@ -246,7 +255,7 @@ def sources_of(session: Session, project: Project, row: Round) -> dict[str, Sour
 
 def refuse_overspending(session: Session, project: Project, row: Round) -> None:
     money = money_of_project(session, project.id)
-    left = project.budget_total - money.spent - money.committed
+    left = left_of(project, money)
     if row.cost > left:
         raise Conflict(
             f"The round costs {row.cost}, and the project has {left} left"
@@ -317,8 +326,7 @@ def mark_placed(
 
 def tell_exhausted(session: Session, project: Project, now: datetime, enqueue: Enqueue) -> None:
     """One event when what is left pays for no sample of any source; a raised budget arms it again."""
-    money = money_of_project(session, project.id)
-    left = project.budget_total - money.spent - money.committed
+    left = left_of(project, money_of_project(session, project.id))
     prices = [source.unit_cost for source in members(session, Source, project.id)]
     exhausted = left <= 0 or (bool(prices) and left < min(prices))
     if exhausted and project.exhausted_at is None:

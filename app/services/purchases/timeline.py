@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from app.services.ledger.holdings import money_of
 from app.store.ledger import Totals, totals_of_orders
 from app.store.models.projects import Project
 from app.store.models.purchases import Round
@@ -37,28 +38,23 @@ def stages_of(session: Session, project: Project, rounds: Sequence[Round]) -> di
     for order in orders_of_project(session, project.id, cancelled=True):
         if order.id in totals:
             by_round.setdefault(order.round_id, []).append(totals[order.id])
-    shown = {row.id for row in rounds}
-    first = min(shown, default=0)
-    before = sum((used(some) for round_id, some in by_round.items() if round_id < first), Decimal(0))
+    first = min((row.id for row in rounds), default=0)
+    earlier = money_of(one for round_id, some in by_round.items() if round_id < first for one in some)
+    before = earlier.spent + earlier.committed
     found: dict[int, Stage] = {}
     for row in sorted(rounds, key=lambda one: one.number):
-        some = by_round.get(row.id, [])
-        found[row.number] = stage_of(some, before, project.budget_total)
-        before += used(some)
+        stage = found[row.number] = stage_of(by_round.get(row.id, []), before, project.budget_total)
+        before += stage.spent + stage.committed
     return found
-
-
-def used(some: Sequence[Totals]) -> Decimal:
-    return sum((one.spent + one.committed for one in some), Decimal(0))
 
 
 def stage_of(some: Sequence[Totals], before: Decimal, budget: Decimal) -> Stage:
     counts = {
         state: sum(one.in_state(state) for one in some) for state in ("accepted", "rejected", "pending", "unmapped")
     }
-    spent = sum((one.spent for one in some), Decimal(0))
-    committed = sum((one.committed for one in some), Decimal(0))
-    return Stage(before, spent, committed, budget - before - spent - committed, **counts)
+    money = money_of(some)
+    left = budget - before - money.spent - money.committed
+    return Stage(before, money.spent, money.committed, left, **counts)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.errors import Fault, NotFound, invalid
+from app.money import MILLION, amount
 from app.planner.errors import InfeasibleError, SolverError
 from app.planner.policies.policy import PolicyName
 from app.planner.simulation.game import GameResult, Player, Rules, unplayed
@@ -26,14 +27,13 @@ from app.services.enqueue import Enqueue
 from app.services.ids import new_id
 from app.services.jobs import jobs
 from app.services.jobs.jobs import start_job
-from app.services.planning.allocations import amount
-from app.services.planning.situations import FAR_APART, known_situation, money_left
+from app.services.ledger.holdings import left_of
+from app.services.planning.situations import FAR_APART, known_situation
 from app.services.planning.variations import Scenario, vary
 from app.services.projects.projects import as_uuid
 from app.services.simulations.frozen import freeze, freeze_outcomes, thaw, thaw_outcomes
 from app.store import jobs as job_store
 from app.store import simulations as store
-from app.store.models.base import MILLION
 from app.store.models.jobs import Job
 from app.store.models.projects import Group, Project
 from app.store.models.simulations import Simulation, SimulationPart
@@ -139,7 +139,7 @@ def trial_of(session: Session, fits: Fits, project: Project, question: Simulatio
     """What the games are played on. Raises Conflict where nothing is known of the metric, Invalid."""
     draws = max(question.replicates, LEAST_DRAWS)
     situation = known_situation(session, fits, project, draws, question.seed)
-    budget = money_left(project, situation.holdings) if question.budget is None else question.budget
+    budget = left_of(project, situation.holdings.money) if question.budget is None else question.budget
     changes: dict[str, Any] = {} if question.objective is None else {"objective": dict(question.objective)}
     varied = vary(session, situation, Scenario("simulation", budget, project=changes), "", draws, question.seed)
     rounds = question.rounds or max(1, project.budget_rounds - situation.holdings.rounds)

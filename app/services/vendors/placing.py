@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault, KeyTaken, NotFound, invalid
+from app.money import MILLIONTH
 from app.services.access.secrets import SecretBox
 from app.services.enqueue import Enqueue
 from app.services.ledger.terms import Terms
@@ -79,7 +80,7 @@ def lines_of(session: Session, order: OrderRow) -> list[OrderLine]:
     }
     terms = Terms.read(order.terms)
     price = (terms.cost(order.quantity) - terms.fixed_cost) / order.quantity if order.quantity else Decimal(0)
-    unit_cost = price.quantize(Decimal("0.000001"), ROUND_DOWN)
+    unit_cost = price.quantize(MILLIONTH, ROUND_DOWN)
     quotas = exact_quotas(shares, order.quantity) if shares else {}
     return [OrderLine(line_id(order.id, key), key, count, unit_cost) for key, count in sorted(quotas.items()) if count]
 

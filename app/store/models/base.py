@@ -18,6 +18,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
+from app.money import MILLION, amount
+
 # Names every constraint alike on both databases, so that migrations can refer to them.
 NAMING: dict[str, str] = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -29,8 +31,6 @@ NAMING: dict[str, str] = {
 
 # SQLite numbers rows by itself only in a column declared INTEGER.
 Serial = BigInteger().with_variant(Integer(), "sqlite")
-
-MILLION = Decimal(1_000_000)
 
 
 class Money(TypeDecorator[Decimal]):
@@ -48,7 +48,7 @@ class Money(TypeDecorator[Decimal]):
         return int(micros)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> Decimal | None:
-        return None if value is None else Decimal(value) / MILLION
+        return None if value is None else amount(value)
 
 
 class Instant(TypeDecorator[datetime]):

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.planner.errors import Culprit, InfeasibleError
+from app.planner.errors import Constraint, Culprit, InfeasibleError
 from app.planner.plan.make_plan import evaluate, make_plan
 from app.planner.problem.problem import Limit, Problem
 from app.planner.utility.objective import Objective
 from tests.planner.numerics import EXAMPLES
-from tests.planner.problems import MONEY, UTILITARIAN, offers, problem, stated
+from tests.planner.problems import MONEY, UTILITARIAN, name_of, offers, problem, stated
 from tests.planner.questions import general
 
 
@@ -25,14 +25,14 @@ def three_groups(budget: float = 100.0, **changes: object) -> Problem:
 def culprits(asked: Problem) -> dict[str, Culprit]:
     with pytest.raises(InfeasibleError) as error:
         make_plan(asked)
-    return {culprit.constraint: culprit for culprit in error.value.culprits}
+    return {name_of(culprit.constraint): culprit for culprit in error.value.culprits}
 
 
 def culprits_if_any(asked: Problem) -> dict[str, Culprit]:
     try:
         make_plan(asked)
     except InfeasibleError as error:
-        return {culprit.constraint: culprit for culprit in error.culprits}
+        return {name_of(culprit.constraint): culprit for culprit in error.culprits}
     return {}
 
 
@@ -68,6 +68,19 @@ def test_limits_against_each_other_name_the_one_that_must_give_way() -> None:
     }
 
 
+def test_keys_and_names_may_hold_colons() -> None:
+    asked = three_groups(min_count=np.array([80.0, np.nan, np.nan]))
+    keys = ("north:day:1", "g1", "g2")
+    keyed = replace(asked, keys=keys, posterior=replace(asked.posterior, keys=keys))
+    few = Limit("few: all", "sources", (0, 1, 2), "count", maximum=20.0)
+    (least,) = culprits(replace(keyed, limits=(few,))).values()
+    assert least.constraint == Constraint("group", "north:day:1", "min_count")
+    assert least.change == "Lower the minimum of north:day:1 from 80 to 70."
+    many = Limit("many: all", "sources", (0, 1, 2), "count", minimum=30.0)
+    (limit,) = culprits(three_groups(limits=(few, many))).values()
+    assert limit.change == "Lower the minimum of many: all from 30 to 20."
+
+
 def test_a_share_that_cannot_be_reached_says_what_can() -> None:
     limits = (Limit("mostly g1", "groups", (1,), "count_share", minimum=0.6),)
     found = culprits(three_groups(limits=limits))
@@ -89,7 +102,7 @@ def test_a_split_typed_in_that_breaks_a_bound_is_refused(orders: dict[str, int],
     asked = replace(asked, sources=(replace(asked.sources[0], lot_size=2), *asked.sources[1:]))
     with pytest.raises(InfeasibleError) as error:
         evaluate(asked, orders)
-    assert constraint in {culprit.constraint for culprit in error.value.culprits}
+    assert constraint in {name_of(culprit.constraint) for culprit in error.value.culprits}
 
 
 def test_a_group_held_beyond_its_largest_count_buys_no_more() -> None:

@@ -1,6 +1,7 @@
 """Fits are kept within their bound, and made once however many ask."""
 
 import threading
+import time
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -52,7 +53,7 @@ def test_what_was_used_longest_ago_makes_room() -> None:
     fits.get(key(2), lambda: fitted(40))
     assert fits.get(key(1), lambda: fitted(1)) is first
     fits.get(key(3), lambda: fitted(40))
-    assert fits.bytes == 80
+    assert fits.total == 80
     assert fits.get(key(1), lambda: fitted(1)) is first
     second = fitted(20)
     assert fits.get(key(2), lambda: second) is second
@@ -63,7 +64,25 @@ def test_a_fit_over_the_bound_is_made_but_not_kept() -> None:
     fits.get(key(1), lambda: fitted(101))
     again = fitted(101)
     assert fits.get(key(1), lambda: again) is again
-    assert fits.bytes == 0
+    assert fits.total == 0
+
+
+def test_fits_of_one_project_are_made_one_at_a_time() -> None:
+    fits, going, most = Fits(1000), [], [0]
+
+    def make() -> Fitted:
+        going.append(1)
+        most[0] = max(most[0], len(going))
+        time.sleep(0.02)
+        going.pop()
+        return fitted(10)
+
+    threads = [threading.Thread(target=fits.get, args=(key(1, version), make)) for version in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1]
 
 
 def test_a_fit_that_fails_leaves_the_way_free() -> None:
