@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DATA = ("vendors/presets/cvat.json", "services/curves/data/prior.json", "web/templates/base.html", "report/style.css")
+DATA = (
+    "api/examples/planning.json",
+    "report/style.css",
+    "services/curves/data/prior.json",
+    "vendors/presets/cvat.json",
+    "web/templates/base.html",
+)
 
 
 def run(*command: str | Path, **environment: str) -> str:
