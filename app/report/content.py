@@ -12,7 +12,8 @@ from app.report import words
 from app.services.exports.dossier import Dossier
 from app.services.exports.purchase_tables import spending_of
 from app.services.exports.tables import table_of
-from app.services.planning.allocations import Allocation, GroupPlan, SourcePlan
+from app.services.planning import GroupPlan, SourcePlan
+from app.services.planning.allocations import Allocation
 from app.services.planning.policies import RULES
 from app.services.planning.scenarios import ScenarioResult
 from app.store.models.projects import Source

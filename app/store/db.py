@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, orm
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session as Session
 
 from app.errors import Unavailable
 from app.settings import Settings
+
+Session: TypeAlias = orm.Session
 
 BUSY_TIMEOUT_MS = 30_000
 SQLITE_PRAGMAS = (

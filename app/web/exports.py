@@ -10,7 +10,7 @@ from app.api.exports.tables import Ending, table_file, workbook_file
 from app.errors import TrancheError
 from app.services.exports.dossier import Dossier
 from app.services.exports.tables import TABLES
-from app.services.planning.measurements import MAX_RUNS
+from app.services.planning import MAX_RUNS
 from app.services.planning.policies import CHOICES
 from app.services.planning.variations import varied_project
 from app.store.models.projects import Project

@@ -7,7 +7,8 @@ from fastapi import Query
 from app.api.observations.measurements import MeasurementPlanOut, plan_shape
 from app.errors import TrancheError
 from app.services.curves.fits import DRAWS, SEED
-from app.services.planning.measurements import MAX_RUNS, measurement_plan_of
+from app.services.planning import MAX_RUNS
+from app.services.planning.measurements import measurement_plan_of
 from app.store.models.projects import Group, Project
 from app.store.projects import members
 from app.web.site.visit import Answer, Visit, pages, sees

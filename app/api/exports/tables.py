@@ -17,8 +17,8 @@ from app.errors import Conflict, Infeasible
 from app.services.curves.fits import DRAWS, SEED
 from app.services.exports.dossier import Dossier
 from app.services.exports.tables import all_tables, table_of
+from app.services.planning import MAX_RUNS
 from app.services.planning.allocations import AllocationQuestion
-from app.services.planning.measurements import MAX_RUNS
 from app.tables.csv_file import write_csv
 from app.tables.shape import About, Stamp
 from app.tables.xlsx_file import write_workbook

@@ -12,7 +12,8 @@ from app.api.http.shapes import Answer
 from app.api.http.transactions import Call, Route, reads
 from app.errors import Conflict, Infeasible
 from app.services.curves.fits import DRAWS, SEED
-from app.services.planning.measurements import MAX_RUNS, MeasurementPlan, measurement_plan_of
+from app.services.planning import MAX_RUNS, MeasurementPlan
+from app.services.planning.measurements import measurement_plan_of
 from app.store.models.projects import Project
 
 router = APIRouter(prefix="/v1/projects/{project_id}/measurement-plan", tags=["curves"], route_class=Route)

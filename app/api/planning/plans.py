@@ -8,7 +8,7 @@ from pydantic import Field
 
 from app.api.http.shapes import Answer, MoneyOut
 from app.money import amount
-from app.services.planning.allocations import EvaluationAdvice, GroupPlan, Plan, SourcePlan, StopAdvice
+from app.services.planning import EvaluationAdvice, GroupPlan, Plan, SourcePlan, StopAdvice
 from app.services.planning.policies import PolicyName
 
 Exploration = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]

@@ -14,7 +14,8 @@ from app.api.planning.scenarios import MAX_NAMED, DrawsIn, SeedIn
 from app.errors import Conflict, Infeasible
 from app.money import amount
 from app.services.curves.fits import DRAWS, SEED
-from app.services.planning.requirements import RequirementQuestion, Requirements, Warning, requirements_of
+from app.services.planning import Requirements, Warning
+from app.services.planning.requirements import RequirementQuestion, requirements_of
 from app.store.models.projects import Project
 
 router = APIRouter(prefix="/v1/projects/{project_id}/requirements", tags=["allocations"], route_class=QuestionRoute)

@@ -38,8 +38,9 @@ from app.api.projects.objectives import Objective
 from app.api.projects.sources import SourceTerms, source_fields
 from app.money import amount, plain
 from app.services.curves.fits import DRAWS, SEED
+from app.services.planning import Gain, Plan
 from app.services.planning.policies import PolicyName
-from app.services.planning.scenarios import Gain, Plan, ScenarioResult, what_if
+from app.services.planning.scenarios import ScenarioResult, what_if
 from app.services.planning.variations import Scenario
 from app.store.models.projects import Project
 

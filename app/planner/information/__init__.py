@@ -1,6 +1,6 @@
 """What to measure next, and whether evaluation or training samples help more."""
 
 from app.planner.information.evaluation import EvaluationAdvice, evaluation_advice
-from app.planner.information.measurement import MAX_RUNS, MeasurementPlan, measurement_plan
+from app.planner.information.measurement import MAX_RUNS, MeasurementPlan, MeasurementRun, measurement_plan
 
-__all__ = ["MAX_RUNS", "EvaluationAdvice", "MeasurementPlan", "evaluation_advice", "measurement_plan"]
+__all__ = ["MAX_RUNS", "EvaluationAdvice", "MeasurementPlan", "MeasurementRun", "evaluation_advice", "measurement_plan"]

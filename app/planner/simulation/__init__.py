@@ -1,6 +1,6 @@
 """The collection game: policies played against each other on worlds whose curves are known."""
 
-from app.planner.simulation.game import GameResult, Player, Rules
+from app.planner.simulation.game import GameResult, Player, Rules, unplayed
 from app.planner.simulation.paired import Estimate, chance_better
 from app.planner.simulation.trial import ORACLE, Standing, Trial, holdout_errors, joined, play_part, standings
 
@@ -17,4 +17,5 @@ __all__ = [
     "joined",
     "play_part",
     "standings",
+    "unplayed",
 ]

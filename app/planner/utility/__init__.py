@@ -1,7 +1,9 @@
 """What counts are worth: from a metric's losses to one number to be raised."""
 
+from app.planner.utility.kinds import KINDS
 from app.planner.utility.metric import Metric
-from app.planner.utility.objective import Objective
+from app.planner.utility.objective import Objective, check_kind
+from app.planner.utility.parsing import parse
 from app.planner.utility.utility import Utility, ValueAndSlope
 
-__all__ = ["Metric", "Objective", "Utility", "ValueAndSlope"]
+__all__ = ["KINDS", "Metric", "Objective", "Utility", "ValueAndSlope", "check_kind", "parse"]

@@ -9,10 +9,9 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.planner.arrays import FloatArray
-from app.planner.curves.posterior import Diagnostics, Posterior
-from app.planner.curves.transfer import Received
-from app.planner.forecasts.scoring import rescale
-from app.planner.utility.metric import Metric
+from app.planner.curves import Diagnostics, Posterior, Received
+from app.planner.forecasts import rescale
+from app.planner.utility import Metric
 from app.planner.wording import Warning
 from app.services.curves.fit import fit_key, fitted, metric_of, runs_of
 from app.services.curves.fits import Fits

@@ -7,9 +7,9 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.planner.arrays import FloatArray
-from app.planner.borrowing.joint_fit import fit_together
-from app.planner.curves.observations import AssumedCurve, Observations, Points
-from app.planner.utility.metric import Metric
+from app.planner.borrowing import fit_together
+from app.planner.curves import AssumedCurve, Observations, Points
+from app.planner.utility import Metric
 from app.services.curves.fits import FitKey, Fits, Fitted
 from app.services.curves.prior import prior_for
 from app.services.curves.readings import Reading, standard_error

@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from app.planner.curves.observations import Observations
-from app.planner.curves.posterior import Posterior
+from app.planner.curves import Observations, Posterior
 from app.services.curves.kept import Kept
 
 DRAWS, SEED = 300, 0

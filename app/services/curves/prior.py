@@ -8,7 +8,7 @@ from importlib.resources import files
 import numpy as np
 
 from app.planner.arrays import FloatArray
-from app.planner.curves.prior import Prior
+from app.planner.curves import Prior
 
 
 def prior_for(span: float | None) -> Prior:

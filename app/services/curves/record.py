@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.planner.arrays import FloatArray
-from app.planner.forecasts.scoring import LEVELS, widening
+from app.planner.forecasts import LEVELS, widening
 from app.store import observations as store
 from app.store.models.observations import Forecast
 from app.store.models.projects import Project

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias, TypeVar
 
-from app.planner.plan.compare import Gain
-from app.planner.plan.plan import Band, Interval
+from app.planner.plan import Band, Gain, Interval
 from app.services.curves.curves import Summary
 from app.tables.shape import Cell, Column
 

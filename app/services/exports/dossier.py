@@ -18,10 +18,11 @@ from app.money import MILLIONTH
 from app.services.curves.fits import Fits
 from app.services.curves.record import ForecastRecord, record_of
 from app.services.ledger.holdings import left_of
+from app.services.planning import MeasurementPlan
 from app.services.planning.allocations import Allocation, AllocationQuestion
 from app.services.planning.budgets import BudgetRows
 from app.services.planning.looks import kept_allocation, kept_budget_rows, kept_what_if
-from app.services.planning.measurements import MeasurementPlan, measurement_plan_of
+from app.services.planning.measurements import measurement_plan_of
 from app.services.planning.policies import BASELINE_KEYS, PLAYERS
 from app.services.planning.scenarios import ScenarioResult
 from app.services.planning.situations import Situation, situation_of

@@ -8,9 +8,9 @@ import numpy as np
 
 from app.money import amount
 from app.planner.arrays import FloatArray
-from app.planner.curves.posterior import Diagnostics
-from app.planner.information.measurement import MeasurementRun
-from app.planner.plan.plan import GroupPlan, Interval, SourcePlan
+from app.planner.curves import Diagnostics
+from app.planner.information import MeasurementRun
+from app.planner.plan import GroupPlan, Interval, SourcePlan
 from app.planner.wording import Warning
 from app.services.curves.curves import Summary, finite, summary, widened
 from app.services.curves.fit import metric_of, runs_of

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.planner.problem.rates import Rate, acceptance, yields
+from app.planner.problem import Rate, acceptance, yields
 from app.store import rounds as round_store
 from app.store.ledger import Collected, Money, Totals, collected_counts, money_of_project, totals_of_orders
 from app.store.models.projects import Group, Project, Source

@@ -7,8 +7,7 @@ from datetime import datetime
 import numpy as np
 
 from app.planner.arrays import FloatArray
-from app.planner.forecasts.predictive import Asked, predict
-from app.planner.forecasts.scoring import score
+from app.planner.forecasts import Asked, predict, score
 from app.services.curves.fit import compositions, metric_of
 from app.services.curves.fits import SEED, Fitted
 from app.services.curves.readings import Reading, standard_error

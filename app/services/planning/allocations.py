@@ -8,19 +8,12 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.planner.arrays import FloatArray
-from app.planner.forecasts.scoring import rescale
-from app.planner.information.evaluation import EvaluationAdvice as EvaluationAdvice
-from app.planner.information.evaluation import evaluation_advice
-from app.planner.plan.make_plan import make_plan
-from app.planner.plan.plan import Band
-from app.planner.plan.plan import GroupPlan as GroupPlan
-from app.planner.plan.plan import Plan as Plan
-from app.planner.plan.plan import SourcePlan as SourcePlan
-from app.planner.plan.stop import StopAdvice as StopAdvice
-from app.planner.plan.stop import stop_advice
-from app.planner.policies.policy import PolicyName
-from app.planner.problem.problem import Problem
-from app.planner.utility.metric import Metric
+from app.planner.forecasts import rescale
+from app.planner.information import EvaluationAdvice, evaluation_advice
+from app.planner.plan import Band, Plan, StopAdvice, make_plan, stop_advice
+from app.planner.policies import PolicyName
+from app.planner.problem import Problem
+from app.planner.utility import Metric
 from app.planner.wording import Warning
 from app.services.curves.fit import metric_of
 from app.services.curves.fits import DRAWS, SEED, Fits

@@ -8,10 +8,9 @@ from sqlalchemy.orm import Session
 
 from app.money import MILLION, amount
 from app.planner.errors import InfeasibleError, SolverError
-from app.planner.plan.make_plan import make_plan
-from app.planner.plan.plan import Plan
-from app.planner.problem.problem import Problem
-from app.planner.requirements.chance_problem import chance_of
+from app.planner.plan import Plan, make_plan
+from app.planner.problem import Problem
+from app.planner.requirements import chance_of
 from app.services.curves.fits import Fits
 from app.services.ledger.holdings import left_of
 from app.services.planning.allocations import AllocationQuestion

@@ -2,9 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from app.planner.information.measurement import MAX_RUNS as MAX_RUNS
-from app.planner.information.measurement import MeasurementPlan as MeasurementPlan
-from app.planner.information.measurement import measurement_plan
+from app.planner.information import MeasurementPlan, measurement_plan
 from app.services.curves.fits import Fits
 from app.services.planning.situations import feasibly, known_situation, round_budget
 from app.store.models.projects import Project

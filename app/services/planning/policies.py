@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from app.planner.policies.heuristics import BASELINES
-from app.planner.policies.policy import PolicyName
-from app.planner.policies.table import POLICIES
-from app.planner.simulation.trial import ORACLE
+from app.planner.policies import BASELINES, POLICIES, PolicyName
+from app.planner.simulation import ORACLE
 
 __all__ = ["BASELINE_KEYS", "CHOICES", "PLAYERS", "POLICY_KEYS", "RULES", "PolicyName"]
 

@@ -10,13 +10,10 @@ import numpy as np
 from app.errors import Fault, invalid
 from app.money import millionths
 from app.planner.arrays import FloatArray
-from app.planner.curves.posterior import Posterior
-from app.planner.problem.problem import Limit, Problem
-from app.planner.problem.sources import Source as PlannerSource
-from app.planner.problem.sources import Tier
-from app.planner.utility.kinds import KINDS
-from app.planner.utility.objective import Objective
-from app.planner.utility.parsing import parse
+from app.planner.curves import Posterior
+from app.planner.problem import Limit, Problem, Tier
+from app.planner.problem import Source as PlannerSource
+from app.planner.utility import KINDS, Objective, parse
 from app.services.curves.fit import metric_of
 from app.services.ledger.holdings import NOTHING_AWAITED, Holdings, SourceRecord, held_of
 from app.services.projects.references import over_of

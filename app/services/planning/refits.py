@@ -6,7 +6,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.money import amount
-from app.planner.problem.problem import Problem
+from app.planner.problem import Problem
 from app.services.curves.fits import Fits
 from app.services.jobs.plan_watch import Outlook, Purchase
 from app.services.planning.allocations import AllocationQuestion, next_allocation

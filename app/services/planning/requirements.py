@@ -8,9 +8,8 @@ from sqlalchemy.orm import Session
 
 from app.errors import Fault, invalid
 from app.money import millionths
-from app.planner.requirements.requirements import Requirements as Requirements
-from app.planner.requirements.requirements import requirements
-from app.planner.wording import Warning as Warning
+from app.planner.requirements import Requirements, requirements
+from app.planner.wording import Warning
 from app.services.curves.fits import Fits
 from app.services.ledger.holdings import left_of
 from app.services.planning.problem import Budget

@@ -7,10 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Fault, Invalid, invalid
 from app.planner.errors import InfeasibleError, SolverError
-from app.planner.plan.compare import Gain as Gain
-from app.planner.plan.compare import UtilityMeasure
-from app.planner.plan.make_plan import evaluate, make_plan
-from app.planner.plan.plan import Plan as Plan
+from app.planner.plan import Gain, Plan, UtilityMeasure, evaluate, make_plan
 from app.services.curves.fits import Fits
 from app.services.planning.allocations import widened
 from app.services.planning.problem import Budget

@@ -13,7 +13,7 @@ from app.errors import Conflict, Fault, Infeasible, invalid
 from app.money import MILLIONTH, amount, grouped
 from app.planner.arrays import FloatArray
 from app.planner.errors import Constraint, Culprit, InfeasibleError, SolverError
-from app.planner.problem.problem import Problem
+from app.planner.problem import Problem
 from app.services.curves.fit import fit_key, fitted, metric_of
 from app.services.curves.fits import Fits, Fitted
 from app.services.curves.record import record_of

@@ -12,10 +12,9 @@ from sqlalchemy.orm import Session
 from app.errors import Fault, Invalid, invalid
 from app.planner.arrays import FloatArray
 from app.planner.borrowing import fit_together
-from app.planner.curves.observations import AssumedCurve, Observations, Points
-from app.planner.curves.posterior import Posterior, stating
-from app.planner.policies.policy import PolicyName
-from app.planner.problem.problem import Problem
+from app.planner.curves import AssumedCurve, Observations, Points, Posterior, stating
+from app.planner.policies import PolicyName
+from app.planner.problem import Problem
 from app.services.curves.fit import metric_of
 from app.services.curves.prior import prior_for
 from app.services.ledger.holdings import Holdings

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from app.planner.utility.kinds import KINDS
-from app.planner.utility.objective import check_kind
+from app.planner.utility import KINDS, check_kind
 
 LABELS: Mapping[str, str] = MappingProxyType({key: row.label for key, row in KINDS.items() if not row.needs_vectors})
 """Those that can be chosen from a list: their parameters have defaults."""

@@ -26,7 +26,8 @@ from app.services.ledger.holdings import holdings_of, left_of
 from app.services.ledger.ledger import Cause
 from app.services.ledger.orders import about_order, about_round
 from app.services.ledger.terms import terms_of
-from app.services.planning.allocations import Allocation, AllocationQuestion, GroupPlan, next_allocation
+from app.services.planning import GroupPlan
+from app.services.planning.allocations import Allocation, AllocationQuestion, next_allocation
 from app.services.planning.situations import refuse_unknown_sources
 from app.services.projects.changes import escape, touch
 from app.services.vendors.placing import ask_to_place, places_orders

@@ -12,14 +12,10 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from app.planner.arrays import FloatArray
-from app.planner.curves.posterior import ARRAYS, Diagnostics, Posterior
-from app.planner.curves.transfer import Transfer
-from app.planner.problem.problem import Limit, Problem
-from app.planner.problem.sources import Source
-from app.planner.simulation.game import GameResult, Player, Rules, unplayed
-from app.planner.simulation.trial import Trial
-from app.planner.utility.metric import Metric
-from app.planner.utility.objective import Objective
+from app.planner.curves import ARRAYS, Diagnostics, Posterior, Transfer
+from app.planner.problem import Limit, Problem, Source
+from app.planner.simulation import GameResult, Player, Rules, Trial, unplayed
+from app.planner.utility import Metric, Objective
 from app.services.curves.prior import prior_for
 
 BY_GROUP = ("weights", "targets", "reference_loss", "min_count", "max_count")

@@ -17,10 +17,22 @@ from sqlalchemy.orm import Session
 from app.errors import Fault, NotFound, invalid
 from app.money import MILLION, amount
 from app.planner.errors import InfeasibleError, SolverError
-from app.planner.policies.policy import PolicyName
-from app.planner.simulation.game import GameResult, Player, Rules, unplayed
-from app.planner.simulation.paired import Estimate, chance_better
-from app.planner.simulation.trial import ORACLE, Standing, Trial, holdout_errors, joined, play_part, standings
+from app.planner.policies import PolicyName
+from app.planner.simulation import (
+    ORACLE,
+    Estimate,
+    GameResult,
+    Player,
+    Rules,
+    Standing,
+    Trial,
+    chance_better,
+    holdout_errors,
+    joined,
+    play_part,
+    standings,
+    unplayed,
+)
 from app.services.curves.fits import Fits
 from app.services.curves.prior import prior_for
 from app.services.enqueue import Enqueue
