@@ -1,5 +1,6 @@
 """Every test gets its own freshly migrated database: SQLite always, PostgreSQL where TEST_DATABASE_URL is set."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from uuid import UUID
 
+import hypothesis
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import create_engine, text
@@ -18,6 +20,7 @@ from app.services.access.keys import create_key, peppers
 from app.services.access.secrets import new_secret_key
 from app.services.ids import new_id
 from app.settings import Settings
+from app.store import db
 from app.store.db import Database, Session, connect
 from app.store.models.access import Workspace
 from app.store.models.metadata import metadata
@@ -25,14 +28,30 @@ from app.store.schema import ENGINE_TABLES
 from tests.api_client import NOW, Api
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
+DURABLE = db.SQLITE_PRAGMAS
 BACKENDS = ["sqlite", *(["postgresql"] if os.environ.get("TEST_DATABASE_URL") else [])]
+# No property test measures time: a loaded machine may take as long as it needs for an example.
+hypothesis.settings.register_profile("tranche", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("tranche")
+# No test's database need outlive a power cut; the test that those of the service do sets DURABLE back.
+db.SQLITE_PRAGMAS = (*DURABLE, "PRAGMA synchronous=OFF")
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: full collections of garbage need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "template.db"
-    migrate(Settings(database_url=f"sqlite:///{path}"))
-    return path
+    settings = Settings(database_url=f"sqlite:///{tmp_path_factory.mktemp('template')}/template.db")
+    migrate(settings)
+    # The first connection makes it a file with a write-ahead log, which costs every copy two waits for the disk.
+    connection = connect(settings)
+    db.ping(connection)
+    connection.close()
+    return Path(settings.database_url.removeprefix("sqlite:///"))
 
 
 @contextmanager

@@ -14,12 +14,14 @@ from sqlalchemy import create_engine, inspect, text
 from app.errors import Unavailable
 from app.services.ids import new_id
 from app.settings import Settings
+from app.store import db
 from app.store.db import Database, connect
 from app.store.models.access import Workspace
 from app.store.models.base import Money
 from app.store.models.projects import Project
 from app.store.schema import ENGINE_TABLES, drift, is_current, migrate
 from tests.api_client import NOW
+from tests.conftest import DURABLE
 
 
 def test_migrations_make_what_the_models_say(database: Database, settings: Settings) -> None:
@@ -137,7 +139,8 @@ def test_a_server_that_is_away_is_unavailable() -> None:
     database.close()
 
 
-def test_sqlite_survives_a_power_cut_and_checks_its_references(tmp_path: Path) -> None:
+def test_sqlite_survives_a_power_cut_and_checks_its_references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db, "SQLITE_PRAGMAS", DURABLE)
     database = connect(Settings(database_url=f"sqlite:///{tmp_path}/t.db"))
     with database.engine.connect() as connection:
         pragma = {name: connection.execute(text(f"PRAGMA {name}")).scalar() for name in
