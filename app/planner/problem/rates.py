@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 PRIOR_SAMPLES = 20.0
 """How many delivered samples a stated value counts for."""
@@ -42,4 +42,4 @@ def _beta(success: float, failure: float) -> Rate:
     mean = success / (success + failure)
     if failure <= 0.0 or success <= 0.0:
         return Rate(mean, mean, mean)
-    return Rate(mean, *(float(beta.ppf(level, success, failure)) for level in (0.05, 0.95)))
+    return Rate(mean, *(float(betaincinv(success, failure, level)) for level in (0.05, 0.95)))
