@@ -6,6 +6,8 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from app.services.webhooks.messages import payload
 from app.services.webhooks.retries import DELAYS_S
 from app.services.webhooks.signing import new_signing_secret, signed_headers
 from app.store.models.webhooks import Event, WebhookDelivery, WebhookEndpoint
+from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -38,43 +41,72 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def run_commands(commands: str, folder: Path, **environment: str) -> str:
-    """Run them in one shell that stops at the first failure, and end what they left running."""
+def shell(commands: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
+    """One that stops at the first failure and ends what the commands left running."""
     script = f"set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{commands}"
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
+    return subprocess.Popen(
         ["bash", "-c", script], cwd=folder, env={**os.environ, "PATH": path, **environment},
-        capture_output=True, text=True, timeout=60, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
-def test_the_round_by_curl_in_the_readme_works(tmp_path: Path) -> None:
-    round_by_curl = [block for block in blocks("README.md") if "make " not in block]
-    assert len(round_by_curl) == 5
-    commands = "\n".join(round_by_curl).replace("8000", str(free_port()))
-    said = run_commands(commands, tmp_path, TRANCHE_DATABASE_URL=f"sqlite:///{tmp_path}/readme.db")
+def run_commands(commands: str, folder: Path, **environment: str) -> str:
+    with shell(commands, folder, **environment) as process:
+        out, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, out + err
+    return out
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the README's first commands started: `run` runs further ones in a shell that knows its key."""
+
+    port: int
+    key: str
+
+    def run(self, commands: Sequence[str], folder: Path) -> str:
+        moved = "\n".join(commands).replace("8000", str(self.port))
+        return run_commands(moved, folder, TRANCHE_API_KEY=self.key)
+
+
+ROUND_BY_CURL = [block for block in blocks("README.md") if "make " not in block]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One for all pages: each makes a project of its own."""
+    start, port = ROUND_BY_CURL[0], free_port()
+    folder = tmp_path_factory.mktemp("service")
+    commands = f"exec 2>log\n{start.replace('8000', str(port))}\necho; echo $TRANCHE_API_KEY; wait"
+    with shell(commands, folder, TRANCHE_DATABASE_URL=f"sqlite:///{folder}/readme.db") as process:
+        assert process.stdout is not None
+        ready, key = (process.stdout.readline().strip() for _ in range(2))
+        assert ready == '{"status":"ok"}', (folder / "log").read_text()
+        yield Service(port, key)
+        process.terminate()
+
+
+def test_the_round_by_curl_in_the_readme_works(service: Service, tmp_path: Path) -> None:
+    assert len(ROUND_BY_CURL) == 5
+    said = service.run(ROUND_BY_CURL[1:], tmp_path)
     assert '"accepted":3' in said
     assert '"spend": "' in said
     assert '"initial_count":700' in said
 
 
-def test_the_round_of_the_rounds_page_works(tmp_path: Path) -> None:
-    start = [block for block in blocks("README.md") if "make " not in block and 'initial_count": 700' not in block]
-    commands = "\n".join(start + blocks("docs/rounds.md")).replace("8000", str(free_port()))
-    said = run_commands(commands, tmp_path, TRANCHE_DATABASE_URL=f"sqlite:///{tmp_path}/rounds.db")
+def test_the_round_of_the_rounds_page_works(service: Service, tmp_path: Path) -> None:
+    before = [block for block in ROUND_BY_CURL[1:] if 'initial_count": 700' not in block]
+    said = service.run(before + blocks("docs/rounds.md"), tmp_path)
     assert '"state":"proposed"' in said
     assert '"spent":"150.00"' in said
     assert '"state":"closed"' in said
 
 
-def test_the_commands_of_the_planning_page_go_on_from_the_readme(tmp_path: Path) -> None:
-    before = [block for block in blocks("README.md") if "make " not in block]
+def test_the_commands_of_the_planning_page_go_on_from_the_readme(service: Service, tmp_path: Path) -> None:
     asked = blocks("docs/planning.md")
     assert len(asked) == 5
-    commands = "\n".join([*before, *asked]).replace("8000", str(free_port()))
-    said = run_commands(commands, tmp_path, TRANCHE_DATABASE_URL=f"sqlite:///{tmp_path}/planning.db")
+    said = service.run(ROUND_BY_CURL[1:] + asked, tmp_path)
     assert '"radio-archive"' in said
     assert '"worth_spending": "' in said
     for name in ("as it is", "half the money", "cheaper Valais", "at least 1,100 of Valais", "what we had in mind"):
@@ -83,12 +115,10 @@ def test_the_commands_of_the_planning_page_go_on_from_the_readme(tmp_path: Path)
     assert '"variance_after"' in said
 
 
-def test_the_commands_of_the_simulations_page_go_on_from_the_readme(tmp_path: Path) -> None:
-    before = [block for block in blocks("README.md") if "make " not in block]
+def test_the_commands_of_the_simulations_page_go_on_from_the_readme(service: Service, tmp_path: Path) -> None:
     asked = blocks("docs/simulations.md")
     assert len(asked) == 2
-    commands = "\n".join([*before, *asked]).replace("8000", str(free_port()))
-    said = run_commands(commands, tmp_path, TRANCHE_DATABASE_URL=f"sqlite:///{tmp_path}/simulations.db")
+    said = service.run(ROUND_BY_CURL[1:] + asked, tmp_path)
     assert '"p_better_than_equal"' in said
     for name in ("utility.svg", "differences.svg"):
         assert "<svg" in (tmp_path / name).read_text()
@@ -191,15 +221,10 @@ def test_the_webhooks_page_tells_every_type_and_every_error() -> None:
         assert re.search(rf"\b{delay:g} s|\b{delay / 60:g} min|\b{delay / 3600:g} h", page), delay
 
 
-def test_the_endpoint_of_the_webhooks_page_is_made(tmp_path: Path) -> None:
+def test_the_endpoint_of_the_webhooks_page_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [create] = [block for block in blocks("docs/webhooks.md") if "webhook-endpoints" in block]
-    port = free_port()
-    serve = f"""
-export TRANCHE=http://127.0.0.1:{port} TRANCHE_API_KEY=$(tranche key create --scopes admin)
-tranche serve --no-worker --port {port} &
-until curl -sf $TRANCHE/readyz; do sleep 0.2; done
-"""
-    url, key = f"sqlite:///{tmp_path}/hooks.db", new_secret_key()
-    said = run_commands(serve + create, tmp_path, TRANCHE_DATABASE_URL=url, TRANCHE_SECRET_KEY=key)
+    monkeypatch.setenv("TRANCHE_SECRET_KEY", new_secret_key())
+    with temporary_service(0) as access:
+        said = run_commands(create, tmp_path, TRANCHE=access.base_url, TRANCHE_API_KEY=access.api_key)
     assert '"secret":"whsec_' in said
     assert '"event_types":["allocation.changed","target.reached"]' in said

@@ -3,7 +3,7 @@
 import os
 
 DEEP = os.environ.get("NUMERICS") == "deep"
-EXAMPLES = 500 if DEEP else 50
+EXAMPLES = 500 if DEEP else 10
 """Hypothesis examples per invariant."""
-PROBLEMS = 1_000 if DEEP else 50
+PROBLEMS = 1_000 if DEEP else 20
 """Random problems per kind of utility against CVXPY."""
