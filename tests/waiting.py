@@ -1,4 +1,4 @@
-"""Waiting for what others bring about, on machines of any speed: it ends with what is waited for, not with the clock."""
+"""Waiting for what others bring about, on machines of any speed: it ends with what is waited for, not by the clock."""
 
 from collections.abc import Callable
 from time import monotonic, sleep

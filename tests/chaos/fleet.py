@@ -19,12 +19,11 @@ from typing import Any
 import httpx
 
 from app.settings import Settings
-from tests.jobs.worker import until
 from tests.receivers import Receiver, Request, answers, receiving
 from tests.test_docs import free_port
+from tests.waiting import PATIENCE_S, until
 
 SECRET_KEY = base64.b64encode(bytes(range(32))).decode()
-BOOT_S = 60.0
 
 
 @dataclass
@@ -74,7 +73,7 @@ class Fleet:
 
     def up(self) -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=BOOT_S).status_code == 200
+            return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=PATIENCE_S).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -99,12 +98,12 @@ def fleet(settings: Settings, folder: Path) -> Iterator[Fleet]:
         for process in made.running.values():
             process.terminate()
         for process in made.running.values():
-            process.wait(60)
+            process.wait(PATIENCE_S)
 
 
 def connection(service: Fleet, key: str) -> httpx.Client:
     headers = {"Authorization": f"Bearer {key}"}
-    return httpx.Client(base_url=f"http://127.0.0.1:{service.port}", headers=headers, timeout=BOOT_S)
+    return httpx.Client(base_url=f"http://127.0.0.1:{service.port}", headers=headers, timeout=PATIENCE_S)
 
 
 @dataclass

@@ -13,9 +13,9 @@ import pytest
 from app.settings import Settings
 from app.store.db import Database
 from tests.api_client import ACCURACY
-from tests.chaos.fleet import BOOT_S, Client, connection, drained, fleet, listening
+from tests.chaos.fleet import Client, connection, drained, fleet, listening
 from tests.conftest import new_key
-from tests.jobs.worker import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +51,7 @@ def test_kill_9_loses_nothing_and_invents_nothing(settings: Settings, database: 
         killed = []
         for _ in range(KILLS):
             if chance.random() < 0.8:
-                until(service.up, BOOT_S)
+                until(service.up)
             time.sleep(chance.uniform(0.0, 3.0))
             killed.append(service.kill_one(chance))
         for client in clients:

@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 
+from tests.waiting import PATIENCE_S
+
 START_S = 400
 LABELS = (
     '<View><Text name="t" value="$text"/><Choices name="lab" toName="t">'
@@ -33,7 +35,7 @@ class Studio:
     def __init__(self, url: str, token: str) -> None:
         self.url = url
         self.token = token
-        self.client = httpx.Client(base_url=url, headers={"Authorization": f"Token {token}"}, timeout=60)
+        self.client = httpx.Client(base_url=url, headers={"Authorization": f"Token {token}"}, timeout=PATIENCE_S)
 
     def call(self, method: str, path: str, **options: Any) -> Any:
         answer = self.client.request(method, path, **options)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from app.demo.service import temporary_service
+from tests.waiting import PATIENCE_S
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "census_loop.py"
 GROUPS = ("White_Male", "White_Female", "Black_Male", "Black_Female")
@@ -16,7 +17,7 @@ def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", str(EXAMPLE), *options]
     # One thread: the small regressions gain nothing from more, and the machine is shared.
     variables = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **environment}
-    return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 def test_the_loop_spends_each_rounds_money_and_compares_with_an_equal_split() -> None:

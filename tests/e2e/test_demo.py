@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from app.demo.table import WIDTH
+from tests.waiting import PATIENCE_S
 
 START = {"White_Male": "310", "White_Female": "140", "Black_Male": "25", "Black_Female": "25"}
 
@@ -50,7 +51,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with demo(folder, "--exit", "--port", str(port)) as process:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=PATIENCE_S)
     return Ended(process.returncode, out, err, folder, port)
 
 
@@ -95,12 +96,13 @@ def test_the_demo_serves_until_it_is_ended(tmp_path: Path, ending: signal.Signal
     with demo(tmp_path, "--port", "0") as process:
         shown = "".join(takewhile(lambda line: line != "Serving until Ctrl-C.\n", process.stdout))
         docs = re.search(r"^API docs +(\S+)$", shown, re.MULTILINE).group(1)
-        assert httpx.get(docs).status_code == 200
+        assert httpx.get(docs, timeout=PATIENCE_S).status_code == 200
         curl = shlex.split(shown.partition("Ask again")[2].replace("\\\n", ""))
         name, value = curl[2].split(": ")
         assert curl[:2] == ["curl", "-H"]
-        assert httpx.get(curl[3], headers={name: value}).json()["budget"]["available"] == "1000.00"
+        project = httpx.get(curl[3], headers={name: value}, timeout=PATIENCE_S).json()
+        assert project["budget"]["available"] == "1000.00"
         process.send_signal(ending)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, err) == (0, "")
     assert list(tmp_path.iterdir()) == []

@@ -16,13 +16,12 @@ import pytest
 from app.services.access.secrets import new_secret_key
 from tests.api_client import ACCURACY, RUNS
 from tests.e2e.studio import LABELS, RESULT, Studio, free_port, label_studio
+from tests.waiting import PATIENCE_S
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif("LABEL_STUDIO_ENV" not in os.environ, reason="needs Label Studio: make test-label-studio"),
 ]
-
-PATIENCE_S = 60
 
 
 class Tranche:
@@ -43,11 +42,16 @@ class Tranche:
         self.folder = folder
         self.run("migrate")
         key = self.run("key", "create", "--scopes", "admin").strip()
-        self.client = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+        self.client = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S)
 
     def run(self, *words: str) -> str:
         done = subprocess.run(
-            [self.program, *words], env=self.environment, capture_output=True, text=True, check=False, timeout=120
+            [self.program, *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -63,7 +67,7 @@ class Tranche:
                 yield
             finally:
                 process.send_signal(signal.SIGTERM)
-                process.wait(60)
+                process.wait(PATIENCE_S)
 
     def answers(self) -> bool:
         try:

@@ -18,8 +18,8 @@ from tests import receivers
 from tests.api_client import run
 from tests.conftest import new_key
 from tests.e2e.test_worker import children, serving, tranche
-from tests.jobs.worker import until
 from tests.receivers import Receiver, Request, answers, one_after_another, receiving
+from tests.waiting import PATIENCE_S, until
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -45,7 +45,7 @@ def worker(settings: Settings, name: str) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_S)
 
 
 def project(client: httpx.Client) -> str:
@@ -87,13 +87,13 @@ def test_every_event_arrives_in_order_although_a_worker_is_killed(equipped: Sett
             for number in range(1, 31):
                 change(client, path, number)
                 if number == 15:
-                    until(lambda: len(receiver.requests) >= 5, timeout_s=60)
+                    until(lambda: len(receiver.requests) >= 5)
                     os.kill(victim.pid, signal.SIGKILL)
                     victim.wait()
             with worker(equipped, "victim"):
                 events = client.get("/v1/events", params={"type": "observations.accepted", "limit": 500}).json()
                 sequences = [event["sequence"] for event in events["items"]]
-                until(lambda: set(sightings(receiver)) == set(sequences), timeout_s=120)
+                until(lambda: set(sightings(receiver)) == set(sequences))
         assert len(sequences) == 30
         assert sightings(receiver) == sequences
 
@@ -114,7 +114,7 @@ def test_receivers_that_misbehave_do_not_hold_up_the_api_or_each_other(equipped:
         for number in range(1, 6):
             change(client, path, number)
             assert client.get(path, timeout=5).status_code == 200
-        until(lambda: len(sightings(good)) == 5, timeout_s=45)
+        until(lambda: len(sightings(good)) == 5)
         assert all(len(sightings(receiver)) < 5 for receiver in (one, two, four))
         # A stop in order would wait for the calls that hang.
         for pid in children(process):
@@ -156,14 +156,14 @@ def test_no_secret_is_in_the_database_the_logs_the_events_or_a_later_answer(
         for number in range(1, 4):
             change(client, path, number)
         client.post(f"{place}/test")
-        until(lambda: len(receiver.requests) >= 5, timeout_s=60)
+        until(lambda: len(receiver.requests) >= 5)
         until(lambda: len(client.get(f"{place}/attempts").json()["items"]) >= 5)
         again = client.post(f"{place}/rotate", headers={"Idempotency-Key": "once"})
         later = [again, *(client.get(one) for one in (place, "/v1/webhook-endpoints", f"{place}/attempts"))]
         later += [client.get(one) for one in ("/v1/events", "/v1/jobs", "/v1/api-keys", path)]
         stored = dump(equipped.database_url)
         process.send_signal(signal.SIGTERM)
-        _, logged = process.communicate(timeout=60)
+        _, logged = process.communicate(timeout=PATIENCE_S)
     assert made["id"] in stored
     assert made["id"] in later[1].text
     signatures = [one for request in receiver.requests for one in request.headers["webhook-signature"].split()]

@@ -19,6 +19,7 @@ from app.store.db import Database
 from tests.api_client import Api, run
 from tests.jobs.deck import Deck
 from tests.receivers import Receiver, answers, one_after_another, receiving, slow
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_many_dispatchers_at_once_and_events_meanwhile(api: Api, deck: Deck) -> 
         with ThreadPoolExecutor(7) as pool:
             runs = [pool.submit(race, number) for number in range(6)] + [pool.submit(record)]
             for one in runs:
-                one.result(timeout=120)
+                one.result(timeout=PATIENCE_S)
         deck.run()
         assert sightings(receiver) == list(range(1, 61))
         assert len(receiver.requests) == 60
@@ -77,7 +78,7 @@ def test_no_event_is_left_behind_however_jobs_and_events_interleave(api: Api, de
 
         with ThreadPoolExecutor(4) as pool:
             for one in [pool.submit(work, seed) for seed in range(4)]:
-                one.result(timeout=120)
+                one.result(timeout=PATIENCE_S)
         for card in list(deck.cards):
             deck.cards.remove(card)
             WORKFLOWS[card.name](deck.context, card.args)
@@ -166,8 +167,8 @@ def test_events_of_an_open_transaction_are_not_missed_by_resuming(api: Api, deck
         with ThreadPoolExecutor(2) as pool:
             recording = pool.submit(deck.record)
             resuming = pool.submit(api.post, f"{place}/resume")
-            recording.result(timeout=60)
-            assert resuming.result(timeout=60).status_code == 200
+            recording.result(timeout=PATIENCE_S)
+            assert resuming.result(timeout=PATIENCE_S).status_code == 200
         deck.run()
         assert sightings(receiver) == [1, 2]
 

@@ -12,7 +12,8 @@ from app.services.ids import new_id
 from app.settings import Settings
 from app.store.models.access import Workspace
 from tests.api_client import NOW
-from tests.jobs.worker import job_context, until, working
+from tests.jobs.worker import job_context, working
+from tests.waiting import until
 
 
 class Seen:

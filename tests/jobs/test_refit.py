@@ -14,7 +14,8 @@ from app.services.jobs.plan_watch import moved_share
 from app.services.planning import refits
 from app.settings import Settings
 from tests.api_client import RUNS, Api, run
-from tests.jobs.worker import job_context, run_waiting, until, working
+from tests.jobs.worker import job_context, run_waiting, working
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from tests.api.http.test_bad_input import problem
 from tests.api_client import RUNS, Api
 from tests.conftest import new_key
 from tests.jobs.deck import Deck
-from tests.jobs.worker import until, working
+from tests.jobs.worker import working
+from tests.waiting import until
 
 SMALL = {"policies": ["optimal", "proportional"], "replicates": 6, "rounds": 2, "draws": 20}
 
@@ -265,7 +266,7 @@ def test_a_worker_plays_it_to_its_end(api: Api, settings: Settings) -> None:
     project = measured(api)
     path = start(api, project)
     with working(settings):
-        until(lambda: api.get(path).json()["state"] == "succeeded", timeout_s=60.0)
+        until(lambda: api.get(path).json()["state"] == "succeeded")
     assert api.get(path).json()["result"]["games"] == 6
 
 

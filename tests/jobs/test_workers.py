@@ -18,7 +18,8 @@ from app.store.jobs import job_by_id
 from tests.api_client import NOW
 from tests.conftest import new_workspace
 from tests.jobs.test_enqueue import Seen
-from tests.jobs.worker import job_context, until, working
+from tests.jobs.worker import job_context, working
+from tests.waiting import until
 
 
 @pytest.fixture

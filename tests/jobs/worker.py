@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from time import monotonic, sleep
 
 from app.jobs.client import JobClient
 from app.jobs.engine import running_engine
@@ -35,14 +34,6 @@ def working(
     fast = settings.model_copy(update={"job_poll_s": 0.02})
     with job_context(fast, clock) as context, running_engine(fast, "test", context, workflows, grace_s=0):
         yield context
-
-
-def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
-    """Waits for what a worker is to bring about."""
-    end = monotonic() + timeout_s
-    while not condition():
-        assert monotonic() < end, "the worker did not get there"
-        sleep(0.02)
 
 
 def run_waiting(context: Context) -> list[str]:

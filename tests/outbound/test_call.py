@@ -19,6 +19,7 @@ from app.outbound.call import Outbound, Reply
 from app.outbound.targets import Address, Policy
 from tests import receivers
 from tests.receivers import NAME, answers, new_authority, receiving
+from tests.waiting import PATIENCE_S
 
 LOOPBACK = Policy((ipaddress.ip_network("127.0.0.0/8"),))
 HOME = ipaddress.ip_address("127.0.0.1")
@@ -47,7 +48,7 @@ def greet(listening: socket.socket) -> None:
 HERE = Outbound(LOOPBACK)
 
 
-def post(url: str, outbound: Outbound = HERE, timeout_s: float = 5.0) -> Reply:
+def post(url: str, outbound: Outbound = HERE, timeout_s: float = PATIENCE_S) -> Reply:
     return outbound.send("POST", url, headers={"X-One": "1"}, content=b"{}", timeout_s=timeout_s)
 
 

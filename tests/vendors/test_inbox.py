@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from app.settings import Settings
-from tests.jobs.worker import until, working
+from tests.jobs.worker import working
 from tests.vendors.samples import compact
 from tests.vendors.world import World
+from tests.waiting import until
 
 
 def item(name: str, state: str = "accepted", group: str | None = "A", **more: Any) -> dict[str, Any]:

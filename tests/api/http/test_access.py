@@ -46,10 +46,9 @@ def call(api: Api, method: str, path: str, operation: dict[str, Any]) -> Any:
     return api.request(method, path, **options)
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), OWNED, ids=[f"{m} {p}" for m, p, _ in OWNED])
-def test_what_belongs_to_another_workspace_is_not_there(
-    api: Api, database: Database, method: str, path: str, operation: dict[str, Any]
-) -> None:
+@pytest.fixture
+def owned(api: Api) -> tuple[str, dict[str, str]]:
+    """A project of every kind of thing that a path can name, and their names."""
     project = api.project(groups=[{"key": "Black_Female", "unit_cost": "1"}, {"key": "White_Male"}])
     observation = api.post(
         f"{project}/observations",
@@ -58,7 +57,7 @@ def test_what_belongs_to_another_workspace_is_not_there(
     assert observation.status_code == 201
     assert api.key is not None
     propose(api, project)
-    names = {
+    return project, {
         "project_id": project.rsplit("/")[-1],
         "key": "Black_Female",
         "group": "Black_Female",
@@ -71,19 +70,31 @@ def test_what_belongs_to_another_workspace_is_not_there(
         "connection_id": api.post("/v1/vendor-connections", json={"name": "v", "kind": "standard"}).json()["id"],
         "external_order_id": "pool-1",
         "simulation_id": api.post(f"{project}/simulations", json={"replicates": 2}).json()["id"],
-        "name": "utility" if "simulations" in path else "spending",
-        "format": "csv" if "/tables/" in path else "json",
     }
-    place = re.sub(r"\{(\w+)\}", lambda match: names[match.group(1)], path)
-    before = everything(api, project)
+
+
+def test_what_belongs_to_another_workspace_is_not_there(
+    api: Api, database: Database, owned: tuple[str, dict[str, str]]
+) -> None:
+    project, names = owned
     stranger = api.as_key(new_key(database, workspace_name="another"))
-    theirs = call(stranger, method, place, operation)
-    # What is no id is one of a few words that the route knows.
-    elsewhere = path.replace("{number}", "99").replace("{name}", names["name"]).replace("{format}", names["format"])
-    nowhere = call(stranger, method, re.sub(r"\{\w+\}", "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f", elsewhere), operation)
-    assert theirs.status_code == 404, theirs.text
-    assert theirs.json() == nowhere.json()
-    assert everything(api, project) == before
+    before = everything(api, project)
+    for method, path, operation in OWNED:
+        words = {
+            "name": "utility" if "simulations" in path else "spending",
+            "format": "csv" if "/tables/" in path else "json",
+        }
+        theirs = call(stranger, method, filled(path, words | names), operation)
+        # What is no id is one of a few words that the route knows.
+        unknown = dict.fromkeys(names, "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f") | {"number": "99"}
+        nowhere = call(stranger, method, filled(path, words | unknown), operation)
+        assert theirs.status_code == 404, (method, path, theirs.text)
+        assert theirs.json() == nowhere.json(), (method, path)
+        assert everything(api, project) == before, (method, path)
+
+
+def filled(path: str, names: dict[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda match: names[match.group(1)], path)
 
 
 def everything(api: Api, project: str) -> list[Any]:
@@ -97,22 +108,21 @@ def everything(api: Api, project: str) -> list[Any]:
     return [api.get(place).json() for place in places]
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), SECURED, ids=[f"{m} {p}" for m, p, _ in SECURED])
-def test_no_operation_answers_without_a_key(api: Api, method: str, path: str, operation: dict[str, Any]) -> None:
-    for key in (None, "", "tranche_x_y", "tranche__", "nonsense", f"{api.key}x", (api.key or "")[:-1]):
-        answer = call(api.as_key(key), method, path, operation)
-        assert answer.status_code == 401, (key, answer.text)
-        assert answer.headers["WWW-Authenticate"] == "Bearer"
+def test_no_operation_answers_without_a_key(api: Api) -> None:
+    for method, path, operation in SECURED:
+        for key in (None, "", "tranche_x_y", "tranche__", "nonsense", f"{api.key}x", (api.key or "")[:-1]):
+            answer = call(api.as_key(key), method, path, operation)
+            assert answer.status_code == 401, (method, path, key, answer.text)
+            assert answer.headers["WWW-Authenticate"] == "Bearer", (method, path, key)
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), SECURED, ids=[f"{m} {p}" for m, p, _ in SECURED])
-def test_a_key_without_the_scope_is_forbidden(
-    api: Api, database: Database, method: str, path: str, operation: dict[str, Any]
-) -> None:
-    scope = "read" if "orders/{order_id}/" in path else "deliver"
-    answer = call(api.as_key(new_key(database, scope)), method, path, operation)
-    assert answer.status_code == 403, answer.text
-    assert "scope" in answer.json()["detail"]
+def test_a_key_without_the_scope_is_forbidden(api: Api, database: Database) -> None:
+    with_scope = {scope: api.as_key(new_key(database, scope)) for scope in ("read", "deliver")}
+    for method, path, operation in SECURED:
+        caller = with_scope["read" if "orders/{order_id}/" in path else "deliver"]
+        answer = call(caller, method, path, operation)
+        assert answer.status_code == 403, (method, path, answer.text)
+        assert "scope" in answer.json()["detail"], (method, path)
 
 
 def test_each_scope_opens_its_own_doors(api: Api, database: Database) -> None:

@@ -3,7 +3,6 @@
 import os
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,13 +13,14 @@ import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from app.main import utc_now
 from app.settings import Settings
 from app.store.db import Database
 from tests.api_client import Api, Clock
 from tests.conftest import new_key
+from tests.waiting import PATIENCE_S, until
 
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
         "--disable-component-update", "--disable-sync"]  # fmt: skip
@@ -44,8 +44,7 @@ def served(app: FastAPI) -> Iterator[str]:
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=2))
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
-        while not server.started and thread.is_alive():
-            time.sleep(0.01)
+        until(lambda: server.started or not thread.is_alive())
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
@@ -59,6 +58,7 @@ def chromium() -> Iterator[Browser]:
     if not path:
         pytest.skip("TEST_BROWSER names no browser")
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE_S * 1000)
         browser = playwright.chromium.launch(executable_path=path, args=ARGS)
         yield browser
         browser.close()
@@ -80,8 +80,7 @@ class Visitor:
     def open_context(self, **options: Any) -> Page:
         """A browser of its own, without cookies. options: those of Playwright's new_context."""
         context = self.browser.new_context(**options)
-        context.set_default_timeout(15_000)
-        context.set_default_navigation_timeout(60_000)  # a loaded machine takes its time over a thousand groups
+        context.set_default_timeout(PATIENCE_S * 1000)
         self.contexts.append(context)
         if options.get("java_script_enabled", True):
             context.add_init_script(LISTEN)
@@ -124,11 +123,7 @@ class Visitor:
     def settle(self) -> None:
         """Waits for charts that are on their way: a change of the scheme or the width draws them anew."""
         self.page.wait_for_load_state("networkidle")
-        for _ in range(400):
-            if self.page.evaluate(SETTLED):
-                return
-            self.page.wait_for_timeout(25)
-        raise AssertionError("a chart did not follow the scheme or the width")
+        until(lambda: self.page.evaluate(SETTLED))
 
     def pictures(self, name: str) -> None:
         """Pictures of the whole page at 360 and 1,600 px, light and dark; no page may scroll sideways."""

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from app.charts import render
 from app.charts.theme import finished, titled
+from tests.waiting import PATIENCE_S, until
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -74,6 +75,7 @@ def address() -> Iterator[str]:
 @pytest.fixture(params=["light", "dark"])
 def page(chromium: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     context = chromium.new_context(color_scheme=request.param, viewport={"width": 800, "height": 600})
+    context.set_default_timeout(PATIENCE_S * 1000)
     page = context.new_page()
     page.goto(address)
     page.wait_for_selector("figure.chart-drawn svg")
@@ -88,11 +90,7 @@ def violations(page: Page) -> list[str]:
 
 def eventually(page: Page, condition: str) -> None:
     """Waits for a condition from outside: Playwright's own waiting would evaluate text in the page."""
-    for _ in range(200):
-        if page.evaluate(condition):
-            return
-        page.wait_for_timeout(25)
-    raise AssertionError(f"never came true: {condition}")
+    until(lambda: page.evaluate(condition))
 
 
 def test_a_chart_is_drawn_under_a_strict_policy_without_a_violation(page: Page) -> None:

@@ -7,13 +7,14 @@ import pytest
 from playwright.sync_api import expect
 
 from app.demo.census import GROUPS, METRIC, measured_runs
+from tests.waiting import PATIENCE_S
 from tests.web.browser.conftest import Visitor
 
 
 def service(visitor: Visitor) -> httpx.Client:
     """The API of the service that the browser looks at; the browser's own loop lets no other run in this thread."""
     headers = {"Authorization": f"Bearer {visitor.api.key}"}
-    return httpx.Client(base_url=visitor.url, headers=headers, timeout=30)
+    return httpx.Client(base_url=visitor.url, headers=headers, timeout=PATIENCE_S)
 
 
 def read(visitor: Visitor, path: str, query: dict[str, str] | None = None) -> Any:

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page
 
 from app.demo.census import GROUPS, METRIC, measured_runs
+from tests.waiting import PATIENCE_S
 from tests.web.browser.conftest import Visitor
 
 SCRIPT, FORMULA = "<script>alert(1)</script>", '=HYPERLINK("x")'
@@ -19,7 +20,7 @@ MANY = 1_000
 def service(visitor: Visitor) -> httpx.Client:
     """The API of the service that the browser looks at; the browser's own loop lets no other run in this thread."""
     headers = {"Authorization": f"Bearer {visitor.api.key}"}
-    return httpx.Client(base_url=visitor.url, headers=headers, timeout=60)
+    return httpx.Client(base_url=visitor.url, headers=headers, timeout=PATIENCE_S)
 
 
 def project(visitor: Visitor, body: dict[str, Any], runs: list[dict[str, Any]]) -> str:
@@ -84,7 +85,7 @@ def save(visitor: Visitor, path: str) -> Path:
     """From the project's rounds, which leave the charts of its plan undrawn, to the file of its report."""
     page = visitor.sign_in(path=f"{path}/rounds")
     page.get_by_role("link", name="Report and tables").click()
-    with page.expect_download(timeout=60_000) as download:
+    with page.expect_download() as download:
         page.get_by_role("link", name="Save the report").click()
     assert visitor.violations() == []
     file = visitor.folder / download.value.suggested_filename

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from threading import Event, Thread
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from app.settings import Settings
 from tests.jobs.worker import working
+from tests.waiting import PATIENCE_S, until
 from tests.web.browser.conftest import Visitor
 from tests.web.twenty import twenty_groups
 
@@ -26,7 +27,7 @@ def worker(settings: Settings) -> Iterator[None]:
     thread = Thread(target=work)
     thread.start()
     try:
-        assert begun.wait(30)
+        assert begun.wait(PATIENCE_S)
         yield
     finally:
         ended.set()
@@ -47,7 +48,7 @@ def test_a_simulation_is_played_while_one_watches(visitor: Visitor, project: str
     expect(page.locator("#simulation-finding")).to_have_text("Waiting for a worker.")
     visitor.pictures("simulation-waiting")
     with worker(settings):
-        expect(page.locator("#simulation-finding")).to_contain_text("ends above an equal split", timeout=90_000)
+        expect(page.locator("#simulation-finding")).to_contain_text("ends above an equal split")
     for figure in page.locator("figure.chart").all():
         figure.scroll_into_view_if_needed()
         expect(figure.locator(".chart-drawing svg")).to_be_visible()
@@ -70,10 +71,11 @@ def test_a_simulation_is_asked_and_read_without_scripts(visitor: Visitor, projec
     page.get_by_label("Rounds", exact=True).fill("1")
     page.get_by_role("button", name="Play the games").click()
     with worker(settings):
-        for _ in range(200):
-            page.get_by_role("link", name="Load the page again").click()
-            if page.locator("figure.chart").count():
-                break
-            page.wait_for_timeout(100)
+        until(lambda: loaded_again(page).locator("figure.chart").count())
     expect(page.locator("figure.chart img").first).to_be_visible()
     expect(page.locator("table")).to_contain_text("Perfect knowledge")
+
+
+def loaded_again(page: Page) -> Page:
+    page.get_by_role("link", name="Load the page again").click()
+    return page
