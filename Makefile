@@ -3,6 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+# One thread a process: there are as many processes as cores already. Stealing keeps the tests of a module together.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
+PARALLEL := -n auto --dist worksteal
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,15 +34,15 @@ demo: .venv/run.stamp  ## plan a real purchase on a fresh SQLite file, then serv
 serve: .venv/run.stamp  ## serve the API
 	$(BIN)/tranche serve
 
-test-numerics: .venv/dev.stamp  ## run the numerical tests at their full size: 1,000 problems per kind, 500 examples per invariant
-	NUMERICS=deep $(BIN)/python -m pytest -n auto tests/planner $(TEST_ARGS)
+test: .venv/dev.stamp  ## run every fast test, in minutes (PostgreSQL too where TEST_DATABASE_URL is set)
+	$(PYTEST) $(PARALLEL) -m "not slow" $(TEST_ARGS)
 
-test: .venv/dev.stamp  ## run every fast test (PostgreSQL too where TEST_DATABASE_URL is set)
-	$(BIN)/python -m pytest -n auto -m "not slow" $(TEST_ARGS)
+test-numerics: .venv/dev.stamp  ## run the numerical tests at their full size: 1,000 problems per kind, 500 examples per invariant
+	NUMERICS=deep $(PYTEST) $(PARALLEL) tests/planner tests/benchmarks $(TEST_ARGS)
 
 test-label-studio: .venv/dev.stamp .label-studio/env.stamp  ## drive a round's life with a real Label Studio (installs 1 GB)
 	LABEL_STUDIO_ENV=$(CURDIR)/.label-studio/env LABEL_STUDIO_CACHE=$(CURDIR)/.label-studio/migrated \
-	  $(BIN)/python -m pytest -n 0 -m slow tests/e2e/test_label_studio.py $(TEST_ARGS)
+	  $(PYTEST) -n 0 -m slow tests/e2e/test_label_studio.py $(TEST_ARGS)
 
 .label-studio/env.stamp:
 	$(PYTHON) -m venv .label-studio/env
@@ -47,7 +50,9 @@ test-label-studio: .venv/dev.stamp .label-studio/env.stamp  ## drive a round's l
 	@touch $@
 
 test-chaos: .venv/dev.stamp  ## kill the API and workers 50 times while they work (minutes; CHAOS_KILLS, CHAOS_SEED)
-	$(BIN)/python -m pytest -n 0 -s -m slow tests/chaos $(TEST_ARGS)
+	$(PYTEST) -n 0 -s -m slow tests/chaos $(TEST_ARGS)
+
+test-all: test test-numerics test-chaos test-label-studio  ## run every test there is, in hours
 
 check: .venv/dev.stamp  ## format, lint, types, layering, OpenAPI drift, migration drift
 	$(BIN)/ruff format --check .
@@ -94,5 +99,5 @@ bench: bench-curves bench-allocation bench-prs bench-replay  ## run every benchm
 	$(BIN)/python benchmarks/bench_surrogate.py
 	$(BIN)/python benchmarks/bench_surrogate.py --levels
 
-.PHONY: help setup demo serve test test-chaos test-label-studio test-numerics check openapi lock \
+.PHONY: help setup demo serve test test-all test-chaos test-label-studio test-numerics check openapi lock \
   bench bench-allocation bench-curves bench-dashboard bench-prs bench-replay bench-simulations

@@ -69,6 +69,17 @@ def test_make_says_what_is_missing(tmp_path: Path) -> None:
         assert says in done.stdout
 
 
+def test_every_slow_test_has_a_target_and_test_all_runs_them() -> None:
+    [everything] = re.findall(r"^test-all: (.*?)  ##", MAKEFILE, re.MULTILINE)
+    rules = dict(re.findall(r"^(test[a-z-]*):((?:.+\n)+)", MAKEFILE, re.MULTILINE))
+    assert set(everything.split()) == rules.keys() - {"test-all"}
+    named = " ".join(re.findall(r"-m slow (tests/\S+)", "".join(rules.values())))
+    slow = [path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py") if "mark.slow" in path.read_text()]
+    assert slow
+    for path in slow:
+        assert any(str(place) in named.split() for place in (path, path.parent)), path
+
+
 def test_compose_migrates_before_it_serves() -> None:
     compose = (ROOT / "compose.yaml").read_text()
     assert 'command: ["tranche", "migrate"]' in compose

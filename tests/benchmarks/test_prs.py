@@ -9,6 +9,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from tests.planner.numerics import DEEP
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
@@ -101,15 +103,15 @@ def test_fst_and_splits_by_hand(bench: ModuleType) -> None:
 
 def test_two_runs_write_the_same_bytes(bench: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     size = bench.Size(
-        people=900,
+        people=900 if DEEP else 450,
         length=2e5,
         sites=100,
         causal=50,
         traits=2,
-        split=bench.Split(800, 50, 50),
-        orders=2,
+        split=bench.Split(800, 50, 50) if DEEP else bench.Split(400, 25, 25),
+        orders=2 if DEEP else 1,
         steps=2,
-        draws=20,
+        draws=20 if DEEP else 10,
     )
     written = []
     for name in ("one", "two"):
