@@ -49,7 +49,8 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     migrate(settings)
     # The first connection makes it a file with a write-ahead log, which costs every copy two waits for the disk.
     connection = connect(settings)
-    db.ping(connection)
+    with connection.reading() as session:
+        session.execute(text("SELECT 1"))
     connection.close()
     return Path(settings.database_url.removeprefix("sqlite:///"))
 
