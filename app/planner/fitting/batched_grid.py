@@ -90,7 +90,7 @@ def _batch(data: GroupData, cells: Cells, prior: Prior, groups: IntArray, p: Flo
         y=cells.y[own].reshape(b, k),
         t=cells.t[own].reshape(b, k),
         independent=cells.independent[own].reshape(b, k),
-        shared=_shared(cells, groups, k),
+        shared=shared_covariance(cells, groups, k),
         p=_averaged(cells, groups, own, p).reshape(b, k, p.shape[1]),
         scatter=scatter,
         log_noise=log_noise,
@@ -109,8 +109,8 @@ def _averaged(cells: Cells, groups: IntArray, own: IntArray, p: FloatArray) -> F
     return averaged
 
 
-def _shared(cells: Cells, groups: IntArray, k: int) -> FloatArray:
-    """Σ_h s_h² 1_h 1_hᵀ [B, K, K]."""
+def shared_covariance(cells: Cells, groups: IntArray, k: int) -> FloatArray:
+    """Σ_h s_h² 1_h 1_hᵀ of groups with k cells each [B, K, K]."""
     at = runs(cells.shared_start, groups)
     position = np.repeat(np.arange(len(groups)), cells.shared_start[groups + 1] - cells.shared_start[groups])
     start = cells.start[groups][position]

@@ -19,10 +19,9 @@ from app.planner.curves.prior import Prior
 from app.planner.curves.random_streams import Lattice, lattice
 from app.planner.fitting import checks
 from app.planner.fitting.batched_grid import GroupData, learn, standardised
-from app.planner.fitting.bends import judged
 from app.planner.fitting.binning import TYPICAL_NOISE, Table, table_of, typical_losses
 from app.planner.fitting.grid import Level
-from app.planner.fitting.outliers import Strays, misfits, strays, without
+from app.planner.fitting.outliers import Strays, strays, without
 from app.planner.fitting.sampling import LEARNT, Learnt
 from app.planner.wording import Warning
 
@@ -89,11 +88,10 @@ def _learnt(observations: Observations, prior: Prior, seed: int, draws: int, sca
     keys, table = observations.keys, data.table
     residuals = np.concatenate([np.zeros(0), *posterior.residuals])
     warnings = checks.remarks(keys, table, data.units, observations.span)
-    verdicts = judged(data, misfits(table, learnt))
-    stray = strays(data, learnt, residuals, verdicts.ends, prior, numbers)
+    stray = strays(data, learnt, residuals, prior, numbers)
     told = {*(keys[g] for g in stray.groups), *(w.group for w in warnings if w.code == "not_monotone")}
     warnings += stray.warnings(keys, table)
-    warnings += [checks.bends(keys[g]) for g in verdicts.bend if keys[g] not in told]
+    warnings += checks.bends(keys, data, learnt.sigma, told)
     if len(stray.groups):
         posterior = posterior.replaced(stray.groups, _following(posterior, observations, stray, data, prior, numbers))
     return replace(posterior, warnings=tuple(sorted(warnings, key=_by_group(keys))))

@@ -23,9 +23,6 @@ LEAST_POINTS_TO_DOUBT = 4
 MISFIT, INFLATING = 3.0, 1.5
 """A residual is doubted beyond the first, or beyond the second where the point may have inflated the noise."""
 
-END_SIGMAS = 3.0
-"""From so many sds the others' prediction agrees that the point at an end strays, where the odds say so."""
-
 WILD, UNLIKELY = 0.08, 50.0
 """κ above the first is given the weight exp(−50)."""
 
@@ -48,33 +45,13 @@ class Strays:
         ]
 
 
-def misfits(table: Table, learnt: Learnt) -> IntArray:
-    """Groups whose points the posterior takes for noisier than usual: they may bend, or stray at an end."""
-    return np.flatnonzero((np.bincount(table.group, minlength=table.groups) > 0) & (learnt.sigma > TYPICAL_NOISE))
-
-
-def strays(
-    data: GroupData,
-    learnt: Learnt,
-    residuals: FloatArray,
-    ends: tuple[IntArray, IntArray],
-    prior: Prior,
-    numbers: Lattice,
-) -> Strays:
-    """The points far from what the other points of their group say; ends: groups of which the smallest, and the
-    largest, size is known to contradict the others."""
-    table = data.table
-    groups, points = _doubted(table, learnt, residuals)
-    at_ends = np.concatenate(ends)
-    other = ~np.isin(groups, at_ends)
-    extreme = [_extreme(table, ends[0], -1.0), _extreme(table, ends[1], 1.0)]
-    groups, points = np.concatenate([groups[other], at_ends]), np.concatenate([points[other], *extreme])
-    order = np.argsort(groups)
-    groups, points = groups[order], points[order]
+def strays(data: GroupData, learnt: Learnt, residuals: FloatArray, prior: Prior, numbers: Lattice) -> Strays:
+    """The points far from what the other points of their group say."""
+    groups, points = _doubted(data.table, learnt, residuals)
     if not len(groups):
         return Strays(groups, points, np.zeros(0))
     sigmas = _sigmas_off(data, groups, points, prior, numbers)
-    far = np.abs(sigmas) > np.where(np.isin(groups, at_ends), END_SIGMAS, OUTLIER_SIGMAS)
+    far = np.abs(sigmas) > OUTLIER_SIGMAS
     return Strays(groups[far], points[far], sigmas[far])
 
 
@@ -90,17 +67,6 @@ def _doubted(table: Table, learnt: Learnt, residuals: FloatArray) -> tuple[IntAr
     owners, first = np.unique(table.group[at], return_index=True)
     points = at[first]
     return groups, points[np.searchsorted(owners, groups)]
-
-
-def _extreme(table: Table, groups: IntArray, sign: float) -> IntArray:
-    """The point of each group with the largest count times the sign."""
-    if not len(groups):
-        return groups
-    most = np.full(table.groups, -np.inf)
-    np.maximum.at(most, table.group, sign * table.counts)
-    at = np.flatnonzero(sign * table.counts == most[table.group])
-    owners, first = np.unique(table.group[at], return_index=True)
-    return np.asarray(at[first][np.searchsorted(owners, groups)])
 
 
 def _sigmas_off(data: GroupData, groups: IntArray, points: IntArray, prior: Prior, numbers: Lattice) -> FloatArray:
