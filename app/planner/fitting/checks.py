@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import fdtrc, stdtr
+from scipy.special import stdtr
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
-from app.planner.fitting.batched_grid import GroupData, shared_covariance
-from app.planner.fitting.binning import TYPICAL_NOISE, Table, runs, summed, typical_losses
-from app.planner.fitting.grid import STEEPEST
+from app.planner.fitting.batched_grid import GroupData
+from app.planner.fitting.binning import TYPICAL_NOISE, Table, summed, typical_losses
+from app.planner.fitting.departures import Fall, bent, falls
 from app.planner.wording import Warning
 
 ENOUGH_SIZES = 3
@@ -34,20 +34,6 @@ STILL = 0.03
 
 STILL_DOUBLINGS = 2.0
 """Over fewer doublings than this a loss need not have moved."""
-
-BENT_SIZES, FOUR_FROM = 7, 10
-"""Fewer sizes do not tell a bend from noise; fewer cells than the second do not bear a derivative by δ as well."""
-
-EXPONENTS, OFFSETS = np.geomspace(0.05, 4.0, 16), np.append(0.0, np.geomspace(0.1, 1000.0, 14))
-"""The curves that a bend is told from: c, and δ as shares of the smallest size."""
-
-WAVES = (3, 4)
-"""Half waves over the sizes; the curve itself serves slower ones."""
-
-BEND_LEVEL, LEAST_BEND = 0.02, 0.01
-"""Chance of calling a power law bent, and the least departure from it, as a share of the loss, that is called so."""
-
-BATCH, ROUNDING, TINY = 200, 1e-12, 1e-300
 
 
 @dataclass(frozen=True)
@@ -137,6 +123,7 @@ def remarks(keys: tuple[str, ...], table: Table, units: FloatArray, span: float 
     found += [Warning("wide_range", _wide(float(trend.doublings[g])), keys[g]) for g in np.flatnonzero(wide)]
     found += [Warning("many_points", _many(int(points[g])), keys[g]) for g in np.flatnonzero(points >= MANY_POINTS)]
     found += [Warning("not_monotone", _RISES, keys[g]) for g in np.flatnonzero(rises)]
+    found += [Warning("fell", _fell(one), keys[one.group]) for one in falls(table, units)]
     found += [Warning("not_started", _STILL, keys[g]) for g in np.flatnonzero(still)]
     return found
 
@@ -169,59 +156,8 @@ def outlier(key: str, index: int, count: float, loss: float, sigmas: float) -> W
 
 
 def bends(keys: tuple[str, ...], data: GroupData, sigma: FloatArray, told: set[str | None]) -> list[Warning]:
-    """The warnings for groups whose points no power law follows, but those in `told`; sigma [G]: σ, shares of ȳ.
-
-    By the F test of slow waves in log n beside the curve (Seber and Wild, Nonlinear Regression, 1989, 5.9).
-    """
-    cells = data.cells
-    many, sizes = np.diff(cells.start), np.bincount(data.table.row_group[data.table.new_size], minlength=len(keys))
-    found: list[int] = []
-    for size in np.unique(many[many >= BENT_SIZES]).tolist():
-        alike = np.flatnonzero((many == size) & (sizes >= BENT_SIZES))
-        for groups in np.array_split(alike, 1 + len(alike) // BATCH):
-            own = runs(cells.start, groups)
-            y, t, independent = (of[own].reshape(-1, size) for of in (cells.y, cells.t, cells.independent))
-            level = np.sqrt(np.maximum(y, 0.5))
-            covariance = shared_covariance(cells, groups, size)
-            covariance += (sigma[groups, None] ** 2 * independent * level**2 + ROUNDING)[:, :, None] * np.eye(size)
-            found += groups[_bent(y, 2.0**-t, level, covariance)].tolist()
-    return [Warning("bends", _BENDS, keys[g]) for g in sorted(found) if keys[g] not in told]
-
-
-def _bent(y: FloatArray, r: FloatArray, level: FloatArray, covariance: FloatArray) -> BoolArray:
-    """True where slow waves explain what the nearest curve leaves [B]; y, r = n / n_ref, level [B, K]."""
-    root = np.linalg.cholesky(covariance)
-    whiten = np.linalg.inv(root)
-    white = whiten @ y[:, :, None]
-    c, delta = _nearest(whiten, white, r)
-    steps = np.log((r + delta) / (1.0 + delta))
-    p = np.exp(-c * steps)
-    curve = [np.ones(p.shape), p, steps * p, p / (r + delta) - p / (1.0 + delta)]
-    curve = curve[: 3 if y.shape[1] < FOUR_FROM else 4]
-    x = np.pi * np.log(r) / np.log(r.min(axis=1, keepdims=True))
-    basis = whiten @ np.stack([*curve, *(level * np.cos(k * x) for k in WAVES)], axis=2)
-    q = np.linalg.qr(basis / np.linalg.norm(basis, axis=1, keepdims=True))[0]
-    along = q.swapaxes(1, 2) @ white
-    wave = along[:, len(curve) :]
-    rest = ((white - q @ along) ** 2).sum(axis=(1, 2))
-    freedom = y.shape[1] - len(curve) - len(WAVES)
-    ratio = (wave**2).mean(axis=(1, 2)) * freedom / np.maximum(rest, TINY)
-    departure = (root @ q[:, :, len(curve) :] @ wave)[:, :, 0] / level
-    return np.asarray((fdtrc(len(WAVES), freedom, ratio) < BEND_LEVEL) & ((departure**2).mean(axis=1) > LEAST_BEND**2))
-
-
-def _nearest(whiten: FloatArray, white: FloatArray, r: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """c and δ of the curve a + b p, b ≥ 0, nearest to the whitened losses, of a grid [B, 1]."""
-    c, offset = (of.ravel() for of in np.meshgrid(EXPONENTS, OFFSETS))
-    delta = r.min(axis=1, keepdims=True) * offset
-    steps = np.log((r[:, :, None] + delta[:, None]) / (1.0 + delta[:, None]))
-    one = whiten.sum(axis=2)[:, :, None]
-    one = one / np.linalg.norm(one, axis=1, keepdims=True)
-    p = whiten @ np.exp(np.minimum(-c * steps, STEEPEST))
-    p -= one * (one.swapaxes(1, 2) @ p)
-    explained = np.maximum((white.swapaxes(1, 2) @ p)[:, 0], 0.0) ** 2 / np.maximum((p**2).sum(axis=1), TINY)
-    best = explained.argmax(axis=1)
-    return c[best][:, None], np.take_along_axis(delta, best[:, None], axis=1)
+    """The warnings for groups whose points no power law follows, but those in `told`; sigma [G]: σ, shares of ȳ."""
+    return [Warning("bends", _BENDS, keys[g]) for g in bent(data, sigma) if keys[g] not in told]
 
 
 def _few(sizes: int) -> str:
@@ -229,6 +165,14 @@ def _few(sizes: int) -> str:
     return (
         f"Measured at {measured} only, so it is planned on the wide prior;"
         f" train on nested subsets of at least {ENOUGH_SIZES} sizes, which costs no samples."
+    )
+
+
+def _fell(one: Fall) -> str:
+    return (
+        f"From {one.smaller:,.0f} to {one.larger:,.0f} samples the metric got worse: its loss rose from"
+        f" {one.before:.4g} to {one.after:.4g}, by {one.sigmas:.1f} standard errors. Train and score both sizes again;"
+        " if it stays so, check the recipe and the labels of the samples that came between."
     )
 
 

@@ -1,0 +1,186 @@
+"""Where losses depart from every falling power law: bends, and sizes at which the loss rose.
+
+Shapes: G groups; B of them with K cells each; L levels, a level being all points of a group at one size.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import fdtrc, stdtr
+
+from app.planner.arrays import BoolArray, FloatArray, IntArray
+from app.planner.fitting.batched_grid import GroupData, shared_covariance
+from app.planner.fitting.binning import TYPICAL_NOISE, Table, runs, summed
+from app.planner.fitting.grid import STEEPEST
+
+BENT_SIZES, FOUR_FROM = 7, 10
+"""Fewer sizes do not tell a bend from noise; fewer cells than the second do not bear a derivative by δ as well."""
+
+EXPONENTS, OFFSETS = np.geomspace(0.05, 4.0, 16), np.append(0.0, np.geomspace(0.1, 1000.0, 21))
+"""The curves that a bend is told from: c, and δ as shares of the smallest size."""
+
+WAVES = (3, 4)
+"""Half waves over the sizes; the curve itself serves slower ones."""
+
+BEND_CHANCE, LEAST_BEND = 0.02, 0.01
+"""Chance of calling a power law bent, and the least departure from it, as a share of the loss, that is called so."""
+
+FALL, FALL_CHANCE = 4.0, 2e-3
+"""Standard errors by which the metric must get worse, and the chance that noise alone does so in a group."""
+
+SCATTER_FREEDOM = 3.0
+"""How many observations' worth σ = TYPICAL_NOISE is known before the scatter about neighbours is seen."""
+
+BATCH = 200
+"""Groups worked on at once, which bounds the memory."""
+
+ROUNDING, TINY = 1e-10, 1e-300
+"""This share of each variance keeps a covariance positive; the least divisor."""
+
+
+class Fall(NamedTuple):
+    """From size `smaller` to `larger`, the next, the mean loss rose by `sigmas` standard errors."""
+
+    group: int
+    smaller: float
+    larger: float
+    before: float
+    after: float
+    sigmas: float
+
+
+def bent(data: GroupData, sigma: FloatArray) -> IntArray:
+    """Groups of seven sizes or more that no power law follows, ascending; sigma [G]: σ as a share of ȳ.
+
+    By the F test of slow waves in log n beside the nearest curve (Seber and Wild, Nonlinear Regression, 1989, 5.9).
+    """
+    cells, table = data.cells, data.table
+    many, sizes = np.diff(cells.start), np.bincount(table.row_group[table.new_size], minlength=table.groups)
+    found = [np.zeros(0, dtype=np.int64)]
+    for size in np.unique(many[sizes >= BENT_SIZES]).tolist():
+        alike = np.flatnonzero((many == size) & (sizes >= BENT_SIZES))
+        for groups in np.array_split(alike, 1 + len(alike) // BATCH):
+            own = runs(cells.start, groups)
+            y, t, independent = (of[own].reshape(-1, size) for of in (cells.y, cells.t, cells.independent))
+            level = np.sqrt(np.maximum(y, 0.5))
+            variance = independent * (sigma[groups, None] * level) ** 2
+            covariance = shared_covariance(cells, groups, size) + variance[:, :, None] * np.eye(size)
+            covariance *= 1.0 + ROUNDING * np.eye(size)
+            found.append(groups[_bent(y, 2.0**-t, level, covariance)])
+    return np.sort(np.concatenate(found))
+
+
+def _bent(y: FloatArray, r: FloatArray, level: FloatArray, covariance: FloatArray) -> BoolArray:
+    """True where waves in proportion to `level` explain what the nearest curve leaves [B]; y, r = n / n_ref [B, K]."""
+    root = np.linalg.cholesky(covariance)
+    whiten = np.linalg.inv(root)
+    white = whiten @ y[:, :, None]
+    curve = _derivatives(r, *_nearest(whiten, white, r))[: 3 if y.shape[1] < FOUR_FROM else 4]
+    x = np.pi * np.log(r) / np.minimum(np.log(r.min(axis=1, keepdims=True)), -TINY)
+    basis = whiten @ np.stack([*curve, *(level * np.cos(k * x) for k in WAVES)], axis=2)
+    q = np.linalg.qr(basis / np.maximum(np.linalg.norm(basis, axis=1, keepdims=True), TINY))[0]
+    along = q.swapaxes(1, 2) @ white
+    rest = ((white - q @ along) ** 2).sum(axis=(1, 2))
+    waves = along[:, len(curve) :]
+    freedom = y.shape[1] - q.shape[2]
+    ratio = (waves**2).mean(axis=(1, 2)) * freedom / np.maximum(rest, TINY)
+    departure = (root @ q[:, :, len(curve) :] @ waves)[:, :, 0] / level
+    large = (departure**2).mean(axis=1) > LEAST_BEND**2
+    return np.asarray(large & (fdtrc(len(WAVES), freedom, ratio) < BEND_CHANCE))
+
+
+def _nearest(whiten: FloatArray, white: FloatArray, r: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """c and δ [B, 1] of the curve a + b p, b ≥ 0, of the grid that is nearest to the whitened losses."""
+    c, offset = (of.ravel() for of in np.meshgrid(EXPONENTS, OFFSETS))
+    delta = r.min(axis=1, keepdims=True) * offset
+    steps = np.log((r[:, :, None] + delta[:, None]) / (1.0 + delta[:, None]))
+    one = whiten.sum(axis=2)[:, :, None]
+    one = one / np.linalg.norm(one, axis=1, keepdims=True)
+    p = whiten @ np.exp(np.minimum(-c * steps, STEEPEST))
+    p -= one * (one.swapaxes(1, 2) @ p)
+    explained = np.maximum((white.swapaxes(1, 2) @ p)[:, 0], 0.0) ** 2 / np.maximum((p**2).sum(axis=1), TINY)
+    best = explained.argmax(axis=1)[:, None]
+    return c[best], np.take_along_axis(delta, best, axis=1)
+
+
+def _derivatives(r: FloatArray, c: FloatArray, delta: FloatArray) -> list[FloatArray]:
+    """Of a + b ((r + δ)/(1 + δ))^(−c) by a, b, c and δ, each up to a factor [B, K]."""
+    steps = np.log((r + delta) / (1.0 + delta))
+    p = np.exp(np.minimum(-c * steps, STEEPEST))
+    return [np.ones(p.shape), p, steps * p, p * (1.0 - r) * (r.min(axis=1, keepdims=True) + delta) / (r + delta)]
+
+
+@dataclass(frozen=True)
+class Levels:
+    """group, size, mean loss, number of points [L]; stated: the variance of the mean by the points' standard errors,
+    those on one holdout counted as one error; scatter [G]: sum of squares of the points about their levels' means."""
+
+    group: IntArray
+    size: FloatArray
+    loss: FloatArray
+    many: FloatArray
+    stated: FloatArray
+    scatter: FloatArray
+
+    def sums(self, values: FloatArray) -> FloatArray:
+        """Of each group's levels [G]."""
+        return summed(self.group, values, len(self.scatter))
+
+
+def falls(table: Table, units: FloatArray) -> list[Fall]:
+    """Where groups got significantly worse from one size to the next, one for each: at their largest size, or else
+    the clearest. `units` is ȳ [G].
+
+    The variance is the larger of what the standard errors state, as if no two sizes shared a holdout's error, and of
+    what the group's other sizes scatter by; a t test, for all of the group's pairs (Bonferroni).
+    """
+    levels = _levels(table)
+    before = np.flatnonzero(levels.group[1:] == levels.group[:-1])
+    after, group = before + 1, levels.group[before]
+    seen, freedom = _seen(levels, before, units)
+    stated = levels.stated[before] + levels.stated[after]
+    sd = np.sqrt(np.maximum(np.maximum(seen, stated), TINY))
+    sigmas = (levels.loss[after] - levels.loss[before]) / sd
+    chance = np.bincount(group)[group] * stdtr(np.where(seen > stated, freedom, np.inf), -sigmas)
+    worse = np.flatnonzero((sigmas >= FALL) & (chance < FALL_CHANCE))
+    largest = np.append(levels.group[1:] != levels.group[:-1], True)[after]
+    chosen = {group[i]: i for i in worse[np.lexsort((sigmas[worse], largest[worse]))]}
+    ends = np.stack([levels.size[before], levels.size[after], levels.loss[before], levels.loss[after], sigmas], axis=1)
+    return [Fall(int(g), *ends[i].tolist()) for g, i in sorted(chosen.items())]
+
+
+def _levels(table: Table) -> Levels:
+    of_row = np.cumsum(table.new_size) - 1
+    of_point = of_row[table.row]
+    many = np.bincount(of_point).astype(np.float64)
+    loss = np.bincount(of_point, table.losses) / np.maximum(many, 1.0)
+    squares = np.where(np.isnan(table.stderrs), table.shared, table.stderrs) ** 2
+    stated = np.bincount(of_row, np.bincount(table.row, squares) * np.bincount(table.row)) / many**2
+    scatter = summed(table.group, (table.losses - loss[of_point]) ** 2, table.groups)
+    new = table.new_size
+    return Levels(table.row_group[new], table.row_count[new], loss, many, stated, scatter)
+
+
+def _seen(levels: Levels, before: IntArray, units: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The variance of each pair's difference by the scatter of the group's other levels, and its degrees of freedom."""
+    after, group, many = before + 1, levels.group[before], levels.many
+    square, inner = _about_neighbours(levels)
+    squares = (levels.sums(square) + levels.scatter)[group] - square[before] - square[after]
+    freedom = levels.sums(inner + many - 1.0)[group] - inner[before] - inner[after] + SCATTER_FREEDOM
+    typical = TYPICAL_NOISE * np.maximum(levels.loss[before], 0.5 * units[group])
+    variance = (np.maximum(squares, 0.0) + SCATTER_FREEDOM * typical**2) / freedom
+    return variance * (1.0 / many[before] + 1.0 / many[after]), freedom
+
+
+def _about_neighbours(levels: Levels) -> tuple[FloatArray, FloatArray]:
+    """σ² as each level says by its distance from the line between its neighbours (Gasser, Sroka and Jennen-Steinmetz,
+    1986, eq. 2), and 1 where it has two, else 0 [L]."""
+    x, loss, many = np.log2(np.maximum(levels.size, 1.0)), levels.loss, levels.many
+    at = np.flatnonzero(levels.group[2:] == levels.group[:-2]) + 1
+    w = (x[at + 1] - x[at]) / np.maximum(x[at + 1] - x[at - 1], TINY)
+    away = loss[at] - w * loss[at - 1] - (1.0 - w) * loss[at + 1]
+    square, inner = np.zeros((2, len(loss)))
+    square[at] = away**2 / (1.0 / many[at] + w**2 / many[at - 1] + (1.0 - w) ** 2 / many[at + 1])
+    inner[at] = 1.0
+    return square, inner
