@@ -123,7 +123,7 @@ def remarks(keys: tuple[str, ...], table: Table, units: FloatArray, span: float 
     found += [Warning("wide_range", _wide(float(trend.doublings[g])), keys[g]) for g in np.flatnonzero(wide)]
     found += [Warning("many_points", _many(int(points[g])), keys[g]) for g in np.flatnonzero(points >= MANY_POINTS)]
     found += [Warning("not_monotone", _RISES, keys[g]) for g in np.flatnonzero(rises)]
-    found += [Warning("fell", _fell(one), keys[one.group]) for one in falls(table, units)]
+    found += [Warning("fell", _fell(one), keys[one.group]) for one in falls(table, units) if not rises[one.group]]
     found += [Warning("not_started", _STILL, keys[g]) for g in np.flatnonzero(still)]
     return found
 

@@ -17,8 +17,12 @@ from app.planner.fitting.grid import STEEPEST
 BENT_SIZES, FOUR_FROM = 7, 10
 """Fewer sizes do not tell a bend from noise; fewer cells than the second do not bear a derivative by δ as well."""
 
-EXPONENTS, OFFSETS = np.geomspace(0.05, 4.0, 16), np.append(0.0, np.geomspace(0.1, 1000.0, 21))
-"""The curves that a bend is told from: c, and δ as shares of the smallest size."""
+MIDDLE, REACH = np.log([0.5, 10.0]), np.array([2.1, 5.8])
+"""The curves that a bend is told from: logs of c and of δ as a share of the smallest size, from so much below the
+middle to so much above."""
+
+NODES, ROUNDS, SHRINK = 7, 3, 1.0 / 3.0
+"""The nearest is looked for among so many c by so many δ, then among as many about it that are closer, and so on."""
 
 WAVES = (3, 4)
 """Half waves over the sizes; the curve itself serves slower ones."""
@@ -26,11 +30,12 @@ WAVES = (3, 4)
 BEND_CHANCE, LEAST_BEND = 0.02, 0.01
 """Chance of calling a power law bent, and the least departure from it, as a share of the loss, that is called so."""
 
-FALL, FALL_CHANCE = 4.0, 2e-3
+FALL, FALL_CHANCE = 4.0, 5e-3
 """Standard errors by which the metric must get worse, and the chance that noise alone does so in a group."""
 
-SCATTER_FREEDOM = 3.0
-"""How many observations' worth σ = TYPICAL_NOISE is known before the scatter about neighbours is seen."""
+PRIOR_FREEDOM, INDEPENDENT = 3.0, 0.5
+"""How many observations' worth σ = TYPICAL_NOISE is known before the scatter about neighbours is seen; and how many
+degrees of freedom one size's distance from its neighbours is worth, as each takes part in three."""
 
 BATCH = 200
 """Groups worked on at once, which bounds the memory."""
@@ -91,17 +96,22 @@ def _bent(y: FloatArray, r: FloatArray, level: FloatArray, covariance: FloatArra
 
 
 def _nearest(whiten: FloatArray, white: FloatArray, r: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """c and δ [B, 1] of the curve a + b p, b ≥ 0, of the grid that is nearest to the whitened losses."""
-    c, offset = (of.ravel() for of in np.meshgrid(EXPONENTS, OFFSETS))
-    delta = r.min(axis=1, keepdims=True) * offset
-    steps = np.log((r[:, :, None] + delta[:, None]) / (1.0 + delta[:, None]))
+    """c and δ [B, 1] of the curve a + b p, b ≥ 0, that is nearest to the whitened losses."""
     one = whiten.sum(axis=2)[:, :, None]
     one = one / np.linalg.norm(one, axis=1, keepdims=True)
-    p = whiten @ np.exp(np.minimum(-c * steps, STEEPEST))
-    p -= one * (one.swapaxes(1, 2) @ p)
-    explained = np.maximum((white.swapaxes(1, 2) @ p)[:, 0], 0.0) ** 2 / np.maximum((p**2).sum(axis=1), TINY)
-    best = explained.argmax(axis=1)[:, None]
-    return c[best], np.take_along_axis(delta, best, axis=1)
+    smallest = r.min(axis=1, keepdims=True)
+    steps = np.stack(np.meshgrid(*[np.linspace(-1.0, 1.0, NODES)] * 2), axis=2).reshape(-1, 2)
+    centre = np.tile(MIDDLE, (len(r), 1, 1))
+    for k in range(ROUNDS):
+        nodes = centre + SHRINK**k * REACH * steps
+        c, delta = np.exp(nodes[:, :, 0]), smallest * np.exp(nodes[:, :, 1])
+        p = (r[:, :, None] + delta[:, None]) / (1.0 + delta[:, None])
+        p = whiten @ np.exp(np.minimum(-c[:, None] * np.log(p), STEEPEST))
+        p -= one * (one.swapaxes(1, 2) @ p)
+        explained = np.maximum((white.swapaxes(1, 2) @ p)[:, 0], 0.0) ** 2 / np.maximum((p**2).sum(axis=1), TINY)
+        best = explained.argmax(axis=1)[:, None]
+        centre = np.take_along_axis(nodes, best[:, :, None], axis=1)
+    return np.take_along_axis(c, best, axis=1), np.take_along_axis(delta, best, axis=1)
 
 
 def _derivatives(r: FloatArray, c: FloatArray, delta: FloatArray) -> list[FloatArray]:
@@ -114,7 +124,8 @@ def _derivatives(r: FloatArray, c: FloatArray, delta: FloatArray) -> list[FloatA
 @dataclass(frozen=True)
 class Levels:
     """group, size, mean loss, number of points [L]; stated: the variance of the mean by the points' standard errors,
-    those on one holdout counted as one error; scatter [G]: sum of squares of the points about their levels' means."""
+    those on one holdout counted as one error; scatter: sum of squares of the points about the mean; scale: the loss,
+    at least ȳ/4, that σ is a share of."""
 
     group: IntArray
     size: FloatArray
@@ -122,10 +133,11 @@ class Levels:
     many: FloatArray
     stated: FloatArray
     scatter: FloatArray
+    scale: FloatArray
 
     def sums(self, values: FloatArray) -> FloatArray:
         """Of each group's levels [G]."""
-        return summed(self.group, values, len(self.scatter))
+        return summed(self.group, values)
 
 
 def falls(table: Table, units: FloatArray) -> list[Fall]:
@@ -135,52 +147,55 @@ def falls(table: Table, units: FloatArray) -> list[Fall]:
     The variance is the larger of what the standard errors state, as if no two sizes shared a holdout's error, and of
     what the group's other sizes scatter by; a t test, for all of the group's pairs (Bonferroni).
     """
-    levels = _levels(table)
+    levels = _levels(table, units)
     before = np.flatnonzero(levels.group[1:] == levels.group[:-1])
     after, group = before + 1, levels.group[before]
-    seen, freedom = _seen(levels, before, units)
+    seen, freedom = _seen(levels, before)
     stated = levels.stated[before] + levels.stated[after]
     sd = np.sqrt(np.maximum(np.maximum(seen, stated), TINY))
     sigmas = (levels.loss[after] - levels.loss[before]) / sd
-    chance = np.bincount(group)[group] * stdtr(np.where(seen > stated, freedom, np.inf), -sigmas)
-    worse = np.flatnonzero((sigmas >= FALL) & (chance < FALL_CHANCE))
+    worse = np.flatnonzero(sigmas >= FALL)
+    freedom = np.where(seen > stated, freedom, np.inf)[worse]
+    worse = worse[stdtr(freedom, -sigmas[worse]) * np.bincount(group)[group[worse]] < FALL_CHANCE]
     largest = np.append(levels.group[1:] != levels.group[:-1], True)[after]
     chosen = {group[i]: i for i in worse[np.lexsort((sigmas[worse], largest[worse]))]}
     ends = np.stack([levels.size[before], levels.size[after], levels.loss[before], levels.loss[after], sigmas], axis=1)
     return [Fall(int(g), *ends[i].tolist()) for g, i in sorted(chosen.items())]
 
 
-def _levels(table: Table) -> Levels:
-    of_row = np.cumsum(table.new_size) - 1
+def _levels(table: Table, units: FloatArray) -> Levels:
+    new = table.new_size
+    of_row = np.cumsum(new) - 1
     of_point = of_row[table.row]
     many = np.bincount(of_point).astype(np.float64)
-    loss = np.bincount(of_point, table.losses) / np.maximum(many, 1.0)
+    loss = np.bincount(of_point, table.losses) / many
     squares = np.where(np.isnan(table.stderrs), table.shared, table.stderrs) ** 2
     stated = np.bincount(of_row, np.bincount(table.row, squares) * np.bincount(table.row)) / many**2
-    scatter = summed(table.group, (table.losses - loss[of_point]) ** 2, table.groups)
-    new = table.new_size
-    return Levels(table.row_group[new], table.row_count[new], loss, many, stated, scatter)
+    scatter = summed(of_point, (table.losses - loss[of_point]) ** 2)
+    group = table.row_group[new]
+    return Levels(group, table.row_count[new], loss, many, stated, scatter, np.maximum(loss, 0.25 * units[group]))
 
 
-def _seen(levels: Levels, before: IntArray, units: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _seen(levels: Levels, before: IntArray) -> tuple[FloatArray, FloatArray]:
     """The variance of each pair's difference by the scatter of the group's other levels, and its degrees of freedom."""
-    after, group, many = before + 1, levels.group[before], levels.many
+    after, group, many, scale = before + 1, levels.group[before], levels.many, levels.scale
     square, inner = _about_neighbours(levels)
-    squares = (levels.sums(square) + levels.scatter)[group] - square[before] - square[after]
-    freedom = levels.sums(inner + many - 1.0)[group] - inner[before] - inner[after] + SCATTER_FREEDOM
-    typical = TYPICAL_NOISE * np.maximum(levels.loss[before], 0.5 * units[group])
-    variance = (np.maximum(squares, 0.0) + SCATTER_FREEDOM * typical**2) / freedom
-    return variance * (1.0 / many[before] + 1.0 / many[after]), freedom
+    squares = levels.sums(square + levels.scatter / scale**2)[group] - square[before] - square[after]
+    number = levels.sums(inner)[group] - inner[before] - inner[after]
+    freedom = levels.sums(many - 1.0)[group] + PRIOR_FREEDOM
+    variance = (np.maximum(squares, 0.0) + PRIOR_FREEDOM * TYPICAL_NOISE**2) / (freedom + number)
+    variance = variance * scale[before] * scale[after] * (1.0 / many[before] + 1.0 / many[after])
+    return variance, freedom + INDEPENDENT * number
 
 
 def _about_neighbours(levels: Levels) -> tuple[FloatArray, FloatArray]:
-    """σ² as each level says by its distance from the line between its neighbours (Gasser, Sroka and Jennen-Steinmetz,
-    1986, eq. 2), and 1 where it has two, else 0 [L]."""
-    x, loss, many = np.log2(np.maximum(levels.size, 1.0)), levels.loss, levels.many
+    """σ² as each level says by how far its log loss lies from the line between its neighbours (Gasser, Sroka and
+    Jennen-Steinmetz, 1986, eq. 2), and 1 where it has two, else 0 [L]."""
+    x, y, many = np.log(np.maximum(levels.size, 1.0)), np.log(levels.scale), levels.many
     at = np.flatnonzero(levels.group[2:] == levels.group[:-2]) + 1
     w = (x[at + 1] - x[at]) / np.maximum(x[at + 1] - x[at - 1], TINY)
-    away = loss[at] - w * loss[at - 1] - (1.0 - w) * loss[at + 1]
-    square, inner = np.zeros((2, len(loss)))
+    away = y[at] - w * y[at - 1] - (1.0 - w) * y[at + 1]
+    square, inner = np.zeros((2, len(y)))
     square[at] = away**2 / (1.0 / many[at] + w**2 / many[at - 1] + (1.0 - w) ** 2 / many[at + 1])
     inner[at] = 1.0
     return square, inner
