@@ -33,6 +33,9 @@ BEND_CHANCE, LEAST_BEND = 0.02, 0.01
 FALL, FALL_CHANCE = 4.0, 5e-3
 """Standard errors by which the metric must get worse, and the chance that noise alone does so in a group."""
 
+NEXT = 1.1
+"""Sizes of a smaller ratio are not told apart."""
+
 PRIOR_FREEDOM, INDEPENDENT = 3.0, 0.5
 """How many observations' worth σ = TYPICAL_NOISE is known before the scatter about neighbours is seen; and how many
 degrees of freedom one size's distance from its neighbours is worth, as each takes part in three."""
@@ -125,7 +128,7 @@ def _derivatives(r: FloatArray, c: FloatArray, delta: FloatArray) -> list[FloatA
 class Levels:
     """group, size, mean loss, number of points [L]; stated: the variance of the mean by the points' standard errors,
     those on one holdout counted as one error; scatter: sum of squares of the points about the mean; scale: the loss,
-    at least ȳ/4, that σ is a share of."""
+    at least ȳ/4, with whose root σ is taken to go: between errors alike at all sizes and errors in proportion."""
 
     group: IntArray
     size: FloatArray
@@ -148,7 +151,8 @@ def falls(table: Table, units: FloatArray) -> list[Fall]:
     what the group's other sizes scatter by; a t test, for all of the group's pairs (Bonferroni).
     """
     levels = _levels(table, units)
-    before = np.flatnonzero(levels.group[1:] == levels.group[:-1])
+    next_size = (levels.group[1:] == levels.group[:-1]) & (levels.size[1:] >= NEXT * levels.size[:-1])
+    before = np.flatnonzero(next_size)
     after, group = before + 1, levels.group[before]
     seen, freedom = _seen(levels, before)
     stated = levels.stated[before] + levels.stated[after]
@@ -178,20 +182,20 @@ def _levels(table: Table, units: FloatArray) -> Levels:
 
 def _seen(levels: Levels, before: IntArray) -> tuple[FloatArray, FloatArray]:
     """The variance of each pair's difference by the scatter of the group's other levels, and its degrees of freedom."""
-    after, group, many, scale = before + 1, levels.group[before], levels.many, levels.scale
+    after, group, many = before + 1, levels.group[before], levels.many
+    scale = np.sqrt(levels.scale[before] * levels.scale[after])
     square, inner = _about_neighbours(levels)
-    squares = levels.sums(square + levels.scatter / scale**2)[group] - square[before] - square[after]
+    squares = levels.sums(square + levels.scatter / levels.scale)[group] - square[before] - square[after]
     number = levels.sums(inner)[group] - inner[before] - inner[after]
     freedom = levels.sums(many - 1.0)[group] + PRIOR_FREEDOM
-    variance = (np.maximum(squares, 0.0) + PRIOR_FREEDOM * TYPICAL_NOISE**2) / (freedom + number)
-    variance = variance * scale[before] * scale[after] * (1.0 / many[before] + 1.0 / many[after])
-    return variance, freedom + INDEPENDENT * number
+    variance = (np.maximum(squares, 0.0) + PRIOR_FREEDOM * TYPICAL_NOISE**2 * scale) / (freedom + number)
+    return variance * scale * (1.0 / many[before] + 1.0 / many[after]), freedom + INDEPENDENT * number
 
 
 def _about_neighbours(levels: Levels) -> tuple[FloatArray, FloatArray]:
-    """σ² as each level says by how far its log loss lies from the line between its neighbours (Gasser, Sroka and
+    """σ²/scale as each level says by how far 2 √loss lies from the line between its neighbours (Gasser, Sroka and
     Jennen-Steinmetz, 1986, eq. 2), and 1 where it has two, else 0 [L]."""
-    x, y, many = np.log(np.maximum(levels.size, 1.0)), np.log(levels.scale), levels.many
+    x, y, many = np.log(np.maximum(levels.size, 1.0)), 2.0 * np.sqrt(levels.scale), levels.many
     at = np.flatnonzero(levels.group[2:] == levels.group[:-2]) + 1
     w = (x[at + 1] - x[at]) / np.maximum(x[at + 1] - x[at - 1], TINY)
     away = y[at] - w * y[at - 1] - (1.0 - w) * y[at + 1]
