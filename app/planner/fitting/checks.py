@@ -171,8 +171,8 @@ def _few(sizes: int) -> str:
 def _fell(one: Fall) -> str:
     return (
         f"From {one.smaller:,.0f} to {one.larger:,.0f} samples the metric got worse: its loss rose from"
-        f" {one.before:.4g} to {one.after:.4g}, by {one.sigmas:.1f} standard errors. Train and score both sizes again;"
-        " if it stays so, check the recipe and the labels of the samples that came between."
+        f" {one.before:.4g} to {one.after:.4g}, by {one.sigmas:.1f} standard errors. The curve takes in both: train and"
+        " score both sizes again, and if it stays so, check the recipe and the labels of the samples that came between."
     )
 
 
