@@ -146,8 +146,9 @@ def test_holdouts_that_change_half_way_are_no_bend() -> None:
 @pytest.mark.parametrize(
     ("noise", "error", "shared", "share"),
     [
-        (0.0, 0.02, False, 0.0),
-        (0.03, 0.01, True, 0.0),
+        # Four standard errors: 3.2e-5 a pair.
+        (0.0, 0.02, False, 0.002),
+        (0.03, 0.01, True, 0.002),
         (0.05, 0.02, False, 0.01),
         # No error of evaluation is stated that would account for these.
         (0.1, 0.0, True, 0.03),
