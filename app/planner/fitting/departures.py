@@ -21,8 +21,9 @@ MIDDLE, REACH = np.log([0.5, 10.0]), np.array([2.1, 5.8])
 """The curves that a bend is told from: logs of c and of δ as a share of the smallest size, from so much below the
 middle to so much above."""
 
-NODES, ROUNDS, SHRINK = 7, 3, 1.0 / 3.0
-"""The nearest is looked for among so many c by so many δ, then among as many about it that are closer, and so on."""
+NODES = np.stack(np.meshgrid(*[np.linspace(-1.0, 1.0, 7)] * 2), axis=2).reshape(-1, 2)
+ROUNDS, SHRINK = 3, 1.0 / 3.0
+"""The nearest is looked for among seven c by seven δ, then among as many about it that are closer, and so on."""
 
 WAVES = (3, 4)
 """Half waves over the sizes; the curve itself serves slower ones."""
@@ -103,10 +104,9 @@ def _nearest(whiten: FloatArray, white: FloatArray, r: FloatArray) -> tuple[Floa
     one = whiten.sum(axis=2)[:, :, None]
     one = one / np.linalg.norm(one, axis=1, keepdims=True)
     smallest = r.min(axis=1, keepdims=True)
-    steps = np.stack(np.meshgrid(*[np.linspace(-1.0, 1.0, NODES)] * 2), axis=2).reshape(-1, 2)
     centre = np.tile(MIDDLE, (len(r), 1, 1))
     for k in range(ROUNDS):
-        nodes = centre + SHRINK**k * REACH * steps
+        nodes = centre + SHRINK**k * REACH * NODES
         c, delta = np.exp(nodes[:, :, 0]), smallest * np.exp(nodes[:, :, 1])
         p = (r[:, :, None] + delta[:, None]) / (1.0 + delta[:, None])
         p = whiten @ np.exp(np.minimum(-c[:, None] * np.log(p), STEEPEST))
