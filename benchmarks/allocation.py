@@ -23,9 +23,9 @@ from app.planner.integer.whole_orders import best_whole
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from app.planner.problem.sources import Source
+from app.planner.relaxation.multiplier import solve
 from app.planner.relaxation.price_ladder import Ladder
 from app.planner.relaxation.relax import relax
-from app.planner.relaxation.relaxed import solve
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
 from app.planner.utility.utility import Utility

@@ -13,8 +13,8 @@ import numpy as np
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.integer.lots import Filled, improve, round_down
 from app.planner.problem.market import Market
+from app.planner.relaxation.multiplier import solve
 from app.planner.relaxation.price_ladder import Ladder
-from app.planner.relaxation.relaxed import solve
 from app.planner.utility.utility import Utility
 
 ROUGH = 1e-7

@@ -11,8 +11,8 @@ import numpy as np
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.integer import unit_levels, unit_samples
 from app.planner.problem.market import Market
+from app.planner.relaxation.multiplier import solve
 from app.planner.relaxation.price_ladder import Ladder
-from app.planner.relaxation.relaxed import solve
 from app.planner.relaxation.tabulation import tabulate
 from app.planner.utility.utility import Utility
 

@@ -12,6 +12,7 @@ from app.planner.plan.decide import decide
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.feasibility import check_feasible
 from app.planner.problem.problem import Problem
+from app.planner.relaxation.certificate import CLOSED
 from app.planner.relaxation.relax import relax
 from app.planner.relaxation.separable import is_separable
 from app.planner.wording import MILLIONTHS, money, near, number
@@ -25,8 +26,6 @@ NEAR = 1e-4
 """A stop is found to this share of itself where the multiplier leads to it."""
 FINE = 256
 """Orders in steps of less than the budget's 256th are taken as divisible."""
-EXACT = 1e-9
-"""The share of a budget's gain that may be left open where gains of budgets are compared."""
 GOLDEN = 0.5 * (5.0**0.5 - 1.0)
 
 
@@ -105,8 +104,8 @@ def _best(form: Canonical, whole: int) -> tuple[float, float]:
     if not form.market.is_convex or max(steps, default=0) > whole / FINE:
         return form.utility.total(decide(form, "optimal").after.value), np.nan
     check_feasible(form)
-    found = relax(form, form.utility, EXACT).relaxation
-    known = is_separable(form, form.utility) and found.residual <= EXACT and form.market.budget > 0
+    found = relax(form, form.utility).relaxation
+    known = is_separable(form, form.utility) and found.residual <= CLOSED and form.market.budget > 0
     return found.utility, found.multiplier / form.market.budget if known else np.nan
 
 

@@ -1,6 +1,6 @@
 """What proves a divisible answer: an upper bound on U that holds whatever found the answer (planner.md 4).
 
-Notation as in `relaxed`. Concavity turns the margins at the answer into a bound on every other answer.
+Notation as in `tables`. Concavity turns the margins at the answer into a bound on every other answer.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,10 @@ from app.planner.utility.utility import Utility, ValueAndSlope
 
 LEAST_GAIN = 1e-9
 """Gains below this count as this when a gap is put in proportion (planner.md 4)."""
-ROUNDING = 1e-9
+CLOSED = 1e-9
+"""A certificate that leaves no more than this share of the gain open proves the optimum."""
+CERTIFICATE_ROUNDING = 1e-9
+"""Money and values this near to each other, in proportion, count as equal in a proof."""
 LEAST_SLOPE = 1e-300
 TRACE = 1e-11
 """A group on which less than this share of the budget is spent is fed by rounding alone."""
@@ -96,7 +99,7 @@ def _prove_priced(
     per_cost = (gain / ladder.price)[best_first]
     linear = float((part * per_cost).sum())
     slack = max(0.0, linear - float((gain * orders).sum())) + error
-    spent_up = np.flatnonzero(paid >= ladder.money * (1.0 - ROUNDING))
+    spent_up = np.flatnonzero(paid >= ladder.money * (1.0 - CERTIFICATE_ROUNDING))
     multiplier = float(per_cost[spent_up[0]]) if len(spent_up) else 0.0
     return slack, slack / (linear + error) if linear > 0.0 else 0.0, multiplier
 
@@ -166,7 +169,7 @@ def level_multiplier(utility: Utility, value: FloatArray, per_cost: FloatArray, 
     """
     if utility.objective.stop_ratio > 0.0:
         return float("nan")
-    worst = utility.counted & (value <= utility.total(value) + ROUNDING * scale)
+    worst = utility.counted & (value <= utility.total(value) + CERTIFICATE_ROUNDING * scale)
     if not np.all(per_cost[worst] > 0.0):
         return 0.0
     return float(1.0 / (1.0 / per_cost[worst]).sum())

@@ -1,17 +1,21 @@
-"""The best divisible orders of any problem: by multiplier or level where it falls apart, else by cutting planes."""
+"""The best divisible orders of any problem: by multiplier or level where it falls apart, else by cutting planes.
+
+Every way has the same form: whether it accepts a problem, and its answer with a certificate (planner.md 4).
+"""
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.order_programme import Programme
-from app.planner.relaxation.certificate import LEAST_GAIN, Relaxation
+from app.planner.relaxation import multiplier
+from app.planner.relaxation.certificate import CLOSED, LEAST_GAIN, Relaxation
 from app.planner.relaxation.cutting_planes import CutOptimum, Master, solve
-from app.planner.relaxation.price_ladder import Ladder
-from app.planner.relaxation.relaxed import solve as solve_ladder
-from app.planner.relaxation.separable import is_separable, relax_separable
+from app.planner.relaxation.separable import LadderSolver, is_separable, relax_separable
+from app.planner.relaxation.tabulation import solve_by_tables
 from app.planner.utility.utility import Utility
 from app.planner.utility.values import Values
 
@@ -48,34 +52,96 @@ LEVEL = "Every group that was fed stands at one level, and no order lifts them a
 CUTS = "A linear programme over tangents of every group's value bounds the utility of every allowed order."
 
 
-def relax(form: Canonical, utility: Utility, tolerance: float = 1e-9) -> Divisible:
-    """The divisible optimum of the problem under `utility`; smallest orders and lots are left out.
+class RelaxationSolver(Protocol):
+    """One way to the divisible optimum. closes: the residual at which no later way is asked."""
 
-    tolerance: the share of the gain that multiplier or level may leave open where one source a group sells samples.
+    @property
+    def closes(self) -> float: ...
+
+    def accepts(self, form: Canonical, utility: Utility) -> bool:
+        """Whether `solve` may be asked."""
+
+    def solve(self, form: Canonical, utility: Utility) -> Divisible:
+        """The best divisible answer it finds, with its proof."""
+
+
+@dataclass(frozen=True)
+class Multiplier:
+    """The budget's multiplier or maximin's level by power laws, for problems that fall apart into groups."""
+
+    closes: float = CLOSED
+
+    def accepts(self, form: Canonical, utility: Utility) -> bool:
+        """Where the laws are known, or can be fitted to a sum without kinks."""
+        return is_separable(form, utility) and multiplier.accepts(utility)
+
+    def solve(self, form: Canonical, utility: Utility) -> Divisible:
+        """The answer that meets the money."""
+        return _separable(form, utility, multiplier.solve)
+
+
+@dataclass(frozen=True)
+class Tabulation:
+    """The same by tables of every group's curve: slower, and at home with kinks and with `stop_ratio`."""
+
+    closes: float = CHECKED
+
+    def accepts(self, form: Canonical, utility: Utility) -> bool:
+        """Where the problem falls apart into groups."""
+        return is_separable(form, utility)
+
+    def solve(self, form: Canonical, utility: Utility) -> Divisible:
+        """The answer that meets the money."""
+        return _separable(form, utility, solve_by_tables)
+
+
+@dataclass(frozen=True)
+class CuttingPlanes:
+    """A linear programme over tangents, for any concave problem, and where kinks or numbers far apart left a gap."""
+
+    closes: float = np.inf
+
+    def accepts(self, form: Canonical, utility: Utility) -> bool:
+        """Where the problem does not fall apart, or is small enough to be solved again; `stop_ratio` has no optimum."""
+        if not is_separable(form, utility):
+            return True
+        return not utility.rests and 0 < len(form.sources) <= LARGEST
+
+    def solve(self, form: Canonical, utility: Utility) -> Divisible:
+        """The answer of the last master. Raises SolverError."""
+        if not form.market.budget or not form.sources:
+            return Divisible(_nothing(form, utility), np.zeros(len(form.region.bounds)), "cutting planes", CUTS)
+        return _by_cuts(form, utility)
+
+
+CHAIN: tuple[RelaxationSolver, ...] = (Multiplier(), Tabulation(), CuttingPlanes())
+
+
+def relax(form: Canonical, utility: Utility) -> Divisible:
+    """The divisible optimum of the problem under `utility`, by the first of the chain whose certificate closes, or else
+    the best answer of all; smallest orders and lots are left out.
 
     Raises SolverError where the numbers are beyond the linear solver.
     """
-    market = form.market
-    none = np.zeros(len(form.region.bounds))
+    answers: list[Divisible] = []
+    for solver in CHAIN:
+        if solver.accepts(form, utility):
+            answers.append(solver.solve(form, utility))
+            if min(map(_residual, answers)) <= solver.closes:
+                break
+    return min(answers, key=_residual)
+
+
+def _residual(divisible: Divisible) -> float:
+    return divisible.relaxation.residual
+
+
+def _separable(form: Canonical, utility: Utility, solve: LadderSolver) -> Divisible:
+    """The answer of a solver on ladders, with the name of what it solves."""
     method, proof = ("level", LEVEL) if utility.is_level else ("multiplier", MARGINS)
-    if utility.is_level and utility.objective.stop_ratio > 0.0:
+    if utility.rests:
         method = "level with stop_ratio"
-    if is_separable(form, utility):
-        if market.is_plain and form.region.is_open:
-            money = 1.0 if market.budget else 0.0
-            ladder = Ladder.of(form.held, money, market.group, market.share, market.limit)
-            found = Divisible(solve_ladder(utility, ladder, tolerance), none, method, proof)
-        else:
-            found = Divisible(*relax_separable(form, utility), method, proof)
-        rests = utility.is_level and utility.objective.stop_ratio > 0.0
-        if rests or found.relaxation.residual <= CHECKED or not 0 < len(market.sources) <= LARGEST:
-            return found
-        # Kinks of the values, or numbers far apart: what bounds them is a matter of tangents.
-        cut = _by_cuts(form, utility)
-        return cut if cut.relaxation.residual < found.relaxation.residual else found
-    if not market.budget or not market.sources:
-        return Divisible(_nothing(form, utility), none, "cutting planes", CUTS)
-    return _by_cuts(form, utility)
+    return Divisible(*relax_separable(form, utility, solve), method, proof)
 
 
 def with_base(form: Canonical) -> Canonical:

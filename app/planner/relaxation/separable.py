@@ -5,6 +5,7 @@ turn ordered samples into effective ones, tiers and sources into steps of the la
 foot, and a largest one into an end of the steps. J segments, S sources, k groups.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,8 +15,10 @@ from app.planner.problem.canonical import Canonical
 from app.planner.problem.sources import MOST
 from app.planner.relaxation.certificate import Relaxation
 from app.planner.relaxation.price_ladder import Ladder
-from app.planner.relaxation.relaxed import solve
 from app.planner.utility.utility import Utility
+
+LadderSolver = Callable[[Utility, Ladder], Relaxation]
+"""What finds the divisible optimum on a ladder."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,14 @@ def is_separable(form: Canonical, utility: Utility) -> bool:
     )
 
 
-def relax_separable(form: Canonical, utility: Utility) -> tuple[Relaxation, FloatArray]:
-    """The divisible optimum, orders [S] in ordered samples, and the shadow prices [R] of the region's rows."""
-    steps = _steps(form)
+def relax_separable(form: Canonical, utility: Utility, solve: LadderSolver) -> tuple[Relaxation, FloatArray]:
+    """The divisible optimum by `solve`, orders [S] in ordered samples, and the shadow prices [R] of its rows."""
     market = form.market
+    if market.is_plain and form.region.is_open:
+        money = 1.0 if market.budget else 0.0
+        ladder = Ladder.of(form.held, money, market.group, market.share, market.limit)
+        return solve(utility, ladder), np.zeros(0)
+    steps = _steps(form)
     forced = _orders(form, steps, steps.forced) + steps.fixed
     money = max(0.0, (1.0 if market.budget else 0.0) - _spent(form, steps))
     foot = form.held + market.added(forced)

@@ -14,7 +14,7 @@ from math import exp
 import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray
-from app.planner.relaxation.certificate import LEAST_GAIN, Nearby, Relaxation, certify
+from app.planner.relaxation.certificate import CLOSED, LEAST_GAIN, Nearby, Relaxation, certify
 from app.planner.relaxation.price_ladder import Ladder
 from app.planner.utility.utility import Utility, ValueAndSlope
 
@@ -70,7 +70,7 @@ Demand = Callable[[float], FloatArray]
 """Orders [S] that a level, or minus the logarithm of a multiplier, calls for; nondecreasing in it."""
 
 
-def solve_by_tables(utility: Utility, ladder: Ladder, tolerance: float) -> Relaxation:
+def solve_by_tables(utility: Utility, ladder: Ladder, tolerance: float = CLOSED) -> Relaxation:
     """The best answer that STAGES tables lead to, or the first whose residual is within the tolerance."""
     ends = tabulate(utility, np.stack([ladder.foot, ladder.top()], axis=1))
     live = utility.counted & (ends.value[:, 1] > ends.value[:, 0])

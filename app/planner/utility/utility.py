@@ -96,6 +96,11 @@ class Utility:
         return self.kind.aggregate is Least
 
     @property
+    def rests(self) -> bool:
+        """Whether `stop_ratio` leaves groups at rest: the answer is a rule's resting point, not an optimum."""
+        return self.is_level and self.objective.stop_ratio > 0.0
+
+    @property
     def is_additive(self) -> bool:
         """Whether U = Σ w V."""
         return self.kind.aggregate is WeightedSum

@@ -11,10 +11,9 @@ from app.planner.integer import unit_levels
 from app.planner.integer.lots import Basket, improve, round_down
 from app.planner.integer.unit_samples import _State, applies, top_up
 from app.planner.problem.canonical import Canonical
-from app.planner.relaxation.multiplier import solve_local
+from app.planner.relaxation.multiplier import solve, solve_fitted
 from app.planner.relaxation.price_ladder import Ladder
 from app.planner.relaxation.relax import relax
-from app.planner.relaxation.relaxed import solve
 from app.planner.relaxation.tabulation import solve_by_tables
 from app.planner.utility.objective import Objective
 from tests.planner.problems import MAXIMIN, best_by_brute_force, offers, problem, random_curves, scattered
@@ -116,10 +115,9 @@ def test_no_swap_is_missed_for_want_of_an_exact_gain(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_fitted_power_laws_and_tables_reach_the_same_optimum(objective: Objective, seed: int) -> None:
     form = random_task(seed, 20, objective, 500.0, equal_prices=False)
-    near = solve_local(form.utility, ladder_of(form), 1e-9)
+    near = solve_fitted(form.utility, ladder_of(form), 1e-9)
     table = solve_by_tables(form.utility, ladder_of(form), 1e-9)
-    either = solve(form.utility, ladder_of(form), 1e-9)
-    assert near is not None
+    either = relax(form, form.utility).relaxation
     gain = table.utility - form.utility.at(form.held)
     assert either.residual <= 1e-9
     assert either.utility == pytest.approx(table.utility, abs=3e-9 * gain)
