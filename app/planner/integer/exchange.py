@@ -1,15 +1,15 @@
 """Whole orders in any market, and what one lot more or less of each source would do (planner.md 4).
 
-The general counterpart of the basket of `integers`: sources that feed several groups, tiers and fixed costs, bounds and
-limits, any utility. S sources, k groups; orders [S] in samples, money in millionths. One step of a source is its next
-lot, or its smallest order from nothing; one step back is a lot, or all of a smallest order.
+Sources may feed several groups, have tiers and fixed costs, bounds and limits, under any utility. S sources, k groups;
+orders [S] in samples, money in millionths. One step of a source is its next lot, or its smallest order from nothing;
+one step back is a lot, or all of a smallest order.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csc_array
+from scipy.sparse import csc_array, csr_array
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.problem.constraints import Region
@@ -62,14 +62,17 @@ class Cart:
             cost = self.market.sources[source].cost(int(self.orders[source]))
             self.left -= cost - self.spent[source]
             self.spent[source] = cost
-        touched = np.array([source for source, _ in changes])
+        touched = [source for source, _ in changes]
         if not self.region.is_open:
             self.row_values = self.region.values(self.market, self.orders)
         self.counts = self.held + self.market.added(self.orders)
-        self.value = self.values.at(self.counts)
-        groups = np.unique(self.fed[:, touched].indices)
-        near = np.unique(self.market.effective[groups].indices)
-        self._refresh(np.arange(len(self.orders)) if self.values.crossed else np.union1d(near, touched))
+        if self.values.crossed:
+            self.value = self.values.at(self.counts)
+            self._refresh(np.arange(len(self.orders)))
+            return
+        groups = _entries(self.fed, touched)
+        self.value[groups] = self.values.utility.select(groups).terms(self.counts[groups]).value
+        self._refresh(np.union1d(_entries(self.market.effective, groups.tolist()), touched))
 
     def _refresh(self, sources: IntArray) -> None:
         market = self.market
@@ -101,6 +104,11 @@ class Cart:
         self.rise[places] = found.value[:, 0] - self.value[group]
         self.fall[places] = self.value[group] - found.value[:, 1]
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether `estimates` are no estimates: no step changes what another group's value counts for."""
+        return self.values.utility.is_additive and not self.values.crossed
+
     def estimates(self) -> tuple[FloatArray, FloatArray]:
         """What a step up gains and a step back loses [S], F taken as linear."""
         if self.values.crossed:
@@ -130,6 +138,15 @@ class Cart:
         raised = np.add.reduceat(np.append(urgent[self.fed.indices] * self.rise, 0.0), ends)
         return np.where(empty, 0.0, raised)
 
+    def lowest(self) -> FloatArray:
+        """The least value [S] that a step back leaves a group that counts with; inf where it touches none."""
+        if self.values.crossed:
+            return np.zeros(len(self.orders))
+        group = self.fed.indices
+        left = np.where(self.values.utility.counted[group], self.value[group] - self.fall, np.inf)
+        empty = np.diff(self.fed.indptr) == 0
+        return np.where(empty, np.inf, np.minimum.reduceat(np.append(left, np.inf), self.fed.indptr[:-1]))
+
     def total_after(self, changes: Sequence[tuple[int, int]]) -> float:
         """U were the orders changed so."""
         counts = self.counts.copy()
@@ -148,3 +165,9 @@ class Cart:
     def keeps(self, samples: FloatArray, costs: FloatArray) -> BoolArray:
         """Whether every row is missed by no more than now after steps of so many samples and millionths [S]."""
         return self.region.keeps(self.market, self.row_values, samples, costs)
+
+
+def _entries(matrix: csc_array | csr_array, lines: Sequence[int]) -> IntArray:
+    """Where the columns of a CSC matrix, or the rows of a CSR one, have entries: ascending, each once."""
+    parts = [matrix.indices[matrix.indptr[line] : matrix.indptr[line + 1]] for line in lines]
+    return np.unique(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.int64)

@@ -4,7 +4,7 @@ Every round solves the master in whole numbers; its own bound holds for all orde
 improved step by step, are the next candidate and where the next tangents touch (outer approximation, planner.md 4).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,11 +28,15 @@ SHARE = 0.5
 
 @dataclass(frozen=True)
 class Whole:
-    """The best whole orders [S] found, None where none was, and a bound that none exceeds."""
+    """The best whole orders [S] found, None where none was, and a bound that none exceeds; method and proof as in
+    `Optimality`.
+    """
 
     orders: IntArray | None
     utility: float
     bound: float
+    method: str
+    proof: str
 
 
 def solve_whole(master: Master, best: Whole, tolerance: float, nodes: int = NODES) -> Whole:
@@ -62,7 +66,7 @@ def solve_whole(master: Master, best: Whole, tolerance: float, nodes: int = NODE
         master.cuts.add(cart.counts[:, None])
         if orders is None or cart.total > utility:
             orders, utility = cart.orders, cart.total
-    return Whole(orders, utility, max(bound, utility))
+    return replace(best, orders=orders, utility=utility, bound=max(bound, utility))
 
 
 def whole_orders(programme: Programme, columns: FloatArray) -> IntArray:

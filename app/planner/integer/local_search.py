@@ -14,7 +14,9 @@ from app.planner.integer.exchange import Cart
 TRIED = 24
 """So many of the steps or swaps that look best are computed exactly."""
 MOVES = 3000
-NOISE = 1e-14
+CROWD = 64
+"""More lots than this are not bought, or swapped, one by one."""
+STEP_NOISE = 1e-14
 """A step must gain more than this share of the utility's size."""
 
 
@@ -95,7 +97,7 @@ def _fill(cart: Cart) -> bool:
     able &= cart.keeps(cart.step_up.astype(np.float64), cart.cost_up.astype(np.float64))
     cost = np.maximum(cart.cost_up, 1)
     hope = np.where(able & (gain > 0.0), gain / cost, 0.0)
-    source = _best_step(cart, np.argsort(-hope, kind="stable")[:TRIED], hope)
+    source = _best_step(cart, gain, hope)
     if source is None:
         promise = np.where(able, cart.promise() / cost, 0.0)
         source = int(np.argmax(promise)) if promise.any() else None
@@ -107,61 +109,107 @@ def _fill(cart: Cart) -> bool:
     return True
 
 
-def _best_step(cart: Cart, tried: IntArray, hope: FloatArray) -> int | None:
-    """The tried source whose step gains most per cost, exactly."""
-    total, best, found = cart.total, 0.0, None
-    for source in tried.tolist():
+def _best_step(cart: Cart, gain: FloatArray, hope: FloatArray) -> int | None:
+    """The source whose step gains most per cost; where gains [S] are estimates, the best of those that look best."""
+    total = cart.total
+    if cart.is_exact:
+        rates = np.where(gain > STEP_NOISE * abs(total), hope, 0.0)
+        source = int(np.argmax(rates))
+        return source if rates[source] > 0.0 else None
+    best, found = 0.0, None
+    for source in np.argsort(-hope, kind="stable")[:TRIED].tolist():
         if hope[source] <= 0.0:
             break
         gained = cart.total_after([(source, int(cart.step_up[source]))]) - total
         rate = gained / max(int(cart.cost_up[source]), 1)
-        if gained > NOISE * abs(total) and rate > best:
+        if gained > STEP_NOISE * abs(total) and rate > best:
             best, found = rate, source
     return found
 
 
 def _stride(cart: Cart, source: int) -> int:
     """How many lots of the source to take at once: while the money would pay for many more than there are sources."""
-    offer, order = cart.market.sources[source], int(cart.orders[source])
     step = int(cart.step_up[source])
-    if step != offer.lot_size or cart.left < int(cart.cost_up[source]) * (len(cart.orders) + 64):
+    if cart.left < int(cart.cost_up[source]) * (len(cart.orders) + CROWD):
+        return 1
+    return _strides(cart, [(source, step)], 1.9)
+
+
+def _strides(cart: Cart, changes: Sequence[tuple[int, int]], growth: float) -> int:
+    """How often to make changes of a lot each: doubled while that is allowed and gains `growth` times as much."""
+    if any(abs(samples) != cart.market.lot[source] for source, samples in changes):
         return 1
     strides, total = 1, cart.total
-    last = cart.total_after([(source, step)]) - total
+    last = cart.total_after(changes) - total
     while True:
-        samples = 2 * strides * step
-        cost = offer.cost(order + samples) - cart.spent[source]
-        change = np.zeros((2, len(cart.orders)))
-        change[:, source] = samples, cost
-        if order + samples > int(cart.market.most[source]) or cost > cart.left or not cart.keeps(*change)[source]:
+        more = [(source, 2 * strides * samples) for source, samples in changes]
+        if not _pays(cart, more) or not _pair_keeps(cart, more):
             return strides
-        gained = cart.total_after([(source, samples)]) - total
-        if gained < 1.9 * last:
+        gained = cart.total_after(more) - total
+        if gained < growth * last:
             return strides
         strides, last = 2 * strides, gained
+
+
+def _pays(cart: Cart, changes: Sequence[tuple[int, int]]) -> bool:
+    """Whether sources sell what changes of their orders come to, and the money left pays for it."""
+    cost = 0
+    for source, samples in changes:
+        order, offer = int(cart.orders[source]) + samples, cart.market.sources[source]
+        if not offer.least <= order <= int(cart.market.most[source]):
+            return False
+        cost += offer.cost(order) - cart.spent[source]
+    return cost <= cart.left
 
 
 def _swap(cart: Cart) -> bool:
     """Take one step back and another forward where that gains; False where no pair that was tried does."""
     gain, loss = cart.estimates()
-    back, forth = np.flatnonzero(cart.step_down > 0), np.flatnonzero(cart.step_up > 0)
+    total = cart.total
+    noise = STEP_NOISE * abs(total)
+    back, forth = np.flatnonzero(cart.step_down > 0), np.flatnonzero((cart.step_up > 0) & (gain > noise))
     if not len(back) or not len(forth):
         return False
+    back = _worth_taking(cart, back, forth, gain, loss)
     net = gain[forth][None, :] - loss[back][:, None]
     net[back[:, None] == forth[None, :]] = -np.inf
     net[cart.cost_up[forth][None, :] > cart.left + cart.cost_down[back][:, None]] = -np.inf
-    total = cart.total
-    for place in np.argsort(-net, axis=None, kind="stable")[:TRIED].tolist():
-        if net.flat[place] <= NOISE * abs(total):
+    for place in _highest(net.ravel(), TRIED):
+        if net.flat[place] <= noise:
             return False
-        changes = [
-            (int(back[place // len(forth)]), -int(cart.step_down[back[place // len(forth)]])),
-            (int(forth[place % len(forth)]), int(cart.step_up[forth[place % len(forth)]])),
-        ]
-        if cart.total_after(changes) - total > NOISE * max(abs(total), 1e-3) and _pair_keeps(cart, changes):
-            cart.move(changes)
+        one, other = int(back[place // len(forth)]), int(forth[place % len(forth)])
+        changes = [(one, -int(cart.step_down[one])), (other, int(cart.step_up[other]))]
+        if cart.total_after(changes) - total > STEP_NOISE * max(abs(total), 1e-3) and _pair_keeps(cart, changes):
+            crowded = min(cart.orders[one], cart.orders[other]) > CROWD * max(
+                cart.market.lot[one], cart.market.lot[other]
+            )
+            times = _strides(cart, changes, 1.5) if crowded else 1
+            cart.move([(source, times * samples) for source, samples in changes])
             return True
     return False
+
+
+def _worth_taking(cart: Cart, back: IntArray, forth: IntArray, gain: FloatArray, loss: FloatArray) -> IntArray:
+    """The sources of `back` of which a step back may be part of the best swaps, the best first.
+
+    Each is weighed with the best step forward that it pays for, be it its own. Of equal ones, as where only the worst
+    group counts, the one that leaves its groups highest comes first.
+    """
+    by_cost = forth[np.argsort(cart.cost_up[forth], kind="stable")]
+    within = np.searchsorted(cart.cost_up[by_cost], cart.left + cart.cost_down[back], side="right")
+    highest = np.concatenate([[-np.inf], np.maximum.accumulate(gain[by_cost])])
+    ceiling = highest[within] - loss[back]
+    if cart.is_exact:
+        return back[_highest(ceiling, 2 * TRIED)]
+    return back[np.lexsort((-cart.lowest()[back], -ceiling))[: 2 * TRIED]]
+
+
+def _highest(values: FloatArray, count: int) -> IntArray:
+    """Where the `count` highest values stand, the highest first, equal ones as they stand."""
+    near = np.arange(len(values))
+    if len(values) > 2 * count:
+        near = np.sort(np.argpartition(-values, count)[:count])
+    return near[np.argsort(-values[near], kind="stable")][:count]
 
 
 def _shift_to_cheaper(cart: Cart) -> bool:

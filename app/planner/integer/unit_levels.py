@@ -9,37 +9,29 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.integer.unit_samples import has_single_samples
 from app.planner.problem.market import Market
 from app.planner.utility.utility import Utility
 
-NOISE = 1e-15
+SWAP_NOISE = 1e-15
 """A sample is moved where the group that gives it stays above by more than this share of the other's value."""
-PASSES = 64
-"""More samples a group than this are left to the steps that take many at once."""
+PASSES = 200
+"""Over all groups, beside 20 for every source."""
 
 
-def applies(utility: Utility, market: Market) -> bool:
-    """Whether `level_up` may be asked."""
-    return utility.is_level and utility.objective.stop_ratio == 0.0 and has_single_samples(market)
-
-
-def level_up(utility: Utility, market: Market, held: FloatArray, orders: IntArray) -> tuple[IntArray, bool]:
-    """Orders [S] reached from affordable ones by feeding the worst off, and whether nothing is left that helps."""
+def level_up(utility: Utility, market: Market, held: FloatArray, orders: IntArray) -> tuple[IntArray, float]:
+    """Orders [S] reached from affordable ones by feeding the worst off until nothing helps, and U after them."""
     state = _State.of(utility, market, held, orders)
     for _ in range(PASSES + 20 * len(orders)):
-        if state.passes > PASSES:
-            return state.orders, False
         if not (state.feed() or state.swap()):
             break
-    return state.orders, True
+    return state.orders, utility.at(held + market.added(state.orders))
 
 
 @dataclass
 class _State:
     """Orders on the way. left: money not spent. below, value, above: V one sample before, at and after the counts.
 
-    utility, held: of the sources' groups alone. by_price: the sources, cheapest first. passes: over all groups, so far.
+    utility, held: of the sources' groups alone. by_price: the sources, cheapest first.
     """
 
     utility: Utility
@@ -50,7 +42,6 @@ class _State:
     below: FloatArray
     value: FloatArray
     above: FloatArray
-    passes: int = 0
 
     @classmethod
     def of(cls, utility: Utility, market: Market, held: FloatArray, orders: IntArray) -> "_State":
@@ -83,7 +74,6 @@ class _State:
             rest = ranked[first:]
             ranked = rest[price[rest] <= self.left]
         self._step_up(np.concatenate(taken))
-        self.passes += 1
         return True
 
     def _step_up(self, at: IntArray) -> None:
@@ -112,7 +102,7 @@ class _State:
         able = counted & (self.orders < market.most) & (self.above > self.value) & (self.value < best[0])
         wanted = np.flatnonzero(able & (market.unit_cost <= self.left + int(price[-1])))
         first = np.searchsorted(price, market.unit_cost[wanted] - self.left)
-        worth = wanted[best[first] > self.value[wanted] + NOISE * np.abs(self.value[wanted])]
+        worth = wanted[best[first] > self.value[wanted] + SWAP_NOISE * np.abs(self.value[wanted])]
         if not len(worth):
             return False
         forth = int(worth[np.argmin(self.value[worth])])

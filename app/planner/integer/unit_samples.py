@@ -16,21 +16,20 @@ from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.problem.market import Market
 from app.planner.utility.utility import Utility
 
-NOISE = 1e-15
+SWAP_NOISE = 1e-15
 """A swap must gain more than this share of the values it changes."""
 _AROUND = np.array([-1.0, 0.0, 1.0])
+CROWD = 10_000
+"""What a dear sample leaves over may buy so many cheap ones: more are left to steps that take many at once."""
 SWAP_WORK = 20_000_000
 """Sources times swaps: in huge markets a swap moves the utility by less than its last digits."""
 
 
-def applies(utility: Utility, market: Market) -> bool:
-    """Whether `top_up` may be asked."""
-    return utility.is_additive and has_single_samples(market)
-
-
 def has_single_samples(market: Market) -> bool:
-    """Whether every group has at most one source, and every source sells single samples."""
-    return bool(len(market.group) and not market.rank.any() and (market.lot == 1).all() and (market.least == 1).all())
+    """Whether every group has at most one source, and every source sells single samples at prices not far apart."""
+    if not len(market.group) or market.rank.any() or (market.lot > 1).any() or (market.least > 1).any():
+        return False
+    return int(market.unit_cost.max()) <= CROWD * int(market.unit_cost.min())
 
 
 def top_up(utility: Utility, market: Market, held: FloatArray, orders: IntArray) -> tuple[IntArray, float]:
@@ -191,7 +190,7 @@ class _State:
             if net == -np.inf:
                 return False
             back, forth = int(self.by_price[place]), int(self.by_price[pairs.partner(place)])
-            if net <= NOISE * self._size([back, forth]):
+            if net <= SWAP_NOISE * self._size([back, forth]):
                 return False
             if self.sure_loss[back] and self.sure_gain[forth]:
                 break

@@ -1,53 +1,213 @@
-"""The best whole orders found from the divisible optimum, and a bound that none exceeds (planner.md 4, "Integers")."""
+"""The best whole orders found from the divisible optimum, and a bound that none exceeds (planner.md 4, "Integers").
+
+Two families: paths of single samples, for groups that each buy from one source, and the general search by steps
+with the integer programme behind it. Every way has the same form: whether it accepts a question, and its answer.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.integer.branch_and_bound import branch
 from app.planner.integer.exchange import Cart
 from app.planner.integer.integer_programme import Whole, solve_whole
 from app.planner.integer.local_search import improve, improve_towards, repair
-from app.planner.integer.lots import Filled, round_down
-from app.planner.integer.lots import improve as improve_plain
+from app.planner.integer.lots import round_down
+from app.planner.integer.unit_levels import level_up
+from app.planner.integer.unit_samples import has_single_samples, top_up
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.feasibility import cheapest
+from app.planner.problem.market import Market
 from app.planner.problem.order_programme import Programme
 from app.planner.relaxation.certificate import LEAST_GAIN
 from app.planner.relaxation.cutting_planes import Master
 from app.planner.relaxation.relax import Divisible
+from app.planner.utility.utility import Utility
 
 NEAR = 1e-5
-"""Whole orders within this share of the gain of their bound are not searched further."""
-BRANCHES = 60
-BRANCH_WORK = 120_000
-"""Curves (at least 600 per source) times nodes of branch and bound: large problems round well and would wait."""
+"""Whole lots of small problems within this share of the gain of their bound are not searched further."""
 SMALL = 16
 """Up to so many sources the integer programme is solved to the last digit."""
-LARGEST = 600
-"""More sources than this are not given to the integer programme."""
+LARGEST, LARGEST_UNIT = 600, 64
+"""More sources than this are not given to the integer programme; more that sell single samples, one for each group."""
 TIGHT, LOOSE = 1e-8, 9e-5
+"""Gaps that the integer programme is asked for, of small and of large problems."""
 SMALL_NODES, LARGE_NODES = 6_000, 4_000
 WHOLE = "The integer programme over tangents of every group's value bounds the utility of every allowed order."
-BRANCHED = "The divisible optima of the parts that branching leaves open bound the utility of every allowed order."
 
 Answer = tuple[IntArray, float, str, str]
 """Orders [S], the bound, and method and proof as in `Optimality`."""
+Path = Callable[[Utility, Market, FloatArray, IntArray], tuple[IntArray, float]]
+"""Orders [S] reached from affordable ones, and U there."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What whole orders are sought for. baselines: allowed orders [S] than which none may be worse."""
+
+    form: Canonical
+    divisible: Divisible
+    baselines: list[IntArray]
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the integer programme can end at the last digit."""
+        return len(self.form.sources) <= SMALL
+
+    @cached_property
+    def rests(self) -> bool:
+        """Whether a stop rule's resting point is asked for, not an optimum."""
+        return self.form.utility.rests and self.divisible.master is None
+
+    @cached_property
+    def is_unit(self) -> bool:
+        """Whether groups buy single samples from one source each, with nothing else in the way."""
+        form = self.form
+        if self.rests or self.divisible.master is not None or form.values.crossed:
+            return False
+        is_fit = form.utility.is_additive or form.utility.is_level
+        return is_fit and form.market.is_plain and form.region.is_open and has_single_samples(form.market)
+
+    @cached_property
+    def now(self) -> float:
+        """U at the counts held."""
+        return self.form.values.total(self.form.held)
+
+    @property
+    def near(self) -> float:
+        """The gap at which no later way is asked."""
+        market = self.form.market
+        if not self.is_small:
+            return LOOSE
+        return TIGHT if not market.is_convex or np.any(market.least > 1) else NEAR
+
+    def gap(self, found: Whole) -> float:
+        """What the answer leaves open, as a share of the gain."""
+        return max(0.0, found.bound - found.utility) / max(abs(found.bound - self.now), LEAST_GAIN)
+
+    def unsolved(self) -> Whole:
+        """No orders yet, and the divisible optimum's bound."""
+        divisible = self.divisible
+        bound = divisible.relaxation.utility if self.rests else divisible.relaxation.bound
+        if not self.form.market.most.any():
+            bound = self.now
+        return Whole(None, -np.inf, bound, divisible.method, divisible.proof)
+
+
+class WholeSolver(Protocol):
+    """One way to whole orders."""
+
+    def accepts(self, question: Question) -> bool:
+        """Whether `solve` may be asked."""
+
+    def solve(self, question: Question, best: Whole) -> Whole:
+        """The best orders it finds, no worse than `best`, and the bound."""
+
+
+class RestingPoint:
+    """Whole orders near the resting point of `stop_ratio`. No baseline is held against it: the rule gives up some of
+    the least benefit on purpose.
+    """
+
+    def accepts(self, question: Question) -> bool:
+        """Where the rule is heeded."""
+        return question.rests
+
+    def solve(self, question: Question, best: Whole) -> Whole:
+        """The divisible orders rounded down, and a step more of those cut most."""
+        wanted = question.divisible.relaxation.orders
+        cart = improve_towards(_cart(question.form, _rounded(question.form, wanted)), wanted)
+        return replace(best, orders=cart.orders, utility=cart.total)
+
+
+class UnitSamples:
+    """Single samples of a utility that is a sum."""
+
+    def accepts(self, question: Question) -> bool:
+        """Where groups buy single samples from one source each."""
+        return question.is_unit and question.form.utility.is_additive
+
+    def solve(self, question: Question, best: Whole) -> Whole:
+        """The divisible orders rounded down, or a better baseline, filled up and swapped."""
+        return _from_starts(question, best, top_up)
+
+
+class UnitLevels:
+    """Single samples of maximin."""
+
+    def accepts(self, question: Question) -> bool:
+        """Where groups buy single samples from one source each."""
+        return question.is_unit and question.form.utility.is_level
+
+    def solve(self, question: Question, best: Whole) -> Whole:
+        """The divisible orders rounded down, or a better baseline, the worst off fed and swapped for."""
+        return _from_starts(question, best, level_up)
+
+
+class LocalSearch:
+    """Rounding and steps from several starts, in any market."""
+
+    def accepts(self, question: Question) -> bool:
+        """Where no rule and no path of single samples answers."""
+        return not (question.is_unit or question.rests)
+
+    def solve(self, question: Question, best: Whole) -> Whole:
+        """The best of what steps reach from the divisible orders, the baselines and nothing."""
+        form, divisible = question.form, question.divisible
+        nothing = np.zeros(len(form.sources))
+        starts = [_rounded(form, divisible.relaxation.orders), *question.baselines, _rounded(form, nothing)]
+        cart = _stepped(form, starts)
+        return best if cart is None else replace(best, orders=cart.orders, utility=cart.total)
+
+
+class IntegerProgramme:
+    """The master with integers, where the gap is worth it."""
+
+    def accepts(self, question: Question) -> bool:
+        """Where steps do, the problem is not too large, and there is money."""
+        most = LARGEST_UNIT if question.is_unit else LARGEST
+        return not question.rests and len(question.form.sources) <= most and question.form.market.budget > 0
+
+    def solve(self, question: Question, best: Whole) -> Whole:
+        """The best orders of the programme, improved by steps."""
+        form, small, cuts = question.form, question.is_small, None
+        if question.divisible.master is not None:
+            cuts = question.divisible.master.cuts
+            if not small:
+                error = 0.1 * LOOSE * max(best.bound - question.now, LEAST_GAIN)
+                cuts = cuts.thinned(question.divisible.relaxation.counts, error)
+        single = small or question.is_unit
+        programme = Programme(form.market, form.region, form.utility.outer.extra, whole=True, single=single)
+        master = Master.of(form.values, programme, form.held, cuts)
+        found = solve_whole(master, best, TIGHT if small else LOOSE, SMALL_NODES if small else LARGE_NODES)
+        return replace(found, method=best.method + ", integer programme", proof=WHOLE)
+
+
+CHAIN: tuple[WholeSolver, ...] = (RestingPoint(), UnitSamples(), UnitLevels(), LocalSearch(), IntegerProgramme())
 
 
 def best_whole(form: Canonical, divisible: Divisible, baselines: list[IntArray]) -> Answer:
-    """The best whole orders, never worse than an allowed baseline or than buying nothing more than must be bought."""
-    utility = form.utility
-    if form.market.is_plain and form.region.is_open and divisible.master is None and not form.values.crossed:
-        bound = divisible.relaxation.bound
-        if utility.objective.stop_ratio > 0.0:
-            bound = divisible.relaxation.utility
-        if not form.market.most.any():
-            bound = utility.at(form.held)
-        return _plain(form, divisible, baselines, bound)
-    if utility.is_level and utility.objective.stop_ratio > 0.0 and divisible.master is None:
-        cart = improve_towards(_cart(form, _rounded(form, divisible.relaxation.orders)), divisible.relaxation.orders)
-        return cart.orders, divisible.relaxation.utility, divisible.method, divisible.proof
-    return _general(form, divisible, baselines)
+    """The best whole orders, by the chain's solvers until the gap is small enough: each improves on the one before.
+
+    Never worse than an allowed baseline or than buying nothing more than must be bought.
+    """
+    question = Question(form, divisible, baselines)
+    best = question.unsolved()
+    for solver in CHAIN:
+        if solver.accepts(question):
+            if best.orders is not None and question.gap(best) <= question.near:
+                break
+            best = solver.solve(question, best)
+    orders = best.orders
+    if orders is None:
+        # Steps did not find what the check of feasibility did.
+        least = cheapest(form)
+        orders = np.zeros(len(form.sources), dtype=np.int64) if least is None else least
+    # Tangents are kept to 10⁻¹⁰ of the gain: where values reach 10¹⁰ an answer can lie above their bound.
+    return orders, best.bound if question.rests else max(best.bound, best.utility), best.method, best.proof
 
 
 def keep_within(form: Canonical, orders: IntArray) -> IntArray:
@@ -59,69 +219,20 @@ def keep_within(form: Canonical, orders: IntArray) -> IntArray:
     return cart.orders if least is None else least
 
 
-def _plain(form: Canonical, divisible: Divisible, baselines: list[IntArray], bound: float) -> Answer:
-    """One group and one price per source and nothing else in the way: rounding, swaps, branch and bound."""
-    utility, market, held, relaxed = form.utility, form.market, form.held, divisible.relaxation
-    best = improve_plain(utility, market, held, round_down(market, relaxed.orders))
-    if utility.objective.stop_ratio > 0.0:
-        # The rule gives up some of the least benefit on purpose: no baseline is held against it.
-        return best.orders, bound, divisible.method, divisible.proof
+def _from_starts(question: Question, best: Whole, path: Path) -> Whole:
+    """The best of what a path of single samples reaches from the divisible orders and from better baselines."""
+    form = question.form
+    utility, market, held = form.utility, form.market, form.held
+    orders, total = path(utility, market, held, round_down(market, question.divisible.relaxation.orders))
     # What a baseline buys for groups that do not count is money for those that do.
-    for orders in [np.where(utility.counted[market.group], orders, 0) for orders in baselines]:
-        if utility.at(held + market.added(orders)) > best.total:
-            best = max(best, improve_plain(utility, market, held, orders), key=_total)
-    work = max(len(form.keys) * utility.posterior.draws, 600 * len(market.most))
-    nodes = min(BRANCHES, BRANCH_WORK // work)
-    # V is concave: all the money gains at least what its last part does.
-    near = bound - best.total <= NEAR * relaxed.multiplier
-    if near or not nodes or _gap(bound, best.total, now := utility.at(held)) <= NEAR:
-        return best.orders, bound, divisible.method, divisible.proof
-    best, branched = branch(utility, market, held, best, now, nodes)
-    return best.orders, min(bound, branched), divisible.method + ", branch and bound", BRANCHED
+    for start in [np.where(utility.counted[market.group], start, 0) for start in question.baselines]:
+        if utility.at(held + market.added(start)) > total:
+            other, reached = path(utility, market, held, start)
+            orders, total = (other, reached) if reached > total else (orders, total)
+    return replace(best, orders=orders, utility=total)
 
 
-def _total(filled: Filled) -> float:
-    return filled.total
-
-
-def _gap(bound: float, total: float, now: float) -> float:
-    return max(0.0, bound - total) / max(abs(bound - now), LEAST_GAIN)
-
-
-def _general(form: Canonical, divisible: Divisible, baselines: list[IntArray]) -> Answer:
-    """Any market: rounding and steps from several starts, then the integer programme where the gap is worth it."""
-    market, bound = form.market, divisible.relaxation.bound
-    now = form.values.total(form.held)
-    best = _stepped(
-        form, [_rounded(form, divisible.relaxation.orders), *baselines, _rounded(form, np.zeros(len(market.sources)))]
-    )
-    small = len(market.sources) <= SMALL
-    stepped = not market.is_convex or bool(np.any(market.least > 1))
-    near = TIGHT if small and stepped else NEAR
-    settled = best.orders is not None and _gap(bound, best.utility, now) <= near
-    if settled or len(market.sources) > LARGEST or not market.budget:
-        return _answer(form, best, bound, divisible.method, divisible.proof)
-    programme = Programme(market, form.region, form.utility.outer.extra, whole=True, single=small)
-    cuts = None if divisible.master is None else divisible.master.cuts
-    if cuts is not None and not small:
-        cuts = cuts.thinned(divisible.relaxation.counts, 0.1 * LOOSE * max(bound - now, LEAST_GAIN))
-    master = Master.of(form.values, programme, form.held, cuts)
-    start = Whole(best.orders, best.utility, bound)
-    found = solve_whole(master, start, TIGHT if small else LOOSE, SMALL_NODES if small else LARGE_NODES)
-    return _answer(form, found, found.bound, divisible.method + ", integer programme", WHOLE)
-
-
-def _answer(form: Canonical, best: Whole, bound: float, method: str, proof: str) -> Answer:
-    orders = best.orders
-    if orders is None:
-        # Steps did not find what the check of feasibility did.
-        least = cheapest(form)
-        orders = np.zeros(len(form.sources), dtype=np.int64) if least is None else least
-    # Tangents are kept to 10⁻¹⁰ of the gain: where values reach 10¹⁰ an answer can lie above their bound.
-    return orders, max(bound, form.values.total(form.held + form.market.added(orders))), method, proof
-
-
-def _stepped(form: Canonical, starts: list[IntArray]) -> Whole:
+def _stepped(form: Canonical, starts: list[IntArray]) -> Cart | None:
     """The best allowed orders reached by steps from the first start, mended where it must be, and from better ones."""
     best: Cart | None = None
     for at, orders in enumerate(starts):
@@ -131,7 +242,7 @@ def _stepped(form: Canonical, starts: list[IntArray]) -> Whole:
         if allowed and (best is None or cart.total > best.total):
             cart = improve(cart)
             best = cart if best is None or cart.total > best.total else best
-    return Whole(None, -np.inf, np.inf) if best is None else Whole(best.orders, best.total, np.inf)
+    return best
 
 
 def _cart(form: Canonical, orders: IntArray) -> Cart:
