@@ -135,7 +135,7 @@ def orders_at_level(steps: Steps, money: float) -> tuple[FloatArray, float]:
     spent = np.empty_like(cost)
 
     def measure(y: float) -> tuple[float, float]:
-        above = exp(y) + (least - floor)
+        above = exp(min(y, FAR)) + (least - floor)
         log_above = np.log(np.maximum(above, 1e-300))
         more = cost * np.expm1(np.minimum((steps.rate - log_above) * steps.gamma, FAR))
         np.clip(more, 0.0, end, out=spent)

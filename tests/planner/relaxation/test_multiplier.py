@@ -11,6 +11,7 @@ from app.planner.arrays import FloatArray
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from app.planner.relaxation.certificate import Relaxation
+from app.planner.relaxation.power_laws import Steps, orders_at_level
 from app.planner.relaxation.relax import relax
 from app.planner.utility.objective import Objective
 from tests.planner.problems import (
@@ -157,6 +158,22 @@ def test_a_group_that_cannot_be_raised_does_not_hold_up_the_others() -> None:
     _, found = solved(problem(stated(curves), offers([1.0] * 3), 400.0, MAXIMIN, held=[100.0] * 3))
     np.testing.assert_allclose(found.orders.sum(), 400.0, rtol=1e-9)
     assert found.orders[0] == 0.0
+
+
+@pytest.mark.parametrize("money", [1e-4, 0.01, 0.1])
+def test_one_level_is_found_where_all_sell_far_more_than_is_bought(money: float) -> None:
+    steps = Steps(
+        rate=np.array([-1.29, -1.13, -1.32, -1.04, -1.26, -0.95, -1.55, -1.57, -0.97, -1.74]),
+        gamma=np.array([1.0, 2 / 3, 4.0, 2 / 3, 4 / 3, 4 / 3, 1.0, 2.0, 2 / 3, 4.0]),
+        base=np.array([76.0, 56.0, 30.0, 80.0, 163.0, 73.0, 58.0, 70.0, 54.0, 20.0]),
+        price=np.tile([1e-8, 2e-8], 5),
+        length=np.tile([1e8, 5e7], 5),
+        floor=np.array([0.147, 0.097, 0.106, 0.067, 0.137, 0.033, 0.207, 0.212, 0.038, 0.109]),
+    )
+    orders, level = orders_at_level(steps, money)
+    loss = steps.floor + np.exp(steps.rate) * (1.0 + orders / steps.base) ** (-1.0 / steps.gamma)
+    np.testing.assert_allclose(loss, level, rtol=1e-7)
+    assert orders @ steps.price == pytest.approx(money, rel=1e-9)
 
 
 def test_the_multiplier_is_the_gain_of_one_more_unit_of_money() -> None:
