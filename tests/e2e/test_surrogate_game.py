@@ -159,7 +159,7 @@ def test_a_game_over_http_keeps_the_books_and_comes_near_the_oracle(api: Api, na
     rules = rules_of(scenario)
     utility, _, _ = judge(rules, world.losses(np.array(path))[None])
     oracle = play([world], rules, "oracle", 0).final[0]
-    population = replace(rules, weights=np.array(POPULATION))
+    population = replace(rules, problem=replace(rules.problem, weights=np.array(POPULATION)))
     other = play([world], population, scenario.beaten, 0)
     theirs, _, _ = judge(rules, world.losses(other.counts[0])[None])
     regret, theirs_regret = oracle - utility[0, -1], oracle - theirs[0, -1]

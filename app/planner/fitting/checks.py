@@ -155,9 +155,14 @@ def outlier(key: str, index: int, count: float, loss: float, sigmas: float) -> W
     return Warning("outlier", detail, key)
 
 
-def bends(keys: tuple[str, ...], data: GroupData, sigma: FloatArray, told: set[str | None]) -> list[Warning]:
-    """The warnings for groups whose points no power law follows, but those in `told`; sigma [G]: σ, shares of ȳ."""
-    return [Warning("bends", _BENDS, keys[g]) for g in bent(data, sigma) if keys[g] not in told]
+def bends(keys: tuple[str, ...], data: GroupData, sigma: FloatArray, found: list[Warning]) -> list[Warning]:
+    """The warnings for groups whose points no power law follows; sigma [G]: σ, shares of ȳ. found: what is warned of.
+
+    A significant fall is such a bend, whatever the number of sizes. What an outlier or a rising loss explains is none.
+    """
+    explained = {one.group for one in found if one.code in ("outlier", "not_monotone")}
+    bent_groups = {keys[g] for g in bent(data, sigma)} | {one.group for one in found if one.code == "fell"}
+    return [Warning("bends", _BENDS, key) for key in keys if key in bent_groups - explained]
 
 
 def _few(sizes: int) -> str:

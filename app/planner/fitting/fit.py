@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.curves.observations import AssumedCurve, Observations, ObservationsError, Points
+from app.planner.curves.observations import Observations
 from app.planner.curves.posterior import Diagnostics, Errors, Posterior
 from app.planner.curves.prior import Prior
 from app.planner.curves.random_streams import Lattice, lattice
@@ -24,18 +24,6 @@ from app.planner.fitting.grid import Level
 from app.planner.fitting.outliers import Strays, strays, without
 from app.planner.fitting.sampling import LEARNT, Learnt
 from app.planner.wording import Warning
-
-__all__ = [
-    "AssumedCurve",
-    "Diagnostics",
-    "Observations",
-    "ObservationsError",
-    "Points",
-    "Posterior",
-    "Prior",
-    "fit",
-    "refit",
-]
 
 LEAST_LOSS = 0.004
 """ȳ is at least this share of the span, or of the group's largest loss where a bound is open."""
@@ -89,9 +77,8 @@ def _learnt(observations: Observations, prior: Prior, seed: int, draws: int, sca
     residuals = np.concatenate([np.zeros(0), *posterior.residuals])
     warnings = checks.remarks(keys, table, data.units, observations.span)
     stray = strays(data, learnt, residuals, prior, numbers)
-    told = {*(keys[g] for g in stray.groups), *(w.group for w in warnings if w.code == "not_monotone")}
     warnings += stray.warnings(keys, table)
-    warnings += checks.bends(keys, data, learnt.sigma, told)
+    warnings += checks.bends(keys, data, learnt.sigma, warnings)
     if len(stray.groups):
         posterior = posterior.replaced(stray.groups, _following(posterior, observations, stray, data, prior, numbers))
     return replace(posterior, warnings=tuple(sorted(warnings, key=_by_group(keys))))

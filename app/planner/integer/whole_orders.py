@@ -15,7 +15,6 @@ from app.planner.arrays import FloatArray, IntArray
 from app.planner.integer.exchange import Cart
 from app.planner.integer.integer_programme import Whole, solve_whole
 from app.planner.integer.local_search import improve, improve_towards, repair
-from app.planner.integer.lots import round_down
 from app.planner.integer.unit_levels import level_up
 from app.planner.integer.unit_samples import has_single_samples, top_up
 from app.planner.problem.canonical import Canonical
@@ -223,7 +222,7 @@ def _from_starts(question: Question, best: Whole, path: Path) -> Whole:
     """The best of what a path of single samples reaches from the divisible orders and from better baselines."""
     form = question.form
     utility, market, held = form.utility, form.market, form.held
-    orders, total = path(utility, market, held, round_down(market, question.divisible.relaxation.orders))
+    orders, total = path(utility, market, held, market.rounded_down(question.divisible.relaxation.orders))
     # What a baseline buys for groups that do not count is money for those that do.
     for start in [np.where(utility.counted[market.group], start, 0) for start in question.baselines]:
         if utility.at(held + market.added(start)) > total:

@@ -139,6 +139,15 @@ class Market:
         """The sources [S] by unit_cost, cheapest first."""
         return np.argsort(self.unit_cost, kind="stable")
 
+    def rounded_down(self, orders: FloatArray) -> IntArray:
+        """Divisible orders [S] in whole lots, never more and never over budget; below the smallest order: nothing."""
+        whole = np.minimum(np.floor(orders).astype(np.int64), self.most) // self.lot * self.lot
+        whole = np.where(whole >= self.least, whole, 0)
+        if self.cost(whole) > self.budget:
+            # Rounding in the divisible answer; one part in 10¹² less of everything is below the budget again.
+            return self.rounded_down(orders * (1.0 - 1e-12))
+        return whole
+
     def cost(self, orders: IntArray) -> int:
         """Exact cost in millionths of orders [S], none above `most`."""
         if self.is_plain and self.budget * len(orders) < INTEGERS:

@@ -7,7 +7,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.integer.lots import round_down
 from app.planner.integer.unit_levels import level_up
 from app.planner.integer.unit_samples import _State, has_single_samples, top_up
 from app.planner.problem.canonical import Canonical
@@ -55,7 +54,7 @@ def test_no_affordable_step_and_no_swap_is_left_that_helps(
 ) -> None:
     form = random_task(seed, groups, objective, samples, equal_prices)
     market, utility = form.market, form.utility
-    orders, _ = top_up(utility, market, form.held, round_down(market, solve(utility, ladder_of(form)).orders))
+    orders, _ = top_up(utility, market, form.held, market.rounded_down(solve(utility, ladder_of(form)).orders))
     left = market.budget - market.cost(orders)
     assert left >= 0
     assert np.all((orders >= 0) & (orders <= market.most))
@@ -79,7 +78,7 @@ def moved(orders: IntArray, forth: int, back: int | None) -> IntArray | None:
 @pytest.mark.parametrize("seed", range(6))
 def test_step_by_step_ends_no_better(seed: int) -> None:
     form = random_task(seed, 40, OBJECTIVES[seed % 3], 400.0, equal_prices=False)
-    start = round_down(form.market, solve(form.utility, ladder_of(form)).orders)
+    start = form.market.rounded_down(solve(form.utility, ladder_of(form)).orders)
     _, quick = top_up(form.utility, form.market, form.held, start)
     orders, market = start.copy(), form.market
     while True:
@@ -97,7 +96,7 @@ def test_no_swap_is_missed_for_want_of_an_exact_gain(seed: int) -> None:
     """The first swap, of which most gains are known within bounds alone, is the best of all swaps."""
     form = random_task(seed, 25, OBJECTIVES[seed % 3], 300.0, equal_prices=False)
     market, utility = form.market, form.utility
-    state = _State.of(utility, market, form.held, round_down(market, solve(utility, ladder_of(form)).orders))
+    state = _State.of(utility, market, form.held, market.rounded_down(solve(utility, ladder_of(form)).orders))
     state.fill_up()
     before, left = state.orders.copy(), state.left
     here = utility.at(form.held + market.added(before))
@@ -158,7 +157,7 @@ def levelled_by_single_steps(utility: Utility, market: Market, held: FloatArray,
 def test_levelling_many_groups_at_once_ends_where_single_steps_do(seed: int) -> None:
     form = random_task(seed, 25, MAXIMIN, 300.0, equal_prices=seed % 4 == 0)
     market, utility = form.market, form.utility
-    start = round_down(market, relax(form, utility).relaxation.orders)
+    start = market.rounded_down(relax(form, utility).relaxation.orders)
     quick, total = level_up(utility, market, form.held, start)
     assert market.cost(quick) <= market.budget
     value = utility.terms(form.held + quick).value
