@@ -67,8 +67,10 @@ def bent(data: GroupData, sigma: FloatArray) -> IntArray:
     cells, table = data.cells, data.table
     many, sizes = np.diff(cells.start), np.bincount(table.row_group[table.new_size], minlength=table.groups)
     found = [np.zeros(0, dtype=np.int64)]
-    for size in np.unique(many[sizes >= BENT_SIZES]).tolist():
-        alike = np.flatnonzero((many == size) & (sizes >= BENT_SIZES))
+    # Many sizes close to each other are averaged into few cells.
+    enough = np.minimum(many, sizes) >= BENT_SIZES
+    for size in np.unique(many[enough]).tolist():
+        alike = np.flatnonzero(enough & (many == size))
         for groups in np.array_split(alike, 1 + len(alike) // BATCH):
             own = runs(cells.start, groups)
             y, t, independent = (of[own].reshape(-1, size) for of in (cells.y, cells.t, cells.independent))

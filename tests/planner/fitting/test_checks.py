@@ -268,3 +268,9 @@ def test_hard_input_is_judged_without_failing(span: float | None) -> None:
     assert np.all(np.isfinite(posterior.discrepancy))
     assert all(np.all(np.isfinite(residuals)) for residuals in posterior.residuals)
     assert named(posterior)["bends"] > 0
+
+
+def test_many_sizes_in_few_cells_are_not_judged() -> None:
+    """A game's round sizes lie close together and are averaged into cells fewer than the curve's parameters."""
+    sizes = np.linspace(100.0, 180.0, 14)
+    assert not [code for code, _ in said((0.5 * sizes**-0.3).tolist(), 0.005, sizes) if code == "bends"]
