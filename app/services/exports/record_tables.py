@@ -18,7 +18,7 @@ from app.tables.shape import Column
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredRun:
     """What a run says of one group: how many of its samples it was trained on, and the metric where it was measured."""
 
     run: Observation
@@ -27,12 +27,12 @@ class Measured:
     reading: Reading | None
 
     @classmethod
-    def of(cls, run: Observation, group: str) -> "Measured":
+    def of(cls, run: Observation, group: str) -> "MeasuredRun":
         reading = Reading(**run.metrics[group]) if group in run.metrics else None
         return cls(run, group, run.counts.get(group, 0), reading)
 
 
-def observations_table(dossier: Dossier) -> Content[Measured]:
+def observations_table(dossier: Dossier) -> Content[MeasuredRun]:
     metric = dossier.project.metric_name
     return [
         Column("observation", "text", "id of the run", lambda one: str(one.run.id)),
@@ -55,7 +55,7 @@ def observations_table(dossier: Dossier) -> Content[Measured]:
     ], all_measured(dossier)  # fmt: skip
 
 
-def all_measured(dossier: Dossier) -> Iterator[Measured]:
+def all_measured(dossier: Dossier) -> Iterator[MeasuredRun]:
     """Each group that a run was trained on or measured on; voided runs last."""
     session, project = dossier.session, dossier.project
     for voided in (False, True):
@@ -64,7 +64,7 @@ def all_measured(dossier: Dossier) -> Iterator[Measured]:
             return observations_page(session, project.id, voided, after, limit)
 
         for run in paged(fetch, lambda one: str(one.id)):
-            yield from (Measured.of(run, key) for key in dict.fromkeys((*run.counts, *run.metrics)))
+            yield from (MeasuredRun.of(run, key) for key in dict.fromkeys((*run.counts, *run.metrics)))
 
 
 def forecasts_table(dossier: Dossier) -> Content[ScoredForecast]:
