@@ -33,7 +33,7 @@ FEW_SIZES = 5
 
 STRENGTHS = np.array([0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0])
 """m."""
-LEAST_GAIN, GAIN_PER_GROUP = 5.0, 2.0
+LEAST_EVIDENCE, GAIN_PER_GROUP = 5.0, 2.0
 """So much log evidence, in all and per group, must speak for a strength above 0: unrelated groups gain some too where
 the prior is wider than all of them, and lose by leaning on each other all the same."""
 
@@ -63,7 +63,7 @@ def pool(observations: Observations, posterior: Posterior, prior: Prior, seed: i
     pooled, borrowed = posterior, set[int]()
     if few and len(known) > 1:
         lenders = dict.fromkeys({*few, *judged}, known)
-        enough = max(LEAST_GAIN, GAIN_PER_GROUP * len(judged))
+        enough = max(LEAST_EVIDENCE, GAIN_PER_GROUP * len(judged))
         strength, lent = _lent(observations, posterior, prior, seed, judged, few, lenders, enough)
         borrowed = set(lent)
         for g, one in lent.items():

@@ -23,11 +23,11 @@ from app.planner.curves.observations import Points
 from app.planner.curves.transfer import gain
 from app.planner.fitting.binning import SHARED_LIMIT
 
-EXPONENTS = np.array([0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5])
-OFFSETS = np.array([0.0, 0.03, 0.1, 0.3, 1.0, 3.0])
-NOISES = np.geomspace(0.004, 0.5, 8)
+SHAPE_EXPONENTS = np.array([0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5])
+SHAPE_OFFSETS = np.array([0.0, 0.03, 0.1, 0.3, 1.0, 3.0])
+NOISE_NODES = np.geomspace(0.004, 0.5, 8)
 
-GROWTH = 0.5
+VARIANCE_GROWTH = 0.5
 """The variance of a point grows by this share of σ² per halving of its effective size: small runs scatter more, and the
 curve is known to hold less well far from where it is pinned."""
 
@@ -78,7 +78,7 @@ def log_evidence(data: Compositions, weights: FloatArray, kappa: FloatArray) -> 
     """log p(y | w, κ) [B], averaged over the shapes and noises."""
     sizes = effective_counts(data, weights, kappa)
     doublings = np.log2(np.maximum(sizes.max(axis=1), 1.0)[:, None] / np.maximum(sizes, 1.0))
-    nodes = _integrated(_Products.of(data, _shapes(sizes), 1.0 + GROWTH * doublings), len(data.own))
+    nodes = _integrated(_Products.of(data, _shapes(sizes), 1.0 + VARIANCE_GROWTH * doublings), len(data.own))
     return np.asarray(logsumexp(nodes, axis=(1, 2)))
 
 
@@ -86,12 +86,12 @@ def _shapes(sizes: FloatArray) -> FloatArray:
     """p [B, P, S] at sizes [B, P], each candidate pinned at its own largest size."""
     largest = np.maximum(sizes.max(axis=1), 1.0)[:, None]
     n = np.maximum(sizes, 1.0)
-    base = n[:, :, None] / largest[:, :, None] + OFFSETS
-    log_base = np.log(base / (1.0 + OFFSETS))
-    p = np.exp(-log_base[:, :, None, :] * EXPONENTS[:, None])
+    base = n[:, :, None] / largest[:, :, None] + SHAPE_OFFSETS
+    log_base = np.log(base / (1.0 + SHAPE_OFFSETS))
+    p = np.exp(-log_base[:, :, None, :] * SHAPE_EXPONENTS[:, None])
     below = sizes < 1.0
     if below.any():
-        steep = EXPONENTS[:, None] / (base * largest[:, :, None])[:, :, None, :]
+        steep = SHAPE_EXPONENTS[:, None] / (base * largest[:, :, None])[:, :, None, :]
         p = np.where(below[:, :, None, None], p * (1.0 + steep * (1.0 - sizes)[:, :, None, None]), p)
     # Beyond this a shape explains nothing; the cap keeps squares finite.
     return np.asarray(np.minimum(p, 1e60).reshape(*sizes.shape, -1))
@@ -114,7 +114,7 @@ class _Products:
         """p [B, P, S], spread D [B, P]: V⁻¹ = (D⁻¹ − Σ_h τ_h D⁻¹1_h 1_hᵀD⁻¹)/σ²,
         τ_h = s_h²/(σ² + m_h s_h²), m_h = 1_hᵀD⁻¹1_h.
         """
-        variance, holdouts = NOISES[:, None] ** 2, len(data.errors)
+        variance, holdouts = NOISE_NODES[:, None] ** 2, len(data.errors)
         member = (data.holdout[:, None] == np.arange(holdouts)) / spread[:, :, None]
         size, y_sum = member.sum(axis=1), np.einsum("bph,p->bh", member, data.losses)
         p_sum = np.matmul(member.swapaxes(1, 2), p)

@@ -36,7 +36,7 @@ RUNS_PER_WEIGHT = 3
 APART = 0.1
 """Counts vary apart from others if this share of them is left when a line in the others is taken out."""
 
-EXPANSIONS, BATCH = 28, 4
+EXPANSIONS, CANDIDATE_BATCH = 28, 4
 """At most so many candidates have all their neighbours tried, so many at a time."""
 FIRST = 2
 """So many rounds follow the best candidate of each κ."""
@@ -45,7 +45,7 @@ NEGLIGIBLE = 3e-3
 
 CONCENTRATED = 0.3
 """One candidate with more mass than this: its grid is too coarse."""
-STEP, HALVINGS = 0.2, 5
+LATTICE_STEP, LATTICE_HALVINGS = 0.2, 5
 """The refined lattice's first step in log w and log κ."""
 UNBOUNDED = 8.0
 """κ of so many times the largest count stands for no saturation there."""
@@ -194,7 +194,7 @@ def _refined(data: Compositions, coarse: Weighed, weights: FloatArray, kappa: fl
 
     at = np.log(np.append(np.abs(weights[moved]), min(kappa, UNBOUNDED * data.others.max())))[None]
     mass = np.ones(1)
-    for step in STEP * 0.5 ** np.arange(HALVINGS):
+    for step in LATTICE_STEP * 0.5 ** np.arange(LATTICE_HALVINGS):
         at, log_mass = _climb(lambda found: log_evidence(data, *candidates(found)), mass @ at, step)
         mass = _normalised(log_mass)
         if mass.max() < CONCENTRATED:
@@ -234,7 +234,7 @@ def _climb(
 def _worth_following(mass: FloatArray, expanded: BoolArray) -> IntArray:
     """The few candidates of most mass that are not expanded yet."""
     open_mass = np.where(expanded, 0.0, mass)
-    best = np.argsort(-open_mass, kind="stable")[:BATCH]
+    best = np.argsort(-open_mass, kind="stable")[:CANDIDATE_BATCH]
     return np.asarray(best[open_mass[best] > NEGLIGIBLE], dtype=np.int64)
 
 

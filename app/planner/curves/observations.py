@@ -7,7 +7,7 @@ import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
 
-LARGEST = 1e100
+LARGEST_LOSS = 1e100
 """The largest loss or error that can still be squared."""
 
 
@@ -140,10 +140,10 @@ def _check_points(key: str, points: Points) -> None:
         raise ObservationsError(f"group {key}: counts, losses, stderrs and holdouts must have one length")
     if not np.all(np.isfinite(points.counts) & (points.counts >= 0)):
         raise ObservationsError(f"group {key}: counts must be finite and at least 0")
-    if not np.all(np.abs(points.losses) <= LARGEST):
-        raise ObservationsError(f"group {key}: losses must be numbers up to {LARGEST}; leave out runs without one")
-    if not np.all(np.isnan(points.stderrs) | ((points.stderrs >= 0) & (points.stderrs <= LARGEST))):
-        raise ObservationsError(f"group {key}: stderrs must be from 0 to {LARGEST}, or nan where unknown")
+    if not np.all(np.abs(points.losses) <= LARGEST_LOSS):
+        raise ObservationsError(f"group {key}: losses must be numbers up to {LARGEST_LOSS}; leave out runs without one")
+    if not np.all(np.isnan(points.stderrs) | ((points.stderrs >= 0) & (points.stderrs <= LARGEST_LOSS))):
+        raise ObservationsError(f"group {key}: stderrs must be from 0 to {LARGEST_LOSS}, or nan where unknown")
 
 
 def _check_assumed(key: str, curve: AssumedCurve | None) -> None:

@@ -191,7 +191,7 @@ def _tilted(x: FloatArray, tilt: FloatArray) -> FloatArray:
     return total
 
 
-EXPONENTS, OFFSETS = 21, 15
+FINER_EXPONENTS, FINER_OFFSETS = 21, 15
 """Numbers of nodes."""
 
 TYPICAL_EXPONENT, EXPONENT_SPREAD = 0.5, 0.6
@@ -206,14 +206,14 @@ def finer(prior: Prior) -> Prior:
     apart that lie between two nodes, which then share what belongs to neither. The finer grid spans the same ranges.
     Its weights are flat but for the exponent's: so much data leaves the prior little else to say.
     """
-    exponents = np.geomspace(prior.exponents[0], prior.exponents[-1], EXPONENTS)
+    exponents = np.geomspace(prior.exponents[0], prior.exponents[-1], FINER_EXPONENTS)
     log_weight = -0.5 * (np.log(exponents / TYPICAL_EXPONENT) / EXPONENT_SPREAD) ** 2
-    offsets = np.geomspace(prior.offsets[1], prior.offsets[-1], OFFSETS - 1)
+    offsets = np.geomspace(prior.offsets[1], prior.offsets[-1], FINER_OFFSETS - 1)
     return replace(
         prior,
         exponents=_numbers(exponents),
         offsets=(prior.offsets[0], *_numbers(offsets)),
-        shape=np.repeat(log_weight, OFFSETS)[:, None],
+        shape=np.repeat(log_weight, FINER_OFFSETS)[:, None],
         shape_tilt=np.zeros(1),
         floor_tilt=np.zeros(1),
     )

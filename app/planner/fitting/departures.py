@@ -12,17 +12,17 @@ from scipy.special import fdtrc, stdtr
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.fitting.batched_grid import GroupData, shared_covariance
 from app.planner.fitting.binning import TYPICAL_NOISE, Table, runs, summed
-from app.planner.fitting.grid import STEEPEST
+from app.planner.fitting.grid import LARGEST_LOG_P
 
 BENT_SIZES, FOUR_FROM = 7, 10
 """Fewer sizes do not tell a bend from noise; fewer cells than the second do not bear a derivative by δ as well."""
 
-MIDDLE, REACH = np.log([0.5, 10.0]), np.array([2.1, 5.8])
+MIDDLE, CURVE_REACH = np.log([0.5, 10.0]), np.array([2.1, 5.8])
 """The curves that a bend is told from: logs of c and of δ as a share of the smallest size, from so much below the
 middle to so much above."""
 
-NODES = np.stack(np.meshgrid(*[np.linspace(-1.0, 1.0, 7)] * 2), axis=2).reshape(-1, 2)
-ROUNDS, SHRINK = 3, 1.0 / 3.0
+CURVE_NODES = np.stack(np.meshgrid(*[np.linspace(-1.0, 1.0, 7)] * 2), axis=2).reshape(-1, 2)
+CURVE_ROUNDS, SHRINK = 3, 1.0 / 3.0
 """The nearest is looked for among seven c by seven δ, then among as many about it that are closer, and so on."""
 
 WAVES = (3, 4)
@@ -41,10 +41,10 @@ PRIOR_FREEDOM, INDEPENDENT = 3.0, 0.5
 """How many observations' worth σ = TYPICAL_NOISE is known before the scatter about neighbours is seen; and how many
 degrees of freedom one size's distance from its neighbours is worth, as each takes part in three."""
 
-BATCH = 200
+GROUP_BATCH = 200
 """Groups worked on at once, which bounds the memory."""
 
-ROUNDING, TINY = 1e-10, 1e-300
+VARIANCE_ROUNDING, LEAST_DIVISOR = 1e-10, 1e-300
 """This share of each variance keeps a covariance positive; the least divisor."""
 
 
@@ -71,13 +71,13 @@ def bent(data: GroupData, sigma: FloatArray) -> IntArray:
     enough = np.minimum(many, sizes) >= BENT_SIZES
     for size in np.unique(many[enough]).tolist():
         alike = np.flatnonzero(enough & (many == size))
-        for groups in np.array_split(alike, 1 + len(alike) // BATCH):
+        for groups in np.array_split(alike, 1 + len(alike) // GROUP_BATCH):
             own = runs(cells.start, groups)
             y, t, independent = (of[own].reshape(-1, size) for of in (cells.y, cells.t, cells.independent))
             level = np.sqrt(np.maximum(y, 0.5))
             variance = independent * (sigma[groups, None] * level) ** 2
             covariance = shared_covariance(cells, groups, size) + variance[:, :, None] * np.eye(size)
-            covariance *= 1.0 + ROUNDING * np.eye(size)
+            covariance *= 1.0 + VARIANCE_ROUNDING * np.eye(size)
             found.append(groups[_bent(y, 2.0**-t, level, covariance)])
     return np.sort(np.concatenate(found))
 
@@ -88,14 +88,14 @@ def _bent(y: FloatArray, r: FloatArray, level: FloatArray, covariance: FloatArra
     whiten = np.linalg.inv(root)
     white = whiten @ y[:, :, None]
     curve = _derivatives(r, *_nearest(whiten, white, r))[: 3 if y.shape[1] < FOUR_FROM else 4]
-    x = np.pi * np.log(r) / np.minimum(np.log(r.min(axis=1, keepdims=True)), -TINY)
+    x = np.pi * np.log(r) / np.minimum(np.log(r.min(axis=1, keepdims=True)), -LEAST_DIVISOR)
     basis = whiten @ np.stack([*curve, *(level * np.cos(k * x) for k in WAVES)], axis=2)
-    q = np.linalg.qr(basis / np.maximum(np.linalg.norm(basis, axis=1, keepdims=True), TINY))[0]
+    q = np.linalg.qr(basis / np.maximum(np.linalg.norm(basis, axis=1, keepdims=True), LEAST_DIVISOR))[0]
     along = q.swapaxes(1, 2) @ white
     rest = ((white - q @ along) ** 2).sum(axis=(1, 2))
     waves = along[:, len(curve) :]
     freedom = y.shape[1] - q.shape[2]
-    ratio = (waves**2).mean(axis=(1, 2)) * freedom / np.maximum(rest, TINY)
+    ratio = (waves**2).mean(axis=(1, 2)) * freedom / np.maximum(rest, LEAST_DIVISOR)
     departure = (root @ q[:, :, len(curve) :] @ waves)[:, :, 0] / level
     large = (departure**2).mean(axis=1) > LEAST_BEND**2
     return np.asarray(large & (fdtrc(len(WAVES), freedom, ratio) < BEND_CHANCE))
@@ -107,13 +107,15 @@ def _nearest(whiten: FloatArray, white: FloatArray, r: FloatArray) -> tuple[Floa
     one = one / np.linalg.norm(one, axis=1, keepdims=True)
     smallest = r.min(axis=1, keepdims=True)
     centre = np.tile(MIDDLE, (len(r), 1, 1))
-    for k in range(ROUNDS):
-        nodes = centre + SHRINK**k * REACH * NODES
+    for k in range(CURVE_ROUNDS):
+        nodes = centre + SHRINK**k * CURVE_REACH * CURVE_NODES
         c, delta = np.exp(nodes[:, :, 0]), smallest * np.exp(nodes[:, :, 1])
         p = (r[:, :, None] + delta[:, None]) / (1.0 + delta[:, None])
-        p = whiten @ np.exp(np.minimum(-c[:, None] * np.log(p), STEEPEST))
+        p = whiten @ np.exp(np.minimum(-c[:, None] * np.log(p), LARGEST_LOG_P))
         p -= one * (one.swapaxes(1, 2) @ p)
-        explained = np.maximum((white.swapaxes(1, 2) @ p)[:, 0], 0.0) ** 2 / np.maximum((p**2).sum(axis=1), TINY)
+        explained = np.maximum((white.swapaxes(1, 2) @ p)[:, 0], 0.0) ** 2 / np.maximum(
+            (p**2).sum(axis=1), LEAST_DIVISOR
+        )
         best = explained.argmax(axis=1)[:, None]
         centre = np.take_along_axis(nodes, best[:, :, None], axis=1)
     return np.take_along_axis(c, best, axis=1), np.take_along_axis(delta, best, axis=1)
@@ -122,7 +124,7 @@ def _nearest(whiten: FloatArray, white: FloatArray, r: FloatArray) -> tuple[Floa
 def _derivatives(r: FloatArray, c: FloatArray, delta: FloatArray) -> list[FloatArray]:
     """Of a + b ((r + δ)/(1 + δ))^(−c) by a, b, c and δ, each up to a factor [B, K]."""
     steps = np.log((r + delta) / (1.0 + delta))
-    p = np.exp(np.minimum(-c * steps, STEEPEST))
+    p = np.exp(np.minimum(-c * steps, LARGEST_LOG_P))
     return [np.ones(p.shape), p, steps * p, p * (1.0 - r) * (r.min(axis=1, keepdims=True) + delta) / (r + delta)]
 
 
@@ -158,7 +160,7 @@ def falls(table: Table, units: FloatArray) -> list[Fall]:
     after, group = before + 1, levels.group[before]
     seen, freedom = _seen(levels, before)
     stated = levels.stated[before] + levels.stated[after]
-    sd = np.sqrt(np.maximum(np.maximum(seen, stated), TINY))
+    sd = np.sqrt(np.maximum(np.maximum(seen, stated), LEAST_DIVISOR))
     sigmas = (levels.loss[after] - levels.loss[before]) / sd
     worse = np.flatnonzero(sigmas >= FALL)
     freedom = np.where(seen > stated, freedom, np.inf)[worse]
@@ -199,7 +201,7 @@ def _about_neighbours(levels: Levels) -> tuple[FloatArray, FloatArray]:
     Jennen-Steinmetz, 1986, eq. 2), and 1 where it has two, else 0 [L]."""
     x, y, many = np.log(np.maximum(levels.size, 1.0)), 2.0 * np.sqrt(levels.scale), levels.many
     at = np.flatnonzero(levels.group[2:] == levels.group[:-2]) + 1
-    w = (x[at + 1] - x[at]) / np.maximum(x[at + 1] - x[at - 1], TINY)
+    w = (x[at + 1] - x[at]) / np.maximum(x[at + 1] - x[at - 1], LEAST_DIVISOR)
     away = y[at] - w * y[at - 1] - (1.0 - w) * y[at + 1]
     square, inner = np.zeros((2, len(y)))
     square[at] = away**2 / (1.0 / many[at] + w**2 / many[at - 1] + (1.0 - w) ** 2 / many[at + 1])

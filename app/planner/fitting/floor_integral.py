@@ -5,8 +5,8 @@ best, and a given γ falls short of that, in W²/P, by
 
     d(γ) = oo e (γ ŝ − b̂)² / P(γ),    e = qq − oq²/oo,
 
-so that the stretch where d exceeds its least value on [0, 1] by no more than REACH ends at the roots of a square. It
-is cut into CELLS equal cells, γ drawn evenly within a cell. So few stand for a grid far finer than any fixed one:
+so that the stretch where d exceeds its least value on [0, 1] by no more than DENSITY_FALL ends at the roots of a
+square. It is cut into CELLS equal cells, γ drawn evenly in each. So few stand for a grid far finer than any fixed one:
 where runs are exact, γ is known to a thousandth, and a coarse grid would fit at none of its nodes.
 
 Shapes: B groups, S shapes, N noise nodes; M nodes that count, sorted by group; C cells. Arrays [C, M] keep the nodes
@@ -24,7 +24,7 @@ from app.planner.fitting.grid import Level, Nodes, log_mass
 CELLS = 8
 """C, the cells of a stretch."""
 
-REACH = 9.0
+DENSITY_FALL = 9.0
 """Twice the log of what the density falls by to the ends of a stretch: of a normal law, three sds. What is cut off and
 what drawing evenly within cells adds leave its variance as it is, to 2 %."""
 
@@ -158,7 +158,7 @@ def _stretch(nodes: Nodes, best: Best) -> tuple[FloatArray, FloatArray, FloatArr
     """The best γ, and low end and width of the stretch of γ [M]."""
     gamma = np.where(best.inside, best.b / best.s, best.full)
     det = nodes.oo * best.e
-    reach = REACH + det * (gamma * best.s - best.b) ** 2 / nodes.precision(gamma)
+    reach = DENSITY_FALL + det * (gamma * best.s - best.b) ** 2 / nodes.precision(gamma)
     # det (γ ŝ − b̂)² = reach P(γ)
     square, line = det * best.s**2 - reach * nodes.qq, det * best.s * best.b + reach * nodes.oq
     root = np.sqrt(line**2 - square * (det * best.b**2 - reach * nodes.oo))

@@ -23,13 +23,13 @@ from scipy.special import log_ndtr, ndtr, ndtri_exp
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.curves.prior import Prior
 
-CERTAIN = 5.5
+CERTAIN_SDS = 5.5
 """A level this many sds inside its bounds has all its mass there (to 4e-8); no draw's normal number is larger."""
 
 ROUNDED = 1e-5
 """A smaller difference of two chances is not accurate."""
 
-STEEPEST = 28.0
+LARGEST_LOG_P = 28.0
 """Log of the largest p: a loss of 10¹² times the level rules a node out as well as a larger one, and can be squared."""
 
 
@@ -115,7 +115,7 @@ def shape_values(counts: FloatArray, n_ref: FloatArray, prior: Prior) -> FloatAr
     # The offsets run fastest over the shapes.
     p = steps.take(np.arange(len(delta)) % len(offsets), axis=1)
     p *= -c
-    np.exp(np.minimum(p, STEEPEST, out=p), out=p)
+    np.exp(np.minimum(p, LARGEST_LOG_P, out=p), out=p)
     below = counts < 1.0
     if below.any():
         base = r[below] + delta
@@ -198,8 +198,8 @@ def _log_tail(low: FloatArray, high: FloatArray) -> FloatArray:
 
 def draw_level(ratio: FloatArray, root: FloatArray, upper: FloatArray, normal: FloatArray) -> FloatArray:
     """s of N(`ratio`/`root`, `root`⁻²) truncated to (0, upper), by inverting its distribution at Φ(`normal`), in place
-    of `ratio`; |normal| ≤ CERTAIN."""
-    at = np.flatnonzero((ratio < CERTAIN) | (ratio + CERTAIN > upper * root))
+    of `ratio`; |normal| ≤ CERTAIN_SDS."""
+    at = np.flatnonzero((ratio < CERTAIN_SDS) | (ratio + CERTAIN_SDS > upper * root))
     some = [values.take(at) for values in (ratio, root, np.broadcast_to(upper, ratio.shape), normal)]
     ratio += normal
     ratio /= root

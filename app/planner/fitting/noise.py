@@ -13,7 +13,7 @@ import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 
-TINY = 1e-12
+ONE_SIZE = 1e-12
 """Below this, a cell's rows are at one size."""
 
 SWEEPS = 20
@@ -78,7 +78,7 @@ def _lines(rows: Rows, y: FloatArray) -> FloatArray:
     x = rows.x - (np.bincount(rows.cell, rows.size * rows.x, cells) / total)[rows.cell]
     y = y - (np.bincount(rows.cell, rows.size * y, cells) / total)[rows.cell]
     xx = np.bincount(rows.cell, rows.size * x**2, cells)
-    steep = np.where(xx > TINY, np.bincount(rows.cell, rows.size * x * y, cells) / np.maximum(xx, TINY), 0.0)
+    steep = np.where(xx > ONE_SIZE, np.bincount(rows.cell, rows.size * x * y, cells) / np.maximum(xx, ONE_SIZE), 0.0)
     return np.asarray(y - steep[rows.cell] * x)
 
 
@@ -89,7 +89,7 @@ def _parameters(rows: Rows) -> FloatArray:
     largest, smallest = np.full(cells, -np.inf), np.full(cells, np.inf)
     np.maximum.at(largest, rows.cell, rows.x)
     np.minimum.at(smallest, rows.cell, rows.x)
-    return np.where(number > 0, np.where((largest - smallest) ** 2 > TINY, 2.0, 1.0), 0.0)
+    return np.where(number > 0, np.where((largest - smallest) ** 2 > ONE_SIZE, 2.0, 1.0), 0.0)
 
 
 def _about_lines(rows: Rows) -> tuple[FloatArray, FloatArray]:

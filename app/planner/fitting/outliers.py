@@ -23,7 +23,7 @@ LEAST_POINTS_TO_DOUBT = 4
 MISFIT, INFLATING = 3.0, 1.5
 """A residual is doubted beyond the first, or beyond the second where the point may have inflated the noise."""
 
-WILD, UNLIKELY = 0.08, 50.0
+WILD, WILD_PENALTY = 0.08, 50.0
 """κ above the first is given the weight exp(−50)."""
 
 
@@ -91,7 +91,7 @@ def _sigmas_off(data: GroupData, groups: IntArray, points: IntArray, prior: Prio
 def _following(prior: Prior) -> Prior:
     """The prior that the others follow a curve: for points that may lie anywhere, none lies astray."""
     wild = np.array(prior.discrepancies) > WILD
-    return replace(prior, noise=prior.noise - UNLIKELY * wild) if not wild.all() else prior
+    return replace(prior, noise=prior.noise - WILD_PENALTY * wild) if not wild.all() else prior
 
 
 def _rms(table: Table, residuals: FloatArray) -> FloatArray:

@@ -1,6 +1,6 @@
 """What a run will measure, and how earlier forecasts fared."""
 
 from app.planner.forecasts.predictive import Asked, predict
-from app.planner.forecasts.scoring import LEVELS, rescale, score, widening
+from app.planner.forecasts.scoring import INTERVAL_LEVELS, rescale, score, widening
 
-__all__ = ["LEVELS", "Asked", "predict", "rescale", "score", "widening"]
+__all__ = ["INTERVAL_LEVELS", "Asked", "predict", "rescale", "score", "widening"]

@@ -21,10 +21,10 @@ from app.planner.curves.posterior import Errors, Posterior
 from app.planner.curves.random_streams import uniforms
 from app.planner.fitting.binning import summed
 
-MOST_ALONE, STEP = 64, 0.125
+MOST_ALONE, T_STEP = 64, 0.125
 """More runs than these on one holdout are averaged over such steps of t."""
 
-EXACT = 1e-100
+LEAST_SIGMA = 1e-100
 """The training error of runs on a stated curve, which have none."""
 
 
@@ -124,7 +124,7 @@ def _average(t: FloatArray) -> tuple[FloatArray, FloatArray]:
     [cells, cells]."""
     if len(t) <= MOST_ALONE:
         return np.eye(len(t)), np.minimum.outer(t, t)
-    _, cell, size = np.unique(np.floor(t / STEP), return_inverse=True, return_counts=True)
+    _, cell, size = np.unique(np.floor(t / T_STEP), return_inverse=True, return_counts=True)
     average = (cell == np.arange(len(size))[:, None]) / size[:, None]
     at = average @ t
     together = np.minimum.outer(at, at)
@@ -138,7 +138,7 @@ def _average(t: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def _weights(average: FloatArray, together: FloatArray, sigma: FloatArray, kappa: FloatArray) -> FloatArray:
     """1ᵀV⁻¹ for each σ and κ [nodes, cells]."""
-    sigma, own = np.where(sigma > 0.0, sigma, EXACT), np.diag((average**2).sum(axis=1))
+    sigma, own = np.where(sigma > 0.0, sigma, LEAST_SIGMA), np.diag((average**2).sum(axis=1))
     v = (kappa**2)[:, None, None] * together + (sigma**2)[:, None, None] * own
     return np.asarray(np.linalg.solve(v, np.ones((*v.shape[:2], 1)))[:, :, 0])
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray
 
-LEVELS = (0.5, 0.8, 0.9)
+INTERVAL_LEVELS = (0.5, 0.8, 0.9)
 """Central intervals whose coverage is recorded."""
 LEAST_RECORD = 20
 """Fewer scored forecasts say too little to rescale by."""
@@ -41,19 +41,19 @@ def crps(draws: FloatArray, value: FloatArray) -> FloatArray:
 
 def intervals(draws: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Lower ends [..., levels], median [...], upper ends [..., levels] of the central intervals."""
-    tails = (1.0 - np.array(LEVELS)) / 2.0
+    tails = (1.0 - np.array(INTERVAL_LEVELS)) / 2.0
     low = np.moveaxis(np.quantile(draws, tails, axis=-1), 0, -1)
     high = np.moveaxis(np.quantile(draws, 1.0 - tails, axis=-1), 0, -1)
     return low, np.asarray(np.median(draws, axis=-1)), high
 
 
 def wis(low: FloatArray, median: FloatArray, high: FloatArray, value: FloatArray) -> FloatArray:
-    """Weighted interval score of the intervals at LEVELS (Bracher et al. 2021, eq. 1); ends [..., levels]."""
-    alpha = 1.0 - np.array(LEVELS)
+    """Weighted interval score of the intervals at INTERVAL_LEVELS (Bracher et al. 2021, eq. 1); ends [..., levels]."""
+    alpha = 1.0 - np.array(INTERVAL_LEVELS)
     y = value[..., None]
     penalty = 2.0 / alpha * (np.maximum(low - y, 0.0) + np.maximum(y - high, 0.0))
     weighted = (alpha / 2.0 * (high - low + penalty)).sum(axis=-1)
-    return np.asarray((0.5 * np.abs(value - median) + weighted) / (len(LEVELS) + 0.5))
+    return np.asarray((0.5 * np.abs(value - median) + weighted) / (len(INTERVAL_LEVELS) + 0.5))
 
 
 def score(draws: FloatArray, value: FloatArray) -> Score:
@@ -72,21 +72,21 @@ def widening(low: FloatArray, median: FloatArray, high: FloatArray, value: Float
     """
     size = len(value)
     if size < LEAST_RECORD:
-        return np.ones(len(LEVELS))
+        return np.ones(len(INTERVAL_LEVELS))
     above = value >= median
     side = np.where(above[:, None], high - median[:, None], median[:, None] - low)
     off = np.sort(np.abs(value - median)[:, None] / np.maximum(side, LEAST_WIDTH), axis=0)
-    place = np.minimum(np.ceil((size + 1) * np.array(LEVELS)).astype(np.int64), size) - 1
-    return np.asarray(off[place, np.arange(len(LEVELS))])
+    place = np.minimum(np.ceil((size + 1) * np.array(INTERVAL_LEVELS)).astype(np.int64), size) - 1
+    return np.asarray(off[place, np.arange(len(INTERVAL_LEVELS))])
 
 
 def rescale(probability: FloatArray, quantiles: FloatArray, factors: FloatArray) -> FloatArray:
     """Quantiles [..., probabilities] moved away from their median by the factors of `widening`, kept in order.
 
-    probability [probabilities] ascending, 0.5 among them. Between and beyond LEVELS the factor is interpolated in
-    the level |2 p − 1|.
+    probability [probabilities] ascending, 0.5 among them. Between and beyond INTERVAL_LEVELS the factor is interpolated
+    in the level |2 p − 1|.
     """
     level = np.abs(2.0 * probability - 1.0)
-    factor = np.interp(level, LEVELS, factors)
+    factor = np.interp(level, INTERVAL_LEVELS, factors)
     median = quantiles[..., [int(np.argmin(level))]]
     return np.asarray(np.sort(median + (quantiles - median) * factor, axis=-1))

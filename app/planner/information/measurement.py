@@ -26,7 +26,7 @@ STEPS = 2.0 ** (-0.5 * np.arange(12))
 """Subset sizes that are considered, as shares of what is held."""
 WATCHED = 32
 """Groups whose certainty is followed: those whose margins vary most."""
-CERTAIN = 1e-12
+MARGIN_ROUNDING = 1e-12
 """A margin whose sd is this share of it is known but for rounding."""
 
 
@@ -88,7 +88,7 @@ def measurement_plan(problem: Problem, observations: Observations, runs: int, se
     counts, marginals = _marginals(problem)
     held = np.floor(problem.held).astype(np.int64)
     shift, shared = _shared(posterior, observations, problem.held)
-    certain = marginals.std(axis=1) <= CERTAIN * np.abs(marginals).max(axis=1)
+    certain = marginals.std(axis=1) <= MARGIN_ROUNDING * np.abs(marginals).max(axis=1)
     spread = np.where(certain | (held == 0), 0.0, marginals.var(axis=1))
     ranked = np.argsort(-spread, kind="stable")[:WATCHED]
     watched = np.sort(ranked[spread[ranked] > 0.0])

@@ -16,7 +16,7 @@ from app.planner.curves.random_streams import uniforms
 
 ATOMS = 160
 """Draws that stand for the posterior: the first ones, as draws are in random order."""
-NOISES = 6
+ERRORS_TRIED = 6
 """Errors tried with each draw as the truth."""
 LEAST_SD = 1e-9
 """The sd of an error, as a share of the largest loss, is at least this."""
@@ -27,7 +27,7 @@ class Belief:
     """One group's draws and what the runs chosen so far would say of them.
 
     quantity [atoms]: q. training, shared: τ² and v. means: μ [runs][atoms] of the runs chosen.
-    log_weight [atoms, NOISES, atoms]: log p(y | i) for the truths j and errors tried, up to a constant per y.
+    log_weight [atoms, ERRORS_TRIED, atoms]: log p(y | i) for the truths j and errors tried, up to a constant per y.
     """
 
     key: str
@@ -41,7 +41,7 @@ class Belief:
     def of(cls, key: str, quantity: FloatArray, training_sd: float, shared_sd: float) -> "Belief":
         """The posterior itself: quantity [draws], two of them or more."""
         atoms = min(len(quantity), ATOMS)
-        return cls(key, quantity[:atoms], training_sd**2, shared_sd**2, (), np.zeros((atoms, NOISES, atoms)))
+        return cls(key, quantity[:atoms], training_sd**2, shared_sd**2, (), np.zeros((atoms, ERRORS_TRIED, atoms)))
 
     def after(self, mean: FloatArray, seed: int) -> "Belief":
         """What is believed once a run that measures μ = `mean` [draws] is chosen too."""
@@ -53,9 +53,9 @@ class Belief:
         variance = self.training + self.shared - runs * self.shared * known
         sd = max(np.sqrt(variance), LEAST_SD * float(np.abs(mean).max()), np.finfo(np.float64).tiny)
         # Even over all truths together: each keeps errors of its own.
-        noise = ndtri(uniforms(seed, (f"measure:{self.key}:{runs}",), NOISES * len(mean))[0, 0])
+        noise = ndtri(uniforms(seed, (f"measure:{self.key}:{runs}",), ERRORS_TRIED * len(mean))[0, 0])
         apart = (innovation[:, None] - innovation) / sd
-        log_weight = self.log_weight - 0.5 * (apart[:, None, :] + noise.reshape(-1, NOISES, 1)) ** 2
+        log_weight = self.log_weight - 0.5 * (apart[:, None, :] + noise.reshape(-1, ERRORS_TRIED, 1)) ** 2
         return replace(self, means=(*self.means, mean), log_weight=log_weight)
 
     def variance(self) -> float:

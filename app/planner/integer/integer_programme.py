@@ -16,8 +16,8 @@ from app.planner.problem.order_programme import Programme
 from app.planner.relaxation.certificate import LEAST_GAIN
 from app.planner.relaxation.cutting_planes import Master
 
-ROUNDS = 12
-NODES = 4_000
+PROGRAMME_ROUNDS = 12
+PROGRAMME_NODES = 4_000
 """Nodes of the integer solver in all rounds: a count, not a time, so that the same question has the same answer."""
 
 BLUR = 2e-7
@@ -39,11 +39,11 @@ class Whole:
     proof: str
 
 
-def solve_whole(master: Master, best: Whole, tolerance: float, nodes: int = NODES) -> Whole:
+def solve_whole(master: Master, best: Whole, tolerance: float, nodes: int = PROGRAMME_NODES) -> Whole:
     """The best whole orders, from `best` on, until its gap is at most `tolerance` of the gain or the nodes are used."""
     orders, utility, bound = best.orders, best.utility, best.bound
     seen: set[bytes] = set()
-    for _ in range(ROUNDS):
+    for _ in range(PROGRAMME_ROUNDS):
         gain = max(utility - master.start, LEAST_GAIN) if orders is not None else np.inf
         if orders is not None and bound - utility <= max(tolerance, 1.5 * BLUR) * gain:
             break

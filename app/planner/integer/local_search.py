@@ -14,7 +14,7 @@ from app.planner.integer.exchange import Cart
 TRIED = 24
 """So many of the steps or swaps that look best are computed exactly."""
 MOVES = 3000
-CROWD = 64
+MOST_SINGLE_LOTS = 64
 """More lots than this are not bought, or swapped, one by one."""
 STEP_NOISE = 1e-14
 """A step must gain more than this share of the utility's size."""
@@ -130,7 +130,7 @@ def _best_step(cart: Cart, gain: FloatArray, hope: FloatArray) -> int | None:
 def _stride(cart: Cart, source: int) -> int:
     """How many lots of the source to take at once: while the money would pay for many more than there are sources."""
     step = int(cart.step_up[source])
-    if cart.left < int(cart.cost_up[source]) * (len(cart.orders) + CROWD):
+    if cart.left < int(cart.cost_up[source]) * (len(cart.orders) + MOST_SINGLE_LOTS):
         return 1
     return _strides(cart, [(source, step)], 1.9)
 
@@ -180,7 +180,7 @@ def _swap(cart: Cart) -> bool:
         one, other = int(back[place // len(forth)]), int(forth[place % len(forth)])
         changes = [(one, -int(cart.step_down[one])), (other, int(cart.step_up[other]))]
         if cart.total_after(changes) - total > STEP_NOISE * max(abs(total), 1e-3) and _pair_keeps(cart, changes):
-            crowded = min(cart.orders[one], cart.orders[other]) > CROWD * max(
+            crowded = min(cart.orders[one], cart.orders[other]) > MOST_SINGLE_LOTS * max(
                 cart.market.lot[one], cart.market.lot[other]
             )
             times = _strides(cart, changes, 1.5) if crowded else 1

@@ -14,14 +14,14 @@ from app.planner.utility.utility import Utility
 
 SWAP_NOISE = 1e-15
 """A sample is moved where the group that gives it stays above by more than this share of the other's value."""
-PASSES = 200
+LEVEL_PASSES = 200
 """Over all groups, beside 20 for every source."""
 
 
 def level_up(utility: Utility, market: Market, held: FloatArray, orders: IntArray) -> tuple[IntArray, float]:
     """Orders [S] reached from affordable ones by feeding the worst off until nothing helps, and U after them."""
     state = _State.of(utility, market, held, orders)
-    for _ in range(PASSES + 20 * len(orders)):
+    for _ in range(LEVEL_PASSES + 20 * len(orders)):
         if not (state.feed() or state.swap()):
             break
     return state.orders, utility.at(held + market.added(state.orders))

@@ -19,7 +19,7 @@ from app.planner.utility.utility import Utility
 SWAP_NOISE = 1e-15
 """A swap must gain more than this share of the values it changes."""
 _AROUND = np.array([-1.0, 0.0, 1.0])
-CROWD = 10_000
+MOST_COST_RATIO = 10_000
 """What a dear sample leaves over may buy so many cheap ones: more are left to steps that take many at once."""
 SWAP_WORK = 20_000_000
 """Sources times swaps: in huge markets a swap moves the utility by less than its last digits."""
@@ -29,7 +29,7 @@ def has_single_samples(market: Market) -> bool:
     """Whether every group has at most one source, and every source sells single samples at prices not far apart."""
     if not len(market.group) or market.rank.any() or (market.lot > 1).any() or (market.least > 1).any():
         return False
-    return int(market.unit_cost.max()) <= CROWD * int(market.unit_cost.min())
+    return int(market.unit_cost.max()) <= MOST_COST_RATIO * int(market.unit_cost.min())
 
 
 def top_up(utility: Utility, market: Market, held: FloatArray, orders: IntArray) -> tuple[IntArray, float]:

@@ -26,11 +26,11 @@ from app.planner.relaxation.cutting_planes import Master
 from app.planner.relaxation.relax import Divisible
 from app.planner.utility.utility import Utility
 
-NEAR = 1e-5
+SETTLED_GAP = 1e-5
 """Whole lots of small problems within this share of the gain of their bound are not searched further."""
 SMALL = 16
 """Up to so many sources the integer programme is solved to the last digit."""
-LARGEST, LARGEST_UNIT = 600, 64
+MOST_SOURCES, MOST_UNIT_SOURCES = 600, 64
 """More sources than this are not given to the integer programme; more that sell single samples, one for each group."""
 TIGHT, LOOSE = 1e-8, 9e-5
 """Gaps that the integer programme is asked for, of small and of large problems."""
@@ -81,7 +81,7 @@ class Question:
         market = self.form.market
         if not self.is_small:
             return LOOSE
-        return TIGHT if not market.is_convex or np.any(market.least > 1) else NEAR
+        return TIGHT if not market.is_convex or np.any(market.least > 1) else SETTLED_GAP
 
     def gap(self, found: Whole) -> float:
         """What the answer leaves open, as a share of the gain."""
@@ -167,7 +167,7 @@ class IntegerProgramme:
 
     def accepts(self, question: Question) -> bool:
         """Where steps do, the problem is not too large, and there is money."""
-        most = LARGEST_UNIT if question.is_unit else LARGEST
+        most = MOST_UNIT_SOURCES if question.is_unit else MOST_SOURCES
         return not question.rests and len(question.form.sources) <= most and question.form.market.budget > 0
 
     def solve(self, question: Question, best: Whole) -> Whole:
@@ -185,7 +185,7 @@ class IntegerProgramme:
         return replace(found, method=best.method + ", integer programme", proof=WHOLE)
 
 
-CHAIN: tuple[WholeSolver, ...] = (RestingPoint(), UnitSamples(), UnitLevels(), LocalSearch(), IntegerProgramme())
+SOLVERS: tuple[WholeSolver, ...] = (RestingPoint(), UnitSamples(), UnitLevels(), LocalSearch(), IntegerProgramme())
 
 
 def best_whole(form: Canonical, divisible: Divisible, baselines: list[IntArray]) -> Answer:
@@ -195,7 +195,7 @@ def best_whole(form: Canonical, divisible: Divisible, baselines: list[IntArray])
     """
     question = Question(form, divisible, baselines)
     best = question.unsolved()
-    for solver in CHAIN:
+    for solver in SOLVERS:
         if solver.accepts(question):
             if best.orders is not None and question.gap(best) <= question.near:
                 break

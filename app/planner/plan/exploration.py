@@ -22,7 +22,7 @@ from app.planner.policies.policy import PolicyName
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 
-BATCHES = 16
+MONEY_PARTS = 16
 """The money for exploring is given out in so many equal parts."""
 
 
@@ -60,12 +60,12 @@ def explore(form: Canonical, decision: Decision, money: int) -> IntArray:
     orders, left = decision.orders.copy(), money
     parts = np.zeros(len(form.keys), dtype=np.int64)
     open_ = form.supplied & form.utility.counted & (marginals.var(axis=1) > 0.0)
-    table = _gains(form, decision, marginals, money / BATCHES)
-    for spent in range(BATCHES):
-        rates = np.where(open_, _rates(table, parts, BATCHES - spent), -np.inf)
+    table = _gains(form, decision, marginals, money / MONEY_PARTS)
+    for spent in range(MONEY_PARTS):
+        rates = np.where(open_, _rates(table, parts, MONEY_PARTS - spent), -np.inf)
         while rates.max(initial=-np.inf) > 0.0:
             group = int(np.argmax(rates))
-            purse = left - money * (BATCHES - 1 - spent) // BATCHES
+            purse = left - money * (MONEY_PARTS - 1 - spent) // MONEY_PARTS
             orders, cost = _buy(form, orders, group, purse, left)
             if cost:
                 left -= cost
@@ -76,12 +76,12 @@ def explore(form: Canonical, decision: Decision, money: int) -> IntArray:
 
 
 def _gains(form: Canonical, decision: Decision, marginals: FloatArray, money: float) -> FloatArray:
-    """K [groups, parts] of 0 to BATCHES parts of `money` millionths spent on a group's samples."""
+    """K [groups, parts] of 0 to MONEY_PARTS parts of `money` millionths spent on a group's samples."""
     mean = marginals.mean(axis=1)
     gap = np.abs(mean - _best_of_others(np.where(form.utility.counted, mean, -np.inf)))
     posterior = form.values.moved(decision.counts).posterior
     batch = money / sample_prices(form.market)
-    counts = decision.counts[:, None] + np.where(np.isfinite(batch), batch, 0.0)[:, None] * np.arange(BATCHES + 1)
+    counts = decision.counts[:, None] + np.where(np.isfinite(batch), batch, 0.0)[:, None] * np.arange(MONEY_PARTS + 1)
     fall = posterior.loss(decision.counts)[:, None, :] - posterior.loss(counts)
     fall -= fall.mean(axis=2, keepdims=True)
     off = marginals - mean[:, None]

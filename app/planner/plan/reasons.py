@@ -16,7 +16,7 @@ ALIKE = 0.05
 
 NOISY = 0.5
 """Where no factor sets a group further apart than this, in logarithms, what is not known of its curve may decide."""
-LIKELY = 0.3
+NOISE_CHANCE = 0.3
 """A group left out gains more than those served in this share of the draws: noise decides."""
 
 
@@ -145,7 +145,7 @@ def _is_noise(view: _View, group: int) -> bool:
     served = float(view.margins.after[(view.decision.added > 0) & view.margins.open].max(initial=0.0))
     if mean <= 0.0 or served <= 0.0:
         return False
-    return bool(np.mean(slopes / mean * view.margins.now[group] > served) >= LIKELY)
+    return bool(np.mean(slopes / mean * view.margins.now[group] > served) >= NOISE_CHANCE)
 
 
 GAINS = {

@@ -11,9 +11,9 @@ from app.planner.problem.canonical import Canonical
 from app.planner.problem.constraints import Bound
 from app.planner.wording import MILLIONTHS
 
-TRACE = 1e-9
+LIMIT_ROUNDING = 1e-9
 """An order this near to its limit, in proportion, is at it."""
-SLIGHT = 1e-6
+PRICE_ROUNDING = 1e-6
 """Shadow prices below this share of what the money for the unit buys elsewhere are rounding."""
 
 
@@ -42,7 +42,7 @@ def bound_prices(form: Canonical, decision: Decision) -> tuple[BoundPrice, ...]:
         # A limit on a share r is the row Σ_M − r Σ_all: its price is that of the row times Σ_all.
         worth = value * (1.0 if bound.share is None else _whole(form, decision, bound))
         unit = bound.unit / MILLIONTHS if bound.unit > 1.0 else 1.0
-        if abs(worth) > SLIGHT * price * float(form.market.share.min(initial=1.0)):
+        if abs(worth) > PRICE_ROUNDING * price * float(form.market.share.min(initial=1.0)):
             found.append(BoundPrice(bound.upper if value > 0.0 else bound.lower, abs(worth) / unit))
     return (*found, *_largest_orders(form, decision))
 
@@ -60,11 +60,11 @@ def _largest_orders(form: Canonical, decision: Decision) -> list[BoundPrice]:
     found = []
     for at, source in enumerate(form.sources):
         limit, wanted = float(form.market.limit[at]), float(decision.relaxed.orders[at])
-        at_cap = np.isfinite(limit) and limit > 0.0 and wanted >= limit * (1.0 - TRACE)
+        at_cap = np.isfinite(limit) and limit > 0.0 and wanted >= limit * (1.0 - LIMIT_ROUNDING)
         if (
             at_cap
             and source.fixed_order is None
-            and gain[at] > SLIGHT * decision.relaxed.multiplier * form.market.share[at]
+            and gain[at] > PRICE_ROUNDING * decision.relaxed.multiplier * form.market.share[at]
         ):
             by_total = source.max_total is not None and source.max_total - source.ordered < (source.max_order or np.inf)
             name = "max_total" if by_total else "max_order"

@@ -17,14 +17,14 @@ from app.planner.relaxation.relax import relax
 from app.planner.relaxation.separable import is_separable
 from app.planner.wording import MILLIONTHS, money, near, number
 
-GRID = (0.0, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)
+FIRST_SHARES = (0.0, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)
 """Shares of the budget that are looked at first."""
 REFINEMENTS = 12
 LEAST_SHARE = 1 / 4096
 """Less than this share of the budget is not worth a purchase."""
-NEAR = 1e-4
+STOP_PRECISION = 1e-4
 """A stop is found to this share of itself where the multiplier leads to it."""
-FINE = 256
+FINE_STEPS = 256
 """Orders in steps of less than the budget's 256th are taken as divisible."""
 GOLDEN = 0.5 * (5.0**0.5 - 1.0)
 
@@ -101,7 +101,7 @@ def _best(form: Canonical, whole: int) -> tuple[float, float]:
     """The optimal policy's utility, of divisible orders where every step costs little of the `whole` budget, and what
     the next millionth adds to it; nan where that is not known to the last digits."""
     steps = [source.cost(source.least) for source in form.sources]
-    if not form.market.is_convex or max(steps, default=0) > whole / FINE:
+    if not form.market.is_convex or max(steps, default=0) > whole / FINE_STEPS:
         return form.utility.total(decide(form, "optimal").after.value), np.nan
     check_feasible(form)
     found = relax(form, form.utility).relaxation
@@ -132,7 +132,7 @@ def _last_worth_its_cost(worth: Callable[[int], float], budget: int) -> int | No
         return float(np.log(np.maximum(worth(round(float(np.exp(log_spend)))), 1e-300)))
 
     try:
-        return round(float(np.exp(brentq(excess, np.log(least), np.log(budget), xtol=NEAR))))
+        return round(float(np.exp(brentq(excess, np.log(least), np.log(budget), xtol=STOP_PRECISION))))
     except ValueError:
         # SciPy's for a worth that is not known on the way.
         return None
@@ -140,7 +140,7 @@ def _last_worth_its_cost(worth: Callable[[int], float], budget: int) -> int | No
 
 def _highest_net(net: Callable[[int], float], budget: int) -> int:
     """The least spend of the highest net gain: the best of a grid, refined by golden section round it."""
-    spends = sorted({round(share * budget) for share in GRID})
+    spends = sorted({round(share * budget) for share in FIRST_SHARES})
     best = max(spends, key=lambda spend: (net(spend), -spend))
     at = spends.index(best)
     low, high = spends[max(at - 1, 0)], spends[min(at + 1, len(spends) - 1)]

@@ -14,22 +14,22 @@ from app.planner.utility.objective import Objective
 from app.planner.utility.values import Values, is_held
 from app.planner.wording import Warning, count, money, near, number, percent
 
-FAR = 3.0
+FAR_RATIO = 3.0
 """Counts this many times beyond the largest measured one are said to extrapolate."""
 STALE = 1.25
 """Held counts this many times the largest measured one have moved since the last measurement."""
-LIKELY, UNLIKELY = 0.9, 0.05
+LIKELY_CHANCE, UNLIKELY_CHANCE = 0.9, 0.05
 IDLE_SHARE = 0.05
 """Money left that is worth a warning, as a share of the budget."""
 HOPELESS = 0.1
 """A group that gains less than this share of the largest gain per cost is hopeless (planner.md 3)."""
-NOTABLE = 0.01
+NOTABLE_SPENDING = 0.01
 """... if it takes more than this share of the money."""
 FREER = 1.2
 """A cap or a price decides where without it a sample would be worth this many times what money buys elsewhere."""
 NEEDIER = 1.5
 """A group is needier than another where a sample is worth this many times as much to it."""
-SLIGHT = 0.01
+SLIGHT_GAIN = 0.01
 """A gain in mean benefit above this is never called noise."""
 
 
@@ -66,13 +66,13 @@ def _targets(form: Canonical, metric_now: FloatArray) -> list[Warning]:
         target, key = float(form.targets[at]), form.keys[at]
         met = float(np.mean(sign * metric_now[at] >= sign * target))
         reachable = float(np.mean(sign * best[at] > sign * target))
-        if met >= LIKELY:
+        if met >= LIKELY_CHANCE:
             detail = (
                 f"It meets its target {number(target)} already (chance {percent(met)}):"
                 " raise the target or lower its weight."
             )
             found.append(Warning("target_reached", detail, group=key))
-        elif reachable < UNLIKELY:
+        elif reachable < UNLIKELY_CHANCE:
             detail = (
                 f"No amount of data is likely to bring it to its target {number(target)}"
                 f" (chance {percent(reachable)}): lower the target or improve the model."
@@ -99,7 +99,7 @@ def _extrapolations(form: Canonical, decision: Decision) -> list[Warning]:
     found = []
     for at, diagnostics in enumerate(form.utility.posterior.diagnostics):
         measured = diagnostics.largest_count
-        if not diagnostics.points or not decision.added[at] or decision.counts[at] <= FAR * max(measured, 1.0):
+        if not diagnostics.points or not decision.added[at] or decision.counts[at] <= FAR_RATIO * max(measured, 1.0):
             continue
         detail = (
             f"Its curve is measured up to {count(measured)} samples and the plan takes it to"
@@ -146,7 +146,7 @@ def _limits(form: Canonical, decision: Decision) -> list[Warning]:
     found = []
     price = decision.relaxed.multiplier
     for row, (bound, worth_of) in enumerate(zip(form.region.bounds, decision.rows.tolist(), strict=True)):
-        if abs(worth_of) <= SLIGHT * price * _row_size(form, row) or not price > 0.0:
+        if abs(worth_of) <= SLIGHT_GAIN * price * _row_size(form, row) or not price > 0.0:
             continue
         upper = worth_of > 0.0
         edge = form.region.upper[row] if upper else form.region.lower[row]
@@ -215,7 +215,7 @@ def _hopeless(form: Canonical, decision: Decision, margins: Margins) -> list[War
     best = int(np.argmax(np.where(able, margins.after, 0.0)))
     budget = max(form.market.budget, 1)
     spent = form.spent_on(decision.spent / budget)
-    named = np.flatnonzero(able & (spent > NOTABLE) & (margins.after < HOPELESS * margins.after[best]))
+    named = np.flatnonzero(able & (spent > NOTABLE_SPENDING) & (margins.after < HOPELESS * margins.after[best]))
     if not len(named):
         return []
     other = relax(form, replace(utility, objective=Objective("isoelastic", aversion=5.0))).relaxation
@@ -242,7 +242,7 @@ def _gainless(form: Canonical, decision: Decision) -> list[Warning]:
     values = Values.of(plain, form.order)
     now = values.moved(form.held).draws(form.held)
     gain = float(np.quantile(values.moved(decision.counts).draws(decision.counts) - now, 0.95))
-    if gain > max(min(float(now.std()), SLIGHT), 1e-9):
+    if gain > max(min(float(now.std()), SLIGHT_GAIN), 1e-9):
         return []
     detail = (
         f"What it buys raises the mean benefit by {number(max(gain, 0.0))} at best, within the noise of today's"

@@ -14,7 +14,7 @@ from scipy.sparse import csc_array
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.problem.market import Market
 
-ROUNDING = 1e-9
+SAMPLE_ROUNDING = 1e-9
 """A share of a sample that counts as none."""
 ENDLESS = 2.0**62
 
@@ -58,7 +58,7 @@ class Shelves:
         fits = orders + step <= market.most
         if self.space is not None:
             left = self.space - market.accepted(orders)
-            fits &= step <= _over_groups(self._accepted, left, np.minimum) + ROUNDING
+            fits &= step <= _over_groups(self._accepted, left, np.minimum) + SAMPLE_ROUNDING
         return np.where(fits & ~self.is_fixed, step, 0)
 
     def top_up(self, orders: IntArray, ranked: list[int]) -> IntArray:
@@ -81,7 +81,7 @@ class Shelves:
             return int(self.market.most[source])
         left = self.space - self.market.accepted(orders)
         room = float(_over_groups(_part(self._accepted, np.array([source])), left, np.minimum)[0])
-        return int(min(max(room + ROUNDING, 0.0), float(self.market.most[source])))
+        return int(min(max(room + SAMPLE_ROUNDING, 0.0), float(self.market.most[source])))
 
     @cached_property
     def is_fixed(self) -> BoolArray:
@@ -145,7 +145,7 @@ class Shelves:
         """Whole lots up to `asked` within the limits of the sources `here`."""
         market = self.market
         most = market.most[here]
-        reach = np.floor(np.minimum(asked * (1.0 + 1e-12) + ROUNDING, most)).astype(np.int64)
+        reach = np.floor(np.minimum(asked * (1.0 + 1e-12) + SAMPLE_ROUNDING, most)).astype(np.int64)
         whole = reach // market.lot[here] * market.lot[here]
         return np.where(whole >= market.least[here], whole, 0)
 
@@ -210,7 +210,7 @@ class _Prices:
 
 def _floor(wanted: FloatArray) -> IntArray:
     """Whole numbers up to `wanted`, of which the last is not lost to rounding."""
-    return np.floor(np.minimum(wanted * (1.0 + 1e-15) + ROUNDING, ENDLESS)).astype(np.int64)
+    return np.floor(np.minimum(wanted * (1.0 + 1e-15) + SAMPLE_ROUNDING, ENDLESS)).astype(np.int64)
 
 
 def _columns(matrix: csc_array) -> IntArray:

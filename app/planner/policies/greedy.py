@@ -19,7 +19,7 @@ from app.planner.relaxation.tabulation import tabulate
 from app.planner.utility.objective import Objective
 from app.planner.utility.utility import Utility, ValueAndSlope
 
-BATCHES = 1000
+GREEDY_BATCHES = 1000
 """The money is spent in about this many batches."""
 
 Rank = Callable[[ValueAndSlope, FloatArray], FloatArray]
@@ -83,7 +83,7 @@ def _spend(
     shelves = Shelves(market, space)
     orders = shelves.fixed.copy()
     left = market.budget - market.cost(orders)
-    batch = max(left // BATCHES, 1)
+    batch = max(left // GREEDY_BATCHES, 1)
     counts = held + market.added(orders)
     terms = utility.terms(counts)
     if own is not None and _is_simple(market, space):
@@ -118,7 +118,7 @@ def _is_simple(market: Market, space: FloatArray | None) -> bool:
         and len(np.unique(market.group)) == len(market.group)
         and (market.lot == 1).all()
         and (market.least == 1).all()
-        and len(market.group) * BATCHES <= TABLE
+        and len(market.group) * GREEDY_BATCHES <= TABLE
     )
 
 

@@ -14,7 +14,7 @@ from app.planner.policies.fill_orders import Shelves
 from app.planner.policies.policy import Policy
 from app.planner.problem.market import Market
 
-HALVINGS = 60
+LEVEL_HALVINGS = 60
 """Halvings of a level: enough for the last bit of a double."""
 
 
@@ -73,7 +73,7 @@ def highest(market: Market, top: float, orders: Callable[[float], IntArray]) -> 
     low, high = 0.0, top
     if _paid(market, orders(top)):
         return top
-    for _ in range(HALVINGS):
+    for _ in range(LEVEL_HALVINGS):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if _paid(market, orders(middle)) else (low, middle)
     return low

@@ -27,10 +27,10 @@ LIMIT = 1.0
 """T of their algorithm in its first iteration; a round here is one iteration."""
 SIZES = 10
 """Their number of measured sizes per curve."""
-EXPONENTS = np.linspace(0.0, 5.0, 251)
-GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
+EXPONENT_NODES = np.linspace(0.0, 5.0, 251)
+GOLDEN = 0.5 * (5.0**0.5 - 1.0)
 SEARCHES = 60
-HALVINGS = 100
+SEARCH_HALVINGS = 100
 LEAST_EXPONENT = 1e-9
 """A curve this flat gains nothing."""
 
@@ -77,9 +77,9 @@ def fit_power_laws(sizes: FloatArray, losses: FloatArray) -> PowerLaws:
         off = losses - _scale(sizes, losses, a)[:, None] * _falling(sizes, a)
         return np.asarray((off**2 * sizes).sum(axis=1))
 
-    grid = np.stack([misfit(np.full(len(sizes), node)) for node in EXPONENTS], axis=1)
+    grid = np.stack([misfit(np.full(len(sizes), node)) for node in EXPONENT_NODES], axis=1)
     best = grid.argmin(axis=1)
-    low, high = EXPONENTS[np.maximum(best - 1, 0)], EXPONENTS[np.minimum(best + 1, len(EXPONENTS) - 1)]
+    low, high = EXPONENT_NODES[np.maximum(best - 1, 0)], EXPONENT_NODES[np.minimum(best + 1, len(EXPONENT_NODES) - 1)]
     for _ in range(SEARCHES):
         left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
         nearer = misfit(left) <= misfit(right)
@@ -126,7 +126,7 @@ def solve(
     spend = np.where(buyable, price, 0.0)
     if float(spend @ bought(low)) <= budget:
         return bought(low)
-    for _ in range(HALVINGS):
+    for _ in range(SEARCH_HALVINGS):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if float(spend @ bought(middle)) > budget else (low, middle)
     less, more = bought(high), bought(low)
@@ -145,7 +145,7 @@ def scaled_to_limit(counts: FloatArray, bought: FloatArray, limit: float) -> Flo
     if abs(whole) <= limit:
         return bought
     target, low, high = float(np.sign(whole)) * limit, 0.0, 1.0
-    for _ in range(HALVINGS):
+    for _ in range(SEARCH_HALVINGS):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if abs(change(middle)) < abs(target) else (low, middle)
     return low * bought

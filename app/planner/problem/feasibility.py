@@ -21,11 +21,11 @@ from app.planner.problem.order_programme import Programme
 from app.planner.problem.sources import Source
 from app.planner.wording import count, money, number
 
-NODES = 2_000
+FEASIBILITY_NODES = 2_000
 RICH = 10
 """Money is no object at so many times the budget, where a limit does not say how much it calls for."""
 LARGER = 1e4
-NOTABLE = 1e-7
+MISS_ROUNDING = 1e-7
 """A miss below this share of a row's size is rounding."""
 
 
@@ -155,7 +155,7 @@ def _least_miss(programme: Programme) -> tuple[tuple[FloatArray, FloatArray], Fl
         found = _smallest(question, programme)
         if found is not None:
             misses = np.maximum(found[programme.columns :], 0.0)
-            misses = np.where(misses > NOTABLE * np.concatenate([size, size]), misses, 0.0)
+            misses = np.where(misses > MISS_ROUNDING * np.concatenate([size, size]), misses, 0.0)
             return (misses[:count_], misses[count_:]), found[: programme.columns]
     return (np.zeros(count_), np.zeros(count_)), none
 
@@ -172,7 +172,7 @@ def _smallest(question: Linear, programme: Programme) -> FloatArray | None:
         if solution.columns is not None:
             value = float(question.objective @ solution.columns)
             best, least = (solution.columns, value) if best is None or value > least else (best, least)
-        if least > -NOTABLE:
+        if least > -MISS_ROUNDING:
             break
     return best
 
@@ -182,7 +182,7 @@ def _solved(question: Linear, programme: Programme) -> Solution:
     integrality = np.concatenate([programme.integrality, np.zeros(extra, dtype=np.int64)])
     if not integrality.any():
         return maximise(question)
-    return maximise_whole(question, integrality, 1e-9, NODES)
+    return maximise_whole(question, integrality, 1e-9, FEASIBILITY_NODES)
 
 
 def _missed(programme: Programme, misses: tuple[FloatArray, FloatArray], columns: FloatArray) -> list[Culprit]:

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array, vstack
 
 from app.planner.arrays import FloatArray, IntArray
 
-EXACT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+SOLVER_TOLERANCES = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 ATTEMPTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("highs-ds", {}),
     ("highs-ds", {"presolve": False}),
@@ -66,7 +66,7 @@ def maximise(question: Linear) -> Solution:
         inequalities["A_eq"], inequalities["b_eq"] = question.matrix[equal], question.high[equal]
     bounds: Any = np.stack([question.lower, question.upper], axis=1)
     for method, more in ATTEMPTS:
-        options: dict[str, Any] = {"options": EXACT | more, "method": method}
+        options: dict[str, Any] = {"options": SOLVER_TOLERANCES | more, "method": method}
         result = linprog(-question.objective, bounds=bounds, **inequalities, **options)
         if result.x is not None or result.status == INFEASIBLE:
             break

@@ -18,7 +18,7 @@ CLOSED = 1e-9
 CERTIFICATE_ROUNDING = 1e-9
 """Money and values this near to each other, in proportion, count as equal in a proof."""
 LEAST_SLOPE = 1e-300
-TRACE = 1e-11
+SPENT_ROUNDING = 1e-11
 """A group on which less than this share of the budget is spent is fed by rounding alone."""
 
 
@@ -137,7 +137,7 @@ def _prove_level(
     """
     value, counted = terms.value, utility.counted
     spent = np.bincount(ladder.group, weights=orders * ladder.price, minlength=len(value))
-    fed = counted & (spent > TRACE)
+    fed = counted & (spent > SPENT_ROUNDING)
     per_cost = terms.slope / ladder.marginal_price(ladder.counts(orders))
     left = max(0.0, ladder.money - float(spent[fed].sum()))
     total = utility.total(value)

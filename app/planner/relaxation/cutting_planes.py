@@ -18,10 +18,10 @@ from app.planner.relaxation.certificate import LEAST_GAIN
 from app.planner.utility.aggregate import Outer
 from app.planner.utility.values import Cuts, Values
 
-GRID = np.concatenate([[0.0], np.geomspace(1e-5, 1.0, 16)])
+FIRST_TANGENTS = np.concatenate([[0.0], np.geomspace(1e-5, 1.0, 16)])
 """Where the first tangents touch, in shares of what the budget can buy of a group."""
-ROUNDS = 60
-STEP = 1e-4
+TANGENT_ROUNDS = 60
+CURVATURE_STEP = 1e-4
 """Share of a count over which the curvature is measured."""
 DIGITS = 1e-15
 LINE = np.array([0.05, 0.15, 0.3, 0.5, 0.7, 0.9])
@@ -48,7 +48,7 @@ class Master:
         """The master with the first tangents, or with those of a problem in the same values."""
         if cuts is None:
             cuts = Cuts.none(values, held)
-            cuts.add(held[:, None] + GRID * programme.reach[:, None])
+            cuts.add(held[:, None] + FIRST_TANGENTS * programme.reach[:, None])
         return cls(values, values.utility.outer, programme, held, values.at(held), cuts, np.full(len(held), -np.inf))
 
     @property
@@ -100,7 +100,7 @@ class Master:
         if self.values.crossed:
             self.cuts.add(here[:, None])
             return
-        step = STEP * (1.0 + here)
+        step = CURVATURE_STEP * (1.0 + here)
         near = self.values.utility.terms(np.stack([here, here + step], axis=1))
         bend = np.maximum(near.slope[:, 0] - near.slope[:, 1], 0.0) / step
         claimed = self.now + scale * columns[self.programme.at["t"]]
@@ -138,7 +138,7 @@ def solve(master: Master, tolerance: float) -> CutOptimum:
     solution, bound, columns = _bounded(master, scale)
     best = _best_of(master, [columns])
     rounds = 1
-    while bound - best.utility > _tolerated(master, best, tolerance) and rounds < ROUNDS:
+    while bound - best.utility > _tolerated(master, best, tolerance) and rounds < TANGENT_ROUNDS:
         master.refine(columns, scale)
         scale = max(bound - master.start, LEAST_GAIN)
         solution, lower, columns = _bounded(master, scale)

@@ -18,12 +18,12 @@ from app.planner.relaxation.power_laws import Steps, orders_at_level, orders_at_
 from app.planner.relaxation.price_ladder import Ladder
 from app.planner.utility.utility import Utility, ValueAndSlope
 
-ROUNDS = 25
+MULTIPLIER_ROUNDS = 25
 SLOW, PATIENCE = 0.5, 4
 """After more than so many rounds in which the residual did not at least halve, it is a matter for the tables."""
 BEYOND = 1e-3
 """The slope of V' is taken over this share of a count."""
-STEEPEST, FLATTEST = 20.0, 1e-3
+STEEPEST_EXPONENT, FLATTEST_EXPONENT = 20.0, 1e-3
 """Exponents of V' that are believed; outside, a step is only shorter or longer than it could be."""
 NEARLY = 1e-9
 """A step on which less than this share of the money could still be spent is at its end."""
@@ -199,7 +199,7 @@ def solve_fitted(utility: Utility, ladder: Ladder, tolerance: float) -> Relaxati
     counts = _first_guess(ladder)
     terms, idle = utility.terms(counts), 0
     best: Relaxation | None = None
-    for _ in range(ROUNDS):
+    for _ in range(MULTIPLIER_ROUNDS):
         steps = _fitted(utility, ladder, counts, terms)
         open_ = np.isfinite(steps.rate) & (steps.length > 0.0)
         if not open_.any():
@@ -238,7 +238,7 @@ def _fitted(utility: Utility, ladder: Ladder, counts: FloatArray, terms: ValueAn
     with np.errstate(divide="ignore", invalid="ignore"):
         fall = np.log(np.maximum(terms.slope, LEAST_SLOPE) / np.maximum(later, LEAST_SLOPE)) / np.log1p(wide / base)
         rate = np.log(utility.emphasis * terms.slope)
-    fall = np.clip(np.nan_to_num(fall, nan=1.0), FLATTEST, STEEPEST)
+    fall = np.clip(np.nan_to_num(fall, nan=1.0), FLATTEST_EXPONENT, STEEPEST_EXPONENT)
     at = ladder.index
     return Steps(
         rate=rate[at] - np.log(ladder.price),

@@ -18,12 +18,12 @@ import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray
 
-PASSES = 300
-EXACT = 1e-12
+LEVEL_STEPS = 300
+MONEY_PRECISION = 1e-12
 """The money is met to this share of it; what is still off is taken from all orders in proportion."""
-NEAR = 1e-6
+TANGENT_PRECISION = 1e-6
 """Where no step ends, the tangents lead from so near to the last digit."""
-FAR = 690.0
+LARGEST_EXPONENT = 690.0
 """Exponents of e beyond which 64 bits end."""
 
 SpentAndSlope = Callable[[float], tuple[float, float]]
@@ -71,7 +71,7 @@ def _without_end(steps: Steps, cost: FloatArray, fall: FloatArray, money: float)
     """Samples [steps] and y of steps that only money ends: found nearly, and by the tangents to the last digits."""
     growth = np.empty_like(cost)
     with np.errstate(over="ignore", invalid="ignore"):
-        y = _meet(_open_measure(steps, cost, fall, growth), _start(steps, cost, fall, money), money, NEAR)
+        y = _meet(_open_measure(steps, cost, fall, growth), _start(steps, cost, fall, money), money, TANGENT_PRECISION)
         begun = np.sign(growth)
         over, pull = float(cost @ growth) - money, float(fall @ growth) + float(fall @ begun)
         if over and pull > 0.0:
@@ -115,7 +115,7 @@ def _ended_measure(steps: Steps, cost: FloatArray, end: FloatArray, spent: Float
     before = 0.0 if steps.behind is None else steps.behind * steps.price
 
     def measure(y: float) -> tuple[float, float]:
-        more = cost * np.expm1(np.minimum((rate - y) * gamma, FAR))
+        more = cost * np.expm1(np.minimum((rate - y) * gamma, LARGEST_EXPONENT))
         wanted = more + before
         np.clip(wanted, 0.0, end, out=spent)
         return float(spent.sum()), float(np.where(wanted == spent, more + cost, 0.0) @ gamma)
@@ -135,9 +135,9 @@ def orders_at_level(steps: Steps, money: float) -> tuple[FloatArray, float]:
     spent = np.empty_like(cost)
 
     def measure(y: float) -> tuple[float, float]:
-        above = exp(min(y, FAR)) + (least - floor)
+        above = exp(min(y, LARGEST_EXPONENT)) + (least - floor)
         log_above = np.log(np.maximum(above, 1e-300))
-        more = cost * np.expm1(np.minimum((steps.rate - log_above) * steps.gamma, FAR))
+        more = cost * np.expm1(np.minimum((steps.rate - log_above) * steps.gamma, LARGEST_EXPONENT))
         np.clip(more, 0.0, end, out=spent)
         grown = np.where((more == spent) & (above > 0.0), more + cost, 0.0)
         return float(spent.sum()), float((grown * steps.gamma) @ np.exp(y - log_above))
@@ -147,11 +147,11 @@ def orders_at_level(steps: Steps, money: float) -> tuple[FloatArray, float]:
     return _exact(spent, end, money) / steps.price, least + exp(y)
 
 
-def _meet(measure: SpentAndSlope, y: float, money: float, exact: float = EXACT) -> float:
+def _meet(measure: SpentAndSlope, y: float, money: float, exact: float = MONEY_PRECISION) -> float:
     """The y at which the money is spent to a share of it; that falls with y. `measure` is left at that y."""
     low, high, wide = -inf, inf, 1.0
     last: Point | None = None
-    for _ in range(PASSES):
+    for _ in range(LEVEL_STEPS):
         spent, fall = measure(y)
         over = spent - money
         if abs(over) <= exact * money:

@@ -12,7 +12,7 @@ import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
 
-ROUNDING = 1e-12
+SEGMENT_ROUNDING = 1e-12
 """A count this near to a segment's end, in proportion, is at it."""
 
 
@@ -88,7 +88,7 @@ class Ladder:
 
     def marginal_price(self, counts: FloatArray) -> FloatArray:
         """Price of the next sample [groups] at `counts`, money aside; inf where the segments have no more."""
-        end = (self.start + self.limit) * (1.0 - ROUNDING)
+        end = (self.start + self.limit) * (1.0 - SEGMENT_ROUNDING)
         open_at = np.where(counts[self.group] < end, self.price, np.inf)
         price = np.full(len(self.foot), np.inf)
         np.minimum.at(price, self.group, open_at)

@@ -25,9 +25,9 @@ FINE_TOLERANCE, FINE_SIZE = 1e-9, 2_500
 """... and where sources times groups are at most so many: shadow prices converge as the gap's square root."""
 CHECKED = 1e-7
 """A multiplier or a level whose own certificate leaves more than this open is left to the cutting planes ..."""
-LARGEST = 3_000
+MOST_CUT_SOURCES = 3_000
 """... unless there are more sources than this."""
-STAGES = 20
+LEXICOGRAPHIC_STAGES = 20
 LEFT = 1e-7
 """Money left, as a share of the budget, that is worth raising the next worst groups with."""
 BLOCKING = 1e-7
@@ -49,7 +49,7 @@ class Divisible:
 
 MARGINS = "The margins at the divisible optimum bound the utility of every order that the budget pays for."
 LEVEL = "Every group that was fed stands at one level, and no order lifts them all above it for the money."
-CUTS = "A linear programme over tangents of every group's value bounds the utility of every allowed order."
+TANGENTS = "A linear programme over tangents of every group's value bounds the utility of every allowed order."
 
 
 class RelaxationSolver(Protocol):
@@ -105,16 +105,16 @@ class CuttingPlanes:
         """Where the problem does not fall apart, or is small enough to be solved again; `stop_ratio` has no optimum."""
         if not is_separable(form, utility):
             return True
-        return not utility.rests and 0 < len(form.sources) <= LARGEST
+        return not utility.rests and 0 < len(form.sources) <= MOST_CUT_SOURCES
 
     def solve(self, form: Canonical, utility: Utility) -> Divisible:
         """The answer of the last master. Raises SolverError."""
         if not form.market.budget or not form.sources:
-            return Divisible(_nothing(form, utility), np.zeros(len(form.region.bounds)), "cutting planes", CUTS)
+            return Divisible(_nothing(form, utility), np.zeros(len(form.region.bounds)), "cutting planes", TANGENTS)
         return _by_cuts(form, utility)
 
 
-CHAIN: tuple[RelaxationSolver, ...] = (Multiplier(), Tabulation(), CuttingPlanes())
+RELAXATION_SOLVERS: tuple[RelaxationSolver, ...] = (Multiplier(), Tabulation(), CuttingPlanes())
 
 
 def relax(form: Canonical, utility: Utility) -> Divisible:
@@ -124,7 +124,7 @@ def relax(form: Canonical, utility: Utility) -> Divisible:
     Raises SolverError where the numbers are beyond the linear solver.
     """
     answers: list[Divisible] = []
-    for solver in CHAIN:
+    for solver in RELAXATION_SOLVERS:
         if solver.accepts(form, utility):
             answers.append(solver.solve(form, utility))
             if min(map(_residual, answers)) <= solver.closes:
@@ -178,7 +178,7 @@ def _by_cuts(form: Canonical, utility: Utility) -> Divisible:
         residual=(found.bound - found.utility) / gain,
         multiplier=found.price,
     )
-    return Divisible(relaxation, found.rows, "cutting planes", CUTS, master)
+    return Divisible(relaxation, found.rows, "cutting planes", TANGENTS, master)
 
 
 def _leximin(master: Master, found: CutOptimum) -> CutOptimum:
@@ -186,7 +186,7 @@ def _leximin(master: Master, found: CutOptimum) -> CutOptimum:
     blocked = np.zeros(len(master.held), dtype=np.bool_)
     counted = np.flatnonzero(master.values.utility.counted)
     floor, level = master.floor.copy(), found
-    for _ in range(STAGES):
+    for _ in range(LEXICOGRAPHIC_STAGES):
         spent = float((master.programme.cost_of @ found.columns).sum())
         open_ = counted[~blocked[counted]]
         held_down = open_[level.levels > BLOCKING] if len(level.levels) == len(open_) else open_

@@ -18,15 +18,15 @@ from app.planner.relaxation.certificate import CLOSED, LEAST_GAIN, Nearby, Relax
 from app.planner.relaxation.price_ladder import Ladder
 from app.planner.utility.utility import Utility, ValueAndSlope
 
-COARSE = 16
+COARSE_NODES = 16
 """Nodes of the first table, geometric in the samples bought."""
-FINE = np.array([-0.3, -0.03, -0.003, 0.0, 0.003, 0.03, 0.3])
+FINE_NODES = np.array([-0.3, -0.03, -0.003, 0.0, 0.003, 0.03, 0.3])
 """Later nodes round the last answer, in widths of the cell it lies in: dense wherever the next one falls."""
 CLOSER = 0.1
 """Rows are refined until interpolation errs by less than this share of the tolerance."""
-STAGES = 24
-BISECTIONS = 64
-BLOCK = 100_000
+MOST_TABLES = 24
+PRICE_BISECTIONS = 64
+TABLE_BLOCK = 100_000
 """Curve values computed at a time: a table of many groups stays in the processor's cache."""
 LEAST_SLOPE = 1e-300
 OUT_OF_REACH = 1e300
@@ -71,13 +71,13 @@ Demand = Callable[[float], FloatArray]
 
 
 def solve_by_tables(utility: Utility, ladder: Ladder, tolerance: float = CLOSED) -> Relaxation:
-    """The best answer that STAGES tables lead to, or the first whose residual is within the tolerance."""
+    """The best answer that MOST_TABLES tables lead to, or the first whose residual is within the tolerance."""
     ends = tabulate(utility, np.stack([ladder.foot, ladder.top()], axis=1))
     live = utility.counted & (ends.value[:, 1] > ends.value[:, 0])
     span = np.log1p(ladder.top() - ladder.foot)
-    table = _Table.of(utility, ladder.foot, span[:, None] * np.linspace(0.0, 1.0, COARSE))
+    table = _Table.of(utility, ladder.foot, span[:, None] * np.linspace(0.0, 1.0, COARSE_NODES))
     best = found = _answer(utility, ladder, table, live, ends)
-    for _ in range(STAGES):
+    for _ in range(MOST_TABLES):
         if best.residual <= tolerance:
             break
         table = _refine(utility, ladder, table, found, tolerance)
@@ -119,7 +119,7 @@ def _closer(u: FloatArray, here: FloatArray) -> FloatArray:
     rows = np.arange(len(u))
     after = np.clip((u < here[:, None]).sum(axis=1), 1, u.shape[1] - 1)
     low, high = u[rows, after - 1], u[rows, after]
-    return np.asarray(np.clip(here[:, None] + (high - low)[:, None] * FINE, low[:, None], high[:, None]))
+    return np.asarray(np.clip(here[:, None] + (high - low)[:, None] * FINE_NODES, low[:, None], high[:, None]))
 
 
 def _answer(utility: Utility, ladder: Ladder, table: _Table, live: BoolArray, ends: ValueAndSlope) -> Relaxation:
@@ -135,7 +135,7 @@ def _answer(utility: Utility, ladder: Ladder, table: _Table, live: BoolArray, en
 def tabulate(utility: Utility, counts: FloatArray) -> ValueAndSlope:
     """V and V' at counts [groups, nodes], in blocks."""
     groups, nodes = counts.shape
-    step = max(1, BLOCK // max(1, groups * utility.posterior.draws))
+    step = max(1, TABLE_BLOCK // max(1, groups * utility.posterior.draws))
     blocks = [utility.terms(counts[:, at : at + step]) for at in range(0, nodes, step)]
     value = np.concatenate([block.value for block in blocks], axis=1)
     return ValueAndSlope(value, np.concatenate([block.slope for block in blocks], axis=1))
@@ -231,7 +231,7 @@ def _meet_money(ladder: Ladder, demand: Demand, low: float, high: float) -> tupl
     if ladder.spend(less) > ladder.money:
         # The table lies too high; its foot, scaled down, is where the next one looks.
         return less * (ladder.money / ladder.spend(less)), low
-    for _ in range(BISECTIONS):
+    for _ in range(PRICE_BISECTIONS):
         middle = 0.5 * (low + high)
         tried = demand(middle)
         if ladder.spend(tried) <= ladder.money:

@@ -13,15 +13,15 @@ from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.curves.posterior import Posterior
 from app.planner.utility.metric import Metric
 
-LARGEST = 1e12
+LARGEST_COUNT = 1e12
 """No count beyond this is called reachable."""
-NODES = 65
-FINER = 33
-BISECTIONS = 44
+COUNT_NODES = 65
+FINER_COUNT_NODES = 33
+COUNT_BISECTIONS = 44
 HULL_NODES = 25
-ROUNDING = 1e-12
+TARGET_ROUNDING = 1e-12
 """A loss above its target by this share is at it."""
-BLOCK = 2_000_000
+CHANCE_BLOCK = 2_000_000
 """Numbers worked on at once."""
 
 
@@ -50,12 +50,12 @@ class Goals:
         counts = np.asarray(counts, dtype=np.float64)
         if counts.ndim == 1:
             return self._share(counts)
-        step = max(1, BLOCK // max(1, len(self.loss) * self.posterior.draws))
+        step = max(1, CHANCE_BLOCK // max(1, len(self.loss) * self.posterior.draws))
         blocks = [self._share(counts[:, at : at + step]) for at in range(0, counts.shape[1], step)]
         return np.concatenate(blocks, axis=1)
 
     def _share(self, counts: FloatArray) -> FloatArray:
-        goal = (self.loss + ROUNDING * np.abs(self.loss)).reshape(-1, *[1] * counts.ndim)
+        goal = (self.loss + TARGET_ROUNDING * np.abs(self.loss)).reshape(-1, *[1] * counts.ndim)
         return np.asarray((self.posterior.band(counts) <= goal).mean(axis=-1))
 
     def reachable(self) -> FloatArray:
@@ -67,18 +67,18 @@ class Goals:
         return np.where(np.isinf(self.loss)[:, None], 0.0, self.posterior.inverse(np.minimum(self.loss, 1e300)))
 
     def needed(self, chance: float) -> FloatArray:
-        """Least counts [groups] with F ≥ `chance`, inf where no asymptote or no count up to LARGEST gives it.
+        """Least counts [groups] with F ≥ `chance`, inf where no asymptote or no count up to LARGEST_COUNT gives it.
 
         Exact up to the largest measured count and where the posterior is a stated curve. Beyond, the first such
         count on a grid in steps of about a hundredth, then exact; a shorter crossing is passed over.
         """
-        place = max(0, int(np.ceil(chance * self.posterior.draws * (1.0 - ROUNDING))) - 1)
+        place = max(0, int(np.ceil(chance * self.posterior.draws * (1.0 - TARGET_ROUNDING))) - 1)
         start = np.partition(self.inverse(), place, axis=1)[:, place]
         strays = np.any(self.posterior.discrepancy != 0.0, axis=1)
         search = np.flatnonzero(np.isfinite(start) & (start > self.posterior.reference) & strays)
         if len(search):
             start[search] = _search(self.select(search), chance)
-        return np.where(start <= LARGEST, start, np.inf)
+        return np.where(start <= LARGEST_COUNT, start, np.inf)
 
     def log_hulls(self, chance: float, held: FloatArray, served: BoolArray) -> dict[int, tuple[FloatArray, FloatArray]]:
         """The concave hull of log F from the count that gives `chance` upwards, as lines (`hull`), of those served.
@@ -103,16 +103,16 @@ class Goals:
 def _search(goals: Goals, chance: float) -> FloatArray:
     """`needed` of groups for which no count up to n_ref is enough."""
     low = np.maximum(goals.posterior.reference, 1.0)
-    high = np.maximum(low * 2.0, LARGEST)
+    high = np.maximum(low * 2.0, LARGEST_COUNT)
     found = np.ones(len(low), dtype=np.bool_)
-    for nodes in (NODES, FINER):
+    for nodes in (COUNT_NODES, FINER_COUNT_NODES):
         sizes = np.exp(np.linspace(np.log(low), np.log(high), nodes, axis=1))
         enough = goals.chance(sizes) >= chance
         found &= enough.any(axis=1)
         first = np.maximum(enough.argmax(axis=1), 1)
         rows = np.arange(len(low))
         low, high = sizes[rows, first - 1], sizes[rows, first]
-    for _ in range(BISECTIONS):
+    for _ in range(COUNT_BISECTIONS):
         middle = np.sqrt(low * high)
         enough = goals.chance(middle) >= chance
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)

@@ -15,12 +15,12 @@ from app.planner.problem.linear import maximise_whole
 from app.planner.problem.order_programme import Programme
 from app.planner.problem.problem import MAX_BUDGET, Problem
 from app.planner.requirements.demands import Need, question_of
-from app.planner.requirements.supply import GAP, NODES, shortfall
+from app.planner.requirements.supply import SUPPLY_GAP, SUPPLY_NODES, shortfall
 from app.planner.utility.objective import Objective
 
-GROWTH = (4, 256, 10**5)
+COST_FACTORS = (4, 256, 10**5)
 """The money looked at, in multiples of a rough estimate: it only keeps the numbers of a size the solver likes."""
-NEAR = 1e-9
+COUNT_ROUNDING = 1e-9
 """A count that is short by this share is reached."""
 
 
@@ -42,10 +42,10 @@ class Cover:
 def cover(problem: Problem, need: Need, rough: int) -> Cover | BoolArray:
     """The cheapest orders for the need; where there are none, the groups [groups] that fall short at the least.
 
-    rough: an estimate of the cost in millionths, right to within a factor of GROWTH.
+    rough: an estimate of the cost in millionths, right to within a factor of COST_FACTORS.
     """
     short = np.ones(len(problem.keys), dtype=np.bool_)
-    for factor in GROWTH:
+    for factor in COST_FACTORS:
         budget = min(max(rough, 1) * factor, MAX_BUDGET)
         form = Canonical.of(replace(problem, budget=budget, objective=Objective("utilitarian")))
         found = _by_group(form, need)
@@ -71,7 +71,7 @@ def _by_group(form: Canonical, need: Need) -> Cover | None:
         return None
     orders = np.zeros(len(market.sources), dtype=np.int64)
     for at, source in enumerate(market.sources):
-        wanted = missing[market.group[at]] * (1.0 - NEAR) / market.effective[[market.group[at]], [at]].sum()
+        wanted = missing[market.group[at]] * (1.0 - COUNT_ROUNDING) / market.effective[[market.group[at]], [at]].sum()
         lots = -(-int(np.ceil(wanted)) // source.lot_size)
         order = max(lots * source.lot_size, source.least) if wanted > 0.0 else 0
         if source.cap is not None and order > source.cap:
@@ -84,7 +84,7 @@ def _cheapest(form: Canonical, need: Need) -> Cover | None:
     """The integer programme's answer, made to reach every need exactly; None where it found none."""
     programme = Programme(form.market, form.region, 0, whole=True, money=False)
     question = question_of(programme, form, need)
-    solution = maximise_whole(question, programme.integrality, GAP, NODES)
+    solution = maximise_whole(question, programme.integrality, SUPPLY_GAP, SUPPLY_NODES)
     if solution.columns is None:
         return None
     orders = _lifted(form, need, whole_orders(programme, solution.columns))
@@ -98,7 +98,7 @@ def _cheapest(form: Canonical, need: Need) -> Cover | None:
 def _is_met(form: Canonical, need: Need, orders: IntArray) -> bool:
     """Whether the orders keep the region and reach what is needed, hulls aside: the solver has its tolerances."""
     counts = form.held + form.market.added(orders)
-    enough = np.all(counts >= need.least - 2.0 * NEAR * np.maximum(need.least, 1.0))
+    enough = np.all(counts >= need.least - 2.0 * COUNT_ROUNDING * np.maximum(need.least, 1.0))
     cut = need.slopes.reshape(-1, len(counts)) @ counts - need.floor
     size = np.abs(need.slopes.reshape(-1, len(counts))) @ counts
     return bool(enough and np.all(cut >= -1e-5 * np.maximum(size, 1e-300))) and form.region.allows(form.market, orders)
@@ -109,7 +109,7 @@ def _lifted(form: Canonical, need: Need, orders: IntArray) -> IntArray:
     market, orders = form.market, orders.copy()
     for _ in range(4 * len(form.keys)):
         missing = need.least - (form.held + market.added(orders))
-        short = np.flatnonzero(missing > NEAR * np.maximum(need.least, 1.0))
+        short = np.flatnonzero(missing > COUNT_ROUNDING * np.maximum(need.least, 1.0))
         if not len(short):
             break
         feeds = market.effective[[int(short[0])]].tocoo().coords[1].tolist()

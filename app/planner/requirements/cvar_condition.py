@@ -16,10 +16,10 @@ import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.curves.posterior import Posterior
-from app.planner.requirements.chances import LARGEST
+from app.planner.requirements.chances import LARGEST_COUNT
 from app.planner.utility.benefit import mean
 
-CUTS = 60
+MOST_CUTS = 60
 MET = 1e-9
 """A tail this small, as a share of the loss at the target, is at 0."""
 
@@ -63,7 +63,7 @@ def met_by_cuts(
     met = MET * np.maximum(np.abs(tail.loss), MET)
     slopes, floors = np.zeros((0, len(tail.posterior.keys))), np.zeros(0)
     over = served
-    for _ in range(CUTS):
+    for _ in range(MOST_CUTS):
         found = covered(slopes, floors)
         if found is None:
             break
@@ -71,7 +71,7 @@ def met_by_cuts(
         over = served & (value > met)
         if not over.any():
             return found[0]
-        if found[1].max() > LARGEST:
+        if found[1].max() > LARGEST_COUNT:
             break
         slopes = np.concatenate([slopes, -slope[over]])
         floors = np.concatenate([floors, value[over] - slope[over] @ found[1]])

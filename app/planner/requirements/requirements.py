@@ -106,7 +106,7 @@ class Requirements:
         )
 
 
-LEVELS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99)
+CHANCES = (*(k / 20 for k in range(1, 20)), 0.99)
 """Chances among which a budget's is searched."""
 SHOWN = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 """Chances whose budgets are shown where none is asked for."""
@@ -220,7 +220,7 @@ def _curve(question: ChanceProblem, answer: Answer, chance: float, budgets: Sequ
     if not budgets:
         found = [(level, question.solve(level, answer.served)) for level in sorted({*SHOWN, chance})]
         return tuple(_point(question, other.spend, level, other) for level, other in found if other.is_whole)
-    levels = sorted({*LEVELS, chance})
+    levels = sorted({*CHANCES, chance})
     return tuple(_affordable(question, answer, levels, budget) for budget in sorted(budgets))
 
 

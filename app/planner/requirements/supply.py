@@ -16,8 +16,8 @@ from app.planner.utility.objective import Objective
 
 AMPLE = 4
 """Money, in multiples of a rough cost: enough for what is asked."""
-NODES = 4000
-GAP = 1e-7
+SUPPLY_NODES = 4000
+SUPPLY_GAP = 1e-7
 
 
 def rough_cost(problem: Problem, missing: FloatArray) -> int:
@@ -42,7 +42,9 @@ def most_of(problem: Problem, group: int, wanted: float, rough: int) -> float:
     column = programme.at["n"].start + at
     objective, upper = np.zeros(programme.columns), question.upper.copy()
     objective[column], upper[column] = 1.0, max(0.0, (wanted - form.held[at]) / programme.reach[at])
-    solution = maximise_whole(replace(question, objective=objective, upper=upper), programme.integrality, GAP, NODES)
+    solution = maximise_whole(
+        replace(question, objective=objective, upper=upper), programme.integrality, SUPPLY_GAP, SUPPLY_NODES
+    )
     if solution.columns is None:
         return float(form.held[at])
     return float(form.held[at] + form.market.added(whole_orders(programme, solution.columns))[at])

@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.planner.arrays import FloatArray
-from app.planner.forecasts import LEVELS, widening
+from app.planner.forecasts import INTERVAL_LEVELS, widening
 from app.store import observations as store
 from app.store.models.observations import Forecast
 from app.store.models.projects import Project
@@ -32,7 +32,7 @@ def record_of(session: Session, project: Project) -> ForecastRecord:
     """The project's own record under its present recipe."""
     rows = store.record(session, project.id, project.recipe)
     if not rows:
-        return ForecastRecord(0, None, None, (None,) * len(LEVELS), np.ones(len(LEVELS)))
+        return ForecastRecord(0, None, None, (None,) * len(INTERVAL_LEVELS), np.ones(len(INTERVAL_LEVELS)))
     low, median, high, values = arrays_of(rows)
     covered = (low <= values[:, None]) & (values[:, None] <= high)
     return ForecastRecord(
@@ -45,6 +45,6 @@ def record_of(session: Session, project: Project) -> ForecastRecord:
 
 
 def arrays_of(rows: Sequence[Forecast]) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Lower ends [forecasts, levels], medians, upper ends, values, the levels as in `scoring.LEVELS`."""
+    """Lower ends [forecasts, levels], medians, upper ends, values, the levels as in `scoring.INTERVAL_LEVELS`."""
     table = np.array([[row.quantiles[name] for name in NAMES] for row in rows])
     return table[:, [2, 1, 0]], table[:, 3], table[:, [4, 5, 6]], np.array([row.value for row in rows])

@@ -9,8 +9,8 @@ from app.planner.arrays import FloatArray
 from app.planner.borrowing.joint_fit import fit_together
 from app.planner.borrowing.transfer_evidence import (
     COEFFICIENT,
-    GROWTH,
-    NOISES,
+    NOISE_NODES,
+    VARIANCE_GROWTH,
     Compositions,
     _integrated,
     _Products,
@@ -82,12 +82,12 @@ def test_the_evidence_of_a_node_is_the_dense_gaussians() -> None:
     weights, kappa = np.array([[0, 0.3, 0.1], [0, -0.01, 0.05]]), np.array([300.0, np.inf])
     sizes = effective_counts(data, weights, kappa)
     np.testing.assert_allclose(sizes[1], own - 0.01 * others[:, 1] + 0.05 * others[:, 2])
-    spread = 1 + GROWTH * np.log2(sizes.max(axis=1)[:, None] / np.maximum(sizes, 1))
+    spread = 1 + VARIANCE_GROWTH * np.log2(sizes.max(axis=1)[:, None] / np.maximum(sizes, 1))
     nodes = _integrated(_Products.of(data, _shapes(sizes), spread), 12)
     for b, n, s in ((0, 2, 9), (1, 3, 13), (1, 7, 30)):
         columns = np.column_stack([np.ones(12), _shapes(sizes)[b, :, s]])
         same = data.holdout[:, None] == data.holdout
-        errors = NOISES[n] ** 2 * np.diag(spread[b]) + same * data.errors[data.holdout] ** 2
+        errors = NOISE_NODES[n] ** 2 * np.diag(spread[b]) + same * data.errors[data.holdout] ** 2
         dense = errors + COEFFICIENT**2 * columns @ columns.T
         inverse = np.linalg.inv(errors)
         covariance = np.linalg.inv(columns.T @ inverse @ columns + COEFFICIENT**-2 * np.eye(2))

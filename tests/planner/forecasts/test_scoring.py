@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import norm
 
-from app.planner.forecasts.scoring import LEVELS, crps, intervals, rescale, score, widening, wis
+from app.planner.forecasts.scoring import INTERVAL_LEVELS, crps, intervals, rescale, score, widening, wis
 
 finite = st.floats(-1e3, 1e3)
 
@@ -40,7 +40,7 @@ def test_a_calibrated_forecast_covers_what_it_says() -> None:
     rng = np.random.default_rng(5)
     centre = rng.normal(size=(4000, 1))
     found = score(centre + rng.normal(size=(4000, 400)), (centre + rng.normal(size=(4000, 1)))[:, 0])
-    np.testing.assert_allclose(found.covered.mean(axis=0), LEVELS, atol=0.02)
+    np.testing.assert_allclose(found.covered.mean(axis=0), INTERVAL_LEVELS, atol=0.02)
 
 
 @pytest.mark.parametrize("spread", [0.25, 1.0, 4.0])
@@ -52,7 +52,7 @@ def test_rescaled_forecasts_cover_what_they_say_whatever_their_first_width(sprea
     probability = np.array([0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95])
     quantiles = spread * norm.ppf(probability) * np.ones((400, 1))
     wider = rescale(probability, quantiles, factors)
-    for level, (first, last) in zip(LEVELS, [(2, 4), (1, 5), (0, 6)], strict=True):
+    for level, (first, last) in zip(INTERVAL_LEVELS, [(2, 4), (1, 5), (0, 6)], strict=True):
         inside = (wider[:, first] <= truth[400:]) & (truth[400:] <= wider[:, last])
         assert inside.mean() == pytest.approx(level, abs=0.06)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.planner.curves.posterior import Posterior
 from app.planner.errors import ProblemError
 from app.planner.plan.decide import decide
-from app.planner.plan.exploration import BATCHES, decide_exploring, explore, knowledge_gradient
+from app.planner.plan.exploration import MONEY_PARTS, decide_exploring, explore, knowledge_gradient
 from app.planner.plan.margins import Margins, marginal_draws
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Limit, Problem
@@ -130,4 +130,4 @@ def test_the_parts_are_few_enough_to_be_batches() -> None:
     first = decide(Canonical.of(asked(learning((0.3, 0.3)), 200.0)), "optimal")
     more = form.market.added(explore(form, first, 160 * MONEY))
     assert more.sum() == 160
-    assert np.all(more % (160 / BATCHES) == 0)
+    assert np.all(more % (160 / MONEY_PARTS) == 0)
