@@ -98,6 +98,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def instant(text: str) -> datetime:
+    """An instant, UTC where it names no offset. Raises ArgumentTypeError where it cannot be read."""
     try:
         read = datetime.fromisoformat(text)
     except ValueError:

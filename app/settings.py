@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def name_the_driver(cls, url: str) -> str:
-        """`postgres://` and `postgresql://` mean psycopg 3; other databases are refused."""
+        """`postgres://` and `postgresql://` mean psycopg 3; other databases are refused. Raises ValueError."""
         for scheme in ("postgres://", "postgresql://"):
             url = url.replace(scheme, "postgresql+psycopg://", 1) if url.startswith(scheme) else url
         if not url.startswith(("sqlite://", "postgresql+psycopg://")):
@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     @field_validator("outbound_allow", mode="before")
     @classmethod
     def read_networks(cls, value: object) -> object:
+        """A comma list, split. Raises ValueError for what is no network."""
         if not isinstance(value, str):
             return value
         try:
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     @field_validator("secret_keys", mode="before")
     @classmethod
     def split_keys(cls, value: object) -> object:
+        """A comma list, split. Raises ValueError for a key that is not 32 bytes in base64."""
         if not isinstance(value, str):
             return value
         keys = [key.strip() for key in value.split(",") if key.strip()]

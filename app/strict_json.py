@@ -40,10 +40,12 @@ def parse_json(text: bytes, number: type[Number] = Number) -> Any:
 
 
 def refuse_constant(name: str) -> Any:
+    """Raises ValueError for NaN and Infinity."""
     raise ValueError(f"{name} is not a JSON number")
 
 
 def refuse_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's members. Raises ValueError where a name stands twice."""
     read = dict(pairs)
     if len(read) < len(pairs):
         repeated = Counter(name for name, _ in pairs).most_common(1)[0][0]

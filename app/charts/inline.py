@@ -16,7 +16,8 @@ LEFT_OUT = {"class", "role", "version"}
 
 def inline(svg: str, prefix: str, label: str) -> str:
     """The drawing for a page's own markup: one picture to a screen reader, which reads `label`; ids begin with
-    `prefix`, with which no other id of the page begins; as wide as its place, at most as wide as it was drawn."""
+    `prefix`, with which no other id of the page begins; as wide as its place, at most as wide as it was drawn. Raises
+    ValueError for what is no SVG document."""
     found = TAG.search(svg)
     if found is None or not found.group().startswith("<svg"):
         raise ValueError("this is no SVG document")

@@ -41,6 +41,7 @@ def png(spec: Spec, scale: float = 2.0) -> bytes:
 
 
 def drawn(draw: Any, spec: Spec, **options: Any) -> Any:
+    """What `draw` makes of the chart. Raises DrawingError."""
     refuse_addresses(spec)
     try:
         return draw(sized(spec), vl_version=VEGA_LITE, allowed_base_urls=NO_ADDRESS, **options)

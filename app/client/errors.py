@@ -25,7 +25,7 @@ class SimulationFailed(Exception):
 
 
 def answer_of(response: httpx.Response) -> Mapping[str, Any]:
-    """The JSON object of a success; raises TrancheError for a problem, and for what is not Tranche's."""
+    """The JSON object of a success. Raises TrancheError for a problem, and for what is not Tranche's."""
     try:
         answer = response.json()
     except ValueError:

@@ -245,7 +245,7 @@ def _said(asked: Mapping[str, Any], *, as_text: bool = True) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """JSON for what training loops hold: money, instants, NumPy's numbers."""
+    """JSON for what training loops hold: money, instants, NumPy's numbers. Raises TypeError for anything else."""
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, datetime):

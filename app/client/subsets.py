@@ -34,6 +34,7 @@ def _ranked(label: str, n: int) -> list[int]:
 
 
 def _counts(pools: Mapping[str, int], size: Size) -> dict[str, int]:
+    """Samples per group of one size. Raises ValueError for a size that the pools do not hold."""
     if not isinstance(size, Mapping):
         if not 0 < size <= 1:
             raise ValueError(f"a size is a fraction above 0 and at most 1, or a count per group; got {size}")

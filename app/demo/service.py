@@ -69,6 +69,7 @@ def _admin_key(settings: Settings) -> str:
 
 
 def _listening(port: int) -> socket.socket:
+    """A listener on `port`, or on the next that is free. Raises StartError where none is."""
     if not 0 <= port < 2**16:
         raise StartError(f"The port is {port}; it must lie from 0 to 65535.")
     last = min(port + PORTS_TRIED, 2**16) - 1
@@ -83,6 +84,7 @@ def _listening(port: int) -> socket.socket:
 
 @contextmanager
 def _serving(app: FastAPI, listener: socket.socket) -> Iterator[None]:
+    """The service runs in a thread meanwhile. Raises StartError where it does not start."""
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), name="tranche", daemon=True)

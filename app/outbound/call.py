@@ -45,6 +45,7 @@ class Body(httpx.SyncByteStream):
         self.limit = limit
 
     def __iter__(self) -> Iterator[bytes]:
+        """The bytes as they come. Raises AnswerTooLarge beyond the limit, BadAnswer where they break off."""
         size = 0
         try:
             for part in self.answer.iter_stream():
@@ -71,6 +72,7 @@ class GuardedTransport(httpx.BaseTransport):
         self.resolve = resolve
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Raises Refused for what is not http(s), BadAnswer for what is not HTTP, and as the connection."""
         scheme = request.url.scheme
         if scheme not in ("http", "https"):
             raise Refused("only https is called")
@@ -98,7 +100,7 @@ def as_core_request(request: httpx.Request) -> httpcore.Request:
 
 
 def refuse_encoded(response: httpx.Response) -> None:
-    """What is small on the wire could be endless once unpacked."""
+    """What is small on the wire could be endless once unpacked. Raises BadAnswer."""
     if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
         raise BadAnswer("the answer is compressed although that was not asked for")
 
@@ -150,6 +152,7 @@ class Outbound:
 
 
 def readable(url: str) -> httpx.URL:
+    """`url`, parsed. Raises Refused where it cannot be read."""
     try:
         return httpx.URL(url)
     except httpx.InvalidURL:

@@ -50,7 +50,8 @@ def look_up(host: str, port: int) -> Sequence[Address]:
 
 
 def look_up_in_time(resolve: Resolve, host: str, port: int, deadline: Deadline) -> Sequence[Address]:
-    """The system's look-up knows no timeout: it runs in a thread that nobody waits for longer than that."""
+    """The system's look-up knows no timeout: it runs in a thread that nobody waits for longer than that. Raises
+    TimedOut, NameNotFound."""
     answers: SimpleQueue[Sequence[Address] | None] = SimpleQueue()
 
     def ask() -> None:
@@ -85,6 +86,7 @@ class PinnedStream(httpcore.NetworkStream):
             rest = rest[self.do(self.socket.send, rest) :]
 
     def do(self, operation: Callable[[Any], Done], argument: object) -> Done:
+        """What the socket's operation gives. Raises TimedOut, Unreachable where it breaks."""
         self.socket.settimeout(self.deadline.left())
         try:
             return operation(argument)
@@ -99,6 +101,7 @@ class PinnedStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
+        """The stream, encrypted. Raises TimedOut, TlsFailed."""
         self.socket.settimeout(self.deadline.left())
         try:
             return PinnedStream(ssl_context.wrap_socket(self.socket, server_hostname=server_hostname), self.deadline)
@@ -132,6 +135,7 @@ class PinnedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
+        """Raises Refused where an address may not be called, and as the look-up and the connection."""
         addresses = look_up_in_time(self.resolve, host, port, self.deadline)
         try:
             for address in addresses:
@@ -141,6 +145,7 @@ class PinnedBackend(httpcore.NetworkBackend):
         return PinnedStream(self.connect_to_first(addresses, port), self.deadline)
 
     def connect_to_first(self, addresses: Sequence[Address], port: int) -> socket.socket:
+        """A socket to the first address that answers. Raises TimedOut, Unreachable where none does."""
         for address in addresses:
             try:
                 # A literal address: nothing is looked up a second time.
@@ -153,4 +158,5 @@ class PinnedBackend(httpcore.NetworkBackend):
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore.NetworkStream:
+        """Raises Refused."""
         raise Refused("sockets of this machine are not called")

@@ -109,6 +109,7 @@ class Policy:
 
 
 def split(url: str) -> SplitResult:
+    """The URL's parts. Raises TargetRefused where it is too long or no URL."""
     if len(url) > MAX_URL:
         raise TargetRefused(f"is longer than {MAX_URL} characters")
     if re.search(r"[\x00-\x20\x7f\\]", url):
@@ -120,6 +121,7 @@ def split(url: str) -> SplitResult:
 
 
 def read_port(parts: SplitResult) -> int | None:
+    """The port, None where none is named. Raises TargetRefused for one that is none."""
     try:
         port = parts.port
     except ValueError:

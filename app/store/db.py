@@ -49,7 +49,7 @@ class Database:
 
 @contextmanager
 def busy_is_unavailable() -> Iterator[None]:
-    """A lock not won in time, a full pool or a lost server is `Unavailable`: the caller may try again."""
+    """Raises Unavailable for a lock not won in time, a full pool or a lost server: the caller may try again."""
     try:
         yield
     except (OperationalError, PoolTimeout) as error:

@@ -168,6 +168,8 @@ class Generic:
 
 
 def item_event(values: Mapping[str, Any], state: State) -> VendorEvent:
+    """An item's new state. Raises Unusable."""
+
     def read(name: str) -> str | None:
         return text(values.get(name), name)
 

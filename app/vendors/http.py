@@ -18,6 +18,7 @@ def call(client: httpx.Client, method: str, path: str, **options: Any) -> Any:
 
 
 def send(client: httpx.Client, method: str, path: str, **options: Any) -> httpx.Response:
+    """The answer of a success. Raises VendorRefused, and HTTPStatusError where a later try may succeed."""
     answer = client.request(method, path, **options)
     if answer.is_success:
         return answer
@@ -27,6 +28,7 @@ def send(client: httpx.Client, method: str, path: str, **options: Any) -> httpx.
 
 
 def read_answer(answer: httpx.Response) -> Any:
+    """The answer's JSON, None where it is empty. Raises VendorRefused."""
     if not answer.content:
         return None
     if len(answer.content) > MAX_ANSWER:

@@ -94,6 +94,7 @@ class LabelStudio:
                 yield self.annotation_event(annotation, task)
 
     def annotation_event(self, annotation: dict[str, Any], task: dict[str, Any]) -> VendorEvent:
+        """An annotation's new state. Raises Unusable."""
         item_id = text(annotation.get("id"), "annotation.id")
         if item_id is None:
             raise Unusable("annotation.id is missing")

@@ -22,6 +22,7 @@ ACTIONS = (
 
 class LabelStudioApi(LabelStudio):
     def snapshot(self, external_order_id: str, client: httpx.Client, now: datetime) -> Snapshot:
+        """Raises VendorRefused."""
         try:
             return Snapshot(
                 [
@@ -47,6 +48,7 @@ class LabelStudioApi(LabelStudio):
         return [PlacedLine(project_id, None, str(client.base_url.join(f"/projects/{project_id}")))]
 
     def project(self, title: str) -> dict[str, Any]:
+        """A new project's fields. Raises VendorRefused without a label_config."""
         if self.config.label_config is None:
             raise VendorRefused("Give the connection a label_config: the labeling interface of its projects.")
         return {

@@ -101,6 +101,7 @@ def read_event(message: dict[str, Any], headers: Headers) -> VendorEvent:
 
 
 def submission_state(status: Any) -> State:
+    """What a status means. Raises Unusable for one that we do not know."""
     state = STATES.get(status.upper()) if isinstance(status, str) else None
     if state is None:
         raise Unusable(f"status {status!r:.50} is none of a submission we know")

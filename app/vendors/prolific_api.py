@@ -32,6 +32,7 @@ class ProlificApi(Prolific):
             return replace(event, kind="quarantined", detail=str(problem)[:200])
 
     def snapshot(self, external_order_id: str, client: httpx.Client, now: datetime) -> Snapshot:
+        """Raises VendorRefused."""
         study = f"/api/v1/studies/{external_order_id}"
         counts = call(client, "GET", f"{study}/submissions/counts/")
         cost = call(client, "GET", f"{study}/cost/")
@@ -82,7 +83,8 @@ class ProlificApi(Prolific):
         return {"prolific_id_option": "url_parameters", **self.config.study, **project, **ours}
 
     def reward(self, line: OrderLine) -> int:
-        """What a participant gets, in whole cents: with Prolific's fee on top at most the line's price."""
+        """What a participant gets, in whole cents: with Prolific's fee on top at most the line's price. Raises
+        VendorRefused where nothing is left of it."""
         if self.config.fee_percent is None:
             raise VendorRefused("Give the connection fee_percent: Prolific's fee and taxes on top of a reward.")
         cents = int(line.unit_cost * 100 / (1 + self.config.fee_percent / 100))
@@ -159,7 +161,7 @@ def submission_event(submission: Mapping[str, Any], study_id: Any, now: datetime
 
 
 def total_cost(cost: Any) -> tuple[Decimal | None, str | None]:
-    """Rewards, bonuses, fees and tax so far; amounts are cents. None where no cost is stated."""
+    """Rewards, bonuses, fees and tax so far; amounts are cents. None where no cost is stated. Raises Unusable."""
     parts = [
         part
         for name in ("rewards", "bonuses")

@@ -59,6 +59,7 @@ class StandardWebhooks(Scheme):
     header_prefix: Literal["webhook", "svix"] = "webhook"
 
     def check_secret(self, secret: str) -> None:
+        """Raises ValueError."""
         try:
             key = webhook_key(secret)
         except ValueError:
@@ -67,6 +68,7 @@ class StandardWebhooks(Scheme):
             raise ValueError(f"the secret holds {len(key)} bytes; it needs {MIN_SECRET_BYTES} to {MAX_SECRET_BYTES}")
 
     def verify(self, headers: Headers, body: bytes, secrets: Sequence[str], now: datetime) -> Checked:
+        """Raises VerifyFailed."""
         message_id = headers.one(f"{self.header_prefix}-id")
         timestamp = headers.one(f"{self.header_prefix}-timestamp")
         sent_at = read_timestamp(timestamp, "s", TOLERANCE_S, now)
@@ -112,6 +114,7 @@ class Hmac(Scheme):
 
     @model_validator(mode="after")
     def signs_the_body(self) -> "Hmac":
+        """Raises ValueError where the body or the timestamp is not signed."""
         if "{body}" not in self.signed:
             raise ValueError("signed must name {body}: a signature that leaves it out proves nothing")
         if self.timestamp and f"{{{self.timestamp.source}}}" not in self.signed:
@@ -119,6 +122,7 @@ class Hmac(Scheme):
         return self
 
     def check_secret(self, secret: str) -> None:
+        """Raises ValueError."""
         super().check_secret(secret)
         try:
             self.key(secret)
@@ -131,6 +135,7 @@ class Hmac(Scheme):
         return bytes.fromhex(secret) if self.key_encoding == "hex" else secret.encode()
 
     def verify(self, headers: Headers, body: bytes, secrets: Sequence[str], now: datetime) -> Checked:
+        """Raises VerifyFailed."""
         value = headers.one(self.header)
         fields = header_fields(value) if self.signature_field else {}
         given = fields.get(self.signature_field, "") if self.signature_field else value
@@ -149,6 +154,7 @@ class Hmac(Scheme):
         return named_part(part[1:-1], named, headers) if is_name else part.encode()
 
     def matching(self, given: bytes, message: bytes, secrets: Sequence[str]) -> int:
+        """The index of the secret that signed. Raises VerifyFailed."""
         given = given.lower() if self.encoding == "hex" else given
         for index, secret in enumerate(secrets):
             digest = hmac.new(self.key(secret), message, self.algorithm).digest()
@@ -168,6 +174,7 @@ class StaticHeader(Scheme):
     prefix: Annotated[str, StringConstraints(max_length=20)] = ""
 
     def verify(self, headers: Headers, body: bytes, secrets: Sequence[str], now: datetime) -> Checked:
+        """Raises VerifyFailed."""
         given = latin(headers.one(self.header))
         for index, secret in enumerate(secrets):
             if hmac.compare_digest((self.prefix + secret).encode(), given):
@@ -183,6 +190,7 @@ class FormSha1(Scheme):
     scheme: Literal["form_sha1"]
 
     def verify(self, headers: Headers, body: bytes, secrets: Sequence[str], now: datetime) -> Checked:
+        """Raises VerifyFailed."""
         form = read_form(body)
         given = latin(form.get("signature", "")).lower()
         for index, secret in enumerate(secrets):
@@ -239,6 +247,7 @@ def header_fields(value: str) -> dict[str, str]:
 
 
 def named_part(name: str, named: dict[str, bytes], headers: Headers) -> bytes:
+    """The bytes of a header or of a field of it. Raises VerifyFailed where there is none."""
     if name.startswith("header:"):
         return latin(headers.one(name.removeprefix("header:")))
     if name not in named:

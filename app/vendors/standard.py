@@ -73,6 +73,7 @@ def changed_items(data: dict[str, Any], sent_at: datetime | None) -> Iterator[Ve
 
 
 def changed_item(item: dict[str, Any], order: str | None, sent_at: datetime | None, at: str) -> VendorEvent:
+    """An item's new state. Raises Unusable."""
     item_id, state = text(item.get("id"), f"{at}.id"), item.get("state")
     if item_id is None or state not in STATES:
         raise Unusable(f"{at} needs an id and a state, one of {', '.join(STATES)}")
@@ -104,6 +105,7 @@ def order_counts(data: dict[str, Any], sent_at: datetime | None) -> Iterator[Ven
 
 
 def order_delta(data: dict[str, Any], sent_at: datetime | None) -> Iterator[VendorEvent]:
+    """Counts to add to an order's. Raises Unusable."""
     delta_id = text(data.get("id"), "data.id")
     if delta_id is None:
         raise Unusable("data.id is missing: a delta is applied once, and its id tells it from the next")

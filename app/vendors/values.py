@@ -39,7 +39,7 @@ def children(value: Any) -> list[Any]:
 
 
 def text(value: Any, name: str) -> str | None:
-    """An id or a name: a string, or a whole number written out. None where there is none."""
+    """An id or a name: a string, or a whole number written out. None where there is none. Raises Unusable."""
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -54,7 +54,7 @@ def text(value: Any, name: str) -> str | None:
 
 
 def instant(value: Any, name: str) -> datetime | None:
-    """RFC 3339 text (UTC where it names no offset), or seconds or milliseconds since 1970."""
+    """RFC 3339 text (UTC where it names no offset), or seconds or milliseconds since 1970. Raises Unusable."""
     if value is None or value == "":
         return None
     try:
@@ -67,6 +67,7 @@ def instant(value: Any, name: str) -> datetime | None:
 
 
 def count(value: Any, name: str, least: int = 0) -> int | None:
+    """A whole number from `least`, None where there is none. Raises Unusable."""
     if value is None:
         return None
     whole = int(value) if isinstance(value, float) and value.is_integer() else value
@@ -76,7 +77,7 @@ def count(value: Any, name: str, least: int = 0) -> int | None:
 
 
 def money(value: Any, name: str) -> Decimal | None:
-    """An exact amount, from text or from a JSON number's own text; more than six decimals are refused."""
+    """An exact amount, from text or from a JSON number's own text. Raises Unusable, also for more than six decimals."""
     if value is None or value == "":
         return None
     written = value.text if isinstance(value, Number) else value
@@ -92,6 +93,7 @@ def money(value: Any, name: str) -> Decimal | None:
 
 
 def currency(value: Any, name: str) -> str | None:
+    """A code of three letters. Raises Unusable."""
     code = text(value, name)
     if code is not None and not (len(code) == 3 and code.isascii() and code.isupper()):
         raise Unusable(f"{name} is no currency code such as USD")
@@ -99,12 +101,14 @@ def currency(value: Any, name: str) -> str | None:
 
 
 def mapping(value: Any, name: str) -> dict[str, Any]:
+    """`value`. Raises Unusable where it is no object."""
     if not isinstance(value, dict):
         raise Unusable(f"{name} is no object")
     return value
 
 
 def listing(value: Any, name: str) -> list[Any]:
+    """`value`. Raises Unusable where it is no list."""
     if not isinstance(value, list):
         raise Unusable(f"{name} is no list")
     return value

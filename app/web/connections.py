@@ -32,7 +32,7 @@ def connection_list(visit: Looks) -> Answer:
 
 
 def get(visit: Visit, connection_id: str) -> VendorConnection:
-    """The connection, for keys of the whole workspace alone, as in the API."""
+    """The connection, for keys of the whole workspace alone, as in the API. Raises NotFound."""
     if visit.caller.project_ids is not None:
         raise NotFound("There is no such vendor connection for this key: it is limited to named projects.")
     return connections.get_connection(visit.session, visit.caller, connection_id)
@@ -94,7 +94,7 @@ def map_words(connection_id: str, visit: Acts) -> Answer:
 
 
 def checked(said: dict[str, str]) -> dict[str, str]:
-    """The mapping, where there is one and its values are keys as the API takes them."""
+    """The mapping, where there is one and its values are keys as the API takes them. Raises Invalid."""
     faults = [
         Fault("", f"'{key[:100]}' for '{word[:100]}' is no key of a group: letters, digits and . _ : - only")
         for word, key in said.items()

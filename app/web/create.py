@@ -72,11 +72,13 @@ def look_or_create(visit: Annotated[Visit, acts("write")]) -> Answer:
 
 
 def take_back() -> None:
+    """Raises TakenBackError, so that nothing of the try is kept."""
     raise TakenBackError
 
 
 def table(visit: Visit, name: str) -> str:
-    """A table of the form: the file where one was chosen, else the text of the step before."""
+    """A table of the form: the file where one was chosen, else the text of the step before. Raises Malformed where it
+    is not UTF-8."""
     upload = visit.files.get(name)
     if upload is None or not upload.content:
         return visit.said(f"{name}_text")

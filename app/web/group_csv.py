@@ -39,6 +39,7 @@ def read_groups(text: str) -> tuple[list[dict[str, Any]], list[int], list[Fault]
 
 
 def check_header(header: list[str]) -> None:
+    """Raises Malformed where columns are unknown, missing or repeated."""
     wrong = [name for name in header if name not in COLUMNS]
     if wrong or "key" not in header or len(set(header)) < len(header):
         shown = ",".join(header)[:200]

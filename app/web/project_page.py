@@ -64,6 +64,7 @@ def propose(project_id: str, visit: Annotated[Visit, acts("write")]) -> Answer:
 
 
 def proposed(visit: Visit, project: Project, query: PlanQuery) -> int:
+    """The number of the round proposed. Raises Conflict where the plan follows another objective."""
     question = query.question()
     if query.changes(project):
         raise Conflict("This plan follows another objective than the project's. Make it the project's objective first.")
@@ -75,6 +76,7 @@ def proposed(visit: Visit, project: Project, query: PlanQuery) -> int:
 
 
 def version_of(text: str) -> int:
+    """A data version. Raises Invalid."""
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise invalid(Fault("/data_version", "say which plan was looked at: the data version that the page shows"))
     return int(text)

@@ -183,6 +183,7 @@ def recording(visit: Visit) -> Recording:
 
 
 def count_of(field: str, text: str) -> int:
+    """A whole number of samples. Raises Invalid."""
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise invalid(Fault(f"/{field}", "is not a whole number of samples"))
     return int(text)

@@ -48,6 +48,7 @@ def validated(adapter: TypeAdapter[Any], document: Any, at: str = "") -> Any:
 
 
 def read_list(adapter: TypeAdapter[Any], kind: str, body: bytes, most: int) -> list[Any]:
+    """The items of a body. Raises Malformed, and Invalid for more than `most` or bad ones."""
     document = parse_json(body) if kind == JSON else [line for _, line in json_lines(body)]
     if isinstance(document, list) and len(document) > most:
         raise invalid(Fault("", f"{len(document):,} items; send at most {most:,}"))

@@ -57,6 +57,7 @@ def write_cursor(call: Call, position: object) -> str:
 
 
 def read_cursor(call: Call, cursor: str) -> str:
+    """Where the next page begins. Raises Invalid for a cursor of another list."""
     try:
         name, _, position = base64.b64decode(cursor, altchars=b"-_", validate=True).decode().partition(".")
     except ValueError:

@@ -34,6 +34,7 @@ class JsonRequest(Request):
     """A request whose JSON is read strictly."""
 
     async def json(self) -> Any:
+        """The body, read. Raises HTTPException where it is malformed."""
         try:
             return parse_json(await self.body())
         except Malformed as error:
@@ -42,7 +43,7 @@ class JsonRequest(Request):
 
 
 def read_money(value: object) -> Decimal:
-    """A decimal string, or a JSON number by its text."""
+    """A decimal string, or a JSON number by its text. Raises ValueError."""
     text = value.text if isinstance(value, Number) else value
     readable = isinstance(text, str) or (isinstance(text, int) and not isinstance(text, bool))
     try:
@@ -57,12 +58,14 @@ def read_money(value: object) -> Decimal:
 
 
 def above_zero(amount: Decimal) -> Decimal:
+    """`amount`. Raises ValueError unless it is above 0."""
     if amount <= 0:
         raise ValueError("a price must be above 0")
     return amount
 
 
 def plain_text(text: str) -> str:
+    """`text`. Raises ValueError where it holds U+0000."""
     if "\0" in text:
         raise ValueError("must not contain the character U+0000")
     return text

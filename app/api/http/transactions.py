@@ -70,6 +70,7 @@ class Call:
 
     @property
     def session(self) -> Session:
+        """The open transaction. Raises RuntimeError outside of the route."""
         if self.open_session is None:
             raise RuntimeError("a call has a session only while its route runs")
         return self.open_session
@@ -91,6 +92,7 @@ class Call:
         self.match_tag(etag_of(current.model_dump_json().encode()))
 
     def match_tag(self, current: str) -> None:
+        """As `match`, by the tag of the resource as it is now. Raises PreconditionFailed."""
         wanted = self.if_match
         if wanted is not None and not matches(wanted, current):
             raise PreconditionFailed(
@@ -243,7 +245,7 @@ def usual_errors(path: str, method: str, writes: bool) -> list[type[TrancheError
 
 
 def refuse_other_types(request: Request, has_json_body: bool) -> None:
-    """A route with a JSON body reads nothing else; curl's default is a form."""
+    """A route with a JSON body reads nothing else; curl's default is a form. Raises UnsupportedMediaType."""
     given = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if has_json_body and given != "application/json" and not given.endswith("+json"):
         shown = given[:100] or "missing"

@@ -77,6 +77,7 @@ def read_observations(kind: str, body: bytes) -> list[Draft]:
 
 
 def refuse_too_many(count: int) -> None:
+    """Raises Invalid for more than one request may hold."""
     if count > MAX_OBSERVATIONS:
         raise invalid(Fault("", f"{count:,} observations; send at most {MAX_OBSERVATIONS:,} in one request"))
 
@@ -94,7 +95,8 @@ def draft(run: ObservationIn, at: str) -> Draft:
 
 
 def from_csv(body: bytes) -> list[Draft]:
-    """Lines of one external_id are one run, wherever they stand. A value left empty means: only the count."""
+    """Lines of one external_id are one run, wherever they stand. A value left empty means: only the count. Raises
+    Malformed, Invalid."""
     runs: dict[str, Draft] = {}
     faults: list[Fault] = []
     for number, cells in csv_lines(body):
@@ -133,6 +135,7 @@ def csv_lines(body: bytes) -> Iterator[tuple[int, dict[str, str | None]]]:
 
 
 def check_header(header: list[str]) -> None:
+    """Raises Malformed where columns are unknown, missing or repeated."""
     unknown = [name for name in header if name not in COLUMNS]
     missing = [name for name in COLUMNS if name not in header and name not in OPTIONAL_COLUMNS]
     if unknown or missing or len(set(header)) < len(header):

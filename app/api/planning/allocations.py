@@ -125,6 +125,7 @@ def allocation_json(project: Project, question: AllocationQuestion, answer: Allo
 
 
 def read_budget(text: str | None) -> Decimal | None:
+    """An amount, None where none is given. Raises Invalid."""
     try:
         return None if text is None else read_money(text)
     except ValueError as error:

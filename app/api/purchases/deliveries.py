@@ -98,6 +98,7 @@ def post_correction(
 
 
 def recorded(call: Call, project_id: str, number: int, order_id: str, said: Recording) -> DeliveryOut:
+    """Records what was said of an order. Raises Invalid, NotFound, and as the ledger."""
     if said.external_id is None and call.idempotency_key is None:
         raise invalid(Fault("/external_id", "is required here, or send an Idempotency-Key"))
     project = call.project(project_id)

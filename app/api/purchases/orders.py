@@ -80,6 +80,7 @@ def order_shape(progress: OrderProgress) -> OrderOut:
 
 
 def get_order(call: Call, project: Project, order_id: str) -> Order:
+    """The project's order. Raises NotFound."""
     key = as_uuid(order_id)
     row = None if key is None else order_by_id(call.session, project.id, key)
     if row is None:

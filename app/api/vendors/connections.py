@@ -138,7 +138,7 @@ def list_presets(call: Annotated[Call, reads("read")]) -> list[PresetOut]:  # no
 
 
 def get(call: Call, connection_id: str) -> VendorConnection:
-    """The connection, for keys of the whole workspace alone: it serves all its projects."""
+    """The connection, for keys of the whole workspace alone: it serves all its projects. Raises NotFound."""
     if call.caller.project_ids is not None:
         raise NotFound("There is no such vendor connection for this key: it is limited to named projects.")
     return connections.get_connection(call.session, call.caller, connection_id)

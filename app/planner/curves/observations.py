@@ -60,6 +60,7 @@ class Observations:
     parent: tuple[int | None, ...] = ()
 
     def __post_init__(self) -> None:
+        """Raises ObservationsError where the parts do not fit together."""
         lengths = {len(self.keys), len(self.points), len(self.assumed), len(self.held)}
         if len(lengths) != 1:
             raise ObservationsError("keys, points, assumed and held must have one entry per group each")
@@ -76,6 +77,7 @@ class Observations:
         self._check_relations()
 
     def _check_runs(self) -> None:
+        """Raises ObservationsError where the runs are not those of the points."""
         if self.runs is None and self.run_of is None:
             return
         if self.runs is None or self.run_of is None or len(self.run_of) != len(self.keys):
@@ -91,6 +93,7 @@ class Observations:
                 raise ObservationsError(f"group {key}: its points' counts are not those of their runs")
 
     def _check_relations(self) -> None:
+        """Raises ObservationsError where attributes or parents are not the groups'."""
         groups = len(self.keys)
         if self.attributes and len(self.attributes) != groups:
             raise ObservationsError("attributes must have one entry per group, or none")
@@ -136,6 +139,7 @@ class Observations:
 
 
 def _check_points(key: str, points: Points) -> None:
+    """Raises ObservationsError where counts, losses or errors are not of one length or out of range."""
     if len({len(points.counts), len(points.losses), len(points.stderrs), len(points.holdouts)}) != 1:
         raise ObservationsError(f"group {key}: counts, losses, stderrs and holdouts must have one length")
     if not np.all(np.isfinite(points.counts) & (points.counts >= 0)):
@@ -147,6 +151,7 @@ def _check_points(key: str, points: Points) -> None:
 
 
 def _check_assumed(key: str, curve: AssumedCurve | None) -> None:
+    """Raises ObservationsError where the stated curve does not fall."""
     if curve is None:
         return
     if not np.all(np.isfinite([curve.asymptote, curve.scale, curve.exponent, curve.offset])):

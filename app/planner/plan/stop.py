@@ -90,6 +90,7 @@ def stop_advice(
 
 
 def _check(value_per_utility: float | None, smallest_gain: float | None) -> None:
+    """Raises ProblemError unless one of the two is stated, and above 0."""
     if value_per_utility is None and smallest_gain is None:
         raise ProblemError("stop advice needs value_per_utility, or the smallest gain worth having; state one of them")
     for name, number_ in (("value_per_utility", value_per_utility), ("smallest_gain", smallest_gain)):

@@ -33,6 +33,7 @@ class Limit:
     maximum: float | None = None
 
     def __post_init__(self) -> None:
+        """Raises ProblemError where it limits nothing, or its bounds cannot be."""
         if not self.members:
             raise ProblemError(f"limit {self.name}: it names no {self.over}; name at least one")
         if self.over == "groups" and self.measure in ("cost", "cost_share"):
@@ -84,6 +85,7 @@ class Problem:
     limits: tuple[Limit, ...] = ()
 
     def __post_init__(self) -> None:
+        """Raises ProblemError where the parts do not fit together."""
         groups = len(self.keys)
         if not groups:
             raise ProblemError("there is no group to plan for; add at least one")
@@ -110,6 +112,7 @@ class Problem:
         self._check_limits()
 
     def _check_reference(self) -> None:
+        """Raises ProblemError where an open metric has no reference loss."""
         if self.metric.span is not None:
             return
         reference = self.reference_loss
@@ -119,6 +122,7 @@ class Problem:
             raise ProblemError("every reference_loss must be finite and above 0")
 
     def _check_sources(self) -> None:
+        """Raises ProblemError where a key occurs twice or a yield's group is unknown."""
         if len({source.key for source in self.sources}) != len(self.sources):
             raise ProblemError("a source's key occurs twice; keys must be unique")
         for source in self.sources:
@@ -127,6 +131,7 @@ class Problem:
                     raise ProblemError(f"source {source.key}: there is no group at index {group}")
 
     def _check_counts(self) -> None:
+        """Raises ProblemError where counts are missing or below 0."""
         for name in ("raw", "pending", "pending_raw", "min_count", "max_count"):
             values = getattr(self, name)
             if values is None:
@@ -138,6 +143,7 @@ class Problem:
                 raise ProblemError(f"{name} must be finite and at least 0")
 
     def _check_limits(self) -> None:
+        """Raises ProblemError where a name occurs twice or a member is unknown."""
         if len({limit.name for limit in self.limits}) != len(self.limits):
             raise ProblemError("a limit's name occurs twice; names must be unique")
         for limit in self.limits:

@@ -54,6 +54,7 @@ class Source:
     fixed_order: int | None = None
 
     def __post_init__(self) -> None:
+        """Raises SourceError where a term is out of its range."""
         if self.unit_cost <= 0:
             raise SourceError(f"source {self.key}: unit_cost is {self.unit_cost} millionths; it must be above 0")
         if self.lot_size < 1:
@@ -69,6 +70,7 @@ class Source:
         self._check_tiers()
 
     def _check_yields(self) -> None:
+        """Raises SourceError where shares are not in order or sum to more than 1."""
         places = [group for group, _ in self.yields]
         if not places or places != sorted(set(places)):
             raise SourceError(f"source {self.key}: yields must name at least one group, each once, in their order")
@@ -76,6 +78,7 @@ class Source:
             raise SourceError(f"source {self.key}: yields must be above 0 and sum to at most 1")
 
     def _check_tiers(self) -> None:
+        """Raises SourceError where tiers are not in order or cost nothing."""
         starts = [tier.start for tier in self.tiers]
         if starts != sorted(set(starts)) or any(start <= 0 for start in starts):
             raise SourceError(f"source {self.key}: tiers must begin above 0 and be listed by where they begin")

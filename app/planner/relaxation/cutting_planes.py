@@ -162,7 +162,7 @@ def _first_scale(master: Master) -> float:
 
 
 def _bounded(master: Master, scale: float) -> tuple[Solution, float, FloatArray]:
-    """The linear master's solution, the bound on U that it is, and its columns."""
+    """The linear master's solution, the bound on U that it is, and its columns. Raises SolverError."""
     question, constant = master.linear(scale)
     solution = maximise(question)
     if solution.columns is None:

@@ -147,6 +147,7 @@ def requirements(problem: Problem, chance: float, joint: bool, budgets: Sequence
 
 
 def _check(problem: Problem, chance: float, budgets: Sequence[int]) -> None:
+    """Raises ProblemError where the chance, the targets or the budgets cannot be asked for."""
     if not 0.0 < chance < 1.0:
         raise ProblemError(f"the chance is {chance}; it must lie above 0 and below 1")
     if np.isnan(problem.targets).all():

@@ -121,7 +121,8 @@ def play(worlds: Sequence[World], rules: Rules, player: Player, seed: int, first
 def _posteriors(
     seats: list[_Seat], rules: Rules, player: Player, seed: int, number: int, first: int
 ) -> list[Posterior]:
-    """What the player believes of each world's curves before it buys."""
+    """What the player believes of each world's curves before it buys. Raises ValueError where the oracle's truth is
+    unknown."""
     if player == "oracle":
         known = [seat.world.truth for seat in seats]
         if any(truth is None for truth in known):

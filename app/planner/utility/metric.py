@@ -25,6 +25,7 @@ class Metric:
     upper: float | None
 
     def __post_init__(self) -> None:
+        """Raises MetricError where the goal is unknown or its bound is missing or wrong."""
         if self.goal not in ("maximize", "minimize"):
             raise MetricError(f"the metric's goal is {self.goal!r}; it must be 'maximize' or 'minimize'")
         needed = "upper" if self.goal == "maximize" else "lower"

@@ -75,11 +75,13 @@ def check_kind(kind: str) -> KindName:
 
 
 def _within(name: str, value: object, fits: bool, allowed: str) -> None:
+    """Raises ObjectiveError unless it fits."""
     if not fits:
         raise ObjectiveError(f"{name} is {value}; it must be {allowed}")
 
 
 def _check_vectors(vectors: Sequence[WeightVector]) -> None:
+    """Raises ObjectiveError where there are too many, or one weighs nothing."""
     if not 1 <= len(vectors) <= MAX_VECTORS:
         raise ObjectiveError(f"robust has {len(vectors)} weight_vectors; give 1 to {MAX_VECTORS}")
     for at, vector in enumerate(vectors):

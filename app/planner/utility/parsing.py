@@ -29,12 +29,14 @@ def parse(kind: str, parameters: Mapping[str, Any], keys: Sequence[str] = ()) ->
 
 
 def _number(name: str, value: object, _: Sequence[str]) -> float:
+    """A finite number. Raises ObjectiveError."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise ObjectiveError(f"the objective's {name} is {value!r}; it must be a finite number")
     return float(value)
 
 
 def _whole(name: str, value: object, keys: Sequence[str]) -> int:
+    """A whole number. Raises ObjectiveError."""
     number = _number(name, value, keys)
     if number != int(number):
         raise ObjectiveError(f"{name} is {value}; it must be a whole number")
@@ -42,18 +44,21 @@ def _whole(name: str, value: object, keys: Sequence[str]) -> int:
 
 
 def _word(name: str, value: object, _: Sequence[str]) -> str:
+    """A word. Raises ObjectiveError."""
     if not isinstance(value, str):
         raise ObjectiveError(f"the objective's {name} is {value!r}; it must be a word")
     return value
 
 
 def _vectors(name: str, value: object, keys: Sequence[str]) -> tuple[WeightVector, ...]:
+    """A list of weight vectors. Raises ObjectiveError."""
     if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
         raise ObjectiveError(f"{name} must be a list of maps from group to weight")
     return tuple(_vector(f"{name}[{at}]", one, keys) for at, one in enumerate(value))
 
 
 def _vector(name: str, value: object, keys: Sequence[str]) -> WeightVector:
+    """One weight per group, 0 where none is given. Raises ObjectiveError."""
     if not isinstance(value, Mapping):
         raise ObjectiveError(f"{name} is {value!r}; it must be a map from group to weight")
     unknown = sorted(str(key) for key in set(value) - set(keys))

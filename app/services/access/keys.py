@@ -85,6 +85,7 @@ def check_key_request(
     project_ids: Sequence[str] | None,
     expires_at: datetime | None,
 ) -> None:
+    """Raises Invalid for unknown scopes or projects, no scope, or an end that is past."""
     from_here = store.existing_projects(session, workspace.id, project_ids or ())
     faults = [
         *(Fault("scopes", f"'{s}' is no scope; choose among {', '.join(SCOPES)}") for s in scopes if s not in SCOPES),
@@ -136,6 +137,7 @@ def caller_of(key: ApiKey) -> Caller:
 
 
 def revoke_key(session: Session, caller: Caller, key_id: str, now: datetime) -> None:
+    """The key opens nothing from now on. Raises NotFound."""
     key = store.key_of_workspace(session, caller.workspace_id, key_id)
     if key is None:
         raise NotFound("There is no such API key in this workspace.")

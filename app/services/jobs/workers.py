@@ -39,7 +39,9 @@ class Process:
 def take_seat(session: Session, name: str, process: Process, now: datetime) -> Seat:
     """The first free seat among `name`, `name-2`, `name-3` …: the same one again after a restart."""
     store.seat_one_by_one(session)
-    for number in count(1):
+    numbers = count(1)
+    while True:
+        number = next(numbers)
         seat = Seat(name if number == 1 else f"{name}-{number}", new_id())
         holder = store.worker_by_id(session, seat.id)
         if holder is None:
@@ -51,7 +53,6 @@ def take_seat(session: Session, name: str, process: Process, now: datetime) -> S
         holder.started_at = holder.seen_at = now
         session.flush()
         return seat
-    raise AssertionError("the numbers have no end")
 
 
 def is_free(holder: Worker, process: Process, now: datetime) -> bool:

@@ -112,6 +112,7 @@ def after_delivery(
 
 
 def repeated(session: Session, project: Project, order: Order, said: Recording) -> Delivery | None:
+    """The delivery recorded under this external_id. Raises KeyTaken where it said something else."""
     if said.external_id is None:
         return None
     row = store.delivery_by_external_id(session, project.id, said.external_id)

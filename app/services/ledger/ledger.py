@@ -162,6 +162,7 @@ def due_by_terms(order: Order, totals: Totals) -> Decimal:
 
 
 def refuse_negative(totals: Totals, spent: Decimal) -> None:
+    """Raises Invalid where the order's counts or spending would fall below 0."""
     faults = [
         Fault(state, f"the order would be left with {count:,} {state} samples; take away no more than there are")
         for (_, state), count in totals.counts.items()

@@ -205,6 +205,7 @@ def warnings_of(project: Project, held: Mapping[str, int], fresh: Sequence[Draft
 
 
 def get_observation(session: Session, project: Project, observation_id: str) -> Observation:
+    """The project's observation. Raises NotFound."""
     key = as_uuid(observation_id)
     row = None if key is None else store.observation_by_id(session, project.id, key)
     if row is None:

@@ -84,7 +84,7 @@ def known_situation(session: Session, fits: Fits, project: Project, draws: int, 
 
 def round_budget(project: Project, holdings: Holdings, asked: Decimal | None, pointer: str = "?budget") -> Budget:
     """What is neither spent nor committed, shared by the rounds to come, the last one taking the rest; `asked`, which
-    stands at `pointer`, overrides the share, up to the whole."""
+    stands at `pointer`, overrides the share, up to the whole. Raises Invalid beyond that."""
     left = left_of(project, holdings.money)
     if asked is None:
         rounds = max(1, project.budget_rounds - holdings.rounds)

@@ -76,7 +76,7 @@ def vary(session: Session, situation: Situation, scenario: Scenario, at: str, dr
 
 @contextmanager
 def below(at: str) -> Iterator[None]:
-    """Faults inside point below `at`."""
+    """Faults inside point below `at`. Raises Invalid."""
     try:
         yield
     except Invalid as error:
@@ -94,6 +94,7 @@ def key_pointer(place: str, key: str) -> str:
 
 
 def check_split(situation: Situation, scenario: Scenario, at: str) -> None:
+    """Raises Invalid for unknown sources, or orders beside what would choose them."""
     for name, keys in (("hold", scenario.hold), ("orders", scenario.orders or {})):
         refuse_unknown_sources(situation.sources, list(keys), partial(key_pointer, f"{at}/{name}"))
     if scenario.orders is not None and (scenario.hold or scenario.exploration or scenario.policy != "optimal"):
@@ -102,6 +103,7 @@ def check_split(situation: Situation, scenario: Scenario, at: str) -> None:
 
 
 def varied_project(session: Session, project: Project, changes: Fields) -> Project:
+    """The project with the changes, never stored. Raises Invalid."""
     if not changes:
         return project
     varied = unstored(project, changes)
@@ -125,6 +127,7 @@ def varied_members(
 
 
 def varied_groups(project: Project, rows: Sequence[Group], changes: Mapping[str, Fields]) -> list[Group]:
+    """The groups with the changes, never stored. Raises Invalid."""
     groups = varied_members(Group, rows, changes, "/groups")
     named = [group for group in groups if group.key in changes]
     check_targets(project, named, lambda key: f"/groups/{escape(key)}/target")
@@ -135,6 +138,7 @@ def varied_groups(project: Project, rows: Sequence[Group], changes: Mapping[str,
 
 
 def check_terms(sources: Sequence[Source], changes: Mapping[str, Fields]) -> None:
+    """Raises Invalid where a changed source's tiers or orders cannot be."""
     faults = [
         Fault(f"/sources/{escape(source.key)}/{name}", detail)
         for source in sources

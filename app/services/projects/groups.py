@@ -127,6 +127,7 @@ def check_parents(session: Session, project: Project, groups: Sequence[Group], w
 
 
 def check_group_list(session: Session, project: Project, at: str) -> None:
+    """Raises Invalid for too many groups, or none with a weight."""
     groups = store.members(session, Group, project.id)
     if len(groups) > MAX_GROUPS:
         raise invalid(Fault(at, f"a project holds at most {MAX_GROUPS:,} groups; this makes {len(groups):,}"))

@@ -82,7 +82,7 @@ def create_project(
 
 
 def check_metric(project: Project) -> None:
-    """The bound that turns the metric into a loss must be there, and bounds must not cross."""
+    """The bound that turns the metric into a loss must be there, and bounds must not cross. Raises Invalid."""
     needed = "upper" if project.metric_goal == "maximize" else "lower"
     if getattr(project, f"metric_{needed}") is None:
         detail = f"a metric to {project.metric_goal} needs '{needed}', its best value"

@@ -61,6 +61,7 @@ AsJson = Callable[[Project, AllocationQuestion, Allocation], dict[str, Any]]
 
 
 def get_round(session: Session, project: Project, number: int) -> Round:
+    """The project's round. Raises NotFound."""
     row = store.round_by_number(session, project.id, number)
     if row is None:
         raise NotFound(f"There is no round {number} in this project.")
@@ -196,6 +197,7 @@ def edit(session: Session, project: Project, row: Round, allocation: Allocation,
 
 
 def require(row: Round, state: str, what: str) -> None:
+    """Raises Conflict unless the round is in `state`."""
     if row.state != state:
         raise Conflict(f"Round {row.number} is {row.state}; only a round that is {state} can be {what}.")
 
@@ -255,6 +257,7 @@ def sources_of(session: Session, project: Project, row: Round) -> dict[str, Sour
 
 
 def refuse_overspending(session: Session, project: Project, row: Round) -> None:
+    """Raises Conflict where the round costs more than is left."""
     money = money_of_project(session, project.id)
     left = left_of(project, money)
     if row.cost > left:
@@ -337,7 +340,7 @@ def tell_exhausted(session: Session, project: Project, now: datetime, enqueue: E
 
 
 def close(session: Session, project: Project, row: Round, caller: Caller, now: datetime, enqueue: Enqueue) -> None:
-    """End the collecting: orders close and commit nothing more. What still arrives is counted and flagged."""
+    """End the collecting: orders close and commit no more; what still arrives is counted and flagged. Raises Conflict."""
     if row.state not in ("accepted", "collecting"):
         raise Conflict(f"Round {row.number} is {row.state}; only an accepted or collecting round can be closed.")
     row.state, row.closed_at, row.updated_at = "closed", now, now
@@ -357,7 +360,8 @@ def read_back(session: Session, row: Round, now: datetime, enqueue: Enqueue) -> 
 
 
 def cancel(session: Session, project: Project, row: Round, reason: str | None, caller: Caller, now: datetime) -> None:
-    """Withdraw a proposal (scope `write`), or an accepted round of which nothing has come (scope `buy`)."""
+    """Withdraw a proposal (scope `write`), or an accepted round of which nothing has come (scope `buy`). Raises
+    Conflict, Forbidden."""
     if row.state not in ("proposed", "accepted"):
         hint = " Close it instead." if row.state == "collecting" else ""
         raise Conflict(f"Round {row.number} is {row.state}; only a proposed or accepted round can be cancelled.{hint}")

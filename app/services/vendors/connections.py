@@ -98,6 +98,7 @@ def new_secret() -> str:
 
 
 def checked_secret(adapter: Adapter, secret: str) -> str:
+    """`secret`. Raises Invalid where the adapter's scheme cannot use it."""
     try:
         adapter.check_secret(secret)
     except ValueError as problem:
@@ -137,7 +138,8 @@ def change_connection(row: VendorConnection, settings: Settings, changes: Mappin
 
 
 def rotate_secret(row: VendorConnection, settings: Settings, secret: str | None, now: datetime) -> str:
-    """Replace the secret; the old one is honoured for a day. Returns the new one, which nothing shows again."""
+    """Replace the secret; the old one is honoured for a day. Returns the new one, which nothing shows again. Raises
+    Invalid, Conflict."""
     box = SecretBox(settings.secret_keys)
     fresh = checked_secret(adapter_for(row), secret or new_secret())
     if fresh == opened(row, box, "secret"):

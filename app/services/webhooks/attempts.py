@@ -37,7 +37,7 @@ class AttemptResult:
 
 def record_attempt(session: Session, sent: Message, outcome: AttemptResult, now: datetime, enqueue: Enqueue) -> None:
     """Keep the attempt, and let follow what has to. An attempt made twice (by a job that ran twice) is kept twice, but
-    counts once; a success counts always."""
+    counts once; a success counts always. Raises LookupError where the delivery has gone."""
     endpoint = store.endpoint_by_id(session, sent.endpoint_id, lock=True)
     delivery = store.delivery_by_id(session, sent.delivery_id)
     if endpoint is None or delivery is None:

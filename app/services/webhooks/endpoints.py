@@ -97,6 +97,7 @@ def check_fields(session: Session, caller: Caller, fields: Fields, settings: Set
 
 
 def check_project(session: Session, caller: Caller, project_id: UUID | None) -> None:
+    """Raises Invalid where the key may not listen to this project, or to all."""
     if project_id is None and caller.project_ids is not None:
         raise invalid(Fault("/project_id", "is required: this key is limited to named projects"))
     if project_id is not None:

@@ -58,6 +58,7 @@ def replay_failed(session: Session, endpoint: WebhookEndpoint, since: datetime, 
 
 
 def refuse_unless_active(endpoint: WebhookEndpoint) -> None:
+    """Raises Conflict."""
     if endpoint.state != "active":
         raise Conflict(f"This endpoint is {endpoint.state}. Resume it first; what waits is sent then.")
 

@@ -40,6 +40,7 @@ class Money(TypeDecorator[Decimal]):
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
+        """Millionths. Raises ValueError for more than six decimals."""
         if value is None:
             return None
         micros = value * MILLION

@@ -63,12 +63,14 @@ class Visit:
 
     @property
     def caller(self) -> Caller:
+        """Who is signed in. Raises Unauthenticated."""
         if self.visitor is None:
             raise Unauthenticated("Sign in first.")
         return self.visitor
 
     @property
     def session(self) -> Session:
+        """The open transaction. Raises RuntimeError outside of the page."""
         if self.open_session is None:
             raise RuntimeError("a visit has a session only while its page runs")
         return self.open_session
