@@ -54,7 +54,7 @@ FLOOR_BINS = 16
 """Bins of ρ in which likelihoods are kept."""
 
 CELLS, WORTH = 32, 16.0
-"""Cells of a stretch of ρ, to serve narrow bins, and nodes that count (`floors`): more than forecasts need."""
+"""Cells of a stretch of ρ, to serve narrow bins, and nodes that count (`floor_integral`): more than forecasts need."""
 
 STEPS = 80
 SHARES = (4, 8, 16)

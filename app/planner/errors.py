@@ -1,4 +1,4 @@
-"""What the planner refuses, and what it blames (planner.md 4)."""
+"""What the planner refuses, and what it blames (method.md 6)."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""The invariants of planner.md 10 in the general setting: any market, bounds, limits, every kind of utility."""
+"""The plan's invariants in the general setting: any market, bounds, limits, every kind of utility."""
 
 from dataclasses import replace
 from random import Random

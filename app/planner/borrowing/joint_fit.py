@@ -1,8 +1,8 @@
-"""Fits all groups of a project together: each on its effective sizes, where other groups' data moves it (planner.md 2).
+"""Fits all groups of a project together: each on its effective sizes, where other groups' data moves it (method.md 3).
 
-The posterior of the transfer weights is that of `weighing`. A few of its candidates, by their mass, each give the
-group's points their effective sizes; the engine of `curves` fits every such variant, and the draws take turns among
-them. A group that nothing moves is fitted as if the others were not there, to the last bit.
+The posterior of the weights is that of `transfer_weights`. A few of its candidates, by their mass, each give the
+group's points their effective sizes; `fitting` fits every such variant, and the draws take turns among them.
+A group that nothing moves is fitted as if the others were not there, to the last bit.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ WORTH_SAYING = 0.05
 
 
 def fit_together(observations: Observations, prior: Prior, seed: int, draws: int) -> Posterior:
-    """`curves.fit` with transfer between the groups and pooling of their shapes, where the data speaks for it.
+    """`fit` with transfer between the groups and pooling of their shapes, where the data speaks for it.
 
     Deterministic by its arguments, whatever the order of the groups. Raises ValueError where draws < 1.
     """

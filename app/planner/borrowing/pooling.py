@@ -1,4 +1,4 @@
-"""Groups with few points borrow the shape of the others' curves (planner.md 2, "Pooling").
+"""Groups with few points borrow the shape of the others' curves (method.md 3, "Pooling").
 
 A group's prior over (c, δ) and the knots of ρ becomes (π₀ + m q)/(1 + m): π₀ the prior, q what the other groups'
 posteriors say, m the strength. δ and ρ belong to a group's n_ref, so every donor's draw is first told at the

@@ -1,4 +1,4 @@
-"""How well effective sizes explain a group's points: the evidence for transfer weights (planner.md 2, "Transfer").
+"""How well effective sizes explain a group's points: the evidence for transfer weights (method.md 3, "Transfer").
 
 With own counts n, other groups' counts x_h and a candidate (w, κ), a point's effective size is
 

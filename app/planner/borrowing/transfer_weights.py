@@ -1,7 +1,7 @@
-"""Which transfer weights the observations speak for (planner.md 2, "Transfer").
+"""Which transfer weights the observations speak for (method.md 3, "Transfer").
 
-Candidates lie on a grid of weights w and saturations κ; each has prior mass times the evidence of `effective`. Three
-forms, by what the observed compositions can tell apart:
+Candidates lie on a grid of weights w and saturations κ; each has prior mass times the evidence of
+`transfer_evidence`. Three forms, by what the observed compositions can tell apart:
 pairs    one w per helping group, and κ: the grid is searched best first, a coordinate at a time;
 alike    w_gh = w η^d, d the number of attributes in which g and h differ: the whole grid, with one η and one κ;
 none     the other groups' counts do not vary apart from the group's own: transfer is off.
@@ -29,7 +29,7 @@ RETENTIONS = np.array([1.0, 0.6, 0.3])
 """η."""
 
 MOST_PAIRED = 6
-"""With more groups than this, one weight per group (planner.md 2)."""
+"""With more groups than this, one weight per group (method.md 3)."""
 LEAST_RUNS = 6
 RUNS_PER_WEIGHT = 3
 """A weight per pair needs LEAST_RUNS + RUNS_PER_WEIGHT × pairs distinct compositions."""

@@ -1,4 +1,4 @@
-"""Posterior draws of every group's learning curve, and what can be asked of them (planner.md 1 and 2).
+"""Posterior draws of every group's learning curve, and what can be asked of them (method.md 1 and 2).
 
 One draw of one group is the curve
 
@@ -156,7 +156,7 @@ class Posterior:
         return loss, slope
 
     def band(self, counts: FloatArray) -> FloatArray:
-        """Predictive loss ≥ 0: f plus the discrepancy beyond n_ref (planner.md 2); shapes as `loss`."""
+        """Predictive loss ≥ 0: f plus the discrepancy beyond n_ref (method.md 2); shapes as `loss`."""
         n = self._effective(counts)
         doublings = np.log2(np.maximum(n / self._like(n, self.reference[:, None]), 1.0))
         return np.maximum(self.loss(counts) + np.sqrt(doublings) * self._like(n, self.discrepancy), 0.0)

@@ -1,4 +1,4 @@
-"""What is believed of a curve before its points: the grid's nodes, their weights, the discrepancy ahead (planner.md 2).
+"""What is believed of a curve before its points: the grid's nodes, their weights, the discrepancy ahead (method.md 2).
 
 Weights are log-linear in two covariates of the group, x = (log₁₀ of the level ȳ / span, log₁₀ n_ref), centred and
 scaled. With every table zero, the default, all nodes weigh the same whatever the level: the flat form, for metrics

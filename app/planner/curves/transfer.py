@@ -1,4 +1,4 @@
-"""How other groups' counts enter a group's curve (planner.md 2, "Transfer").
+"""How other groups' counts enter a group's curve (method.md 3, "Transfer").
 
     n_eff,g = n_g + Σ_{h≠g} gain(w_gh, n_h, κ_g),    gain = w n / (1 + n/κ) for w ≥ 0,  w n for w < 0:
 

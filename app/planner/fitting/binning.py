@@ -1,4 +1,4 @@
-"""From all groups' raw points to the few averaged cells a fit works on (planner.md 1 and 2).
+"""From all groups' raw points to the few averaged cells a fit works on (method.md 1 and 2).
 
 One flat table holds every group's points, so that the cost per group is a few passes over its own numbers.
 Exact replicates (same count, same holdout) are averaged into rows and their scatter kept: together they say as
@@ -21,7 +21,7 @@ from app.planner.curves.observations import Points
 from app.planner.fitting.noise import Rows, scatter_of
 
 MAX_CELLS = 9
-"""With more rows than this, half-octave bins (planner.md 2)."""
+"""With more rows than this, half-octave bins (method.md 2)."""
 
 TYPICAL_NOISE = 0.05
 """The σ that sets the weights inside a bin; the likelihood is right for any weights."""
@@ -158,7 +158,7 @@ def _first_of(numbers: IntArray) -> IntArray:
 
 
 def typical_losses(table: Table, floors: FloatArray) -> FloatArray:
-    """ȳ of each group [G]: its `last` losses (planner.md 1), at least `floors` > 0 [G]."""
+    """ȳ of each group [G]: its `last` losses (method.md 1), at least `floors` > 0 [G]."""
     return np.maximum(table.last, floors)
 
 

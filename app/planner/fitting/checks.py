@@ -1,4 +1,4 @@
-"""What groups' points say about themselves: the warnings of a fit (planner.md 9)."""
+"""What groups' points say about themselves: the warnings of a fit (warnings.md)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Fits every group's learning curve: observations in, posterior draws out (planner.md 1 and 2).
+"""Fits every group's learning curve: observations in, posterior draws out (method.md 1 and 2).
 
 All groups are fitted at once, each with random numbers made of (seed, key): neither the order of the groups nor the
 presence of others changes a group's draws, to the last bit.
@@ -35,7 +35,7 @@ NO_LOSS = 1e-100
 def fit(observations: Observations, prior: Prior, seed: int, draws: int) -> Posterior:
     """Posterior of every group's curve.
 
-    Groups with points: planner.md 2 on the grid of `prior`, without pooling or transfer. Groups without: the
+    Groups with points: method.md 2 on the grid of `prior`, without pooling or transfer. Groups without: the
     prior, at the scale of the metric's span or else of the other groups' losses. Assumed curves: that curve in
     every draw. The same arguments give the same bytes. Raises ValueError where draws < 1.
     """

@@ -1,4 +1,4 @@
-"""Posteriors of many groups on one grid, closed form where the curve is linear (planner.md 2).
+"""Posteriors of many groups on one grid, closed form where the curve is linear (method.md 2).
 
 Losses are measured in units of ȳ, the group's typical loss. With r = n / n_ref, a node (σ, κ, c, δ) and a floor ρ say
 

@@ -1,4 +1,4 @@
-"""What the rows averaged into cells say of σ: their scatter within the cells (planner.md 1).
+"""What the rows averaged into cells say of σ: their scatter within the cells (method.md 2).
 
 A cell's rows scatter about their line by σ² and, being scored on different holdouts, by what these differ. Where
 holdouts return in cell after cell, their errors are taken out instead, as one constant per holdout: what is left

@@ -1,4 +1,4 @@
-"""Draws of a batch of groups off their nodes (planner.md 2).
+"""Draws of a batch of groups off their nodes (method.md 2).
 
 The cells are drawn in their order, where they are even over the curves, and shuffled; the rest is made in the order of
 the draws, in place.

@@ -1,4 +1,4 @@
-"""What a run not yet seen would measure: the curve, its deviation, and both parts of the error (planner.md 1).
+"""What a run not yet seen would measure: the curve, its deviation, and both parts of the error (method.md 4).
 
 In one draw the curve f, the sd σ of the training error and the scale κ of the departure from f are known. With r the
 distances from f of the losses measured so far on the run's holdout (averaged over steps of t where they are many), s

@@ -1,4 +1,4 @@
-"""How a forecast fared, and how the record of past forecasts widens the next ones (planner.md 1, the forecast ledger).
+"""How a forecast fared, and how the record of past forecasts widens the next ones (method.md 4).
 
 Notation: X draws [..., draws] of a forecast, y the value measured [...], q_p the forecast's quantile at p.
 """

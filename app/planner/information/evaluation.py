@@ -1,4 +1,4 @@
-"""Where the holdout's error matters more than further samples: buy evaluation or training (planner.md 9)."""
+"""Where the holdout's error matters more than further samples: buy evaluation or training (method.md 9)."""
 
 from dataclasses import dataclass, replace
 from typing import Literal

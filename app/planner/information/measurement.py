@@ -1,4 +1,4 @@
-"""At which subset sizes to retrain next, so that the decision becomes most certain (planner.md 7).
+"""At which subset sizes to retrain next, so that the decision becomes most certain (method.md 9).
 
 A run measures every group at once, each on a subset of what is held of it; it costs compute and no samples. Runs are
 chosen one after the other, each where the expected posterior variance of the marginal utility per cost, summed over

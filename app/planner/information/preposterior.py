@@ -1,7 +1,7 @@
-"""What measurements not yet taken would teach: posterior draws, reweighted by what might be seen (planner.md 7).
+"""What measurements not yet taken would teach: posterior draws, reweighted by what might be seen (method.md 9).
 
 Notation, for one group: D draws, each with a quantity q and with the loss μ that a run of some size would measure; the
-run's error is e + u, e ~ N(0, τ²) of its own and u ~ N(0, v) shared by all runs on one holdout (planner.md 1).
+run's error is e + u, e ~ N(0, τ²) of its own and u ~ N(0, v) shared by all runs on one holdout (method.md 1).
 If draw j is the truth, y = μ_j + u + e is seen and draw i has the weight p(y | i). Errors that are shared
 make the runs' covariance v 1 1ᵀ + τ² I; what each run adds to those before is its innovation, whose weights multiply.
 """

@@ -1,4 +1,4 @@
-"""Whole orders in any market, and what one lot more or less of each source would do (planner.md 4).
+"""Whole orders in any market, and what one lot more or less of each source would do (method.md 6).
 
 Sources may feed several groups, have tiers and fixed costs, bounds and limits, under any utility. S sources, k groups;
 orders [S] in samples, money in millionths. One step of a source is its next lot, or its smallest order from nothing;

@@ -1,7 +1,7 @@
 """Whole orders by the cutting planes' master with integers: lots, smallest orders, fixed costs, falling tiers.
 
 Every round solves the master in whole numbers; its own bound holds for all orders, and its orders, costed exactly and
-improved step by step, are the next candidate and where the next tangents touch (outer approximation, planner.md 4).
+improved step by step, are the next candidate and where the next tangents touch (outer approximation, method.md 6).
 """
 
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Whole orders changed step by step: mended, filled up, swapped until nothing helps (planner.md 4, "Integers").
+"""Whole orders changed step by step: mended, filled up, swapped until nothing helps (method.md 6, "Whole orders").
 
 What a step does to U is estimated from the gradient of F, and computed for the best of them.
 """

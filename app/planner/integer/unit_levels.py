@@ -1,4 +1,4 @@
-"""Whole samples of maximin for many groups at once (planner.md 3 and 4, "Integers").
+"""Whole samples of maximin for many groups at once (method.md 5 and 6, "Whole orders").
 
 The case with one source a group and lots of 1: what rounding down leaves is spent sample by sample on the group that is
 worst off, then samples are taken from groups that stay above those they are given to. Arrays [S] by source.

@@ -1,4 +1,4 @@
-"""Whole samples near the divisible optimum for many groups at once (planner.md 4, "Integers").
+"""Whole samples near the divisible optimum for many groups at once (method.md 6, "Whole orders").
 
 The case with one source a group, lots of 1 and a utility that is a sum: what rounding down leaves is spent sample by
 sample, the best gain per cost first, then single swaps until none helps. Arrays [S] by source.

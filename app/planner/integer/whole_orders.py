@@ -1,4 +1,4 @@
-"""The best whole orders found from the divisible optimum, and a bound that none exceeds (planner.md 4, "Integers").
+"""The best whole orders found from the divisible optimum, and a bound that none exceeds (method.md 6, "Whole orders").
 
 Two families: paths of single samples, for groups that each buy from one source, and the general search by steps
 with the integer programme behind it. Every way has the same form: whether it accepts a question, and its answer.

@@ -1,4 +1,4 @@
-"""What to buy: the policy's whole orders, and how far they can be from the best (planner.md 4 and 6)."""
+"""What to buy: the policy's whole orders, and how far they can be from the best (method.md 6 and 8)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

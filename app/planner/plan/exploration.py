@@ -1,4 +1,4 @@
-"""Money spent on learning: where one more batch narrows the decision most (planner.md 6, `exploration`).
+"""Money spent on learning: where one more batch narrows the decision most (method.md 8, `exploration`).
 
 The decision feeds the group whose marginal utility per cost q is largest on average. A batch of group g, and a run with
 it, would move q̄_g by a normal step of sd s_g = |cov(q, μ)| / √(var μ + 2 τ²), μ the fall of its loss over the batch,

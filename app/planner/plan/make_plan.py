@@ -1,4 +1,4 @@
-"""A problem in, a plan with its reasons out (planner.md 4, 6 and 9)."""
+"""A problem in, a plan with its reasons out (method.md 6, 8 and 9)."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The shape of a plan: groups, sources, utility, bounds and how near it is to the best one (planner.md 9).
+"""The shape of a plan: groups, sources, utility, bounds and how near it is to the best one (method.md 6).
 
 Notation: k groups in the order of `Problem.keys`; money is in whole millionths of the currency.
 """

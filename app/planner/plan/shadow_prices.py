@@ -1,4 +1,4 @@
-"""Shadow prices: what loosening each constraint that binds is worth at the divisible optimum (planner.md 4)."""
+"""Shadow prices: what loosening each constraint that binds is worth at the divisible optimum (method.md 6)."""
 
 from dataclasses import dataclass
 

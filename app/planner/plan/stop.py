@@ -1,4 +1,4 @@
-"""When to stop buying, and whether to buy evaluation samples instead (planner.md 9, stop and evaluation advice)."""
+"""When to stop buying, and whether to buy evaluation samples instead (method.md 9)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

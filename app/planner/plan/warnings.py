@@ -1,4 +1,4 @@
-"""The warnings that belong to a plan (planner.md 9). Each is one sentence that says what to do."""
+"""The warnings that belong to a plan (warnings.md). Each is one sentence that says what to do."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ LIKELY_CHANCE, UNLIKELY_CHANCE = 0.9, 0.05
 IDLE_SHARE = 0.05
 """Money left that is worth a warning, as a share of the budget."""
 HOPELESS = 0.1
-"""A group that gains less than this share of the largest gain per cost is hopeless (planner.md 3)."""
+"""A group that gains less than this share of the largest gain per cost is hopeless (method.md 5)."""
 NOTABLE_SPENDING = 0.01
 """... if it takes more than this share of the money."""
 FREER = 1.2
@@ -207,7 +207,7 @@ def _prices(form: Canonical, decision: Decision, margins: Margins) -> list[Warni
 
 
 def _hopeless(form: Canonical, decision: Decision, margins: Margins) -> list[Warning]:
-    """Groups that exact maximin feeds though they gain little, and what a milder aversion would do (planner.md 3)."""
+    """Groups that exact maximin feeds though they gain little, and what a milder aversion would do (method.md 5)."""
     utility = form.utility
     if not utility.is_level or utility.objective.stop_ratio > 0.0 or not decision.added.any():
         return []

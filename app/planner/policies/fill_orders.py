@@ -1,4 +1,4 @@
-"""Whole orders that come close to what is wished for each group, in samples or in money (planner.md 6).
+"""Whole orders that come close to what is wished for each group, in samples or in money (method.md 8).
 
 S sources, k groups. Sources serve one after the other, those of one group by price; every order is one of whole lots
 between the source's limits. A source that feeds several groups first takes no group beyond its wish, and then serves

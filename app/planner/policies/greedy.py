@@ -1,4 +1,4 @@
-"""Policies that spend the money in small batches, each where it looks best at the counts reached (planner.md 6).
+"""Policies that spend the money in small batches, each where it looks best at the counts reached (method.md 8).
 
 Both judge by point estimates: one curve per group, nothing is refitted between batches. S sources, k groups.
 """

@@ -1,4 +1,4 @@
-"""The heuristics every plan is compared with (planner.md 6). They need no curve: counts, money and weights decide.
+"""The heuristics every plan is compared with (method.md 8). They need no curve: counts, money and weights decide.
 
 All are whole orders within the sources' limits, the cheaper source of a group first. What a capped group cannot take
 goes to the others; what whole lots leave over stays unspent. Each raises one level, the same for all groups, as far as

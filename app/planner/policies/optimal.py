@@ -1,4 +1,4 @@
-"""The policies that optimise: over the posterior, or over one draw of it (planner.md 6)."""
+"""The policies that optimise: over the posterior, or over one draw of it (method.md 8)."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The problem as the solvers see it: sorted, weights normalised, sources and bounds as arrays (planner.md 3 and 4)."""
+"""The problem as the solvers see it: sorted, weights normalised, sources and bounds as arrays (method.md 5 and 6)."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property

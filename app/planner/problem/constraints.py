@@ -1,4 +1,4 @@
-"""Which orders are allowed beside the budget: bounds of groups and limits over sets, as linear rows (planner.md 4).
+"""Which orders are allowed beside the budget: bounds of groups and limits over sets, as linear rows (method.md 6).
 
 R rows lower ≤ X x + C c ≤ upper, x [S] the orders in samples, c [S] their costs as shares of the budget.
 """

@@ -1,4 +1,4 @@
-"""Which constraints cannot be met, all of them, with the least change to each (planner.md 4, "Feasibility first").
+"""Which constraints cannot be met, all of them, with the least change to each (method.md 6, "Feasibility first").
 
 Simple faults are found by arithmetic and taken out of the way: an order held fixed beyond its source's own limits, a
 group's least count beyond its largest or beyond what all sources sell. What remains is asked of a programme without

@@ -1,4 +1,4 @@
-"""All sources as arrays: what orders bring, what they cost, and between which limits they lie (planner.md 4).
+"""All sources as arrays: what orders bring, what they cost, and between which limits they lie (method.md 6).
 
 S sources, k groups, J segments: stretches of one price of one source. Money is in whole millionths of the currency, or,
 where it meets the solvers, a share of the budget.

@@ -1,11 +1,11 @@
-"""The allowed orders as a linear programme, with integers where orders are not divisible (planner.md 4).
+"""The allowed orders as a linear programme, with integers where orders are not divisible (method.md 6).
 
 Columns, S sources, J segments, k groups:  u [J] the money spent on each segment, in shares of the budget;  n [k] the
-effective samples bought, in shares of the most that the budget can buy;  t [k] and z the values, which `master` bounds
-by cuts and by the rows of F;  open: 1 where a source has an order;  full: 1 where a falling tier is reached;  lots.
+effective samples bought, in shares of the most that the budget can buy;  t [k] and z the values, bounded by cuts
+(`cutting_planes`) and rows of F;  open: 1 where a source has an order;  full: 1 where a falling tier is reached;  lots.
 
     u_j ≤ p_j · length_j,    Σ u + Σ fixed · open ≤ 1,    n = E u,    x_s = Σ_j u_j / p_j = lot · lots_s,
-    least · open ≤ x ≤ most · open,    lower ≤ X x + C c ≤ upper    (`region`).
+    least · open ≤ x ≤ most · open,    lower ≤ X x + C c ≤ upper    (`constraints`).
 """
 
 from dataclasses import dataclass

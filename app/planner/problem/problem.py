@@ -1,4 +1,4 @@
-"""The question put to the planner, and its check (planner.md 3 and 4)."""
+"""The question put to the planner, and its check (method.md 5 and 6)."""
 
 from dataclasses import dataclass
 from typing import Literal

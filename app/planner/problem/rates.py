@@ -1,4 +1,4 @@
-"""What deliveries teach about a source: its acceptance rate and its yields (planner.md 4).
+"""What deliveries teach about a source: its acceptance rate and its yields (method.md 6).
 
 The stated value is the prior, worth `PRIOR_SAMPLES` delivered samples; conjugate updates give the posterior.
 """

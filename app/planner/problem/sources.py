@@ -1,4 +1,4 @@
-"""What samples can be bought from, and at which price (planner.md 4).
+"""What samples can be bought from, and at which price (method.md 6).
 
 Money is in whole millionths of the currency and never leaves the integers here.
 """

@@ -1,6 +1,6 @@
-"""What proves a divisible answer: an upper bound on U that holds whatever found the answer (planner.md 4).
+"""What proves a divisible answer: an upper bound on U that holds whatever found the answer (method.md 6).
 
-Notation as in `tables`. Concavity turns the margins at the answer into a bound on every other answer.
+Notation as in `tabulation`. Concavity turns the margins at the answer into a bound on every other answer.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from app.planner.relaxation.price_ladder import Ladder
 from app.planner.utility.utility import Utility, ValueAndSlope
 
 LEAST_GAIN = 1e-9
-"""Gains below this count as this when a gap is put in proportion (planner.md 4)."""
+"""Gains below this count as this when a gap is put in proportion (method.md 6)."""
 CLOSED = 1e-9
 """A certificate that leaves no more than this share of the gain open proves the optimum."""
 CERTIFICATE_ROUNDING = 1e-9

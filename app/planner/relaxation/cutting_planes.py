@@ -1,8 +1,8 @@
-"""Concave problems by cutting planes: a linear master whose optimum bounds every answer (planner.md 4).
+"""Concave problems by cutting planes: a linear master whose optimum bounds every answer (method.md 6).
 
 Kelley's method in one-count form: V_g is bounded by tangents, F is linear rows, the orders a linear programme
-(`programme`). Every round adds the tangents at the master's point and on both sides of it, at the distance at which a
-parabola would leave its tangent by as much as the master overrates V_g there: the gap falls with its own square.
+(`order_programme`). Every round adds the tangents at the master's point and on both sides of it, at the distance at
+which a parabola would leave its tangent by as much as it overrates V_g there: the gap falls with its own square.
 """
 
 from dataclasses import dataclass, field, replace

@@ -1,10 +1,10 @@
-"""The budget's multiplier and the level of maximin, by power laws (planner.md 4).
+"""The budget's multiplier and the level of maximin, by power laws (method.md 6).
 
 Known laws: where every group has one power-law curve, the gains of `utilitarian`, `targets` of power 1, `gap` and
 `maximin` are powers of the count, `gap` and `targets` on both sides of the count at which a group reaches m̄ or its
 target, and the answer is in closed form. Fitted laws: averages over posterior draws are no power laws, but near enough
 to one from answer to answer: the law that has V' and its slope at the last count gives the next counts in one step, and
-the error falls with its own square. Notation as in `powerlaw` and `posterior`.
+the error falls with its own square. Notation as in `power_laws` and `posterior`.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The budget's multiplier and maximin's level where every gain is a power of the count (planner.md 4).
+"""The budget's multiplier and maximin's level where every gain is a power of the count (method.md 6).
 
 A step is a stretch of one group's price ladder on which x effective samples more than at its origin leave
 

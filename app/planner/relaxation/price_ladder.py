@@ -1,4 +1,4 @@
-"""What divisible samples cost, group by group: a convex price ladder per group (planner.md 4).
+"""What divisible samples cost, group by group: a convex price ladder per group (method.md 6).
 
 S segments ordered by group and price, k groups. A segment is a stretch of one price, of one source; several sources of
 a group and their rising tiers make one ladder. Samples are effective: one that is accepted at the rate α and worth q

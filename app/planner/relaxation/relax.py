@@ -1,6 +1,6 @@
 """The best divisible orders of any problem: by multiplier or level where it falls apart, else by cutting planes.
 
-Every way has the same form: whether it accepts a problem, and its answer with a certificate (planner.md 4).
+Every way has the same form: whether it accepts a problem, and its answer with a certificate (method.md 6).
 """
 
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Problems that fall apart into groups, on one convex price ladder per group (planner.md 4, "Separable problems").
+"""Problems that fall apart into groups, on one convex price ladder per group (method.md 6).
 
 Every source feeds one group, prices do not fall, and only the groups' own counts are bounded. Quality and acceptance
 turn ordered samples into effective ones, tiers and sources into steps of the ladder, a smallest count into a higher

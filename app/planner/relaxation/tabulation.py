@@ -1,4 +1,4 @@
-"""The divisible optimum by tables of every group's curve: slower than `local`, and at home with kinks (planner.md 4).
+"""The divisible optimum by tables of all curves: slower than `multiplier`, and at home with kinks (method.md 6).
 
 Notation: S segments, k groups, n counts, V and V' as in `utility`, p prices in shares of the budget, λ the marginal
 utility per share of the budget, u = log(1 + samples beyond the ladder's foot).
@@ -205,7 +205,7 @@ def _level_demand(utility: Utility, ladder: Ladder, table: _Table, live: BoolArr
 
 
 def _stop(ladder: Ladder, table: _Table, reach: FloatArray, live: BoolArray, stop_ratio: float) -> FloatArray:
-    """Counts [S] beyond which a group gains less than stop_ratio · R per cost (planner.md 3).
+    """Counts [S] beyond which a group gains less than stop_ratio · R per cost (method.md 5).
 
     R is the largest gain per cost at the counts the level calls for. The group that has it is never stopped, as
     stop_ratio < 1, so stopping the others leaves R as it is: the resting point needs no further search.

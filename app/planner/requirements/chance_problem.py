@@ -34,7 +34,7 @@ MET = 1e-9
 
 @dataclass(frozen=True)
 class Answer:
-    """Orders [sources in the problem's order], spend in millionths, counts [groups]; gap as in `cover`.
+    """Orders [sources in the problem's order], spend in millionths, counts [groups]; gap as in `covering`.
 
     needed [goals]: counts that give the chance, inf where none does. causes: of goals out of reach. asked, served
     [goals]: those that were to be reached, and those that are.

@@ -1,4 +1,4 @@
-"""The chance that a group reaches its target, and the counts that give a chance (planner.md 5).
+"""The chance that a group reaches its target, and the counts that give a chance (method.md 7).
 
 Notation: ℓ the loss at a group's target, F(n) the share of the draws whose predictive loss at the count n is at most ℓ.
 Up to the largest measured count the predictive loss is the curve, which falls, so that F is the distribution of the

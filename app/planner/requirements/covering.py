@@ -1,6 +1,6 @@
-"""The cheapest whole orders that bring every group the samples it needs (planner.md 5).
+"""The cheapest whole orders that bring every group the samples it needs (method.md 7).
 
-The orders are those of `programme`, without a budget: counts N [k] after buying are bounded below, by numbers, by
+The orders are those of `order_programme`, without a budget: counts N [k] after buying are bounded below, by numbers, by
 linear cuts, or by concave functions of single counts that must sum to a level. Arrays [groups] in canonical order.
 """
 

@@ -1,4 +1,4 @@
-"""What stands for a chance where other groups' data moves the curves: the mean of the worst draws (planner.md 5).
+"""What stands for a chance where other groups' data moves the curves: the mean of the worst draws (method.md 7).
 
 P(m ≥ t) ≥ p is not convex in all counts N together. Sufficient for it is
 

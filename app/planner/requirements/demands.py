@@ -1,6 +1,6 @@
-"""What counts must be after buying, as rows of the integer programme of allowed orders (planner.md 5).
+"""What counts must be after buying, as rows of the integer programme of allowed orders (method.md 7).
 
-Arrays [groups] in canonical order; `programme` without its budget.
+Arrays [groups] in canonical order; `order_programme` without its budget.
 """
 
 from dataclasses import dataclass, field

@@ -1,9 +1,9 @@
-"""The reverse question: the least cost at which every group reaches its target with a stated chance (planner.md 5).
+"""The reverse question: the least cost at which every group reaches its target with a stated chance (method.md 7).
 
 Where each group's curve depends on its own count alone, P_g(N_g) ≥ p says how many samples a group needs, and the
 cheapest orders that bring them are the answer. `joint` asks Σ log P_g(N_g) ≥ log p instead, log P_g replaced by its
 concave hull, and the level raised until the true chance is p. Where other groups' data moves the curves a sufficient
-condition stands for the chance (`tail`), and the chance it gives is counted.
+condition stands for the chance (`cvar_condition`), and the chance it gives is counted.
 """
 
 from collections.abc import Sequence

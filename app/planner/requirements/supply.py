@@ -1,4 +1,4 @@
-"""What can be bought at all: how much of a group, which groups fall short, what counts roughly cost (planner.md 5)."""
+"""What can be bought at all: how much of a group, which groups fall short, what counts roughly cost (method.md 7)."""
 
 from dataclasses import replace
 

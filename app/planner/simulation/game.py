@@ -1,4 +1,4 @@
-"""The collection game: a policy collects round after round in a world, and what it reaches is compared (planner.md 8).
+"""The collection game: a policy collects round after round in a world, and its results are compared (simulations.md).
 
 All worlds of a game are played in step, so that their curves are fitted together. W worlds, k groups, R rounds.
 """

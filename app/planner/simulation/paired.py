@@ -1,4 +1,4 @@
-"""How players compare: paired over the worlds that all of them met (planner.md 8)."""
+"""How players compare: paired over the worlds that all of them met (simulations.md)."""
 
 from dataclasses import dataclass
 

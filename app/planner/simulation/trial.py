@@ -1,4 +1,4 @@
-"""Policies tried on a project's own posterior before money is spent: one game per draw, paired (planner.md 8).
+"""Policies tried on a project's own posterior before money is spent: one game per draw, paired (simulations.md).
 
 In game number r the posterior's draw r is the truth, and the errors of its runs follow from (seed, r) alone: neither
 how the games are cut into parts nor who plays them changes a number.

@@ -1,4 +1,4 @@
-"""Worlds to play the collection game in: what models trained on given counts would really measure (planner.md 8)."""
+"""Worlds to play the collection game in: what models trained on given counts would really measure (simulations.md)."""
 
 from dataclasses import dataclass
 from typing import Protocol

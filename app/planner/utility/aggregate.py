@@ -1,4 +1,4 @@
-"""U = F(V): how the groups' values make one utility (planner.md 3). F is concave, polyhedral and nondecreasing.
+"""U = F(V): how the groups' values make one utility (method.md 5). F is concave, polyhedral and nondecreasing.
 
     utilitarian, isoelastic, targets, gap    Σ w_g V_g
     maximin                                  min V_g over the counted groups

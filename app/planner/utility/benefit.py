@@ -1,4 +1,4 @@
-"""φ of planner.md 3: what a loss on the common scale is worth, and the mean over draws that `risk` asks for.
+"""φ of method.md 5: what a loss on the common scale is worth, and the mean over draws that `risk` asks for.
 
 ℓ ≥ 0 is a loss in units of the metric's span, or of the reference loss where a bound is open; m = 1 − ℓ, or −ℓ there.
 Everything acts elementwise on arrays [groups, (sizes,) draws].

@@ -1,4 +1,4 @@
-"""The kinds of utility (planner.md 3): a new one is a row here, with a φ or an F of its own where it needs one."""
+"""The kinds of utility (method.md 5): a new one is a row here, with a φ or an F of its own where it needs one."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The metric's own units, and losses for which lower is better (planner.md 1)."""
+"""The metric's own units, and losses for which lower is better (method.md 1)."""
 
 from dataclasses import dataclass
 from math import isfinite

@@ -1,4 +1,4 @@
-"""Which utility is maximised: a kind of planner.md 3 and its parameters."""
+"""Which utility is maximised: a kind of method.md 5 and its parameters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Objectives as they are asked for: a kind by name and its parameters by the names of planner.md 3."""
+"""Objectives as they are asked for: a kind by name and its parameters by the names of method.md 5."""
 
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite

@@ -1,4 +1,4 @@
-"""What a set of counts is worth (planner.md 3).
+"""What a set of counts is worth (method.md 5).
 
 Notation, arrays [groups] unless said otherwise: n counts, w weights summing to 1, ℓ = max(f(n), 0) / unit the loss on
 the common scale [groups, draws] (unit: the metric's span, or the reference loss where a bound is open), m the benefit,

@@ -1,4 +1,4 @@
-"""The groups' values and their gradients at total counts, what a sample does for other groups included (planner.md 2).
+"""The groups' values and their gradients at total counts, what a sample does for other groups included (method.md 3).
 
 k groups. With transfer, V_g depends on all counts N through the effective size; its gradient is a row of [k, k].
 """

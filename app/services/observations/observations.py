@@ -169,7 +169,7 @@ def stored(project: Project, draft: Draft, now: datetime) -> Observation:
 
 def settle_reference_loss(project: Project, active: Mapping[str, Group], fresh: Sequence[Draft]) -> None:
     """Where a bound is open, losses are divided by one number: the weighted mean loss of the first data
-    version, then fixed (planner.md 3). Each group enters with its run of most samples."""
+    version, then fixed (method.md 5). Each group enters with its run of most samples."""
     if project.reference_loss is not None or (project.metric_lower is not None and project.metric_upper is not None):
         return
     metric = metric_of(project)

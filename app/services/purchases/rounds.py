@@ -340,7 +340,7 @@ def tell_exhausted(session: Session, project: Project, now: datetime, enqueue: E
 
 
 def close(session: Session, project: Project, row: Round, caller: Caller, now: datetime, enqueue: Enqueue) -> None:
-    """End the collecting: orders close and commit no more; what still arrives is counted and flagged. Raises Conflict."""
+    """End the collecting: orders close and commit no more; what still comes is counted and flagged. Raises Conflict."""
     if row.state not in ("accepted", "collecting"):
         raise Conflict(f"Round {row.number} is {row.state}; only an accepted or collecting round can be closed.")
     row.state, row.closed_at, row.updated_at = "closed", now, now

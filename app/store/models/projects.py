@@ -12,7 +12,7 @@ from app.store.models.base import Base, Serial
 
 
 class Project(Base):
-    """A model to be trained fairly. `reference_loss` is fixed by the first data version (planner.md 3).
+    """A model to be trained fairly. `reference_loss` is fixed by the first data version (method.md 5).
 
     `set_limits` and `objective` name groups and sources by key. Money inside JSON is a decimal string.
     `approval_threshold`: a round that costs more needs two keys. `exhausted_at`: since when nothing more can be bought.

@@ -1,7 +1,7 @@
 """What all pages share: who looks, one transaction in one thread, forms that only our own pages can send.
 
 A page is a plain function from its inputs and a `Visit` to an answer. `PageRoute` runs it as a whole, rendering
-included, inside one worker thread, and commits before the answer leaves (app/api/common.py says why).
+included, inside one worker thread, and commits before the answer leaves (app/api/http/transactions.py says why).
 """
 
 from collections.abc import Callable, Coroutine, Mapping

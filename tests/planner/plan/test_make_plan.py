@@ -1,4 +1,4 @@
-"""The whole plan: invariants of planner.md 10, reasons, warnings and what is left."""
+"""The whole plan: its invariants, reasons, warnings and what is left."""
 
 from dataclasses import replace
 from random import Random

@@ -56,7 +56,7 @@ class Cone:
 
 @cache
 def cone(kind: Objective, groups: int, sources: int) -> Cone:
-    """The program of planner.md 3 and 4 with losses a + exp(log b − c log(N + offset))."""
+    """The program of method.md 5 and 6 with losses a + exp(log b − c log(N + offset))."""
     x, n, m = cp.Variable(sources, nonneg=True), cp.Variable(groups), cp.Variable(groups)
     log_n, power = cp.Variable(groups), cp.Variable(groups)
     p = {

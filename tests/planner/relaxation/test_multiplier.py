@@ -36,7 +36,7 @@ def solved(question: Problem) -> tuple[Canonical, Relaxation]:
 
 
 def by_cvxpy(question: Problem) -> float:
-    """The divisible optimum as a cone program, written from planner.md 3 and 4 alone."""
+    """The divisible optimum as a cone program, written from method.md 5 and 6 alone."""
     parameters = question.posterior.parameters()
     prices = np.array([source.unit_cost for source in question.sources]) / question.budget
     share = cp.Variable(len(question.sources), nonneg=True)
