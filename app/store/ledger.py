@@ -34,9 +34,6 @@ class Totals:
     def in_state(self, *states: str) -> int:
         return sum(count for (_, state), count in self.counts.items() if state in states)
 
-    def of_group(self, group_id: int, *states: str) -> int:
-        return sum(self.counts.get((group_id, state), 0) for state in states)
-
 
 @dataclass(frozen=True)
 class Money:

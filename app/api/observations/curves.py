@@ -91,18 +91,6 @@ class DiagnosticsOut(Answer):
     holdouts: int
 
 
-BAND = {
-    "mean": 0.85,
-    "p05": 0.82,
-    "p10": 0.83,
-    "p25": 0.84,
-    "p50": 0.85,
-    "p75": 0.86,
-    "p90": 0.87,
-    "p95": 0.88,
-}
-
-
 class CurveOut(Answer):
     """A group's learning curve: loss = asymptote + scale · (n + offset)^−exponent over its posterior. `asymptote` is
     in the metric's units; `samples_to_target` are own samples, null where the target is never reached."""

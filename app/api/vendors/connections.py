@@ -21,7 +21,6 @@ from app.vendors.registry import VendorKind
 
 router = APIRouter(prefix="/v1/vendor-connections", tags=["vendors"], route_class=Route)
 
-Outcome = Literal["received", "applied", "ignored", "quarantined"]
 Secret = Annotated[str, Field(min_length=8, max_length=500)]
 GroupMap = Annotated[dict[Annotated[str, Field(min_length=1, max_length=200)], Key], Field(max_length=20_000)]
 
