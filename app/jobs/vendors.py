@@ -117,14 +117,14 @@ def drain_later(context: Context, connection_id: UUID, delivery: int) -> None:
 
 def map_items(context: Context, args: Mapping[str, Any]) -> None:
     """Find orders and groups of a connection's items anew, then apply what was quarantined once more."""
-    connection_id, after = UUID(args["connection_id"]), 0
+    connection_id, after = UUID(args["connection_id"]), None
     while True:
         with context.database.writing() as session:
             now = context.clock()
             connection = store.locked_connection(session, connection_id)
             if connection is None:
                 return
-            rows = store.items_page(session, connection_id, after, MAP_BATCH)
+            rows = store.listed_items(session, connection_id).after(after, MAP_BATCH)
             if not rows:
                 store.receive_again(session, connection_id, outcome="quarantined")
                 inbox.enqueue_drain(session, connection_id, f"mapped-{args['id']}", context.enqueue)

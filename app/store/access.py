@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
+from app.store.listing import Listing
 from app.store.models.access import ApiKey, IdempotentCall, PageSession, Workspace
 from app.store.models.projects import Project
 
@@ -24,11 +25,8 @@ def key_of_workspace(session: Session, workspace_id: UUID, key_id: str) -> ApiKe
     return session.scalar(select(ApiKey).where(ApiKey.workspace_id == workspace_id, ApiKey.id == key_id))
 
 
-def keys_of_workspace(session: Session, workspace_id: UUID, after: str | None, limit: int) -> Sequence[ApiKey]:
-    query = select(ApiKey).where(ApiKey.workspace_id == workspace_id)
-    if after is not None:
-        query = query.where(ApiKey.id > after)
-    return session.scalars(query.order_by(ApiKey.id).limit(limit)).all()
+def keys_of_workspace(session: Session, workspace_id: UUID) -> Listing[ApiKey]:
+    return Listing(session, select(ApiKey).where(ApiKey.workspace_id == workspace_id), ApiKey.id)
 
 
 def any_valid_key(session: Session, now: datetime) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from app.store.listing import Listing
 from app.store.models.purchases import AuditEntry, Delivery, LedgerEntry, Order
 from app.store.projects import KEYS_PER_QUERY
 
@@ -111,22 +112,15 @@ def collected_counts(session: Session, project_id: UUID) -> dict[int, Collected]
     }
 
 
-def entries_page(
-    session: Session, project_id: UUID, order_id: UUID | None, after: int | None, limit: int
-) -> Sequence[LedgerEntry]:
+def listed_entries(session: Session, project_id: UUID, order_id: UUID | None = None) -> Listing[LedgerEntry]:
     query = select(LedgerEntry).where(LedgerEntry.project_id == project_id)
     if order_id is not None:
         query = query.where(LedgerEntry.order_id == order_id)
-    if after is not None:
-        query = query.where(LedgerEntry.id > after)
-    return session.scalars(query.order_by(LedgerEntry.id).limit(limit)).all()
+    return Listing(session, query, LedgerEntry.id)
 
 
-def audit_page(session: Session, project_id: UUID, after: int | None, limit: int) -> Sequence[AuditEntry]:
-    query = select(AuditEntry).where(AuditEntry.project_id == project_id)
-    if after is not None:
-        query = query.where(AuditEntry.id > after)
-    return session.scalars(query.order_by(AuditEntry.id).limit(limit)).all()
+def listed_audit(session: Session, project_id: UUID) -> Listing[AuditEntry]:
+    return Listing(session, select(AuditEntry).where(AuditEntry.project_id == project_id), AuditEntry.id)
 
 
 def deliveries_of_orders(session: Session, order_ids: Collection[UUID]) -> Sequence[Delivery]:

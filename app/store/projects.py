@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, object_mapper
 
+from app.store.listing import Listing
 from app.store.models.base import Base
 from app.store.models.projects import Group, Project, Source, SourceYield
 
@@ -16,21 +17,14 @@ KEYS_PER_QUERY = 500
 
 
 def projects_of_workspace(
-    session: Session,
-    workspace_id: UUID,
-    only: Collection[str] | None,
-    archived: bool,
-    after: str | None,
-    limit: int,
-) -> Sequence[Project]:
+    session: Session, workspace_id: UUID, only: Collection[str] | None, archived: bool
+) -> Listing[Project]:
     """The workspace's projects in order of creation; `only` are the ids a key is limited to."""
     query = select(Project).where(Project.workspace_id == workspace_id)
     query = query.where(Project.archived_at.is_not(None) if archived else Project.archived_at.is_(None))
     if only is not None:
         query = query.where(Project.id.in_([UUID(project) for project in only]))
-    if after is not None:
-        query = query.where(Project.id > UUID(after))
-    return session.scalars(query.order_by(Project.id).limit(limit)).all()
+    return Listing(session, query, Project.id)
 
 
 def project_by_id(session: Session, workspace_id: UUID, project_id: UUID, lock: bool) -> Project | None:
@@ -51,21 +45,22 @@ def hold_project(session: Session, project_id: UUID) -> None:
     session.execute(select(Project.id).where(Project.id == project_id).with_for_update(read=True, key_share=True))
 
 
+def listed_members(session: Session, kind: type[Member], project_id: UUID, archived: bool | None) -> Listing[Member]:
+    """Groups or sources of a project in order of creation; `archived` None is both."""
+    query: Select[Member] = select(kind).where(kind.project_id == project_id)
+    if archived is not None:
+        query = query.where(kind.archived_at.is_not(None) if archived else kind.archived_at.is_(None))
+    return Listing(session, query, kind.id)
+
+
 def members(
     session: Session,
     kind: type[Member],
     project_id: UUID,
     archived: bool | None = False,
-    after: int | None = None,
     limit: int | None = None,
 ) -> Sequence[Member]:
-    """Groups or sources of a project in order of creation; `archived` None is both."""
-    query: Select[Member] = select(kind).where(kind.project_id == project_id)
-    if archived is not None:
-        query = query.where(kind.archived_at.is_not(None) if archived else kind.archived_at.is_(None))
-    if after is not None:
-        query = query.where(kind.id > after)
-    return session.scalars(query.order_by(kind.id).limit(limit)).all()
+    return listed_members(session, kind, project_id, archived).after(None, limit)
 
 
 def member_by_key(session: Session, kind: type[Member], project_id: UUID, key: str) -> Member | None:

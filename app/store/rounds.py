@@ -6,17 +6,15 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.store.listing import Listing
 from app.store.models.purchases import Order, Round
 
 OPEN_ORDERS = ("open", "placed")
 ACCEPTED = ("accepted", "collecting", "closed")
 
 
-def rounds_page(session: Session, project_id: UUID, after: int | None, limit: int) -> Sequence[Round]:
-    query = select(Round).where(Round.project_id == project_id)
-    if after is not None:
-        query = query.where(Round.number > after)
-    return session.scalars(query.order_by(Round.number).limit(limit)).all()
+def listed_rounds(session: Session, project_id: UUID) -> Listing[Round]:
+    return Listing(session, select(Round).where(Round.project_id == project_id), Round.number)
 
 
 def rounds_of_project(session: Session, project_id: UUID, states: Sequence[str]) -> Sequence[Round]:

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, undefer
 
+from app.store.listing import Listing
 from app.store.models.jobs import Job
 from app.store.models.simulations import Simulation, SimulationPart
 
@@ -15,14 +16,10 @@ def simulation_by_id(session: Session, simulation_id: UUID, *, lock: bool = Fals
     return session.scalar(query.with_for_update() if lock else query)
 
 
-def simulations_page(
-    session: Session, project_id: UUID, after: str | None, limit: int
-) -> Sequence[tuple[Simulation, Job]]:
+def listed_simulations(session: Session, project_id: UUID) -> Listing[tuple[Simulation, Job]]:
     """Newest first, each with its job."""
     query = select(Simulation, Job).join(Job, Job.id == Simulation.job_id).where(Simulation.project_id == project_id)
-    if after is not None:
-        query = query.where(Simulation.id < UUID(after))
-    return [(one, job) for one, job in session.execute(query.order_by(Simulation.id.desc()).limit(limit))]
+    return Listing(session, query, Simulation.id, newest_first=True)
 
 
 def part_of(session: Session, simulation_id: UUID, number: int) -> SimulationPart | None:

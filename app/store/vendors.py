@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, case, func, insert, or_, select, u
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.store.listing import Listing
 from app.store.models.projects import Group, Project, Source
 from app.store.models.purchases import Order
 from app.store.models.vendors import (
@@ -59,11 +60,9 @@ def locked_connection(session: Session, connection_id: UUID) -> VendorConnection
     return session.scalar(query.with_for_update(key_share=True).execution_options(populate_existing=True))
 
 
-def connections_page(session: Session, workspace_id: UUID, after: str | None, limit: int) -> Sequence[VendorConnection]:
-    query = select(VendorConnection).where(VendorConnection.workspace_id == workspace_id)
-    if after is not None:
-        query = query.where(VendorConnection.id > UUID(after))
-    return session.scalars(query.order_by(VendorConnection.id).limit(limit)).all()
+def listed_connections(session: Session, workspace_id: UUID) -> Listing[VendorConnection]:
+    here = VendorConnection
+    return Listing(session, select(here).where(here.workspace_id == workspace_id), here.id)
 
 
 def all_connections(session: Session) -> Sequence[VendorConnection]:
@@ -114,17 +113,12 @@ def deliveries_by_id(session: Session, ids: Iterable[int]) -> list[VendorDeliver
     return found
 
 
-def deliveries_page(
-    session: Session, connection_id: UUID, outcome: str | None, before: int | None, limit: int
-) -> Sequence[VendorDelivery]:
-    """The newest first."""
+def listed_deliveries(session: Session, connection_id: UUID, outcome: str | None) -> Listing[VendorDelivery]:
     here = VendorDelivery
     query = select(here).where(here.connection_id == connection_id)
     if outcome is not None:
         query = query.where(here.outcome == outcome)
-    if before is not None:
-        query = query.where(here.id < before)
-    return session.scalars(query.order_by(here.id.desc()).limit(limit)).all()
+    return Listing(session, query, here.id, newest_first=True)
 
 
 def receive_again(
@@ -174,9 +168,8 @@ def items_of_order(session: Session, connection_id: UUID, external_order_id: str
     return session.scalars(query).all()
 
 
-def items_page(session: Session, connection_id: UUID, after: int, limit: int) -> Sequence[VendorItem]:
-    query = select(VendorItem).where(VendorItem.connection_id == connection_id, VendorItem.id > after)
-    return session.scalars(query.order_by(VendorItem.id).limit(limit)).all()
+def listed_items(session: Session, connection_id: UUID) -> Listing[VendorItem]:
+    return Listing(session, select(VendorItem).where(VendorItem.connection_id == connection_id), VendorItem.id)
 
 
 def add_items(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -314,14 +307,10 @@ def placement_of(session: Session, order_id: UUID) -> VendorPlacement | None:
     return session.get(VendorPlacement, order_id)
 
 
-def placements_page(
-    session: Session, connection_id: UUID, after: str | None, limit: int
-) -> Sequence[tuple[VendorPlacement, Order]]:
+def listed_placements(session: Session, connection_id: UUID) -> Listing[tuple[VendorPlacement, Order]]:
     here = VendorPlacement
     query = select(here, Order).join(Order, Order.id == here.order_id).where(here.connection_id == connection_id)
-    if after is not None:
-        query = query.where(here.order_id > UUID(after))
-    return [(row[0], row[1]) for row in session.execute(query.order_by(here.order_id).limit(limit))]
+    return Listing(session, query, here.order_id)
 
 
 # Rows to be labelled
@@ -361,12 +350,6 @@ def free_row_counts(session: Session, connection_id: UUID) -> dict[str, int]:
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-def reconciliations_page(
-    session: Session, connection_id: UUID, before: int | None, limit: int
-) -> Sequence[VendorReconciliation]:
-    """The newest first."""
+def listed_reconciliations(session: Session, connection_id: UUID) -> Listing[VendorReconciliation]:
     here = VendorReconciliation
-    query = select(here).where(here.connection_id == connection_id)
-    if before is not None:
-        query = query.where(here.id < before)
-    return session.scalars(query.order_by(here.id.desc()).limit(limit)).all()
+    return Listing(session, select(here).where(here.connection_id == connection_id), here.id, newest_first=True)

@@ -26,7 +26,7 @@ Acts = Annotated[Visit, acts("admin")]
 @router.get("/connections")
 def connection_list(visit: Looks) -> Answer:
     limited = visit.caller.project_ids is not None
-    rows = [] if limited else store.connections_page(visit.session, visit.caller.workspace_id, None, MOST)
+    rows = [] if limited else store.listed_connections(visit.session, visit.caller.workspace_id).after(None, MOST)
     shown = [(row, store.outcomes(visit.session, row.id)) for row in rows]
     return visit.render("connections.html", connections=shown, limited=limited)
 
@@ -55,16 +55,16 @@ def show(
     before: int | None = None,
     error: TrancheError | None = None,
 ) -> Answer:
-    found = store.deliveries_page(visit.session, row.id, outcome, before, PER_PAGE + 1)
+    found, last = store.listed_deliveries(visit.session, row.id, outcome).part(before, PER_PAGE)
     kept = f"outcome={outcome}&" if outcome else ""
-    more = f"/connections/{row.id}?{kept}before={found[PER_PAGE - 1].id}" if len(found) > PER_PAGE else None
+    more = f"/connections/{row.id}?{kept}before={last}" if last else None
     waiting = store.unmapped_words(visit.session, row.id)
     return visit.render(
         "connection.html",
         error.status if error else 200,
         connection=row,
         counts=store.outcomes(visit.session, row.id),
-        deliveries=found[:PER_PAGE],
+        deliveries=found,
         outcome=outcome,
         outcomes=OUTCOMES,
         more=more,

@@ -25,9 +25,9 @@ Acts = Annotated[Visit, acts("admin")]
 @router.get("/endpoints")
 def endpoint_list(visit: Looks) -> Answer:
     caller = visit.caller
-    rows = store.endpoints_of_workspace(visit.session, caller.workspace_id, caller.project_ids, False, None, MOST)
-    every = AttemptFilter()
-    last = {row.id: store.attempts_of_endpoint(visit.session, row.id, every, None, 1) for row in rows}
+    every = store.endpoints_of_workspace(visit.session, caller.workspace_id, caller.project_ids, archived=False)
+    rows = every.after(None, MOST)
+    last = {row.id: store.attempts_of_endpoint(visit.session, row.id, AttemptFilter()).after(None, 1) for row in rows}
     return visit.render("endpoints.html", endpoints=rows, last=last)
 
 
@@ -52,13 +52,11 @@ def show(
     error: TrancheError | None = None,
 ) -> Answer:
     wanted = AttemptFilter(succeeded=False if failed else None)
-    found = store.attempts_of_endpoint(visit.session, row.id, wanted, before, PER_PAGE + 1)
+    found, last = store.attempts_of_endpoint(visit.session, row.id, wanted).part(before, PER_PAGE)
     kept = "failed=true&" if failed else ""
-    more = f"/endpoints/{row.id}?{kept}before={found[PER_PAGE - 1][0].id}" if len(found) > PER_PAGE else None
+    more = f"/endpoints/{row.id}?{kept}before={last}" if last else None
     status = error.status if error else 200
-    return visit.render(
-        "endpoint.html", status, endpoint=row, attempts=found[:PER_PAGE], failed=failed, more=more, error=error
-    )
+    return visit.render("endpoint.html", status, endpoint=row, attempts=found, failed=failed, more=more, error=error)
 
 
 @router.post("/endpoints/{endpoint_id}/{action}")

@@ -22,10 +22,11 @@ def project_list(visit: Annotated[Visit, sees()], after: After = None, archived:
     if after is not None and as_uuid(after) is None:
         raise invalid(Fault("?after", "is no place in this list; start from its first page"))
     caller = visit.caller
-    rows = projects_of_workspace(visit.session, caller.workspace_id, caller.project_ids, archived, after, PER_PAGE + 1)
-    shown = [overview_of(visit.session, row) for row in rows[:PER_PAGE]]
+    projects = projects_of_workspace(visit.session, caller.workspace_id, caller.project_ids, archived)
+    rows, last = projects.part(after, PER_PAGE)
+    shown = [overview_of(visit.session, row) for row in rows]
     chosen = "archived=true&" if archived else ""
-    more = f"/?{chosen}after={shown[-1].project.id}" if len(rows) > PER_PAGE else None
+    more = f"/?{chosen}after={last}" if last else None
     return visit.render("projects.html", overviews=shown, archived=archived, more=more)
 
 

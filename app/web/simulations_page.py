@@ -27,7 +27,7 @@ from app.services.projects.projects import as_uuid
 from app.services.simulations.simulations import get_simulation, start_simulation
 from app.store.db import Session
 from app.store.models.projects import Project
-from app.store.simulations import simulations_page as simulations_from
+from app.store.simulations import listed_simulations
 from app.web.site.live import watched
 from app.web.site.visit import Answer, Visit, acts, pages, sees
 
@@ -55,9 +55,9 @@ def listed(
     after: str | None = None,
     error: TrancheError | None = None,
 ) -> Answer:
-    rows = simulations_from(visit.session, project.id, after, PER_PAGE + 1)
-    shown = [shape_of(row, job) for row, job in rows[:PER_PAGE]]
-    more = f"/projects/{project.id}/simulations?after={shown[-1].id}" if len(rows) > PER_PAGE else None
+    rows, last = listed_simulations(visit.session, project.id).part(after, PER_PAGE)
+    shown = [shape_of(row, job) for row, job in rows]
+    more = f"/projects/{project.id}/simulations?after={last}" if last else None
     return visit.render(
         "simulations.html",
         error.status if error else 200,

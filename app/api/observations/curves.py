@@ -1,6 +1,6 @@
 """Learning curves of a project's groups."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from app.api.http.answers import Draws, Seed, WarningOut
 from app.api.http.etags import question_tag
-from app.api.http.pages import Cursor, Limit, Page, page, position
+from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.shapes import MAX_COUNT, Answer
 from app.api.http.transactions import Call, Route, reads
 from app.errors import Fault, invalid
@@ -16,7 +16,7 @@ from app.services.curves.curves import Curve, CurveQuestion, Summary, curves_of
 from app.services.curves.fits import DRAWS, SEED
 from app.services.projects.changes import get_member
 from app.store.models.projects import Group, Project
-from app.store.projects import members
+from app.store.projects import listed_members
 
 router = APIRouter(prefix="/v1/projects/{project_id}/curves", tags=["curves"], route_class=Route)
 
@@ -161,11 +161,8 @@ def list_curves(
     counts = read_at(at)
     project = call.project(project_id)
     call.unless_matched(question_tag(project, counts, draws, seed, limit, cursor))
-
-    def fetch(after: str | None, count: int) -> Any:
-        return members(call.session, Group, project.id, False, position(after), count)
-
-    rows = page(call, cursor, limit, fetch, lambda row: row, lambda row: row.id)
+    groups = listed_members(call.session, Group, project.id, archived=False)
+    rows = page(call, cursor, limit, groups, lambda row: row)
     question = CurveQuestion(counts, draws, seed)
     curves = curves_of(call.session, call.runtime.fits, project, rows.items, question)
     return Page(items=[curve_shape(project, curve) for curve in curves], next_cursor=rows.next_cursor)

@@ -29,7 +29,7 @@ from app.store.db import Session
 from app.store.models.jobs import Job
 from app.store.models.projects import Project
 from app.store.models.simulations import Simulation
-from app.store.simulations import simulations_page
+from app.store.simulations import listed_simulations
 
 router = APIRouter(prefix="/v1/projects/{project_id}/simulations", tags=["simulations"], route_class=Route)
 charts = APIRouter(prefix="/v1/projects/{project_id}/simulations", tags=["simulations"], route_class=KnownQuery)
@@ -168,11 +168,8 @@ def list_simulations(
     project_id: str, call: Annotated[Call, reads("read")], limit: Limit = 50, cursor: Cursor = None
 ) -> Page[SimulationOut]:
     project = call.project(project_id)
-
-    def fetch(after: str | None, count: int) -> Any:
-        return simulations_page(call.session, project.id, after, count)
-
-    return page(call, cursor, limit, fetch, lambda both: shape_of(*both), lambda both: both[0].id)
+    rows = listed_simulations(call.session, project.id)
+    return page(call, cursor, limit, rows, lambda both: shape_of(*both))
 
 
 @router.get("/{simulation_id}", summary="Read a simulation")

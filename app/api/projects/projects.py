@@ -150,11 +150,8 @@ def create_project(body: ProjectIn, call: Annotated[Call, posts("write")]) -> Pr
 def list_projects(
     call: Annotated[Call, reads("read")], limit: Limit = 50, cursor: Cursor = None, archived: Archived = False
 ) -> Page[ProjectOut]:
-    def fetch(after: str | None, count: int) -> Any:
-        caller = call.caller
-        return projects_of_workspace(call.session, caller.workspace_id, caller.project_ids, archived, after, count)
-
-    return page(call, cursor, limit, fetch, project_shape, lambda row: row.id)
+    rows = projects_of_workspace(call.session, call.caller.workspace_id, call.caller.project_ids, archived)
+    return page(call, cursor, limit, rows, project_shape)
 
 
 @router.get("/{project_id}", summary="Read a project")

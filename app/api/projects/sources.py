@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, PlainSerializer
 
 from app.api.http.bulk import list_body, list_contract
 from app.api.http.etags import list_tag
-from app.api.http.pages import Archived, Cursor, Limit, Page, page, position
+from app.api.http.pages import Archived, Cursor, Limit, Page, page
 from app.api.http.problems import declared
 from app.api.http.shapes import (
     MAX_COUNT,
@@ -36,7 +36,7 @@ from app.services.ledger.holdings import SourceRecord, holdings_of
 from app.services.projects import sources
 from app.services.projects.changes import get_member, touch
 from app.store.models.projects import Group, Project, Source
-from app.store.projects import members, members_by_id
+from app.store.projects import listed_members, members_by_id
 
 router = APIRouter(prefix="/v1/projects/{project_id}/sources", tags=["sources"], route_class=Route)
 bulk = APIRouter(prefix=router.prefix, tags=["sources"], route_class=BulkRoute)
@@ -220,11 +220,7 @@ def list_sources(
 ) -> Page[SourceOut]:
     project = call.project(project_id)
     call.unless_matched(list_tag(project))
-
-    def fetch(after: str | None, count: int) -> Sequence[Source]:
-        return members(call.session, Source, project.id, archived, position(after), count)
-
-    rows = page(call, cursor, limit, fetch, lambda row: row, lambda row: row.id)
+    rows = page(call, cursor, limit, listed_members(call.session, Source, project.id, archived), lambda row: row)
     return Page(items=shapes_of(call, project, rows.items), next_cursor=rows.next_cursor)
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body
 from pydantic import ConfigDict, Field, RootModel
 
 from app.api.http.etags import matches, question_tag
-from app.api.http.pages import Cursor, Limit, Page, page, position
+from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
 from app.api.http.shapes import Answer, Count, Key, MoneyIn, MoneyOut, Shape, Text, with_example
 from app.api.http.transactions import Call, Route, buys, changes, reads
@@ -25,7 +25,7 @@ from app.services.purchases.progress import GroupProgress, RoundProgress, progre
 from app.services.purchases.rounds import Proposal, get_round
 from app.store.models.projects import Project
 from app.store.models.purchases import Round
-from app.store.rounds import rounds_page
+from app.store.rounds import listed_rounds
 
 router = APIRouter(prefix="/v1/projects/{project_id}/rounds", tags=["rounds"], route_class=Route)
 
@@ -220,13 +220,10 @@ def list_rounds(
 ) -> Page[RoundSummary]:
     project = call.project(project_id)
 
-    def fetch(after: str | None, count: int) -> Any:
-        return rounds_page(call.session, project.id, position(after), count)
-
     def shape(row: Round) -> RoundSummary:
         return RoundSummary(**summary_of(project, row))
 
-    return page(call, cursor, limit, fetch, shape, lambda row: row.number)
+    return page(call, cursor, limit, listed_rounds(call.session, project.id), shape)
 
 
 @router.get("/{number}", summary="Read a round")

@@ -117,10 +117,8 @@ def create_connection(body: ConnectionIn, call: Annotated[Call, posts("admin")])
 def list_connections(
     call: Annotated[Call, reads("admin")], limit: Limit = 50, cursor: Cursor = None
 ) -> Page[ConnectionOut]:
-    def fetch(after: str | None, count: int) -> Any:
-        return store.connections_page(call.session, call.caller.workspace_id, after, count)
-
-    return page(call, cursor, limit, fetch, lambda row: shape(call, row), lambda row: row.id)
+    rows = store.listed_connections(call.session, call.caller.workspace_id)
+    return page(call, cursor, limit, rows, lambda row: shape(call, row))
 
 
 class PresetOut(Answer):

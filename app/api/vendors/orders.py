@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path
 
 from app.api.http.bulk import list_body, list_contract
-from app.api.http.pages import Cursor, Limit, Page, page, position
+from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
 from app.api.http.shapes import Answer, Key, Shape, Text
 from app.api.http.transactions import BulkRoute, Call, Route, posts, reads
@@ -17,7 +17,7 @@ from app.services.projects.projects import as_uuid
 from app.services.vendors import inbox, placing, schedule
 from app.store import vendors as store
 from app.store.models.purchases import Order
-from app.store.models.vendors import VendorOrder, VendorPlacement, VendorReconciliation
+from app.store.models.vendors import VendorOrder, VendorPlacement
 
 router = APIRouter(prefix="/v1/vendor-connections/{connection_id}", tags=["vendors"], route_class=Route)
 bulk = APIRouter(prefix=router.prefix, tags=["vendors"], route_class=BulkRoute)
@@ -100,13 +100,10 @@ def list_placements(
 ) -> Page[PlacementOut]:
     row = get(call, connection_id)
 
-    def fetch(after: str | None, count: int) -> Any:
-        return store.placements_page(call.session, row.id, after, count)
-
     def shown(pair: tuple[VendorPlacement, Order]) -> PlacementOut:
         return placement_shapes(call, [pair])[0]
 
-    return page(call, cursor, limit, fetch, shown, lambda pair: pair[0].order_id)
+    return page(call, cursor, limit, store.listed_placements(call.session, row.id), shown)
 
 
 class AskedOut(Answer):
@@ -172,11 +169,5 @@ def list_reconciliations(
     connection_id: str, call: Annotated[Call, reads("read")], limit: Limit = 50, cursor: Cursor = None
 ) -> Page[ReconciliationOut]:
     row = get(call, connection_id)
-
-    def fetch(before: str | None, count: int) -> Any:
-        return store.reconciliations_page(call.session, row.id, position(before), count)
-
-    def shown(report: VendorReconciliation) -> ReconciliationOut:
-        return ReconciliationOut.model_validate(report)
-
-    return page(call, cursor, limit, fetch, shown, lambda report: report.id)
+    rows = store.listed_reconciliations(call.session, row.id)
+    return page(call, cursor, limit, rows, ReconciliationOut.model_validate)

@@ -59,7 +59,8 @@ def create_endpoint(
     Raises Invalid for the URL or the project, SecretKeyMissing, and Conflict where there are too many.
     """
     checked = check_fields(session, caller, {"project_id": None, **fields}, settings)
-    if len(store.endpoints_of_workspace(session, caller.workspace_id, None, False)) >= MAX_ENDPOINTS:
+    here = store.endpoints_of_workspace(session, caller.workspace_id, None, archived=False)
+    if len(here.after(None, MAX_ENDPOINTS)) == MAX_ENDPOINTS:
         raise Conflict(f"This workspace has {MAX_ENDPOINTS} webhook endpoints, the most there may be. Delete one.")
     endpoint_id, secret = new_id(), new_signing_secret()
     row = WebhookEndpoint(
