@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.store.listing import Listing
+from app.store.listing import Listing, in_parts, rows_of
 from app.store.models.purchases import AuditEntry, Delivery, LedgerEntry, Order
-from app.store.projects import KEYS_PER_QUERY
 
 Cell = tuple[int | None, str]
 """A group's id (None: not mapped to a group) and a state."""
@@ -52,24 +51,15 @@ def totals_of_orders(
 ) -> dict[UUID, Totals]:
     """Order id → its totals, of these kinds of entries alone where some are named; for all the project's orders
     where none are named. Orders without entries have empty totals or are left out."""
-    of_kind = [LedgerEntry.kind.in_(kinds)] if kinds else []
-    if order_ids is None:
-        return _totals(session, LedgerEntry.project_id == project_id, *of_kind)
-    found: dict[UUID, Totals] = {order_id: Totals() for order_id in order_ids}
-    wanted = sorted(found)
-    for start in range(0, len(wanted), KEYS_PER_QUERY):
-        some = LedgerEntry.order_id.in_(wanted[start : start + KEYS_PER_QUERY])
-        found |= _totals(session, LedgerEntry.project_id == project_id, some, *of_kind)
-    return found
-
-
-def _totals(session: Session, *where: ColumnElement[bool]) -> dict[UUID, Totals]:
-    found: dict[UUID, Totals] = {}
-    columns = (LedgerEntry.order_id, LedgerEntry.group_id, LedgerEntry.state, LedgerEntry.priced)
-    sums = (func.sum(LedgerEntry.count), func.sum(LedgerEntry.spent), func.sum(LedgerEntry.committed))
-    for order_id, group_id, state, priced, count, spent, committed in session.execute(
-        select(*columns, *sums).where(*where).group_by(*columns)
-    ):
+    here = LedgerEntry
+    columns = (here.order_id, here.group_id, here.state, here.priced)
+    sums = (func.sum(here.count), func.sum(here.spent), func.sum(here.committed))
+    query = select(*columns, *sums).where(here.project_id == project_id).group_by(*columns)
+    if kinds:
+        query = query.where(here.kind.in_(kinds))
+    found: dict[UUID, Totals] = {order_id: Totals() for order_id in order_ids or ()}
+    rows = rows_of(session, query) if order_ids is None else in_parts(session, query, here.order_id, sorted(found))
+    for order_id, group_id, state, priced, count, spent, committed in rows:
         totals = found.setdefault(order_id, Totals())
         totals.spent += spent
         totals.committed += committed
@@ -125,12 +115,7 @@ def listed_audit(session: Session, project_id: UUID) -> Listing[AuditEntry]:
 
 def deliveries_of_orders(session: Session, order_ids: Collection[UUID]) -> Sequence[Delivery]:
     """Everything recorded by hand for these orders, in the order it was recorded."""
-    found: list[Delivery] = []
-    wanted = sorted(order_ids)
-    for start in range(0, len(wanted), KEYS_PER_QUERY):
-        some = Delivery.order_id.in_(wanted[start : start + KEYS_PER_QUERY])
-        found.extend(session.scalars(select(Delivery).where(some).order_by(Delivery.id)))
-    return found
+    return list(in_parts(session, select(Delivery).order_by(Delivery.id), Delivery.order_id, sorted(order_ids)))
 
 
 def delivery_by_external_id(session: Session, project_id: UUID, external_id: str) -> Delivery | None:

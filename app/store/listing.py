@@ -1,5 +1,6 @@
-"""Lists that are read part by part, in the order of a key."""
+"""Rows that are read part by part: lists in the order of a key, and rows by many keys."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -7,6 +8,8 @@ from sqlalchemy import Select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 Row = TypeVar("Row")
+Query = Select[*tuple[Any, ...]]
+KEYS_PER_QUERY = 500
 
 
 @dataclass(frozen=True)
@@ -14,7 +17,7 @@ class Listing(Generic[Row]):
     """The rows of `query` by `key`, a column that tells them apart and is of the first thing that they are made of."""
 
     session: Session
-    query: Select[*tuple[Any, ...]]
+    query: Query
     key: InstrumentedAttribute[Any]
     newest_first: bool = False
 
@@ -24,8 +27,7 @@ class Listing(Generic[Row]):
         if place is not None:
             last = self.key.type.python_type(str(place))
             query = query.where(self.key < last if self.newest_first else self.key > last)
-        rows: list[Any] = [tuple(row) for row in self.session.execute(query.limit(limit))]
-        return [row[0] if len(row) == 1 else row for row in rows]
+        return rows_of(self.session, query.limit(limit))
 
     def part(self, place: object, limit: int) -> tuple[list[Row], Any]:
         """As `after`, and the place of the last of these rows where others follow, else None."""
@@ -34,3 +36,16 @@ class Listing(Generic[Row]):
 
     def place(self, row: Row) -> Any:
         return getattr(row[0] if isinstance(row, tuple) else row, self.key.key)
+
+
+def rows_of(session: Session, query: Query) -> list[Any]:
+    """What is one thing as such, what is several as a tuple."""
+    return [row[0] if len(row) == 1 else tuple(row) for row in session.execute(query)]
+
+
+def in_parts(session: Session, query: Query, column: Any, values: Iterable[Any]) -> Iterator[Any]:
+    """The rows of `query` whose `column` is among `values`, however many these are, part by part."""
+    wanted = list(values)
+    for start in range(0, len(wanted), KEYS_PER_QUERY):
+        some = query.where(column.in_(wanted[start : start + KEYS_PER_QUERY]))
+        yield from rows_of(session, some)

@@ -6,10 +6,9 @@ from uuid import UUID
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from app.store.listing import Listing
+from app.store.listing import Listing, in_parts
 from app.store.models.observations import Forecast, Observation
 from app.store.models.projects import Group
-from app.store.projects import KEYS_PER_QUERY
 
 
 def has_observations(session: Session, project_id: UUID) -> bool:
@@ -38,13 +37,8 @@ def observation_by_id(session: Session, project_id: UUID, observation_id: UUID) 
 
 def content_of_external_ids(session: Session, project_id: UUID, external_ids: Sequence[str]) -> dict[str, str]:
     """External id → content hash, for those of `external_ids` that are taken."""
-    taken: dict[str, str] = {}
-    columns = select(Observation.external_id, Observation.content_hash)
-    for start in range(0, len(external_ids), KEYS_PER_QUERY):
-        some = Observation.external_id.in_(external_ids[start : start + KEYS_PER_QUERY])
-        for external_id, content_hash in session.execute(columns.where(Observation.project_id == project_id, some)):
-            taken[str(external_id)] = content_hash
-    return taken
+    query = select(Observation.external_id, Observation.content_hash).where(Observation.project_id == project_id)
+    return dict(in_parts(session, query, Observation.external_id, external_ids))
 
 
 def newest_observations(session: Session, project_id: UUID, recipe: str, limit: int) -> list[Observation]:

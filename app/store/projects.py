@@ -7,13 +7,12 @@ from uuid import UUID
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, object_mapper
 
-from app.store.listing import Listing
+from app.store.listing import Listing, in_parts
 from app.store.models.base import Base
 from app.store.models.projects import Group, Project, Source, SourceYield
 
 Member = TypeVar("Member", Group, Source)
 Row = TypeVar("Row", bound=Base)
-KEYS_PER_QUERY = 500
 
 
 def projects_of_workspace(
@@ -69,24 +68,15 @@ def member_by_key(session: Session, kind: type[Member], project_id: UUID, key: s
 
 def members_by_key(session: Session, kind: type[Member], project_id: UUID, keys: Iterable[str]) -> dict[str, Member]:
     """Those of `keys` that exist, archived ones too."""
-    wanted = list(keys)
-    found: dict[str, Member] = {}
-    for start in range(0, len(wanted), KEYS_PER_QUERY):
-        some = kind.key.in_(wanted[start : start + KEYS_PER_QUERY])
-        for row in session.scalars(select(kind).where(kind.project_id == project_id, some)):
-            found[row.key] = row
-    return found
+    query: Select[Member] = select(kind).where(kind.project_id == project_id)
+    return {row.key: row for row in in_parts(session, query, kind.key, keys)}
 
 
 def sources_of_groups(session: Session, project_id: UUID, group_ids: Collection[int]) -> Sequence[Source]:
     """The active sources that deliver any of these groups, among others maybe."""
-    found: dict[int, Source] = {}
-    wanted = sorted(group_ids)
     active = select(Source).where(Source.project_id == project_id, Source.archived_at.is_(None))
-    for start in range(0, len(wanted), KEYS_PER_QUERY):
-        some = SourceYield.group_id.in_(wanted[start : start + KEYS_PER_QUERY])
-        rows = session.scalars(active.where(Source.id.in_(select(SourceYield.source_id).where(some))))
-        found.update((row.id, row) for row in rows)
+    active = active.join(SourceYield, SourceYield.source_id == Source.id)
+    found = {row.id: row for row in in_parts(session, active, SourceYield.group_id, sorted(group_ids))}
     return [found[key] for key in sorted(found)]
 
 
@@ -100,9 +90,5 @@ def unstored(row: Row, changes: Mapping[str, Any]) -> Row:
 
 
 def members_by_id(session: Session, kind: type[Member], ids: Iterable[int]) -> dict[int, Member]:
-    wanted = sorted(set(ids))
-    found: dict[int, Member] = {}
-    for start in range(0, len(wanted), KEYS_PER_QUERY):
-        some = kind.id.in_(wanted[start : start + KEYS_PER_QUERY])
-        found.update((row.id, row) for row in session.scalars(select(kind).where(some)))
-    return found
+    query: Select[Member] = select(kind)
+    return {row.id: row for row in in_parts(session, query, kind.id, sorted(set(ids)))}
