@@ -119,16 +119,12 @@ class CurveOut(Answer):
 
 
 def curve_shape(project: Project, curve: Curve) -> CurveOut:
-    return CurveOut(
-        group=curve.group,
-        count=curve.count,
-        data_version=project.data_version,
+    return CurveOut.of(
+        curve,
+        project,
         parameters={name: Parameter(mean=one.mean, **main_quantiles(one)) for name, one in curve.parameters.items()},
         bands=[BandOut(count=count, mean=one.mean, **one.quantiles) for count, one in curve.bands],
-        points=[PointOut.model_validate(point) for point in curve.points],
         transfer=[TransferOut(source=one.source, weight=WeightOut.model_validate(one)) for one in curve.transfer],
-        diagnostics=DiagnosticsOut.model_validate(curve.diagnostics),
-        warnings=[WarningOut.model_validate(warning) for warning in curve.warnings],
     )
 
 

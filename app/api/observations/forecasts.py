@@ -58,27 +58,13 @@ class ForecastsOut(Page[ForecastOut]):
 
 def forecast_shape(scored: tuple[Forecast, str]) -> ForecastOut:
     row, group = scored
-    return ForecastOut(
-        observation=row.observation_id,
-        group=group,
-        count=row.count,
-        value=row.value,
-        mean=row.mean,
-        **{name: row.quantiles[name] for name in NAMES},
-        crps=row.crps,
-        wis=row.wis,
-        created_at=row.created_at,
-    )
+    quantiles = {name: row.quantiles[name] for name in NAMES}
+    return ForecastOut.of(row, observation=row.observation_id, group=group, **quantiles)
 
 
 def record_shape(record: ForecastRecord) -> RecordOut:
-    return RecordOut(
-        count=record.count,
-        crps=record.crps,
-        wis=record.wis,
-        coverage=by_level(record.coverage),
-        widening=by_level(tuple(record.widening.tolist())),
-    )
+    widening = by_level(tuple(record.widening.tolist()))
+    return RecordOut.of(record, coverage=by_level(record.coverage), widening=widening)
 
 
 def by_level(numbers: tuple[float | None, ...]) -> ByLevel:

@@ -95,13 +95,7 @@ def post_observations(
     stored again."""
     project = call.project(project_id)
     done = observe.post(call.session, call.runtime.fits, project, runs, missing == "zero", call.now, call.enqueue)
-    warnings = [WarningOut.model_validate(warning) for warning in done.warnings]
-    return AcceptedOut(
-        accepted=len(done.stored),
-        duplicates=done.duplicates,
-        data_version=project.data_version,
-        warnings=warnings,
-    )
+    return AcceptedOut.of(done, project, accepted=len(done.stored))
 
 
 @router.get("", summary="List observations")

@@ -2,7 +2,6 @@
 
 import json
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -55,16 +54,8 @@ class SimulationIn(Shape):
 
     def question(self) -> SimulationQuestion:
         played = dict.fromkeys((*self.policies, self.chosen, "equal"))
-        return SimulationQuestion(
-            policies=list(played),
-            chosen=self.chosen,
-            replicates=self.replicates,
-            rounds=self.rounds,
-            budget=self.budget,
-            draws=self.draws,
-            seed=self.seed,
-            objective=None if self.objective is None else self.objective.model_dump(),
-        )
+        objective = None if self.objective is None else self.objective.model_dump()
+        return SimulationQuestion(**{**dict(self), "policies": list(played), "objective": objective})
 
 
 class EstimateOut(Answer):
@@ -136,21 +127,7 @@ class SimulationOut(Answer):
 
 
 def shape_of(row: Simulation, job: Job) -> SimulationOut:
-    return SimulationOut(
-        id=row.id,
-        job_id=job.id,
-        state=job.state,
-        progress=job.progress,
-        error=job.error,
-        data_version=row.data_version,
-        question=SimulationQuestionOut.model_validate(row.question | {"budget": decimal(row.question["budget"])}),
-        created_at=row.created_at,
-        result=None if row.result is None else ResultOut(**{**row.result, "budget": Decimal(row.result["budget"])}),
-    )
-
-
-def decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
+    return SimulationOut.of(row, job)
 
 
 @router.post("", status_code=202, summary="Simulate policies", responses=declared(Conflict))

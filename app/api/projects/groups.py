@@ -109,9 +109,7 @@ class GroupOut(Answer):
 
 
 def group_shape(row: Group, collected: Collected) -> GroupOut:
-    counted = {"collected_count": collected.count, "effective_count": collected.effective}
-    columns = {name: getattr(row, name) for name in GroupOut.model_fields if name not in counted}
-    return GroupOut(**counted, **columns)
+    return GroupOut.of(row, collected_count=collected.count, effective_count=collected.effective)
 
 
 def shape_of(call: Call, project: Project, row: Group) -> GroupOut:

@@ -180,23 +180,13 @@ def source_fields(body: SourceIn | SourceTerms) -> dict[str, Any]:
 
 def source_shape(row: Source, groups: Mapping[int, Group], record: SourceRecord) -> SourceOut:
     yields = {groups[one.group_id].key: one.share for one in row.yields}
-    derived = {
-        "group": next(iter(yields)) if len(yields) == 1 else None,
-        "yields": yields,
-        "record": record_shape(record, groups),
-        "connection": row.connection_id,
-    }
-    columns = {name: getattr(row, name) for name in SourceOut.model_fields if name not in derived}
-    return SourceOut(**derived, **columns)
-
-
-def record_shape(record: SourceRecord, groups: Mapping[int, Group]) -> SourceRecordOut:
-    return SourceRecordOut(
-        ordered=record.ordered,
-        accepted=record.accepted,
-        rejected=record.rejected,
-        acceptance_rate=RateOut.model_validate(record.acceptance),
-        yields={groups[group_id].key: RateOut.model_validate(rate) for group_id, rate in record.yields.items()},
+    rates = {groups[group_id].key: rate for group_id, rate in record.yields.items()}
+    return SourceOut.of(
+        row,
+        group=next(iter(yields)) if len(yields) == 1 else None,
+        yields=yields,
+        record=SourceRecordOut.of(record, acceptance_rate=record.acceptance, yields=rates),
+        connection=row.connection_id,
     )
 
 

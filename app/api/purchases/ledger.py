@@ -39,20 +39,8 @@ class EntryOut(Answer):
 
 
 def entry_shape(row: LedgerEntry, keys: Mapping[int, str]) -> EntryOut:
-    return EntryOut(
-        id=row.id,
-        order=row.order_id,
-        kind=row.kind,
-        group=None if row.group_id is None else keys[row.group_id],
-        state=row.state,
-        count=row.count,
-        spent=row.spent,
-        committed=row.committed,
-        cause=row.cause,
-        note=row.note,
-        api_key=row.api_key_id,
-        created_at=row.created_at,
-    )
+    group = None if row.group_id is None else keys[row.group_id]
+    return EntryOut.of(row, order=row.order_id, group=group, api_key=row.api_key_id)
 
 
 @router.get("/ledger", summary="List the ledger's entries")
@@ -104,8 +92,7 @@ class AuditOut(Answer):
 
 
 def audit_shape(row: AuditEntry) -> AuditOut:
-    columns = {name: getattr(row, name) for name in ("id", "action", "resource", "detail", "created_at")}
-    return AuditOut(api_key=row.api_key_id, **columns)
+    return AuditOut.of(row, api_key=row.api_key_id)
 
 
 @router.get("/audit", summary="List who did what")

@@ -59,23 +59,13 @@ class OrderOut(Answer):
 
 def order_shape(progress: OrderProgress) -> OrderOut:
     order, totals = progress.order, progress.totals
-    return OrderOut(
-        id=order.id,
-        source=progress.source,
-        state=order.state,
-        quantity=order.quantity,
-        cost=order.cost,
-        spent=totals.spent,
-        committed=totals.committed,
+    return OrderOut.of(
+        order,
+        totals,
+        progress,
         billed=Terms.read(order.terms).billed,
-        delivered=totals.delivered,
         **{state: totals.in_state(state) for state in ("accepted", "rejected", "pending", "unmapped")},
         over_delivered=over_delivered(order, totals),
-        groups={key: CountsOut(**counts) for key, counts in progress.groups.items()},
-        external_id=order.external_id,
-        created_at=order.created_at,
-        placed_at=order.placed_at,
-        closed_at=order.closed_at,
     )
 
 

@@ -158,15 +158,13 @@ def round_shape(project: Project, progress: RoundProgress) -> RoundOut:
 
 def group_shape(one: GroupProgress) -> GroupProgressOut:
     forecast = one.forecast
-    return GroupProgressOut(
-        group=one.group,
-        planned=one.planned,
+    return GroupProgressOut.of(
+        one,
         **one.counts,
         count_before=forecast.get("count"),
         count_after=forecast.get("count_after"),
         metric_before=forecast.get("now"),
         metric_forecast=forecast.get("after"),
-        measured=None if one.measured is None else MeasuredOut.model_validate(one.measured),
     )
 
 

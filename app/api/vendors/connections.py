@@ -86,15 +86,11 @@ class RotateIn(Shape):
 
 def shape(call: Call, row: VendorConnection) -> ConnectionOut:
     call.session.flush()
-    columns = {name: getattr(row, name) for name in ("id", "name", "kind", "preset", "config", "group_map", "state")}
-    return ConnectionOut(
-        **columns,
+    return ConnectionOut.of(
+        row,
         has_api_token="api_token" in row.sealed,
         weakness=connections.adapter_for(row).weakness,
-        old_secret_until=row.old_secret_until,
         deliveries=store.outcomes(call.session, row.id),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
     )
 
 

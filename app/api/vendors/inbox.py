@@ -17,7 +17,7 @@ from app.errors import VerifyFailed
 from app.services.ids import new_id
 from app.services.vendors import connections, inbox
 from app.store import vendors as store
-from app.vendors.base import Headers, VendorEvent
+from app.vendors.base import Headers
 
 router = APIRouter(prefix="/v1/vendor-connections", tags=["vendors"], route_class=Route)
 
@@ -123,13 +123,7 @@ def dry_run(connection_id: str, body: DryRunIn, call: Annotated[Call, posts("adm
         adapter.verify(headers, raw, connections.honoured_secrets(row, call.runtime.settings, call.now), call.now)
     stored = adapter.readable(raw)
     kept = Headers(headers.only(adapter.kept_headers).items())
-    return DryRunOut(
-        stored=stored.decode(), events=[event_shape(event) for event in inbox.parse(adapter, kept, stored)]
-    )
-
-
-def event_shape(event: VendorEvent) -> VendorEventOut:
-    return VendorEventOut(**{name: getattr(event, name) for name in VendorEventOut.model_fields})
+    return DryRunOut.of(stored=stored.decode(), events=inbox.parse(adapter, kept, stored))
 
 
 class WaitingOut(Answer):

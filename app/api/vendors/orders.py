@@ -79,14 +79,10 @@ def placement_shapes(call: Call, pairs: list[tuple[VendorPlacement, Order]]) -> 
     for one in store.vendor_orders_of(call.session, list(orders)):
         there.setdefault(one.order_id or UUID(int=0), []).append(one)
     return [
-        PlacementOut(
-            **{name: getattr(row, name) for name in ("order_id", "state", "problem", "tries", "updated_at")},
+        PlacementOut.of(
+            row,
             placed=[
-                PlacedOut(
-                    external_order_id=one.external_order_id,
-                    group=None if one.group_id is None else keys[one.group_id],
-                    url=one.url,
-                )
+                PlacedOut.of(one, group=None if one.group_id is None else keys[one.group_id])
                 for one in there.get(row.order_id, [])
             ],
         )

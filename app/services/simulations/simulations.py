@@ -79,16 +79,7 @@ class SimulationQuestion:
     objective: Mapping[str, Any] | None
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "policies": list(self.policies),
-            "chosen": self.chosen,
-            "replicates": self.replicates,
-            "rounds": self.rounds,
-            "budget": None if self.budget is None else str(self.budget),
-            "draws": self.draws,
-            "seed": self.seed,
-            "objective": None if self.objective is None else dict(self.objective),
-        }
+        return {**vars(self), "budget": None if self.budget is None else str(self.budget)}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "SimulationQuestion":
