@@ -71,7 +71,6 @@ def create_key(
             project_ids=None if project_ids is None else sorted(set(project_ids)),
             created_at=now,
             expires_at=expires_at,
-            revoked_at=None,
         )
     )
     return f"{PREFIX}_{key_id}_{secret}"

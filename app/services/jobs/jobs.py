@@ -48,12 +48,7 @@ def start_job(
         state="queued",
         progress=0.0,
         attempts=0,
-        result=None,
-        error=None,
         created_at=now,
-        started_at=None,
-        ended_at=None,
-        cancel_requested_at=None,
     )
     session.add(job)
     session.flush()

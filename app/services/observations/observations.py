@@ -162,8 +162,6 @@ def stored(project: Project, draft: Draft, now: datetime) -> Observation:
         recipe=draft.recipe or project.recipe,
         observed_at=draft.observed_at or now,
         created_at=now,
-        voided_at=None,
-        void_reason=None,
     )
 
 

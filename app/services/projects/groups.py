@@ -35,7 +35,7 @@ def add_groups(session: Session, project: Project, items: Sequence[Fields], now:
     keys = [item["key"] for item in items]
     refuse_repeats(keys, at)
     refuse_taken(session, project, Group, keys, at)
-    rows = [Group(project_id=project.id, created_at=now, archived_at=None) for _ in items]
+    rows = [Group(project_id=project.id, created_at=now) for _ in items]
     for row, item in zip(rows, items, strict=True):
         assign(row, without_price(item), now)
     index_of = {key: index for index, key in enumerate(keys)}

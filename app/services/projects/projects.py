@@ -63,12 +63,10 @@ def create_project(
     project = Project(
         id=new_id(),
         workspace_id=caller.workspace_id,
-        reference_loss=None,
         data_version=1,
         data_at=now,
         created_at=now,
         updated_at=now,
-        archived_at=None,
         **fields,
     )
     check_metric(project)

@@ -33,22 +33,15 @@ SHARE_SLACK = 1e-9
 """Shares such as 0.1 + 0.2 + 0.7 sum to a little more than 1 in floating point."""
 
 DEFAULTS: dict[str, Any] = {
-    "name": None,
     "kind": "vendor",
     "billed": "delivered",
     "price_tiers": [],
     "tier_scope": "order",
     "fixed_cost": Decimal(0),
     "min_order": 0,
-    "max_order": None,
     "lot_size": 1,
-    "max_total": None,
     "acceptance_rate": 1.0,
     "quality": 1.0,
-    "license": None,
-    "provenance": None,
-    "lead_time_days": None,
-    "connection_id": None,
 }
 """A source of which only its group and its price are given."""
 ELSEWHERE = ("group", "yields", "connection")
@@ -184,7 +177,7 @@ def replace_sources(
 
 
 def new_source(project: Project, now: datetime) -> Source:
-    return Source(project_id=project.id, created_at=now, updated_at=now, archived_at=None, yields=[], **DEFAULTS)
+    return Source(project_id=project.id, created_at=now, updated_at=now, yields=[], **DEFAULTS)
 
 
 def archive_source(session: Session, project: Project, source: Source, now: datetime) -> None:

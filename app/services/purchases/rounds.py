@@ -112,12 +112,8 @@ def propose(
         allocation=write(project, proposal.question, allocation),
         approvals=[],
         proposed_by=caller.key_id,
-        reason=None,
         created_at=now,
         updated_at=now,
-        accepted_at=None,
-        closed_at=None,
-        cancelled_at=None,
         **purchase_of(session, project, allocation),
     )
     session.add(row)
@@ -282,11 +278,8 @@ def make_orders(
             quality=sources[key].quality,
             yields={str(one.group_id): one.share for one in sources[key].yields},
             cost=Decimal(line["cost"]),
-            external_id=None,
             created_at=now,
             updated_at=now,
-            placed_at=None,
-            closed_at=None,
         )
         for key, line in sorted(row.lines.items())
     ]

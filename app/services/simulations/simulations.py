@@ -108,9 +108,6 @@ def start_simulation(
         project_id=project.id,
         job_id=job.id,
         question=question.to_json(),
-        data_version=None,
-        frozen=None,
-        result=None,
         created_at=now,
     )
     session.add(row)
@@ -169,7 +166,6 @@ def prepare(session: Session, simulation_id: UUID, trial: Trial, data_version: i
             first=first,
             count=min(size, games - first),
             attempts=0,
-            outcome=None,
         )
         session.add(part)
         args = {"simulation_id": str(row.id), "number": number}

@@ -67,14 +67,13 @@ def create_connection(
         group_map=dict(said.group_map),
         token_hash=hash_token(token),
         sealed={name: box.seal(text, purpose(connection_id, name)) for name, text in named.items() if text},
-        old_secret_until=None,
         state="active",
         created_at=now,
         updated_at=now,
     )
     session.add(row)
     session.flush()
-    session.add(VendorWakeup(connection_id=row.id, asked_at=None))
+    session.add(VendorWakeup(connection_id=row.id))
     return row, token, secret
 
 

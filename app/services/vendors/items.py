@@ -207,12 +207,7 @@ def new_vendor_order(
     row = VendorOrder(
         connection_id=connection.id,
         external_order_id=external_order_id,
-        order_id=None,
-        group_id=None,
-        url=None,
         counts={},
-        cost=None,
-        currency=None,
         created_at=now,
     )
     session.add(row)

@@ -42,7 +42,7 @@ def ask_to_place(
     """Send the job that places the order, in the transaction that decided it."""
     row = store.placement_of(session, order.id)
     if row is None:
-        row = VendorPlacement(order_id=order.id, connection_id=connection.id, tries=0, problem=None)
+        row = VendorPlacement(order_id=order.id, connection_id=connection.id, tries=0)
         session.add(row)
     row.state, row.updated_at, row.tries = "placing", now, row.tries + 1
     session.flush()
@@ -212,7 +212,6 @@ def add_rows(session: Session, connection: VendorConnection, rows: Sequence[Mapp
                 "external_id": row["id"],
                 "group_key": row["group"],
                 "data": row["data"],
-                "order_id": None,
                 "created_at": now,
             }
             for row in fresh.values()

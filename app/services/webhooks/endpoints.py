@@ -67,7 +67,6 @@ def create_endpoint(
         id=endpoint_id,
         workspace_id=caller.workspace_id,
         state="active",
-        disabled_reason=None,
         secret=SecretBox(settings.secret_keys).seal(secret, purpose(endpoint_id)),
         sequence=0,
         created_at=now,
