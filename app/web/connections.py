@@ -61,7 +61,6 @@ def show(
     waiting = store.unmapped_words(visit.session, row.id)
     return visit.render(
         "connection.html",
-        error.status if error else 200,
         connection=row,
         counts=store.outcomes(visit.session, row.id),
         deliveries=found,

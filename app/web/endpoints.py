@@ -55,8 +55,7 @@ def show(
     found, last = store.attempts_of_endpoint(visit.session, row.id, wanted).part(before, PER_PAGE)
     kept = "failed=true&" if failed else ""
     more = f"/endpoints/{row.id}?{kept}before={last}" if last else None
-    status = error.status if error else 200
-    return visit.render("endpoint.html", status, endpoint=row, attempts=found, failed=failed, more=more, error=error)
+    return visit.render("endpoint.html", endpoint=row, attempts=found, failed=failed, more=more, error=error)
 
 
 @router.post("/endpoints/{endpoint_id}/{action}")

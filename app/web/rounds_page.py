@@ -74,7 +74,6 @@ def shown(
     waiting = waits(visit, now)
     return visit.render(
         "_round.html" if fragment else "round.html",
-        error.status if error else 200,
         project=project,
         round=now,
         tag=tag_of(now),
@@ -84,7 +83,6 @@ def shown(
         key_pattern=KEY_PATTERN[1:-1],
         open=now.state in OPEN,
         error=error,
-        faults=error.faults if error else (),
     )
 
 

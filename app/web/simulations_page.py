@@ -60,7 +60,6 @@ def listed(
     more = f"/projects/{project.id}/simulations?after={last}" if last else None
     return visit.render(
         "simulations.html",
-        error.status if error else 200,
         project=project,
         simulations=shown,
         more=more,
@@ -70,7 +69,6 @@ def listed(
         most={"replicates": MAX_GAMES, "rounds": MAX_ROUNDS},
         names=PLAYERS,
         error=error,
-        faults=error.faults if error else (),
     )
 
 
