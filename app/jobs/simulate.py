@@ -13,7 +13,7 @@ from app.services.jobs import jobs
 from app.services.jobs.jobs import JobCancelled
 from app.services.simulations import simulations as service
 from app.services.simulations.simulations import SimulationQuestion
-from app.store import simulations as store
+from app.store.models.simulations import Simulation
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def simulate_part(context: Context, args: Mapping[str, Any]) -> None:
     simulation_id, number = UUID(args["simulation_id"]), int(args["number"])
     with context.database.writing() as session:
         begun = service.begin_part(session, simulation_id, number, context.clock())
-        row = store.simulation_by_id(session, simulation_id)
+        row = session.get(Simulation, simulation_id)
         question = SimulationQuestion.from_json(row.question) if row is not None else None
     if begun is None or question is None:
         return

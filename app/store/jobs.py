@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import Select, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
-from app.store.listing import Listing
 from app.store.models.jobs import Job, PlanWatch, Recovery, Worker
 from app.store.models.simulations import Simulation
+from app.store.reading import Listing
 
 
 def job_by_id(session: Session, job_id: UUID, lock: bool = False) -> Job | None:

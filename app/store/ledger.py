@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.store.listing import Listing, in_parts, rows_of
 from app.store.models.purchases import AuditEntry, Delivery, LedgerEntry, Order
+from app.store.reading import Listing, in_parts, rows_of
 
 Cell = tuple[int | None, str]
 """A group's id (None: not mapped to a group) and a state."""
@@ -116,9 +116,3 @@ def listed_audit(session: Session, project_id: UUID) -> Listing[AuditEntry]:
 def deliveries_of_orders(session: Session, order_ids: Collection[UUID]) -> Sequence[Delivery]:
     """Everything recorded by hand for these orders, in the order it was recorded."""
     return list(in_parts(session, select(Delivery).order_by(Delivery.id), Delivery.order_id, sorted(order_ids)))
-
-
-def delivery_by_external_id(session: Session, project_id: UUID, external_id: str) -> Delivery | None:
-    return session.scalar(
-        select(Delivery).where(Delivery.project_id == project_id, Delivery.external_id == external_id)
-    )

@@ -6,9 +6,9 @@ from uuid import UUID
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from app.store.listing import Listing, in_parts
 from app.store.models.observations import Forecast, Observation
 from app.store.models.projects import Group
+from app.store.reading import Listing, in_parts
 
 
 def has_observations(session: Session, project_id: UUID) -> bool:
@@ -27,12 +27,6 @@ def listed_observations(session: Session, project_id: UUID, voided: bool) -> Lis
     query = select(Observation).where(Observation.project_id == project_id)
     query = query.where(Observation.voided_at.is_not(None) if voided else Observation.voided_at.is_(None))
     return Listing(session, query, Observation.id)
-
-
-def observation_by_id(session: Session, project_id: UUID, observation_id: UUID) -> Observation | None:
-    return session.scalar(
-        select(Observation).where(Observation.project_id == project_id, Observation.id == observation_id)
-    )
 
 
 def content_of_external_ids(session: Session, project_id: UUID, external_ids: Sequence[str]) -> dict[str, str]:

@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, object_mapper
 
-from app.store.listing import Listing, in_parts
 from app.store.models.base import Base
 from app.store.models.projects import Group, Project, Source, SourceYield
+from app.store.reading import Listing, in_parts
 
 Member = TypeVar("Member", Group, Source)
 Row = TypeVar("Row", bound=Base)
@@ -60,10 +60,6 @@ def members(
     limit: int | None = None,
 ) -> Sequence[Member]:
     return listed_members(session, kind, project_id, archived).after(None, limit)
-
-
-def member_by_key(session: Session, kind: type[Member], project_id: UUID, key: str) -> Member | None:
-    return session.scalar(select(kind).where(kind.project_id == project_id, kind.key == key))
 
 
 def members_by_key(session: Session, kind: type[Member], project_id: UUID, keys: Iterable[str]) -> dict[str, Member]:

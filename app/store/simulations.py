@@ -6,24 +6,15 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, undefer
 
-from app.store.listing import Listing
 from app.store.models.jobs import Job
 from app.store.models.simulations import Simulation, SimulationPart
-
-
-def simulation_by_id(session: Session, simulation_id: UUID, *, lock: bool = False) -> Simulation | None:
-    query = select(Simulation).where(Simulation.id == simulation_id)
-    return session.scalar(query.with_for_update() if lock else query)
+from app.store.reading import Listing
 
 
 def listed_simulations(session: Session, project_id: UUID) -> Listing[tuple[Simulation, Job]]:
     """Newest first, each with its job."""
     query = select(Simulation, Job).join(Job, Job.id == Simulation.job_id).where(Simulation.project_id == project_id)
     return Listing(session, query, Simulation.id, newest_first=True)
-
-
-def part_of(session: Session, simulation_id: UUID, number: int) -> SimulationPart | None:
-    return session.get(SimulationPart, (simulation_id, number))
 
 
 def parts_of(session: Session, simulation_id: UUID) -> Sequence[SimulationPart]:

@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, Select, case, func, insert, or_, select, u
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.store.listing import Listing, in_parts
 from app.store.models.projects import Group, Project, Source
 from app.store.models.purchases import Order
 from app.store.models.vendors import (
@@ -24,25 +23,12 @@ from app.store.models.vendors import (
     VendorRow,
     VendorWakeup,
 )
+from app.store.reading import Listing, in_parts
 
 COUNTED = ("submitted", "accepted", "rejected")
 
 
 # Connections
-
-
-def connection_by_id(session: Session, workspace_id: UUID, connection_id: UUID) -> VendorConnection | None:
-    here = VendorConnection
-    return session.scalar(select(here).where(here.workspace_id == workspace_id, here.id == connection_id))
-
-
-def connection_by_token(session: Session, token_hash: str) -> VendorConnection | None:
-    return session.scalar(select(VendorConnection).where(VendorConnection.token_hash == token_hash))
-
-
-def connection_for_job(session: Session, connection_id: UUID) -> VendorConnection | None:
-    """A connection whatever its workspace: jobs were enqueued by those who may."""
-    return session.get(VendorConnection, connection_id)
 
 
 def locked_connection(session: Session, connection_id: UUID) -> VendorConnection | None:
@@ -264,10 +250,6 @@ def groups_of_projects(session: Session, project_ids: Collection[UUID]) -> dict[
     ):
         found.setdefault(project_id, {})[key] = group_id
     return found
-
-
-def placement_of(session: Session, order_id: UUID) -> VendorPlacement | None:
-    return session.get(VendorPlacement, order_id)
 
 
 def listed_placements(session: Session, connection_id: UUID) -> Listing[tuple[VendorPlacement, Order]]:

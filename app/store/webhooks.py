@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.store.listing import Listing
 from app.store.models.access import Workspace
 from app.store.models.webhooks import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookWakeup
+from app.store.reading import Listing
 
 
 def endpoint_by_id(
@@ -87,19 +87,6 @@ def next_event(session: Session, endpoint: WebhookEndpoint, newest: int) -> Even
     return session.scalar(query.order_by(Event.sequence).limit(1))
 
 
-def event_of_workspace(session: Session, workspace_id: UUID, event_id: UUID) -> Event | None:
-    return session.scalar(select(Event).where(Event.workspace_id == workspace_id, Event.id == event_id))
-
-
-def event_by_id(session: Session, event_id: UUID) -> Event | None:
-    return session.get(Event, event_id)
-
-
-def delivery_of_event(session: Session, endpoint_id: UUID, event_id: UUID) -> WebhookDelivery | None:
-    here = WebhookDelivery
-    return session.scalar(select(here).where(here.endpoint_id == endpoint_id, here.event_id == event_id))
-
-
 def delivery_by_id(session: Session, delivery_id: UUID) -> WebhookDelivery | None:
     """As it is now, whatever was read before."""
     query = select(WebhookDelivery).where(WebhookDelivery.id == delivery_id)
@@ -165,12 +152,6 @@ def attempts_of_endpoint(
     if wanted.until is not None:
         query = query.where(here.attempted_at < wanted.until)
     return Listing(session, query, here.id, newest_first=True)
-
-
-def attempt_by_id(session: Session, endpoint_id: UUID, attempt_id: UUID) -> WebhookAttempt | None:
-    return session.scalar(
-        select(WebhookAttempt).where(WebhookAttempt.endpoint_id == endpoint_id, WebhookAttempt.id == attempt_id)
-    )
 
 
 def lagging(session: Session, now: datetime, stale: datetime) -> Sequence[UUID]:

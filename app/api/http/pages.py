@@ -10,7 +10,7 @@ from fastapi import Query
 from app.api.http.shapes import Answer
 from app.api.http.transactions import Call
 from app.errors import Fault, invalid
-from app.store.listing import Listing
+from app.store.reading import Listing
 
 LIMIT_MAX = 500
 

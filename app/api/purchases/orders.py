@@ -16,7 +16,7 @@ from app.services.purchases.progress import OrderProgress, order_progress
 from app.store.models.projects import Group, Project
 from app.store.models.purchases import Order
 from app.store.projects import members
-from app.store.rounds import order_by_id
+from app.store.reading import find
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["rounds"], route_class=Route)
 
@@ -70,8 +70,7 @@ def order_shape(progress: OrderProgress) -> OrderOut:
 
 
 def get_order(call: Call, project: Project, order_id: str) -> Order:
-    key = as_uuid(order_id)
-    row = None if key is None else order_by_id(call.session, project.id, key)
+    row = find(call.session, Order, project_id=project.id, id=as_uuid(order_id))
     if row is None:
         raise NotFound("There is no such order in this project.")
     return row

@@ -16,6 +16,7 @@ from app.errors import Fault, Forbidden, NotFound, Unauthenticated, invalid
 from app.services.ids import new_id
 from app.store import access as store
 from app.store.models.access import ApiKey, Workspace
+from app.store.reading import find
 
 SCOPES = ("read", "observe", "deliver", "write", "buy", "admin")
 PREFIX = "tranche"
@@ -117,7 +118,7 @@ def authenticate(session: Session, now: datetime, hash_keys: Sequence[bytes], to
     """The caller behind a token. Raises Unauthenticated, with the same words whatever is wrong."""
     prefix, _, rest = token.partition("_")
     key_id, _, secret = rest.partition("_")
-    key = store.key_by_id(session, key_id) if prefix == PREFIX and key_id.isalnum() else None
+    key = session.get(ApiKey, key_id) if prefix == PREFIX and key_id.isalnum() else None
     stored = key.secret_hash if key else ""
     matches = [hmac.compare_digest(hash_secret(secret, hash_key), stored) for hash_key in hash_keys]
     if key is None or not any(matches) or not is_valid(key, now):
@@ -135,7 +136,7 @@ def caller_of(key: ApiKey) -> Caller:
 
 
 def revoke_key(session: Session, caller: Caller, key_id: str, now: datetime) -> None:
-    key = store.key_of_workspace(session, caller.workspace_id, key_id)
+    key = find(session, ApiKey, workspace_id=caller.workspace_id, id=key_id)
     if key is None:
         raise NotFound("There is no such API key in this workspace.")
     key.revoked_at = key.revoked_at or now

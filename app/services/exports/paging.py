@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TypeVar
 
-from app.store.listing import Listing
+from app.store.reading import Listing
 
 PAGE = 200
 

@@ -26,6 +26,7 @@ from app.store.ledger import Cell, Totals
 from app.store.models.projects import Group, Project
 from app.store.models.purchases import Delivery, Order, Round
 from app.store.projects import members
+from app.store.reading import find
 from app.store.rounds import orders_of_project
 
 UNMAPPED = ""
@@ -114,7 +115,7 @@ def after_delivery(
 def repeated(session: Session, project: Project, order: Order, said: Recording) -> Delivery | None:
     if said.external_id is None:
         return None
-    row = store.delivery_by_external_id(session, project.id, said.external_id)
+    row = find(session, Delivery, project_id=project.id, external_id=said.external_id)
     if row is not None and row.content_hash != said.content(order):
         raise KeyTaken(f"external_id '{said.external_id}' was used for another delivery; give this one its own.")
     return row

@@ -23,6 +23,7 @@ from app.store.ledger import collected_counts
 from app.store.models.observations import Observation
 from app.store.models.projects import Group, Project
 from app.store.projects import members
+from app.store.reading import find
 
 MAX_OBSERVATIONS = 10_000
 DEFAULT_HOLDOUT = "default"
@@ -203,8 +204,7 @@ def warnings_of(project: Project, held: Mapping[str, int], fresh: Sequence[Draft
 
 
 def get_observation(session: Session, project: Project, observation_id: str) -> Observation:
-    key = as_uuid(observation_id)
-    row = None if key is None else store.observation_by_id(session, project.id, key)
+    row = find(session, Observation, project_id=project.id, id=as_uuid(observation_id))
     if row is None:
         raise NotFound("There is no such observation in this project.")
     return row

@@ -27,7 +27,8 @@ from app.services.projects.open_orders import refuse_open_orders
 from app.services.projects.references import refuse_named, rename
 from app.store import projects as store
 from app.store.models.projects import Group, Project, Source, SourceYield
-from app.store.vendors import connection_by_id
+from app.store.models.vendors import VendorConnection
+from app.store.reading import find
 
 SHARE_SLACK = 1e-9
 """Shares such as 0.1 + 0.2 + 0.7 sum to a little more than 1 in floating point."""
@@ -122,8 +123,12 @@ def connect(session: Session, project: Project, source: Source, item: Fields) ->
     if "connection" not in item:
         return []
     source.connection_id = item["connection"]
-    known = source.connection_id is None or connection_by_id(session, project.workspace_id, source.connection_id)
-    return [] if known else [("connection", "there is no such vendor connection in this workspace")]
+    found = find(session, VendorConnection, workspace_id=project.workspace_id, id=source.connection_id)
+    return (
+        []
+        if found or source.connection_id is None
+        else [("connection", "there is no such vendor connection in this workspace")]
+    )
 
 
 def tier_faults(source: Source) -> list[tuple[str, str]]:

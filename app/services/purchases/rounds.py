@@ -38,6 +38,7 @@ from app.store.ledger import money_of_project
 from app.store.models.projects import Project, Source
 from app.store.models.purchases import Order, Round
 from app.store.projects import members, members_by_key
+from app.store.reading import find
 from app.store.vendors import connected_orders
 
 
@@ -61,7 +62,7 @@ AsJson = Callable[[Project, AllocationQuestion, Allocation], dict[str, Any]]
 
 
 def get_round(session: Session, project: Project, number: int) -> Round:
-    row = store.round_by_number(session, project.id, number)
+    row = find(session, Round, project_id=project.id, number=number)
     if row is None:
         raise NotFound(f"There is no round {number} in this project.")
     return row
@@ -71,7 +72,7 @@ def find_repeat(session: Session, project: Project, proposal: Proposal) -> Round
     """The round an earlier call with this external id made. Raises KeyTaken where that call asked something else."""
     if proposal.external_id is None:
         return None
-    row = store.round_by_external_id(session, project.id, proposal.external_id)
+    row = find(session, Round, project_id=project.id, external_id=proposal.external_id)
     if row is not None and row.content_hash != proposal.content:
         raise KeyTaken(f"external_id '{proposal.external_id}' was used for another round; give this one its own.")
     return row
@@ -124,7 +125,7 @@ def propose(
 
 def next_number(session: Session, project: Project) -> int:
     """Raises Conflict while another proposal waits."""
-    waiting = store.proposed_round(session, project.id)
+    waiting = find(session, Round, project_id=project.id, state="proposed")
     if waiting is not None:
         raise Conflict(f"Round {waiting.number} is proposed and waits: accept it, edit it or cancel it first.")
     return store.last_number(session, project.id) + 1

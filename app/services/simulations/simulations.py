@@ -50,6 +50,7 @@ from app.store.models.jobs import Job
 from app.store.models.projects import Group, Project
 from app.store.models.simulations import Simulation, SimulationPart
 from app.store.projects import members, present_project
+from app.store.reading import find
 
 SIMULATE, PART = "simulate", "simulate_part"
 PARTS = 16
@@ -117,10 +118,9 @@ def start_simulation(
 
 def get_simulation(session: Session, project: Project, simulation_id: str) -> tuple[Simulation, Job]:
     """Raises NotFound."""
-    key = as_uuid(simulation_id)
-    row = store.simulation_by_id(session, key) if key is not None else None
+    row = find(session, Simulation, project_id=project.id, id=as_uuid(simulation_id))
     job = job_store.job_by_id(session, row.job_id) if row is not None else None
-    if row is None or job is None or row.project_id != project.id:
+    if row is None or job is None:
         raise NotFound("There is no such simulation in this project.")
     return row, job
 
@@ -128,7 +128,7 @@ def get_simulation(session: Session, project: Project, simulation_id: str) -> tu
 def trial_now(session: Session, fits: Fits, simulation_id: UUID) -> tuple[Trial, int]:
     """What the games are played on as the project is now, and its data version. Raises NotFound for an archived
     project, and as `trial_of`."""
-    row = store.simulation_by_id(session, simulation_id)
+    row = session.get(Simulation, simulation_id)
     project = present_project(session, row.project_id) if row is not None else None
     if row is None or project is None:
         raise NotFound("The project is archived.")
@@ -153,7 +153,7 @@ def trial_of(session: Session, fits: Fits, project: Project, question: Simulatio
 
 def prepare(session: Session, simulation_id: UUID, trial: Trial, data_version: int, enqueue: Enqueue) -> None:
     """Freeze the trial and enqueue its parts, unless that is done."""
-    row = store.simulation_by_id(session, simulation_id, lock=True)
+    row = find(session, Simulation, lock=True, id=simulation_id)
     if row is None or row.frozen is not None:
         return
     row.frozen, row.data_version = freeze(trial), data_version
@@ -185,7 +185,7 @@ class Begun:
 
 def begin_part(session: Session, simulation_id: UUID, number: int, now: datetime) -> Begun | None:
     """The part, where it is still wanted."""
-    row, part = store.simulation_by_id(session, simulation_id), store.part_of(session, simulation_id, number)
+    row, part = session.get(Simulation, simulation_id), session.get(SimulationPart, (simulation_id, number))
     if row is None or part is None or row.frozen is None or part.outcome is not None:
         return None
     job = job_store.job_by_id(session, row.job_id, lock=True)
@@ -222,8 +222,8 @@ def play(trial: Trial, question: SimulationQuestion, first: int, count: int, tol
 
 def finish_part(session: Session, simulation_id: UUID, number: int, outcome: bytes, now: datetime) -> None:
     """Keep a part's outcome; with the last one the job is done. Raises JobCancelled."""
-    row = store.simulation_by_id(session, simulation_id, lock=True)
-    part = store.part_of(session, simulation_id, number)
+    row = find(session, Simulation, lock=True, id=simulation_id)
+    part = session.get(SimulationPart, (simulation_id, number))
     if row is None or part is None:
         return
     part.outcome = part.outcome or outcome
@@ -277,6 +277,6 @@ def finite(value: float) -> float | None:
 
 
 def fail_simulation(session: Session, simulation_id: UUID, error: str, now: datetime) -> None:
-    row = store.simulation_by_id(session, simulation_id)
+    row = session.get(Simulation, simulation_id)
     if row is not None:
         jobs.fail(session, row.job_id, error, now)

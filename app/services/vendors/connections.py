@@ -20,6 +20,7 @@ from app.services.projects.projects import as_uuid
 from app.settings import Settings
 from app.store import vendors as store
 from app.store.models.vendors import VendorConnection, VendorWakeup
+from app.store.reading import find
 from app.vendors.base import Adapter
 from app.vendors.prolific import ProlificConfig
 from app.vendors.registry import adapter_of, full_config
@@ -114,8 +115,7 @@ def hash_token(token: str) -> str:
 
 def get_connection(session: Session, caller: Caller, connection_id: str) -> VendorConnection:
     """Raises NotFound for another workspace's too."""
-    key = as_uuid(connection_id)
-    row = store.connection_by_id(session, caller.workspace_id, key) if key else None
+    row = find(session, VendorConnection, workspace_id=caller.workspace_id, id=as_uuid(connection_id))
     if row is None:
         raise NotFound("There is no such vendor connection in this workspace.")
     return row

@@ -1,15 +1,21 @@
-"""Rows that are read part by part: lists in the order of a key, and rows by many keys."""
+"""How rows are read: one by what its columns hold, lists in the order of a key part by part, rows by many keys."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 Row = TypeVar("Row")
 Query = Select[*tuple[Any, ...]]
 KEYS_PER_QUERY = 500
+
+
+def find(session: Session, kind: type[Row], *, lock: bool = False, **columns: object) -> Row | None:
+    """The row whose columns hold this; `lock` keeps its other writers waiting until this transaction ends."""
+    query: Select[Row] = select(kind).filter_by(**columns)
+    return session.scalar(query.with_for_update() if lock else query)
 
 
 @dataclass(frozen=True)
