@@ -122,13 +122,10 @@ def connect(session: Session, project: Project, source: Source, item: Fields) ->
     """Give the source the vendor connection that `item` names."""
     if "connection" not in item:
         return []
-    source.connection_id = item["connection"]
-    found = find(session, VendorConnection, workspace_id=project.workspace_id, id=source.connection_id)
-    return (
-        []
-        if found or source.connection_id is None
-        else [("connection", "there is no such vendor connection in this workspace")]
-    )
+    source.connection_id = named = item["connection"]
+    if named is None or find(session, VendorConnection, workspace_id=project.workspace_id, id=named):
+        return []
+    return [("connection", "there is no such vendor connection in this workspace")]
 
 
 def tier_faults(source: Source) -> list[tuple[str, str]]:
