@@ -12,10 +12,9 @@ from app.api.http.drawn import HEADERS, MEDIA_TYPES, Format, contract_of, drawn
 from app.api.http.etags import etag_of
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
-from app.api.http.query import KnownQuery
 from app.api.http.runtime import SOFTWARE_VERSION
 from app.api.http.shapes import Answer, MoneyIn, MoneyOut, Shape
-from app.api.http.transactions import Call, Route, posts, reads, usual_errors
+from app.api.http.transactions import Call, Route, posts, reads
 from app.api.planning.scenarios import SeedIn
 from app.api.projects.objectives import Objective
 from app.charts.simulations import CHARTS
@@ -31,7 +30,7 @@ from app.store.models.simulations import Simulation
 from app.store.simulations import listed_simulations
 
 router = APIRouter(prefix="/v1/projects/{project_id}/simulations", tags=["simulations"], route_class=Route)
-charts = APIRouter(prefix="/v1/projects/{project_id}/simulations", tags=["simulations"], route_class=KnownQuery)
+charts = APIRouter(prefix=router.prefix, tags=["simulations"], route_class=Route)
 
 USUAL: tuple[PolicyName, ...] = tuple(key for key in POLICY_KEYS if key != "slice_tuner")
 """Played where nothing else is asked. Slice Tuner, which fits laws of its own, is played on demand."""
@@ -164,7 +163,7 @@ CHART_EXAMPLE = {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "
     response_class=Response,
     responses={
         200: {"content": contract_of({"schema": {"type": "object"}, "example": CHART_EXAMPLE})},
-        **declared(Conflict, *usual_errors("/{project_id}/{simulation_id}", "GET", writes=False)),
+        **declared(Conflict),
     },
 )
 def draw_simulation(
@@ -177,10 +176,7 @@ def draw_simulation(
 ) -> Response:
     """`utility`: round by round; `differences`: every policy beside the chosen one. `json` is a Vega-Lite specification
     with its data."""
-    with call.runtime.database.reading() as session:
-        call.open_session = session
-        project = call.project(project_id)
-        return simulation_chart(session, project, simulation_id, name, format, theme)
+    return simulation_chart(call.session, call.project(project_id), simulation_id, name, format, theme)
 
 
 def simulation_chart(

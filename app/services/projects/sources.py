@@ -123,7 +123,7 @@ def connect(session: Session, project: Project, source: Source, item: Fields) ->
     if "connection" not in item:
         return []
     source.connection_id = named = item["connection"]
-    if named is None or find(session, VendorConnection, workspace_id=project.workspace_id, id=named):
+    if named is None or find(session, VendorConnection, workspace_id=project.workspace_id, id=named) is not None:
         return []
     return [("connection", "there is no such vendor connection in this workspace")]
 
