@@ -15,8 +15,8 @@ from app.api.http.problems import declared
 from app.api.http.shapes import Answer
 from app.api.http.transactions import Call, Route, posts, reads, usual_errors
 from app.errors import Conflict, Fault, invalid
+from app.services.ids import as_uuid
 from app.services.jobs.jobs import ENDED, State, cancel_job, get_job
-from app.services.projects.projects import as_uuid
 from app.store.jobs import listed_jobs
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=Route)

@@ -20,16 +20,6 @@ def number(value: float | None, decimals: int = 0) -> str:
     return "–" if value is None else f"{value:,.{decimals}f}".replace("-", "−")
 
 
-def to_buy(bought: Sequence[tuple[int, str]]) -> str:
-    """What to buy next, in a sentence. bought: samples and names of groups, those that get the most money first."""
-    if not bought:
-        return "Buy nothing in this round."
-    first = ", ".join(f"{add:,} of {name}" for add, name in bought[:3])
-    others = len(bought) - 3
-    more = f" and samples of {others:,} other group{'s' if others > 1 else ''}" if others > 0 else ""
-    return f"Buy {first}{more}."
-
-
 def instant(at: datetime | None) -> str:
     return "–" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Query
 
 from app.api.http.shapes import KEY_PATTERN
-from app.errors import Fault, NotFound, TrancheError, invalid
+from app.errors import Fault, TrancheError, invalid
 from app.services.ids import new_id
 from app.services.vendors import connections, inbox, schedule
 from app.store import vendors as store
@@ -32,9 +32,6 @@ def connection_list(visit: Looks) -> Answer:
 
 
 def get(visit: Visit, connection_id: str) -> VendorConnection:
-    """The connection, for keys of the whole workspace alone, as in the API."""
-    if visit.caller.project_ids is not None:
-        raise NotFound("There is no such vendor connection for this key: it is limited to named projects.")
     return connections.get_connection(visit.session, visit.caller, connection_id)
 
 

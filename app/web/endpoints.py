@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Query
 
 from app.errors import Conflict, Fault, TrancheError, invalid
-from app.services.projects.projects import as_uuid
+from app.services.ids import as_uuid
 from app.services.webhooks import endpoints, replays
 from app.store import webhooks as store
 from app.store.models.webhooks import WebhookEndpoint

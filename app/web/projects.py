@@ -6,8 +6,8 @@ from fastapi import Query
 
 from app.errors import Fault, invalid
 from app.services.exports.overview import overview_of
+from app.services.ids import as_uuid
 from app.services.projects.changes import restore
-from app.services.projects.projects import as_uuid
 from app.store.projects import projects_of_workspace
 from app.web.site.visit import Answer, Visit, acts, pages, sees
 

@@ -21,9 +21,9 @@ from app.api.planning.simulations import (
 )
 from app.charts.theme import ThemeName
 from app.errors import Fault, TrancheError, invalid
+from app.services.ids import as_uuid
 from app.services.jobs.jobs import ENDED, cancel_job, get_job
 from app.services.planning.policies import CHOICES, PLAYERS, POLICY_KEYS
-from app.services.projects.projects import as_uuid
 from app.services.simulations.simulations import get_simulation, start_simulation
 from app.store.db import Session
 from app.store.models.projects import Project

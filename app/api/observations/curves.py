@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field
 
-from app.api.http.answers import Draws, Seed, WarningOut
+from app.api.http.answers import Draws, IntervalOut, Seed, WarningOut
 from app.api.http.etags import question_tag
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.shapes import MAX_COUNT, Answer
@@ -69,10 +69,8 @@ class PointOut(Answer):
     residual: float | None
 
 
-class WeightOut(Answer):
-    mean: float
-    p05: float
-    p95: float
+class WeightOut(IntervalOut):
+    pass
 
 
 class TransferOut(Answer):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import Field
 
+from app.api.http.answers import IntervalOut
 from app.api.http.shapes import Answer, MoneyOut
 from app.money import amount
 from app.services.planning import EvaluationAdvice, GroupPlan, Plan, SourcePlan, StopAdvice
@@ -13,14 +14,6 @@ from app.services.planning.policies import PolicyName
 
 Exploration = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
 Policy = Annotated[PolicyName, Query(description="How to split the money: 'optimal', or a policy to compare it with")]
-
-
-class IntervalOut(Answer):
-    """A mean with its 90 % interval over the posterior's draws."""
-
-    mean: float
-    p05: float
-    p95: float
 
 
 class MetricOut(Answer):

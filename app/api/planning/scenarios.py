@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
-from app.api.http.answers import WarningOut
+from app.api.http.answers import IntervalOut, WarningOut
 from app.api.http.problems import FaultShape
 from app.api.http.shapes import (
     Answer,
@@ -112,13 +112,10 @@ class ScenarioSourceOut(Answer):
     cost: MoneyOut
 
 
-class GainOut(Answer):
+class GainOut(IntervalOut):
     """The utility by the *first* scenario's objective, weights and targets, minus the first's own, over the same
     draws; `p_better` is the share of draws in which it is higher, ties half."""
 
-    mean: float
-    p05: float
-    p95: float
     p_better: float
 
 

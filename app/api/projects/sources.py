@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field, PlainSerializer
 
+from app.api.http.answers import IntervalOut
 from app.api.http.bulk import list_body, list_contract
 from app.api.http.etags import list_tag
 from app.api.http.pages import Archived, Cursor, Limit, Page, page
@@ -122,12 +123,8 @@ class SourcePatch(SourceTerms):
     lead_time_days: Days | None = unset()
 
 
-class RateOut(Answer):
+class RateOut(IntervalOut):
     """A share as deliveries show it, the stated value being the prior: mean and 90 % interval."""
-
-    mean: float
-    p05: float
-    p95: float
 
 
 class SourceRecordOut(Answer):

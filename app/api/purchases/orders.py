@@ -9,9 +9,9 @@ from fastapi import APIRouter
 from app.api.http.shapes import Answer, MoneyOut
 from app.api.http.transactions import Call, Route, reads
 from app.errors import NotFound
+from app.services.ids import as_uuid
 from app.services.ledger.deliveries import over_delivered
 from app.services.ledger.terms import Terms
-from app.services.projects.projects import as_uuid
 from app.services.purchases.progress import OrderProgress, order_progress
 from app.store.models.projects import Group, Project
 from app.store.models.purchases import Order

@@ -11,7 +11,7 @@ from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
 from app.api.http.shapes import Answer, Key, Shape, Text, unset
 from app.api.http.transactions import Call, Route, changes, posts, reads
-from app.errors import Conflict, NotFound, SecretKeyMissing
+from app.errors import Conflict, SecretKeyMissing
 from app.services.vendors import connections, inbox, placing, schedule
 from app.services.vendors.connections import NewConnection
 from app.store import vendors as store
@@ -21,7 +21,6 @@ from app.vendors.registry import VendorKind
 
 router = APIRouter(prefix="/v1/vendor-connections", tags=["vendors"], route_class=Route)
 
-Outcome = Literal["received", "applied", "ignored", "quarantined"]
 Secret = Annotated[str, Field(min_length=8, max_length=500)]
 GroupMap = Annotated[dict[Annotated[str, Field(min_length=1, max_length=200)], Key], Field(max_length=20_000)]
 
@@ -132,9 +131,6 @@ def list_presets(call: Annotated[Call, reads("read")]) -> list[PresetOut]:  # no
 
 
 def get(call: Call, connection_id: str) -> VendorConnection:
-    """The connection, for keys of the whole workspace alone: it serves all its projects."""
-    if call.caller.project_ids is not None:
-        raise NotFound("There is no such vendor connection for this key: it is limited to named projects.")
     return connections.get_connection(call.session, call.caller, connection_id)
 
 

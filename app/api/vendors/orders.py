@@ -13,7 +13,7 @@ from app.api.http.shapes import Answer, Key, Shape, Text
 from app.api.http.transactions import BulkRoute, Call, Route, posts, reads
 from app.api.vendors.connections import get
 from app.errors import Conflict, KeyTaken, NotFound
-from app.services.projects.projects import as_uuid
+from app.services.ids import as_uuid
 from app.services.vendors import inbox, placing, schedule
 from app.store import vendors as store
 from app.store.models.purchases import Order

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 from app.errors import Fault, Forbidden, NotFound, Unauthenticated, invalid
+from app.services.access.secrets import derived
 from app.services.ids import new_id
 from app.store import access as store
 from app.store.models.access import ApiKey, Workspace
@@ -39,7 +40,8 @@ class Caller:
             held = ", ".join(sorted(self.scopes))
             raise Forbidden(f"This needs the scope '{scope}'; the key has: {held}. Use a key that has it.")
 
-    def may_see(self, project_id: UUID) -> bool:
+    def may_see(self, project_id: UUID | None) -> bool:
+        """Of what belongs to no one project: only where the key is limited to none."""
         return self.project_ids is None or str(project_id) in self.project_ids
 
 
@@ -108,10 +110,7 @@ def hash_secret(secret: str, pepper: bytes) -> str:
 
 def peppers(secret_keys: Sequence[SecretStr]) -> list[bytes]:
     """The hash keys a stored hash may have been made with: newest first, the unkeyed one last."""
-    derived = [
-        hmac.new(base64.b64decode(key.get_secret_value()), UNKEYED, hashlib.sha256).digest() for key in secret_keys
-    ]
-    return [*derived, UNKEYED]
+    return [*(derived(base64.b64decode(key.get_secret_value()), UNKEYED) for key in secret_keys), UNKEYED]
 
 
 def authenticate(session: Session, now: datetime, hash_keys: Sequence[bytes], token: str) -> Caller:

@@ -14,10 +14,9 @@ from app.errors import Fault, KeyTaken, NotFound, invalid
 from app.planner.wording import Warning
 from app.services.curves.fit import metric_of
 from app.services.curves.readings import Reading, standard_error
-from app.services.ids import new_id
+from app.services.ids import as_uuid, new_id
 from app.services.ledger.holdings import held_of
 from app.services.projects.changes import MAX_FAULTS, escape, touch
-from app.services.projects.projects import as_uuid
 from app.store import observations as store
 from app.store.ledger import collected_counts
 from app.store.models.observations import Observation

@@ -6,13 +6,12 @@ Fields come as dicts of column values, so that a partial change says just what i
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault, Frozen, NotFound, invalid
 from app.services.access.keys import Caller
-from app.services.ids import new_id
+from app.services.ids import as_uuid, new_id
 from app.services.projects import groups as group_service
 from app.services.projects import sources as source_service
 from app.services.projects.changes import Fields, archive, assign, touch
@@ -39,13 +38,6 @@ def get_project(
     if row.archived_at and not archived:
         raise NotFound("This project is archived. Read it with ?archived=true, or POST to its /restore.")
     return row
-
-
-def as_uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def create_project(

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -33,16 +32,16 @@ from app.planner.simulation import (
     standings,
     unplayed,
 )
+from app.services.curves.curves import finite
 from app.services.curves.fits import Fits
 from app.services.curves.prior import prior_for
 from app.services.enqueue import Enqueue
-from app.services.ids import new_id
+from app.services.ids import as_uuid, new_id
 from app.services.jobs import jobs
 from app.services.jobs.jobs import start_job
 from app.services.ledger.holdings import left_of
 from app.services.planning.situations import FAR_APART, known_situation
 from app.services.planning.variations import Scenario, vary
-from app.services.projects.projects import as_uuid
 from app.services.simulations.frozen import freeze, freeze_outcomes, thaw, thaw_outcomes
 from app.store import jobs as job_store
 from app.store import simulations as store
@@ -270,10 +269,6 @@ def standing_of(one: Standing, keys: Sequence[str]) -> dict[str, Any]:
 
 def estimate_of(one: Estimate) -> dict[str, float | None]:
     return {"mean": finite(one.mean), "se": finite(one.se)}
-
-
-def finite(value: float) -> float | None:
-    return value if isfinite(value) else None
 
 
 def fail_simulation(session: Session, simulation_id: UUID, error: str, now: datetime) -> None:

@@ -1,6 +1,5 @@
 """Vendor connections: how a vendor is reached and read. Secrets are sealed, the hook's token looked up by its hash."""
 
-import base64
 import hashlib
 import secrets as random
 from collections.abc import Mapping, Sequence
@@ -15,8 +14,8 @@ from app.errors import Conflict, Fault, NotFound, invalid
 from app.outbound.targets import Policy, TargetRefused
 from app.services.access.keys import Caller
 from app.services.access.secrets import SecretBox
-from app.services.ids import new_id
-from app.services.projects.projects import as_uuid
+from app.services.ids import as_uuid, new_id
+from app.services.webhooks.signing import new_signing_secret
 from app.settings import Settings
 from app.store import vendors as store
 from app.store.models.vendors import VendorConnection, VendorWakeup
@@ -53,7 +52,7 @@ def create_connection(
     """
     box = SecretBox(settings.secret_keys)
     config, adapter = checked_config(said.kind, said.preset, said.config, settings)
-    secret = checked_secret(adapter, said.secret or new_secret())
+    secret = checked_secret(adapter, said.secret or new_signing_secret())
     if said.api_token is not None and said.kind not in CREDENTIALS:
         raise invalid(Fault("/api_token", f"the kind '{said.kind}' has no API that we call; leave it out"))
     connection_id, token = new_id(), random.token_urlsafe(TOKEN_BYTES)
@@ -92,11 +91,6 @@ def checked_config(
     return whole, adapter
 
 
-def new_secret() -> str:
-    """Fit for every scheme: printable, and a key of Standard Webhooks."""
-    return "whsec_" + base64.b64encode(random.token_bytes(32)).decode()
-
-
 def checked_secret(adapter: Adapter, secret: str) -> str:
     try:
         adapter.check_secret(secret)
@@ -114,7 +108,10 @@ def hash_token(token: str) -> str:
 
 
 def get_connection(session: Session, caller: Caller, connection_id: str) -> VendorConnection:
-    """Raises NotFound for another workspace's too."""
+    """The connection, for keys of the whole workspace alone: it serves all its projects. Raises NotFound, for another
+    workspace's too."""
+    if caller.project_ids is not None:
+        raise NotFound("There is no such vendor connection for this key: it is limited to named projects.")
     row = find(session, VendorConnection, workspace_id=caller.workspace_id, id=as_uuid(connection_id))
     if row is None:
         raise NotFound("There is no such vendor connection in this workspace.")
@@ -138,7 +135,7 @@ def change_connection(row: VendorConnection, settings: Settings, changes: Mappin
 def rotate_secret(row: VendorConnection, settings: Settings, secret: str | None, now: datetime) -> str:
     """Replace the secret; the old one is honoured for a day. Returns the new one, which nothing shows again."""
     box = SecretBox(settings.secret_keys)
-    fresh = checked_secret(adapter_for(row), secret or new_secret())
+    fresh = checked_secret(adapter_for(row), secret or new_signing_secret())
     if fresh == opened(row, box, "secret"):
         raise Conflict("This is the present secret; rotate to another one.")
     old = box.seal(opened(row, box, "secret"), purpose(row.id, "old_secret"))

@@ -11,9 +11,9 @@ from app.outbound.targets import Policy, TargetRefused
 from app.services.access.keys import Caller
 from app.services.access.secrets import SecretBox
 from app.services.enqueue import Enqueue
-from app.services.ids import new_id
+from app.services.ids import as_uuid, new_id
 from app.services.projects.changes import Fields
-from app.services.projects.projects import as_uuid, get_project
+from app.services.projects.projects import get_project
 from app.services.webhooks.attempts import enqueue_attempt
 from app.services.webhooks.dispatch_jobs import enqueue_dispatch
 from app.services.webhooks.messages import TEST_TYPE, new_delivery
@@ -40,15 +40,11 @@ def get_endpoint(
     for, or archived (unless `archived`)."""
     key = as_uuid(endpoint_id)
     row = None if key is None else store.endpoint_by_id(session, key, caller.workspace_id, lock=lock)
-    if row is None or not may_see(caller, row.project_id):
+    if row is None or not caller.may_see(row.project_id):
         raise NotFound("There is no such webhook endpoint in this workspace.")
     if row.archived_at and not archived:
         raise NotFound("This endpoint is archived. Read it with ?archived=true, or POST to its /restore.")
     return row
-
-
-def may_see(caller: Caller, project_id: UUID | None) -> bool:
-    return caller.may_see(project_id) if project_id is not None else caller.project_ids is None
 
 
 def create_endpoint(
