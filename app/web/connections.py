@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Query
 
 from app.api.http.shapes import KEY_PATTERN
-from app.errors import Fault, TrancheError, invalid
+from app.errors import Fault, TrancheError, invalid, refuse
 from app.services.ids import new_id
 from app.services.vendors import connections, inbox, schedule
 from app.store import vendors as store
@@ -98,8 +98,7 @@ def checked(said: dict[str, str]) -> dict[str, str]:
     ]
     if not said:
         faults.append(Fault("", "name the key of a group for at least one word"))
-    if faults:
-        raise invalid(*faults)
+    refuse(faults)
     return said
 
 

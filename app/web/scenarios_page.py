@@ -15,7 +15,7 @@ from app.api.http.drawn import HEADERS, MEDIA_TYPES, Format, drawn
 from app.api.planning.allocations import read_hold
 from app.api.planning.scenarios import ScenarioOut, row_shape
 from app.charts.theme import ThemeName, narrowed
-from app.errors import Fault, Invalid, invalid
+from app.errors import Fault, Invalid, refuse
 from app.services.exports.charts import Asked, make_scenarios
 from app.services.exports.dossier import Dossier
 from app.services.planning.policies import CHOICES
@@ -111,8 +111,7 @@ def read_rows(project: Project, rows: list[Row]) -> list[Scenario]:
             scenarios.append(row.scenario(project, place))
         except Invalid as refused:
             faults += [Fault(f"/scenarios/{place}", fault.detail) for fault in refused.faults]
-    if faults:
-        raise invalid(*faults)
+    refuse(faults)
     return scenarios
 
 

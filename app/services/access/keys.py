@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, Forbidden, NotFound, Unauthenticated, invalid
+from app.errors import Fault, Forbidden, NotFound, Unauthenticated, refuse
 from app.services.access.secrets import derived
 from app.services.ids import new_id
 from app.store import access as store
@@ -100,8 +100,7 @@ def check_key_request(
         faults.append(Fault("scopes", f"name at least one of {', '.join(SCOPES)}"))
     if expires_at is not None and expires_at <= now:
         faults.append(Fault("expires_at", "lies in the past; name a later instant"))
-    if faults:
-        raise invalid(*faults)
+    refuse(faults)
 
 
 def hash_secret(secret: str, pepper: bytes) -> str:

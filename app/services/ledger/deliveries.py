@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, Fault, KeyTaken, invalid
+from app.errors import Conflict, Fault, KeyTaken, invalid, refuse
 from app.services.access.audit import write_audit
 from app.services.access.keys import Caller
 from app.services.enqueue import Enqueue
@@ -129,8 +129,7 @@ def changes_of(session: Session, project: Project, said: Recording) -> dict[Cell
         for key in said.groups
         if key not in ids
     ]
-    if faults:
-        raise invalid(*faults)
+    refuse(faults)
     changes = fold([said.stored], ids)
     if not changes and said.cost is None:
         raise invalid(Fault("/groups", "nothing is said: name at least one count that is not 0, or a cost"))

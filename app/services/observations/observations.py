@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, KeyTaken, NotFound, invalid
+from app.errors import Fault, KeyTaken, NotFound, invalid, refuse
 from app.planner.wording import Warning
 from app.services.curves.fit import metric_of
 from app.services.curves.readings import Reading, standard_error
@@ -80,8 +80,7 @@ def accept(
         for draft in drafts:
             draft.counts = {**dict.fromkeys(active, 0), **draft.counts}
     faults = [fault for draft in drafts for fault in draft_faults(project, active, groups, draft)]
-    if faults:
-        raise invalid(*faults[:MAX_FAULTS])
+    refuse(faults[:MAX_FAULTS])
     fresh = unseen(session, project, drafts)
     rows = tuple(stored(project, draft, now) for draft in fresh)
     session.add_all(rows)

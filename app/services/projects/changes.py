@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.errors import Archived, Fault, KeyTaken, MissingKeys, NotFound, invalid
+from app.errors import Archived, Fault, KeyTaken, MissingKeys, NotFound, refuse
 from app.store import projects as store
 from app.store.models.projects import Group, Project, Source
 from app.store.projects import Member
@@ -74,8 +74,7 @@ def refuse_repeats(keys: Sequence[str], at: str) -> None:
         for index, key in enumerate(keys)
         if first.setdefault(key, index) != index
     ]
-    if faults:
-        raise invalid(*faults)
+    refuse(faults)
 
 
 def refuse_taken(session: Session, project: Project, kind: type[Member], keys: Sequence[str], at: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, Fault, invalid
+from app.errors import Conflict, Fault, refuse
 from app.services.projects.changes import (
     MAX_FAULTS,
     Fields,
@@ -79,8 +79,7 @@ def fill(
             set_yields(row, {groups[key].id: share for key, share in shares(item).items()})
         wrong += [*tier_faults(row), *order_faults(row)]
         faults += [Fault(pointer(at, index, field), detail) for field, detail in wrong]
-    if faults:
-        raise invalid(*faults[:MAX_FAULTS])
+    refuse(faults[:MAX_FAULTS])
 
 
 def shares(item: Fields) -> dict[str, float]:
