@@ -133,24 +133,17 @@ class RoundOut(RoundSummary):
     groups: list[GroupProgressOut]
 
 
-def summary_of(project: Project, row: Round) -> dict[str, Any]:
-    names = set(RoundSummary.model_fields) - {"currency", "lines", "approvals_needed"}
-    return {
-        **{name: getattr(row, name) for name in names},
-        "currency": project.currency,
-        "lines": [
-            LineOut(source=key, quantity=line["quantity"], cost=line["cost"]) for key, line in sorted(row.lines.items())
-        ],
-        "approvals_needed": rounds.approvals_needed(project, row),
-    }
+def summary_of(project: Project, row: Round) -> RoundSummary:
+    lines = [
+        LineOut(source=key, quantity=line["quantity"], cost=line["cost"]) for key, line in sorted(row.lines.items())
+    ]
+    return RoundSummary.of(row, project, lines=lines, approvals_needed=rounds.approvals_needed(project, row))
 
 
 def round_shape(project: Project, progress: RoundProgress) -> RoundOut:
-    money = money_of(order.totals for order in progress.orders)
-    return RoundOut(
-        **summary_of(project, progress.round),
-        spent=money.spent,
-        committed=money.committed,
+    return RoundOut.of(
+        summary_of(project, progress.round),
+        money_of(order.totals for order in progress.orders),
         orders=[order_shape(order) for order in progress.orders],
         groups=[group_shape(group) for group in progress.groups],
     )
@@ -217,11 +210,8 @@ def list_rounds(
     project_id: str, call: Annotated[Call, reads("read")], limit: Limit = 50, cursor: Cursor = None
 ) -> Page[RoundSummary]:
     project = call.project(project_id)
-
-    def shape(row: Round) -> RoundSummary:
-        return RoundSummary(**summary_of(project, row))
-
-    return page(call, cursor, limit, listed_rounds(call.session, project.id), shape)
+    rows = listed_rounds(call.session, project.id)
+    return page(call, cursor, limit, rows, lambda row: summary_of(project, row))
 
 
 @router.get("/{number}", summary="Read a round")
