@@ -11,7 +11,7 @@ from app.services.webhooks import endpoints, replays
 from app.store import webhooks as store
 from app.store.models.webhooks import WebhookEndpoint
 from app.store.webhooks import AttemptFilter
-from app.web.site.visit import Answer, Visit, acts, pages, sees
+from app.web.site.visit import Answer, Visit, acts, pages, sees, uuid_place
 
 router = pages()
 
@@ -38,10 +38,8 @@ def endpoint_page(
     failed: bool = False,
     before: Annotated[str | None, Query(max_length=40)] = None,
 ) -> Answer:
-    if before is not None and as_uuid(before) is None:
-        raise invalid(Fault("?before", "is no place in this list; start from its first page"))
     row = endpoints.get_endpoint(visit.session, visit.caller, endpoint_id)
-    return show(visit, row, failed, before)
+    return show(visit, row, failed, uuid_place(before, "before"))
 
 
 def show(

@@ -20,8 +20,7 @@ from app.api.planning.simulations import (
     simulation_chart,
 )
 from app.charts.theme import ThemeName
-from app.errors import Fault, TrancheError, invalid
-from app.services.ids import as_uuid
+from app.errors import TrancheError
 from app.services.jobs.jobs import ENDED, cancel_job, get_job
 from app.services.planning.policies import CHOICES, PLAYERS, POLICY_KEYS
 from app.services.simulations.simulations import get_simulation, start_simulation
@@ -29,7 +28,7 @@ from app.store.db import Session
 from app.store.models.projects import Project
 from app.store.simulations import listed_simulations
 from app.web.site.live import watched
-from app.web.site.visit import Answer, Visit, acts, pages, sees
+from app.web.site.visit import Answer, Visit, acts, pages, sees, uuid_place
 
 router = pages()
 
@@ -42,9 +41,7 @@ Acts = Annotated[Visit, acts("write")]
 
 @router.get("/projects/{project_id}/simulations")
 def simulation_list(project_id: str, visit: Looks, after: Annotated[str | None, Query(max_length=40)] = None) -> Answer:
-    if after is not None and as_uuid(after) is None:
-        raise invalid(Fault("?after", "is no place in this list; start from its first page"))
-    return listed(visit, visit.project(project_id), START, USUAL, after)
+    return listed(visit, visit.project(project_id), START, USUAL, uuid_place(after, "after"))
 
 
 def listed(

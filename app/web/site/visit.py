@@ -19,10 +19,11 @@ from starlette.datastructures import UploadFile
 from starlette.types import Message
 
 from app.api.http.runtime import MAX_BODY, Runtime, read_body
-from app.errors import Forbidden, TrancheError, Unauthenticated
+from app.errors import Fault, Forbidden, TrancheError, Unauthenticated, invalid
 from app.services.access.keys import Caller
 from app.services.access.sessions import recognise
 from app.services.enqueue import Enqueue
+from app.services.ids import as_uuid
 from app.services.projects.projects import get_project
 from app.store.db import Session
 from app.store.models.projects import Project
@@ -194,6 +195,13 @@ async def knock(request: Request) -> Visit:
 # For sign-in alone: whoever comes, with and without a form.
 LooksIn = Annotated[Visit, Depends(look_in)]
 Knocks = Annotated[Visit, Depends(knock)]
+
+
+def uuid_place(text: str | None, parameter: str) -> str | None:
+    """A place in a list of UUIDs, as the query names it. Raises Invalid."""
+    if text is not None and as_uuid(text) is None:
+        raise invalid(Fault(f"?{parameter}", "is no place in this list; start from its first page"))
+    return text
 
 
 def tried(step: Callable[[], Found]) -> tuple[Found | None, TrancheError | None]:
