@@ -6,8 +6,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from tempfile import TemporaryDirectory
 
@@ -36,6 +36,7 @@ SHUTDOWN_S = 10
 KEEP_ALIVE_S = 75
 """Longer than clients and proxies keep an idle connection (5 to 60 s): whoever closes first must not be the service,
 or a request that is just being sent is lost."""
+OLD_SCHEMA = "the database lacks the newest schema. Run: tranche migrate"
 NO_KEY = "No API key exists yet. Make one with: tranche key create --scopes admin"
 
 
@@ -109,7 +110,8 @@ def instant(text: str) -> datetime:
 def run_serve(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
     settings = Settings(**given)
-    prepare_database(settings)
+    with ready_database(settings) as database:
+        advise_on_keys(database)
     log_to_stderr(settings)
     # The server raises the signal that ended it again, once it has shut down: then the worker's turn comes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -125,16 +127,16 @@ def run_serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def prepare_database(settings: Settings) -> None:
+@contextmanager
+def ready_database(settings: Settings) -> Iterator[Database]:
     """Raises Unavailable where the schema is not the newest."""
-    database = connect(settings)
-    # One SQLite file belongs to one service; a shared server is migrated on purpose, not by whoever starts first.
-    if settings.database_url.startswith("sqlite"):
-        migrate(settings)
-    elif not is_current(database, settings):
-        raise Unavailable("the database lacks the newest schema. Run: tranche migrate")
-    advise_on_keys(database)
-    database.close()
+    with closing(connect(settings)) as database:
+        # One SQLite file belongs to one service; a shared server is migrated on purpose, not by whoever starts first.
+        if settings.database_url.startswith("sqlite"):
+            migrate(settings)
+        elif not is_current(database, settings):
+            raise Unavailable(OLD_SCHEMA)
+        yield database
 
 
 def log_to_stderr(settings: Settings) -> None:
@@ -148,11 +150,9 @@ def log_to_stderr(settings: Settings) -> None:
 
 def run_worker(options: argparse.Namespace) -> int:
     settings = Settings()
-    database = connect(settings)
-    current = is_current(database, settings)
-    database.close()
-    if not current:
-        return complain("the database lacks the newest schema. Run: tranche migrate")
+    with closing(connect(settings)) as database:
+        if not is_current(database, settings):
+            return complain(OLD_SCHEMA)
     log_to_stderr(settings)
     stop = stop_on_signal()
     if options.until_parent_ends:
@@ -182,9 +182,8 @@ def check_migrations() -> int:
     with TemporaryDirectory() as folder:
         settings = Settings(database_url=f"sqlite:///{folder}/check.db")
         migrate(settings)
-        database = connect(settings)
-        differences = drift(database)
-        database.close()
+        with closing(connect(settings)) as database:
+            differences = drift(database)
     for difference in differences:
         print(difference, file=sys.stderr)
     return 1 if differences else 0
@@ -196,16 +195,10 @@ def run_demo(options: argparse.Namespace) -> int:
 
 def run_key_create(options: argparse.Namespace) -> int:
     settings = Settings()
-    database = connect(settings)
-    if settings.database_url.startswith("sqlite"):
-        migrate(settings)
-    elif not is_current(database, settings):
-        return complain("the database lacks the newest schema. Run: tranche migrate")
     scopes = [scope.strip() for scope in options.scopes.split(",") if scope.strip()]
-    with database.writing() as session:
+    with ready_database(settings) as database, database.writing() as session:
         pepper = peppers(settings.secret_keys)[0]
         token = create_key(session, utc_now(), pepper, scopes, options.workspace, options.project, options.expires_at)
-    database.close()
     print(token)
     return 0
 
@@ -217,11 +210,9 @@ def run_secret_key_create(_: argparse.Namespace) -> int:
 
 def run_secret_key_renew(_: argparse.Namespace) -> int:
     settings = Settings()
-    database = connect(settings)
-    with database.writing() as session:
+    with closing(connect(settings)) as database, database.writing() as session:
         box = SecretBox(settings.secret_keys)
         renewed = renew_secrets(session, box) + connections.renew_secrets(session, box)
-    database.close()
     print(f"{renewed} secrets encrypted anew")
     return 0
 

@@ -29,6 +29,7 @@ TrancheError
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -182,6 +183,12 @@ class IdempotencyKeyReused(Invalid):
 class Unavailable(TrancheError):
     status = 503
     title = "The service is busy"
+
+
+def refuse(faults: Sequence[Fault]) -> None:
+    """Raises `Invalid` where there are any."""
+    if faults:
+        raise invalid(*faults)
 
 
 def invalid(*faults: Fault) -> Invalid:

@@ -15,9 +15,9 @@ from app.api.http.problems import declared
 from app.api.http.shapes import Answer
 from app.api.http.transactions import Call, Route, posts, reads, usual_errors
 from app.errors import Conflict, Fault, invalid
+from app.services.ids import as_uuid
 from app.services.jobs.jobs import ENDED, State, cancel_job, get_job
-from app.services.projects.projects import as_uuid
-from app.store.jobs import jobs_page
+from app.store.jobs import listed_jobs
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=Route)
 streams = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -58,11 +58,8 @@ def list_jobs(
     project_id = None if project is None else as_uuid(project)
     if project is not None and project_id is None:
         raise invalid(Fault("?project", "is not a project's id"))
-
-    def fetch(after: str | None, count: int) -> Any:
-        return jobs_page(call.session, caller.workspace_id, caller.project_ids, project_id, state, after, count)
-
-    return page(call, cursor, limit, fetch, JobOut.model_validate, lambda row: row.id)
+    rows = listed_jobs(call.session, caller.workspace_id, caller.project_ids, project_id, state)
+    return page(call, cursor, limit, rows, JobOut.model_validate)
 
 
 @router.get("/{job_id}", summary="Read a job")

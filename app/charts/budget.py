@@ -9,7 +9,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.charts.labels import end_offsets
-from app.charts.theme import DASHED, DOTTED, Palette, Spec, ThemeName, finished, palette, titled
+from app.charts.theme import (
+    DASHED,
+    DOTTED,
+    Palette,
+    Spec,
+    ThemeName,
+    finished,
+    layer,
+    nominal,
+    palette,
+    quantitative,
+    titled,
+)
 from app.charts.words import money, number, percent
 
 Row = Mapping[str, Any]
@@ -23,15 +35,11 @@ def utility_chart(rows: Sequence[Row], chosen: float, currency: str, source: str
     plan = [{"budget": row["budget"], **row["utility"]} for row in rows]
     equal = [{"budget": row["budget"], **row["equal"]} for row in rows]
     low, high = reach(plan)
-    mean: Spec = {"field": "mean", "type": "quantitative", "title": None, "scale": {"zero": False}}
+    mean = quantitative("mean", title=None, scale={"zero": False})
     layers: list[Spec] = [
-        {
-            "data": {"values": plan},
-            "mark": {"type": "area", "opacity": 0.2},
-            "encoding": {"y": mean | {"field": "p05"}, "y2": {"field": "p95"}},
-        },
-        {"data": {"values": equal}, "mark": {"type": "line", "color": colours.muted, "strokeDash": DASHED}},
-        {"data": {"values": plan}, "mark": {"type": "line", "point": True}},
+        layer({"type": "area", "opacity": 0.2}, plan, y=mean | {"field": "p05"}, y2={"field": "p95"}),
+        layer({"type": "line", "color": colours.muted, "strokeDash": DASHED}, equal),
+        layer({"type": "line", "point": True}, plan),
         *end_labels([("planned", plan, colours.blue), ("equal counts", equal, colours.muted)], low, high),
         *chosen_layers(plan, chosen, currency, colours, (low + high) / 2),
         hover(plan, [("mean", "utility"), ("p05", "5 %"), ("p95", "95 %")], currency),
@@ -44,15 +52,9 @@ def utility_chart(rows: Sequence[Row], chosen: float, currency: str, source: str
 def targets_chart(rows: Sequence[Row], chosen: float, currency: str, source: str, theme: ThemeName = "light") -> Spec:
     """The chance that every group with a target reaches it, by budget."""
     known = [{"budget": row["budget"], "mean": row["chance"]} for row in rows if row["chance"] is not None]
-    y: Spec = {
-        "field": "mean",
-        "type": "quantitative",
-        "title": None,
-        "scale": {"domain": [0, 1]},
-        "axis": {"format": "%", "tickCount": 5},
-    }
+    y = quantitative("mean", title=None, scale={"domain": [0, 1]}, axis={"format": "%", "tickCount": 5})
     layers: list[Spec] = [
-        {"data": {"values": known}, "mark": {"type": "line", "point": True}},
+        layer({"type": "line", "point": True}, known),
         *chosen_layers(known, chosen, currency, palette(theme), 0.5),
         hover(known, [("mean", "chance")], currency, ".1%"),
     ]
@@ -74,7 +76,7 @@ def frame(title: Spec) -> Spec:
 
 def x_axis(currency: str) -> Spec:
     axis = {"format": ",~f", "tickCount": 6, "labelOverlap": "greedy"}
-    return {"field": "budget", "type": "quantitative", "title": f"budget of the round, {currency}", "axis": axis}
+    return quantitative("budget", title=f"budget of the round, {currency}", axis=axis)
 
 
 def end_labels(series: Sequence[tuple[str, Sequence[Row], str]], low: float, high: float) -> list[Spec]:
@@ -82,11 +84,11 @@ def end_labels(series: Sequence[tuple[str, Sequence[Row], str]], low: float, hig
     known = [one for one in series if one[1]]
     offsets = end_offsets([rows[-1]["mean"] for _, rows, _ in known], low, high, HEIGHT)
     return [
-        {
-            "data": {"values": [{**rows[-1], "label": label}]},
-            "mark": {"type": "text", "align": "left", "dx": 7, "dy": round(dy, 1), "color": colour},
-            "encoding": {"text": {"field": "label", "type": "nominal"}},
-        }
+        layer(
+            {"type": "text", "align": "left", "dx": 7, "dy": round(dy, 1), "color": colour},
+            [{**rows[-1], "label": label}],
+            text=nominal("label"),
+        )
         for (label, rows, colour), dy in zip(known, offsets, strict=True)
     ]
 
@@ -107,29 +109,17 @@ def chosen_layers(rows: Sequence[Row], chosen: float, currency: str, colours: Pa
         "fontWeight": 600,
         "color": colours.green,
     }
-    label = {"text": {"field": "label", "type": "nominal"}, "y": {"value": 8 if above else HEIGHT - 8}}
     return [
-        {
-            "data": {"values": here},
-            "mark": {"type": "rule", "color": colours.green, "strokeDash": DOTTED},
-            "encoding": {"y": None},
-        },
-        {"data": {"values": here}, "mark": mark},
-        {"data": {"values": here}, "mark": text, "encoding": label},
+        layer({"type": "rule", "color": colours.green, "strokeDash": DOTTED}, here, y=None),
+        layer(mark, here),
+        layer(text, here, text=nominal("label"), y={"value": 8 if above else HEIGHT - 8}),
     ]
 
 
 def hover(rows: Sequence[Row], fields: Sequence[tuple[str, str]], currency: str, form: str = ".4~g") -> Spec:
-    return {
-        "data": {"values": list(rows)},
-        "mark": {"type": "point", "opacity": 0, "size": 300},
-        "encoding": {
-            "tooltip": [
-                {"field": "budget", "type": "quantitative", "format": ",.2f", "title": f"budget, {currency}"},
-                *({"field": name, "type": "quantitative", "format": form, "title": title} for name, title in fields),
-            ]
-        },
-    }
+    told = [quantitative(name, format=form, title=title) for name, title in fields]
+    budget = quantitative("budget", format=",.2f", title=f"budget, {currency}")
+    return layer({"type": "point", "opacity": 0, "size": 300}, rows, tooltip=[budget, *told])
 
 
 def utility_finding(rows: Sequence[Row], chosen: float, currency: str) -> str:

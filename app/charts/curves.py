@@ -10,7 +10,19 @@ have no place on a logarithmic axis and are left out.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.charts.theme import DASHED, Palette, Spec, ThemeName, finished, palette, titled, wrapped
+from app.charts.theme import (
+    DASHED,
+    Palette,
+    Spec,
+    ThemeName,
+    finished,
+    layer,
+    nominal,
+    palette,
+    quantitative,
+    titled,
+    wrapped,
+)
 from app.charts.words import number
 
 Panel = Mapping[str, Any]
@@ -109,7 +121,7 @@ def x_axis(panel: Panel, title: str | None) -> Spec:
         low, high = min(counts) * 0.8, max(counts)
         scale |= {"domain": [low, high], "nice": False}
         axis["values"] = ticks(low, high)
-    return {"field": "count", "type": "quantitative", "title": title, "scale": scale, "axis": axis}
+    return quantitative("count", title=title, scale=scale, axis=axis)
 
 
 def ticks(low: float, high: float) -> list[int]:
@@ -121,7 +133,7 @@ def ticks(low: float, high: float) -> list[int]:
 
 def y_axis(panel: Panel) -> Spec:
     scale = {"domain": list(panel["domain"]), "zero": False, "nice": False}
-    return {"field": "mean", "type": "quantitative", "title": None, "scale": scale, "axis": {"tickCount": 4}}
+    return quantitative("mean", title=None, scale=scale, axis={"tickCount": 4})
 
 
 def shown(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -141,22 +153,19 @@ def others_layer(panel: Panel, colours: Palette) -> list[Spec]:
     if not rows:
         return []
     mark = {"type": "line", "color": colours.faint, "strokeWidth": 1, "clip": True, "aria": False}
-    return [{"data": {"values": rows}, "mark": mark, "encoding": {"detail": {"field": "group", "type": "nominal"}}}]
+    return [layer(mark, rows, detail=nominal("group"))]
 
 
 def band_layers(panel: Panel) -> list[Spec]:
     inside, beyond = parts(panel)
+    still = {"clip": True, "aria": False}
     return [
-        layer
+        one
         for rows, opacity, dash in ((inside, 0.28, [1, 0]), (beyond, 0.14, DASHED))
         if rows
-        for layer in (
-            {
-                "data": {"values": rows},
-                "mark": {"type": "area", "opacity": opacity, "clip": True, "aria": False},
-                "encoding": {"y": {"field": "p05", "type": "quantitative"}, "y2": {"field": "p95"}},
-            },
-            {"data": {"values": rows}, "mark": {"type": "line", "strokeDash": dash, "clip": True, "aria": False}},
+        for one in (
+            layer({"type": "area", "opacity": opacity, **still}, rows, y=quantitative("p05"), y2={"field": "p95"}),
+            layer({"type": "line", "strokeDash": dash, **still}, rows),
         )
     ]
 
@@ -164,16 +173,11 @@ def band_layers(panel: Panel) -> list[Spec]:
 def target_layers(panel: Panel, colours: Palette) -> list[Spec]:
     if panel["target"] is None:
         return []
-    data = {"values": [{"mean": panel["target"], "label": f"target {number(panel['target'])}"}]}
-    no_x: Spec = {"x": None}
+    here = [{"mean": panel["target"], "label": f"target {number(panel['target'])}"}]
     text = {"type": "text", "align": "left", "baseline": "bottom", "dx": 3, "dy": -2, "color": colours.vermillion}
     return [
-        {
-            "data": data,
-            "mark": {"type": "rule", "color": colours.vermillion, "strokeDash": [2, 2]},
-            "encoding": no_x,
-        },
-        {"data": data, "mark": text, "encoding": {"x": {"value": 0}, "text": {"field": "label", "type": "nominal"}}},
+        layer({"type": "rule", "color": colours.vermillion, "strokeDash": [2, 2]}, here, x=None),
+        layer(text, here, x={"value": 0}, text=nominal("label")),
     ]
 
 
@@ -182,25 +186,18 @@ def point_layers(panel: Panel, colours: Palette) -> list[Spec]:
     if not rows:
         return []
     known = [row for row in rows if row["low"] is not None]
-    bars: Spec = {
-        "data": {"values": known},
-        "mark": {"type": "rule", "color": colours.text, "clip": True, "aria": False},
-        "encoding": {"y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}},
-    }
-    dots: Spec = {
-        "data": {"values": rows},
-        "mark": {"type": "point", "color": colours.text, "size": 26},
-        "encoding": {
-            "y": {"field": "value", "type": "quantitative"},
-            "tooltip": [
-                {"field": "count", "type": "quantitative", "format": ",d", "title": "samples"},
-                {"field": "value", "type": "quantitative", "format": ".4~g", "title": "measured"},
-                {"field": "low", "type": "quantitative", "format": ".4~g", "title": "less 1.64 standard errors"},
-                {"field": "high", "type": "quantitative", "format": ".4~g", "title": "plus 1.64 standard errors"},
-            ],
-        },
-    }
+    bar = {"type": "rule", "color": colours.text, "clip": True, "aria": False}
+    bars = layer(bar, known, y=quantitative("low"), y2={"field": "high"})
+    told = (("value", "measured"), ("low", "less 1.64 standard errors"), ("high", "plus 1.64 standard errors"))
+    dot = {"type": "point", "color": colours.text, "size": 26}
+    dots = layer(dot, rows, y=quantitative("value"), tooltip=tooltips(told))
     return [bars, dots] if known else [dots]
+
+
+def tooltips(fields: Sequence[tuple[str, str]]) -> list[Spec]:
+    """Of a count and of what is known there, by field and title."""
+    samples = quantitative("count", format=",d", title="samples")
+    return [samples, *(quantitative(field, format=".4~g", title=title) for field, title in fields)]
 
 
 def mark_layers(panel: Panel, colours: Palette) -> list[Spec]:
@@ -216,7 +213,7 @@ def mark_layers(panel: Panel, colours: Palette) -> list[Spec]:
         if count is None or count < 1 or mean is None or count in drawn:
             continue
         drawn.add(count)
-        data = {"values": [{"count": count, "mean": mean, "label": label}]}
+        here = [{"count": count, "mean": mean, "label": label}]
         mark = {
             "type": "point",
             "shape": shape,
@@ -226,26 +223,12 @@ def mark_layers(panel: Panel, colours: Palette) -> list[Spec]:
             "stroke": colours.background,
         }
         text = {"type": "text", "dy": dy, "fontWeight": 600, "color": colour}
-        layers += [
-            {"data": data, "mark": mark},
-            {"data": data, "mark": text, "encoding": {"text": {"field": "label", "type": "nominal"}}},
-        ]
+        layers += [layer(mark, here), layer(text, here, text=nominal("label"))]
     return layers
 
 
 def hover_layer(panel: Panel) -> Spec:
     """Where the pointer finds the curve's numbers."""
     fields = (("mean", "expected"), ("p05", "5 %"), ("p95", "95 %"))
-    return {
-        "data": {"values": shown(panel["band"])},
-        "mark": {"type": "point", "opacity": 0, "size": 260, "aria": False},
-        "encoding": {
-            "tooltip": [
-                {"field": "count", "type": "quantitative", "format": ",d", "title": "samples"},
-                *(
-                    {"field": field, "type": "quantitative", "format": ".4~g", "title": title}
-                    for field, title in fields
-                ),
-            ]
-        },
-    }
+    mark = {"type": "point", "opacity": 0, "size": 260, "aria": False}
+    return layer(mark, shown(panel["band"]), tooltip=tooltips(fields))

@@ -7,7 +7,7 @@ delivers) and `add` (samples planned).
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.charts.theme import Spec, ThemeName, finished, palette, titled
+from app.charts.theme import Spec, ThemeName, finished, layer, nominal, palette, quantitative, titled
 from app.charts.words import listed, number
 
 Row = Mapping[str, Any]
@@ -27,48 +27,39 @@ def margins_chart(rows: Sequence[Row], currency: str, source: str, theme: ThemeN
     detail = f"Utility per {UNIT:,} {currency} spent on the group, now and after the purchase." + (
         f" The {len(kept)} groups with the most; {left} more are not shown." if left else ""
     )
-    bar: Spec = {
-        "mark": {"type": "bar", "height": {"band": 0.9}},
-        "encoding": {
-            "color": {
-                "field": "moment",
-                "type": "nominal",
-                "scale": {"domain": ["now", "after"], "range": [colours.faint, colours.blue]},
-                "legend": None,
-            },
-            "tooltip": [
-                {"field": "name", "type": "nominal", "title": "group"},
-                {"field": "moment", "type": "nominal", "title": "when"},
-                {"field": "margin", "type": "quantitative", "format": ".4~g", "title": f"utility per {UNIT:,}"},
-            ],
-        },
-    }
-    text: Spec = {
-        "mark": {"type": "text", "align": "left", "dx": 4, "baseline": "middle", "fontSize": 10},
-        "encoding": {"text": {"field": "label", "type": "nominal"}},
-    }
+    bar = layer(
+        {"type": "bar", "height": {"band": 0.9}},
+        color=nominal(
+            "moment", scale={"domain": ["now", "after"], "range": [colours.faint, colours.blue]}, legend=None
+        ),
+        tooltip=[
+            nominal("name", title="group"),
+            nominal("moment", title="when"),
+            quantitative("margin", format=".4~g", title=f"utility per {UNIT:,}"),
+        ],
+    )
+    mark = {"type": "text", "align": "left", "dx": 4, "baseline": "middle", "fontSize": 10}
+    text = layer(mark, text=nominal("label"))
     spec: Spec = {
         "title": titled(finding(rows), detail, source),
         "width": "container",
         "height": {"step": 15},
         "data": {"values": values},
         "encoding": {
-            "y": {
-                "field": "name",
-                "type": "nominal",
-                "sort": [row["name"] for row in kept],
-                "title": None,
-                "scale": {"paddingInner": 0.35},
-                "axis": {"domain": False, "ticks": False, "labelLimit": 150},
-            },
-            "yOffset": {"field": "moment", "type": "nominal", "sort": ["now", "after"]},
-            "x": {
-                "field": "margin",
-                "type": "quantitative",
-                "title": f"utility per {UNIT:,} {currency}",
-                "scale": {"domain": [0, 1.25 * max((one["margin"] for one in values), default=1.0) or 1.0]},
-                "axis": {"grid": True, "tickCount": 4, "format": "~g"},
-            },
+            "y": nominal(
+                "name",
+                sort=[row["name"] for row in kept],
+                title=None,
+                scale={"paddingInner": 0.35},
+                axis={"domain": False, "ticks": False, "labelLimit": 150},
+            ),
+            "yOffset": nominal("moment", sort=["now", "after"]),
+            "x": quantitative(
+                "margin",
+                title=f"utility per {UNIT:,} {currency}",
+                scale={"domain": [0, 1.25 * max((one["margin"] for one in values), default=1.0) or 1.0]},
+                axis={"grid": True, "tickCount": 4, "format": "~g"},
+            ),
         },
         "layer": [bar, text],
     }

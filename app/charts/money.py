@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
-from app.charts.theme import DASHED, Spec, ThemeName, finished, palette, titled
+from app.charts.theme import DASHED, Spec, ThemeName, finished, layer, nominal, palette, quantitative, titled
 
 STATES = ("spent", "committed")
 
@@ -54,30 +54,24 @@ def bar_layer(values: Sequence[Spec], currency: str, theme: ThemeName) -> Spec:
     colours = palette(theme)
     scale = {"domain": list(STATES), "range": [colours.blue, colours.faint]}
     edge = {"domain": list(STATES), "range": [colours.blue, colours.muted]}
-    return {
-        "data": {"values": list(values)},
-        "mark": {"type": "bar", "width": {"band": 0.6}},
-        "encoding": {
-            "x": {"field": "round", "type": "ordinal", "title": "round", "axis": {"labelAngle": 0}},
-            "y": {"field": "amount", "type": "quantitative", "title": currency, "axis": {"format": "~s"}},
-            "stroke": {"field": "state", "scale": edge, "legend": None},
-            "color": {"field": "state", "scale": scale, "legend": {"orient": "top", "title": None}},
-            "order": {"field": "order", "type": "quantitative"},
-            "tooltip": [
-                {"field": "round", "title": "up to round"},
-                {"field": "state", "title": "state"},
-                {"field": "amount", "title": currency, "format": ",.2f"},
-            ],
-        },
-    }
+    return layer(
+        {"type": "bar", "width": {"band": 0.6}},
+        values,
+        x={"field": "round", "type": "ordinal", "title": "round", "axis": {"labelAngle": 0}},
+        y=quantitative("amount", title=currency, axis={"format": "~s"}),
+        stroke={"field": "state", "scale": edge, "legend": None},
+        color={"field": "state", "scale": scale, "legend": {"orient": "top", "title": None}},
+        order=quantitative("order"),
+        tooltip=[
+            {"field": "round", "title": "up to round"},
+            {"field": "state", "title": "state"},
+            {"field": "amount", "title": currency, "format": ",.2f"},
+        ],
+    )
 
 
 def budget_layers(budget: float, currency: str, theme: ThemeName) -> list[Spec]:
-    data = {"values": [{"budget": budget, "words": f"budget {currency} {budget:,.2f}"}]}
-    level = {"field": "budget", "type": "quantitative"}
+    here, level = [{"budget": budget, "words": f"budget {currency} {budget:,.2f}"}], quantitative("budget")
     line = {"type": "rule", "strokeDash": DASHED, "color": palette(theme).text}
     words = {"type": "text", "align": "left", "x": 4, "dy": -7}
-    return [
-        {"data": data, "mark": line, "encoding": {"y": level}},
-        {"data": data, "mark": words, "encoding": {"y": level, "text": {"field": "words", "type": "nominal"}}},
-    ]
+    return [layer(line, here, y=level), layer(words, here, y=level, text=nominal("words"))]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
-from app.charts.theme import Spec, ThemeName, finished, palette, titled
+from app.charts.theme import Spec, ThemeName, finished, layer, nominal, palette, quantitative, titled
 
 STATES = ("accepted", "pending", "rejected")
 MOST_GROUPS = 30
@@ -74,51 +74,28 @@ def bar_layer(bars: Sequence[Spec], shown: Sequence[GroupRow], theme: ThemeName)
     colours = palette(theme)
     scale = {"domain": list(STATES), "range": [colours.blue, colours.faint, colours.vermillion]}
     edge = {"domain": list(STATES), "range": [colours.blue, colours.muted, colours.vermillion]}
-    return {
-        "data": {"values": list(bars)},
-        "mark": {"type": "bar", "height": {"band": 0.6}},
-        "encoding": {
-            "y": {"field": "group", "type": "nominal", "title": None, "sort": [row["group"] for row in shown]},
-            "x": {
-                "field": "samples",
-                "type": "quantitative",
-                "title": "samples",
-                "axis": {"format": ",d", "tickCount": 5},
-            },
-            "stroke": {"field": "state", "scale": edge, "legend": None},
-            "color": {"field": "state", "scale": scale, "legend": {"orient": "top", "title": None}},
-            "order": {"field": "order", "type": "quantitative"},
-            "tooltip": [
-                {"field": "group", "title": "group"},
-                {"field": "state", "title": "state"},
-                {"field": "samples", "title": "samples", "format": ",d"},
-            ],
-        },
-    }
+    return layer(
+        {"type": "bar", "height": {"band": 0.6}},
+        bars,
+        y=nominal("group", title=None, sort=[row["group"] for row in shown]),
+        x=quantitative("samples", title="samples", axis={"format": ",d", "tickCount": 5}),
+        stroke={"field": "state", "scale": edge, "legend": None},
+        color={"field": "state", "scale": scale, "legend": {"orient": "top", "title": None}},
+        order=quantitative("order"),
+        tooltip=[
+            {"field": "group", "title": "group"},
+            {"field": "state", "title": "state"},
+            {"field": "samples", "title": "samples", "format": ",d"},
+        ],
+    )
 
 
 def planned_layer(ends: Sequence[Spec], theme: ThemeName) -> Spec:
-    return {
-        "data": {"values": list(ends)},
-        "mark": {"type": "tick", "thickness": 2, "color": palette(theme).text, "height": {"band": 0.9}},
-        "encoding": {
-            "y": {"field": "group", "type": "nominal"},
-            "x": {"field": "planned", "type": "quantitative"},
-            "tooltip": [
-                {"field": "group", "title": "group"},
-                {"field": "planned", "title": "planned", "format": ",d"},
-            ],
-        },
-    }
+    mark = {"type": "tick", "thickness": 2, "color": palette(theme).text, "height": {"band": 0.9}}
+    told = [{"field": "group", "title": "group"}, {"field": "planned", "title": "planned", "format": ",d"}]
+    return layer(mark, ends, y=nominal("group"), x=quantitative("planned"), tooltip=told)
 
 
 def words_layer(ends: Sequence[Spec]) -> Spec:
-    return {
-        "data": {"values": list(ends)},
-        "mark": {"type": "text", "align": "left", "dx": 8},
-        "encoding": {
-            "y": {"field": "group", "type": "nominal"},
-            "x": {"field": "end", "type": "quantitative"},
-            "text": {"field": "words", "type": "nominal"},
-        },
-    }
+    mark = {"type": "text", "align": "left", "dx": 8}
+    return layer(mark, ends, y=nominal("group"), x=quantitative("end"), text=nominal("words"))

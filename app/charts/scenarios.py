@@ -7,7 +7,7 @@ A row is a mapping: `name`, `spend` in currency units (None where no plan keeps 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.charts.theme import Spec, ThemeName, finished, palette, titled
+from app.charts.theme import Spec, ThemeName, finished, layer, nominal, palette, quantitative, titled
 from app.charts.words import money, number, percent
 
 Row = Mapping[str, Any]
@@ -26,29 +26,16 @@ def scenarios_chart(rows: Sequence[Row], currency: str, source: str, theme: Them
         for place, row in enumerate(rows)
         if row["gain"] is not None and row["spend"] is not None
     ]
-    x: Spec = {
-        "field": "mean",
-        "type": "quantitative",
-        "title": "difference in utility to the first scenario",
-        "axis": {"grid": True, "tickCount": 5, "format": "~g"},
-    }
+    axis = {"grid": True, "tickCount": 5, "format": "~g"}
+    x = quantitative("mean", title="difference in utility to the first scenario", axis=axis)
+    span = {"type": "rule", "strokeWidth": 3, "color": colours.sky}
     layers: list[Spec] = [
-        {
-            "data": {"values": [{"mean": 0}]},
-            "mark": {"type": "rule", "color": colours.muted},
-            "encoding": {"y": None},
-        },
-        {
-            "mark": {"type": "rule", "strokeWidth": 3, "color": colours.sky},
-            "encoding": {"x": x | {"field": "p05"}, "x2": {"field": "p95"}},
-        },
-        {"mark": {"type": "point", "size": 90}, "encoding": {"tooltip": tooltips(currency)}},
-        {
-            "mark": {"type": "text", "dy": -11, "fontSize": 11},
-            "encoding": {"text": {"field": "label", "type": "nominal"}},
-        },
+        layer({"type": "rule", "color": colours.muted}, [{"mean": 0}], y=None),
+        layer(span, x=x | {"field": "p05"}, x2={"field": "p95"}),
+        layer({"type": "point", "size": 90}, tooltip=tooltips(currency)),
+        layer({"type": "text", "dy": -11, "fontSize": 11}, text=nominal("label")),
     ]
-    y: Spec = {"field": "place", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 180}}
+    y = nominal("place", sort=None, title=None, axis={"labelLimit": 180})
     spec: Spec = {
         "title": titled(finding(rows), "Mean over the same draws of the curves, with 90 % interval.", source),
         "width": "container",
@@ -62,12 +49,12 @@ def scenarios_chart(rows: Sequence[Row], currency: str, source: str, theme: Them
 
 def tooltips(currency: str) -> list[Spec]:
     return [
-        {"field": "place", "type": "nominal", "title": "scenario"},
-        {"field": "spend", "type": "quantitative", "format": ",.2f", "title": f"spend, {currency}"},
-        {"field": "mean", "type": "quantitative", "format": ".4~g", "title": "difference"},
-        {"field": "p05", "type": "quantitative", "format": ".4~g", "title": "5 %"},
-        {"field": "p95", "type": "quantitative", "format": ".4~g", "title": "95 %"},
-        {"field": "p_better", "type": "quantitative", "format": ".0%", "title": "chance to be better"},
+        nominal("place", title="scenario"),
+        quantitative("spend", format=",.2f", title=f"spend, {currency}"),
+        quantitative("mean", format=".4~g", title="difference"),
+        quantitative("p05", format=".4~g", title="5 %"),
+        quantitative("p95", format=".4~g", title="95 %"),
+        quantitative("p_better", format=".0%", title="chance to be better"),
     ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.charts.labels import end_offsets
-from app.charts.theme import Spec, ThemeName, finished, palette, titled
+from app.charts.theme import Spec, ThemeName, finished, layer, nominal, palette, quantitative, titled
 
 HEIGHT = 260
 MOST_TICKS = 12
@@ -31,47 +31,27 @@ def utility_by_round(result: Mapping[str, Any], names: Names, source: str, theme
         for number, after in enumerate(one["path"])
     ]
     axis = {"values": whole_steps(len(result["oracle"]["path"]) - 1), "format": "d"}
-    x = {"field": "round", "type": "quantitative", "title": "Rounds bought", "axis": axis}
-    y = {"field": "utility", "type": "quantitative", "title": "Mean utility", "scale": {"zero": False}}
+    x = quantitative("round", title="Rounds bought", axis=axis)
+    y = quantitative("utility", title="Mean utility", scale={"zero": False})
     roles = ["chosen", "best other", "equal", "oracle", "other"]
-    colour = {
-        "field": "role",
-        "type": "nominal",
-        "scale": {
-            "domain": roles,
-            "range": [colours.blue, colours.vermillion, colours.green, colours.muted, colours.faint],
-        },
-        "legend": None,
-    }
-    dash = {
-        "field": "role",
-        "type": "nominal",
-        "scale": {"domain": roles, "range": [[1, 0], [6, 4], [1.5, 3], [10, 4], [1, 0]]},
-        "legend": None,
-    }
+    shades = [colours.blue, colours.vermillion, colours.green, colours.muted, colours.faint]
+    dashes = [[1, 0], [6, 4], [1.5, 3], [10, 4], [1, 0]]
+    colour = nominal("role", scale={"domain": roles, "range": shades}, legend=None)
+    dash = nominal("role", scale={"domain": roles, "range": dashes}, legend=None)
     tooltip = [
         {"field": "policy", "title": "Policy"},
         {"field": "round", "title": "Rounds bought"},
         {"field": "utility", "title": "Mean utility", "format": ".4f"},
     ]
+    mark = {"type": "line", "point": True}
+    line = layer(mark, color=colour, strokeDash=dash, detail={"field": "policy"}, tooltip=tooltip)
     spec = {
         "title": titled(reached(result, names), f"Mean utility over {result['games']} simulated games.", source),
         "data": {"values": values},
         "width": "container",
         "height": HEIGHT,
         "encoding": {"x": x, "y": y},
-        "layer": [
-            {
-                "mark": {"type": "line", "point": True},
-                "encoding": {
-                    "color": colour,
-                    "strokeDash": dash,
-                    "detail": {"field": "policy"},
-                    "tooltip": tooltip,
-                },
-            },
-            *end_labels(values, colour),
-        ],
+        "layer": [line, *end_labels(values, colour)],
     }
     return finished(spec, theme, reached(result, names))
 
@@ -84,11 +64,12 @@ def end_labels(values: Sequence[Mapping[str, Any]], colour: Spec) -> list[Spec]:
     low, high = (f((one["utility"] for one in known), default=0.0) for f in (min, max))
     offsets = end_offsets([one["utility"] for one in named], low, high, HEIGHT)
     return [
-        {
-            "data": {"values": [one]},
-            "mark": {"type": "text", "align": "left", "dx": 8, "dy": round(dy, 1)},
-            "encoding": {"text": {"field": "policy"}, "color": colour},
-        }
+        layer(
+            {"type": "text", "align": "left", "dx": 8, "dy": round(dy, 1)},
+            [one],
+            text={"field": "policy"},
+            color=colour,
+        )
         for one, dy in zip(named, offsets, strict=True)
     ]
 
@@ -142,32 +123,28 @@ def paired_differences(result: Mapping[str, Any], names: Names, source: str, the
         if one["policy"] != result["chosen"]
     ]
     order = [one["policy"] for one in sorted(values, key=lambda one: -float(one["difference"]))]
-    y = {"field": "policy", "type": "nominal", "sort": order, "title": None}
+    y = nominal("policy", sort=order, title=None)
     title = f"Utility less that of {chosen.lower()}"
-    low = {"field": "low", "type": "quantitative", "title": title, "axis": {"tickCount": 6}}
+    low = quantitative("low", title=title, axis={"tickCount": 6})
     tooltip = [
         {"field": "policy", "title": "Policy"},
         {"field": "difference", "title": "Difference", "format": "+.5f"},
         {"field": "share", "title": "Share of games in which it is ahead", "format": ".0%"},
     ]
     finding = compared(result, names)
+    zero, height = {"type": "rule", "color": colours.text, "strokeDash": [4, 3]}, {"value": "height"}
     spec = {
-        "title": titled(
-            finding, f"Final utility, paired over {result['games']} games; lines: 90 % intervals.", source
-        ),
+        "title": titled(finding, f"Final utility, paired over {result['games']} games; lines: 90 % intervals.", source),
         "data": {"values": values},
         "width": "container",
         "height": {"step": 26},
         "encoding": {"y": y, "tooltip": tooltip},
         "layer": [
-            {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": {"x": low, "x2": {"field": "high"}}},
-            {"mark": {"type": "point", "filled": True, "size": 70}, "encoding": {
-                "x": {"field": "difference", "type": "quantitative"}}},
-            {"data": {"values": [{"zero": 0}]}, "mark": {"type": "rule", "color": colours.text, "strokeDash": [4, 3]},
-             "encoding": {"x": {"field": "zero", "type": "quantitative"}, "y": {"value": 0}, "y2": {"value": "height"},
-                          "tooltip": {"value": None}}},
+            layer({"type": "rule", "strokeWidth": 2}, x=low, x2={"field": "high"}),
+            layer({"type": "point", "filled": True, "size": 70}, x=quantitative("difference")),
+            layer(zero, [{"zero": 0}], x=quantitative("zero"), y={"value": 0}, y2=height, tooltip={"value": None}),
         ],
-    }  # fmt: skip
+    }
     return finished(spec, theme, finding)
 
 

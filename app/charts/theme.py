@@ -6,7 +6,7 @@ them apart in greyscale.
 """
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
@@ -83,6 +83,20 @@ def titled(finding: str, detail: str = "", source: str = "") -> Spec:
     lines = [*wrapped(detail), *wrapped(f"Source: {source}" if source else "")]
     title: Spec = {"text": wrapped(finding) or [""]}
     return title | ({"subtitle": lines} if lines else {})
+
+
+def quantitative(field: str, **more: Any) -> Spec:
+    return {"field": field, "type": "quantitative", **more}
+
+
+def nominal(field: str, **more: Any) -> Spec:
+    return {"field": field, "type": "nominal", **more}
+
+
+def layer(mark: Spec, values: Sequence[Mapping[str, Any]] | None = None, **encoding: Any) -> Spec:
+    """A layer of a chart: on `values` of its own, or on the chart's."""
+    data = {} if values is None else {"data": {"values": list(values)}}
+    return {**data, "mark": mark, **({"encoding": encoding} if encoding else {})}
 
 
 def narrowed(spec: Spec) -> Spec:

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,12 +60,8 @@ def temporary_service(port: int, *, worker: bool = False) -> Iterator[Access]:
 
 
 def _admin_key(settings: Settings) -> str:
-    database = db.connect(settings)
-    try:
-        with database.writing() as session:
-            return create_key(session, datetime.now(UTC), peppers(settings.secret_keys)[0], ["admin"])
-    finally:
-        database.close()
+    with closing(db.connect(settings)) as database, database.writing() as session:
+        return create_key(session, datetime.now(UTC), peppers(settings.secret_keys)[0], ["admin"])
 
 
 def _listening(port: int) -> socket.socket:

@@ -8,9 +8,9 @@ from uuid import UUID
 from dbos import WorkflowStatus
 
 from app.jobs.client import JobClient
+from app.services.ids import as_uuid
 from app.services.jobs import jobs
 from app.services.jobs.workers import MAX_RECOVERIES, Seat, give_up_silent
-from app.store import jobs as job_store
 from app.store import jobs as store
 from app.store.db import Database
 
@@ -73,17 +73,14 @@ def resume(client: JobClient, job: WorkflowStatus) -> None:
 
 def id_of_watched(job: WorkflowStatus) -> UUID | None:
     """The id under which users may watch the job; those that nobody watches have other names."""
-    try:
-        return UUID(job.workflow_id)
-    except ValueError:
-        return None
+    return as_uuid(job.workflow_id)
 
 
 def clean(database: Database, client: JobClient, kept: timedelta) -> None:
     """Delete what ended longer than `kept` ago."""
     with database.writing() as session:
         before = store.shared_now(session) - kept
-        job_store.forget_jobs_ended_before(session, before)
+        store.forget_jobs_ended_before(session, before)
         store.forget_recoveries_before(session, before)
     while True:
         old = client.engine.list_workflows(

@@ -2,18 +2,17 @@
 
 import logging
 from collections.abc import Mapping
-from time import monotonic
 from typing import Any
 from uuid import UUID
 
 from app.errors import TrancheError, Unavailable
-from app.jobs.tracked import REPORT_EVERY_S
+from app.jobs.tracked import sparingly
 from app.jobs.workflows import Context
 from app.services.jobs import jobs
 from app.services.jobs.jobs import JobCancelled
 from app.services.simulations import simulations as service
 from app.services.simulations.simulations import SimulationQuestion
-from app.store import simulations as store
+from app.store.models.simulations import Simulation
 
 log = logging.getLogger(__name__)
 
@@ -41,39 +40,29 @@ def simulate_part(context: Context, args: Mapping[str, Any]) -> None:
     simulation_id, number = UUID(args["simulation_id"]), int(args["number"])
     with context.database.writing() as session:
         begun = service.begin_part(session, simulation_id, number, context.clock())
-        row = store.simulation_by_id(session, simulation_id)
+        row = session.get(Simulation, simulation_id)
         question = SimulationQuestion.from_json(row.question) if row is not None else None
     if begun is None or question is None:
         return
-    told = Told(context, simulation_id, begun.job_id)
+    job_id = begun.job_id
+
+    def note(share: float) -> None:
+        with context.database.writing() as session:
+            service.note_progress(session, simulation_id, job_id, share)
+
     try:
-        outcome = service.play(begun.trial, question, begun.first, begun.count, told)
+        outcome = service.play(begun.trial, question, begun.first, begun.count, sparingly(note))
         with context.database.writing() as session:
             service.finish_part(session, simulation_id, number, outcome, context.clock())
     except JobCancelled:
         with context.database.writing() as session:
-            jobs.stop(session, begun.job_id, context.clock())
+            jobs.stop(session, job_id, context.clock())
     except Exception as error:
         if not settled(error) and begun.attempts < service.MAX_ATTEMPTS:
             raise
         log.exception("part %s of simulation %s has failed for good", number, simulation_id)
         with context.database.writing() as session:
             service.fail_simulation(session, simulation_id, words(error), context.clock())
-
-
-class Told:
-    """Notes how far a part is, now and then. Raises JobCancelled when it is no longer wanted."""
-
-    def __init__(self, context: Context, simulation_id: UUID, job_id: UUID) -> None:
-        self.context, self.simulation_id, self.job_id = context, simulation_id, job_id
-        self.next_note = 0.0
-
-    def __call__(self, share: float) -> None:
-        if monotonic() < self.next_note:
-            return
-        self.next_note = monotonic() + REPORT_EVERY_S
-        with self.context.database.writing() as session:
-            service.note_progress(session, self.simulation_id, self.job_id, share)
 
 
 def settled(error: Exception) -> bool:

@@ -23,6 +23,19 @@ TrackedWorkflow = Callable[[Context, Mapping[str, Any], Progress], Mapping[str, 
 job's result, as JSON."""
 
 
+def sparingly(note: Progress) -> Progress:
+    """`note` for an inner loop: most calls do nothing."""
+    due = 0.0
+
+    def told(share: float) -> None:
+        nonlocal due
+        if monotonic() >= due:
+            due = monotonic() + REPORT_EVERY_S
+            note(share)
+
+    return told
+
+
 def tracked(run: TrackedWorkflow) -> Workflow:
     def workflow(context: Context, args: Mapping[str, Any]) -> None:
         job_id = UUID(args["job_id"])
@@ -31,7 +44,7 @@ def tracked(run: TrackedWorkflow) -> Workflow:
         if wanted:
             attempt = Attempt(context, job_id)
             with attempt:
-                attempt.result = run(context, args, attempt.report)
+                attempt.result = run(context, args, sparingly(attempt.report))
 
     return workflow
 
@@ -44,13 +57,8 @@ class Attempt:
     context: Context
     job_id: UUID
     result: Mapping[str, Any] | None = None
-    next_report: float = 0.0
 
     def report(self, progress: float) -> None:
-        """Cheap enough for an inner loop: most calls do nothing."""
-        if monotonic() < self.next_report:
-            return
-        self.next_report = monotonic() + REPORT_EVERY_S
         with self.context.database.writing() as session:
             jobs.report(session, self.job_id, progress)
 

@@ -22,7 +22,7 @@ from app.services.vendors.inbox import Parsed
 from app.services.vendors.items import map_again
 from app.services.vendors.reconcile import Read
 from app.store import vendors as store
-from app.store.models.vendors import VendorConnection
+from app.store.models.vendors import VendorConnection, VendorPlacement
 from app.store.rounds import rounds_of_orders
 from app.vendors.base import Adapter, Orderable, Polled, Thin, VendorRefused
 
@@ -60,7 +60,7 @@ def drain_inbox(context: Context, args: Mapping[str, Any]) -> None:
         store.start_draining(session, connection_id)
     while True:
         with context.database.reading() as session:
-            connection = store.connection_for_job(session, connection_id)
+            connection = session.get(VendorConnection, connection_id)
             if connection is None:
                 return
             batch = inbox.waiting(session, connection)
@@ -117,14 +117,14 @@ def drain_later(context: Context, connection_id: UUID, delivery: int) -> None:
 
 def map_items(context: Context, args: Mapping[str, Any]) -> None:
     """Find orders and groups of a connection's items anew, then apply what was quarantined once more."""
-    connection_id, after = UUID(args["connection_id"]), 0
+    connection_id, after = UUID(args["connection_id"]), None
     while True:
         with context.database.writing() as session:
             now = context.clock()
             connection = store.locked_connection(session, connection_id)
             if connection is None:
                 return
-            rows = store.items_page(session, connection_id, after, MAP_BATCH)
+            rows = store.listed_items(session, connection_id).after(after, MAP_BATCH)
             if not rows:
                 store.receive_again(session, connection_id, outcome="quarantined")
                 inbox.enqueue_drain(session, connection_id, f"mapped-{args['id']}", context.enqueue)
@@ -171,7 +171,7 @@ def place_order(context: Context, args: Mapping[str, Any]) -> None:
 
 def place_later(context: Context, order_id: UUID, problem: str) -> None:
     with context.database.writing() as session:
-        row = store.placement_of(session, order_id)
+        row = session.get(VendorPlacement, order_id)
         if row is None:
             return
         if row.tries >= MOST_TRIES:
@@ -185,7 +185,7 @@ def reconcile_orders(context: Context, args: Mapping[str, Any]) -> None:
     """Read a vendor's API and take over what it says; while orders are open, ask for the next reading."""
     connection_id, reason = UUID(args["connection_id"]), str(args["reason"])
     with context.database.reading() as session:
-        connection = store.connection_for_job(session, connection_id)
+        connection = session.get(VendorConnection, connection_id)
         if connection is None:
             return
         names = reconcile.orders_to_read(session, connection, reason)

@@ -17,7 +17,7 @@ from app.services.planning.allocations import Allocation
 from app.services.planning.policies import RULES
 from app.services.planning.scenarios import ScenarioResult
 from app.store.models.projects import Source
-from app.store.rounds import rounds_page
+from app.store.rounds import listed_rounds
 
 ORDERS, BOUGHT, STANDING, WARNINGS, ROUNDS, BOUNDS = 40, 25, 30, 25, 30, 8
 """Rows that are shown of each table; what is left out is added up and told."""
@@ -247,7 +247,7 @@ def scenario_line(dossier: Dossier, outcome: ScenarioResult) -> dict[str, Any]:
 def round_lines(dossier: Dossier) -> Part:
     """The newest first, each with its money."""
     spending = {one.round.number: one for one in spending_of(dossier)}
-    rounds = rounds_page(dossier.session, dossier.project.id, None, MOST_ROUNDS)
+    rounds = listed_rounds(dossier.session, dossier.project.id).after(None, MOST_ROUNDS)
     lines = [
         {
             "round": one,

@@ -10,25 +10,15 @@ from sqlalchemy.orm import Session
 
 from app.store.models.access import ApiKey, IdempotentCall, PageSession, Workspace
 from app.store.models.projects import Project
+from app.store.reading import Listing
 
 
 def workspace_named(session: Session, name: str) -> Workspace | None:
     return session.scalar(select(Workspace).where(Workspace.name == name))
 
 
-def key_by_id(session: Session, key_id: str) -> ApiKey | None:
-    return session.get(ApiKey, key_id)
-
-
-def key_of_workspace(session: Session, workspace_id: UUID, key_id: str) -> ApiKey | None:
-    return session.scalar(select(ApiKey).where(ApiKey.workspace_id == workspace_id, ApiKey.id == key_id))
-
-
-def keys_of_workspace(session: Session, workspace_id: UUID, after: str | None, limit: int) -> Sequence[ApiKey]:
-    query = select(ApiKey).where(ApiKey.workspace_id == workspace_id)
-    if after is not None:
-        query = query.where(ApiKey.id > after)
-    return session.scalars(query.order_by(ApiKey.id).limit(limit)).all()
+def keys_of_workspace(session: Session, workspace_id: UUID) -> Listing[ApiKey]:
+    return Listing(session, select(ApiKey).where(ApiKey.workspace_id == workspace_id), ApiKey.id)
 
 
 def any_valid_key(session: Session, now: datetime) -> bool:
@@ -49,10 +39,6 @@ def try_lock(session: Session, name: str) -> bool:
         return True
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
     return bool(session.scalar(select(func.pg_try_advisory_xact_lock(number))))
-
-
-def stored_call(session: Session, api_key_id: str, method: str, path: str, key: str) -> IdempotentCall | None:
-    return session.get(IdempotentCall, (api_key_id, method, path, key))
 
 
 def forget_before(session: Session, instant: datetime) -> None:

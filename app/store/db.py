@@ -14,6 +14,8 @@ from app.settings import Settings
 
 Session: TypeAlias = orm.Session
 
+# Errors are logged, what was sent to the database is not.
+POOL: dict[str, Any] = {"max_overflow": 0, "pool_timeout": 30, "hide_parameters": True}
 BUSY_TIMEOUT_MS = 30_000
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -59,13 +61,7 @@ def busy_is_unavailable() -> Iterator[None]:
 
 def connect(settings: Settings) -> Database:
     """The database of `settings`. Connects lazily."""
-    # Errors are logged, what was sent to the database is not.
-    options: dict[str, Any] = {
-        "pool_size": settings.pool_size,
-        "max_overflow": 0,
-        "pool_timeout": 30,
-        "hide_parameters": True,
-    }
+    options = {**POOL, "pool_size": settings.pool_size}
     if settings.database_url.startswith("sqlite"):
         engine = create_engine(settings.database_url, **options)
         event.listen(engine, "connect", prepare_sqlite)
@@ -78,8 +74,7 @@ def connect(settings: Settings) -> Database:
 
 def connect_engine(settings: Settings, pool_size: int) -> Engine:
     """The same database as the job engine wants to see it: its transactions begin at their first write."""
-    options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 30, "hide_parameters": True}
-    engine = create_engine(settings.database_url, pool_pre_ping=True, **options)
+    engine = create_engine(settings.database_url, pool_pre_ping=True, pool_size=pool_size, **POOL)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", prepare_sqlite_for_engine)
     return engine

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.store.models.jobs import Job, PlanWatch, Recovery, Worker
 from app.store.models.simulations import Simulation
+from app.store.reading import Listing
 
 
 def job_by_id(session: Session, job_id: UUID, lock: bool = False) -> Job | None:
@@ -16,15 +17,13 @@ def job_by_id(session: Session, job_id: UUID, lock: bool = False) -> Job | None:
     return session.scalar(query.with_for_update() if lock else query)
 
 
-def jobs_page(
+def listed_jobs(
     session: Session,
     workspace_id: UUID,
     only: Collection[str] | None,
     project_id: UUID | None,
     state: str | None,
-    after: str | None,
-    limit: int,
-) -> Sequence[Job]:
+) -> Listing[Job]:
     """Newest first; `only` are the ids of the projects a key is limited to."""
     query: Select[Job] = select(Job).where(Job.workspace_id == workspace_id)
     if only is not None:
@@ -33,9 +32,7 @@ def jobs_page(
         query = query.where(Job.project_id == project_id)
     if state is not None:
         query = query.where(Job.state == state)
-    if after is not None:
-        query = query.where(Job.id < UUID(after))
-    return session.scalars(query.order_by(Job.id.desc()).limit(limit)).all()
+    return Listing(session, query, Job.id, newest_first=True)
 
 
 def forget_jobs_ended_before(session: Session, instant: datetime) -> None:

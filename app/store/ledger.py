@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.store.models.purchases import AuditEntry, Delivery, LedgerEntry, Order
-from app.store.projects import KEYS_PER_QUERY
+from app.store.reading import Listing, in_parts, rows_of
 
 Cell = tuple[int | None, str]
 """A group's id (None: not mapped to a group) and a state."""
@@ -48,24 +48,15 @@ def totals_of_orders(
 ) -> dict[UUID, Totals]:
     """Order id → its totals, of these kinds of entries alone where some are named; for all the project's orders
     where none are named. Orders without entries have empty totals or are left out."""
-    of_kind = [LedgerEntry.kind.in_(kinds)] if kinds else []
-    if order_ids is None:
-        return _totals(session, LedgerEntry.project_id == project_id, *of_kind)
-    found: dict[UUID, Totals] = {order_id: Totals() for order_id in order_ids}
-    wanted = sorted(found)
-    for start in range(0, len(wanted), KEYS_PER_QUERY):
-        some = LedgerEntry.order_id.in_(wanted[start : start + KEYS_PER_QUERY])
-        found |= _totals(session, LedgerEntry.project_id == project_id, some, *of_kind)
-    return found
-
-
-def _totals(session: Session, *where: ColumnElement[bool]) -> dict[UUID, Totals]:
-    found: dict[UUID, Totals] = {}
-    columns = (LedgerEntry.order_id, LedgerEntry.group_id, LedgerEntry.state, LedgerEntry.priced)
-    sums = (func.sum(LedgerEntry.count), func.sum(LedgerEntry.spent), func.sum(LedgerEntry.committed))
-    for order_id, group_id, state, priced, count, spent, committed in session.execute(
-        select(*columns, *sums).where(*where).group_by(*columns)
-    ):
+    here = LedgerEntry
+    columns = (here.order_id, here.group_id, here.state, here.priced)
+    sums = (func.sum(here.count), func.sum(here.spent), func.sum(here.committed))
+    query = select(*columns, *sums).where(here.project_id == project_id).group_by(*columns)
+    if kinds:
+        query = query.where(here.kind.in_(kinds))
+    found: dict[UUID, Totals] = {order_id: Totals() for order_id in order_ids or ()}
+    rows = rows_of(session, query) if order_ids is None else in_parts(session, query, here.order_id, sorted(found))
+    for order_id, group_id, state, priced, count, spent, committed in rows:
         totals = found.setdefault(order_id, Totals())
         totals.spent += spent
         totals.committed += committed
@@ -108,35 +99,17 @@ def collected_counts(session: Session, project_id: UUID) -> dict[int, Collected]
     }
 
 
-def entries_page(
-    session: Session, project_id: UUID, order_id: UUID | None, after: int | None, limit: int
-) -> Sequence[LedgerEntry]:
+def listed_entries(session: Session, project_id: UUID, order_id: UUID | None = None) -> Listing[LedgerEntry]:
     query = select(LedgerEntry).where(LedgerEntry.project_id == project_id)
     if order_id is not None:
         query = query.where(LedgerEntry.order_id == order_id)
-    if after is not None:
-        query = query.where(LedgerEntry.id > after)
-    return session.scalars(query.order_by(LedgerEntry.id).limit(limit)).all()
+    return Listing(session, query, LedgerEntry.id)
 
 
-def audit_page(session: Session, project_id: UUID, after: int | None, limit: int) -> Sequence[AuditEntry]:
-    query = select(AuditEntry).where(AuditEntry.project_id == project_id)
-    if after is not None:
-        query = query.where(AuditEntry.id > after)
-    return session.scalars(query.order_by(AuditEntry.id).limit(limit)).all()
+def listed_audit(session: Session, project_id: UUID) -> Listing[AuditEntry]:
+    return Listing(session, select(AuditEntry).where(AuditEntry.project_id == project_id), AuditEntry.id)
 
 
 def deliveries_of_orders(session: Session, order_ids: Collection[UUID]) -> Sequence[Delivery]:
     """Everything recorded by hand for these orders, in the order it was recorded."""
-    found: list[Delivery] = []
-    wanted = sorted(order_ids)
-    for start in range(0, len(wanted), KEYS_PER_QUERY):
-        some = Delivery.order_id.in_(wanted[start : start + KEYS_PER_QUERY])
-        found.extend(session.scalars(select(Delivery).where(some).order_by(Delivery.id)))
-    return found
-
-
-def delivery_by_external_id(session: Session, project_id: UUID, external_id: str) -> Delivery | None:
-    return session.scalar(
-        select(Delivery).where(Delivery.project_id == project_id, Delivery.external_id == external_id)
-    )
+    return list(in_parts(session, select(Delivery).order_by(Delivery.id), Delivery.order_id, sorted(order_ids)))

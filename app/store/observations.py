@@ -1,7 +1,6 @@
 """Observations: written once, voided at most."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import exists, select
@@ -9,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.store.models.observations import Forecast, Observation
 from app.store.models.projects import Group
-from app.store.projects import KEYS_PER_QUERY
+from app.store.reading import Listing, in_parts
 
 
 def has_observations(session: Session, project_id: UUID) -> bool:
@@ -24,31 +23,16 @@ def fitted_observations(session: Session, project_id: UUID, recipe: str) -> Sequ
     return session.scalars(query.order_by(Observation.id)).all()
 
 
-def observations_page(
-    session: Session, project_id: UUID, voided: bool, after: str | None, limit: int
-) -> Sequence[Observation]:
+def listed_observations(session: Session, project_id: UUID, voided: bool) -> Listing[Observation]:
     query = select(Observation).where(Observation.project_id == project_id)
     query = query.where(Observation.voided_at.is_not(None) if voided else Observation.voided_at.is_(None))
-    if after is not None:
-        query = query.where(Observation.id > UUID(after))
-    return session.scalars(query.order_by(Observation.id).limit(limit)).all()
-
-
-def observation_by_id(session: Session, project_id: UUID, observation_id: UUID) -> Observation | None:
-    return session.scalar(
-        select(Observation).where(Observation.project_id == project_id, Observation.id == observation_id)
-    )
+    return Listing(session, query, Observation.id)
 
 
 def content_of_external_ids(session: Session, project_id: UUID, external_ids: Sequence[str]) -> dict[str, str]:
     """External id → content hash, for those of `external_ids` that are taken."""
-    taken: dict[str, str] = {}
-    columns = select(Observation.external_id, Observation.content_hash)
-    for start in range(0, len(external_ids), KEYS_PER_QUERY):
-        some = Observation.external_id.in_(external_ids[start : start + KEYS_PER_QUERY])
-        for external_id, content_hash in session.execute(columns.where(Observation.project_id == project_id, some)):
-            taken[str(external_id)] = content_hash
-    return taken
+    query = select(Observation.external_id, Observation.content_hash).where(Observation.project_id == project_id)
+    return dict(in_parts(session, query, Observation.external_id, external_ids))
 
 
 def newest_observations(session: Session, project_id: UUID, recipe: str, limit: int) -> list[Observation]:
@@ -60,25 +44,13 @@ def newest_observations(session: Session, project_id: UUID, recipe: str, limit: 
     return list(session.scalars(newest.limit(limit)))
 
 
-@dataclass(frozen=True)
-class ScoredForecast:
-    """A forecast with the key of its group."""
-
-    forecast: Forecast
-    group: str
-
-
-def forecasts_page(
-    session: Session, project_id: UUID, group_id: int | None, after: int | None, limit: int
-) -> Sequence[ScoredForecast]:
+def listed_forecasts(session: Session, project_id: UUID, group_id: int | None = None) -> Listing[tuple[Forecast, str]]:
+    """Each with the key of its group."""
     query = select(Forecast, Group.key).join(Group, Group.id == Forecast.group_id)
     query = query.where(Forecast.project_id == project_id)
     if group_id is not None:
         query = query.where(Forecast.group_id == group_id)
-    if after is not None:
-        query = query.where(Forecast.id > after)
-    rows = session.execute(query.order_by(Forecast.id).limit(limit))
-    return [ScoredForecast(forecast, key) for forecast, key in rows]
+    return Listing(session, query, Forecast.id)
 
 
 def record(session: Session, project_id: UUID, recipe: str) -> Sequence[Forecast]:

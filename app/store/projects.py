@@ -9,28 +9,21 @@ from sqlalchemy.orm import Session, object_mapper
 
 from app.store.models.base import Base
 from app.store.models.projects import Group, Project, Source, SourceYield
+from app.store.reading import Listing, in_parts
 
 Member = TypeVar("Member", Group, Source)
 Row = TypeVar("Row", bound=Base)
-KEYS_PER_QUERY = 500
 
 
 def projects_of_workspace(
-    session: Session,
-    workspace_id: UUID,
-    only: Collection[str] | None,
-    archived: bool,
-    after: str | None,
-    limit: int,
-) -> Sequence[Project]:
+    session: Session, workspace_id: UUID, only: Collection[str] | None, archived: bool
+) -> Listing[Project]:
     """The workspace's projects in order of creation; `only` are the ids a key is limited to."""
     query = select(Project).where(Project.workspace_id == workspace_id)
     query = query.where(Project.archived_at.is_not(None) if archived else Project.archived_at.is_(None))
     if only is not None:
         query = query.where(Project.id.in_([UUID(project) for project in only]))
-    if after is not None:
-        query = query.where(Project.id > UUID(after))
-    return session.scalars(query.order_by(Project.id).limit(limit)).all()
+    return Listing(session, query, Project.id)
 
 
 def project_by_id(session: Session, workspace_id: UUID, project_id: UUID, lock: bool) -> Project | None:
@@ -51,47 +44,35 @@ def hold_project(session: Session, project_id: UUID) -> None:
     session.execute(select(Project.id).where(Project.id == project_id).with_for_update(read=True, key_share=True))
 
 
+def listed_members(session: Session, kind: type[Member], project_id: UUID, archived: bool | None) -> Listing[Member]:
+    """Groups or sources of a project in order of creation; `archived` None is both."""
+    query: Select[Member] = select(kind).where(kind.project_id == project_id)
+    if archived is not None:
+        query = query.where(kind.archived_at.is_not(None) if archived else kind.archived_at.is_(None))
+    return Listing(session, query, kind.id)
+
+
 def members(
     session: Session,
     kind: type[Member],
     project_id: UUID,
     archived: bool | None = False,
-    after: int | None = None,
     limit: int | None = None,
 ) -> Sequence[Member]:
-    """Groups or sources of a project in order of creation; `archived` None is both."""
-    query: Select[Member] = select(kind).where(kind.project_id == project_id)
-    if archived is not None:
-        query = query.where(kind.archived_at.is_not(None) if archived else kind.archived_at.is_(None))
-    if after is not None:
-        query = query.where(kind.id > after)
-    return session.scalars(query.order_by(kind.id).limit(limit)).all()
-
-
-def member_by_key(session: Session, kind: type[Member], project_id: UUID, key: str) -> Member | None:
-    return session.scalar(select(kind).where(kind.project_id == project_id, kind.key == key))
+    return listed_members(session, kind, project_id, archived).after(None, limit)
 
 
 def members_by_key(session: Session, kind: type[Member], project_id: UUID, keys: Iterable[str]) -> dict[str, Member]:
     """Those of `keys` that exist, archived ones too."""
-    wanted = list(keys)
-    found: dict[str, Member] = {}
-    for start in range(0, len(wanted), KEYS_PER_QUERY):
-        some = kind.key.in_(wanted[start : start + KEYS_PER_QUERY])
-        for row in session.scalars(select(kind).where(kind.project_id == project_id, some)):
-            found[row.key] = row
-    return found
+    query: Select[Member] = select(kind).where(kind.project_id == project_id)
+    return {row.key: row for row in in_parts(session, query, kind.key, keys)}
 
 
 def sources_of_groups(session: Session, project_id: UUID, group_ids: Collection[int]) -> Sequence[Source]:
     """The active sources that deliver any of these groups, among others maybe."""
-    found: dict[int, Source] = {}
-    wanted = sorted(group_ids)
     active = select(Source).where(Source.project_id == project_id, Source.archived_at.is_(None))
-    for start in range(0, len(wanted), KEYS_PER_QUERY):
-        some = SourceYield.group_id.in_(wanted[start : start + KEYS_PER_QUERY])
-        rows = session.scalars(active.where(Source.id.in_(select(SourceYield.source_id).where(some))))
-        found.update((row.id, row) for row in rows)
+    active = active.join(SourceYield, SourceYield.source_id == Source.id)
+    found = {row.id: row for row in in_parts(session, active, SourceYield.group_id, sorted(group_ids))}
     return [found[key] for key in sorted(found)]
 
 
@@ -105,9 +86,5 @@ def unstored(row: Row, changes: Mapping[str, Any]) -> Row:
 
 
 def members_by_id(session: Session, kind: type[Member], ids: Iterable[int]) -> dict[int, Member]:
-    wanted = sorted(set(ids))
-    found: dict[int, Member] = {}
-    for start in range(0, len(wanted), KEYS_PER_QUERY):
-        some = kind.id.in_(wanted[start : start + KEYS_PER_QUERY])
-        found.update((row.id, row) for row in session.scalars(select(kind).where(some)))
-    return found
+    query: Select[Member] = select(kind)
+    return {row.id: row for row in in_parts(session, query, kind.id, sorted(set(ids)))}

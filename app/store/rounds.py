@@ -7,34 +7,20 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.store.models.purchases import Order, Round
+from app.store.reading import Listing
 
 OPEN_ORDERS = ("open", "placed")
 ACCEPTED = ("accepted", "collecting", "closed")
 
 
-def rounds_page(session: Session, project_id: UUID, after: int | None, limit: int) -> Sequence[Round]:
-    query = select(Round).where(Round.project_id == project_id)
-    if after is not None:
-        query = query.where(Round.number > after)
-    return session.scalars(query.order_by(Round.number).limit(limit)).all()
+def listed_rounds(session: Session, project_id: UUID) -> Listing[Round]:
+    return Listing(session, select(Round).where(Round.project_id == project_id), Round.number)
 
 
 def rounds_of_project(session: Session, project_id: UUID, states: Sequence[str]) -> Sequence[Round]:
     """All rounds in one of `states`, oldest first."""
     query = select(Round).where(Round.project_id == project_id, Round.state.in_(states))
     return session.scalars(query.order_by(Round.number)).all()
-
-
-def round_by_number(session: Session, project_id: UUID, number: int) -> Round | None:
-    return session.scalar(select(Round).where(Round.project_id == project_id, Round.number == number))
-
-
-def round_by_external_id(session: Session, project_id: UUID, external_id: str) -> Round | None:
-    return session.scalar(select(Round).where(Round.project_id == project_id, Round.external_id == external_id))
-
-
-def proposed_round(session: Session, project_id: UUID) -> Round | None:
-    return session.scalar(select(Round).where(Round.project_id == project_id, Round.state == "proposed"))
 
 
 def count_accepted(session: Session, project_id: UUID) -> int:
@@ -66,10 +52,6 @@ def orders_of_project(session: Session, project_id: UUID, cancelled: bool = Fals
     if not cancelled:
         query = query.where(Order.state != "cancelled")
     return session.scalars(query.order_by(Order.id)).all()
-
-
-def order_by_id(session: Session, project_id: UUID, order_id: UUID) -> Order | None:
-    return session.scalar(select(Order).where(Order.project_id == project_id, Order.id == order_id))
 
 
 def rounds_of_orders(session: Session, orders: Sequence[Order]) -> Sequence[Round]:

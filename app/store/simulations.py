@@ -8,25 +8,13 @@ from sqlalchemy.orm import Session, undefer
 
 from app.store.models.jobs import Job
 from app.store.models.simulations import Simulation, SimulationPart
+from app.store.reading import Listing
 
 
-def simulation_by_id(session: Session, simulation_id: UUID, *, lock: bool = False) -> Simulation | None:
-    query = select(Simulation).where(Simulation.id == simulation_id)
-    return session.scalar(query.with_for_update() if lock else query)
-
-
-def simulations_page(
-    session: Session, project_id: UUID, after: str | None, limit: int
-) -> Sequence[tuple[Simulation, Job]]:
+def listed_simulations(session: Session, project_id: UUID) -> Listing[tuple[Simulation, Job]]:
     """Newest first, each with its job."""
     query = select(Simulation, Job).join(Job, Job.id == Simulation.job_id).where(Simulation.project_id == project_id)
-    if after is not None:
-        query = query.where(Simulation.id < UUID(after))
-    return [(one, job) for one, job in session.execute(query.order_by(Simulation.id.desc()).limit(limit))]
-
-
-def part_of(session: Session, simulation_id: UUID, number: int) -> SimulationPart | None:
-    return session.get(SimulationPart, (simulation_id, number))
+    return Listing(session, query, Simulation.id, newest_first=True)
 
 
 def parts_of(session: Session, simulation_id: UUID) -> Sequence[SimulationPart]:

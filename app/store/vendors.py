@@ -1,9 +1,9 @@
 """Vendor connections, their inbox, and the items they told of."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, case, func, insert, or_, select, update
@@ -23,34 +23,12 @@ from app.store.models.vendors import (
     VendorRow,
     VendorWakeup,
 )
-from app.store.projects import KEYS_PER_QUERY
+from app.store.reading import Listing, in_parts
 
-One = TypeVar("One")
 COUNTED = ("submitted", "accepted", "rejected")
 
 
-def some_of(wanted: Iterable[One]) -> Iterator[list[One]]:
-    """`wanted` in parts that one query may name."""
-    everything = list(wanted)
-    for start in range(0, len(everything), KEYS_PER_QUERY):
-        yield everything[start : start + KEYS_PER_QUERY]
-
-
 # Connections
-
-
-def connection_by_id(session: Session, workspace_id: UUID, connection_id: UUID) -> VendorConnection | None:
-    here = VendorConnection
-    return session.scalar(select(here).where(here.workspace_id == workspace_id, here.id == connection_id))
-
-
-def connection_by_token(session: Session, token_hash: str) -> VendorConnection | None:
-    return session.scalar(select(VendorConnection).where(VendorConnection.token_hash == token_hash))
-
-
-def connection_for_job(session: Session, connection_id: UUID) -> VendorConnection | None:
-    """A connection whatever its workspace: jobs were enqueued by those who may."""
-    return session.get(VendorConnection, connection_id)
 
 
 def locked_connection(session: Session, connection_id: UUID) -> VendorConnection | None:
@@ -59,11 +37,9 @@ def locked_connection(session: Session, connection_id: UUID) -> VendorConnection
     return session.scalar(query.with_for_update(key_share=True).execution_options(populate_existing=True))
 
 
-def connections_page(session: Session, workspace_id: UUID, after: str | None, limit: int) -> Sequence[VendorConnection]:
-    query = select(VendorConnection).where(VendorConnection.workspace_id == workspace_id)
-    if after is not None:
-        query = query.where(VendorConnection.id > UUID(after))
-    return session.scalars(query.order_by(VendorConnection.id).limit(limit)).all()
+def listed_connections(session: Session, workspace_id: UUID) -> Listing[VendorConnection]:
+    here = VendorConnection
+    return Listing(session, select(here).where(here.workspace_id == workspace_id), here.id)
 
 
 def all_connections(session: Session) -> Sequence[VendorConnection]:
@@ -108,23 +84,15 @@ def received(session: Session, connection_id: UUID, limit: int) -> Sequence[Vend
 
 
 def deliveries_by_id(session: Session, ids: Iterable[int]) -> list[VendorDelivery]:
-    found: list[VendorDelivery] = []
-    for some in some_of(ids):
-        found.extend(session.scalars(select(VendorDelivery).where(VendorDelivery.id.in_(some))))
-    return found
+    return list(in_parts(session, select(VendorDelivery), VendorDelivery.id, ids))
 
 
-def deliveries_page(
-    session: Session, connection_id: UUID, outcome: str | None, before: int | None, limit: int
-) -> Sequence[VendorDelivery]:
-    """The newest first."""
+def listed_deliveries(session: Session, connection_id: UUID, outcome: str | None) -> Listing[VendorDelivery]:
     here = VendorDelivery
     query = select(here).where(here.connection_id == connection_id)
     if outcome is not None:
         query = query.where(here.outcome == outcome)
-    if before is not None:
-        query = query.where(here.id < before)
-    return session.scalars(query.order_by(here.id.desc()).limit(limit)).all()
+    return Listing(session, query, here.id, newest_first=True)
 
 
 def receive_again(
@@ -152,20 +120,13 @@ def outcomes(session: Session, connection_id: UUID) -> dict[str, int]:
 
 
 def items_by_external_id(session: Session, connection_id: UUID, ids: Iterable[str]) -> dict[str, VendorItem]:
-    found: dict[str, VendorItem] = {}
-    here = VendorItem
-    for some in some_of(ids):
-        query = select(here).where(here.connection_id == connection_id, here.external_item_id.in_(some))
-        found.update((row.external_item_id, row) for row in session.scalars(query))
-    return found
+    query = select(VendorItem).where(VendorItem.connection_id == connection_id)
+    return {row.external_item_id: row for row in in_parts(session, query, VendorItem.external_item_id, ids)}
 
 
 def items_of_parents(session: Session, connection_id: UUID, parents: Iterable[str]) -> list[VendorItem]:
-    found: list[VendorItem] = []
-    here = VendorItem
-    for some in some_of(parents):
-        found.extend(session.scalars(select(here).where(here.connection_id == connection_id, here.parent_id.in_(some))))
-    return found
+    query = select(VendorItem).where(VendorItem.connection_id == connection_id)
+    return list(in_parts(session, query, VendorItem.parent_id, parents))
 
 
 def items_of_order(session: Session, connection_id: UUID, external_order_id: str) -> Sequence[VendorItem]:
@@ -174,9 +135,8 @@ def items_of_order(session: Session, connection_id: UUID, external_order_id: str
     return session.scalars(query).all()
 
 
-def items_page(session: Session, connection_id: UUID, after: int, limit: int) -> Sequence[VendorItem]:
-    query = select(VendorItem).where(VendorItem.connection_id == connection_id, VendorItem.id > after)
-    return session.scalars(query.order_by(VendorItem.id).limit(limit)).all()
+def listed_items(session: Session, connection_id: UUID) -> Listing[VendorItem]:
+    return Listing(session, select(VendorItem).where(VendorItem.connection_id == connection_id), VendorItem.id)
 
 
 def add_items(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -185,12 +145,8 @@ def add_items(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def deleted_parents(session: Session, connection_id: UUID, parents: Iterable[str]) -> set[str]:
-    found: set[str] = set()
-    here = VendorParent
-    for some in some_of(parents):
-        query = select(here.parent_id).where(here.connection_id == connection_id, here.parent_id.in_(some))
-        found.update(session.scalars(query))
-    return found
+    query = select(VendorParent.parent_id).where(VendorParent.connection_id == connection_id)
+    return set(in_parts(session, query, VendorParent.parent_id, parents))
 
 
 def delete_parents(session: Session, connection_id: UUID, parents: Collection[str]) -> None:
@@ -212,12 +168,9 @@ def unmapped_of_orders(session: Session, order_ids: Iterable[UUID]) -> list[tupl
     """What of these orders waits for a group: (connection, group's word, order, samples)."""
     here = VendorItem
     columns = (here.connection_id, here.group_word, here.order_id)
-    found: list[tuple[UUID, str | None, UUID, int]] = []
-    for some in some_of(order_ids):
-        query = select(*columns, func.sum(here.quantity)).where(here.order_id.in_(some), here.group_id.is_(None))
-        query = query.where(here.state.in_(COUNTED)).group_by(*columns).order_by(*columns).limit(500)
-        found += [(here_id, word, order, int(count)) for here_id, word, order, count in session.execute(query) if order]
-    return found
+    query = select(*columns, func.sum(here.quantity)).where(here.group_id.is_(None), here.state.in_(COUNTED))
+    rows = in_parts(session, query.group_by(*columns).order_by(*columns).limit(500), here.order_id, order_ids)
+    return [(connection_id, word, order_id, int(count)) for connection_id, word, order_id, count in rows]
 
 
 def fold_of_items(
@@ -245,24 +198,17 @@ def item_costs(session: Session, order_id: UUID, states: Sequence[str], currency
 
 def connected_orders(session: Session, order_ids: Iterable[UUID]) -> list[tuple[VendorConnection, Order]]:
     """Those of the orders whose source sells through a connection, with it."""
-    found: list[tuple[VendorConnection, Order]] = []
-    for some in some_of(order_ids):
-        query = select(VendorConnection, Order).join(Source, Source.connection_id == VendorConnection.id)
-        query = query.join(Order, Order.source_id == Source.id).where(Order.id.in_(some)).order_by(Order.id)
-        found.extend((row[0], row[1]) for row in session.execute(query))
-    return found
+    query = select(VendorConnection, Order).join(Source, Source.connection_id == VendorConnection.id)
+    query = query.join(Order, Order.source_id == Source.id).order_by(Order.id)
+    return [(connection, order) for connection, order in in_parts(session, query, Order.id, order_ids)]
 
 
 # Orders as vendors know them
 
 
 def vendor_orders(session: Session, connection_id: UUID, names: Iterable[str]) -> dict[str, VendorOrder]:
-    found: dict[str, VendorOrder] = {}
-    here = VendorOrder
-    for some in some_of(names):
-        query = select(here).where(here.connection_id == connection_id, here.external_order_id.in_(some))
-        found.update((row.external_order_id, row) for row in session.scalars(query))
-    return found
+    query = select(VendorOrder).where(VendorOrder.connection_id == connection_id)
+    return {row.external_order_id: row for row in in_parts(session, query, VendorOrder.external_order_id, names)}
 
 
 def vendor_orders_of(session: Session, order_ids: Collection[UUID]) -> Sequence[VendorOrder]:
@@ -285,12 +231,8 @@ def open_vendor_orders(session: Session, connection_id: UUID) -> Sequence[Vendor
 
 def orders_of_connection(session: Session, connection_id: UUID, order_ids: Iterable[UUID]) -> dict[UUID, Order]:
     """Those of `order_ids` whose source sells through the connection: a vendor can speak of no others."""
-    found: dict[UUID, Order] = {}
-    for some in some_of(order_ids):
-        query = select(Order).join(Source, Source.id == Order.source_id)
-        query = query.where(Source.connection_id == connection_id, Order.id.in_(some))
-        found.update((row.id, row) for row in session.scalars(query))
-    return found
+    query = select(Order).join(Source, Source.id == Order.source_id).where(Source.connection_id == connection_id)
+    return {row.id: row for row in in_parts(session, query, Order.id, order_ids)}
 
 
 def locked_projects(session: Session, orders: Iterable[Order]) -> dict[UUID, Project]:
@@ -310,30 +252,18 @@ def groups_of_projects(session: Session, project_ids: Collection[UUID]) -> dict[
     return found
 
 
-def placement_of(session: Session, order_id: UUID) -> VendorPlacement | None:
-    return session.get(VendorPlacement, order_id)
-
-
-def placements_page(
-    session: Session, connection_id: UUID, after: str | None, limit: int
-) -> Sequence[tuple[VendorPlacement, Order]]:
+def listed_placements(session: Session, connection_id: UUID) -> Listing[tuple[VendorPlacement, Order]]:
     here = VendorPlacement
     query = select(here, Order).join(Order, Order.id == here.order_id).where(here.connection_id == connection_id)
-    if after is not None:
-        query = query.where(here.order_id > UUID(after))
-    return [(row[0], row[1]) for row in session.execute(query.order_by(here.order_id).limit(limit))]
+    return Listing(session, query, here.order_id)
 
 
 # Rows to be labelled
 
 
 def known_rows(session: Session, connection_id: UUID, external_ids: Iterable[str]) -> set[str]:
-    found: set[str] = set()
-    here = VendorRow
-    for some in some_of(external_ids):
-        query = select(here.external_id).where(here.connection_id == connection_id, here.external_id.in_(some))
-        found.update(session.scalars(query))
-    return found
+    query = select(VendorRow.external_id).where(VendorRow.connection_id == connection_id)
+    return set(in_parts(session, query, VendorRow.external_id, external_ids))
 
 
 def add_rows(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -361,12 +291,6 @@ def free_row_counts(session: Session, connection_id: UUID) -> dict[str, int]:
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-def reconciliations_page(
-    session: Session, connection_id: UUID, before: int | None, limit: int
-) -> Sequence[VendorReconciliation]:
-    """The newest first."""
+def listed_reconciliations(session: Session, connection_id: UUID) -> Listing[VendorReconciliation]:
     here = VendorReconciliation
-    query = select(here).where(here.connection_id == connection_id)
-    if before is not None:
-        query = query.where(here.id < before)
-    return session.scalars(query.order_by(here.id.desc()).limit(limit)).all()
+    return Listing(session, select(here).where(here.connection_id == connection_id), here.id, newest_first=True)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.store.models.access import Workspace
 from app.store.models.webhooks import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookWakeup
+from app.store.reading import Listing
 
 
 def endpoint_by_id(
@@ -25,22 +26,15 @@ def endpoint_by_id(
 
 
 def endpoints_of_workspace(
-    session: Session,
-    workspace_id: UUID,
-    only: Collection[str] | None,
-    archived: bool,
-    after: str | None = None,
-    limit: int | None = None,
-) -> Sequence[WebhookEndpoint]:
+    session: Session, workspace_id: UUID, only: Collection[str] | None, archived: bool
+) -> Listing[WebhookEndpoint]:
     """In order of creation; `only` are the ids of the projects a key is limited to."""
     here = WebhookEndpoint
     query = select(here).where(here.workspace_id == workspace_id)
     query = query.where(here.archived_at.is_not(None) if archived else here.archived_at.is_(None))
     if only is not None:
         query = query.where(here.project_id.in_([UUID(project) for project in only]))
-    if after is not None:
-        query = query.where(here.id > UUID(after))
-    return session.scalars(query.order_by(here.id).limit(limit)).all()
+    return Listing(session, query, here.id)
 
 
 def all_endpoints(session: Session) -> Sequence[WebhookEndpoint]:
@@ -93,19 +87,6 @@ def next_event(session: Session, endpoint: WebhookEndpoint, newest: int) -> Even
     return session.scalar(query.order_by(Event.sequence).limit(1))
 
 
-def event_of_workspace(session: Session, workspace_id: UUID, event_id: UUID) -> Event | None:
-    return session.scalar(select(Event).where(Event.workspace_id == workspace_id, Event.id == event_id))
-
-
-def event_by_id(session: Session, event_id: UUID) -> Event | None:
-    return session.get(Event, event_id)
-
-
-def delivery_of_event(session: Session, endpoint_id: UUID, event_id: UUID) -> WebhookDelivery | None:
-    here = WebhookDelivery
-    return session.scalar(select(here).where(here.endpoint_id == endpoint_id, here.event_id == event_id))
-
-
 def delivery_by_id(session: Session, delivery_id: UUID) -> WebhookDelivery | None:
     """As it is now, whatever was read before."""
     query = select(WebhookDelivery).where(WebhookDelivery.id == delivery_id)
@@ -156,8 +137,8 @@ class AttemptFilter:
 
 
 def attempts_of_endpoint(
-    session: Session, endpoint_id: UUID, wanted: AttemptFilter, before: str | None, limit: int
-) -> Sequence[tuple[WebhookAttempt, WebhookDelivery]]:
+    session: Session, endpoint_id: UUID, wanted: AttemptFilter
+) -> Listing[tuple[WebhookAttempt, WebhookDelivery]]:
     """Newest first, each with its delivery."""
     here = WebhookAttempt
     query = select(here, WebhookDelivery).join(WebhookDelivery, here.delivery_id == WebhookDelivery.id)
@@ -170,15 +151,7 @@ def attempts_of_endpoint(
         query = query.where(here.attempted_at >= wanted.since)
     if wanted.until is not None:
         query = query.where(here.attempted_at < wanted.until)
-    if before is not None:
-        query = query.where(here.id < UUID(before))
-    return [(row[0], row[1]) for row in session.execute(query.order_by(here.id.desc()).limit(limit))]
-
-
-def attempt_by_id(session: Session, endpoint_id: UUID, attempt_id: UUID) -> WebhookAttempt | None:
-    return session.scalar(
-        select(WebhookAttempt).where(WebhookAttempt.endpoint_id == endpoint_id, WebhookAttempt.id == attempt_id)
-    )
+    return Listing(session, query, here.id, newest_first=True)
 
 
 def lagging(session: Session, now: datetime, stale: datetime) -> Sequence[UUID]:

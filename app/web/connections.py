@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Query
 
 from app.api.http.shapes import KEY_PATTERN
-from app.errors import Fault, NotFound, TrancheError, invalid
+from app.errors import Fault, TrancheError, invalid, refuse
 from app.services.ids import new_id
 from app.services.vendors import connections, inbox, schedule
 from app.store import vendors as store
@@ -26,15 +26,13 @@ Acts = Annotated[Visit, acts("admin")]
 @router.get("/connections")
 def connection_list(visit: Looks) -> Answer:
     limited = visit.caller.project_ids is not None
-    rows = [] if limited else store.connections_page(visit.session, visit.caller.workspace_id, None, MOST)
+    rows = [] if limited else store.listed_connections(visit.session, visit.caller.workspace_id).after(None, MOST)
     shown = [(row, store.outcomes(visit.session, row.id)) for row in rows]
     return visit.render("connections.html", connections=shown, limited=limited)
 
 
 def get(visit: Visit, connection_id: str) -> VendorConnection:
     """The connection, for keys of the whole workspace alone, as in the API. Raises NotFound."""
-    if visit.caller.project_ids is not None:
-        raise NotFound("There is no such vendor connection for this key: it is limited to named projects.")
     return connections.get_connection(visit.session, visit.caller, connection_id)
 
 
@@ -55,16 +53,15 @@ def show(
     before: int | None = None,
     error: TrancheError | None = None,
 ) -> Answer:
-    found = store.deliveries_page(visit.session, row.id, outcome, before, PER_PAGE + 1)
+    found, last = store.listed_deliveries(visit.session, row.id, outcome).part(before, PER_PAGE)
     kept = f"outcome={outcome}&" if outcome else ""
-    more = f"/connections/{row.id}?{kept}before={found[PER_PAGE - 1].id}" if len(found) > PER_PAGE else None
+    more = f"/connections/{row.id}?{kept}before={last}" if last else None
     waiting = store.unmapped_words(visit.session, row.id)
     return visit.render(
         "connection.html",
-        error.status if error else 200,
         connection=row,
         counts=store.outcomes(visit.session, row.id),
-        deliveries=found[:PER_PAGE],
+        deliveries=found,
         outcome=outcome,
         outcomes=OUTCOMES,
         more=more,
@@ -102,8 +99,7 @@ def checked(said: dict[str, str]) -> dict[str, str]:
     ]
     if not said:
         faults.append(Fault("", "name the key of a group for at least one word"))
-    if faults:
-        raise invalid(*faults)
+    refuse(faults)
     return said
 
 

@@ -178,10 +178,15 @@ def sort_faults(seen: Preview, lines: list[int]) -> None:
 def show(visit: Visit, values: dict[str, str], groups: str, runs: str, seen: Preview | None) -> Answer:
     faults: tuple[Fault, ...] = tuple(seen.form_faults) if seen else ()
     error = None if seen is None or seen.good else wrong(seen)
-    context = {"values": values, "groups_text": groups, "runs_text": runs, "seen": seen, "rows_shown": ROWS_SHOWN}
+    context: dict[str, Any] = {
+        "values": values,
+        "groups_text": groups,
+        "runs_text": runs,
+        "seen": seen,
+        "rows_shown": ROWS_SHOWN,
+    }
     missing_is_zero = visit.said("missing") == "zero"
-    status = 422 if error else 200
-    return visit.render("create.html", status, error=error, faults=faults, missing_is_zero=missing_is_zero, **context)
+    return visit.render("create.html", error=error, faults=faults, missing_is_zero=missing_is_zero, **context)
 
 
 def wrong(seen: Preview) -> Invalid:

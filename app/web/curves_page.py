@@ -7,12 +7,11 @@ from urllib.parse import urlencode
 
 from fastapi import Query
 
-from app.errors import TrancheError
 from app.services.curves.curves import Curve, Summary, known_curves
 from app.services.curves.fits import DRAWS, SEED
 from app.store.models.projects import Group, Project
 from app.store.projects import members
-from app.web.site.visit import Answer, Visit, pages, sees
+from app.web.site.visit import Answer, Visit, pages, sees, tried
 
 router = pages()
 
@@ -45,16 +44,11 @@ def curves_page(
     project = visit.project(project_id)
     groups = members(visit.session, Group, project.id)
     shown = groups[(page - 1) * PER_PAGE : page * PER_PAGE]
-    lines: list[Line] = []
-    error: TrancheError | None = None
-    try:
-        lines = lines_of(visit, project, groups, shown)
-    except TrancheError as refused:
-        error = refused
+    known, error = tried(lambda: lines_of(visit, project, groups, shown))
+    lines = known or []
     drawn = urlencode([("group", line.curve.group) for line in lines])
     return visit.render(
         "curves.html",
-        error.status if error else 200,
         project=project,
         groups=groups,
         lines=lines,

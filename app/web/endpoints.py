@@ -6,12 +6,12 @@ from typing import Annotated
 from fastapi import Query
 
 from app.errors import Conflict, Fault, TrancheError, invalid
-from app.services.projects.projects import as_uuid
+from app.services.ids import as_uuid
 from app.services.webhooks import endpoints, replays
 from app.store import webhooks as store
 from app.store.models.webhooks import WebhookEndpoint
 from app.store.webhooks import AttemptFilter
-from app.web.site.visit import Answer, Visit, acts, pages, sees
+from app.web.site.visit import Answer, Visit, acts, pages, sees, uuid_place
 
 router = pages()
 
@@ -25,9 +25,9 @@ Acts = Annotated[Visit, acts("admin")]
 @router.get("/endpoints")
 def endpoint_list(visit: Looks) -> Answer:
     caller = visit.caller
-    rows = store.endpoints_of_workspace(visit.session, caller.workspace_id, caller.project_ids, False, None, MOST)
-    every = AttemptFilter()
-    last = {row.id: store.attempts_of_endpoint(visit.session, row.id, every, None, 1) for row in rows}
+    every = store.endpoints_of_workspace(visit.session, caller.workspace_id, caller.project_ids, archived=False)
+    rows = every.after(None, MOST)
+    last = {row.id: store.attempts_of_endpoint(visit.session, row.id, AttemptFilter()).after(None, 1) for row in rows}
     return visit.render("endpoints.html", endpoints=rows, last=last)
 
 
@@ -38,10 +38,8 @@ def endpoint_page(
     failed: bool = False,
     before: Annotated[str | None, Query(max_length=40)] = None,
 ) -> Answer:
-    if before is not None and as_uuid(before) is None:
-        raise invalid(Fault("?before", "is no place in this list; start from its first page"))
     row = endpoints.get_endpoint(visit.session, visit.caller, endpoint_id)
-    return show(visit, row, failed, before)
+    return show(visit, row, failed, uuid_place(before, "before"))
 
 
 def show(
@@ -52,13 +50,10 @@ def show(
     error: TrancheError | None = None,
 ) -> Answer:
     wanted = AttemptFilter(succeeded=False if failed else None)
-    found = store.attempts_of_endpoint(visit.session, row.id, wanted, before, PER_PAGE + 1)
+    found, last = store.attempts_of_endpoint(visit.session, row.id, wanted).part(before, PER_PAGE)
     kept = "failed=true&" if failed else ""
-    more = f"/endpoints/{row.id}?{kept}before={found[PER_PAGE - 1][0].id}" if len(found) > PER_PAGE else None
-    status = error.status if error else 200
-    return visit.render(
-        "endpoint.html", status, endpoint=row, attempts=found[:PER_PAGE], failed=failed, more=more, error=error
-    )
+    more = f"/endpoints/{row.id}?{kept}before={last}" if last else None
+    return visit.render("endpoint.html", endpoint=row, attempts=found, failed=failed, more=more, error=error)
 
 
 @router.post("/endpoints/{endpoint_id}/{action}")

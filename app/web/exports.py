@@ -7,7 +7,6 @@ from fastapi import Depends, Query
 
 from app.api.exports.reports import report_page
 from app.api.exports.tables import Ending, table_file, workbook_file
-from app.errors import TrancheError
 from app.services.exports.dossier import Dossier
 from app.services.exports.tables import TABLES
 from app.services.planning import MAX_RUNS
@@ -17,7 +16,7 @@ from app.store.models.projects import Project
 from app.web.plan_query import PlanQuery, objective_choices
 from app.web.project_page import plan_query
 from app.web.scenarios_page import Row, dossier_of, form_rows
-from app.web.site.visit import Answer, Visit, pages, sees
+from app.web.site.visit import Answer, Visit, pages, sees, tried
 
 router = pages()
 
@@ -35,15 +34,10 @@ def looked_at(visit: Visit, project: Project, query: PlanQuery, runs: int = 3) -
 @router.get("/projects/{project_id}/exports")
 def exports_page(project_id: str, visit: Annotated[Visit, sees()], query: Asked) -> Answer:
     project = visit.project(project_id)
-    error: TrancheError | None = None
-    try:
-        query.question()
-    except TrancheError as refused:
-        error = refused
+    _, error = tried(query.question)
     asked = {"budget": query.budget} if query.budget else {}
     return visit.render(
         "exports.html",
-        error.status if error else 200,
         project=project,
         query=query,
         tables=[(name, kind.title) for name, kind in TABLES.items()],
@@ -51,7 +45,6 @@ def exports_page(project_id: str, visit: Annotated[Visit, sees()], query: Asked)
         policies=CHOICES,
         objectives=objective_choices(project),
         error=error,
-        faults=error.faults if error else (),
     )
 
 

@@ -17,9 +17,9 @@ PER_PAGE = 50
 def key_list(
     visit: Annotated[Visit, sees("admin")], after: Annotated[str | None, Query(max_length=40)] = None
 ) -> Answer:
-    rows = keys_of_workspace(visit.session, visit.caller.workspace_id, after, PER_PAGE + 1)
-    shown = [(row, is_valid(row, visit.now)) for row in rows[:PER_PAGE]]
-    more = f"/keys?after={rows[PER_PAGE - 1].id}" if len(rows) > PER_PAGE else None
+    rows, last = keys_of_workspace(visit.session, visit.caller.workspace_id).part(after, PER_PAGE)
+    shown = [(row, is_valid(row, visit.now)) for row in rows]
+    more = f"/keys?after={last}" if last else None
     return visit.render("keys.html", keys=shown, more=more)
 
 

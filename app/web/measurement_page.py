@@ -5,13 +5,12 @@ from typing import Annotated
 from fastapi import Query
 
 from app.api.observations.measurements import MeasurementPlanOut, plan_shape
-from app.errors import TrancheError
 from app.services.curves.fits import DRAWS, SEED
 from app.services.planning import MAX_RUNS
 from app.services.planning.measurements import measurement_plan_of
 from app.store.models.projects import Group, Project
 from app.store.projects import members
-from app.web.site.visit import Answer, Visit, pages, sees
+from app.web.site.visit import Answer, Visit, pages, sees, tried
 
 router = pages()
 
@@ -26,17 +25,11 @@ def measurement_page(
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Answer:
     project = visit.project(project_id)
-    plan: MeasurementPlanOut | None = None
-    error: TrancheError | None = None
-    try:
-        plan = asked(visit, project, runs)
-    except TrancheError as refused:
-        error = refused
+    plan, error = tried(lambda: asked(visit, project, runs))
     groups = members(visit.session, Group, project.id)
     begin = (page - 1) * PER_PAGE
     return visit.render(
         "measurement_plan.html",
-        error.status if error else 200,
         project=project,
         runs=runs,
         most=MAX_RUNS,
@@ -45,7 +38,6 @@ def measurement_page(
         page=page,
         last=-(-len(groups) // PER_PAGE),
         error=error,
-        faults=error.faults if error else (),
     )
 
 

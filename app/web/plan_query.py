@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from app.api.planning.allocations import read_budget
-from app.errors import Fault, invalid
+from app.errors import Fault, refuse
 from app.services.planning.allocations import AllocationQuestion
 from app.services.planning.policies import POLICY_KEYS, PolicyName
 from app.services.projects.objectives import LABELS, usual
@@ -34,8 +34,7 @@ class PlanQuery:
             faults.append(Fault("?policy", f"there is no such policy; choose one of {', '.join(POLICIES)}"))
         if self.objective not in (OWN, *LABELS):
             faults.append(Fault("?objective", f"choose {OWN} or one of {', '.join(LABELS)}"))
-        if faults:
-            raise invalid(*faults)
+        refuse(faults)
         return AllocationQuestion(self.amount(), POLICIES[self.policy])
 
     def amount(self) -> Decimal | None:

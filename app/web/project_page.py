@@ -22,7 +22,7 @@ from app.store.ledger import money_of_project
 from app.store.models.projects import Group, Project
 from app.store.projects import members
 from app.web.plan_query import OWN, PlanQuery, objective_choices, slider_step
-from app.web.site.visit import Answer, Visit, acts, pages, sees
+from app.web.site.visit import Answer, Visit, acts, pages, sees, tried
 
 router = pages()
 
@@ -108,16 +108,9 @@ def shown(
     visit: Visit, project: Project, query: PlanQuery, error: TrancheError | None = None, fragment: bool = False
 ) -> Answer:
     """The page, or its part that depends on the query; with what went wrong, and a plan where there is one."""
-    plan, failed = None, error
-    try:
-        plan = planned(visit, project, query)
-    except TrancheError as refused:
-        failed = error or refused
+    plan, refused = tried(lambda: planned(visit, project, query))
     context = frame_of(visit, project, query, plan) | (plan_of(visit, project, plan, query) if plan else {})
-    template = "_plan.html" if fragment else "project.html"
-    status = failed.status if failed else 200
-    faults = failed.faults if failed else ()
-    return visit.render(template, status, **{**context, "error": failed, "faults": faults, "plan": plan})
+    return visit.render("_plan.html" if fragment else "project.html", error=error or refused, plan=plan, **context)
 
 
 def planned(visit: Visit, project: Project, query: PlanQuery) -> AllocationOut:
@@ -150,7 +143,6 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
     begin = (query.page - 1) * PER_PAGE
     part = ranked[begin : begin + PER_PAGE]
     known = {one.group for one in part}
-    bought = [one for one in ranked if one.add]
     return {
         "lines": [Line(one, names.get(one.group, one.group), warnings_of(plan, one.group)) for one in part],
         "general": [one for one in plan.warnings if one.group not in known and (one.group is None or query.page == 1)],

@@ -4,12 +4,10 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.errors import Fault, invalid
 from app.services.exports.overview import overview_of
 from app.services.projects.changes import restore
-from app.services.projects.projects import as_uuid
 from app.store.projects import projects_of_workspace
-from app.web.site.visit import Answer, Visit, acts, pages, sees
+from app.web.site.visit import Answer, Visit, acts, pages, sees, uuid_place
 
 router = pages()
 
@@ -19,13 +17,12 @@ After = Annotated[str | None, Query(max_length=40)]
 
 @router.get("/")
 def project_list(visit: Annotated[Visit, sees()], after: After = None, archived: bool = False) -> Answer:
-    if after is not None and as_uuid(after) is None:
-        raise invalid(Fault("?after", "is no place in this list; start from its first page"))
     caller = visit.caller
-    rows = projects_of_workspace(visit.session, caller.workspace_id, caller.project_ids, archived, after, PER_PAGE + 1)
-    shown = [overview_of(visit.session, row) for row in rows[:PER_PAGE]]
+    projects = projects_of_workspace(visit.session, caller.workspace_id, caller.project_ids, archived)
+    rows, last = projects.part(uuid_place(after, "after"), PER_PAGE)
+    shown = [overview_of(visit.session, row) for row in rows]
     chosen = "archived=true&" if archived else ""
-    more = f"/?{chosen}after={shown[-1].project.id}" if len(rows) > PER_PAGE else None
+    more = f"/?{chosen}after={last}" if last else None
     return visit.render("projects.html", overviews=shown, archived=archived, more=more)
 
 

@@ -23,8 +23,7 @@ from app.store.ledger import money_of_project
 from app.store.models.projects import Group, Project
 from app.store.models.purchases import Round
 from app.store.projects import members
-from app.store.rounds import orders_of_rounds
-from app.store.rounds import rounds_page as rounds_from
+from app.store.rounds import listed_rounds, orders_of_rounds
 from app.web.site.live import watched
 from app.web.site.visit import Answer, Visit, acts, pages, sees
 
@@ -39,13 +38,13 @@ def rounds_list(
     project_id: str, visit: Annotated[Visit, sees()], after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0
 ) -> Answer:
     project = visit.project(project_id)
-    rows = rounds_from(visit.session, project.id, after or None, PER_PAGE + 1)
-    stages = stages_of(visit.session, project, rows[:PER_PAGE])
+    rows, last = listed_rounds(visit.session, project.id).part(after or None, PER_PAGE)
+    stages = stages_of(visit.session, project, rows)
     shown = [
         (summary_of(project, row), stages[row.number], bars_of(stages[row.number], project.budget_total))
-        for row in rows[:PER_PAGE]
+        for row in rows
     ]
-    more = f"{visit.path}?after={rows[PER_PAGE - 1].number}" if len(rows) > PER_PAGE else None
+    more = f"{visit.path}?after={last}" if last else None
     money = money_of_project(visit.session, project.id)
     left = left_of(project, money)
     return visit.render("rounds.html", project=project, rounds=shown, more=more, money=money, left=left)
@@ -75,7 +74,6 @@ def shown(
     waiting = waits(visit, now)
     return visit.render(
         "_round.html" if fragment else "round.html",
-        error.status if error else 200,
         project=project,
         round=now,
         tag=tag_of(now),
@@ -85,7 +83,6 @@ def shown(
         key_pattern=KEY_PATTERN[1:-1],
         open=now.state in OPEN,
         error=error,
-        faults=error.faults if error else (),
     )
 
 

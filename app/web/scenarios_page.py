@@ -15,7 +15,7 @@ from app.api.http.drawn import HEADERS, MEDIA_TYPES, Format, drawn
 from app.api.planning.allocations import read_hold
 from app.api.planning.scenarios import ScenarioOut, row_shape
 from app.charts.theme import ThemeName, narrowed
-from app.errors import Fault, Invalid, TrancheError, invalid
+from app.errors import Fault, Invalid, refuse
 from app.services.exports.charts import Asked, make_scenarios
 from app.services.exports.dossier import Dossier
 from app.services.planning.policies import CHOICES
@@ -23,7 +23,7 @@ from app.services.planning.variations import Scenario
 from app.store.models.projects import Group, Project
 from app.store.projects import members
 from app.web.plan_query import OWN, PlanQuery, objective_choices
-from app.web.site.visit import Answer, Visit, pages, sees
+from app.web.site.visit import Answer, Visit, pages, sees, tried
 
 router = pages()
 
@@ -74,16 +74,9 @@ def scenarios_page(
 ) -> Answer:
     """The first row is what the others are compared with."""
     project = visit.project(project_id)
-    found: list[ScenarioOut] = []
-    error: TrancheError | None = None
-    try:
-        outcomes = dossier_of(visit, project, rows).outcomes
-        found = [row_shape(outcome, outcomes[0], True) for outcome in outcomes]
-    except TrancheError as refused:
-        error = refused
-    return visit.render(
-        "scenarios.html", error.status if error else 200, **context_of(visit, project, rows, found, error)
-    )
+    outcomes, error = tried(lambda: dossier_of(visit, project, rows).outcomes)
+    found = [row_shape(outcome, outcomes[0], True) for outcome in outcomes] if outcomes else []
+    return visit.render("scenarios.html", error=error, **context_of(visit, project, rows, found))
 
 
 @router.get("/projects/{project_id}/scenarios/chart.{format}")
@@ -118,8 +111,7 @@ def read_rows(project: Project, rows: list[Row]) -> list[Scenario]:
             scenarios.append(row.scenario(project, place))
         except Invalid as refused:
             faults += [Fault(f"/scenarios/{place}", fault.detail) for fault in refused.faults]
-    if faults:
-        raise invalid(*faults)
+    refuse(faults)
     return scenarios
 
 
@@ -128,9 +120,7 @@ def address_of(rows: Sequence[Row]) -> str:
     return urlencode([pair for row in rows if not row.blank for pair in vars(row).items()])
 
 
-def context_of(
-    visit: Visit, project: Project, rows: list[Row], found: list[ScenarioOut], error: TrancheError | None
-) -> dict[str, Any]:
+def context_of(visit: Visit, project: Project, rows: list[Row], found: list[ScenarioOut]) -> dict[str, Any]:
     names = {group.key: group.name or group.key for group in members(visit.session, Group, project.id)}
     bought = {key: cell.add for one in found for key, cell in one.groups.items() if cell.add}
     shown = sorted(bought, key=lambda key: -max(one.groups[key].add if key in one.groups else 0 for one in found))
@@ -145,6 +135,4 @@ def context_of(
         "left_out": max(0, len(shown) - GROUPS),
         "policies": CHOICES,
         "objectives": objective_choices(project),
-        "error": error,
-        "faults": error.faults if error else (),
     }

@@ -20,16 +20,15 @@ from app.api.planning.simulations import (
     simulation_chart,
 )
 from app.charts.theme import ThemeName
-from app.errors import Fault, TrancheError, invalid
+from app.errors import TrancheError
 from app.services.jobs.jobs import ENDED, cancel_job, get_job
 from app.services.planning.policies import CHOICES, PLAYERS, POLICY_KEYS
-from app.services.projects.projects import as_uuid
 from app.services.simulations.simulations import get_simulation, start_simulation
 from app.store.db import Session
 from app.store.models.projects import Project
-from app.store.simulations import simulations_page as simulations_from
+from app.store.simulations import listed_simulations
 from app.web.site.live import watched
-from app.web.site.visit import Answer, Visit, acts, pages, sees
+from app.web.site.visit import Answer, Visit, acts, pages, sees, uuid_place
 
 router = pages()
 
@@ -42,9 +41,7 @@ Acts = Annotated[Visit, acts("write")]
 
 @router.get("/projects/{project_id}/simulations")
 def simulation_list(project_id: str, visit: Looks, after: Annotated[str | None, Query(max_length=40)] = None) -> Answer:
-    if after is not None and as_uuid(after) is None:
-        raise invalid(Fault("?after", "is no place in this list; start from its first page"))
-    return listed(visit, visit.project(project_id), START, USUAL, after)
+    return listed(visit, visit.project(project_id), START, USUAL, uuid_place(after, "after"))
 
 
 def listed(
@@ -55,12 +52,11 @@ def listed(
     after: str | None = None,
     error: TrancheError | None = None,
 ) -> Answer:
-    rows = simulations_from(visit.session, project.id, after, PER_PAGE + 1)
-    shown = [shape_of(row, job) for row, job in rows[:PER_PAGE]]
-    more = f"/projects/{project.id}/simulations?after={shown[-1].id}" if len(rows) > PER_PAGE else None
+    rows, last = listed_simulations(visit.session, project.id).part(after, PER_PAGE)
+    shown = [shape_of(row, job) for row, job in rows]
+    more = f"/projects/{project.id}/simulations?after={last}" if last else None
     return visit.render(
         "simulations.html",
-        error.status if error else 200,
         project=project,
         simulations=shown,
         more=more,
@@ -70,7 +66,6 @@ def listed(
         most={"replicates": MAX_GAMES, "rounds": MAX_ROUNDS},
         names=PLAYERS,
         error=error,
-        faults=error.faults if error else (),
     )
 
 

@@ -10,11 +10,10 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from app.api.http.answers import Draws, Seed
 from app.api.http.drawn import HEADERS, MEDIA_TYPES, Format, contract_of, drawn
-from app.api.http.etags import NotModified, etag_of, question_tag
+from app.api.http.etags import etag_of, question_tag
 from app.api.http.problems import declared
-from app.api.http.query import KnownQuery
 from app.api.http.runtime import SOFTWARE_VERSION
-from app.api.http.transactions import Call, reads, usual_errors
+from app.api.http.transactions import Call, Route, reads
 from app.api.planning.allocations import Budget, read_budget
 from app.api.planning.plans import Policy
 from app.charts.theme import Spec, ThemeName, narrowed
@@ -26,7 +25,7 @@ from app.services.planning.allocations import AllocationQuestion
 from app.store.db import Session
 from app.store.models.projects import Project
 
-router = APIRouter(prefix="/v1/projects/{project_id}/charts", tags=["charts"], route_class=KnownQuery)
+router = APIRouter(prefix="/v1/projects/{project_id}/charts", tags=["charts"], route_class=Route)
 EXAMPLE: Spec = {
     "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
     "title": {"text": ["Round 1: 90 of 460 planned samples accepted (20%)"]},
@@ -100,7 +99,7 @@ def chart_response(
     response_class=Response,
     responses={
         200: {"content": contract_of({"schema": {"type": "object", "additionalProperties": True}, "example": EXAMPLE})},
-        **declared(Infeasible, *usual_errors("/{project_id}/{name}", "GET", writes=False)),
+        **declared(Infeasible),
     },
 )
 def read_chart(
@@ -114,10 +113,5 @@ def read_chart(
     the first `?group=`), `curves`, `marginal-utility`, `budget-utility`, `budget-targets`, `progress` (of the newest
     accepted round, or of `?round=`) and `spending`. A page that embeds one needs no key of its own: fetch it
     on your server and pass it on."""
-    with call.runtime.database.reading() as session:
-        call.open_session = session
-        asked = asked_of(session, call.runtime.fits, call.project(project_id), query, call.now)
-        try:
-            return chart_response(asked, query, name, format, call.unless_matched)
-        except NotModified as same:
-            return Response(status_code=304, headers={"ETag": same.etag})
+    asked = asked_of(call.session, call.runtime.fits, call.project(project_id), query, call.now)
+    return chart_response(asked, query, name, format, call.unless_matched)

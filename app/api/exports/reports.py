@@ -7,14 +7,13 @@ from fastapi import APIRouter, Query, Response
 from app.api.exports.tables import Asked
 from app.api.http.downloads import PRIVATE, disposition
 from app.api.http.problems import declared
-from app.api.http.query import KnownQuery
 from app.api.http.runtime import SOFTWARE_VERSION
-from app.api.http.transactions import Call, reads, usual_errors
+from app.api.http.transactions import Call, Route, reads
 from app.errors import Conflict, Infeasible
 from app.report.page import report_of
 from app.services.exports.dossier import Dossier
 
-router = APIRouter(prefix="/v1/projects/{project_id}", tags=["exports"], route_class=KnownQuery)
+router = APIRouter(prefix="/v1/projects/{project_id}", tags=["exports"], route_class=Route)
 
 HTML = "text/html; charset=utf-8"
 Download = Annotated[bool, Query(description="To be saved as a file rather than shown")]
@@ -40,7 +39,7 @@ def report_page(dossier: Dossier, download: bool) -> Response:
     response_class=Response,
     responses={
         200: {"content": {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html>…"}}},
-        **declared(Conflict, Infeasible, *usual_errors("/{project_id}", "GET", writes=False)),
+        **declared(Conflict, Infeasible),
     },
 )
 def read_report(
@@ -49,7 +48,5 @@ def read_report(
     """One self-contained HTML page, to be read, printed and sent on: what to buy next and why, how sure that is, where
     the groups stand, what was spent, what to check, other budgets and plans, rounds, method. It loads nothing and runs
     nothing. All of it follows from one plan of one data version, which it names with the seed and the software."""
-    with call.runtime.database.reading() as session:
-        call.open_session = session
-        project = call.project(project_id)
-        return report_page(Dossier(session, call.runtime.fits, project, question, call.now), download)
+    project = call.project(project_id)
+    return report_page(Dossier(call.session, call.runtime.fits, project, question, call.now), download)

@@ -8,9 +8,8 @@ from fastapi.responses import StreamingResponse
 from app.api.http.answers import Draws, Seed
 from app.api.http.downloads import disposition, spooled
 from app.api.http.problems import declared
-from app.api.http.query import KnownQuery
 from app.api.http.runtime import SOFTWARE_VERSION
-from app.api.http.transactions import Call, reads, usual_errors
+from app.api.http.transactions import Call, Route, reads
 from app.api.planning.allocations import Budget, read_budget
 from app.api.planning.plans import Policy
 from app.errors import Conflict, Infeasible
@@ -23,7 +22,7 @@ from app.tables.csv_file import write_csv
 from app.tables.shape import About, Stamp
 from app.tables.xlsx_file import write_workbook
 
-router = APIRouter(prefix="/v1/projects/{project_id}", tags=["exports"], route_class=KnownQuery)
+router = APIRouter(prefix="/v1/projects/{project_id}", tags=["exports"], route_class=Route)
 
 Ending = Literal["csv", "xlsx"]
 CSV = "text/csv; charset=utf-8; header=present"
@@ -83,10 +82,7 @@ def workbook_file(dossier: Dossier) -> StreamingResponse:
     "/tables.xlsx",
     summary="Download every table",
     response_class=Response,
-    responses={
-        200: {"content": {XLSX: FILE}},
-        **declared(*usual_errors("/{project_id}", "GET", writes=False)),
-    },
+    responses={200: {"content": {XLSX: FILE}}},
 )
 def read_workbook(
     project_id: str, call: Annotated[Call, reads("read")], question: Asked, runs: Runs = 3
@@ -94,10 +90,8 @@ def read_workbook(
     """One workbook: a sheet "About" with the question, the data version, the seed, the software version and what each
     column means, and a sheet per table, all from one plan of one data version. A table that cannot be made yet says
     why in its sheet."""
-    with call.runtime.database.reading() as session:
-        call.open_session = session
-        project = call.project(project_id)
-        return workbook_file(Dossier(session, call.runtime.fits, project, question, call.now, runs=runs))
+    project = call.project(project_id)
+    return workbook_file(Dossier(call.session, call.runtime.fits, project, question, call.now, runs=runs))
 
 
 @router.get(
@@ -106,7 +100,7 @@ def read_workbook(
     response_class=Response,
     responses={
         200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": EXAMPLE}, XLSX: FILE}},
-        **declared(Conflict, Infeasible, *usual_errors("/{project_id}/{name}", "GET", writes=False)),
+        **declared(Conflict, Infeasible),
     },
 )
 def read_table(
@@ -121,8 +115,5 @@ def read_table(
     `measurement-plan`, `rounds`, `round-groups`, `orders`, `spending`, `ledger`, `observations`, `forecasts` and
     `simulations`. The last three columns of the CSV, and the sheet "About" of the XLSX, are the data version, the seed
     and the software version. In the CSV an apostrophe stands before text that a spreadsheet would run as a formula."""
-    with call.runtime.database.reading() as session:
-        call.open_session = session
-        project = call.project(project_id)
-        dossier = Dossier(session, call.runtime.fits, project, question, call.now, runs=runs)
-        return table_file(dossier, name, format)
+    project = call.project(project_id)
+    return table_file(Dossier(call.session, call.runtime.fits, project, question, call.now, runs=runs), name, format)

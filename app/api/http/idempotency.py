@@ -53,7 +53,7 @@ def recall(call: Call) -> Response | None:
             "Wait for the first call, or send this again to get its answer.", headers={"Retry-After": "1"}
         )
     access.forget_before(call.session, call.now - KEPT_FOR)
-    stored = access.stored_call(call.session, *place)
+    stored = call.session.get(IdempotentCall, place)
     if stored is None:
         return None
     if stored.body_hash != body_hash(call):

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
@@ -10,6 +10,7 @@ from fastapi import Query
 from app.api.http.shapes import Answer
 from app.api.http.transactions import Call
 from app.errors import Fault, invalid
+from app.store.reading import Listing
 
 LIMIT_MAX = 500
 
@@ -27,24 +28,10 @@ Cursor = Annotated[str | None, Query(max_length=500, description="next_cursor of
 Archived = Annotated[bool, Query(description="Read archived ones instead")]
 
 
-def page(
-    call: Call,
-    cursor: str | None,
-    limit: int,
-    fetch: Callable[[str | None, int], Sequence[Row]],
-    shape: Callable[[Row], Item],
-    position: Callable[[Row], object],
-) -> Page[Item]:
-    """`fetch(after, n)` gives the first n rows behind position `after`; one more than shown tells if any follow."""
-    after = None if cursor is None else read_cursor(call, cursor)
-    rows = fetch(after, limit + 1)
-    last = write_cursor(call, position(rows[limit - 1])) if len(rows) > limit else None
-    return Page(items=[shape(row) for row in rows[:limit]], next_cursor=last)
-
-
-def position(after: str | None) -> int | None:
-    """A cursor's position in a list that is ordered by whole numbers."""
-    return None if after is None else int(after)
+def page(call: Call, cursor: str | None, limit: int, rows: Listing[Row], shape: Callable[[Row], Item]) -> Page[Item]:
+    shown, last = rows.part(None if cursor is None else read_cursor(call, cursor), limit)
+    next_cursor = None if last is None else write_cursor(call, last)
+    return Page(items=[shape(row) for row in shown], next_cursor=next_cursor)
 
 
 def list_name(call: Call) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from fastapi import HTTPException, Request
 from pydantic import (
@@ -129,6 +129,13 @@ class Answer(Shape):
     """A shape that is filled from a row or a plan by the names of its fields."""
 
     model_config = ConfigDict(from_attributes=True)
+
+    @classmethod
+    def of(cls, *sources: object, **given: Any) -> Self:
+        """Each field as it is `given`, else from the first of `sources` that has its name."""
+        names = cls.model_fields.keys() - given.keys()
+        found = {name: next(getattr(one, name) for one in sources if hasattr(one, name)) for name in names}
+        return cls.model_validate({**found, **given})
 
 
 def said(change: Shape) -> dict[str, Any]:

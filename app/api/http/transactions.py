@@ -112,6 +112,9 @@ Bearer = Annotated[
     HTTPAuthorizationCredentials | None,
     Depends(HTTPBearer(auto_error=False, description="An API key: tranche_<id>_<secret>")),
 ]
+IdempotencyKey = Annotated[
+    str | None, Header(min_length=1, max_length=255, description="The same key and body within 24 h: one effect")
+]
 
 
 async def enter(
@@ -139,10 +142,7 @@ def posts(scope: str) -> Any:
     async def post(
         request: Request,
         bearer: Bearer,
-        idempotency_key: Annotated[
-            str | None,
-            Header(min_length=1, max_length=255, description="The same key and body within 24 h: one effect"),
-        ] = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Call:
         return await enter(request, bearer, scope, idempotency_key=idempotency_key)
 
@@ -156,10 +156,7 @@ def buys(scope: str) -> Any:
         request: Request,
         bearer: Bearer,
         if_match: Annotated[str | None, Header(description="Act only if this ETag is current")] = None,
-        idempotency_key: Annotated[
-            str | None,
-            Header(min_length=1, max_length=255, description="The same key and body within 24 h: one effect"),
-        ] = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Call:
         return await enter(request, bearer, scope, if_match=if_match, idempotency_key=idempotency_key)
 
@@ -253,8 +250,8 @@ def refuse_other_types(request: Request, has_json_body: bool) -> None:
 
 
 def one_transaction(endpoint: Callable[..., Any], shape: Any, status: int, writes: bool) -> Callable[..., Response]:
-    """`endpoint` with its session, its answer's bytes and its commit around it."""
-    adapter: TypeAdapter[Any] = TypeAdapter(shape)
+    """`endpoint` with its session, its answer's bytes (a file has its own) and its commit around it."""
+    adapter: TypeAdapter[Any] | None = None if is_file(shape) else TypeAdapter(shape)
 
     @wraps(endpoint)
     def run(*, call: Call, **inputs: Any) -> Response:
@@ -266,13 +263,17 @@ def one_transaction(endpoint: Callable[..., Any], shape: Any, status: int, write
                 return stored
             try:
                 result = endpoint(call=call, **inputs)
+                answer = result if adapter is None else rendered(call, adapter, result, status)
             except NotModified as same:
                 return Response(status_code=304, headers={"ETag": same.etag})
-            answer = rendered(call, adapter, result, status)
             remember(call, answer)
         return answer
 
     return run
+
+
+def is_file(shape: Any) -> bool:
+    return isinstance(shape, type) and issubclass(shape, Response)
 
 
 def rendered(call: Call, adapter: TypeAdapter[Any], result: Any, status: int) -> Response:
@@ -280,9 +281,6 @@ def rendered(call: Call, adapter: TypeAdapter[Any], result: Any, status: int) ->
         return Response(status_code=204, headers=call.headers)
     body = adapter.dump_json(result)
     if call.request.method != "DELETE" and "ETag" not in call.headers:
-        try:
-            tag = etag_of(body)
-            call.unless_matched(tag) if call.request.method == "GET" else call.headers.setdefault("ETag", tag)
-        except NotModified as same:
-            return Response(status_code=304, headers={"ETag": same.etag})
+        tag = etag_of(body)
+        call.unless_matched(tag) if call.request.method == "GET" else call.headers.setdefault("ETag", tag)
     return Response(body, status, headers=call.headers, media_type="application/json")

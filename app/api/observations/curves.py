@@ -1,14 +1,14 @@
 """Learning curves of a project's groups."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field
 
-from app.api.http.answers import Draws, Seed, WarningOut
+from app.api.http.answers import Draws, IntervalOut, Seed, WarningOut
 from app.api.http.etags import question_tag
-from app.api.http.pages import Cursor, Limit, Page, page, position
+from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.shapes import MAX_COUNT, Answer
 from app.api.http.transactions import Call, Route, reads
 from app.errors import Fault, invalid
@@ -16,7 +16,7 @@ from app.services.curves.curves import Curve, CurveQuestion, Summary, curves_of
 from app.services.curves.fits import DRAWS, SEED
 from app.services.projects.changes import get_member
 from app.store.models.projects import Group, Project
-from app.store.projects import members
+from app.store.projects import listed_members
 
 router = APIRouter(prefix="/v1/projects/{project_id}/curves", tags=["curves"], route_class=Route)
 
@@ -69,10 +69,8 @@ class PointOut(Answer):
     residual: float | None
 
 
-class WeightOut(Answer):
-    mean: float
-    p05: float
-    p95: float
+class WeightOut(IntervalOut):
+    pass
 
 
 class TransferOut(Answer):
@@ -107,16 +105,12 @@ class CurveOut(Answer):
 
 
 def curve_shape(project: Project, curve: Curve) -> CurveOut:
-    return CurveOut(
-        group=curve.group,
-        count=curve.count,
-        data_version=project.data_version,
+    return CurveOut.of(
+        curve,
+        project,
         parameters={name: Parameter(mean=one.mean, **main_quantiles(one)) for name, one in curve.parameters.items()},
         bands=[BandOut(count=count, mean=one.mean, **one.quantiles) for count, one in curve.bands],
-        points=[PointOut.model_validate(point) for point in curve.points],
         transfer=[TransferOut(source=one.source, weight=WeightOut.model_validate(one)) for one in curve.transfer],
-        diagnostics=DiagnosticsOut.model_validate(curve.diagnostics),
-        warnings=[WarningOut.model_validate(warning) for warning in curve.warnings],
     )
 
 
@@ -149,11 +143,8 @@ def list_curves(
     counts = read_at(at)
     project = call.project(project_id)
     call.unless_matched(question_tag(project, counts, draws, seed, limit, cursor))
-
-    def fetch(after: str | None, count: int) -> Any:
-        return members(call.session, Group, project.id, False, position(after), count)
-
-    rows = page(call, cursor, limit, fetch, lambda row: row, lambda row: row.id)
+    groups = listed_members(call.session, Group, project.id, archived=False)
+    rows = page(call, cursor, limit, groups, lambda row: row)
     question = CurveQuestion(counts, draws, seed)
     curves = curves_of(call.session, call.runtime.fits, project, rows.items, question)
     return Page(items=[curve_shape(project, curve) for curve in curves], next_cursor=rows.next_cursor)

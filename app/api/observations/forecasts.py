@@ -1,20 +1,21 @@
 """The forecast ledger: what was forecast of each run before it was posted, and how that fared."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 
 from app.api.http.etags import list_tag
-from app.api.http.pages import Cursor, Limit, Page, page, position
+from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.shapes import Answer
 from app.api.http.transactions import Call, Route, reads
 from app.api.observations.curves import Quantiles
 from app.services.curves.record import NAMES, ForecastRecord, record_of
 from app.services.projects.changes import get_member
+from app.store.models.observations import Forecast
 from app.store.models.projects import Group
-from app.store.observations import ScoredForecast, forecasts_page
+from app.store.observations import listed_forecasts
 
 router = APIRouter(prefix="/v1/projects/{project_id}/forecasts", tags=["forecasts"], route_class=Route)
 
@@ -55,29 +56,15 @@ class ForecastsOut(Page[ForecastOut]):
     record: RecordOut
 
 
-def forecast_shape(scored: ScoredForecast) -> ForecastOut:
-    row = scored.forecast
-    return ForecastOut(
-        observation=row.observation_id,
-        group=scored.group,
-        count=row.count,
-        value=row.value,
-        mean=row.mean,
-        **{name: row.quantiles[name] for name in NAMES},
-        crps=row.crps,
-        wis=row.wis,
-        created_at=row.created_at,
-    )
+def forecast_shape(scored: tuple[Forecast, str]) -> ForecastOut:
+    row, group = scored
+    quantiles = {name: row.quantiles[name] for name in NAMES}
+    return ForecastOut.of(row, observation=row.observation_id, group=group, **quantiles)
 
 
 def record_shape(record: ForecastRecord) -> RecordOut:
-    return RecordOut(
-        count=record.count,
-        crps=record.crps,
-        wis=record.wis,
-        coverage=by_level(record.coverage),
-        widening=by_level(tuple(record.widening.tolist())),
-    )
+    widening = by_level(tuple(record.widening.tolist()))
+    return RecordOut.of(record, coverage=by_level(record.coverage), widening=widening)
 
 
 def by_level(numbers: tuple[float | None, ...]) -> ByLevel:
@@ -98,10 +85,6 @@ def list_forecasts(
     project = call.project(project_id)
     only = None if group is None else get_member(call.session, project, Group, group).id
     call.unless_matched(list_tag(project))
-
-    def fetch(after: str | None, count: int) -> Any:
-        return forecasts_page(call.session, project.id, only, position(after), count)
-
-    found = page(call, cursor, limit, fetch, forecast_shape, lambda scored: scored.forecast.id)
+    found = page(call, cursor, limit, listed_forecasts(call.session, project.id, only), forecast_shape)
     record = record_shape(record_of(call.session, project))
     return ForecastsOut(items=found.items, next_cursor=found.next_cursor, record=record)

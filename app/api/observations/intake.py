@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from app.api.http.bulk import CSV, JSON, json_lines, validated
 from app.api.http.problems import wording
 from app.api.http.shapes import Count, InstantIn, NonNegative, Real, Shape, ShortText, Text
-from app.errors import Fault, Malformed, invalid
+from app.errors import Fault, Malformed, invalid, refuse
 from app.services.curves.readings import Reading
 from app.services.observations.observations import MAX_OBSERVATIONS, Draft
 from app.services.projects.changes import MAX_FAULTS
@@ -109,8 +109,7 @@ def from_csv(body: bytes) -> list[Draft]:
             )
             continue
         faults.extend(Fault(f"line {number}", detail) for detail in add_line(runs, line, number))
-    if faults:
-        raise invalid(*faults[:MAX_FAULTS])
+    refuse(faults[:MAX_FAULTS])
     refuse_too_many(len(runs))
     return list(runs.values())
 

@@ -44,24 +44,13 @@ class MeasurementPlanOut(Answer):
 
 
 def plan_shape(project: Project, plan: MeasurementPlan, draws: int, seed: int) -> MeasurementPlanOut:
-    return MeasurementPlanOut(
-        data_version=project.data_version,
-        data_at=project.data_at,
+    return MeasurementPlanOut.of(
+        plan,
+        project,
         seed=seed,
         draws=draws,
-        variance_now=plan.variance_now,
-        variance_after=plan.variance_after,
         recommended=dict(zip(plan.keys, plan.recommended, strict=True)),
-        runs=[
-            MeasurementRunOut(
-                counts=dict(zip(plan.keys, run.counts, strict=True)),
-                variance_before=run.variance_before,
-                variance_after=run.variance_after,
-                reason=run.reason,
-            )
-            for run in plan.runs
-        ],
-        note=plan.note,
+        runs=[MeasurementRunOut.of(run, counts=dict(zip(plan.keys, run.counts, strict=True))) for run in plan.runs],
     )
 
 

@@ -21,7 +21,7 @@ from app.services.jobs import plan_watch
 from app.services.observations import observations, observe
 from app.services.observations.observations import Draft
 from app.store.models.observations import Observation
-from app.store.observations import observations_page
+from app.store.observations import listed_observations
 
 router = APIRouter(prefix="/v1/projects/{project_id}/observations", tags=["observations"], route_class=Route)
 
@@ -95,13 +95,7 @@ def post_observations(
     stored again."""
     project = call.project(project_id)
     done = observe.post(call.session, call.runtime.fits, project, runs, missing == "zero", call.now, call.enqueue)
-    warnings = [WarningOut.model_validate(warning) for warning in done.warnings]
-    return AcceptedOut(
-        accepted=len(done.stored),
-        duplicates=done.duplicates,
-        data_version=project.data_version,
-        warnings=warnings,
-    )
+    return AcceptedOut.of(done, project, accepted=len(done.stored))
 
 
 @router.get("", summary="List observations")
@@ -114,11 +108,8 @@ def list_observations(
 ) -> Page[ObservationOut]:
     project = call.project(project_id)
     call.unless_matched(list_tag(project))
-
-    def fetch(after: str | None, count: int) -> Any:
-        return observations_page(call.session, project.id, voided, after, count)
-
-    return page(call, cursor, limit, fetch, ObservationOut.model_validate, lambda row: row.id)
+    rows = listed_observations(call.session, project.id, voided)
+    return page(call, cursor, limit, rows, ObservationOut.model_validate)
 
 
 @router.get("/{observation_id}", summary="Read an observation")

@@ -24,7 +24,6 @@ from app.api.planning.plans import (
     group_shape,
     source_plan_shape,
     stop_shape,
-    utility_shape,
 )
 from app.api.projects.objectives import Objective
 from app.errors import Fault, Infeasible, invalid
@@ -85,17 +84,11 @@ def allocation_shape(
 ) -> AllocationOut:
     plan, known = answer.plan, answer.known
     spend = amount(plan.spend)
-    return AllocationOut(
-        round=answer.round,
-        policy=plan.policy,
-        exploration=question.exploration,
-        objective=project.objective,
-        data_version=project.data_version,
-        data_at=project.data_at,
-        seed=question.seed,
-        draw_seed=plan.draw_seed,
-        draws=question.draws,
-        currency=project.currency,
+    return AllocationOut.of(
+        plan,
+        question,
+        answer,
+        project,
         budget=RoundBudgetOut(
             available=answer.budget.available,
             spend=spend,
@@ -103,10 +96,8 @@ def allocation_shape(
             explored=amount(plan.explored),
             remaining=answer.budget.remaining - spend,
         ),
-        unspent_reason=plan.unspent_reason,
-        utility=utility_shape(plan, known),
+        utility=plan.utility if known else None,
         shadow_price=plan.shadow_price if known else None,
-        optimality=OptimalityOut.model_validate(plan.optimality),
         binding=[BoundOut(bound=bound, shadow_price=price) for bound, price in answer.bounds.items()] if known else [],
         groups=[
             group_shape(group, known, answer.evaluation.get(group.key))
@@ -115,7 +106,7 @@ def allocation_shape(
         ],
         sources=[source_plan_shape(one) for one in plan.sources if one.order or not only_bought],
         stop=stop_shape(answer.stop),
-        warnings=[WarningOut.model_validate(warning) for warning in answer.warnings],
+        warnings=answer.warnings,
     )
 
 

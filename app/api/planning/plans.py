@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import Field
 
+from app.api.http.answers import IntervalOut
 from app.api.http.shapes import Answer, MoneyOut
 from app.money import amount
 from app.services.planning import EvaluationAdvice, GroupPlan, Plan, SourcePlan, StopAdvice
@@ -13,14 +14,6 @@ from app.services.planning.policies import PolicyName
 
 Exploration = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
 Policy = Annotated[PolicyName, Query(description="How to split the money: 'optimal', or a policy to compare it with")]
-
-
-class IntervalOut(Answer):
-    """A mean with its 90 % interval over the posterior's draws."""
-
-    mean: float
-    p05: float
-    p95: float
 
 
 class MetricOut(Answer):
@@ -115,36 +108,29 @@ class StopOut(Answer):
     reason: str
 
 
-def utility_shape(plan: Plan, known: bool) -> UtilityOut | None:
-    return UtilityOut.model_validate(plan.utility) if known else None
-
-
 def budget_shape(plan: Plan, available: Decimal) -> BudgetShare:
     return BudgetShare(available=available, spend=amount(plan.spend), unspent=amount(plan.unspent))
 
 
 def group_shape(group: GroupPlan, known: bool, evaluation: EvaluationAdvice | None) -> GroupPlanOut:
-    return GroupPlanOut(
+    return GroupPlanOut.of(
+        group,
         group=group.key,
-        count=group.count,
-        pending=group.pending,
-        add=group.add,
         cost=amount(group.cost),
-        metric_now=MetricOut.model_validate(group.metric_now) if known else None,
-        metric_after=MetricOut.model_validate(group.metric_after) if known else None,
+        metric_now=group.metric_now if known else None,
+        metric_after=group.metric_after if known else None,
         marginal_utility_per_cost=MarginalOut(
             now=group.marginal_now if known else None, after=group.marginal_after if known else None
         ),
-        evaluation=EvaluationOut.model_validate(evaluation) if evaluation else None,
-        reason=group.reason,
+        evaluation=evaluation,
     )
 
 
 def source_plan_shape(one: SourcePlan) -> SourcePlanOut:
-    return SourcePlanOut(
+    return SourcePlanOut.of(
+        one,
         source=one.key,
         group=one.groups[0] if len(one.groups) == 1 else None,
-        order=one.order,
         cost=amount(one.cost),
         binding=["hold" if name == "fixed_order" else name for name in one.binding],
     )
@@ -153,10 +139,5 @@ def source_plan_shape(one: SourcePlan) -> SourcePlanOut:
 def stop_shape(advice: StopAdvice | None) -> StopOut | None:
     if advice is None:
         return None
-    return StopOut(
-        stop=advice.stop,
-        worth_spending=amount(advice.worth_spending),
-        gain=advice.gain,
-        worth=None if advice.worth is None else amount(round(advice.worth * 1_000_000)),
-        reason=advice.reason,
-    )
+    worth = None if advice.worth is None else amount(round(advice.worth * 1_000_000))
+    return StopOut.of(advice, worth_spending=amount(advice.worth_spending), worth=worth)

@@ -1,7 +1,7 @@
 """The reverse question: the least money with which every group reaches its target."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -106,37 +106,25 @@ def requirements_shape(
     project: Project, body: RequirementsIn, found: Requirements, warnings: tuple[Warning, ...]
 ) -> RequirementsOut:
     keys = [group.key for group in found.groups]
-    return RequirementsOut(
-        data_version=project.data_version,
-        data_at=project.data_at,
-        seed=body.seed,
-        draws=body.draws,
-        currency=project.currency,
-        chance=found.chance,
-        joint=found.joint,
+    return RequirementsOut.of(
+        found,
+        body,
+        project,
         spend=amount(found.spend),
-        gap=found.gap,
-        joint_chance=found.joint_chance,
-        method=found.method,
-        groups=[GroupRequirementOut(group=one.key, **fields_of(one, GroupRequirementOut)) for one in found.groups],
+        groups=[GroupRequirementOut.of(one, group=one.key) for one in found.groups],
         sources=[SourceRequirementOut(source=one.key, order=one.order, cost=amount(one.cost)) for one in found.sources],
         curve=[
-            BudgetChanceOut(
+            BudgetChanceOut.of(
+                one,
                 budget=amount(one.budget),
                 spend=amount(one.spend),
-                level=one.level,
-                joint_chance=one.joint_chance,
                 chances=dict(zip(keys, one.chances, strict=True)),
             )
             for one in found.curve
         ],
-        unreachable=[UnreachableOut(group=one.key, **fields_of(one, UnreachableOut)) for one in found.unreachable],
-        warnings=[WarningOut.model_validate(warning) for warning in warnings],
+        unreachable=[UnreachableOut.of(one, group=one.key) for one in found.unreachable],
+        warnings=warnings,
     )
-
-
-def fields_of(one: object, shape: type[Answer]) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in shape.model_fields if name != "group"}
 
 
 @router.post("", summary="Ask what targets cost", responses=declared(Conflict, Infeasible))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
-from app.api.http.answers import WarningOut
+from app.api.http.answers import IntervalOut, WarningOut
 from app.api.http.problems import FaultShape
 from app.api.http.shapes import (
     Answer,
@@ -30,7 +30,6 @@ from app.api.planning.plans import (
     OptimalityOut,
     UtilityOut,
     budget_shape,
-    utility_shape,
 )
 from app.api.projects.groups import AssumedCurve
 from app.api.projects.limits import SetLimits, stored_limits
@@ -113,13 +112,10 @@ class ScenarioSourceOut(Answer):
     cost: MoneyOut
 
 
-class GainOut(Answer):
+class GainOut(IntervalOut):
     """The utility by the *first* scenario's objective, weights and targets, minus the first's own, over the same
     draws; `p_better` is the share of draws in which it is higher, ties half."""
 
-    mean: float
-    p05: float
-    p95: float
     p_better: float
 
 
@@ -186,14 +182,13 @@ def row_shape(outcome: ScenarioResult, first: ScenarioResult, only_bought: bool)
             name=name, policy=None, budget=None, unspent_reason=None, utility=None, shadow_price=None, optimality=None,
             groups={}, sources={}, difference=None, infeasible=culprits, warnings=[],
         )  # fmt: skip
-    return ScenarioOut(
+    return ScenarioOut.of(
+        plan,
         name=name,
         policy=None if outcome.scenario.orders is not None else plan.policy,
         budget=budget_shape(plan, outcome.budget.available),
-        unspent_reason=plan.unspent_reason,
-        utility=utility_shape(plan, outcome.known),
+        utility=plan.utility if outcome.known else None,
         shadow_price=plan.shadow_price if outcome.known else None,
-        optimality=OptimalityOut.model_validate(plan.optimality),
         groups=group_cells(outcome, plan, first, only_bought),
         sources={
             one.key: ScenarioSourceOut(order=one.order, cost=amount(one.cost))
@@ -202,7 +197,6 @@ def row_shape(outcome: ScenarioResult, first: ScenarioResult, only_bought: bool)
         },
         difference=difference_shape(plan, first.plan, outcome.gain),
         infeasible=[],
-        warnings=[WarningOut.model_validate(warning) for warning in plan.warnings],
     )
 
 
@@ -234,14 +228,8 @@ def difference_shape(plan: Plan, first: Plan | None, gain: Gain | None) -> Diffe
 
 
 def table_shape(project: Project, body: WhatIfIn, outcomes: list[ScenarioResult]) -> WhatIfOut:
-    return WhatIfOut(
-        data_version=project.data_version,
-        data_at=project.data_at,
-        seed=body.seed,
-        draws=body.draws,
-        currency=project.currency,
-        scenarios=[row_shape(outcome, outcomes[0], body.groups == "bought") for outcome in outcomes],
-    )
+    rows = [row_shape(outcome, outcomes[0], body.groups == "bought") for outcome in outcomes]
+    return WhatIfOut.of(project, body, scenarios=rows)
 
 
 @router.post("/what-if", summary="Compare scenarios")

@@ -2,7 +2,6 @@
 
 import json
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -13,10 +12,9 @@ from app.api.http.drawn import HEADERS, MEDIA_TYPES, Format, contract_of, drawn
 from app.api.http.etags import etag_of
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
-from app.api.http.query import KnownQuery
 from app.api.http.runtime import SOFTWARE_VERSION
 from app.api.http.shapes import Answer, MoneyIn, MoneyOut, Shape
-from app.api.http.transactions import Call, Route, posts, reads, usual_errors
+from app.api.http.transactions import Call, Route, posts, reads
 from app.api.planning.scenarios import SeedIn
 from app.api.projects.objectives import Objective
 from app.charts.simulations import CHARTS
@@ -29,10 +27,10 @@ from app.store.db import Session
 from app.store.models.jobs import Job
 from app.store.models.projects import Project
 from app.store.models.simulations import Simulation
-from app.store.simulations import simulations_page
+from app.store.simulations import listed_simulations
 
 router = APIRouter(prefix="/v1/projects/{project_id}/simulations", tags=["simulations"], route_class=Route)
-charts = APIRouter(prefix="/v1/projects/{project_id}/simulations", tags=["simulations"], route_class=KnownQuery)
+charts = APIRouter(prefix=router.prefix, tags=["simulations"], route_class=Route)
 
 USUAL: tuple[PolicyName, ...] = tuple(key for key in POLICY_KEYS if key != "slice_tuner")
 """Played where nothing else is asked. Slice Tuner, which fits laws of its own, is played on demand."""
@@ -55,16 +53,8 @@ class SimulationIn(Shape):
 
     def question(self) -> SimulationQuestion:
         played = dict.fromkeys((*self.policies, self.chosen, "equal"))
-        return SimulationQuestion(
-            policies=list(played),
-            chosen=self.chosen,
-            replicates=self.replicates,
-            rounds=self.rounds,
-            budget=self.budget,
-            draws=self.draws,
-            seed=self.seed,
-            objective=None if self.objective is None else self.objective.model_dump(),
-        )
+        objective = None if self.objective is None else self.objective.model_dump()
+        return SimulationQuestion(**{**dict(self), "policies": list(played), "objective": objective})
 
 
 class EstimateOut(Answer):
@@ -136,21 +126,7 @@ class SimulationOut(Answer):
 
 
 def shape_of(row: Simulation, job: Job) -> SimulationOut:
-    return SimulationOut(
-        id=row.id,
-        job_id=job.id,
-        state=job.state,
-        progress=job.progress,
-        error=job.error,
-        data_version=row.data_version,
-        question=SimulationQuestionOut.model_validate(row.question | {"budget": decimal(row.question["budget"])}),
-        created_at=row.created_at,
-        result=None if row.result is None else ResultOut(**{**row.result, "budget": Decimal(row.result["budget"])}),
-    )
-
-
-def decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
+    return SimulationOut.of(row, job)
 
 
 @router.post("", status_code=202, summary="Simulate policies", responses=declared(Conflict))
@@ -168,11 +144,8 @@ def list_simulations(
     project_id: str, call: Annotated[Call, reads("read")], limit: Limit = 50, cursor: Cursor = None
 ) -> Page[SimulationOut]:
     project = call.project(project_id)
-
-    def fetch(after: str | None, count: int) -> Any:
-        return simulations_page(call.session, project.id, after, count)
-
-    return page(call, cursor, limit, fetch, lambda both: shape_of(*both), lambda both: both[0].id)
+    rows = listed_simulations(call.session, project.id)
+    return page(call, cursor, limit, rows, lambda both: shape_of(*both))
 
 
 @router.get("/{simulation_id}", summary="Read a simulation")
@@ -190,7 +163,7 @@ CHART_EXAMPLE = {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "
     response_class=Response,
     responses={
         200: {"content": contract_of({"schema": {"type": "object"}, "example": CHART_EXAMPLE})},
-        **declared(Conflict, *usual_errors("/{project_id}/{simulation_id}", "GET", writes=False)),
+        **declared(Conflict),
     },
 )
 def draw_simulation(
@@ -203,10 +176,7 @@ def draw_simulation(
 ) -> Response:
     """`utility`: round by round; `differences`: every policy beside the chosen one. `json` is a Vega-Lite specification
     with its data."""
-    with call.runtime.database.reading() as session:
-        call.open_session = session
-        project = call.project(project_id)
-        return simulation_chart(session, project, simulation_id, name, format, theme)
+    return simulation_chart(call.session, call.project(project_id), simulation_id, name, format, theme)
 
 
 def simulation_chart(

@@ -1,14 +1,14 @@
 """Groups of a project."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import Field
 
 from app.api.http.bulk import list_body, list_contract
 from app.api.http.etags import list_tag
-from app.api.http.pages import Archived, Cursor, Limit, Page, page, position
+from app.api.http.pages import Archived, Cursor, Limit, Page, page
 from app.api.http.problems import declared
 from app.api.http.shapes import (
     Answer,
@@ -32,7 +32,7 @@ from app.services.projects import groups
 from app.services.projects.changes import get_member, restore, touch
 from app.store.ledger import Collected, collected_counts
 from app.store.models.projects import Group, Project
-from app.store.projects import members
+from app.store.projects import listed_members
 
 router = APIRouter(prefix="/v1/projects/{project_id}/groups", tags=["groups"], route_class=Route)
 bulk = APIRouter(prefix=router.prefix, tags=["groups"], route_class=BulkRoute)
@@ -109,9 +109,7 @@ class GroupOut(Answer):
 
 
 def group_shape(row: Group, collected: Collected) -> GroupOut:
-    counted = {"collected_count": collected.count, "effective_count": collected.effective}
-    columns = {name: getattr(row, name) for name in GroupOut.model_fields if name not in counted}
-    return GroupOut(**counted, **columns)
+    return GroupOut.of(row, collected_count=collected.count, effective_count=collected.effective)
 
 
 def shape_of(call: Call, project: Project, row: Group) -> GroupOut:
@@ -126,15 +124,12 @@ class Replaced(Answer):
 
 
 def group_page(call: Call, project: Project, cursor: str | None, limit: int, archived: bool) -> Page[GroupOut]:
-    def fetch(after: str | None, count: int) -> Any:
-        return members(call.session, Group, project.id, archived, position(after), count)
-
     collected = collected_counts(call.session, project.id)
 
     def shape(row: Group) -> GroupOut:
         return group_shape(row, collected.get(row.id, NONE_COLLECTED))
 
-    return page(call, cursor, limit, fetch, shape, lambda row: row.id)
+    return page(call, cursor, limit, listed_members(call.session, Group, project.id, archived), shape)
 
 
 @router.get("", summary="List groups")

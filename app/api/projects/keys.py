@@ -1,7 +1,7 @@
 """API keys of the caller's workspace. They are made with `tranche key create`."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
 
@@ -27,10 +27,8 @@ class ApiKeyOut(Answer):
 
 @router.get("", summary="List API keys")
 def list_keys(call: Annotated[Call, reads("admin")], limit: Limit = 50, cursor: Cursor = None) -> Page[ApiKeyOut]:
-    def fetch(after: str | None, count: int) -> Any:
-        return keys_of_workspace(call.session, call.caller.workspace_id, after, count)
-
-    return page(call, cursor, limit, fetch, ApiKeyOut.model_validate, lambda row: row.id)
+    rows = keys_of_workspace(call.session, call.caller.workspace_id)
+    return page(call, cursor, limit, rows, ApiKeyOut.model_validate)
 
 
 @router.delete("/{key_id}", status_code=204, summary="Revoke an API key")

@@ -101,27 +101,8 @@ class ProjectOut(Answer):
 
 
 def project_shape(row: Project) -> ProjectOut:
-    return ProjectOut(
-        id=row.id,
-        name=row.name,
-        currency=row.currency,
-        metric=Metric.model_validate(
-            {name: getattr(row, f"metric_{name}") for name in ("name", "kind", "goal", "lower", "upper")}
-        ),
-        objective=row.objective,
-        budget=BudgetOut(total=row.budget_total, rounds=row.budget_rounds),
-        recipe=row.recipe,
-        set_limits=row.set_limits,
-        value_per_utility=row.value_per_utility,
-        smallest_gain=row.smallest_gain,
-        approval_threshold=row.approval_threshold,
-        reference_loss=row.reference_loss,
-        data_version=row.data_version,
-        data_at=row.data_at,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        archived_at=row.archived_at,
-    )
+    metric = {name: getattr(row, f"metric_{name}") for name in Metric.model_fields}
+    return ProjectOut.of(row, metric=metric, budget={"total": row.budget_total, "rounds": row.budget_rounds})
 
 
 def columns(body: ProjectIn | ProjectPatch) -> dict[str, Any]:
@@ -150,11 +131,8 @@ def create_project(body: ProjectIn, call: Annotated[Call, posts("write")]) -> Pr
 def list_projects(
     call: Annotated[Call, reads("read")], limit: Limit = 50, cursor: Cursor = None, archived: Archived = False
 ) -> Page[ProjectOut]:
-    def fetch(after: str | None, count: int) -> Any:
-        caller = call.caller
-        return projects_of_workspace(call.session, caller.workspace_id, caller.project_ids, archived, after, count)
-
-    return page(call, cursor, limit, fetch, project_shape, lambda row: row.id)
+    rows = projects_of_workspace(call.session, call.caller.workspace_id, call.caller.project_ids, archived)
+    return page(call, cursor, limit, rows, project_shape)
 
 
 @router.get("/{project_id}", summary="Read a project")

@@ -9,9 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field, PlainSerializer
 
+from app.api.http.answers import IntervalOut
 from app.api.http.bulk import list_body, list_contract
 from app.api.http.etags import list_tag
-from app.api.http.pages import Archived, Cursor, Limit, Page, page, position
+from app.api.http.pages import Archived, Cursor, Limit, Page, page
 from app.api.http.problems import declared
 from app.api.http.shapes import (
     MAX_COUNT,
@@ -36,7 +37,7 @@ from app.services.ledger.holdings import SourceRecord, holdings_of
 from app.services.projects import sources
 from app.services.projects.changes import get_member, touch
 from app.store.models.projects import Group, Project, Source
-from app.store.projects import members, members_by_id
+from app.store.projects import listed_members, members_by_id
 
 router = APIRouter(prefix="/v1/projects/{project_id}/sources", tags=["sources"], route_class=Route)
 bulk = APIRouter(prefix=router.prefix, tags=["sources"], route_class=BulkRoute)
@@ -122,12 +123,8 @@ class SourcePatch(SourceTerms):
     lead_time_days: Days | None = unset()
 
 
-class RateOut(Answer):
+class RateOut(IntervalOut):
     """A share as deliveries show it, the stated value being the prior: mean and 90 % interval."""
-
-    mean: float
-    p05: float
-    p95: float
 
 
 class SourceRecordOut(Answer):
@@ -180,23 +177,13 @@ def source_fields(body: SourceIn | SourceTerms) -> dict[str, Any]:
 
 def source_shape(row: Source, groups: Mapping[int, Group], record: SourceRecord) -> SourceOut:
     yields = {groups[one.group_id].key: one.share for one in row.yields}
-    derived = {
-        "group": next(iter(yields)) if len(yields) == 1 else None,
-        "yields": yields,
-        "record": record_shape(record, groups),
-        "connection": row.connection_id,
-    }
-    columns = {name: getattr(row, name) for name in SourceOut.model_fields if name not in derived}
-    return SourceOut(**derived, **columns)
-
-
-def record_shape(record: SourceRecord, groups: Mapping[int, Group]) -> SourceRecordOut:
-    return SourceRecordOut(
-        ordered=record.ordered,
-        accepted=record.accepted,
-        rejected=record.rejected,
-        acceptance_rate=RateOut.model_validate(record.acceptance),
-        yields={groups[group_id].key: RateOut.model_validate(rate) for group_id, rate in record.yields.items()},
+    rates = {groups[group_id].key: rate for group_id, rate in record.yields.items()}
+    return SourceOut.of(
+        row,
+        group=next(iter(yields)) if len(yields) == 1 else None,
+        yields=yields,
+        record=SourceRecordOut.of(record, acceptance_rate=record.acceptance, yields=rates),
+        connection=row.connection_id,
     )
 
 
@@ -220,11 +207,7 @@ def list_sources(
 ) -> Page[SourceOut]:
     project = call.project(project_id)
     call.unless_matched(list_tag(project))
-
-    def fetch(after: str | None, count: int) -> Sequence[Source]:
-        return members(call.session, Source, project.id, archived, position(after), count)
-
-    rows = page(call, cursor, limit, fetch, lambda row: row, lambda row: row.id)
+    rows = page(call, cursor, limit, listed_members(call.session, Source, project.id, archived), lambda row: row)
     return Page(items=shapes_of(call, project, rows.items), next_cursor=rows.next_cursor)
 
 

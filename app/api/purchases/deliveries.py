@@ -108,14 +108,7 @@ def recorded(call: Call, project_id: str, number: int, order_id: str, said: Reco
         raise NotFound(f"There is no such order in round {number}.")
     row, _ = record_delivery(call.session, project, purchase, order, said, call.caller, call.now, call.enqueue)
     shape = order_shape(progress_one(call, project, order))
-    return DeliveryOut(
-        id=row.id,
-        kind=row.kind,
-        external_id=row.external_id,
-        order=shape,
-        data_version=project.data_version,
-        warnings=delivery_warnings(order, shape),
-    )
+    return DeliveryOut.of(row, project, order=shape, warnings=delivery_warnings(order, shape))
 
 
 def delivery_warnings(order: Order, shape: OrderOut) -> list[WarningOut]:

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from app.api.http.pages import Cursor, Limit, Page, page, position
+from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.shapes import Answer, SignedMoneyOut
 from app.api.http.transactions import Call, Route, reads
 from app.api.purchases.orders import get_order
 from app.services.ledger.deliveries import check_ledger
 from app.services.vendors.counts import vendor_folds
-from app.store.ledger import audit_page, entries_page
+from app.store.ledger import listed_audit, listed_entries
 from app.store.models.projects import Group
 from app.store.models.purchases import AuditEntry, LedgerEntry
 from app.store.projects import members
@@ -39,20 +39,8 @@ class EntryOut(Answer):
 
 
 def entry_shape(row: LedgerEntry, keys: Mapping[int, str]) -> EntryOut:
-    return EntryOut(
-        id=row.id,
-        order=row.order_id,
-        kind=row.kind,
-        group=None if row.group_id is None else keys[row.group_id],
-        state=row.state,
-        count=row.count,
-        spent=row.spent,
-        committed=row.committed,
-        cause=row.cause,
-        note=row.note,
-        api_key=row.api_key_id,
-        created_at=row.created_at,
-    )
+    group = None if row.group_id is None else keys[row.group_id]
+    return EntryOut.of(row, order=row.order_id, group=group, api_key=row.api_key_id)
 
 
 @router.get("/ledger", summary="List the ledger's entries")
@@ -67,11 +55,8 @@ def list_entries(
     project = call.project(project_id)
     only = None if order is None else get_order(call, project, order).id
     keys = {group.id: group.key for group in members(call.session, Group, project.id, archived=None)}
-
-    def fetch(after: str | None, count: int) -> Any:
-        return entries_page(call.session, project.id, only, position(after), count)
-
-    return page(call, cursor, limit, fetch, lambda row: entry_shape(row, keys), lambda row: row.id)
+    rows = listed_entries(call.session, project.id, only)
+    return page(call, cursor, limit, rows, lambda row: entry_shape(row, keys))
 
 
 class DiscrepancyOut(Answer):
@@ -107,8 +92,7 @@ class AuditOut(Answer):
 
 
 def audit_shape(row: AuditEntry) -> AuditOut:
-    columns = {name: getattr(row, name) for name in ("id", "action", "resource", "detail", "created_at")}
-    return AuditOut(api_key=row.api_key_id, **columns)
+    return AuditOut.of(row, api_key=row.api_key_id)
 
 
 @router.get("/audit", summary="List who did what")
@@ -116,8 +100,4 @@ def list_audit(
     project_id: str, call: Annotated[Call, reads("read")], limit: Limit = 50, cursor: Cursor = None
 ) -> Page[AuditOut]:
     project = call.project(project_id)
-
-    def fetch(after: str | None, count: int) -> Any:
-        return audit_page(call.session, project.id, position(after), count)
-
-    return page(call, cursor, limit, fetch, audit_shape, lambda row: row.id)
+    return page(call, cursor, limit, listed_audit(call.session, project.id), audit_shape)

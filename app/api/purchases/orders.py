@@ -9,14 +9,14 @@ from fastapi import APIRouter
 from app.api.http.shapes import Answer, MoneyOut
 from app.api.http.transactions import Call, Route, reads
 from app.errors import NotFound
+from app.services.ids import as_uuid
 from app.services.ledger.deliveries import over_delivered
 from app.services.ledger.terms import Terms
-from app.services.projects.projects import as_uuid
 from app.services.purchases.progress import OrderProgress, order_progress
 from app.store.models.projects import Group, Project
 from app.store.models.purchases import Order
 from app.store.projects import members
-from app.store.rounds import order_by_id
+from app.store.reading import find
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["rounds"], route_class=Route)
 
@@ -59,30 +59,19 @@ class OrderOut(Answer):
 
 def order_shape(progress: OrderProgress) -> OrderOut:
     order, totals = progress.order, progress.totals
-    return OrderOut(
-        id=order.id,
-        source=progress.source,
-        state=order.state,
-        quantity=order.quantity,
-        cost=order.cost,
-        spent=totals.spent,
-        committed=totals.committed,
+    return OrderOut.of(
+        order,
+        totals,
+        progress,
         billed=Terms.read(order.terms).billed,
-        delivered=totals.delivered,
         **{state: totals.in_state(state) for state in ("accepted", "rejected", "pending", "unmapped")},
         over_delivered=over_delivered(order, totals),
-        groups={key: CountsOut(**counts) for key, counts in progress.groups.items()},
-        external_id=order.external_id,
-        created_at=order.created_at,
-        placed_at=order.placed_at,
-        closed_at=order.closed_at,
     )
 
 
 def get_order(call: Call, project: Project, order_id: str) -> Order:
     """The project's order. Raises NotFound."""
-    key = as_uuid(order_id)
-    row = None if key is None else order_by_id(call.session, project.id, key)
+    row = find(call.session, Order, project_id=project.id, id=as_uuid(order_id))
     if row is None:
         raise NotFound("There is no such order in this project.")
     return row

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body
 from pydantic import ConfigDict, Field, RootModel
 
 from app.api.http.etags import matches, question_tag
-from app.api.http.pages import Cursor, Limit, Page, page, position
+from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
 from app.api.http.shapes import Answer, Count, Key, MoneyIn, MoneyOut, Shape, Text, with_example
 from app.api.http.transactions import Call, Route, buys, changes, reads
@@ -25,7 +25,7 @@ from app.services.purchases.progress import GroupProgress, RoundProgress, progre
 from app.services.purchases.rounds import Proposal, get_round
 from app.store.models.projects import Project
 from app.store.models.purchases import Round
-from app.store.rounds import rounds_page
+from app.store.rounds import listed_rounds
 
 router = APIRouter(prefix="/v1/projects/{project_id}/rounds", tags=["rounds"], route_class=Route)
 
@@ -133,24 +133,17 @@ class RoundOut(RoundSummary):
     groups: list[GroupProgressOut]
 
 
-def summary_of(project: Project, row: Round) -> dict[str, Any]:
-    names = set(RoundSummary.model_fields) - {"currency", "lines", "approvals_needed"}
-    return {
-        **{name: getattr(row, name) for name in names},
-        "currency": project.currency,
-        "lines": [
-            LineOut(source=key, quantity=line["quantity"], cost=line["cost"]) for key, line in sorted(row.lines.items())
-        ],
-        "approvals_needed": rounds.approvals_needed(project, row),
-    }
+def summary_of(project: Project, row: Round) -> RoundSummary:
+    lines = [
+        LineOut(source=key, quantity=line["quantity"], cost=line["cost"]) for key, line in sorted(row.lines.items())
+    ]
+    return RoundSummary.of(row, project, lines=lines, approvals_needed=rounds.approvals_needed(project, row))
 
 
 def round_shape(project: Project, progress: RoundProgress) -> RoundOut:
-    money = money_of(order.totals for order in progress.orders)
-    return RoundOut(
-        **summary_of(project, progress.round),
-        spent=money.spent,
-        committed=money.committed,
+    return RoundOut.of(
+        summary_of(project, progress.round),
+        money_of(order.totals for order in progress.orders),
         orders=[order_shape(order) for order in progress.orders],
         groups=[group_shape(group) for group in progress.groups],
     )
@@ -158,15 +151,13 @@ def round_shape(project: Project, progress: RoundProgress) -> RoundOut:
 
 def group_shape(one: GroupProgress) -> GroupProgressOut:
     forecast = one.forecast
-    return GroupProgressOut(
-        group=one.group,
-        planned=one.planned,
+    return GroupProgressOut.of(
+        one,
         **one.counts,
         count_before=forecast.get("count"),
         count_after=forecast.get("count_after"),
         metric_before=forecast.get("now"),
         metric_forecast=forecast.get("after"),
-        measured=None if one.measured is None else MeasuredOut.model_validate(one.measured),
     )
 
 
@@ -219,14 +210,8 @@ def list_rounds(
     project_id: str, call: Annotated[Call, reads("read")], limit: Limit = 50, cursor: Cursor = None
 ) -> Page[RoundSummary]:
     project = call.project(project_id)
-
-    def fetch(after: str | None, count: int) -> Any:
-        return rounds_page(call.session, project.id, position(after), count)
-
-    def shape(row: Round) -> RoundSummary:
-        return RoundSummary(**summary_of(project, row))
-
-    return page(call, cursor, limit, fetch, shape, lambda row: row.number)
+    rows = listed_rounds(call.session, project.id)
+    return page(call, cursor, limit, rows, lambda row: summary_of(project, row))
 
 
 @router.get("/{number}", summary="Read a round")

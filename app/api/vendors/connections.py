@@ -11,7 +11,7 @@ from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
 from app.api.http.shapes import Answer, Key, Shape, Text, unset
 from app.api.http.transactions import Call, Route, changes, posts, reads
-from app.errors import Conflict, NotFound, SecretKeyMissing
+from app.errors import Conflict, SecretKeyMissing
 from app.services.vendors import connections, inbox, placing, schedule
 from app.services.vendors.connections import NewConnection
 from app.store import vendors as store
@@ -85,15 +85,11 @@ class RotateIn(Shape):
 
 def shape(call: Call, row: VendorConnection) -> ConnectionOut:
     call.session.flush()
-    columns = {name: getattr(row, name) for name in ("id", "name", "kind", "preset", "config", "group_map", "state")}
-    return ConnectionOut(
-        **columns,
+    return ConnectionOut.of(
+        row,
         has_api_token="api_token" in row.sealed,
         weakness=connections.adapter_for(row).weakness,
-        old_secret_until=row.old_secret_until,
         deliveries=store.outcomes(call.session, row.id),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
     )
 
 
@@ -116,10 +112,8 @@ def create_connection(body: ConnectionIn, call: Annotated[Call, posts("admin")])
 def list_connections(
     call: Annotated[Call, reads("admin")], limit: Limit = 50, cursor: Cursor = None
 ) -> Page[ConnectionOut]:
-    def fetch(after: str | None, count: int) -> Any:
-        return store.connections_page(call.session, call.caller.workspace_id, after, count)
-
-    return page(call, cursor, limit, fetch, lambda row: shape(call, row), lambda row: row.id)
+    rows = store.listed_connections(call.session, call.caller.workspace_id)
+    return page(call, cursor, limit, rows, lambda row: shape(call, row))
 
 
 class PresetOut(Answer):
@@ -138,8 +132,6 @@ def list_presets(call: Annotated[Call, reads("read")]) -> list[PresetOut]:  # no
 
 def get(call: Call, connection_id: str) -> VendorConnection:
     """The connection, for keys of the whole workspace alone: it serves all its projects. Raises NotFound."""
-    if call.caller.project_ids is not None:
-        raise NotFound("There is no such vendor connection for this key: it is limited to named projects.")
     return connections.get_connection(call.session, call.caller, connection_id)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from app.api.http.pages import Cursor, Limit, Page, page, position
+from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
 from app.api.http.shapes import Answer, InstantIn, MoneyOut, Shape
 from app.api.http.transactions import Call, Route, posts, reads
@@ -17,8 +17,7 @@ from app.errors import VerifyFailed
 from app.services.ids import new_id
 from app.services.vendors import connections, inbox
 from app.store import vendors as store
-from app.store.models.vendors import VendorDelivery
-from app.vendors.base import Headers, VendorEvent
+from app.vendors.base import Headers
 
 router = APIRouter(prefix="/v1/vendor-connections", tags=["vendors"], route_class=Route)
 
@@ -50,14 +49,8 @@ def list_deliveries(
     cursor: Cursor = None,
 ) -> Page[VendorDeliveryOut]:
     row = get(call, connection_id)
-
-    def fetch(before: str | None, count: int) -> Any:
-        return store.deliveries_page(call.session, row.id, outcome, position(before), count)
-
-    def shown(delivery: VendorDelivery) -> VendorDeliveryOut:
-        return VendorDeliveryOut.model_validate(delivery)
-
-    return page(call, cursor, limit, fetch, shown, lambda delivery: delivery.id)
+    rows = store.listed_deliveries(call.session, row.id, outcome)
+    return page(call, cursor, limit, rows, VendorDeliveryOut.model_validate)
 
 
 class InboxReplayIn(Shape):
@@ -130,13 +123,7 @@ def dry_run(connection_id: str, body: DryRunIn, call: Annotated[Call, posts("adm
         adapter.verify(headers, raw, connections.honoured_secrets(row, call.runtime.settings, call.now), call.now)
     stored = adapter.readable(raw)
     kept = Headers(headers.only(adapter.kept_headers).items())
-    return DryRunOut(
-        stored=stored.decode(), events=[event_shape(event) for event in inbox.parse(adapter, kept, stored)]
-    )
-
-
-def event_shape(event: VendorEvent) -> VendorEventOut:
-    return VendorEventOut(**{name: getattr(event, name) for name in VendorEventOut.model_fields})
+    return DryRunOut.of(stored=stored.decode(), events=inbox.parse(adapter, kept, stored))
 
 
 class WaitingOut(Answer):

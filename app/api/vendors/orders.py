@@ -7,17 +7,17 @@ from uuid import UUID
 from fastapi import APIRouter, Path
 
 from app.api.http.bulk import list_body, list_contract
-from app.api.http.pages import Cursor, Limit, Page, page, position
+from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
 from app.api.http.shapes import Answer, Key, Shape, Text
 from app.api.http.transactions import BulkRoute, Call, Route, posts, reads
 from app.api.vendors.connections import get
 from app.errors import Conflict, KeyTaken, NotFound
-from app.services.projects.projects import as_uuid
+from app.services.ids import as_uuid
 from app.services.vendors import inbox, placing, schedule
 from app.store import vendors as store
 from app.store.models.purchases import Order
-from app.store.models.vendors import VendorOrder, VendorPlacement, VendorReconciliation
+from app.store.models.vendors import VendorOrder, VendorPlacement
 
 router = APIRouter(prefix="/v1/vendor-connections/{connection_id}", tags=["vendors"], route_class=Route)
 bulk = APIRouter(prefix=router.prefix, tags=["vendors"], route_class=BulkRoute)
@@ -79,14 +79,10 @@ def placement_shapes(call: Call, pairs: list[tuple[VendorPlacement, Order]]) -> 
     for one in store.vendor_orders_of(call.session, list(orders)):
         there.setdefault(one.order_id or UUID(int=0), []).append(one)
     return [
-        PlacementOut(
-            **{name: getattr(row, name) for name in ("order_id", "state", "problem", "tries", "updated_at")},
+        PlacementOut.of(
+            row,
             placed=[
-                PlacedOut(
-                    external_order_id=one.external_order_id,
-                    group=None if one.group_id is None else keys[one.group_id],
-                    url=one.url,
-                )
+                PlacedOut.of(one, group=None if one.group_id is None else keys[one.group_id])
                 for one in there.get(row.order_id, [])
             ],
         )
@@ -100,13 +96,10 @@ def list_placements(
 ) -> Page[PlacementOut]:
     row = get(call, connection_id)
 
-    def fetch(after: str | None, count: int) -> Any:
-        return store.placements_page(call.session, row.id, after, count)
-
     def shown(pair: tuple[VendorPlacement, Order]) -> PlacementOut:
         return placement_shapes(call, [pair])[0]
 
-    return page(call, cursor, limit, fetch, shown, lambda pair: pair[0].order_id)
+    return page(call, cursor, limit, store.listed_placements(call.session, row.id), shown)
 
 
 class AskedOut(Answer):
@@ -172,11 +165,5 @@ def list_reconciliations(
     connection_id: str, call: Annotated[Call, reads("read")], limit: Limit = 50, cursor: Cursor = None
 ) -> Page[ReconciliationOut]:
     row = get(call, connection_id)
-
-    def fetch(before: str | None, count: int) -> Any:
-        return store.reconciliations_page(call.session, row.id, position(before), count)
-
-    def shown(report: VendorReconciliation) -> ReconciliationOut:
-        return ReconciliationOut.model_validate(report)
-
-    return page(call, cursor, limit, fetch, shown, lambda report: report.id)
+    rows = store.listed_reconciliations(call.session, row.id)
+    return page(call, cursor, limit, rows, ReconciliationOut.model_validate)

@@ -30,14 +30,5 @@ class AttemptOut(Answer):
 
 def attempt_shape(pair: tuple[WebhookAttempt, WebhookDelivery]) -> AttemptOut:
     attempt, delivery = pair
-    return AttemptOut.model_validate(
-        {
-            **{name: getattr(delivery, name) for name in ("event_id", "event_type", "sequence", "next_attempt_at")},
-            **{
-                name: getattr(attempt, name)
-                for name in ("id", "number", "status", "error", "detail", "answer", "duration_ms", "attempted_at")
-            },
-            "state": "succeeded" if attempt.succeeded else "failed",
-            "delivery_state": delivery.state,
-        }
-    )
+    state = "succeeded" if attempt.succeeded else "failed"
+    return AttemptOut.of(attempt, delivery, state=state, delivery_state=delivery.state)

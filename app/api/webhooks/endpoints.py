@@ -1,7 +1,7 @@
 """Webhook endpoints: where events are sent, and how that went. The rules of receiving are in docs/webhooks.md."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -122,11 +122,8 @@ def create_endpoint(body: EndpointIn, call: Annotated[Call, posts("admin")]) -> 
 def list_endpoints(
     call: Annotated[Call, reads("admin")], limit: Limit = 50, cursor: Cursor = None, archived: Archived = False
 ) -> Page[EndpointOut]:
-    def fetch(after: str | None, count: int) -> Any:
-        caller = call.caller
-        return endpoints_of_workspace(call.session, caller.workspace_id, caller.project_ids, archived, after, count)
-
-    return page(call, cursor, limit, fetch, EndpointOut.model_validate, lambda row: row.id)
+    rows = endpoints_of_workspace(call.session, call.caller.workspace_id, call.caller.project_ids, archived)
+    return page(call, cursor, limit, rows, EndpointOut.model_validate)
 
 
 @router.get("/{endpoint_id}", summary="Read a webhook endpoint")
@@ -202,11 +199,7 @@ def list_attempts(
 ) -> Page[AttemptOut]:
     row = endpoints.get_endpoint(call.session, call.caller, endpoint_id, archived=True)
     wanted = AttemptFilter(None if state is None else state == "succeeded", type, since, until)
-
-    def fetch(before: str | None, count: int) -> Any:
-        return attempts_of_endpoint(call.session, row.id, wanted, before, count)
-
-    return page(call, cursor, limit, fetch, attempt_shape, lambda pair: pair[0].id)
+    return page(call, cursor, limit, attempts_of_endpoint(call.session, row.id, wanted), attempt_shape)
 
 
 @router.post("/{endpoint_id}/replay", status_code=202, summary="Send events again", responses=declared(Conflict))

@@ -12,10 +12,12 @@ from uuid import UUID
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, Forbidden, NotFound, Unauthenticated, invalid
+from app.errors import Fault, Forbidden, NotFound, Unauthenticated, refuse
+from app.services.access.secrets import derived
 from app.services.ids import new_id
 from app.store import access as store
 from app.store.models.access import ApiKey, Workspace
+from app.store.reading import find
 
 SCOPES = ("read", "observe", "deliver", "write", "buy", "admin")
 PREFIX = "tranche"
@@ -38,7 +40,8 @@ class Caller:
             held = ", ".join(sorted(self.scopes))
             raise Forbidden(f"This needs the scope '{scope}'; the key has: {held}. Use a key that has it.")
 
-    def may_see(self, project_id: UUID) -> bool:
+    def may_see(self, project_id: UUID | None) -> bool:
+        """Of what belongs to no one project: only where the key is limited to none."""
         return self.project_ids is None or str(project_id) in self.project_ids
 
 
@@ -71,7 +74,6 @@ def create_key(
             project_ids=None if project_ids is None else sorted(set(project_ids)),
             created_at=now,
             expires_at=expires_at,
-            revoked_at=None,
         )
     )
     return f"{PREFIX}_{key_id}_{secret}"
@@ -99,8 +101,7 @@ def check_key_request(
         faults.append(Fault("scopes", f"name at least one of {', '.join(SCOPES)}"))
     if expires_at is not None and expires_at <= now:
         faults.append(Fault("expires_at", "lies in the past; name a later instant"))
-    if faults:
-        raise invalid(*faults)
+    refuse(faults)
 
 
 def hash_secret(secret: str, pepper: bytes) -> str:
@@ -109,17 +110,14 @@ def hash_secret(secret: str, pepper: bytes) -> str:
 
 def peppers(secret_keys: Sequence[SecretStr]) -> list[bytes]:
     """The hash keys a stored hash may have been made with: newest first, the unkeyed one last."""
-    derived = [
-        hmac.new(base64.b64decode(key.get_secret_value()), UNKEYED, hashlib.sha256).digest() for key in secret_keys
-    ]
-    return [*derived, UNKEYED]
+    return [*(derived(base64.b64decode(key.get_secret_value()), UNKEYED) for key in secret_keys), UNKEYED]
 
 
 def authenticate(session: Session, now: datetime, hash_keys: Sequence[bytes], token: str) -> Caller:
     """The caller behind a token. Raises Unauthenticated, with the same words whatever is wrong."""
     prefix, _, rest = token.partition("_")
     key_id, _, secret = rest.partition("_")
-    key = store.key_by_id(session, key_id) if prefix == PREFIX and key_id.isalnum() else None
+    key = session.get(ApiKey, key_id) if prefix == PREFIX and key_id.isalnum() else None
     stored = key.secret_hash if key else ""
     matches = [hmac.compare_digest(hash_secret(secret, hash_key), stored) for hash_key in hash_keys]
     if key is None or not any(matches) or not is_valid(key, now):
@@ -138,7 +136,7 @@ def caller_of(key: ApiKey) -> Caller:
 
 def revoke_key(session: Session, caller: Caller, key_id: str, now: datetime) -> None:
     """The key opens nothing from now on. Raises NotFound."""
-    key = store.key_of_workspace(session, caller.workspace_id, key_id)
+    key = find(session, ApiKey, workspace_id=caller.workspace_id, id=key_id)
     if key is None:
         raise NotFound("There is no such API key in this workspace.")
     key.revoked_at = key.revoked_at or now

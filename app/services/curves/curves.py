@@ -16,7 +16,7 @@ from app.planner.wording import Warning
 from app.services.curves.fit import fit_key, fitted, metric_of, runs_of
 from app.services.curves.fits import Fits
 from app.services.curves.readings import Reading, standard_error
-from app.services.curves.record import record_of
+from app.services.curves.record import NAMES, PROBABILITIES, record_of
 from app.services.ledger.holdings import Held, held_of
 from app.store.ledger import Collected, collected_counts
 from app.store.models.observations import Observation
@@ -24,8 +24,6 @@ from app.store.models.projects import Group, Project
 from app.store.observations import fitted_observations
 from app.store.projects import members
 
-QUANTILES = (5, 10, 25, 50, 75, 90, 95)
-QUANTILE_NAMES = tuple(f"p{level:02d}" for level in QUANTILES)
 DEFAULT_STEPS = 12
 BEYOND = 4
 """Without counts asked for, bands reach to this many times the largest count."""
@@ -136,9 +134,9 @@ def curve_of(
 
 def widened(band: Summary, metric: Metric, factors: FloatArray) -> Summary:
     """The band's quantiles as the record of past forecasts says they should have been."""
-    quantiles = np.array([band.quantiles[name] for name in QUANTILE_NAMES], dtype=np.float64)
-    moved = metric.within(rescale(np.array(QUANTILES) / 100, quantiles, factors))
-    return Summary(band.mean, dict(zip(QUANTILE_NAMES, moved.tolist(), strict=True)))
+    quantiles = np.array([band.quantiles[name] for name in NAMES], dtype=np.float64)
+    moved = metric.within(rescale(np.array(PROBABILITIES), quantiles, factors))
+    return Summary(band.mean, dict(zip(NAMES, moved.tolist(), strict=True)))
 
 
 def default_counts(held: int, diagnostics: Diagnostics) -> list[int]:
@@ -165,8 +163,8 @@ def parameters_of(one: Posterior, metric: Metric, group: Group) -> dict[str, Sum
 def summary(values: FloatArray) -> Summary:
     """Over draws. None stands for a number that is not finite: a target never reached."""
     # "inverted_cdf" picks draws and never averages two, which may be infinite.
-    quantiles = np.percentile(values, QUANTILES, method="inverted_cdf")
-    return Summary(finite(np.mean(values)), dict(zip(QUANTILE_NAMES, map(finite, quantiles), strict=True)))
+    quantiles = np.quantile(values, PROBABILITIES, method="inverted_cdf")
+    return Summary(finite(np.mean(values)), dict(zip(NAMES, map(finite, quantiles), strict=True)))
 
 
 def finite(value: float | np.floating[Any]) -> float | None:

@@ -103,14 +103,7 @@ def scenario_rows(outcomes: Sequence[ScenarioResult]) -> list[dict[str, Any]]:
         {
             "name": outcome.scenario.name,
             "spend": None if outcome.plan is None else float(amount(outcome.plan.spend)),
-            "gain": None
-            if outcome.gain is None
-            else {
-                "mean": outcome.gain.mean,
-                "p05": outcome.gain.p05,
-                "p95": outcome.gain.p95,
-                "p_better": outcome.gain.p_better,
-            },
+            "gain": None if outcome.gain is None else vars(outcome.gain),
         }
         for outcome in outcomes
     ]

@@ -1,19 +1,19 @@
 """Long lists, read part by part."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import TypeVar
+
+from app.store.reading import Listing
 
 PAGE = 200
 
 Item = TypeVar("Item")
 
 
-def paged(fetch: Callable[[Any, int], Sequence[Item]], position: Callable[[Item], Any]) -> Iterator[Item]:
-    """All items of a list that `fetch(after, limit)` reads in parts."""
+def paged(rows: Listing[Item]) -> Iterator[Item]:
     after = None
     while True:
-        some = fetch(after, PAGE)
+        some, after = rows.part(after, PAGE)
         yield from some
-        if len(some) < PAGE:
+        if after is None:
             return
-        after = position(some[-1])

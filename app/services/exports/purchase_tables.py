@@ -12,17 +12,16 @@ from app.services.ledger.deliveries import over_delivered
 from app.services.ledger.terms import Terms
 from app.services.purchases.progress import GroupProgress, OrderProgress, progress_of
 from app.services.purchases.timeline import Stage, stages_of
-from app.store.ledger import entries_page
+from app.store.ledger import listed_entries
 from app.store.models.projects import Group
 from app.store.models.purchases import LedgerEntry, Round
 from app.store.projects import members
-from app.store.rounds import ACCEPTED, orders_of_project, rounds_of_project, rounds_page
+from app.store.rounds import ACCEPTED, listed_rounds, orders_of_project, rounds_of_project
 from app.tables.shape import Column
 
 
 def all_rounds(dossier: Dossier) -> Iterator[Round]:
-    session, project = dossier.session, dossier.project
-    return paged(lambda after, limit: rounds_page(session, project.id, after, limit), lambda one: one.number)
+    return paged(listed_rounds(dossier.session, dossier.project.id))
 
 
 def rounds_table(dossier: Dossier) -> Content[Round]:
@@ -185,4 +184,4 @@ def ledger_table(dossier: Dossier) -> Content[LedgerEntry]:
         Column("note", "long text", "as it was recorded", lambda one: one.note),
         Column("api_key", "text", "API key that acted; empty for the service itself", lambda one: one.api_key_id),
         Column("created_at", "instant", "when it was made (UTC)", lambda one: one.created_at),
-    ], paged(lambda after, limit: entries_page(session, project.id, None, after, limit), lambda one: one.id)
+    ], paged(listed_entries(session, project.id))

@@ -1,6 +1,6 @@
 """Tables of what was recorded and played: runs, forecasts, simulations. They are read page by page."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -12,8 +12,8 @@ from app.services.exports.paging import paged
 from app.store.models.jobs import Job
 from app.store.models.observations import Forecast, Observation
 from app.store.models.simulations import Simulation
-from app.store.observations import ScoredForecast, forecasts_page, observations_page
-from app.store.simulations import simulations_page
+from app.store.observations import listed_forecasts, listed_observations
+from app.store.simulations import listed_simulations
 from app.tables.shape import Column
 
 
@@ -57,22 +57,17 @@ def observations_table(dossier: Dossier) -> Content[MeasuredRun]:
 
 def all_measured(dossier: Dossier) -> Iterator[MeasuredRun]:
     """Each group that a run was trained on or measured on; voided runs last."""
-    session, project = dossier.session, dossier.project
     for voided in (False, True):
-
-        def fetch(after: str | None, limit: int, voided: bool = voided) -> Sequence[Observation]:
-            return observations_page(session, project.id, voided, after, limit)
-
-        for run in paged(fetch, lambda one: str(one.id)):
+        for run in paged(listed_observations(dossier.session, dossier.project.id, voided)):
             yield from (MeasuredRun.of(run, key) for key in dict.fromkeys((*run.counts, *run.metrics)))
 
 
-def forecasts_table(dossier: Dossier) -> Content[ScoredForecast]:
-    metric, session, project = dossier.project.metric_name, dossier.session, dossier.project
+def forecasts_table(dossier: Dossier) -> Content[tuple[Forecast, str]]:
+    metric = dossier.project.metric_name
     return [
-        Column("observation", "text", "id of the run that was forecast", lambda one: str(one.forecast.observation_id)),
-        group_key(lambda one: one.group),
-        within(lambda one: one.forecast, [
+        Column("observation", "text", "id of the run that was forecast", lambda one: str(one[0].observation_id)),
+        group_key(lambda one: one[1]),
+        within(lambda one: one[0], [
             Column("count", "count", "samples of the group that it was trained on", lambda it: it.count),
             Column("value", "number", f"{metric} that was measured", lambda it: it.value),
             Column("mean", "number", f"{metric} that was expected before", lambda it: it.mean),
@@ -81,9 +76,7 @@ def forecasts_table(dossier: Dossier) -> Content[ScoredForecast]:
             Column("wis", "number", "weighted interval score, less is better", lambda it: it.wis),
             Column("created_at", "instant", "when it was scored (UTC)", lambda it: it.created_at),
         ]),
-    ], paged(
-        lambda after, limit: forecasts_page(session, project.id, None, after, limit), lambda one: one.forecast.id
-    )  # fmt: skip
+    ], paged(listed_forecasts(dossier.session, dossier.project.id))  # fmt: skip
 
 
 def quantile(level: str) -> Column[Forecast]:
@@ -132,11 +125,6 @@ def simulations_table(dossier: Dossier) -> Content[Played]:
 
 def all_played(dossier: Dossier) -> Iterator[Played]:
     """A row for each policy, or one for a simulation without a result."""
-    session, project = dossier.session, dossier.project
-
-    def fetch(after: str | None, limit: int) -> Sequence[tuple[Simulation, Job]]:
-        return simulations_page(session, project.id, after, limit)
-
-    for one, job in paged(fetch, lambda both: str(both[0].id)):
+    for one, job in paged(listed_simulations(dossier.session, dossier.project.id)):
         standings = [None] if one.result is None else [*one.result["policies"], one.result["oracle"]]
         yield from (Played(one, job, standing) for standing in standings)

@@ -13,8 +13,7 @@ from sqlalchemy.orm import Session
 from app.errors import Conflict, NotFound
 from app.services.access.keys import Caller
 from app.services.enqueue import Enqueue, QueueName
-from app.services.ids import new_id
-from app.services.projects.projects import as_uuid
+from app.services.ids import as_uuid, new_id
 from app.store import jobs as store
 from app.store.models.jobs import Job
 
@@ -48,12 +47,7 @@ def start_job(
         state="queued",
         progress=0.0,
         attempts=0,
-        result=None,
-        error=None,
         created_at=now,
-        started_at=None,
-        ended_at=None,
-        cancel_requested_at=None,
     )
     session.add(job)
     session.flush()
@@ -65,13 +59,9 @@ def get_job(session: Session, caller: Caller, job_id: str, *, lock: bool = False
     """The caller's job. Raises NotFound for what is not there, or another workspace's or project's."""
     key = as_uuid(job_id)
     job = store.job_by_id(session, key, lock) if key is not None else None
-    if job is None or job.workspace_id != caller.workspace_id or not may_see(caller, job.project_id):
+    if job is None or job.workspace_id != caller.workspace_id or not caller.may_see(job.project_id):
         raise NotFound("There is no such job in this workspace.")
     return job
-
-
-def may_see(caller: Caller, project_id: UUID | None) -> bool:
-    return caller.project_ids is None if project_id is None else caller.may_see(project_id)
 
 
 def cancel_job(job: Job, now: datetime) -> None:

@@ -60,7 +60,7 @@ def request(session: Session, project: Project, enqueue: Enqueue, now: datetime)
     """Ask for a refit of the project, whose data have changed in this transaction; it must hold the project's lock."""
     watch = store.plan_watch(session, project.id)
     if watch is None:
-        watch = PlanWatch(project_id=project.id, waiting_job_id=None, data_version=0, announced=None, reached={})
+        watch = PlanWatch(project_id=project.id, data_version=0, reached={})
         session.add(watch)
     if not waits(session, watch):
         args = {"project_id": str(project.id)}

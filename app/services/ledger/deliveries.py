@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, Fault, KeyTaken, invalid
+from app.errors import Conflict, Fault, KeyTaken, invalid, refuse
 from app.services.access.audit import write_audit
 from app.services.access.keys import Caller
 from app.services.enqueue import Enqueue
@@ -26,6 +26,7 @@ from app.store.ledger import Cell, Totals
 from app.store.models.projects import Group, Project
 from app.store.models.purchases import Delivery, Order, Round
 from app.store.projects import members
+from app.store.reading import find
 from app.store.rounds import orders_of_project
 
 UNMAPPED = ""
@@ -115,7 +116,7 @@ def repeated(session: Session, project: Project, order: Order, said: Recording) 
     """The delivery recorded under this external_id. Raises KeyTaken where it said something else."""
     if said.external_id is None:
         return None
-    row = store.delivery_by_external_id(session, project.id, said.external_id)
+    row = find(session, Delivery, project_id=project.id, external_id=said.external_id)
     if row is not None and row.content_hash != said.content(order):
         raise KeyTaken(f"external_id '{said.external_id}' was used for another delivery; give this one its own.")
     return row
@@ -129,8 +130,7 @@ def changes_of(session: Session, project: Project, said: Recording) -> dict[Cell
         for key in said.groups
         if key not in ids
     ]
-    if faults:
-        raise invalid(*faults)
+    refuse(faults)
     changes = fold([said.stored], ids)
     if not changes and said.cost is None:
         raise invalid(Fault("/groups", "nothing is said: name at least one count that is not 0, or a cost"))

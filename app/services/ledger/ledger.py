@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, invalid
+from app.errors import Fault, refuse
 from app.services.ledger.terms import Terms
 from app.store import ledger as store
 from app.store.ledger import Cell, Totals
@@ -170,8 +170,7 @@ def refuse_negative(totals: Totals, spent: Decimal) -> None:
     ]
     if spent < 0:
         faults.append(Fault("cost", f"the order's spending would fall to {spent}; take away no more than was spent"))
-    if faults:
-        raise invalid(*faults)
+    refuse(faults)
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,19 @@ from datetime import datetime
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, KeyTaken, NotFound, invalid
+from app.errors import Fault, KeyTaken, NotFound, invalid, refuse
 from app.planner.wording import Warning
 from app.services.curves.fit import metric_of
 from app.services.curves.readings import Reading, standard_error
-from app.services.ids import new_id
+from app.services.ids import as_uuid, new_id
 from app.services.ledger.holdings import held_of
 from app.services.projects.changes import MAX_FAULTS, escape, touch
-from app.services.projects.projects import as_uuid
 from app.store import observations as store
 from app.store.ledger import collected_counts
 from app.store.models.observations import Observation
 from app.store.models.projects import Group, Project
 from app.store.projects import members
+from app.store.reading import find
 
 MAX_OBSERVATIONS = 10_000
 DEFAULT_HOLDOUT = "default"
@@ -80,8 +80,7 @@ def accept(
         for draft in drafts:
             draft.counts = {**dict.fromkeys(active, 0), **draft.counts}
     faults = [fault for draft in drafts for fault in draft_faults(project, active, groups, draft)]
-    if faults:
-        raise invalid(*faults[:MAX_FAULTS])
+    refuse(faults[:MAX_FAULTS])
     fresh = unseen(session, project, drafts)
     rows = tuple(stored(project, draft, now) for draft in fresh)
     session.add_all(rows)
@@ -162,8 +161,6 @@ def stored(project: Project, draft: Draft, now: datetime) -> Observation:
         recipe=draft.recipe or project.recipe,
         observed_at=draft.observed_at or now,
         created_at=now,
-        voided_at=None,
-        void_reason=None,
     )
 
 
@@ -206,8 +203,7 @@ def warnings_of(project: Project, held: Mapping[str, int], fresh: Sequence[Draft
 
 def get_observation(session: Session, project: Project, observation_id: str) -> Observation:
     """The project's observation. Raises NotFound."""
-    key = as_uuid(observation_id)
-    row = None if key is None else store.observation_by_id(session, project.id, key)
+    row = find(session, Observation, project_id=project.id, id=as_uuid(observation_id))
     if row is None:
         raise NotFound("There is no such observation in this project.")
     return row

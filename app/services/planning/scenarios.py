@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, Invalid, invalid
+from app.errors import Fault, Invalid, refuse
 from app.planner.errors import InfeasibleError, SolverError
 from app.planner.plan import Gain, Plan, UtilityMeasure, evaluate, make_plan
 from app.services.curves.fits import Fits
@@ -42,8 +42,7 @@ def what_if(
             varied.append(vary(session, situation, scenario, f"/scenarios/{index}", draws, seed))
         except Invalid as error:
             faults.extend(error.faults)
-    if faults:
-        raise invalid(*faults[:MAX_FAULTS])
+    refuse(faults[:MAX_FAULTS])
     outcomes = [outcome_of(one, seed) for one in varied]
     return with_gains(varied, outcomes)
 

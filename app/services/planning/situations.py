@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, Fault, Infeasible, invalid
+from app.errors import Conflict, Fault, Infeasible, invalid, refuse
 from app.money import MILLIONTH, amount, grouped
 from app.planner.arrays import FloatArray
 from app.planner.errors import Constraint, Culprit, InfeasibleError, SolverError
@@ -98,8 +98,7 @@ def refuse_unknown_sources(sources: Sequence[Source], keys: Sequence[str], where
     """Raises Invalid for keys that are no active source's; `where` points from a key into the request."""
     known = {source.key for source in sources}
     faults = [Fault(where(key), f"there is no source '{key}' in this project") for key in keys if key not in known]
-    if faults:
-        raise invalid(*faults)
+    refuse(faults)
 
 
 def feasibly(project: Project, plan: Callable[[], Planned]) -> Planned:

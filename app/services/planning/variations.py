@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, Invalid, invalid
+from app.errors import Fault, Invalid, invalid, refuse
 from app.planner.arrays import FloatArray
 from app.planner.borrowing import fit_together
 from app.planner.curves import AssumedCurve, Observations, Points, Posterior, stating
@@ -108,8 +108,7 @@ def varied_project(session: Session, project: Project, changes: Fields) -> Proje
         return project
     varied = unstored(project, changes)
     faults = named_faults(session, varied)
-    if faults:
-        raise invalid(*faults)
+    refuse(faults)
     return varied
 
 
@@ -145,8 +144,7 @@ def check_terms(sources: Sequence[Source], changes: Mapping[str, Fields]) -> Non
         if source.key in changes
         for name, detail in (*tier_faults(source), *order_faults(source))
     ]
-    if faults:
-        raise invalid(*faults)
+    refuse(faults)
 
 
 def varied_curves(

@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.errors import Archived, Fault, KeyTaken, MissingKeys, NotFound, invalid
+from app.errors import Archived, Fault, KeyTaken, MissingKeys, NotFound, refuse
 from app.store import projects as store
 from app.store.models.projects import Group, Project, Source
 from app.store.projects import Member
+from app.store.reading import find
 
 Fields = dict[str, Any]
 MAX_FAULTS = 1_000
@@ -45,7 +46,7 @@ def restore(project: Project, row: Project | Group | Source, now: datetime) -> N
 
 def get_member(session: Session, project: Project, kind: type[Member], key: str, *, archived: bool = False) -> Member:
     """The project's group or source of that key. Raises NotFound, for archived ones too (unless `archived`)."""
-    row = store.member_by_key(session, kind, project.id, key) if "\0" not in key else None
+    row = find(session, kind, project_id=project.id, key=key) if "\0" not in key else None
     word = kind.__name__.lower()
     if row is None:
         raise NotFound(f"There is no {word} '{key[:100]}' in this project.")
@@ -73,8 +74,7 @@ def refuse_repeats(keys: Sequence[str], at: str) -> None:
         for index, key in enumerate(keys)
         if first.setdefault(key, index) != index
     ]
-    if faults:
-        raise invalid(*faults)
+    refuse(faults)
 
 
 def refuse_taken(session: Session, project: Project, kind: type[Member], keys: Sequence[str], at: str) -> None:

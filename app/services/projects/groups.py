@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, Frozen, KeyTaken, invalid
+from app.errors import Fault, Frozen, KeyTaken, invalid, refuse
 from app.services.projects.changes import (
     Fields,
     archive,
@@ -35,7 +35,7 @@ def add_groups(session: Session, project: Project, items: Sequence[Fields], now:
     keys = [item["key"] for item in items]
     refuse_repeats(keys, at)
     refuse_taken(session, project, Group, keys, at)
-    rows = [Group(project_id=project.id, created_at=now, archived_at=None) for _ in items]
+    rows = [Group(project_id=project.id, created_at=now) for _ in items]
     for row, item in zip(rows, items, strict=True):
         assign(row, without_price(item), now)
     index_of = {key: index for index, key in enumerate(keys)}
@@ -93,8 +93,7 @@ def check_bounds(groups: Sequence[Group], where: Callable[[str], str]) -> None:
         for group in groups
         if group.min_count is not None and group.max_count is not None and group.min_count > group.max_count
     ]
-    if faults:
-        raise invalid(*faults)
+    refuse(faults)
 
 
 def check_targets(project: Project, groups: Sequence[Group], where: Callable[[str], str]) -> None:
@@ -109,8 +108,7 @@ def check_targets(project: Project, groups: Sequence[Group], where: Callable[[st
         for group in groups
         if group.target is not None and not lower <= group.target <= upper
     ]
-    if faults:
-        raise invalid(*faults)
+    refuse(faults)
 
 
 def check_parents(session: Session, project: Project, groups: Sequence[Group], where: Callable[[str], str]) -> None:
@@ -122,8 +120,7 @@ def check_parents(session: Session, project: Project, groups: Sequence[Group], w
         parent = known.get(group.parent or "")
         if group.parent is not None and (parent is None or parent.archived_at or parent is group):
             faults.append(Fault(where(group.key), f"'{group.parent}' is no other group of this project"))
-    if faults:
-        raise invalid(*faults)
+    refuse(faults)
 
 
 def check_group_list(session: Session, project: Project, at: str) -> None:

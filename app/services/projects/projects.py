@@ -6,13 +6,12 @@ Fields come as dicts of column values, so that a partial change says just what i
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault, Frozen, NotFound, invalid
 from app.services.access.keys import Caller
-from app.services.ids import new_id
+from app.services.ids import as_uuid, new_id
 from app.services.projects import groups as group_service
 from app.services.projects import sources as source_service
 from app.services.projects.changes import Fields, archive, assign, touch
@@ -41,13 +40,6 @@ def get_project(
     return row
 
 
-def as_uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
-
-
 def create_project(
     session: Session,
     caller: Caller,
@@ -63,12 +55,10 @@ def create_project(
     project = Project(
         id=new_id(),
         workspace_id=caller.workspace_id,
-        reference_loss=None,
         data_version=1,
         data_at=now,
         created_at=now,
         updated_at=now,
-        archived_at=None,
         **fields,
     )
     check_metric(project)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, InUse, invalid
+from app.errors import Fault, InUse, refuse
 from app.services.projects.changes import MAX_FAULTS, escape
 from app.store import projects as store
 from app.store.models.projects import Group, Project, Source
@@ -53,8 +53,7 @@ def over_of(limit: Mapping[str, Any]) -> Literal["groups", "sources"]:
 def check_named(session: Session, project: Project) -> None:
     """Raises Invalid naming every fault of the project's limits and objective."""
     faults = named_faults(session, project)
-    if faults:
-        raise invalid(*faults[:MAX_FAULTS])
+    refuse(faults[:MAX_FAULTS])
 
 
 def named_faults(session: Session, project: Project) -> list[Fault]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, Fault, invalid
+from app.errors import Conflict, Fault, refuse
 from app.services.projects.changes import (
     MAX_FAULTS,
     Fields,
@@ -27,28 +27,22 @@ from app.services.projects.open_orders import refuse_open_orders
 from app.services.projects.references import refuse_named, rename
 from app.store import projects as store
 from app.store.models.projects import Group, Project, Source, SourceYield
-from app.store.vendors import connection_by_id
+from app.store.models.vendors import VendorConnection
+from app.store.reading import find
 
 SHARE_SLACK = 1e-9
 """Shares such as 0.1 + 0.2 + 0.7 sum to a little more than 1 in floating point."""
 
 DEFAULTS: dict[str, Any] = {
-    "name": None,
     "kind": "vendor",
     "billed": "delivered",
     "price_tiers": [],
     "tier_scope": "order",
     "fixed_cost": Decimal(0),
     "min_order": 0,
-    "max_order": None,
     "lot_size": 1,
-    "max_total": None,
     "acceptance_rate": 1.0,
     "quality": 1.0,
-    "license": None,
-    "provenance": None,
-    "lead_time_days": None,
-    "connection_id": None,
 }
 """A source of which only its group and its price are given."""
 ELSEWHERE = ("group", "yields", "connection")
@@ -85,8 +79,7 @@ def fill(
             set_yields(row, {groups[key].id: share for key, share in shares(item).items()})
         wrong += [*tier_faults(row), *order_faults(row)]
         faults += [Fault(pointer(at, index, field), detail) for field, detail in wrong]
-    if faults:
-        raise invalid(*faults[:MAX_FAULTS])
+    refuse(faults[:MAX_FAULTS])
 
 
 def shares(item: Fields) -> dict[str, float]:
@@ -128,9 +121,10 @@ def connect(session: Session, project: Project, source: Source, item: Fields) ->
     """Give the source the vendor connection that `item` names."""
     if "connection" not in item:
         return []
-    source.connection_id = item["connection"]
-    known = source.connection_id is None or connection_by_id(session, project.workspace_id, source.connection_id)
-    return [] if known else [("connection", "there is no such vendor connection in this workspace")]
+    source.connection_id = named = item["connection"]
+    if named is None or find(session, VendorConnection, workspace_id=project.workspace_id, id=named) is not None:
+        return []
+    return [("connection", "there is no such vendor connection in this workspace")]
 
 
 def tier_faults(source: Source) -> list[tuple[str, str]]:
@@ -184,7 +178,7 @@ def replace_sources(
 
 
 def new_source(project: Project, now: datetime) -> Source:
-    return Source(project_id=project.id, created_at=now, updated_at=now, archived_at=None, yields=[], **DEFAULTS)
+    return Source(project_id=project.id, created_at=now, updated_at=now, yields=[], **DEFAULTS)
 
 
 def archive_source(session: Session, project: Project, source: Source, now: datetime) -> None:

@@ -38,6 +38,7 @@ from app.store.ledger import money_of_project
 from app.store.models.projects import Project, Source
 from app.store.models.purchases import Order, Round
 from app.store.projects import members, members_by_key
+from app.store.reading import find
 from app.store.vendors import connected_orders
 
 
@@ -62,7 +63,7 @@ AsJson = Callable[[Project, AllocationQuestion, Allocation], dict[str, Any]]
 
 def get_round(session: Session, project: Project, number: int) -> Round:
     """The project's round. Raises NotFound."""
-    row = store.round_by_number(session, project.id, number)
+    row = find(session, Round, project_id=project.id, number=number)
     if row is None:
         raise NotFound(f"There is no round {number} in this project.")
     return row
@@ -72,7 +73,7 @@ def find_repeat(session: Session, project: Project, proposal: Proposal) -> Round
     """The round an earlier call with this external id made. Raises KeyTaken where that call asked something else."""
     if proposal.external_id is None:
         return None
-    row = store.round_by_external_id(session, project.id, proposal.external_id)
+    row = find(session, Round, project_id=project.id, external_id=proposal.external_id)
     if row is not None and row.content_hash != proposal.content:
         raise KeyTaken(f"external_id '{proposal.external_id}' was used for another round; give this one its own.")
     return row
@@ -113,12 +114,8 @@ def propose(
         allocation=write(project, proposal.question, allocation),
         approvals=[],
         proposed_by=caller.key_id,
-        reason=None,
         created_at=now,
         updated_at=now,
-        accepted_at=None,
-        closed_at=None,
-        cancelled_at=None,
         **purchase_of(session, project, allocation),
     )
     session.add(row)
@@ -129,7 +126,7 @@ def propose(
 
 def next_number(session: Session, project: Project) -> int:
     """Raises Conflict while another proposal waits."""
-    waiting = store.proposed_round(session, project.id)
+    waiting = find(session, Round, project_id=project.id, state="proposed")
     if waiting is not None:
         raise Conflict(f"Round {waiting.number} is proposed and waits: accept it, edit it or cancel it first.")
     return store.last_number(session, project.id) + 1
@@ -285,11 +282,8 @@ def make_orders(
             quality=sources[key].quality,
             yields={str(one.group_id): one.share for one in sources[key].yields},
             cost=Decimal(line["cost"]),
-            external_id=None,
             created_at=now,
             updated_at=now,
-            placed_at=None,
-            closed_at=None,
         )
         for key, line in sorted(row.lines.items())
     ]

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -33,16 +32,16 @@ from app.planner.simulation import (
     standings,
     unplayed,
 )
+from app.services.curves.curves import finite
 from app.services.curves.fits import Fits
 from app.services.curves.prior import prior_for
 from app.services.enqueue import Enqueue
-from app.services.ids import new_id
+from app.services.ids import as_uuid, new_id
 from app.services.jobs import jobs
 from app.services.jobs.jobs import start_job
 from app.services.ledger.holdings import left_of
 from app.services.planning.situations import FAR_APART, known_situation
 from app.services.planning.variations import Scenario, vary
-from app.services.projects.projects import as_uuid
 from app.services.simulations.frozen import freeze, freeze_outcomes, thaw, thaw_outcomes
 from app.store import jobs as job_store
 from app.store import simulations as store
@@ -50,6 +49,7 @@ from app.store.models.jobs import Job
 from app.store.models.projects import Group, Project
 from app.store.models.simulations import Simulation, SimulationPart
 from app.store.projects import members, present_project
+from app.store.reading import find
 
 SIMULATE, PART = "simulate", "simulate_part"
 PARTS = 16
@@ -79,16 +79,7 @@ class SimulationQuestion:
     objective: Mapping[str, Any] | None
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "policies": list(self.policies),
-            "chosen": self.chosen,
-            "replicates": self.replicates,
-            "rounds": self.rounds,
-            "budget": None if self.budget is None else str(self.budget),
-            "draws": self.draws,
-            "seed": self.seed,
-            "objective": None if self.objective is None else dict(self.objective),
-        }
+        return {**vars(self), "budget": None if self.budget is None else str(self.budget)}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "SimulationQuestion":
@@ -117,9 +108,6 @@ def start_simulation(
         project_id=project.id,
         job_id=job.id,
         question=question.to_json(),
-        data_version=None,
-        frozen=None,
-        result=None,
         created_at=now,
     )
     session.add(row)
@@ -129,10 +117,9 @@ def start_simulation(
 
 def get_simulation(session: Session, project: Project, simulation_id: str) -> tuple[Simulation, Job]:
     """Raises NotFound."""
-    key = as_uuid(simulation_id)
-    row = store.simulation_by_id(session, key) if key is not None else None
+    row = find(session, Simulation, project_id=project.id, id=as_uuid(simulation_id))
     job = job_store.job_by_id(session, row.job_id) if row is not None else None
-    if row is None or job is None or row.project_id != project.id:
+    if row is None or job is None:
         raise NotFound("There is no such simulation in this project.")
     return row, job
 
@@ -140,7 +127,7 @@ def get_simulation(session: Session, project: Project, simulation_id: str) -> tu
 def trial_now(session: Session, fits: Fits, simulation_id: UUID) -> tuple[Trial, int]:
     """What the games are played on as the project is now, and its data version. Raises NotFound for an archived
     project, and as `trial_of`."""
-    row = store.simulation_by_id(session, simulation_id)
+    row = session.get(Simulation, simulation_id)
     project = present_project(session, row.project_id) if row is not None else None
     if row is None or project is None:
         raise NotFound("The project is archived.")
@@ -165,7 +152,7 @@ def trial_of(session: Session, fits: Fits, project: Project, question: Simulatio
 
 def prepare(session: Session, simulation_id: UUID, trial: Trial, data_version: int, enqueue: Enqueue) -> None:
     """Freeze the trial and enqueue its parts, unless that is done."""
-    row = store.simulation_by_id(session, simulation_id, lock=True)
+    row = find(session, Simulation, lock=True, id=simulation_id)
     if row is None or row.frozen is not None:
         return
     row.frozen, row.data_version = freeze(trial), data_version
@@ -178,7 +165,6 @@ def prepare(session: Session, simulation_id: UUID, trial: Trial, data_version: i
             first=first,
             count=min(size, games - first),
             attempts=0,
-            outcome=None,
         )
         session.add(part)
         args = {"simulation_id": str(row.id), "number": number}
@@ -198,7 +184,7 @@ class Begun:
 
 def begin_part(session: Session, simulation_id: UUID, number: int, now: datetime) -> Begun | None:
     """The part, where it is still wanted."""
-    row, part = store.simulation_by_id(session, simulation_id), store.part_of(session, simulation_id, number)
+    row, part = session.get(Simulation, simulation_id), session.get(SimulationPart, (simulation_id, number))
     if row is None or part is None or row.frozen is None or part.outcome is not None:
         return None
     job = job_store.job_by_id(session, row.job_id, lock=True)
@@ -235,8 +221,8 @@ def play(trial: Trial, question: SimulationQuestion, first: int, count: int, tol
 
 def finish_part(session: Session, simulation_id: UUID, number: int, outcome: bytes, now: datetime) -> None:
     """Keep a part's outcome; with the last one the job is done. Raises JobCancelled."""
-    row = store.simulation_by_id(session, simulation_id, lock=True)
-    part = store.part_of(session, simulation_id, number)
+    row = find(session, Simulation, lock=True, id=simulation_id)
+    part = session.get(SimulationPart, (simulation_id, number))
     if row is None or part is None:
         return
     part.outcome = part.outcome or outcome
@@ -285,11 +271,7 @@ def estimate_of(one: Estimate) -> dict[str, float | None]:
     return {"mean": finite(one.mean), "se": finite(one.se)}
 
 
-def finite(value: float) -> float | None:
-    return value if isfinite(value) else None
-
-
 def fail_simulation(session: Session, simulation_id: UUID, error: str, now: datetime) -> None:
-    row = store.simulation_by_id(session, simulation_id)
+    row = session.get(Simulation, simulation_id)
     if row is not None:
         jobs.fail(session, row.job_id, error, now)

@@ -1,6 +1,5 @@
 """Vendor connections: how a vendor is reached and read. Secrets are sealed, the hook's token looked up by its hash."""
 
-import base64
 import hashlib
 import secrets as random
 from collections.abc import Mapping, Sequence
@@ -15,11 +14,12 @@ from app.errors import Conflict, Fault, NotFound, invalid
 from app.outbound.targets import Policy, TargetRefused
 from app.services.access.keys import Caller
 from app.services.access.secrets import SecretBox
-from app.services.ids import new_id
-from app.services.projects.projects import as_uuid
+from app.services.ids import as_uuid, new_id
+from app.services.webhooks.signing import new_signing_secret
 from app.settings import Settings
 from app.store import vendors as store
 from app.store.models.vendors import VendorConnection, VendorWakeup
+from app.store.reading import find
 from app.vendors.base import Adapter
 from app.vendors.prolific import ProlificConfig
 from app.vendors.registry import adapter_of, full_config
@@ -52,7 +52,7 @@ def create_connection(
     """
     box = SecretBox(settings.secret_keys)
     config, adapter = checked_config(said.kind, said.preset, said.config, settings)
-    secret = checked_secret(adapter, said.secret or new_secret())
+    secret = checked_secret(adapter, said.secret or new_signing_secret())
     if said.api_token is not None and said.kind not in CREDENTIALS:
         raise invalid(Fault("/api_token", f"the kind '{said.kind}' has no API that we call; leave it out"))
     connection_id, token = new_id(), random.token_urlsafe(TOKEN_BYTES)
@@ -67,14 +67,13 @@ def create_connection(
         group_map=dict(said.group_map),
         token_hash=hash_token(token),
         sealed={name: box.seal(text, purpose(connection_id, name)) for name, text in named.items() if text},
-        old_secret_until=None,
         state="active",
         created_at=now,
         updated_at=now,
     )
     session.add(row)
     session.flush()
-    session.add(VendorWakeup(connection_id=row.id, asked_at=None))
+    session.add(VendorWakeup(connection_id=row.id))
     return row, token, secret
 
 
@@ -90,11 +89,6 @@ def checked_config(
         except TargetRefused as refusal:
             raise invalid(Fault("/config/base_url", str(refusal))) from None
     return whole, adapter
-
-
-def new_secret() -> str:
-    """Fit for every scheme: printable, and a key of Standard Webhooks."""
-    return "whsec_" + base64.b64encode(random.token_bytes(32)).decode()
 
 
 def checked_secret(adapter: Adapter, secret: str) -> str:
@@ -115,9 +109,11 @@ def hash_token(token: str) -> str:
 
 
 def get_connection(session: Session, caller: Caller, connection_id: str) -> VendorConnection:
-    """Raises NotFound for another workspace's too."""
-    key = as_uuid(connection_id)
-    row = store.connection_by_id(session, caller.workspace_id, key) if key else None
+    """The connection, for keys of the whole workspace alone: it serves all its projects. Raises NotFound, for another
+    workspace's too."""
+    if caller.project_ids is not None:
+        raise NotFound("There is no such vendor connection for this key: it is limited to named projects.")
+    row = find(session, VendorConnection, workspace_id=caller.workspace_id, id=as_uuid(connection_id))
     if row is None:
         raise NotFound("There is no such vendor connection in this workspace.")
     return row
@@ -141,7 +137,7 @@ def rotate_secret(row: VendorConnection, settings: Settings, secret: str | None,
     """Replace the secret; the old one is honoured for a day. Returns the new one, which nothing shows again. Raises
     Invalid, Conflict."""
     box = SecretBox(settings.secret_keys)
-    fresh = checked_secret(adapter_for(row), secret or new_secret())
+    fresh = checked_secret(adapter_for(row), secret or new_signing_secret())
     if fresh == opened(row, box, "secret"):
         raise Conflict("This is the present secret; rotate to another one.")
     old = box.seal(opened(row, box, "secret"), purpose(row.id, "old_secret"))

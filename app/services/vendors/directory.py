@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from app.services.ids import as_uuid
 from app.services.vendors.facts import Facts
 from app.store import vendors as store
 from app.store.models.purchases import Order
@@ -17,13 +18,6 @@ LINE_SEPARATOR = "/"
 def line_id(order_id: UUID, group_key: str) -> str:
     """Names the part of an order that is of one group; it travels inside the vendor's items."""
     return f"{order_id}{LINE_SEPARATOR}{group_key}"
-
-
-def uuid_or_none(text: str | None) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        return None
 
 
 @dataclass(frozen=True)
@@ -39,7 +33,7 @@ class Directory:
         """By our line's id, by our order's id, or by the vendor's order that was placed or linked."""
         line, ours, theirs = (value_of(facts, name) for name in ("line_ref", "order_ref", "external_order_id"))
         for text in (line.partition(LINE_SEPARATOR)[0] if line else None, ours):
-            order = self.orders.get(uuid_or_none(text) or UUID(int=0))
+            order = self.orders.get(as_uuid(text or "") or UUID(int=0))
             if order is not None:
                 return order
         placed = self.placed.get(theirs) if theirs else None
@@ -74,7 +68,7 @@ def look_up(session: Session, connection: VendorConnection, items: Iterable[Fact
     """A directory of everything these items name."""
     said = list(items)
     texts = {value_of(facts, name) for facts in said for name in ("line_ref", "order_ref")}
-    ids = {uuid_or_none(text.partition(LINE_SEPARATOR)[0]) for text in texts if text}
+    ids = {as_uuid(text.partition(LINE_SEPARATOR)[0]) for text in texts if text}
     theirs = {value_of(facts, "external_order_id") for facts in said}
     placed = store.vendor_orders(session, connection.id, {one for one in theirs if one})
     ids |= {row.order_id for row in placed.values()}

@@ -19,6 +19,7 @@ from app.services.vendors.schedule import ask_to_reconcile
 from app.settings import Settings
 from app.store import vendors as store
 from app.store.models.vendors import VendorConnection
+from app.store.reading import find
 from app.vendors.base import Adapter, Headers, VendorEvent
 
 DRAIN = "vendors.drain"
@@ -53,7 +54,7 @@ class Letter:
 
 def find_hook(session: Session, settings: Settings, token: str, now: datetime) -> Hook:
     """The connection that `token` leads to. Raises NotFound, in the same words whatever is wrong."""
-    row = store.connection_by_token(session, connections.hash_token(token))
+    row = find(session, VendorConnection, token_hash=connections.hash_token(token))
     if row is None:
         raise NotFound("There is no such webhook address.")
     return Hook(row.id, connections.adapter_for(row), connections.honoured_secrets(row, settings, now))

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.services.vendors.directory import Directory, look_up, uuid_or_none
+from app.services.ids import as_uuid
+from app.services.vendors.directory import Directory, look_up
 from app.services.vendors.facts import (
     FOREVER,
     Facts,
@@ -188,7 +189,7 @@ def state_counts(
             continue
         row = known.get(event.external_order_id) or new_vendor_order(session, connection, event.external_order_id, now)
         known[event.external_order_id] = row
-        ours = uuid_or_none(event.order_ref)
+        ours = as_uuid(event.order_ref or "")
         if row.order_id is None and ours is not None:
             row.order_id = next(iter(store.orders_of_connection(session, connection.id, [ours])), None)
         newest = [event.accepted or 0, event.rejected or 0, version_of(event.occurred_at)]
@@ -207,12 +208,7 @@ def new_vendor_order(
     row = VendorOrder(
         connection_id=connection.id,
         external_order_id=external_order_id,
-        order_id=None,
-        group_id=None,
-        url=None,
         counts={},
-        cost=None,
-        currency=None,
         created_at=now,
     )
     session.add(row)

@@ -40,9 +40,9 @@ def ask_to_place(
     session: Session, order: OrderRow, connection: VendorConnection, now: datetime, enqueue: Enqueue
 ) -> None:
     """Send the job that places the order, in the transaction that decided it."""
-    row = store.placement_of(session, order.id)
+    row = session.get(VendorPlacement, order.id)
     if row is None:
-        row = VendorPlacement(order_id=order.id, connection_id=connection.id, tries=0, problem=None)
+        row = VendorPlacement(order_id=order.id, connection_id=connection.id, tries=0)
         session.add(row)
     row.state, row.updated_at, row.tries = "placing", now, row.tries + 1
     session.flush()
@@ -151,7 +151,7 @@ def placed(
     """Keep where the order now lives at the vendor, and begin to read it back. Returns the order to be marked."""
     connection = store.locked_connection(session, errand.connection_id)
     order_id = UUID(errand.order.id)
-    row = store.placement_of(session, order_id)
+    row = session.get(VendorPlacement, order_id)
     if connection is None or row is None:
         return None
     order = store.orders_of_connection(session, connection.id, [order_id])[order_id]
@@ -172,7 +172,7 @@ def placed(
 
 
 def refused(session: Session, order_id: UUID, problem: str, now: datetime) -> None:
-    row = store.placement_of(session, order_id)
+    row = session.get(VendorPlacement, order_id)
     if row is not None:
         row.state, row.problem, row.updated_at = "refused", problem[:MAX_PROBLEM], now
 
@@ -212,7 +212,6 @@ def add_rows(session: Session, connection: VendorConnection, rows: Sequence[Mapp
                 "external_id": row["id"],
                 "group_key": row["group"],
                 "data": row["data"],
-                "order_id": None,
                 "created_at": now,
             }
             for row in fresh.values()

@@ -44,9 +44,7 @@ def take_over(
     connection = store.locked_connection(session, connection_id)
     if connection is None:
         return None
-    report = VendorReconciliation(
-        connection_id=connection.id, reason=reason, items=0, differences={}, problem=None, created_at=now
-    )
+    report = VendorReconciliation(connection_id=connection.id, reason=reason, items=0, differences={}, created_at=now)
     session.add(report)
     session.flush()
     placed = store.vendor_orders(session, connection.id, [read.external_order_id for read in reads])

@@ -83,7 +83,7 @@ def take_attempt(session: Session, delivery_id: UUID, number: int, now: datetime
         return None
     if delivery.sequence is not None and not receives(endpoint):
         return None
-    return message(endpoint, delivery, store.event_by_id(session, delivery.event_id), now)
+    return message(endpoint, delivery, session.get(Event, delivery.event_id), now)
 
 
 def take_due(session: Session, endpoint_id: UUID, now: datetime, after: int) -> Message | None:
@@ -94,4 +94,4 @@ def take_due(session: Session, endpoint_id: UUID, now: datetime, after: int) -> 
     delivery = store.next_due(session, endpoint_id, now + EARLY, after)
     if delivery is None:
         return None
-    return message(endpoint, delivery, store.event_by_id(session, delivery.event_id), now)
+    return message(endpoint, delivery, session.get(Event, delivery.event_id), now)

@@ -11,9 +11,9 @@ from app.outbound.targets import Policy, TargetRefused
 from app.services.access.keys import Caller
 from app.services.access.secrets import SecretBox
 from app.services.enqueue import Enqueue
-from app.services.ids import new_id
+from app.services.ids import as_uuid, new_id
 from app.services.projects.changes import Fields
-from app.services.projects.projects import as_uuid, get_project
+from app.services.projects.projects import get_project
 from app.services.webhooks.attempts import enqueue_attempt
 from app.services.webhooks.dispatch_jobs import enqueue_dispatch
 from app.services.webhooks.messages import TEST_TYPE, new_delivery
@@ -40,15 +40,11 @@ def get_endpoint(
     for, or archived (unless `archived`)."""
     key = as_uuid(endpoint_id)
     row = None if key is None else store.endpoint_by_id(session, key, caller.workspace_id, lock=lock)
-    if row is None or not may_see(caller, row.project_id):
+    if row is None or not caller.may_see(row.project_id):
         raise NotFound("There is no such webhook endpoint in this workspace.")
     if row.archived_at and not archived:
         raise NotFound("This endpoint is archived. Read it with ?archived=true, or POST to its /restore.")
     return row
-
-
-def may_see(caller: Caller, project_id: UUID | None) -> bool:
-    return caller.may_see(project_id) if project_id is not None else caller.project_ids is None
 
 
 def create_endpoint(
@@ -59,14 +55,14 @@ def create_endpoint(
     Raises Invalid for the URL or the project, SecretKeyMissing, and Conflict where there are too many.
     """
     checked = check_fields(session, caller, {"project_id": None, **fields}, settings)
-    if len(store.endpoints_of_workspace(session, caller.workspace_id, None, False)) >= MAX_ENDPOINTS:
+    here = store.endpoints_of_workspace(session, caller.workspace_id, None, archived=False)
+    if len(here.after(None, MAX_ENDPOINTS)) == MAX_ENDPOINTS:
         raise Conflict(f"This workspace has {MAX_ENDPOINTS} webhook endpoints, the most there may be. Delete one.")
     endpoint_id, secret = new_id(), new_signing_secret()
     row = WebhookEndpoint(
         id=endpoint_id,
         workspace_id=caller.workspace_id,
         state="active",
-        disabled_reason=None,
         secret=SecretBox(settings.secret_keys).seal(secret, purpose(endpoint_id)),
         sequence=0,
         created_at=now,

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.services.ids import new_id
 from app.services.webhooks import events
-from app.store import webhooks as store
 from app.store.models.webhooks import Event, WebhookDelivery, WebhookEndpoint
+from app.store.reading import find
 
 TEST_TYPE = "endpoint.test"
 
@@ -38,7 +38,7 @@ def receives(endpoint: WebhookEndpoint) -> bool:
 
 
 def delivery_for(session: Session, endpoint: WebhookEndpoint, event: Event, now: datetime) -> WebhookDelivery:
-    known = store.delivery_of_event(session, endpoint.id, event.id)
+    known = find(session, WebhookDelivery, endpoint_id=endpoint.id, event_id=event.id)
     return known or new_delivery(session, endpoint, event.id, event.type, event.sequence, event.created_at, now)
 
 

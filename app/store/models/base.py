@@ -14,8 +14,9 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Uuid,
+    event,
 )
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, object_mapper
 from sqlalchemy.types import TypeDecorator
 
 from app.money import MILLION, amount
@@ -79,3 +80,11 @@ class Base(DeclarativeBase):
         list[str]: JSON(none_as_null=True),
         UUID: Uuid,
     }
+
+
+@event.listens_for(Base, "init", propagate=True)
+def null_unless_said(row: Base, _args: Any, values: dict[str, Any]) -> None:
+    """A new row's columns that may be null are so where nothing is said, and are read without asking the database."""
+    for one in object_mapper(row).column_attrs:
+        if one.columns[0].nullable:
+            values.setdefault(one.key, None)

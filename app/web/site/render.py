@@ -4,11 +4,11 @@ from functools import cache
 from typing import Any
 
 from fastapi import Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from app.api.http.runtime import SOFTWARE_VERSION
 from app.charts.render import bundle_name
-from app.report.words import instant, money, number
+from app.report.page import environment
 from app.web.site.assets import address
 
 POLICY = "; ".join(
@@ -43,14 +43,7 @@ def protect(response: Response) -> Response:
 
 @cache
 def templates() -> Environment:
-    made = Environment(
-        loader=PackageLoader("app.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters |= {"money": money, "number": number, "instant": instant}
+    made = environment("app.web")
     made.globals |= {"asset": address, "vega": f"/static/{bundle_name()}", "version": SOFTWARE_VERSION}
     return made
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
 from inspect import iscoroutinefunction
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -19,10 +19,11 @@ from starlette.datastructures import UploadFile
 from starlette.types import Message
 
 from app.api.http.runtime import MAX_BODY, Runtime, read_body
-from app.errors import Forbidden, Unauthenticated
+from app.errors import Fault, Forbidden, TrancheError, Unauthenticated, invalid
 from app.services.access.keys import Caller
 from app.services.access.sessions import recognise
 from app.services.enqueue import Enqueue
+from app.services.ids import as_uuid
 from app.services.projects.projects import get_project
 from app.store.db import Session
 from app.store.models.projects import Project
@@ -33,6 +34,7 @@ MAX_FIELDS = 20_000
 STALE_FORM = "This form is out of date or was not sent by this service. Go back, load the page again, and send it anew."
 
 Answer: TypeAlias = Response
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,13 @@ class Visit:
         """What the block changes is undone where it raises, so that the form can be shown again with the fault."""
         return self.session.begin_nested()
 
-    def render(self, template: str, status: int = 200, **context: Any) -> Answer:
-        flash = self.cookies.flash()
-        response = html(template, {"visit": self, "flash": flash, "error": None, "faults": (), **context}, status)
+    def render(
+        self, template: str, status: int | None = None, *, error: TrancheError | None = None, **context: Any
+    ) -> Answer:
+        """With the status and the faults of `error` where nothing else is said."""
+        flash, faults = self.cookies.flash(), error.faults if error else ()
+        shown = {"visit": self, "flash": flash, "error": error, "faults": faults, **context}
+        response = html(template, shown, status or (error.status if error else 200))
         if flash is not None:
             self.cookies.drop(response, "flash")
         return response
@@ -191,6 +197,21 @@ async def knock(request: Request) -> Visit:
 # For sign-in alone: whoever comes, with and without a form.
 LooksIn = Annotated[Visit, Depends(look_in)]
 Knocks = Annotated[Visit, Depends(knock)]
+
+
+def uuid_place(text: str | None, parameter: str) -> str | None:
+    """A place in a list of UUIDs, as the query names it. Raises Invalid."""
+    if text is not None and as_uuid(text) is None:
+        raise invalid(Fault(f"?{parameter}", "is no place in this list; start from its first page"))
+    return text
+
+
+def tried(step: Callable[[], Found]) -> tuple[Found | None, TrancheError | None]:
+    """What `step` gives, or why it gives nothing: the page says so beside all the rest."""
+    try:
+        return step(), None
+    except TrancheError as error:
+        return None, error
 
 
 class PageRoute(APIRoute):

@@ -302,7 +302,7 @@ def test_an_error_while_rows_are_written_is_the_answer(api: Api, path: str, monk
     def late(*_: object) -> None:
         raise Conflict("too late")
 
-    monkeypatch.setattr("app.services.exports.purchase_tables.entries_page", late)
+    monkeypatch.setattr("app.store.reading.Listing.part", late)
     refused = api.get(f"{path}/tables/ledger.csv")
     assert (refused.status_code, refused.headers["content-type"]) == (409, "application/problem+json")
 

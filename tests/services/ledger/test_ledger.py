@@ -18,7 +18,6 @@ from app.store.ledger import Cell, money_of_project, totals_of_orders
 from app.store.models.projects import Group, Project
 from app.store.models.purchases import LedgerEntry, Order
 from app.store.projects import members
-from app.store.rounds import order_by_id
 from tests.api.purchases.test_rounds import accept, deliver, propose
 from tests.api_client import NOW, RUNS, Api
 
@@ -38,7 +37,7 @@ class Book:
     b: int
 
     def order(self, session: Session) -> Order:
-        found = order_by_id(session, self.project_id, self.order_id)
+        found = session.get(Order, self.order_id)
         assert found is not None
         return found
 
