@@ -22,7 +22,7 @@ from scores import Forecasts, table
 from app.planner.arrays import IntArray
 from app.planner.curves.observations import Points
 from app.planner.curves.prior import Prior
-from app.planner.fitting.fit import fit, refit
+from app.planner.fitting.fit import fit
 from app.services.curves.prior import prior_for
 
 FOLDS, DRAWS, SHARES, KINDS = 5, 300, (4, 8, 16), ("five", "single", "dense")
@@ -113,7 +113,6 @@ def speed(path: Path) -> list[Row]:
     """CPU seconds; the SciPy loop on the same points in the same run."""
     prior, five = prior_for(1.0), simulated(1000, 5)
     everything = ideal.observed(five, 1.0)
-    before = fit(everything, prior, 0, DRAWS)
     engine = min(_cpu(lambda: fit(everything, prior, 0, DRAWS)) for _ in range(3)) / 1000
     small = ideal.observed(five[:60], 1.0)
     sixty = min(_cpu(lambda: fit(small, prior, 0, DRAWS)) for _ in range(5)) / 60
@@ -123,7 +122,7 @@ def speed(path: Path) -> list[Row]:
         name: min(_cpu(lambda one=one: [one.fit(p.counts, p.losses) for p in five[:100]]) for _ in range(3)) / 100
         for name, one in rivals.items()
     }
-    one = min(_cpu(lambda: refit(before, everything, np.array([500]), prior, 0)) for _ in range(10))
+    one = min(_cpu(lambda: fit(everything.select(np.array([500])), prior, 0, DRAWS)) for _ in range(10))
     many = ideal.observed(simulated(10_000, 20), 1.0)
     large = _cpu(lambda: fit(many, prior, 0, DRAWS))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2

@@ -1,21 +1,11 @@
 """What a learning curve is: a group's observations, what is believed before them, and the draws that they leave."""
 
 from app.planner.curves.observations import AssumedCurve, Observations, Points
-from app.planner.curves.posterior import ARRAYS, Diagnostics, Posterior, one_draw, point_estimate, stating
+from app.planner.curves.posterior import ARRAYS, Diagnostics, Posterior, stating
 from app.planner.curves.prior import Prior
 from app.planner.curves.transfer import Received, Transfer
 
 __all__ = [
-    "ARRAYS",
-    "AssumedCurve",
-    "Diagnostics",
-    "Observations",
-    "Points",
-    "Posterior",
-    "Prior",
-    "Received",
-    "Transfer",
-    "one_draw",
-    "point_estimate",
+    "ARRAYS", "AssumedCurve", "Diagnostics", "Observations", "Points", "Posterior", "Prior", "Received", "Transfer",
     "stating",
-]
+]  # fmt: skip

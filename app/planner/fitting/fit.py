@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from app.planner.arrays import FloatArray, IntArray
+from app.planner.arrays import FloatArray
 from app.planner.curves.observations import Observations
 from app.planner.curves.posterior import Diagnostics, Errors, Posterior
 from app.planner.curves.prior import Prior
@@ -42,20 +42,6 @@ def fit(observations: Observations, prior: Prior, seed: int, draws: int) -> Post
     if draws < 1:
         raise ValueError(f"draws is {draws}; ask for at least 1")
     return _fitted(observations, prior, seed, draws, _scale_without_points(observations))
-
-
-def refit(before: Posterior, observations: Observations, changed: IntArray, prior: Prior, seed: int) -> Posterior:
-    """`before` with the groups numbered in `changed` fitted anew; the others keep their draws.
-
-    Equals `fit` of everything where the others' points are as they were, but for groups without points on a metric
-    with an open bound, whose scale comes from the others. Raises ValueError where `observations` has other groups.
-    """
-    if observations.keys != before.keys:
-        raise ValueError("the observations' groups are not those of the posterior; fit them all")
-    part = observations.select(changed)
-    bare = any(not len(points.counts) for points in part.points)
-    scale = _scale_without_points(observations) if bare else 1.0
-    return before.replaced(changed, _fitted(part, prior, seed, before.draws, scale))
 
 
 def _fitted(observations: Observations, prior: Prior, seed: int, draws: int, scale: float) -> Posterior:

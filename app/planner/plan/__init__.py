@@ -2,20 +2,10 @@
 
 from app.planner.plan.compare import Gain, UtilityMeasure
 from app.planner.plan.make_plan import evaluate, make_plan
-from app.planner.plan.plan import Band, GroupPlan, Interval, Plan, SourcePlan, UtilitySummary
+from app.planner.plan.plan import Band, GroupPlan, Interval, Plan, SourcePlan
 from app.planner.plan.stop import StopAdvice, stop_advice
 
 __all__ = [
-    "Band",
-    "Gain",
-    "GroupPlan",
-    "Interval",
-    "Plan",
-    "SourcePlan",
-    "StopAdvice",
-    "UtilityMeasure",
-    "UtilitySummary",
-    "evaluate",
-    "make_plan",
-    "stop_advice",
-]
+    "Band", "Gain", "GroupPlan", "Interval", "Plan", "SourcePlan", "StopAdvice", "UtilityMeasure", "evaluate",
+    "make_plan", "stop_advice",
+]  # fmt: skip

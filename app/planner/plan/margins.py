@@ -21,15 +21,13 @@ class Margins:
     brings to other groups included; 0 without a source. price [k]: of the group's next effective sample now.
 
     open [k]: whether the group's sources sell more than the plan orders, money aside. For maximin a group's own benefit
-    counts, whether it is the worst or not. source_now, source_after [S]: the same per source.
+    counts, whether it is the worst or not.
     """
 
     now: FloatArray
     after: FloatArray
     price: FloatArray
     open: BoolArray
-    source_now: FloatArray
-    source_after: FloatArray
 
     @classmethod
     def of(cls, form: Canonical, decision: Decision) -> "Margins":
@@ -39,7 +37,7 @@ class Margins:
         later = _per_cost(form, decision.orders, worth(form, decision.counts, decision.after))
         now, _ = _best_of_group(form, first, room(form, nothing))
         after, still = _best_of_group(form, later, room(form, decision.orders))
-        return cls(now, after, _sample_price(form), still, first, later)
+        return cls(now, after, _sample_price(form), still)
 
 
 def worth(form: Canonical, counts: FloatArray, terms: ValueAndSlope) -> FloatArray:

@@ -19,7 +19,7 @@ ATTEMPTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("highs-ipm", {}),
 )
 """The simplex method ends without an answer on one programme in ten thousand that has one: then the next is asked."""
-SOLVED, STOPPED, INFEASIBLE = 0, 1, 2
+INFEASIBLE = 2
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,6 @@ from app.planner.simulation.paired import Estimate, chance_better
 from app.planner.simulation.trial import ORACLE, Standing, Trial, holdout_errors, joined, play_part, standings
 
 __all__ = [
-    "ORACLE",
-    "Estimate",
-    "GameResult",
-    "Player",
-    "Rules",
-    "Standing",
-    "Trial",
-    "chance_better",
-    "holdout_errors",
-    "joined",
-    "play_part",
-    "standings",
-    "unplayed",
-]
+    "ORACLE", "Estimate", "GameResult", "Player", "Rules", "Standing", "Trial", "chance_better", "holdout_errors",
+    "joined", "play_part", "standings", "unplayed",
+]  # fmt: skip

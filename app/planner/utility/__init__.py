@@ -4,6 +4,5 @@ from app.planner.utility.kinds import KINDS
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective, check_kind
 from app.planner.utility.parsing import parse
-from app.planner.utility.utility import Utility, ValueAndSlope
 
-__all__ = ["KINDS", "Metric", "Objective", "Utility", "ValueAndSlope", "check_kind", "parse"]
+__all__ = ["KINDS", "Metric", "Objective", "check_kind", "parse"]

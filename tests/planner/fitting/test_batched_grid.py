@@ -9,7 +9,7 @@ from app.planner.curves.observations import AssumedCurve, Observations, Points
 from app.planner.curves.posterior import Posterior
 from app.planner.curves.prior import Prior
 from app.planner.curves.random_streams import lattice, uniforms
-from app.planner.fitting.fit import fit, refit
+from app.planner.fitting.fit import fit
 from app.services.curves.prior import prior_for
 
 FIELDS = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "reference", "discrepancy")
@@ -51,19 +51,6 @@ def test_order_and_company_change_nothing() -> None:
     together = fit(everything, Prior(), 3, 40)
     order = np.random.default_rng(2).permutation(120)[:77]
     assert same(fit(everything.select(order), Prior(), 3, 40), together.select(order))
-
-
-def test_refitting_changed_groups_equals_fitting_everything() -> None:
-    old, new = project(60, seed=3), project(60, seed=4)
-    changed = np.array([3, 17, 41])
-    mixed = tuple(new.points[g] if g in changed else old.points[g] for g in range(60))
-    now = Observations(old.keys, mixed, old.assumed, old.held, old.span)
-    before = fit(old, Prior(), 5, 40)
-    refitted, whole = refit(before, now, changed, Prior(), 5), fit(now, Prior(), 5, 40)
-    assert same(refitted, whole)
-    assert not same(refitted, before)
-    with pytest.raises(ValueError, match="fit them all"):
-        refit(before, now.select(changed), changed, Prior(), 5)
 
 
 def test_stated_and_learnt_groups_keep_their_places() -> None:
