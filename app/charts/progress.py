@@ -30,7 +30,7 @@ def progress(
         for place, (state, samples) in enumerate(zip(STATES, delivered(row), strict=True))
         if samples
     ]
-    ends = [{**row, "end": max(row["planned"], sum_of(row)), "words": words(row)} for row in shown]
+    ends = [{**row, "end": max(row["planned"], sum(delivered(row))), "words": words(row)} for row in shown]
     finding = headline(round, rows)
     detail = (
         "Samples" if len(shown) == len(rows) else f"Samples; the {len(shown)} of {len(rows):,} groups that lack most"
@@ -59,10 +59,6 @@ def missing(row: GroupRow) -> int:
 def delivered(row: GroupRow) -> tuple[int, int, int]:
     """Samples in the order of STATES."""
     return row["accepted"], row["pending"], row["rejected"]
-
-
-def sum_of(row: GroupRow) -> int:
-    return sum(delivered(row))
 
 
 def words(row: GroupRow) -> str:

@@ -71,10 +71,6 @@ def plain_text(text: str) -> str:
     return text
 
 
-def with_offset(instant: datetime) -> datetime:
-    return instant.astimezone(UTC)
-
-
 MoneySchema = WithJsonSchema({"type": "string", "pattern": MONEY_PATTERN, "examples": ["1999.20"]})
 MoneyInSchema = WithJsonSchema(
     {
@@ -99,7 +95,7 @@ Count = Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)]
 Real = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_REAL, le=MAX_REAL)]
 NonNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=MAX_REAL)]
 Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=MAX_REAL)]
-InstantIn = Annotated[datetime, Field(strict=False), AfterValidator(with_offset)]
+InstantIn = Annotated[datetime, Field(strict=False), AfterValidator(lambda instant: instant.astimezone(UTC))]
 
 
 @cache

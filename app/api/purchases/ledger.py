@@ -15,7 +15,7 @@ from app.services.ledger.deliveries import check_ledger
 from app.services.vendors.counts import vendor_folds
 from app.store.ledger import listed_audit, listed_entries
 from app.store.models.projects import Group
-from app.store.models.purchases import AuditEntry, LedgerEntry
+from app.store.models.purchases import LedgerEntry
 from app.store.projects import members
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["rounds"], route_class=Route)
@@ -91,13 +91,10 @@ class AuditOut(Answer):
     created_at: datetime
 
 
-def audit_shape(row: AuditEntry) -> AuditOut:
-    return AuditOut.of(row, api_key=row.api_key_id)
-
-
 @router.get("/audit", summary="List who did what")
 def list_audit(
     project_id: str, call: Annotated[Call, reads("read")], limit: Limit = 50, cursor: Cursor = None
 ) -> Page[AuditOut]:
     project = call.project(project_id)
-    return page(call, cursor, limit, listed_audit(call.session, project.id), audit_shape)
+    rows = listed_audit(call.session, project.id)
+    return page(call, cursor, limit, rows, lambda row: AuditOut.of(row, api_key=row.api_key_id))

@@ -93,7 +93,9 @@ def _lent(
     refitted with it; lenders: by judged group or borrower."""
 
     def said(group: int) -> FloatArray:
-        return _said(observations, posterior, prior, group, lenders[group], _apart(observations, group))
+        # The number of attributes in which the group differs from each.
+        apart = np.asarray(observations.differences(np.array([group]))[0])
+        return _said(observations, posterior, prior, group, lenders[group], apart)
 
     heard = {g: said(g) for g in judged}
     strength = _strength(np.array([_ratio(posterior, prior, g, heard[g]) for g in judged]), enough)
@@ -115,11 +117,6 @@ def _alike(observations: Observations, references: FloatArray, known: Sequence[i
         return 1.0 / LIKE <= references[other] / references[one] <= LIKE and not scored[one].isdisjoint(scored[other])
 
     return {g: [h for h in known if h != g and alike(g, h)] for g in known}
-
-
-def _apart(observations: Observations, group: int) -> IntArray:
-    """The number of attributes in which the group differs from each [groups]."""
-    return np.asarray(observations.differences(np.array([group]))[0])
 
 
 def _is_measured(observations: Observations, group: int) -> bool:

@@ -40,14 +40,13 @@ class Linear:
 class Solution:
     """columns: None where none was found. value: of the objective; bound: no solution has a higher one.
 
-    infeasible: proven to have none. duals [R]: of divisible programmes, value per unit by which a row's bounds are
+    duals [R]: of divisible programmes, value per unit by which a row's bounds are
     raised: ≥ 0 where `high` binds, ≤ 0 where `low` does.
     """
 
     columns: FloatArray | None
     value: float
     bound: float
-    infeasible: bool
     nodes: int = 0
     duals: FloatArray = field(default_factory=lambda: np.zeros(0))
 
@@ -71,13 +70,13 @@ def maximise(question: Linear) -> Solution:
         if result.x is not None or result.status == INFEASIBLE:
             break
     if result.x is None:
-        return Solution(None, -np.inf, np.inf, result.status == INFEASIBLE)
+        return Solution(None, -np.inf, np.inf)
     duals = np.zeros(len(question.low))
     duals[above] = -result.ineqlin.marginals[: len(above)]
     duals[below] = result.ineqlin.marginals[len(above) :]
     duals[equal] = -result.eqlin.marginals
     value = -float(result.fun or 0.0)
-    return Solution(np.asarray(result.x), value, value, False, duals=duals)
+    return Solution(np.asarray(result.x), value, value, duals=duals)
 
 
 def maximise_whole(question: Linear, integrality: IntArray, gap: float, nodes: int) -> Solution:
@@ -96,5 +95,5 @@ def maximise_whole(question: Linear, integrality: IntArray, gap: float, nodes: i
     dual = result.mip_dual_bound
     bound = -float(dual) if dual is not None and np.isfinite(dual) else np.inf
     if result.x is None:
-        return Solution(None, -np.inf, bound, result.status == INFEASIBLE, used)
-    return Solution(np.asarray(result.x), -float(result.fun or 0.0), bound, False, used)
+        return Solution(None, -np.inf, bound, used)
+    return Solution(np.asarray(result.x), -float(result.fun or 0.0), bound, used)
