@@ -68,10 +68,10 @@ AVERSION_RANGE = f"from 0 to {MAX_AVERSION:g}, beyond which use maximin"
 
 def check_kind(kind: str) -> KindName:
     """The kind of that name. Raises ObjectiveError where there is none."""
-    for known in get_args(KindName):
-        if kind == known:
-            return known  # type: ignore[no-any-return]  # get_args is untyped; these are the literals of KindName
-    raise ObjectiveError(f"the objective's kind is {kind!r}; it must be one of {', '.join(get_args(KindName))}")
+    known: tuple[KindName, ...] = get_args(KindName)
+    if kind in known:
+        return known[known.index(kind)]
+    raise ObjectiveError(f"the objective's kind is {kind!r}; it must be one of {', '.join(known)}")
 
 
 def _within(name: str, value: object, fits: bool, allowed: str) -> None:
