@@ -1,6 +1,7 @@
 """JSON as it should be: what two readers could take differently is refused."""
 
 import json
+import re
 from collections import Counter
 from typing import Any, Self
 
@@ -13,9 +14,19 @@ class Number(float):
     text: str
 
     def __new__(cls, text: str) -> Self:
+        """Raises ValueError for a number so small that it would be read as 0."""
+        refuse_lost(text)
         number = super().__new__(cls, text)
         number.text = text
         return number
+
+
+def refuse_lost(text: str) -> str:
+    """`text`. Raises ValueError where it is a number other than 0 that a float takes for 0."""
+    digits = text.lower().partition("e")[0]
+    if re.fullmatch(r"[-+.\d]*[1-9][.\d]*", digits) and float(text) == 0.0:
+        raise ValueError(f"{text[:50]} is too near to 0 to be told from it")
+    return text
 
 
 def parse_json(text: bytes, number: type[Number] = Number) -> Any:

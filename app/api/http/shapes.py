@@ -25,6 +25,7 @@ from app.strict_json import Number, parse_json
 
 MAX_COUNT = 1_000_000_000
 MAX_REAL = 1e15
+MIN_REAL = 1e-100
 MAX_MONEY = Decimal("999999999999.999999")
 KEY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$"
 MONEY_PATTERN = r"^\d{1,12}(\.\d{1,6})?$"
@@ -64,6 +65,13 @@ def above_zero(amount: Decimal) -> Decimal:
     return amount
 
 
+def squarable(number: float) -> float:
+    """`number`. Raises ValueError where it is so near to 0 that its square would be lost."""
+    if 0 < abs(number) < MIN_REAL:
+        raise ValueError(f"is nearer to 0 than {MIN_REAL:g}; state it in another unit")
+    return number
+
+
 def plain_text(text: str) -> str:
     """`text`. Raises ValueError where it holds U+0000."""
     if "\0" in text:
@@ -92,9 +100,9 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterVali
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(plain_text)]
 LongText = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(plain_text)]
 Count = Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)]
-Real = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_REAL, le=MAX_REAL)]
-NonNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=MAX_REAL)]
-Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=MAX_REAL)]
+Real = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_REAL, le=MAX_REAL), AfterValidator(squarable)]
+NonNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=MAX_REAL), AfterValidator(squarable)]
+Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=MAX_REAL), AfterValidator(squarable)]
 InstantIn = Annotated[datetime, Field(strict=False), AfterValidator(lambda instant: instant.astimezone(UTC))]
 
 

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from app.api.http.bulk import CSV, JSON, json_lines, validated
 from app.api.http.problems import wording
@@ -14,7 +14,7 @@ from app.errors import Fault, Malformed, invalid, refuse
 from app.services.curves.readings import Reading
 from app.services.observations.observations import MAX_OBSERVATIONS, Draft
 from app.services.projects.changes import MAX_FAULTS
-from app.strict_json import parse_json
+from app.strict_json import parse_json, refuse_lost
 
 COLUMNS = ("external_id", "group", "n", "value", "stderr", "eval_size", "holdout", "observed_at")
 OPTIONAL_COLUMNS = COLUMNS[4:]
@@ -43,14 +43,19 @@ class Observations(Shape):
     observations: list[ObservationIn]
 
 
+def told_from_zero(cell: object) -> object:
+    """`cell`. Raises ValueError where it is a number that would be read as 0."""
+    return refuse_lost(cell) if isinstance(cell, str) else cell
+
+
 class Line(Shape):
     """A line of the CSV form, its texts already read as numbers."""
 
     external_id: Text
     group: ShortText
     n: Annotated[int, Field(ge=0, le=1_000_000_000)]
-    value: Annotated[float, Field(allow_inf_nan=False, ge=-1e15, le=1e15)] | None
-    stderr: Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e15)] | None
+    value: Annotated[Real, Field(strict=False), BeforeValidator(told_from_zero)] | None
+    stderr: Annotated[NonNegative, Field(strict=False), BeforeValidator(told_from_zero)] | None
     eval_size: Annotated[int, Field(ge=1, le=10**12)] | None
     holdout: ShortText | None
     observed_at: InstantIn | None

@@ -61,7 +61,7 @@ class Gap(Kind):
     model_config = ConfigDict(serialize_by_alias=True)
 
     kind: Literal["gap"]
-    lambda_: Annotated[NonNegative, Field(alias="lambda", le=1e6)] = 1.0
+    lambda_: Annotated[float, Field(alias="lambda", strict=True, allow_inf_nan=False, ge=0, le=1e6)] = 1.0
 
 
 class Robust(Kind):

@@ -20,6 +20,7 @@ from app.planner.curves.posterior import DRAWN, Diagnostics, Posterior
 from app.planner.curves.prior import Prior, finer
 from app.planner.curves.transfer import Received, Transfer, gain
 from app.planner.fitting.binning import table_of, typical_losses
+from app.planner.fitting.explosions import restored, set_aside, without
 from app.planner.fitting.fit import fit
 from app.planner.wording import Warning
 
@@ -48,12 +49,14 @@ def fit_together(observations: Observations, prior: Prior, seed: int, draws: int
 
     Deterministic by its arguments, whatever the order of the groups. Raises ValueError where draws < 1.
     """
+    aside = set_aside(observations)
+    kept = without(observations, aside)
     # Sums over groups round by their order, so there is one order: that of the keys.
     order = np.array(sorted(range(len(observations.keys)), key=observations.keys.__getitem__), dtype=np.int64)
     back = np.argsort(order)
-    posterior = _fit_in_order(observations.permuted(order), prior, seed, draws)
+    posterior = _fit_in_order(kept.permuted(order), prior, seed, draws)
     transfer = None if posterior.transfer is None else posterior.transfer.permuted(back)
-    return replace(posterior.select(back), transfer=transfer)
+    return restored(replace(posterior.select(back), transfer=transfer), observations, aside)
 
 
 def _fit_in_order(observations: Observations, prior: Prior, seed: int, draws: int) -> Posterior:

@@ -28,7 +28,7 @@ from app.planner.wording import Warning
 LEAST_LOSS = 0.004
 """ȳ is at least this share of the span, or of the group's largest loss where a bound is open."""
 
-NO_LOSS = 1e-100
+NO_LOSS = 1e-140
 """Losses up to this are zero: they cannot be squared."""
 
 

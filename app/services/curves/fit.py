@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.planner.arrays import FloatArray
-from app.planner.borrowing import fit_together
+from app.planner.borrowing import fit_together, fitted_part
 from app.planner.curves import AssumedCurve, Observations, Points
 from app.planner.utility import Metric
 from app.services.curves.fits import FitKey, Fits, Fitted
@@ -69,7 +69,7 @@ def fit_now(
         parent=tuple(place.get(group.parent or "") for group in groups),
     )
     posterior = fit_together(observations, prior_for(metric.span), key.seed, key.draws)
-    return Fitted(posterior, observations, holdouts)
+    return Fitted(posterior, fitted_part(observations), holdouts)
 
 
 def compositions(groups: Sequence[Group], runs: Sequence[Observation]) -> FloatArray:

@@ -121,6 +121,63 @@ def test_a_number_beyond_the_floats_is_refused(api: Api, number: str) -> None:
     problem(api.post("/v1/projects", content=body, headers=JSON), 422)
 
 
+TINY = 3e-101
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"metric": {**ACCURACY, "kind": "other", "upper": TINY}}, "/metric/upper"),
+        ({"metric": {"goal": "minimize", "lower": -TINY}}, "/metric/lower"),
+        ({"groups": [{**GROUP, "target": TINY}]}, "/groups/0/target"),
+        ({"groups": [{**GROUP, "reference_loss": TINY}]}, "/groups/0/reference_loss"),
+        ({"groups": [{**GROUP, "assumed_curve": {"asymptote": TINY, "scale": 1, "exponent": 1}}]},
+         "/groups/0/assumed_curve/asymptote"),
+        ({"groups": [{**GROUP, "assumed_curve": {"asymptote": 0, "scale": TINY, "exponent": 1}}]},
+         "/groups/0/assumed_curve/scale"),
+    ],
+)  # fmt: skip
+def test_a_number_whose_square_is_lost_is_refused(api: Api, change: dict[str, Any], pointer: str) -> None:
+    [fault] = problem(api.post("/v1/projects", json={**PROJECT, **change}), 422)["errors"]
+    assert fault == {"pointer": pointer, "detail": "is nearer to 0 than 1e-100; state it in another unit"}
+
+
+def test_a_measurement_whose_square_is_lost_is_refused(api: Api) -> None:
+    path = api.project(metric={"goal": "minimize", "lower": 0.0})
+    counts, said = {"A": 1, "B": 1}, "is nearer to 0 than 1e-100; state it in another unit"
+    for reading, name in (({"value": TINY}, "value"), ({"value": 1.0, "stderr": TINY}, "stderr")):
+        body = {"observations": [{"counts": counts, "metrics": {"A": reading}}]}
+        [fault] = problem(api.post(f"{path}/observations", json=body), 422)["errors"]
+        assert fault == {"pointer": f"/observations/0/metrics/A/{name}", "detail": said}
+        line = ",".join(str(reading.get(one, "")) for one in ("value", "stderr"))
+        text = f"external_id,group,n,value,stderr\nr,A,1,{line}\nr,B,1,,\n"
+        [fault] = problem(api.post(f"{path}/observations", content=text, headers={"Content-Type": "text/csv"}), 422)[
+            "errors"
+        ]
+        assert fault == {"pointer": "line 2", "detail": f"{name}: {said}"}
+    scenario = {"scenarios": [{"name": "s", "groups": {"A": {"target": TINY}}}]}
+    fault = problem(api.post(f"{path}/allocations/what-if", json=scenario), 422)["errors"][0]
+    assert fault == {"pointer": "/scenarios/0/groups/A/target", "detail": said}
+    [fault] = problem(api.post(f"{path}/requirements", json={"targets": {"A": TINY}}), 422)["errors"]
+    assert fault == {"pointer": "/targets/A", "detail": said}
+
+
+@pytest.mark.parametrize("number", ["1e-400", "-0.02E-330", "0." + "0" * 400 + "1"])
+def test_a_number_that_would_be_read_as_zero_is_refused(api: Api, number: str) -> None:
+    body = '{"name": "x", "metric": {"upper": %s}, "budget": {"total": "1"}}' % number
+    assert "too near to 0" in problem(api.post("/v1/projects", content=body, headers=JSON), 400)["detail"]
+    path = api.project(metric={"goal": "minimize", "lower": -1.0})
+    text = f"external_id,group,n,value\nr,A,1,{number}\nr,B,1,\n"
+    answer = api.post(f"{path}/observations", content=text, headers={"Content-Type": "text/csv"})
+    assert "too near to 0" in problem(answer, 422)["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize("number", ["0", "0.0", "-0.0", "0e-400", "0.000E5"])
+def test_a_zero_is_a_zero(api: Api, number: str) -> None:
+    body = '{"name": "x", "metric": {"lower": %s, "upper": 1}, "budget": {"total": "1"}}' % number
+    assert api.post("/v1/projects", content=body, headers=JSON).status_code == 201
+
+
 def test_a_lone_surrogate_is_refused(api: Api) -> None:
     body = b'{"name": "\\ud800", "metric": {"upper": 1}, "budget": {"total": "1"}}'
     assert problem(api.post("/v1/projects", content=body, headers=JSON), 422)["errors"][0]["pointer"] == "/name"

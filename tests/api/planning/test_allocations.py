@@ -233,3 +233,66 @@ def test_a_reader_may_ask_while_others_write(api: Api) -> None:
     for answer in answers[1::2]:
         by_version.setdefault(answer.json()["data_version"], set()).add(answer.content)
     assert all(len(contents) == 1 for contents in by_version.values())
+
+
+SIZES, FALLING = (100, 200, 400, 800), {"A": (20.0, 9.0, 6.0, 5.0), "B": (50.0, 20.0, 9.0, 5.0)}
+
+
+def falling(first: float = 20.0, scale: float = 1.0) -> list[dict[str, Any]]:
+    """Runs whose losses fall, A's first one `first`, all times `scale`."""
+    values = {**FALLING, "A": (first, *FALLING["A"][1:])}
+    return [
+        {"counts": {"A": n, "B": n}, "metrics": {group: {"value": v[i] * scale} for group, v in values.items()}}
+        for i, n in enumerate(SIZES)
+    ]
+
+
+def planned(api: Api, runs: list[dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    path = api.project(metric=OPEN)
+    assert api.post(f"{path}/observations", json={"observations": runs}).status_code == 201
+    answer = api.get(f"{path}/allocations/next")
+    assert answer.status_code == 200, answer.text
+    plan: dict[str, Any] = answer.json()
+    return path, plan
+
+
+@pytest.mark.parametrize("first", [1e3, 1e6, 1e15])
+def test_a_run_that_exploded_is_named_and_moves_nothing(api: Api, first: float) -> None:
+    path, plan = planned(api, falling(first))
+    rest = [{**one, "metrics": {"B": one["metrics"]["B"]}} if not i else one for i, one in enumerate(falling())]
+    _, without = planned(api, rest)
+    assert [group["metric_now"] for group in plan["groups"]] == [group["metric_now"] for group in without["groups"]]
+    assert [group["add"] for group in plan["groups"]] == [group["add"] for group in without["groups"]]
+    curve = api.get(f"{path}/curves/A").json()
+    [outlier] = [one["detail"] for one in curve["warnings"] if one["code"] == "outlier"]
+    assert f"count 100, loss {first:.4g}" in outlier
+    assert [point["count"] for point in curve["points"]] == [100, 200, 400, 800]
+    assert all(point["residual"] is not None for point in curve["points"])
+
+
+def test_a_run_that_exploded_says_nothing_of_later_forecasts(api: Api) -> None:
+    found = []
+    for first in (1e9, None):
+        runs = falling(first or 20.0)
+        if first is None:
+            del runs[0]["metrics"]["A"]
+        for one in runs:
+            for reading in one["metrics"].values():
+                reading["stderr"] = 0.5
+        path, _ = planned(api, runs)
+        later = {"counts": {"A": 1600, "B": 1600}, "metrics": {"A": {"value": 4.5, "stderr": 0.5}}}
+        assert api.post(f"{path}/observations", json={"observations": [later]}).status_code == 201
+        [forecast] = api.get(f"{path}/forecasts").json()["items"]
+        found.append((forecast["p05"], forecast["p95"]))
+    assert found[0] == pytest.approx(found[1], rel=0.1)
+
+
+@pytest.mark.parametrize("scale", [1e-99, 1e-50, 1e12])
+def test_a_metric_in_another_unit_gives_the_same_plan(api: Api, scale: float) -> None:
+    (_, one), (path, other) = planned(api, falling()), planned(api, falling(scale=scale))
+    assert [group["add"] for group in one["groups"]] == [group["add"] for group in other["groups"]]
+    for mine, theirs in zip(one["groups"], other["groups"], strict=True):
+        assert theirs["metric_now"]["p50"] == pytest.approx(scale * mine["metric_now"]["p50"], rel=1e-6)
+    assert api.get(f"{path}/measurement-plan").status_code == 200
+    targets = {"targets": {"A": 3.0 * scale, "B": 3.0 * scale}}
+    assert api.post(f"{path}/requirements", json=targets).status_code == 200
