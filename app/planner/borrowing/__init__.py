@@ -1,6 +1,5 @@
 """What groups learn from each other: the weights of others' samples, and shapes that alike groups lend."""
 
 from app.planner.borrowing.joint_fit import fit_together
-from app.planner.fitting.explosions import fitted_part
 
-__all__ = ["fit_together", "fitted_part"]
+__all__ = ["fit_together"]

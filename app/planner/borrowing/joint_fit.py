@@ -15,12 +15,12 @@ from app.planner.arrays import FloatArray, IntArray
 from app.planner.borrowing.pooling import pool
 from app.planner.borrowing.transfer_evidence import Compositions
 from app.planner.borrowing.transfer_weights import Weighed, weigh
+from app.planner.curves.explosions import restored, set_aside, without
 from app.planner.curves.observations import Observations, Points
 from app.planner.curves.posterior import DRAWN, Diagnostics, Posterior
 from app.planner.curves.prior import Prior, finer
 from app.planner.curves.transfer import Received, Transfer, gain
 from app.planner.fitting.binning import table_of, typical_losses
-from app.planner.fitting.explosions import restored, set_aside, without
 from app.planner.fitting.fit import fit
 from app.planner.wording import Warning
 

@@ -17,6 +17,7 @@ from app.services.curves.fit import fit_key, fitted, metric_of, runs_of
 from app.services.curves.fits import Fits
 from app.services.curves.readings import Reading, standard_error
 from app.services.curves.record import NAMES, PROBABILITIES, record_of
+from app.services.curves.repeats import distinct, repeats_of
 from app.services.ledger.holdings import Held, held_of
 from app.store.ledger import Collected, collected_counts
 from app.store.models.observations import Observation
@@ -71,11 +72,13 @@ class Curve:
 
 @dataclass(frozen=True)
 class Known:
-    """All that curves are read from, loaded once however many are asked for. place: of a group, by its key."""
+    """All that curves are read from, loaded once however many are asked for. repeats: as `repeats_of` the runs; place:
+    of a group, by its key."""
 
     project: Project
     posterior: Posterior
     runs: Sequence[Observation]
+    repeats: Mapping[UUID, Observation]
     place: Mapping[str, int]
     collected: Mapping[int, Collected]
     factors: FloatArray
@@ -83,7 +86,8 @@ class Known:
     def curve(self, group: Group, at: Sequence[int] = ()) -> Curve:
         """The curve of one of the project's active groups, its bands `at` these counts or at a spread of them."""
         one = self.posterior.select(np.array([self.place[group.key]]))
-        return curve_of(self.project, group, held_of(group, self.collected), self.runs, one, at, self.factors)
+        points = curve_points(self.project, group, self.runs, self.repeats, one.residuals[0])
+        return curve_of(self.project, group, held_of(group, self.collected), points, one, at, self.factors)
 
 
 def known_curves(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Known:
@@ -93,6 +97,7 @@ def known_curves(session: Session, fits: Fits, project: Project, draws: int, see
         project=project,
         posterior=fitted(session, fits, fit_key(project, draws, seed), project, groups, runs).posterior,
         runs=runs,
+        repeats=repeats_of(runs),
         place={group.key: index for index, group in enumerate(groups)},
         collected=collected_counts(session, project.id),
         factors=record_of(session, project).widening,
@@ -111,7 +116,7 @@ def curve_of(
     project: Project,
     group: Group,
     held: Held,
-    runs: Sequence[Observation],
+    points: list[CurvePoint],
     one: Posterior,
     at: Sequence[int],
     factors: FloatArray,
@@ -125,7 +130,7 @@ def curve_of(
         count=round(held.effective),
         parameters=parameters_of(one, metric, group),
         bands=[(count, widened(summary(band), metric, factors)) for count, band in zip(counts, bands, strict=True)],
-        points=curve_points(project, group, runs, one.residuals[0]),
+        points=points,
         transfer=one.transfer.received[0] if one.transfer else (),
         diagnostics=one.diagnostics[0],
         warnings=one.warnings,
@@ -172,11 +177,20 @@ def finite(value: float | np.floating[Any]) -> float | None:
 
 
 def curve_points(
-    project: Project, group: Group, runs: Sequence[Observation], residuals: FloatArray
+    project: Project,
+    group: Group,
+    runs: Sequence[Observation],
+    repeats: Mapping[UUID, Observation],
+    residuals: FloatArray,
 ) -> list[CurvePoint]:
+    """All measurements of the group; residuals: of those fitted, in their order. A repeat has that of the run it
+    repeats."""
+    mine = runs_of(group.key, runs)
+    place = {run.id: position for position, run in enumerate(distinct(mine, repeats))}
     points = []
-    for position, run in enumerate(runs_of(group.key, runs)):
+    for run in mine:
         reading = Reading(**run.metrics[group.key])
+        position = place[repeats.get(run.id, run).id]
         residual = finite(residuals[position]) if position < len(residuals) else None
         points.append(
             CurvePoint(

@@ -1,18 +1,20 @@
 """A project's runs as the planner's observations, and the fit of its curves that is kept."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from sqlalchemy.orm import Session
 
 from app.planner.arrays import FloatArray
-from app.planner.borrowing import fit_together, fitted_part
-from app.planner.curves import AssumedCurve, Observations, Points
+from app.planner.borrowing import fit_together
+from app.planner.curves import AssumedCurve, Observations, Points, fitted_part
 from app.planner.utility import Metric
 from app.services.curves.fits import FitKey, Fits, Fitted
 from app.services.curves.prior import prior_for
 from app.services.curves.readings import Reading, standard_error
+from app.services.curves.repeats import distinct, repeated_runs, repeats_of
 from app.services.ledger.holdings import held_of
 from app.store.ledger import collected_counts
 from app.store.models.observations import Observation
@@ -50,8 +52,9 @@ def fitted(
 def fit_now(
     project: Project, groups: Sequence[Group], held: FloatArray, runs: Sequence[Observation], key: FitKey
 ) -> Fitted:
-    """held [groups]: clean samples of each."""
-    metric = metric_of(project)
+    """held [groups]: clean samples of each. Of repeated runs, one is taken."""
+    metric, repeats = metric_of(project), repeats_of(runs)
+    told, runs = repeated_runs(runs, repeats), distinct(runs, repeats)
     holdouts = {name: code for code, name in enumerate(sorted({run.holdout for run in runs}))}
     place = {group.key: index for index, group in enumerate(groups)}
     row_of = {run.id: row for row, run in enumerate(runs)}
@@ -69,6 +72,7 @@ def fit_now(
         parent=tuple(place.get(group.parent or "") for group in groups),
     )
     posterior = fit_together(observations, prior_for(metric.span), key.seed, key.draws)
+    posterior = replace(posterior, warnings=(*told, *posterior.warnings))
     return Fitted(posterior, fitted_part(observations), holdouts)
 
 

@@ -26,6 +26,8 @@ from app.store.reading import find
 
 MAX_OBSERVATIONS = 10_000
 DEFAULT_HOLDOUT = "default"
+EDGE = 0.01
+"""The share of the metric's span at either end in which a whole first post is doubted."""
 
 
 @dataclass
@@ -81,6 +83,7 @@ def accept(
             draft.counts = {**dict.fromkeys(active, 0), **draft.counts}
     faults = [fault for draft in drafts for fault in draft_faults(project, active, groups, draft)]
     refuse(faults[:MAX_FAULTS])
+    first = not store.has_observations(session, project.id)
     fresh = unseen(session, project, drafts)
     rows = tuple(stored(project, draft, now) for draft in fresh)
     session.add_all(rows)
@@ -90,7 +93,8 @@ def accept(
     session.flush()
     collected = collected_counts(session, project.id)
     held = {group.key: held_of(group, collected).raw for group in active.values()}
-    return Accepted(rows, len(drafts) - len(fresh), warnings_of(project, held, fresh))
+    doubts = units_of(project, fresh) if first else []
+    return Accepted(rows, len(drafts) - len(fresh), (*doubts, *warnings_of(project, held, fresh)))
 
 
 def draft_faults(
@@ -179,6 +183,25 @@ def settle_reference_loss(project: Project, active: Mapping[str, Group], fresh: 
     total = sum(weights.values())
     mean = sum(weights[key] * latest[key][1] for key in latest) / total if total else 0.0
     project.reference_loss = mean if mean > 0 else None
+
+
+def units_of(project: Project, fresh: Sequence[Draft]) -> list[Warning]:
+    """Values that all lie in the lowest or all in the highest hundredth of the bounds are most likely in another unit
+    than these."""
+    lower, upper = project.metric_lower, project.metric_upper
+    values = [reading.value for draft in fresh for reading in draft.metrics.values()]
+    if lower is None or upper is None or not values:
+        return []
+    least, most = min(values), max(values)
+    low = most <= lower + EDGE * (upper - lower)
+    if not low and least < upper - EDGE * (upper - lower):
+        return []
+    detail = (
+        f"Every value lies in the {'lowest' if low else 'highest'} hundredth of the metric's bounds {lower:g} to"
+        f" {upper:g}, from {least:g} to {most:g}: are values and bounds in one unit, percent or fractions?"
+        " If not, make a project with the right bounds."
+    )
+    return [Warning("units", detail)]
 
 
 def warnings_of(project: Project, held: Mapping[str, int], fresh: Sequence[Draft]) -> tuple[Warning, ...]:

@@ -1,12 +1,14 @@
 """The use case behind POST observations: forecast first, then take the runs in, then tell who waits."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from app.services.curves.fit import fit_key, fitted
 from app.services.curves.fits import DRAWS, SEED, Fits
+from app.services.curves.repeats import distinct, repeated_runs, repeats_of
 from app.services.enqueue import Enqueue
 from app.services.jobs import plan_watch
 from app.services.observations import observations
@@ -33,13 +35,16 @@ def post(
     before = fitted_observations(session, project.id, project.recipe)
     key = fit_key(project, DRAWS, SEED)
     done = observations.accept(session, project, drafts, missing_is_zero, now)
-    fresh = [run for run in done.stored if run.recipe == project.recipe]
+    stored = [run for run in done.stored if run.recipe == project.recipe]
+    repeats = repeats_of([*before, *stored])
+    # What was measured before is no test of the curves that were fitted to it.
+    fresh = distinct(stored, repeats)
     if before and fresh:
         known = fitted(session, fits, key, project, groups, before)
         session.add_all(forecasts_of(project, groups, known, fresh, now))
     if done.stored:
         announce(session, project, len(done.stored), now, enqueue)
-    return done
+    return replace(done, warnings=(*done.warnings, *repeated_runs(stored, repeats)))
 
 
 def announce(session: Session, project: Project, accepted: int, now: datetime, enqueue: Enqueue) -> None:

@@ -117,3 +117,63 @@ def test_the_reference_loss_is_fixed_by_the_first_data_version(api: Api) -> None
     assert api.get(path).json()["reference_loss"] == (3 * 0.5 + 1.5) / 4
     api.post(f"{path}/observations", json={"observations": [run(3, {"A": 200, "B": 200}, A=0.1, B=0.1)]})
     assert api.get(path).json()["reference_loss"] == (3 * 0.5 + 1.5) / 4
+
+
+def learnt(api: Api, path: str) -> list[Any]:
+    """All that the fit says, without the runs."""
+    curves = api.get(f"{path}/curves").json()["items"]
+    plan = api.get(f"{path}/allocations/next").json()
+    own = [[one["parameters"], one["bands"], one["diagnostics"]] for one in curves]
+    return [own, plan["groups"], plan["utility"], api.get(f"{path}/measurement-plan").json()["runs"]]
+
+
+def test_runs_posted_again_under_other_ids_add_nothing(api: Api) -> None:
+    once, thrice = api.project(), api.project()
+    api.post(f"{once}/observations", json={"observations": RUNS})
+    again = [{**one, "external_id": f"{one['external_id']}-{copy}"} for copy in "bc" for one in RUNS]
+    first = api.post(f"{thrice}/observations", json={"observations": [*RUNS, again[0]]}).json()
+    assert (first["accepted"], [one["code"] for one in first["warnings"]]) == (4, ["repeated_runs"])
+    second = api.post(f"{thrice}/observations", json={"observations": again[1:]}).json()
+    [warning] = second["warnings"]
+    assert warning["code"] == "repeated_runs"
+    assert "'run-2-b' (as 'run-2')" in warning["detail"]
+    assert learnt(api, thrice) == learnt(api, once)
+    # What was measured before is no test of the curves: the record of forecasts stays empty.
+    assert api.get(f"{thrice}/forecasts").json()["items"] == []
+    plan = api.get(f"{thrice}/allocations/next").json()
+    assert [one["code"] for one in plan["warnings"]].count("repeated_runs") == 1
+    points = api.get(f"{thrice}/curves/A").json()["points"]
+    assert len(points) == 9
+    assert [one["residual"] for one in points[:3]] == [one["residual"] for one in points[6:]]
+
+
+def test_a_run_trained_again_is_no_repeat(api: Api) -> None:
+    path = api.project()
+    api.post(f"{path}/observations", json={"observations": RUNS})
+    before = learnt(api, path)
+    seeds = [run(9, {"A": 200, "B": 100}, A=0.771, B=0.71)]
+    assert api.post(f"{path}/observations", json={"observations": seeds}).json()["warnings"] == []
+    assert learnt(api, path) != before
+
+
+def test_a_first_post_in_another_unit_is_doubted(api: Api) -> None:
+    percent = {"name": "accuracy", "goal": "maximize", "lower": 0.0, "upper": 100.0}
+    for values, says in ((RUNS, "lowest"), ([run(1, {"A": 1, "B": 1}, A=99.0, B=100.0)], "highest")):
+        path = api.project(metric=percent)
+        answer = api.post(f"{path}/observations", json={"observations": values}).json()
+        [units] = [one for one in answer["warnings"] if one["code"] == "units"]
+        assert says in units["detail"]
+        later = [run(20, {"A": 2, "B": 1}, A=0.5)]
+        answer = api.post(f"{path}/observations", json={"observations": later}).json()
+        assert "units" not in {one["code"] for one in answer["warnings"]}
+
+
+def test_values_across_the_bounds_are_not_doubted(api: Api) -> None:
+    for metric, values in (
+        ({"goal": "maximize", "lower": 0.0, "upper": 100.0}, {"A": 0.5, "B": 1.01}),
+        ({"goal": "maximize", "lower": 0.0, "upper": 100.0}, {"A": 98.9, "B": 100.0}),
+        ({"goal": "minimize", "lower": 0.0}, {"A": 1e-9, "B": 1e-9}),
+    ):
+        path = api.project(metric=metric)
+        answer = api.post(f"{path}/observations", json={"observations": [run(1, {"A": 1, "B": 1}, **values)]}).json()
+        assert answer["warnings"] == []

@@ -8,9 +8,9 @@ import pytest
 
 from app.planner.arrays import BoolArray, FloatArray
 from app.planner.borrowing.joint_fit import fit_together
+from app.planner.curves.explosions import exploded, fitted_part
 from app.planner.curves.observations import AssumedCurve, Observations, Points
 from app.planner.curves.posterior import ARRAYS, Posterior
-from app.planner.fitting.explosions import exploded, fitted_part
 from app.services.curves.prior import prior_for
 
 SIZES = np.array([100.0, 200.0, 400.0, 800.0])
