@@ -1,5 +1,6 @@
 """What a learning curve is: a group's observations, what is believed before them, and the draws that they leave."""
 
+from app.planner.curves.drift import drifts
 from app.planner.curves.explosions import fitted_part
 from app.planner.curves.observations import AssumedCurve, Observations, Points
 from app.planner.curves.posterior import ARRAYS, Diagnostics, Posterior, stating
@@ -8,5 +9,5 @@ from app.planner.curves.transfer import Received, Transfer
 
 __all__ = [
     "ARRAYS", "AssumedCurve", "Diagnostics", "Observations", "Points", "Posterior", "Prior", "Received", "Transfer",
-    "fitted_part", "stating",
+    "drifts", "fitted_part", "stating",
 ]  # fmt: skip

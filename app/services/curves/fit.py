@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.planner.arrays import FloatArray
+from app.planner.arrays import FloatArray, IntArray
 from app.planner.borrowing import fit_together
-from app.planner.curves import AssumedCurve, Observations, Points, fitted_part
+from app.planner.curves import AssumedCurve, Observations, Points, drifts, fitted_part
 from app.planner.utility import Metric
 from app.services.curves.fits import FitKey, Fits, Fitted
 from app.services.curves.prior import prior_for
@@ -72,8 +72,15 @@ def fit_now(
         parent=tuple(place.get(group.parent or "") for group in groups),
     )
     posterior = fit_together(observations, prior_for(metric.span), key.seed, key.draws)
-    posterior = replace(posterior, warnings=(*told, *posterior.warnings))
-    return Fitted(posterior, fitted_part(observations), holdouts)
+    kept = fitted_part(observations)
+    told += drifts(kept, in_time(runs))
+    return Fitted(replace(posterior, warnings=(*told, *posterior.warnings)), kept, holdouts)
+
+
+def in_time(runs: Sequence[Observation]) -> IntArray:
+    """Each run's place in the order in which they were observed; of those of one instant, as they came in."""
+    order = sorted(range(len(runs)), key=lambda row: (runs[row].observed_at, row))
+    return np.argsort(np.array(order, dtype=np.int64))
 
 
 def compositions(groups: Sequence[Group], runs: Sequence[Observation]) -> FloatArray:

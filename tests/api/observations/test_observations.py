@@ -177,3 +177,21 @@ def test_values_across_the_bounds_are_not_doubted(api: Api) -> None:
         path = api.project(metric=metric)
         answer = api.post(f"{path}/observations", json={"observations": [run(1, {"A": 1, "B": 1}, **values)]}).json()
         assert answer["warnings"] == []
+
+
+def test_a_test_that_gets_harder_from_run_to_run_is_named(api: Api) -> None:
+    sizes, jitter = (25, 50, 100) * 3, (3, -2, 1, -3, 2, 0, 1, -1, -2)
+    for step, says in ((0.0, []), (0.01, ["rose"]), (-0.01, ["fell"])):
+        runs = []
+        for number, size in enumerate(sizes):
+            level = 0.9 - 2.0 * size**-0.5 - step * number + 0.001 * jitter[number]
+            one = run(number, {"A": 2 * size, "B": size}, A=round(level, 4), B=round(level - 0.05, 4))
+            # As they were observed, not as they are posted.
+            runs.insert(0, {**one, "observed_at": f"2026-11-{number + 1:02d}T00:00:00Z"})
+        path = api.project()
+        for part in (runs[:4], runs[4:]):
+            assert api.post(f"{path}/observations", json={"observations": part}).status_code == 201
+        plan = api.get(f"{path}/allocations/next").json()
+        drifts = [one for one in plan["warnings"] if one["code"] == "drifts"]
+        assert [one["group"] for one in drifts] == [None] * len(says)
+        assert all(word in one["detail"] for word, one in zip(says, drifts, strict=True))
