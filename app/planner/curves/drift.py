@@ -3,16 +3,17 @@
 A test that gets harder, or an evaluation that changes, moves every group's loss with time and not with size. With y the
 group's losses by their mean, x = log n and o the runs' order from 0 to 1, all less their means on each holdout,
 
-    y = β o + b x + c x² + e,
+    y = β o + b x + c x² + d z + e,    z = log of all samples of the run,
 
-where x and x² stand for any learning curve: what they explain of o is no evidence. Runs differ by errors that their
-groups share, so the groups' y and o, freed of x and x², are averaged run by run, and β is judged by a t test with one
-observation a run. Nested runs posted by size leave nothing of o, and nothing is said.
+where x and x² stand for any learning curve and z for what other groups' samples do: what these explain of o is no
+evidence. Runs differ by errors that their groups share, so the groups' y and o, freed of these sizes, are averaged run by
+run, and β is judged by a t test with one observation a run. Nested runs posted by size leave nothing of o, and nothing is said.
 
 Shapes: R runs, G groups.
 """
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 from scipy.special import stdtr
@@ -28,7 +29,7 @@ LEAST_DRIFT = 0.02
 """A smaller share of the loss, from the first run to the last, is not worth a word."""
 
 FREE = 0.15
-"""A group of which x and x² leave less of the order's variance says nothing: size and time cannot be told apart."""
+"""A group of which the sizes leave less of the order's variance says nothing: size and time cannot be told apart."""
 
 TOGETHER = 0.5
 """The groups' median drift must be this share of their mean: one group alone drifts for reasons of its own."""
@@ -48,19 +49,18 @@ def drifts(observations: Observations, order: IntArray) -> list[Warning]:
     if observations.runs is None or observations.run_of is None:
         return []
     newest = np.argsort(order)[-NEWEST:]
-    counts, losses, holdouts = (
-        values[newest] for values in _by_run(observations.runs, observations.run_of, observations.points)
-    )
+    losses, holdouts = _by_run(observations.runs.shape, observations.run_of, observations.points)
+    counts, losses, holdouts = observations.runs[newest], losses[newest], holdouts[newest]
     measured = ~np.isnan(losses)
     time = np.linspace(0.0, 1.0, len(newest))[:, None]
     y, o, parameters = _freed(counts, losses, np.where(measured, time, 0.0), holdouts, measured)
     some = (o**2).sum(axis=0) > 0.0
     runs = (measured & some).sum(axis=1)
     freedom = np.count_nonzero(runs) - parameters - len(np.unique(holdouts[runs > 0])) - 1
-    if freedom < LEAST_FREEDOM:
-        return []
     mean_y, mean_o = (values[:, some].sum(axis=1) / np.maximum(runs, 1) for values in (y, o))
     square = float(mean_o @ mean_o)
+    if freedom < LEAST_FREEDOM or not square:
+        return []
     drift = float(mean_o @ mean_y) / square
     sd = np.sqrt(float(((mean_y - drift * mean_o) ** 2).sum()) / freedom / square)
     own = (o * y).sum(axis=0)[some] / (o**2).sum(axis=0)[some]
@@ -71,19 +71,20 @@ def drifts(observations: Observations, order: IntArray) -> list[Warning]:
 
 
 def _by_run(
-    counts: FloatArray, run_of: Sequence[IntArray], points: Sequence[Points]
-) -> tuple[FloatArray, FloatArray, IntArray]:
-    """Counts and losses [R, G], nan where a group was not measured, and the runs' holdouts [R]."""
-    losses, holdouts = np.full(counts.shape, np.nan), np.zeros(len(counts), dtype=np.int64)
+    shape: tuple[int, ...], run_of: Sequence[IntArray], points: Sequence[Points]
+) -> tuple[FloatArray, IntArray]:
+    """Losses [R, G], nan where a group was not measured, and the runs' holdouts [R]; shape: (R, G)."""
+    losses, holdouts = np.full(shape, np.nan), np.zeros(shape[0], dtype=np.int64)
     for g, (measured, run) in enumerate(zip(points, run_of, strict=True)):
         losses[run, g], holdouts[run] = measured.losses, measured.holdouts
-    return counts, losses, holdouts
+    return losses, holdouts
 
 
 def _freed(
     counts: FloatArray, losses: FloatArray, time: FloatArray, holdouts: IntArray, measured: BoolArray
 ) -> tuple[FloatArray, FloatArray, int]:
-    """y and o less what holdouts, x and x² explain [R, G], 0 for groups that say nothing; how many of x and x² do."""
+    """y and o less what holdouts, x, x² and z explain [R, G], 0 for groups that say nothing; how many of these
+    sizes do."""
     of_holdout = (holdouts[:, None] == np.unique(holdouts)).astype(np.float64)
     many = np.maximum(of_holdout.T @ measured, 1.0)
 
@@ -99,14 +100,17 @@ def _freed(
         return np.where((values**2).sum(axis=0) > share * (whole**2).sum(axis=0), values, 0.0)
 
     scale = np.where(measured, np.abs(losses), 0.0).sum(axis=0) / np.maximum(measured.sum(axis=0), 1)
-    log_counts = np.log(np.maximum(counts, 1.0))
-    x = kept(centred(log_counts), log_counts, NOTHING_LEFT)
-    bend = centred(x**2)
-    bend = kept(less(bend, x), bend, NOTHING_LEFT)
     y, o = (centred(values) for values in (losses / np.where(scale > 0.0, scale, 1.0), time))
-    free = kept(less(less(o, x), bend), centred(time), FREE)
-    y = np.where(free.any(axis=0), less(less(y, x), bend), 0.0)
-    return y, free, int(x.any()) + int(bend.any())
+    left, parameters, explaining = o, 0, list[FloatArray]()
+    own, total = (np.log(np.maximum(n, 1.0)) for n in (counts, counts.sum(axis=1, keepdims=True)))
+    x = kept(centred(own), own, NOTHING_LEFT)
+    for whole in (x, x**2, np.broadcast_to(total, x.shape)):
+        size = reduce(less, explaining, centred(whole))
+        size = kept(size, whole, NOTHING_LEFT)
+        explaining.append(size)
+        y, left, parameters = less(y, size), less(left, size), parameters + int(size.any())
+    left = kept(left, o, FREE)
+    return np.where(left.any(axis=0), y, 0.0), left, parameters
 
 
 def _drifts(drift: float, runs: int) -> str:

@@ -102,6 +102,19 @@ def test_one_group_alone_is_no_drift_of_the_test() -> None:
     assert named(rounds, drift=0.015, alone=True) <= 0.02
 
 
+def test_what_other_groups_samples_bring_is_no_drift() -> None:
+    found = []
+    for seed in range(WORLDS):
+        rng = np.random.default_rng(seed)
+        # Only one group is bought; its samples help the three whose own stay as they are.
+        counts = np.full((10, 4), 400.0)
+        counts[:, 0] *= 1.4 ** np.arange(10)
+        helped = counts + 0.3 * counts[:, :1]
+        losses = 2.0 * (helped / 100.0) ** -0.5 * (1.0 + 0.01 * rng.standard_normal(counts.shape))
+        found.append(bool(said(observed(counts, losses))))
+    assert np.mean(found) <= 0.02
+
+
 def said(observations: Observations, order: FloatArray | None = None) -> list[str]:
     runs = len(observations.points[0].counts)
     found = drifts(observations, np.arange(runs) if order is None else order.astype(np.int64))
