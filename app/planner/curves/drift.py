@@ -6,8 +6,9 @@ group's losses by their mean, x = log n and o the runs' order from 0 to 1, all l
     y = β o + b x + c x² + d z + e,    z = log of all samples of the run,
 
 where x and x² stand for any learning curve and z for what other groups' samples do: what these explain of o is no
-evidence. Runs differ by errors that their groups share, so the groups' y and o, freed of these sizes, are averaged run by
-run, and β is judged by a t test with one observation a run. Nested runs posted by size leave nothing of o, and nothing is said.
+evidence. Runs differ by errors that their groups share, so the groups' y and o, freed of these sizes, are averaged run
+by run, and β is judged by a t test with one observation a run. Nested runs posted by size leave nothing of o, and
+nothing is said.
 
 Shapes: R runs, G groups.
 """
