@@ -62,7 +62,7 @@ def _learnt(observations: Observations, prior: Prior, seed: int, draws: int, sca
     posterior, data, learnt = _once(observations, prior, numbers, scale)
     keys, table = observations.keys, data.table
     residuals = np.concatenate([np.zeros(0), *posterior.residuals])
-    warnings = checks.remarks(keys, table, data.units, observations.span)
+    warnings = checks.remarks(keys, table, data.units, observations.span, data.luck.examples)
     stray = strays(data, learnt, residuals, prior, numbers)
     warnings += stray.warnings(keys, table)
     warnings += checks.bends(keys, data, learnt.sigma, warnings)

@@ -132,9 +132,9 @@ def true_share(seen: FloatArray, examples: FloatArray, normal: FloatArray) -> Fl
     b = np.maximum((examples + 1.0) * (1.0 - seen), FEWEST)
     u, w = 1.0 / (9.0 * a), 1.0 / (9.0 * b)
     p, q, z = 1.0 - w, 1.0 - u, normal * normal
-    # y = ∛F solves (p y − q)² = z² (w y² + u).
-    square = p * p - z * w
-    line = p * q + np.copysign(np.sqrt(z * (w * q * q + u * p * p - z * u * w).clip(0.0)), normal)
-    above = np.maximum(line, 0.0) ** 3 * a
-    below = np.maximum(square, 0.0) ** 3 * b
-    return np.asarray(above / np.maximum(above + below, np.finfo(np.float64).tiny))
+    # y = ∛F solves (p y − q)² = z² (w y² + u): its larger root is line/(p² − z² w), its smaller one (q² − z² u)/line.
+    line = p * q + np.sqrt(z * (w * q * q + u * p * p - z * u * w).clip(0.0))
+    upper = normal > 0.0
+    above = a * np.where(upper, line, (q * q - z * u).clip(0.0)) ** 3
+    below = b * np.where(upper, (p * p - z * w).clip(0.0), line) ** 3
+    return np.asarray(above / (above + below))
