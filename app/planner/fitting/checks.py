@@ -210,8 +210,8 @@ def _perfect(examples: float) -> str:
         )
     bound = percent(float(betaincinv(0.5, examples + 0.5, BORNE_OUT)))
     return (
-        f"{best}, which the {examples:,.0f} examples scored, each counted once, bear out down to a loss of {bound} of"
-        " the metric's span; use a larger or a harder holdout, or a finer metric."
+        f"{best}; the {max(examples, 1.0):,.0f} examples scored, each counted once, bear out no more than a loss below"
+        f" {bound} of the metric's span. Use a larger or a harder holdout, or a finer metric."
     )
 
 
