@@ -19,6 +19,9 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _KRONECKER = np.array([0.7548776662466927, 0.5698402909980532])
 """1/x and 1/x² for x³ = x + 1: the plane's golden ratio (Roberts 2018), of least discrepancy for its simplicity."""
 
+_THIRD = 0.6180339887498949
+"""The golden ratio's share: of another field than the plane's, so that all three together are even."""
+
 _EDGE = 1e-9
 
 _WINDOWS = 4096
@@ -65,9 +68,9 @@ def _splitmix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
 class Lattice:
     """One point in the cube per group and draw, evenly spread within a group, in random order.
 
-    bits [groups, 6]: each group's own. The point of draw i, with j = order_i, is ((j + shift)/draws, Φ(z₁), Φ(z₂)), z₁
-    and z₂ being the j-th entries of a window on the normal quantiles of a long Kronecker sequence, any of which is as
-    even as any other. Orders and windows make the draws of different groups independent.
+    bits [groups, 7]: each group's own. The point of draw i, with j = order_i, is ((j + shift)/draws, Φ(z₁), Φ(z₂),
+    Φ(z₃)), z₁ to z₃ being the j-th entries of a window on the normal quantiles of a long Kronecker sequence, any of
+    which is as even as any other. Orders and windows make the draws of different groups independent.
     """
 
     bits: NDArray[np.uint64]
@@ -96,7 +99,7 @@ class Lattice:
         return np.asarray(((self.bits[:, 3:4] >> np.uint64(11)) + 0.5) * 2.0**-53)
 
     def normals(self, which: int) -> FloatArray:
-        """z₁ (0) or z₂ (1) of each draw [groups, draws]."""
+        """z₁ (0), z₂ (1) or z₃ (2) of each draw [groups, draws]."""
         return np.asarray(normal_sequence(self.draws, which).take(self.places(which)))
 
     def places(self, which: int) -> IntArray:
@@ -111,7 +114,7 @@ class Lattice:
 def lattice(seed: int, keys: tuple[str, ...], draws: int) -> Lattice:
     """The points of groups with these keys."""
     start = _hashes(seed, keys)[:, None]
-    return Lattice(_splitmix(start + _GOLDEN * np.arange(1, 7, dtype=np.uint64)), draws)
+    return Lattice(_splitmix(start + _GOLDEN * np.arange(1, 8, dtype=np.uint64)), draws)
 
 
 @cache
@@ -127,6 +130,6 @@ def _shuffles(draws: int) -> tuple[IntArray, IntArray]:
 
 @cache
 def normal_sequence(draws: int, which: int) -> FloatArray:
-    """Normal quantiles at the points of a Kronecker sequence [_WINDOWS + draws]; 0: for z₁, 1: for z₂."""
-    steps = (np.arange(_WINDOWS + draws) * _KRONECKER[which] + 0.5) % 1.0
+    """Normal quantiles at the points of a Kronecker sequence [_WINDOWS + draws]; 0: for z₁, 1: for z₂, 2: for z₃."""
+    steps = (np.arange(_WINDOWS + draws) * (*_KRONECKER, _THIRD)[which] + 0.5) % 1.0
     return np.asarray(ndtri(np.clip(steps, _EDGE, 1.0 - _EDGE)))

@@ -13,7 +13,7 @@ import numpy as np
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.curves.prior import Prior
 from app.planner.curves.random_streams import Lattice
-from app.planner.fitting.binning import Cells, Table, cells_of, doublings_below, runs, summed
+from app.planner.fitting.binning import Cells, Luck, Table, cells_of, doublings_below, runs, summed
 from app.planner.fitting.floor_integral import integrate
 from app.planner.fitting.grid import Batch, Level, Nodes, nodes_of, shape_values
 from app.planner.fitting.sampling import MOMENT_DRAWS, Frame, Learnt, draw, empty
@@ -27,9 +27,11 @@ CACHED_VALUES = 400_000
 
 @dataclass(frozen=True)
 class GroupData:
-    """Groups to fit: their points, n_ref (for groups without points, what stands for it), ȳ, the prior of s."""
+    """Groups to fit: their points, their holdouts' luck, n_ref (for groups without points, what stands for it), ȳ, the
+    prior of s."""
 
     table: Table
+    luck: Luck
     n_ref: FloatArray
     units: FloatArray
     level: Level
@@ -38,7 +40,7 @@ class GroupData:
     @cached_property
     def cells(self) -> Cells:
         """The points, averaged."""
-        return cells_of(self.table, self.units)
+        return cells_of(self.table, self.luck, self.units)
 
 
 def learn(data: GroupData, prior: Prior, lattice: Lattice) -> Learnt:
@@ -46,7 +48,8 @@ def learn(data: GroupData, prior: Prior, lattice: Lattice) -> Learnt:
     learnt = empty(len(data.units), lattice.draws, len(data.table.row_group))
     for groups, rows, p, nodes, level in grids(data, prior, lattice.draws):
         floors = integrate(nodes, level, prior, data.covariates[groups])
-        frame = Frame(data.units[groups], data.n_ref[groups], data.table.binned[groups], level.upper)
+        examples = data.luck.examples[groups]
+        frame = Frame(data.units[groups], data.n_ref[groups], data.table.binned[groups], level.upper, examples)
         shape = draw(learnt, groups, frame, floors, prior, lattice.select(groups))
         owner = np.searchsorted(groups, data.table.row_group[rows])
         _moments(learnt, groups, rows, owner, p, shape)
@@ -110,12 +113,14 @@ def _averaged(cells: Cells, groups: IntArray, own: IntArray, p: FloatArray) -> F
 
 
 def shared_covariance(cells: Cells, groups: IntArray, k: int) -> FloatArray:
-    """Σ_h s_h² 1_h 1_hᵀ of groups with k cells each [B, K, K]."""
+    """Σ_h v_h f_h f_hᵀ − v̄ f fᵀ of groups with k cells each [B, K, K]."""
     at = runs(cells.shared_start, groups)
     position = np.repeat(np.arange(len(groups)), cells.shared_start[groups + 1] - cells.shared_start[groups])
     start = cells.start[groups][position]
     entry = (position * k + cells.shared_row[at] - start) * k + cells.shared_column[at] - start
-    return summed(entry, cells.shared[at], len(groups) * k * k).reshape(len(groups), k, k)
+    found = summed(entry, cells.shared[at], len(groups) * k * k).reshape(len(groups), k, k)
+    common = cells.common[runs(cells.start, groups)].reshape(len(groups), k)
+    return found - common[:, :, None] * common[:, None]
 
 
 def _moments(learnt: Learnt, groups: IntArray, rows: IntArray, owner: IntArray, p: FloatArray, shape: IntArray) -> None:

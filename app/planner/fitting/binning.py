@@ -168,13 +168,31 @@ def doublings_below(counts: FloatArray, n_ref: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True)
+class Luck:
+    """How holdouts' errors enter the fit.
+
+    losses [P]: drawn in. level [T]: the loss that the luck goes with, from a smooth curve through all. sd [pairs]: of
+    the holdout's luck as a share of that, where the group has others to differ from. common [G]: v̄, what they have in
+    common; examples [G]: M, inf where no error is known. Without bounds luck is a constant: level 1, sd s_h, and
+    nothing is taken out.
+    """
+
+    losses: FloatArray
+    level: FloatArray
+    sd: FloatArray
+    common: FloatArray
+    examples: FloatArray
+    span: float | None
+
+
+@dataclass(frozen=True)
 class Cells:
     """Averaged data in units of ȳ, cells sorted by group.
 
     start [G + 1]: where each group's cells begin; row_start [C + 1], group_rows [G + 1]: where a cell's and a
     group's rows begin. weight [T]: w. y, t, independent [C]: averaged loss and log₂(n_ref/n), and the variance's
-    share of σ². shared_row, shared_column, shared: Σ_h s_h² 1_h 1_hᵀ, summands with their cells, group by group from
-    shared_start [G + 1].
+    share of σ². shared_row, shared_column, shared: Σ_h v_h f_h f_hᵀ, summands with their cells, group by group from
+    shared_start [G + 1]. common [C]: √v̄ f, whose square is taken out of that.
     scatter, freedom, extra, owner: sums of squares of what averaging left out (exact replicates about their means,
     and `scatter_of` the rows), degrees of freedom, the variance in them that is not σ², and their group.
     """
@@ -190,6 +208,7 @@ class Cells:
     shared_row: IntArray
     shared_column: IntArray
     shared: FloatArray
+    common: FloatArray
     scatter: FloatArray
     freedom: FloatArray
     extra: FloatArray
@@ -206,20 +225,22 @@ class Cells:
         return found
 
 
-def cells_of(table: Table, units: FloatArray) -> Cells:
+def cells_of(table: Table, luck: Luck, units: FloatArray) -> Cells:
     """Averages every group's points; `units` is ȳ [G]."""
     size = np.bincount(table.row).astype(np.float64)
     unit = units[table.row_group]
-    y = np.bincount(table.row, table.losses) / np.maximum(size, 1.0) / unit
-    variance = np.minimum(table.errors[table.row_pair] / unit, SHARED_LIMIT) ** 2
+    y = np.bincount(table.row, luck.losses) / np.maximum(size, 1.0) / unit
+    level = luck.level / unit
+    shift = np.minimum(luck.sd[table.row_pair] * level, SHARED_LIMIT)
+    variance = shift**2
     t = doublings_below(table.row_count, table.n_ref[table.row_group])
     new = _changes(table.row_group, _bins(table, t))
     cell = np.cumsum(new) - 1
     owner = table.row_group[new]
     weight = _weights(cell, table.row_pair, size, variance)
-    replicates = (table.losses / units[table.group] - y[table.row]) ** 2
+    replicates = (luck.losses / units[table.group] - y[table.row]) ** 2
     within = scatter_of(Rows(cell, table.row_pair, t, y, size, variance, owner), table.groups)
-    shared = _shared(cell, table.row_pair, weight, variance)
+    shared = _shared(cell, table.row_pair, weight * shift)
     rows = np.bincount(table.row_group, minlength=table.groups)
     spare = np.bincount(table.group, minlength=table.groups) - rows
     return Cells(
@@ -234,6 +255,7 @@ def cells_of(table: Table, units: FloatArray) -> Cells:
         shared_row=shared[0],
         shared_column=shared[1],
         shared=shared[2],
+        common=np.sqrt(luck.common[owner]) * summed(cell, weight * level),
         scatter=np.append(within.squares, np.bincount(table.group, replicates, minlength=table.groups)),
         freedom=np.append(within.freedom, spare),
         extra=np.append(within.extra, np.zeros(table.groups)),
@@ -259,16 +281,15 @@ def _weights(cell: IntArray, pair: IntArray, size: FloatArray, variance: FloatAr
     return weight / np.bincount(cell, weight)[cell]
 
 
-def _shared(
-    cell: IntArray, pair: IntArray, weight: FloatArray, variance: FloatArray
-) -> tuple[IntArray, IntArray, FloatArray]:
-    """s_h² q_ih q_jh for all cells i, j that share a holdout h, q_ih the weight of h in i; sorted by group."""
+def _shared(cell: IntArray, pair: IntArray, shift: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
+    """q_ih q_jh for all cells i, j that share a holdout h, q_ih the sum of the shifts in i by its luck; sorted by
+    group."""
     both = _numbered((cell, pair))
     first = _first_of(both)
-    q, i, h = np.bincount(both, weight), cell[first], pair[first]
+    q, i, h = np.bincount(both, shift), cell[first], pair[first]
     many = np.bincount(h)
     mates = many[h]
     left = np.repeat(np.arange(len(h)), mates)
     within = np.arange(len(left)) - np.repeat(_starts(mates)[:-1], mates)
     right = np.repeat(_starts(many)[h], mates) + within
-    return i[left], i[right], variance[first][left] * q[left] * q[right]
+    return i[left], i[right], q[left] * q[right]

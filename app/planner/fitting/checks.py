@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr
+from scipy.special import betaincinv, stdtr
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.fitting.batched_grid import GroupData
 from app.planner.fitting.binning import TYPICAL_NOISE, Table, summed, typical_losses
 from app.planner.fitting.departures import Fall, bent, falls
-from app.planner.wording import Warning
+from app.planner.wording import Warning, percent
 
 ENOUGH_SIZES = 3
 """Fewer distinct sizes than this do not show how a curve bends."""
@@ -28,6 +28,9 @@ WIDE_DOUBLINGS = 20.0
 
 MANY_POINTS = 1_000
 """So many points are worth thinning: more than nine sizes are averaged into bins in any case."""
+
+BORNE_OUT = 0.95
+"""Chance that the loss of a group without a miss is below what is said (Jeffreys)."""
 
 STILL = 0.03
 """A loss that fell by less than this share from its smallest to its largest size has not moved."""
@@ -104,8 +107,10 @@ def _shared_variance(table: Table, a: FloatArray, units: FloatArray) -> FloatArr
     return summed(owner, by_holdout, table.groups)
 
 
-def remarks(keys: tuple[str, ...], table: Table, units: FloatArray, span: float | None) -> list[Warning]:
-    """What holds for each group's points: about their number and sizes, their errors, their trend."""
+def remarks(
+    keys: tuple[str, ...], table: Table, units: FloatArray, span: float | None, examples: FloatArray
+) -> list[Warning]:
+    """What holds for each group's points: about their number and sizes, their errors, their trend; examples [G]: M."""
     trend = trend_of(table, units)
     points = np.bincount(table.group, minlength=table.groups)
     unknown = np.bincount(table.group, np.isnan(table.stderrs), minlength=table.groups)
@@ -119,6 +124,8 @@ def remarks(keys: tuple[str, ...], table: Table, units: FloatArray, span: float 
     ]
     for code, detail, holds in _extremes(table, units, span):
         found += [Warning(code, detail, keys[g]) for g in np.flatnonzero(holds)]
+    best = np.flatnonzero((points > 0) & (table.last <= 0.0))
+    found += [Warning("at_bound", _perfect(float(examples[g])), keys[g]) for g in best]
     wide = trend.doublings >= WIDE_DOUBLINGS
     found += [Warning("wide_range", _wide(float(trend.doublings[g])), keys[g]) for g in np.flatnonzero(wide)]
     found += [Warning("many_points", _many(int(points[g])), keys[g]) for g in np.flatnonzero(points >= MANY_POINTS)]
@@ -138,7 +145,6 @@ def _extremes(table: Table, units: FloatArray, span: float | None) -> list[tuple
     largest = summed(table.group, np.where(np.isnan(table.stderrs), 0.0, table.stderrs), table.groups)
     known = measured & (np.bincount(table.group, ~np.isnan(table.stderrs), minlength=table.groups) > 0)
     return [
-        ("at_bound", _PERFECT, perfect),
         ("at_bound", _WORST, worst),
         ("stderr_zero", _EXACT, known & (largest == 0.0)),
         ("stderr_large", _VAGUE, measured & ~perfect & (least > units)),
@@ -195,6 +201,20 @@ def _many(points: int) -> str:
     )
 
 
+def _perfect(examples: float) -> str:
+    best = "The metric is at its best value"
+    if np.isinf(examples):
+        return (
+            f"{best}, so its runs show nothing that is left to learn. How far that holds goes with the examples scored:"
+            " give stderr or eval_size with each run, or use a harder holdout."
+        )
+    bound = percent(float(betaincinv(0.5, examples + 0.5, BORNE_OUT)))
+    return (
+        f"{best}; the {max(examples, 1.0):,.0f} examples scored, each counted once, bear out no more than a loss below"
+        f" {bound} of the metric's span. Use a larger or a harder holdout, or a finer metric."
+    )
+
+
 def _unknown(unknown: int, total: int) -> str:
     return (
         f"{unknown} of {total} points have no standard error, so it is learnt from their scatter;"
@@ -203,10 +223,6 @@ def _unknown(unknown: int, total: int) -> str:
 
 
 _NOTHING = "No run has a metric for this group; it is planned on the prior. Post one evaluated run."
-
-_PERFECT = (
-    "The metric is at its best value, so nothing is left to learn from it; use a harder holdout or a finer metric."
-)
 
 _WORST = "The metric is at its worst value, so it shows no learning yet; measure at larger sizes or use a finer metric."
 

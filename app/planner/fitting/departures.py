@@ -11,8 +11,9 @@ from scipy.special import fdtrc, stdtr
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.fitting.batched_grid import GroupData, shared_covariance
-from app.planner.fitting.binning import TYPICAL_NOISE, Table, runs, summed
+from app.planner.fitting.binning import TYPICAL_NOISE, Table, cells_of, runs, summed
 from app.planner.fitting.grid import LARGEST_LOG_P
+from app.planner.fitting.holdout_luck import luck_of
 
 BENT_SIZES, FOUR_FROM = 7, 10
 """Fewer sizes do not tell a bend from noise; fewer cells than the second do not bear a derivative by δ as well."""
@@ -64,7 +65,9 @@ def bent(data: GroupData, sigma: FloatArray) -> IntArray:
 
     By the F test of slow waves in log n beside the nearest curve (Seber and Wild, Nonlinear Regression, 1989, 5.9).
     """
-    cells, table = data.cells, data.table
+    # Luck taken for a constant per holdout, the form in which it looks most like a bend.
+    table = data.table
+    cells = cells_of(table, luck_of(table, None), data.units)
     many, sizes = np.diff(cells.start), np.bincount(table.row_group[table.new_size], minlength=table.groups)
     found = [np.zeros(0, dtype=np.int64)]
     # Many sizes close to each other are averaged into few cells.

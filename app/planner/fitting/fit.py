@@ -21,6 +21,7 @@ from app.planner.fitting import checks
 from app.planner.fitting.batched_grid import GroupData, learn, standardised
 from app.planner.fitting.binning import TYPICAL_NOISE, Table, table_of, typical_losses
 from app.planner.fitting.grid import Level
+from app.planner.fitting.holdout_luck import luck_of
 from app.planner.fitting.outliers import Strays, strays, without
 from app.planner.fitting.sampling import LEARNT, Learnt
 from app.planner.wording import Warning
@@ -61,7 +62,7 @@ def _learnt(observations: Observations, prior: Prior, seed: int, draws: int, sca
     posterior, data, learnt = _once(observations, prior, numbers, scale)
     keys, table = observations.keys, data.table
     residuals = np.concatenate([np.zeros(0), *posterior.residuals])
-    warnings = checks.remarks(keys, table, data.units, observations.span)
+    warnings = checks.remarks(keys, table, data.units, observations.span, data.luck.examples)
     stray = strays(data, learnt, residuals, prior, numbers)
     warnings += stray.warnings(keys, table)
     warnings += checks.bends(keys, data, learnt.sigma, warnings)
@@ -123,14 +124,15 @@ def _sizes(observations: Observations) -> list[int]:
 def data_of(observations: Observations, table: Table, prior: Prior, scale: float) -> GroupData:
     """What the grid needs to know of the groups; `scale` is ȳ of groups without points."""
     measured = np.array(_sizes(observations), dtype=np.int64) > 0
-    units = np.where(measured, _units(table, observations.span), scale)
+    luck = luck_of(table, observations.span)
+    units = np.where(measured, _units(replace(table, losses=luck.losses), observations.span), scale)
     # Without points, the count held is all there is to pin the scale-free curve to.
     n_ref = np.where(measured, table.n_ref, np.maximum(observations.held, 1.0))
     if observations.span is None:
         wide = np.ones(len(units))
-        return GroupData(table, n_ref, units, Level(wide, 2.0 * wide, np.inf * wide), np.zeros((len(units), 2)))
+        return GroupData(table, luck, n_ref, units, Level(wide, 2.0 * wide, np.inf * wide), np.zeros((len(units), 2)))
     share = observations.span / units
-    return GroupData(table, n_ref, units, Level(0.5 * share, share, share), prior.covariates(1.0 / share, n_ref))
+    return GroupData(table, luck, n_ref, units, Level(0.5 * share, share, share), prior.covariates(1.0 / share, n_ref))
 
 
 def _units(table: Table, span: float | None) -> FloatArray:

@@ -14,6 +14,7 @@ from app.planner.fitting.batched_grid import GroupData, learn, standardised
 from app.planner.fitting.binning import TYPICAL_NOISE, Table, doublings_below, table_of
 from app.planner.fitting.checks import OUTLIER_SIGMAS, outlier
 from app.planner.fitting.grid import Level
+from app.planner.fitting.holdout_luck import luck_of
 from app.planner.fitting.sampling import Learnt
 from app.planner.wording import Warning
 
@@ -75,9 +76,9 @@ def _sigmas_off(data: GroupData, groups: IntArray, points: IntArray, prior: Prio
     others = table_of(without(table, groups, points))
     level = Level(data.level.mean[groups], data.level.sd[groups], data.level.upper[groups])
     units = data.units[groups]
-    reduced = replace(
-        data, table=others, n_ref=others.n_ref, units=units, level=level, covariates=data.covariates[groups]
-    )
+    luck = luck_of(others, data.luck.span)
+    covariates = data.covariates[groups]
+    reduced = GroupData(others, luck, others.n_ref, units, level, covariates)
     learnt = learn(reduced, _following(prior), numbers.select(groups))
     n, n_ref = table.counts[points], others.n_ref
     f = _loss(learnt, np.maximum(n, 1.0))

@@ -15,6 +15,7 @@ from app.planner.curves.random_streams import Lattice
 from app.planner.fitting.binning import summed
 from app.planner.fitting.floor_integral import Floors
 from app.planner.fitting.grid import draw_level
+from app.planner.fitting.holdout_luck import true_share
 
 MOMENT_DRAWS = 64
 """So many draws (they are in random order) say where a point sits to an eighth of the curve's sd."""
@@ -60,19 +61,21 @@ def empty(groups: int, draws: int, rows: int) -> Learnt:
 
 @dataclass(frozen=True)
 class Frame:
-    """What a batch's nodes leave open, arrays [B]: ȳ, n_ref, 1 where points were averaged into bins, the bound of s."""
+    """What a batch's nodes leave open, arrays [B]: ȳ, n_ref, 1 where points were averaged into bins, the bound of s and
+    the examples M that the holdouts are worth."""
 
     units: FloatArray
     n_ref: FloatArray
     binned: IntArray
     upper: FloatArray
+    examples: FloatArray
 
 
 def draw(learnt: Learnt, groups: IntArray, frame: Frame, floors: Floors, prior: Prior, lattice: Lattice) -> IntArray:
     """Writes the draws of `groups`, which ascend, into `learnt`; returns the shapes' numbers of the first
     [B, MOMENT_DRAWS]."""
     row, gamma = _picked(floors, lattice)
-    s = _levels(floors, row, gamma, frame.upper, lattice)
+    s = _without_luck(_levels(floors, row, gamma, frame.upper, lattice), frame, lattice)
     s *= frame.units[:, None]
     first, last = groups[0], groups[-1] + 1
     beside = last - first == len(groups)
@@ -114,6 +117,15 @@ def _levels(floors: Floors, row: IntArray, gamma: FloatArray, upper: FloatArray,
     ratio += nodes.oy.take(row, out=some, mode="clip")
     ratio /= root
     return draw_level(ratio, root, upper[:, None], lattice.normals(0))
+
+
+def _without_luck(seen: FloatArray, frame: Frame, lattice: Lattice) -> FloatArray:
+    """The true s given that the holdouts see it as `seen` [B, draws]."""
+    some = np.flatnonzero(np.isfinite(frame.examples))
+    if len(some):
+        upper, examples = frame.upper[some, None], frame.examples[some, None]
+        seen[some] = upper * true_share(seen[some] / upper, examples, lattice.select(some).normals(2))
+    return seen
 
 
 def _ahead(out: FloatArray, floors: Floors, row: IntArray, frame: Frame, prior: Prior, lattice: Lattice) -> None:

@@ -2,11 +2,14 @@
 
 In one draw the curve f, the sd σ of the training error and the scale κ of the departure from f are known. With r the
 distances from f of the losses measured so far on the run's holdout (averaged over steps of t where they are many), s
-the evaluation error and
+the evaluation error, and
 
     V = κ² K + σ² I,    K_ij = min(t_i, t_j),    t = log₂(n_ref / n),
 
-the error that the holdout's runs share is N(1ᵀV⁻¹r / P, 1/P), P = 1ᵀV⁻¹1 + s⁻². A measurement asked for is one row.
+the luck that the holdout's runs share, as a share of l, is N(lᵀV⁻¹r / P, 1/P), P = lᵀV⁻¹l + (l/s)². Where the metric
+has both bounds l is the mean loss at each run, as luck shrinks with the loss, else 1. Between losses that differ, some
+examples are learnt: of s², the part 1 − [l/(1 − l)] / [l'/(1 − l')], l < l' the two losses as shares of the span, is
+the run's own luck. A measurement asked for is one row.
 """
 
 from collections.abc import Callable
@@ -21,11 +24,14 @@ from app.planner.curves.posterior import Errors, Posterior
 from app.planner.curves.random_streams import uniforms
 from app.planner.fitting.binning import summed
 
-MOST_ALONE, T_STEP = 64, 0.125
+MOST_ALONE, T_STEP = 64, 0.0625
 """More runs than these on one holdout are averaged over such steps of t."""
 
 LEAST_SIGMA = 1e-100
 """The training error of runs on a stated curve, which have none."""
+
+LEAST_LEVEL = 1e-9
+"""l is at least this share of the span, so that luck can be a share of it."""
 
 
 @dataclass(frozen=True)
@@ -52,22 +58,56 @@ def predict(posterior: Posterior, observations: Observations, asked: Asked, seed
     # Every selection would search the warnings for its groups'.
     posterior = replace(posterior, warnings=())
     errors = _errors(posterior)
-    shift, left = shared_error(posterior, observations, asked)
-    sd = np.hypot(left, errors.sigma[asked.groups[:, None], errors.node[asked.groups]])
+    level, mean, left = shared_error(posterior, observations, asked)
+    shift, own = level * mean, learnt_error(posterior, observations, asked, level)
+    sd = np.hypot(np.hypot(level * left, own), errors.sigma[asked.groups[:, None], errors.node[asked.groups]])
     normal = ndtri(uniforms(seed, tuple(f"forecast:{name}" for name in asked.names), posterior.draws)[:, 0])
     band = at_runs(posterior, asked.groups, asked.runs, Posterior.band)
     predicted: FloatArray = band + shift + sd * normal
     return predicted
 
 
-def shared_error(posterior: Posterior, observations: Observations, asked: Asked) -> tuple[FloatArray, FloatArray]:
-    """Mean and sd of the shared evaluation error, given the runs seen [rows, draws]."""
+def shared_error(
+    posterior: Posterior, observations: Observations, asked: Asked
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """l of the runs asked for [rows, 1], and mean and sd of their holdouts' luck as a share of it, given the runs seen
+    [rows, draws]."""
+    level = levels(posterior, observations, asked.groups, asked.runs)
     total, precision = _seen(posterior, observations, asked.groups, asked.holdouts)
     stderr = np.nan_to_num(asked.stderrs)[:, None]
     # No evaluation error leaves nothing to learn; a holdout not seen, all of it.
     with np.errstate(divide="ignore"):
-        precision += stderr**-2.0
-    return total / precision, precision**-0.5
+        precision += (stderr / level) ** -2.0
+    return level, total / precision, precision**-0.5
+
+
+def learnt_error(posterior: Posterior, observations: Observations, asked: Asked, level: FloatArray) -> FloatArray:
+    """Sd of a run's own luck on a holdout seen before, by the run of the nearest loss there [rows, 1]; level: l."""
+    found = np.zeros(level.shape)
+    if observations.span is None:
+        return found
+    for row, (group, holdout) in enumerate(zip(asked.groups, asked.holdouts, strict=True)):
+        seen = np.flatnonzero(observations.points[group].holdouts == holdout)
+        if len(seen):
+            runs, of = _runs_of(observations, int(group), seen), np.full(len(seen), group)
+            odds = [_odds(one / observations.span) for one in (levels(posterior, observations, of, runs), level[row])]
+            ratio = np.exp(-np.abs(np.log(odds[0] / odds[1])).min())
+            found[row] = np.nan_to_num(asked.stderrs[row]) * np.sqrt(1.0 - ratio)
+    return found
+
+
+def _odds(share: FloatArray) -> FloatArray:
+    """Of a loss, kept off both ends."""
+    inside = np.clip(share, LEAST_LEVEL, 1.0 - LEAST_LEVEL)
+    return np.asarray(inside / (1.0 - inside))
+
+
+def levels(posterior: Posterior, observations: Observations, groups: IntArray, runs: FloatArray) -> FloatArray:
+    """l of each row's group at its run [rows, 1]."""
+    if observations.span is None:
+        return np.ones((len(groups), 1))
+    mean = at_runs(posterior, groups, runs, Posterior.loss).mean(axis=1, keepdims=True)
+    return np.asarray(np.clip(mean, LEAST_LEVEL * observations.span, observations.span))
 
 
 def _errors(posterior: Posterior) -> Errors:
@@ -99,7 +139,7 @@ def at_runs(
 def _seen(
     posterior: Posterior, observations: Observations, groups: IntArray, holdouts: IntArray
 ) -> tuple[FloatArray, FloatArray]:
-    """1ᵀV⁻¹r and 1ᵀV⁻¹1 of each row's group on its holdout [rows, draws]; 0 where it was not seen."""
+    """lᵀV⁻¹r and lᵀV⁻¹l of each row's group on its holdout [rows, draws]; 0 where it was not seen."""
     errors, every = _errors(posterior), np.arange(posterior.draws)
     pairs, place = np.unique(np.stack([groups, holdouts], axis=1), axis=0, return_inverse=True)
     found = np.zeros((2, len(pairs), posterior.draws))
@@ -111,10 +151,11 @@ def _seen(
             away = points.losses[seen][:, None] - at_runs(posterior, of, runs, Posterior.loss)
             t = at_runs(posterior, of, runs, Posterior.doublings_below).mean(axis=1)
             average, together = _average(t)
-            by_node = _weights(average, together, errors.sigma[group], errors.kappa[group])
+            level = average @ levels(posterior, observations, of, runs)
+            by_node = _weights(average, together, level, errors.sigma[group], errors.kappa[group])
             # A draw's node says how its distances are weighed.
             node = errors.node[group]
-            found[:, at] = (by_node @ (average @ away))[node, every], by_node.sum(axis=1)[node]
+            found[:, at] = (by_node @ (average @ away))[node, every], (by_node @ level)[node, 0]
     total, precision = found
     return total[place], precision[place]
 
@@ -136,11 +177,13 @@ def _average(t: FloatArray) -> tuple[FloatArray, FloatArray]:
     return average, together
 
 
-def _weights(average: FloatArray, together: FloatArray, sigma: FloatArray, kappa: FloatArray) -> FloatArray:
-    """1ᵀV⁻¹ for each σ and κ [nodes, cells]."""
+def _weights(
+    average: FloatArray, together: FloatArray, level: FloatArray, sigma: FloatArray, kappa: FloatArray
+) -> FloatArray:
+    """lᵀV⁻¹ for each σ and κ [nodes, cells]; level l [cells, 1]."""
     sigma, own = np.where(sigma > 0.0, sigma, LEAST_SIGMA), np.diag((average**2).sum(axis=1))
     v = (kappa**2)[:, None, None] * together + (sigma**2)[:, None, None] * own
-    return np.asarray(np.linalg.solve(v, np.ones((*v.shape[:2], 1)))[:, :, 0])
+    return np.asarray(np.linalg.solve(v, np.broadcast_to(level, (*v.shape[:2], 1)))[:, :, 0])
 
 
 def _runs_of(observations: Observations, group: int, points: IntArray) -> FloatArray:

@@ -13,7 +13,7 @@ from app.planner.arrays import FloatArray, IntArray
 from app.planner.curves.observations import Observations
 from app.planner.curves.posterior import Posterior
 from app.planner.errors import ProblemError
-from app.planner.forecasts.predictive import Asked, at_runs, shared_error
+from app.planner.forecasts.predictive import Asked, at_runs, levels, shared_error
 from app.planner.information.preposterior import Belief
 from app.planner.plan.decide import decide
 from app.planner.plan.margins import marginal_draws
@@ -65,12 +65,13 @@ class MeasurementPlan:
 @dataclass(frozen=True)
 class _Question:
     """What candidates are judged by. held [groups]: whole samples. watched: indices of the groups that are followed.
-    shift [groups, draws]: mean of the shared error of a run on each group's latest holdout."""
+    luck [groups, draws]: mean luck of each group's latest holdout, as a share of the level of `observations`."""
 
     posterior: Posterior
     held: IntArray
     watched: IntArray
-    shift: FloatArray
+    luck: FloatArray
+    observations: Observations
     seed: int
 
 
@@ -87,13 +88,13 @@ def measurement_plan(problem: Problem, observations: Observations, runs: int, se
     posterior = replace(problem.posterior, warnings=())
     counts, marginals = _marginals(problem)
     held = np.floor(problem.held).astype(np.int64)
-    shift, shared = _shared(posterior, observations, problem.held)
+    luck, shared = _shared(posterior, observations, problem.held)
     certain = marginals.std(axis=1) <= MARGIN_ROUNDING * np.abs(marginals).max(axis=1)
     spread = np.where(certain | (held == 0), 0.0, marginals.var(axis=1))
     ranked = np.argsort(-spread, kind="stable")[:WATCHED]
     watched = np.sort(ranked[spread[ranked] > 0.0])
     beliefs = [Belief.of(problem.keys[g], marginals[g], float(posterior.noise[g]), float(shared[g])) for g in watched]
-    question = _Question(posterior, held, watched, shift, seed)
+    question = _Question(posterior, held, watched, luck, observations, seed)
     chosen, variance = _choose(question, beliefs, runs if posterior.draws > 1 else 0)
     now = float(variance[0].sum())
     return MeasurementPlan(
@@ -116,7 +117,8 @@ def _marginals(problem: Problem) -> tuple[FloatArray, FloatArray]:
 
 
 def _shared(posterior: Posterior, observations: Observations, held: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Mean [groups, draws] and rms sd [groups] of the evaluation error of a run on each group's latest holdout."""
+    """Mean luck [groups, draws] of each group's latest holdout, and the rms sd [groups] of the evaluation error that it
+    leaves of a run at what is held."""
     groups = np.arange(len(posterior.keys))
     holdouts, errors = np.full(len(groups), -1, dtype=np.int64), np.full(len(groups), np.nan)
     for g, points in enumerate(observations.points):
@@ -126,8 +128,8 @@ def _shared(posterior: Posterior, observations: Observations, held: FloatArray) 
             errors[g] = np.sqrt((here**2).mean()) if len(here) else np.nan
     runs = np.tile(held, (len(groups), 1))
     asked = Asked(groups, runs, errors, holdouts, posterior.keys)
-    mean, sd = shared_error(posterior, observations, asked)
-    return mean, np.sqrt((sd**2).mean(axis=1))
+    level, mean, sd = shared_error(posterior, observations, asked)
+    return mean, np.sqrt(((level * sd) ** 2).mean(axis=1))
 
 
 def _choose(question: _Question, beliefs: list[Belief], runs: int) -> tuple[list[IntArray], list[FloatArray]]:
@@ -174,7 +176,8 @@ def _candidates(question: _Question) -> list[IntArray]:
 def _measured(question: _Question, counts: IntArray) -> FloatArray:
     """Mean losses [watched, draws] that a run on `counts` [all groups] would measure."""
     runs = np.tile(counts.astype(np.float64), (len(question.watched), 1))
-    return at_runs(question.posterior, question.watched, runs, Posterior.loss) + question.shift[question.watched]
+    level = levels(question.posterior, question.observations, question.watched, runs)
+    return at_runs(question.posterior, question.watched, runs, Posterior.loss) + level * question.luck[question.watched]
 
 
 def _run(

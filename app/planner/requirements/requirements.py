@@ -202,7 +202,7 @@ def _unreachable(question: ChanceProblem, answer: Answer, at: int, chance: float
     elif cause == "noise":
         reason = (
             f"Its curve is not known well enough: the target {target} may be within reach, but not with a chance of"
-            f" {percent(chance)}. Measure it at more sizes, or ask for a lower chance."
+            f" {percent(chance)}. Measure it at more sizes or on a larger holdout, or ask for a lower chance."
         )
     elif cause == "no_source":
         top = float(question.chances_now[at])

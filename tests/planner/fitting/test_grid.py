@@ -13,6 +13,7 @@ from app.planner.fitting.batched_grid import GroupData, grids
 from app.planner.fitting.binning import Cells, cells_of, table_of, typical_losses
 from app.planner.fitting.floor_integral import Floors, integrate
 from app.planner.fitting.grid import Level, Nodes, draw_level
+from app.planner.fitting.holdout_luck import luck_of
 
 SMALL = Prior(
     exponents=(0.3, 1.5),
@@ -62,9 +63,10 @@ def learnt(data: Points, prior: Prior, level: Level) -> tuple[Nodes, GroupData, 
     """One group's nodes, its data and its cells."""
     table = table_of([data])
     units = typical_losses(table, np.array([0.004]))
-    groups = GroupData(table, table.n_ref, units, level, np.zeros((1, 2)))
+    luck = luck_of(table, None)
+    groups = GroupData(table, luck, table.n_ref, units, level, np.zeros((1, 2)))
     ((_, _, _, nodes, _),) = grids(groups, prior, 10)
-    return nodes, groups, cells_of(table, units)
+    return nodes, groups, cells_of(table, luck, units)
 
 
 def broadcast(nodes: Nodes) -> Nodes:

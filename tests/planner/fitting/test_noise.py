@@ -6,6 +6,7 @@ import pytest
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.curves.observations import Points
 from app.planner.fitting.binning import cells_of, table_of
+from app.planner.fitting.holdout_luck import luck_of
 from app.planner.fitting.noise import Rows, Scatter, scatter_of
 
 
@@ -65,8 +66,8 @@ def test_the_noise_of_runs_is_seen_through_the_larger_errors_of_their_holdouts()
     counts, holdouts = np.tile(20.0 * 2.0 ** np.arange(6), 8), np.repeat(np.arange(8), 6)
     losses = 0.3 + counts**-0.5 + rng.normal(0, 0.1, 8)[holdouts] + rng.normal(0, 0.02, 48)
     points = Points(counts, losses, np.full(48, 0.1), holdouts)
-    sigmas = np.array([0.005, 0.02, 0.08])
-    told = cells_of(table_of([points]), np.ones(1)).scatter_log_likelihood(sigmas)[0]
+    sigmas, table = np.array([0.005, 0.02, 0.08]), table_of([points])
+    told = cells_of(table, luck_of(table, None), np.ones(1)).scatter_log_likelihood(sigmas)[0]
     assert np.argmax(told) == 1
     assert told[1] - max(told[0], told[2]) > 5.0
 
