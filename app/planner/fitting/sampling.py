@@ -31,7 +31,8 @@ class Learnt:
     """Draws of f(n) = a + A ((n + d)/m)^(−c) and of the discrepancy at 2 n_ref; arrays [groups, draws] in loss units.
 
     asymptote a, excess A, anchor m, exponent c, offset d. sigma, kappa, forecast [groups]: posterior rms of the scales,
-    as shares of ȳ. mean, variance [rows]: of f at each row. node [groups, draws]: each draw's noise node.
+    as shares of ȳ. mean, variance [rows]: of f at each row. node [groups, draws]: each draw's noise node. threshold
+    [groups, draws]: n₀ of those that have not started, else 0; not_started [groups]: the chance of that.
     """
 
     asymptote: FloatArray
@@ -46,6 +47,8 @@ class Learnt:
     mean: FloatArray
     variance: FloatArray
     node: NDArray[np.int8]
+    threshold: FloatArray
+    not_started: FloatArray
 
 
 def empty(groups: int, draws: int, rows: int) -> Learnt:
@@ -55,7 +58,17 @@ def empty(groups: int, draws: int, rows: int) -> Learnt:
     sigma, kappa, forecast = np.empty((3, groups))
     mean, variance = np.empty((2, rows))
     node = np.empty((groups, draws), dtype=np.int8)
-    return Learnt(**curves, sigma=sigma, kappa=kappa, forecast=forecast, mean=mean, variance=variance, node=node)
+    return Learnt(
+        **curves,
+        sigma=sigma,
+        kappa=kappa,
+        forecast=forecast,
+        mean=mean,
+        variance=variance,
+        node=node,
+        threshold=np.zeros((groups, draws)),
+        not_started=np.zeros(groups),
+    )
 
 
 @dataclass(frozen=True)

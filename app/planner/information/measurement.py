@@ -174,7 +174,7 @@ def _candidates(question: _Question) -> list[IntArray]:
 def _measured(question: _Question, counts: IntArray) -> FloatArray:
     """Mean losses [watched, draws] that a run on `counts` [all groups] would measure."""
     runs = np.tile(counts.astype(np.float64), (len(question.watched), 1))
-    return at_runs(question.posterior, question.watched, runs, Posterior.loss) + question.shift[question.watched]
+    return at_runs(question.posterior, question.watched, runs, Posterior.path) + question.shift[question.watched]
 
 
 def _run(
