@@ -84,7 +84,7 @@ class Posterior:
     reference [groups]: n_ref, the largest measured count (at least 1), beyond which the discrepancy grows.
     noise [groups]: σ ȳ, the posterior rms of the training error of one run.
     discrepancy: κ_f ȳ z, by how much the truth leaves the curve at 2 n_ref.
-    threshold: n₀ > n_ref where the curve has not started in the draw, else 0: see `path`.
+    threshold: n₀ ≥ n_ref where the curve has not started in the draw, inf if it never does, else 0: see `path`.
     residuals: per group, the standardised residual of each of its points, in the points' order.
     transfer: how the other groups' counts enter, None where none moves any; reference is an effective count then.
     errors: the runs' errors draw by draw, None where they are no part of it; noise sums them up.

@@ -37,8 +37,8 @@ class Prior:
     ahead: broadcasts to [2, N, F], log weights of κ_f given the noise node, for groups with few points and for those
     averaged into bins: many points leave the curve less freedom than the truth takes. widening: broadcasts
     to [2, N], factors of κ_f. centre, spread [2], reach: of the covariates; beyond ±reach they count as there.
-    not_started: chance that a curve has not started at n_ref; start_exponent: h, by which the chance that it has not
-    started at n falls beyond, (n/n_ref)^(−h). Of LCDB's curves that look flat, these say how many fall later.
+    not_started: w₀, chance that a curve has not started at n_ref; starts: q, the share of those that ever does;
+    start_exponent: h, of these (n/n_ref)^(−h) have not at n. They follow what LCDB's flat curves did later.
     """
 
     exponents: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.8, 1.3, 2.2, 4.0)
@@ -58,6 +58,7 @@ class Prior:
     reach: float = 2.5
     widening: FloatArray = field(default_factory=lambda: np.ones(1))
     not_started: float = 0.04
+    starts: float = 0.25
     start_exponent: float = 0.6
 
     @cached_property

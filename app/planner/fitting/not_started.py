@@ -2,7 +2,9 @@
 
 In this state the loss is s at every size up to n₀ and ρ s from there on, with
 
-    s ~ N(μ₀, τ²) truncated to (0, upper),    P(n₀ > n) = (n / n_ref)^(−h),  n ≥ n_ref,    ρ ~ U(0, 1).
+    s ~ N(μ₀, τ²) truncated to (0, upper),    P(n₀ > n) = q (n / n_ref)^(−h) + 1 − q,  n ≥ n_ref,
+
+ρ with the density 2ρ on (0, 1): what starts falls by a third on average, and a share 1 − q never does.
 
 What was measured is flat, so its evidence at a noise node is that of the family's curves at γ = 0, a closed form of the
 node's oo and oy. Against the family's, all shapes and floors integrated, and the prior chance of the state it gives the
@@ -76,6 +78,10 @@ def put(
     at, draw = np.nonzero(numbers[:, 0] < found.chance[:, None])
     group = groups[at]
     late, rho, pick = (numbers[at, i, draw] for i in range(3))
+    # In (0, 1) again: of the share that starts, and of the rest.
+    late = late / found.chance[at] / prior.starts
+    starts = late < 1.0
+    rho = np.where(starts, np.sqrt(rho), 1.0)
     weight = np.exp(found.evidence - found.evidence.max(axis=1, keepdims=True)).cumsum(axis=1)
     node = (weight[at] < (pick * weight[at, -1])[:, None]).sum(axis=1)
     oo, oy = nodes.oo[at, node, 0], nodes.oy[at, node, 0]
@@ -92,7 +98,7 @@ def put(
         "exponent": prior.start_exponent,
         "offset": 0.0,
         "discrepancy": ahead * frame.units[at],
-        "threshold": n_ref * (late / found.chance[at]) ** (-1.0 / prior.start_exponent),
+        "threshold": np.where(starts, n_ref * np.minimum(late, 1.0) ** (-1.0 / prior.start_exponent), np.inf),
         "node": node,
     }
     for name, values in written.items():

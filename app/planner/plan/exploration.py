@@ -26,7 +26,7 @@ FLAT_CHANCE = 0.05
 """A group whose curve has not started with this chance or more is explored by default: of curves that follow the
 family, one in a hundred."""
 
-SHARE_EACH, LARGEST_SHARE = 0.05, 0.1
+SHARE_EACH, LARGEST_SHARE = 0.1, 0.2
 """The share of the money that is explored by default for each such group, and for all of them together."""
 
 MONEY_PARTS = 16
@@ -42,7 +42,8 @@ def default_share(form: Canonical, decision: Decision) -> tuple[float, BoolArray
     flat = form.supplied & form.utility.counted & (form.utility.posterior.not_started >= FLAT_CHANCE)
     if decision.policy != "optimal" or not form.utility.is_additive or not flat.any():
         return 0.0, np.zeros_like(flat)
-    marginals, waiting = marginal_draws(form, decision), form.utility.posterior.threshold > 0.0
+    marginals, waiting = marginal_draws(form, decision), form.utility.posterior.excess > 0.0
+    waiting &= form.utility.posterior.threshold > 0.0
     were_it_certain = (marginals * waiting).sum(axis=1) / np.maximum(waiting.sum(axis=1), 1)
     flat &= were_it_certain > marginals.mean(axis=1).max()
     return min(LARGEST_SHARE, SHARE_EACH * int(flat.sum())), flat
@@ -98,8 +99,10 @@ def explore(form: Canonical, decision: Decision, money: int, among: BoolArray | 
     if among is not None:
         open_ &= among
     table = _gains(form, decision, marginals, money / MONEY_PARTS)
+    # Money set apart for some groups is theirs, though its last parts may teach no more.
+    least = 0.0 if among is None else np.where(table.max(axis=1) > 0.0, np.finfo(np.float64).tiny, 0.0)
     for spent in range(MONEY_PARTS):
-        rates = np.where(open_, _rates(table, parts, MONEY_PARTS - spent), -np.inf)
+        rates = np.where(open_, np.maximum(_rates(table, parts, MONEY_PARTS - spent), least), -np.inf)
         while rates.max(initial=-np.inf) > 0.0:
             group = int(np.argmax(rates))
             purse = left - money * (MONEY_PARTS - 1 - spent) // MONEY_PARTS
