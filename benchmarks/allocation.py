@@ -64,6 +64,7 @@ class Numbers:
             reference=np.ones(self.groups),
             noise=np.zeros(self.groups),
             discrepancy=0.0 * ones,
+            threshold=0.0 * ones,
             diagnostics=(Diagnostics(0, 0, 0.0, 0),) * self.groups,
             residuals=(np.zeros(0),) * self.groups,
             warnings=(),

@@ -29,6 +29,7 @@ def hyperbolas(
         reference=np.ones(groups),
         noise=np.zeros(groups),
         discrepancy=np.zeros((groups, 1)),
+        threshold=np.zeros((groups, 1)),
         diagnostics=(Diagnostics(0, 0, 0.0, 0),) * groups,
         residuals=(np.zeros(0),) * groups,
         warnings=(),

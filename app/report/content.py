@@ -264,5 +264,5 @@ def query_of(dossier: Dossier) -> Mapping[str, Any]:
     """The question as the API takes it."""
     asked = dossier.question
     budget = {} if asked.budget is None else {"budget": str(asked.budget)}
-    exploration = {"exploration": asked.exploration} if asked.exploration else {}
+    exploration = {} if asked.exploration is None else {"exploration": asked.exploration}
     return {**budget, "policy": asked.policy, **exploration, "draws": asked.draws, "seed": asked.seed}

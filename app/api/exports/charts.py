@@ -55,7 +55,9 @@ def chart_query(
     round: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Of this round (chart progress)")] = None,
     budget: Budget = None,
     policy: Policy = "optimal",
-    exploration: Annotated[float, Query(ge=0, le=1, allow_inf_nan=False, description="As of the allocation")] = 0.0,
+    exploration: Annotated[
+        float | None, Query(ge=0, le=1, allow_inf_nan=False, description="As of the allocation")
+    ] = None,
     draws: Draws = DRAWS,
     seed: Seed = SEED,
     narrow: Annotated[bool, Query(description="For a place of less than 480 pixels")] = False,

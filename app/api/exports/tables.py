@@ -34,13 +34,13 @@ EXAMPLE = (
 FILE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}, "example": "…"}
 
 Runs = Annotated[int, Query(ge=1, le=MAX_RUNS, description="Training runs of the table measurement-plan")]
-Exploration = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False, description="As of the allocation")]
+Exploration = Annotated[float | None, Query(ge=0, le=1, allow_inf_nan=False, description="As of the allocation")]
 
 
 def asked_question(
     budget: Budget = None,
     policy: Policy = "optimal",
-    exploration: Exploration = 0.0,
+    exploration: Exploration = None,
     draws: Draws = DRAWS,
     seed: Seed = SEED,
 ) -> AllocationQuestion:

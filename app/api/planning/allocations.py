@@ -55,11 +55,12 @@ class BoundOut(Answer):
 class AllocationOut(Answer):
     """What to buy in the next round, why, how sure, and how simple splits of the same money would do. `binding` are the
     constraints that hold it back; `stop` says when to stop buying, where the project has a `value_per_utility` or a
-    `smallest_gain`. `draw_seed` says which draw the policy `thompson` took."""
+    `smallest_gain`. `draw_seed` says which draw the policy `thompson` took; `exploration` is null where it was
+    left out."""
 
     round: int
     policy: PolicyName
-    exploration: float
+    exploration: float | None
     objective: Objective
     data_version: int
     data_at: datetime
@@ -156,14 +157,15 @@ def read_next_allocation(
     budget: Budget = None,
     policy: Policy = "optimal",
     exploration: Annotated[
-        float,
+        float | None,
         Query(
             ge=0,
             le=1,
             allow_inf_nan=False,
-            description="Share of the money for where it makes the decision most certain",
+            description="Share of the money for where it makes the decision most certain; left out: up to a tenth, for"
+            " groups that may not have started to learn",
         ),
-    ] = 0.0,
+    ] = None,
     draws: Draws = DRAWS,
     seed: Seed = SEED,
     groups: Annotated[

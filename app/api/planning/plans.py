@@ -12,7 +12,7 @@ from app.money import amount
 from app.services.planning import EvaluationAdvice, GroupPlan, Plan, SourcePlan, StopAdvice
 from app.services.planning.policies import PolicyName
 
-Exploration = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
+Exploration = Annotated[float | None, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
 Policy = Annotated[PolicyName, Query(description="How to split the money: 'optimal', or a policy to compare it with")]
 
 

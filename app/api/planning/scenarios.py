@@ -80,7 +80,7 @@ class ScenarioIn(Shape):
     budget: MoneyIn | None = None
     objective: Objective | None = None
     policy: PolicyName = "optimal"
-    exploration: Exploration = 0.0
+    exploration: Exploration = None
     set_limits: SetLimits | None = None
     groups: Annotated[dict[str, GroupTerms], Field(max_length=MAX_NAMED)] = Field(default_factory=dict)
     sources: Annotated[dict[str, SourceTerms], Field(max_length=MAX_NAMED)] = Field(default_factory=dict)

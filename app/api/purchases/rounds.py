@@ -37,7 +37,7 @@ class QueryIn(Shape):
 
     budget: MoneyIn | None = None
     policy: Policy = "optimal"
-    exploration: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)] = 0.0
+    exploration: Annotated[float | None, Field(strict=True, allow_inf_nan=False, ge=0, le=1)] = None
     hold: Annotated[dict[Key, Count], Field(max_length=20_000)] = Field(default_factory=dict)
     draws: DrawsIn = DRAWS
     seed: SeedIn = SEED

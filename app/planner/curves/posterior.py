@@ -36,7 +36,7 @@ def _in_order(warnings: Sequence[Warning], keys: tuple[str, ...]) -> tuple[Warni
     return tuple(sorted(mine, key=lambda warning: place[warning.group]))
 
 
-DRAWN = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "discrepancy")
+DRAWN = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "discrepancy", "threshold")
 """The posterior's fields that have a number for every group and draw."""
 ARRAYS = (*DRAWN, "reference", "noise")
 """Its fields that are arrays over the groups."""
@@ -84,6 +84,7 @@ class Posterior:
     reference [groups]: n_ref, the largest measured count (at least 1), beyond which the discrepancy grows.
     noise [groups]: σ ȳ, the posterior rms of the training error of one run.
     discrepancy: κ_f ȳ z, by how much the truth leaves the curve at 2 n_ref.
+    threshold: n₀ ≥ n_ref where the curve has not started in the draw, inf if it never does, else 0: see `path`.
     residuals: per group, the standardised residual of each of its points, in the points' order.
     transfer: how the other groups' counts enter, None where none moves any; reference is an effective count then.
     errors: the runs' errors draw by draw, None where they are no part of it; noise sums them up.
@@ -98,6 +99,7 @@ class Posterior:
     knot: FloatArray
     reference: FloatArray
     discrepancy: FloatArray
+    threshold: FloatArray
     noise: FloatArray
     diagnostics: tuple[Diagnostics, ...]
     residuals: tuple[FloatArray, ...]
@@ -155,11 +157,34 @@ class Posterior:
             loss = np.where(below, loss + slope * (n - inside), loss)
         return loss, slope
 
+    @property
+    def not_started(self) -> FloatArray:
+        """Share of the draws in which a group's curve has not started [groups]."""
+        return np.asarray((self.threshold > 0.0).mean(axis=1))
+
+    def path(self, counts: FloatArray) -> FloatArray:
+        """The curve of each draw as it runs; shapes as `loss`.
+
+        In a draw that has not started that is s up to n₀ and ρ s from there on; its `loss` is the mean of this over
+        n₀ (method.md 2), which falls steadily, so that what to buy can be solved for.
+        """
+        value = self.loss(counts)
+        if not self.threshold.any():
+            return value
+        n = self._effective(counts)
+        threshold = self._like(n, self.threshold)
+        waiting = self._like(n, self.asymptote) + self._like(n, self.excess) * (n < threshold)
+        return np.where(threshold > 0.0, waiting, value)
+
+    def without_thresholds(self) -> "Posterior":
+        """The same curves with `loss` for their paths."""
+        return replace(self, threshold=np.zeros_like(self.threshold)) if self.threshold.any() else self
+
     def band(self, counts: FloatArray) -> FloatArray:
-        """Predictive loss ≥ 0: f plus the discrepancy beyond n_ref (method.md 2); shapes as `loss`."""
+        """Predictive loss ≥ 0: the path plus the discrepancy beyond n_ref (method.md 2); shapes as `loss`."""
         n = self._effective(counts)
         doublings = np.log2(np.maximum(n / self._like(n, self.reference[:, None]), 1.0))
-        return np.maximum(self.loss(counts) + np.sqrt(doublings) * self._like(n, self.discrepancy), 0.0)
+        return np.maximum(self.path(counts) + np.sqrt(doublings) * self._like(n, self.discrepancy), 0.0)
 
     def doublings_below(self, counts: FloatArray) -> FloatArray:
         """How many doublings `counts` [groups] lie below the reference, at least 0 [groups, draws or 1]."""
@@ -167,7 +192,7 @@ class Posterior:
         return np.asarray(np.log2(np.maximum(self.reference[:, None] / n, 1.0)))
 
     def inverse(self, loss: FloatArray) -> FloatArray:
-        """Least count ≥ 0 with f(count) ≤ loss: [groups] → [groups, draws], inf where f never gets there."""
+        """Least count ≥ 0 with path(count) ≤ loss: [groups] → [groups, draws], inf where it never gets there."""
         target = np.asarray(loss, dtype=np.float64)[:, None]
         at_knot = self.asymptote + self._excess(self.knot)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -177,6 +202,9 @@ class Posterior:
         below = np.nan_to_num(below, nan=0.0, neginf=0.0)
         # A flat curve is met everywhere or nowhere: what 0/0 gave above is replaced here.
         count = np.where(target < at_knot, np.where(target > self.asymptote, inside, np.inf), below)
+        at_start = np.where(target >= self.asymptote, self.threshold, np.inf)
+        waiting = np.where(target >= self.asymptote + self.excess, 0.0, at_start)
+        count = np.where(self.threshold > 0.0, waiting, count)
         count = count if self.transfer is None else count - self.transfer.head_start
         flat = self.excess == 0.0
         return np.where(flat, np.where(target >= self.asymptote, 0.0, np.inf), np.maximum(count, 0.0))
@@ -293,12 +321,13 @@ class Posterior:
 
 
 def point_estimate(posterior: Posterior) -> Posterior:
-    """One curve per group whose parameters are the posterior's means: no uncertainty is left in it.
+    """One curve per group whose parameters are the posterior's means: no uncertainty is left in it, and no threshold.
 
     Means keep the curve pinned where the draws are: anchor − offset, the count at which A is the excess, is the same
     in all of them.
     """
-    return posterior.mapped(lambda values: values.mean(axis=-1, keepdims=True))
+    point = posterior.mapped(lambda values: values.mean(axis=-1, keepdims=True))
+    return point.without_thresholds()
 
 
 def one_draw(posterior: Posterior, seed: int) -> Posterior:

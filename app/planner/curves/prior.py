@@ -37,6 +37,8 @@ class Prior:
     ahead: broadcasts to [2, N, F], log weights of κ_f given the noise node, for groups with few points and for those
     averaged into bins: many points leave the curve less freedom than the truth takes. widening: broadcasts
     to [2, N], factors of κ_f. centre, spread [2], reach: of the covariates; beyond ±reach they count as there.
+    not_started: w₀, chance that a curve has not started at n_ref; starts: q, the share of those that ever does;
+    start_exponent: h, of these (n/n_ref)^(−h) have not at n. They follow what LCDB's flat curves did later.
     """
 
     exponents: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.8, 1.3, 2.2, 4.0)
@@ -55,6 +57,9 @@ class Prior:
     spread: FloatArray = field(default_factory=lambda: np.ones(COVARIATES))
     reach: float = 2.5
     widening: FloatArray = field(default_factory=lambda: np.ones(1))
+    not_started: float = 0.04
+    starts: float = 0.25
+    start_exponent: float = 0.6
 
     @cached_property
     def noise_nodes(self) -> tuple[FloatArray, FloatArray]:
@@ -114,6 +119,15 @@ class Prior:
         knots = self.knots[:, ::-1]
         table = np.broadcast_to(self.shape, (s, r)) @ knots
         return table.ravel(), np.broadcast_to(self.floor_tilt, (COVARIATES, r)) @ knots
+
+    def log_total(self, x: FloatArray) -> FloatArray:
+        """Log of the prior's weight over all shapes and ρ [groups], which `log_weights` and `log_density` leave in; x
+        [groups, 2]."""
+        table, tilt = self._densities
+        _, _, shape_tilt = self._log_weights
+        shapes, bins = np.exp(_tilted(x, shape_tilt)), np.exp(_tilted(x, tilt))
+        over_shapes = (shapes[:, None] @ np.exp(table.reshape(-1, BINS)))[:, 0]
+        return np.asarray(np.log((over_shapes * bins).sum(axis=1) / BINS))
 
     @cached_property
     def ahead_variance(self) -> FloatArray:

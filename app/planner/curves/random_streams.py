@@ -98,6 +98,11 @@ class Lattice:
         """In (0, 1) [groups, 1]."""
         return np.asarray(((self.bits[:, 3:4] >> np.uint64(11)) + 0.5) * 2.0**-53)
 
+    @property
+    def shifts(self) -> FloatArray:
+        """Three more in (0, 1) [groups, 3]."""
+        return np.asarray(((_splitmix(self.bits[:, :3] + _GOLDEN) >> np.uint64(11)) + 0.5) * 2.0**-53)
+
     def normals(self, which: int) -> FloatArray:
         """z₁ (0), z₂ (1) or z₃ (2) of each draw [groups, draws]."""
         return np.asarray(normal_sequence(self.draws, which).take(self.places(which)))

@@ -16,6 +16,7 @@ from app.planner.curves.random_streams import Lattice
 from app.planner.fitting.binning import Cells, Luck, Table, cells_of, doublings_below, runs, summed
 from app.planner.fitting.floor_integral import integrate
 from app.planner.fitting.grid import Batch, Level, Nodes, nodes_of, shape_values
+from app.planner.fitting.not_started import flat_enough, put, still
 from app.planner.fitting.sampling import MOMENT_DRAWS, Frame, Learnt, draw, empty
 
 CACHED_NODES = 48000
@@ -46,11 +47,15 @@ class GroupData:
 def learn(data: GroupData, prior: Prior, lattice: Lattice) -> Learnt:
     """Posterior draws of every group, made of the numbers of `lattice`."""
     learnt = empty(len(data.units), lattice.draws, len(data.table.row_group))
+    able = flat_enough(data.table)
     for groups, rows, p, nodes, level in grids(data, prior, lattice.draws):
         floors = integrate(nodes, level, prior, data.covariates[groups])
         examples = data.luck.examples[groups]
         frame = Frame(data.units[groups], data.n_ref[groups], data.table.binned[groups], level.upper, examples)
-        shape = draw(learnt, groups, frame, floors, prior, lattice.select(groups))
+        numbers = lattice.select(groups)
+        shape = draw(learnt, groups, frame, floors, prior, numbers)
+        found = still(nodes, floors, level, prior, data.covariates[groups], able[groups])
+        put(learnt, groups, frame, nodes, found, prior, numbers)
         owner = np.searchsorted(groups, data.table.row_group[rows])
         _moments(learnt, groups, rows, owner, p, shape)
     return learnt
@@ -129,6 +134,10 @@ def _moments(learnt: Learnt, groups: IntArray, rows: IntArray, owner: IntArray, 
     at = shape.take(owner, axis=0)
     at += np.arange(0, p.size, p.shape[1])[:, None]
     f = p.take(at)
+    waiting = learnt.threshold[groups, :MOMENT_DRAWS] > 0.0
+    if waiting.any():
+        # What has not started is at its level at every size measured.
+        f[waiting.take(owner, axis=0)] = 1.0
     f *= excess.take(owner, axis=0)
     f += learnt.asymptote[groups, :MOMENT_DRAWS].take(owner, axis=0)
     mean = f.mean(axis=1)

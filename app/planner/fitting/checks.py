@@ -32,11 +32,12 @@ MANY_POINTS = 1_000
 BORNE_OUT = 0.95
 """Chance that the loss of a group without a miss is below what is said (Jeffreys)."""
 
-STILL = 0.03
-"""A loss that fell by less than this share from its smallest to its largest size has not moved."""
+STILL_CHANCE = 0.1
+"""A group whose curve has not started with this chance (method.md 2) or more is named: of LCDB's curves that fell by a
+tenth or more over their measured sizes, next to none is."""
 
-STILL_DOUBLINGS = 2.0
-"""Over fewer doublings than this a loss need not have moved."""
+NOTHING_LEFT = 0.05
+"""A loss below this share of the span stands near the metric's best value: that it stands still needs no saying."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,6 @@ class Trend:
         """Chance of a slope at least as steep, were the loss flat: a t test [G]; 1 where all points are at one size."""
         chance: FloatArray = np.where(self.sd > 0.0, stdtr(self.freedom, -self.slope / self._sd), 1.0)
         return chance
-
-    def still(self) -> BoolArray:
-        """True where the loss is known to have fallen, or risen, by less than STILL over the sizes measured [G]."""
-        moved = (np.abs(self.slope) + 2.0 * self._sd) * self.doublings
-        return (self.doublings >= STILL_DOUBLINGS) & (self.sd > 0.0) & (moved < STILL)
 
     @property
     def _sd(self) -> FloatArray:
@@ -108,15 +104,24 @@ def _shared_variance(table: Table, a: FloatArray, units: FloatArray) -> FloatArr
 
 
 def remarks(
-    keys: tuple[str, ...], table: Table, units: FloatArray, span: float | None, examples: FloatArray
+    keys: tuple[str, ...],
+    table: Table,
+    units: FloatArray,
+    span: float | None,
+    examples: FloatArray,
+    not_started: FloatArray,
 ) -> list[Warning]:
-    """What holds for each group's points: about their number and sizes, their errors, their trend; examples [G]: M."""
+    """What holds for each group's points: about their number and sizes, their errors, their trend.
+
+    examples [G]: M. not_started [G]: the chance that its curve has not started.
+    """
     trend = trend_of(table, units)
     points = np.bincount(table.group, minlength=table.groups)
     unknown = np.bincount(table.group, np.isnan(table.stderrs), minlength=table.groups)
     few = (trend.sizes > 0) & (trend.sizes < ENOUGH_SIZES)
     rises = (trend.sizes >= ENOUGH_SIZES) & (trend.rise_chance() < RISE_LEVEL)
-    still = (trend.sizes >= ENOUGH_SIZES) & trend.still() & ~rises
+    between = (units >= NOTHING_LEFT * (span or 0.0)) & (units < (span or np.inf))
+    still = (not_started >= STILL_CHANCE) & between & ~rises
     found = [Warning("no_observations", _NOTHING, keys[g]) for g in np.flatnonzero(points == 0)]
     found += [Warning("few_points", _few(int(trend.sizes[g])), keys[g]) for g in np.flatnonzero(few)]
     found += [
@@ -131,7 +136,7 @@ def remarks(
     found += [Warning("many_points", _many(int(points[g])), keys[g]) for g in np.flatnonzero(points >= MANY_POINTS)]
     found += [Warning("not_monotone", _RISES, keys[g]) for g in np.flatnonzero(rises)]
     found += [Warning("fell", _fell(one), keys[one.group]) for one in falls(table, units) if not rises[one.group]]
-    found += [Warning("not_started", _STILL, keys[g]) for g in np.flatnonzero(still)]
+    found += [Warning("not_started", _still(float(not_started[g])), keys[g]) for g in np.flatnonzero(still)]
     return found
 
 
@@ -176,6 +181,14 @@ def _few(sizes: int) -> str:
     return (
         f"Measured at {measured} only, so it is planned on the wide prior;"
         f" train on nested subsets of at least {ENOUGH_SIZES} sizes, which costs no samples."
+    )
+
+
+def _still(chance: float) -> str:
+    return (
+        f"The loss has not moved over the sizes measured, by more than its scatter: the group has not started to learn"
+        f" (chance {percent(chance)}), or is at its floor. Buy a part for it and measure at several times the largest"
+        " size; `exploration` says how much."
     )
 
 
@@ -238,9 +251,4 @@ _RISES = (
 _BENDS = (
     "The loss bends in a way that no one power law follows, by more than its errors explain, so forecasts beyond the"
     " largest size are doubtful. Leave out the runs before it bent, or measure more sizes at the upper end."
-)
-
-_STILL = (
-    "The loss has not moved over the sizes measured: the group has not started to learn, or is at its floor."
-    " Measure it at several times the largest size before buying more."
 )

@@ -62,7 +62,8 @@ def _learnt(observations: Observations, prior: Prior, seed: int, draws: int, sca
     posterior, data, learnt = _once(observations, prior, numbers, scale)
     keys, table = observations.keys, data.table
     residuals = np.concatenate([np.zeros(0), *posterior.residuals])
-    warnings = checks.remarks(keys, table, data.units, observations.span, data.luck.examples)
+    examples = data.luck.examples
+    warnings = checks.remarks(keys, table, data.units, observations.span, examples, learnt.not_started)
     stray = strays(data, learnt, residuals, prior, numbers)
     warnings += stray.warnings(keys, table)
     warnings += checks.bends(keys, data, learnt.sigma, warnings)
@@ -83,6 +84,7 @@ def _once(
         **{name: getattr(learnt, name) for name in LEARNT},
         knot=np.broadcast_to(1.0, learnt.exponent.shape),
         reference=data.n_ref,
+        threshold=learnt.threshold,
         noise=learnt.sigma * data.units,
         diagnostics=_diagnostics(table),
         residuals=_split(standardised(data, learnt), _sizes(observations)),
@@ -182,6 +184,7 @@ def _stated(observations: Observations, draws: int, nodes: int) -> Posterior:
         reference=table.n_ref,
         noise=np.zeros(len(curves)),
         discrepancy=np.zeros(ones.shape),
+        threshold=np.zeros(ones.shape),
         diagnostics=_diagnostics(table),
         residuals=(np.zeros(0),) * len(curves),
         warnings=(),

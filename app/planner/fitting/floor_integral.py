@@ -50,7 +50,7 @@ class Floors:
     """Posterior of B groups at the cells of their nodes.
 
     nodes [M]. start [B + 1]: where each group's nodes begin. group, shape, noise [M]: the node's numbers.
-    low, width [M]: the stretch of γ. weights [C, M]: of its cells, up to a factor of the group.
+    low, width [M]: the stretch of γ. weights [C, M]: of its cells, up to a factor of the group, whose log is top [B].
     """
 
     nodes: Nodes
@@ -61,6 +61,7 @@ class Floors:
     low: FloatArray
     width: FloatArray
     weights: FloatArray
+    top: FloatArray
 
     @property
     def cells(self) -> int:
@@ -199,7 +200,7 @@ def _integrated(
         top = np.maximum.reduceat(log_weight.max(axis=0), start[:-1])
     log_weight -= top[group]
     np.exp(log_weight, out=log_weight)
-    return Floors(chosen, start, group, shape, noise, low, width, log_weight), top < free + LOST
+    return Floors(chosen, start, group, shape, noise, low, width, log_weight, top), top < free + LOST
 
 
 def _log_weights(nodes: Nodes, gamma: FloatArray, width: FloatArray) -> FloatArray:

@@ -138,3 +138,18 @@ def true_share(seen: FloatArray, examples: FloatArray, normal: FloatArray) -> Fl
     above = a * np.where(upper, line, (q * q - z * u).clip(0.0)) ** 3
     below = b * np.where(upper, (p * p - z * w).clip(0.0), line) ** 3
     return np.asarray(above / (above + below))
+
+
+def without_luck(seen: FloatArray, upper: FloatArray, examples: FloatArray, normal: FloatArray) -> FloatArray:
+    """The true levels given that the holdouts see them as `seen`, in units of ȳ as `upper`, the span; all broadcasting.
+
+    normal: of `true_share`. Where M is not known, the level is the one seen.
+    """
+    known = np.isfinite(examples)
+    if not known.any():
+        return seen
+    some = np.broadcast_to(known, seen.shape)
+    found = seen.copy()
+    bound, m = (np.broadcast_to(of, seen.shape)[some] for of in (upper, examples))
+    found[some] = bound * true_share(seen[some] / bound, m, normal[some])
+    return found

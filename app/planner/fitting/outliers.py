@@ -115,5 +115,6 @@ def without(table: Table, groups: IntArray, points: IntArray) -> list[Points]:
 def _loss(learnt: Learnt, n: FloatArray) -> FloatArray:
     """f at n ≥ 1 [groups, draws]."""
     base = (n[:, None] + learnt.offset) / learnt.anchor
-    losses: FloatArray = learnt.asymptote + learnt.excess * base**-learnt.exponent
-    return losses
+    started = learnt.asymptote + learnt.excess * base**-learnt.exponent
+    waiting = learnt.asymptote + learnt.excess * (n[:, None] < learnt.threshold)
+    return np.where(learnt.threshold > 0.0, waiting, started)

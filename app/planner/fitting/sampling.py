@@ -15,7 +15,7 @@ from app.planner.curves.random_streams import Lattice
 from app.planner.fitting.binning import summed
 from app.planner.fitting.floor_integral import Floors
 from app.planner.fitting.grid import draw_level
-from app.planner.fitting.holdout_luck import true_share
+from app.planner.fitting.holdout_luck import without_luck
 
 MOMENT_DRAWS = 64
 """So many draws (they are in random order) say where a point sits to an eighth of the curve's sd."""
@@ -32,7 +32,8 @@ class Learnt:
     """Draws of f(n) = a + A ((n + d)/m)^(−c) and of the discrepancy at 2 n_ref; arrays [groups, draws] in loss units.
 
     asymptote a, excess A, anchor m, exponent c, offset d. sigma, kappa, forecast [groups]: posterior rms of the scales,
-    as shares of ȳ. mean, variance [rows]: of f at each row. node [groups, draws]: each draw's noise node.
+    as shares of ȳ. mean, variance [rows]: of f at each row. node [groups, draws]: each draw's noise node. threshold
+    [groups, draws]: n₀ of those that have not started, else 0; not_started [groups]: the chance of that.
     """
 
     asymptote: FloatArray
@@ -47,6 +48,8 @@ class Learnt:
     mean: FloatArray
     variance: FloatArray
     node: NDArray[np.int8]
+    threshold: FloatArray
+    not_started: FloatArray
 
 
 def empty(groups: int, draws: int, rows: int) -> Learnt:
@@ -56,7 +59,17 @@ def empty(groups: int, draws: int, rows: int) -> Learnt:
     sigma, kappa, forecast = np.empty((3, groups))
     mean, variance = np.empty((2, rows))
     node = np.empty((groups, draws), dtype=np.int8)
-    return Learnt(**curves, sigma=sigma, kappa=kappa, forecast=forecast, mean=mean, variance=variance, node=node)
+    return Learnt(
+        **curves,
+        sigma=sigma,
+        kappa=kappa,
+        forecast=forecast,
+        mean=mean,
+        variance=variance,
+        node=node,
+        threshold=np.zeros((groups, draws)),
+        not_started=np.zeros(groups),
+    )
 
 
 @dataclass(frozen=True)
@@ -75,7 +88,8 @@ def draw(learnt: Learnt, groups: IntArray, frame: Frame, floors: Floors, prior: 
     """Writes the draws of `groups`, which ascend, into `learnt`; returns the shapes' numbers of the first
     [B, MOMENT_DRAWS]."""
     row, gamma = _picked(floors, lattice)
-    s = _without_luck(_levels(floors, row, gamma, frame.upper, lattice), frame, lattice)
+    seen = _levels(floors, row, gamma, frame.upper, lattice)
+    s = without_luck(seen, frame.upper[:, None], frame.examples[:, None], lattice.normals(2))
     s *= frame.units[:, None]
     first, last = groups[0], groups[-1] + 1
     beside = last - first == len(groups)
@@ -117,15 +131,6 @@ def _levels(floors: Floors, row: IntArray, gamma: FloatArray, upper: FloatArray,
     ratio += nodes.oy.take(row, out=some, mode="clip")
     ratio /= root
     return draw_level(ratio, root, upper[:, None], lattice.normals(0))
-
-
-def _without_luck(seen: FloatArray, frame: Frame, lattice: Lattice) -> FloatArray:
-    """The true s given that the holdouts see it as `seen` [B, draws]."""
-    some = np.flatnonzero(np.isfinite(frame.examples))
-    if len(some):
-        upper, examples = frame.upper[some, None], frame.examples[some, None]
-        seen[some] = upper * true_share(seen[some] / upper, examples, lattice.select(some).normals(2))
-    return seen
 
 
 def _ahead(out: FloatArray, floors: Floors, row: IntArray, frame: Frame, prior: Prior, lattice: Lattice) -> None:

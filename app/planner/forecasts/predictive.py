@@ -148,7 +148,7 @@ def _seen(
         seen = np.flatnonzero(points.holdouts == holdout)
         if len(seen):
             runs, of = _runs_of(observations, int(group), seen), np.full(len(seen), group)
-            away = points.losses[seen][:, None] - at_runs(posterior, of, runs, Posterior.loss)
+            away = points.losses[seen][:, None] - at_runs(posterior, of, runs, Posterior.path)
             t = at_runs(posterior, of, runs, Posterior.doublings_below).mean(axis=1)
             average, together = _average(t)
             level = average @ levels(posterior, observations, of, runs)

@@ -52,8 +52,9 @@ def evaluation_advice(problem: Problem, observations: Observations) -> tuple[Eva
     counts[form.order] = recommended
     scale[form.order] = _utility_per_loss(form, recommended)
     posterior = replace(problem.posterior, warnings=())
-    change = posterior.loss(posterior.reference) - posterior.loss(counts)
-    strays = posterior.band(counts) - np.maximum(posterior.loss(counts), 0.0)
+    path = posterior.path(counts)
+    change = posterior.path(posterior.reference) - path
+    strays = posterior.band(counts) - np.maximum(path, 0.0)
     found = []
     for g, key in enumerate(problem.keys):
         points = observations.points[g]

@@ -27,7 +27,8 @@ class Decision:
 
     added [groups]: effective samples bought; accepted [groups]: raw ones. spent [S]: millionths. rows [R]: shadow
     prices of the region's rows (`Divisible`). bound: no whole orders reach a higher U (with `stop_ratio`: the U of its
-    divisible resting point). form: the one solved, which knows regret's best values.
+    divisible resting point). form: the one solved, which knows regret's best values. explored [groups]: millionths that
+    went to learning of each though nobody asked for it, None where none did.
     """
 
     form: Canonical
@@ -47,6 +48,7 @@ class Decision:
     proof: str
     left: int
     baselines: dict[PolicyName, IntArray]
+    explored: FloatArray | None = None
 
 
 def decide(form: Canonical, policy: Rule, seed: int = 0, given: Mapping[str, int] | None = None) -> Decision:

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import ndtr
 
-from app.planner.arrays import FloatArray, IntArray
+from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.errors import InfeasibleError, ProblemError
 from app.planner.plan.decide import Decision, decide
 from app.planner.plan.margins import marginal_draws
@@ -22,36 +22,72 @@ from app.planner.policies.policy import PolicyName
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 
+FLAT_CHANCE = 0.05
+"""A group whose curve has not started with this chance or more is explored by default: of curves that follow the
+family, one in a hundred."""
+
+SHARE_EACH, LARGEST_SHARE = 0.1, 0.2
+"""The share of the money that is explored by default for each such group, and for all of them together."""
+
 MONEY_PARTS = 16
 """The money for exploring is given out in so many equal parts."""
 
 
-def decide_exploring(problem: Problem, policy: PolicyName, exploration: float, seed: int) -> tuple[Decision, int]:
+def default_share(form: Canonical, decision: Decision) -> tuple[float, BoolArray]:
+    """The share of the money that is explored where none is asked for, and the groups [groups] it may go to.
+
+    Those are the groups that may not have started to learn, and to which, were that certain, more money would go than
+    the decision gives; where `optimal` buys for a utility that adds up over the groups.
+    """
+    flat = form.supplied & form.utility.counted & (form.utility.posterior.not_started >= FLAT_CHANCE)
+    if decision.policy != "optimal" or not form.utility.is_additive or not flat.any():
+        return 0.0, np.zeros_like(flat)
+    marginals, waiting = marginal_draws(form, decision), form.utility.posterior.excess > 0.0
+    waiting &= form.utility.posterior.threshold > 0.0
+    were_it_certain = (marginals * waiting).sum(axis=1) / np.maximum(waiting.sum(axis=1), 1)
+    flat &= were_it_certain > marginals.mean(axis=1).max()
+    return min(LARGEST_SHARE, SHARE_EACH * int(flat.sum())), flat
+
+
+def decide_exploring(
+    problem: Problem, policy: PolicyName, exploration: float | None, seed: int
+) -> tuple[Decision, int]:
     """The policy's decision for what `exploration` (0 to 1) leaves of the budget, and the rest spent on learning.
 
-    Also what the latter cost, in millionths. Where bounds and limits call for more money than is left, they come first.
-    Raises InfeasibleError and SolverError as `decide`, ProblemError where exploration is out of range.
+    exploration: None for the `default_share`, spent on its groups alone. Also what the latter cost, in millionths.
+    Where bounds and limits call for more money than is left, they come first. Raises InfeasibleError and SolverError as
+    `decide`, ProblemError where exploration is out of range.
     """
-    if not 0.0 <= exploration <= 1.0:
+    if exploration is not None and not 0.0 <= exploration <= 1.0:
         raise ProblemError(f"exploration is {exploration}; it must lie from 0 to 1, a share of the round's money")
-    form, money = Canonical.of(problem), int(exploration * problem.budget)
+    form = Canonical.of(problem)
+    share, among, whole = exploration, None, None
+    if share is None:
+        whole = decide(form, policy, seed)
+        share, among = default_share(form, whole)
+    money = int(share * problem.budget)
     if not money:
-        return decide(form, policy, seed), 0
+        return whole or decide(form, policy, seed), 0
     try:
         first = decide(Canonical.of(replace(problem, budget=problem.budget - money)), policy, seed)
     except InfeasibleError:
         first = decide(form, policy, seed)
         money = min(money, first.left)
-    more = explore(form, first, money)
+    more = explore(form, first, money, among)
+    if whole is not None and not more.any():
+        return whole, 0
     orders = first.orders + more
     given = {source.key: order for source, order in zip(form.sources, orders.tolist(), strict=True)}
     decision = decide(form, "given", given=given)
-    cost = form.market.cost(orders) - form.market.cost(first.orders)
-    return replace(decision, policy=policy, method=f"{policy}, then exploration"), cost
+    spent = decision.spent - np.array(form.market.costs(first.orders), dtype=np.int64)
+    explored = form.spent_on(spent) if whole is not None else None
+    decision = replace(decision, policy=policy, method=f"{policy}, then exploration", explored=explored)
+    return decision, int(sum(spent.tolist()))
 
 
-def explore(form: Canonical, decision: Decision, money: int) -> IntArray:
-    """Orders [S] beyond the decision's that spend up to `money` millionths, whole steps within every limit.
+def explore(form: Canonical, decision: Decision, money: int, among: BoolArray | None = None) -> IntArray:
+    """Orders [S] beyond the decision's that spend up to `money` millionths, whole steps within every limit; among: the
+    groups [groups] they may serve, None: all.
 
     The problem's budget pays for both. Each part goes to the group for which some number of the parts left has the
     largest rise of K per part, from its cheapest source; a group that no source can serve further is passed over.
@@ -60,9 +96,13 @@ def explore(form: Canonical, decision: Decision, money: int) -> IntArray:
     orders, left = decision.orders.copy(), money
     parts = np.zeros(len(form.keys), dtype=np.int64)
     open_ = form.supplied & form.utility.counted & (marginals.var(axis=1) > 0.0)
+    if among is not None:
+        open_ &= among
     table = _gains(form, decision, marginals, money / MONEY_PARTS)
+    # Money set apart for some groups is theirs, though its last parts may teach no more.
+    least = 0.0 if among is None else np.where(table.max(axis=1) > 0.0, np.finfo(np.float64).tiny, 0.0)
     for spent in range(MONEY_PARTS):
-        rates = np.where(open_, _rates(table, parts, MONEY_PARTS - spent), -np.inf)
+        rates = np.where(open_, np.maximum(_rates(table, parts, MONEY_PARTS - spent), least), -np.inf)
         while rates.max(initial=-np.inf) > 0.0:
             group = int(np.argmax(rates))
             purse = left - money * (MONEY_PARTS - 1 - spent) // MONEY_PARTS
@@ -82,7 +122,7 @@ def _gains(form: Canonical, decision: Decision, marginals: FloatArray, money: fl
     posterior = form.values.moved(decision.counts).posterior
     batch = money / sample_prices(form.market)
     counts = decision.counts[:, None] + np.where(np.isfinite(batch), batch, 0.0)[:, None] * np.arange(MONEY_PARTS + 1)
-    fall = posterior.loss(decision.counts)[:, None, :] - posterior.loss(counts)
+    fall = posterior.path(decision.counts)[:, None, :] - posterior.path(counts)
     fall -= fall.mean(axis=2, keepdims=True)
     off = marginals - mean[:, None]
     covariance = (fall * off[:, None, :]).mean(axis=2)

@@ -22,10 +22,13 @@ from app.planner.relaxation.certificate import level_multiplier
 from app.planner.wording import MILLIONTHS
 
 
-def make_plan(problem: Problem, policy: PolicyName = "optimal", *, exploration: float = 0.0, seed: int = 0) -> Plan:
+def make_plan(
+    problem: Problem, policy: PolicyName = "optimal", *, exploration: float | None = None, seed: int = 0
+) -> Plan:
     """The plan of `policy` for the problem; the same inputs give the same plan, bit for bit. seed: of `thompson`.
 
-    exploration: the share of the budget that is spent where it narrows the decision most.
+    exploration: the share of the budget that is spent where it narrows the decision most; None: a small one where
+    groups may not have started to learn.
     Raises InfeasibleError with every constraint that cannot be met, SolverError where numbers lie too far apart.
     """
     decision, explored = decide_exploring(problem, policy, exploration, seed)

@@ -46,7 +46,7 @@ def plan_warnings(
             *_prices(form, decision, margins),
             *_hopeless(form, decision, margins),
         ]
-    return (*found, *_gainless(form, decision), *_idle(form, decision, reason))
+    return (*found, *_explored(form, decision), *_gainless(form, decision), *_idle(form, decision, reason))
 
 
 def _unsupplied(form: Canonical) -> list[Warning]:
@@ -231,6 +231,22 @@ def _hopeless(form: Canonical, decision: Decision, margins: Margins) -> list[War
             group=form.keys[at],
         )
         for at in named
+    ]
+
+
+def _explored(form: Canonical, decision: Decision) -> list[Warning]:
+    """Groups that may not have started to learn, and get a share of the money to find out."""
+    if decision.explored is None:
+        return []
+    share, chance = decision.explored / max(form.market.budget, 1), form.utility.posterior.not_started
+    return [
+        Warning(
+            "explored",
+            f"It may not have started to learn (chance {percent(float(chance[at]))}), so {percent(float(share[at]))} of"
+            " the money goes to finding out: buy that, measure again, or plan with exploration=0.",
+            group=form.keys[at],
+        )
+        for at in np.flatnonzero(share > 0.0)
     ]
 
 

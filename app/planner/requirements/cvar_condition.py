@@ -37,7 +37,8 @@ class Tail:
 
     def at(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
         """T [indices] and its slopes [indices, all groups] at counts [all groups]."""
-        moved = self.posterior.moved(counts)
+        # Slopes are of the curves that `loss` gives; a threshold has none.
+        moved = self.posterior.moved(counts).without_thresholds()
         slopes = moved.cross_slope(counts)
         own = np.arange(len(counts))
         slopes[own, own] = moved.slope(counts)

@@ -134,6 +134,6 @@ class Dossier:
             ("policy", asked.policy),
             ("objective", objective["kind"]),
             ("objective's parameters", parameters[:1000] or "none"),
-            ("exploration", asked.exploration),
+            ("exploration", "by default" if asked.exploration is None else asked.exploration),
             ("draws", asked.draws),
         ]

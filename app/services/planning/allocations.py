@@ -31,15 +31,15 @@ PROBABILITIES = np.array([0.05, 0.5, 0.95])
 class AllocationQuestion:
     """What the next allocation depends on beside the data; the defaults are the API's, too.
 
-    `exploration`: the share of the money that goes to where it narrows the decision most. `hold`: orders of this round
-    that are fixed, by source.
+    `exploration`: the share of the money that goes to where it narrows the decision most; None: the planner's default,
+    for groups that may not have started to learn. `hold`: orders of this round that are fixed, by source.
     """
 
     budget: Decimal | None = None
     policy: PolicyName = "optimal"
     draws: int = DRAWS
     seed: int = SEED
-    exploration: float = 0.0
+    exploration: float | None = None
     hold: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -36,7 +36,7 @@ class Scenario:
     name: str
     budget: Decimal | None = None
     policy: PolicyName = "optimal"
-    exploration: float = 0.0
+    exploration: float | None = None
     project: Fields = field(default_factory=dict)
     groups: Mapping[str, Fields] = field(default_factory=dict)
     sources: Mapping[str, Fields] = field(default_factory=dict)

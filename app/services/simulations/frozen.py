@@ -63,7 +63,8 @@ def truths_of(keys: tuple[str, ...], arrays: Mapping[str, FloatArray]) -> Poster
         transfer = Transfer(arrays["transfer"], arrays["kappa"], arrays["held"], arrays["off"], nothing)
     return Posterior(
         keys=keys,
-        **{name: arrays[name] for name in ARRAYS},
+        # Trials frozen before curves had a threshold lack it.
+        **{name: arrays.get(name, np.zeros_like(arrays["asymptote"])) for name in ARRAYS},
         diagnostics=(Diagnostics(0, 0, 0.0, 0),) * len(keys),
         residuals=(np.zeros(0),) * len(keys),
         warnings=(),

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from app.planner.curves.posterior import Posterior
 from app.planner.errors import ProblemError
 from app.planner.plan.decide import decide
-from app.planner.plan.exploration import MONEY_PARTS, decide_exploring, explore, knowledge_gradient
+from app.planner.plan.exploration import MONEY_PARTS, SHARE_EACH, decide_exploring, explore, knowledge_gradient
+from app.planner.plan.make_plan import make_plan
 from app.planner.plan.margins import Margins, marginal_draws
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Limit, Problem
@@ -131,3 +132,54 @@ def test_the_parts_are_few_enough_to_be_batches() -> None:
     more = form.market.added(explore(form, first, 160 * MONEY))
     assert more.sum() == 160
     assert np.all(more % (160 / MONEY_PARTS) == 0)
+
+
+def with_a_flat_group(chance: float, level: float = 0.4) -> Posterior:
+    """Two curves alike, and a flat one that in a share `chance` of the draws starts somewhere beyond 200 samples."""
+    draws = 200
+    posterior = stated([(0.1, 2.0, 0.5, 0.0), (0.1, 2.0, 0.5, 0.0), (level, 0.0, 0.6, 0.0)], draws)
+    rng = np.random.default_rng(1)
+    waiting = np.arange(draws) < round(chance * draws)
+    rng.shuffle(waiting)
+    floor = np.where(waiting, level * np.sqrt(rng.uniform(size=draws)), level)
+    asymptote, excess, anchor, threshold = (
+        posterior.asymptote.copy(),
+        posterior.excess.copy(),
+        posterior.anchor.copy(),
+        np.zeros((3, draws)),
+    )
+    asymptote[2], excess[2], anchor[2] = floor, level - floor, 200.0
+    threshold[2] = np.where(waiting, 200.0 * rng.uniform(size=draws) ** (-1.0 / 0.6), 0.0)
+    return replace(posterior, asymptote=asymptote, excess=excess, anchor=anchor, threshold=threshold)
+
+
+def of_three(posterior: Posterior, **more: object) -> Problem:
+    return problem(posterior, offers([1.0, 1.0, 1.0]), 600.0, held=[200.0] * 3, **more)
+
+
+def test_by_default_a_flat_group_gets_a_bounded_share_and_the_plan_says_so() -> None:
+    question = of_three(with_a_flat_group(0.1))
+    plain, plan = make_plan(question, exploration=0.0), make_plan(question)
+    assert plan.explored == pytest.approx(SHARE_EACH * 600 * MONEY, abs=MONEY)
+    assert plan.groups[2].cost == plain.groups[2].cost + plan.explored or plan.groups[2].cost >= plan.explored
+    assert [(one.code, one.group) for one in plan.warnings if one.code == "explored"] == [
+        ("explored", question.keys[2])
+    ]
+    assert not plain.explored
+    assert "explored" not in {one.code for one in plain.warnings}
+
+
+@pytest.mark.parametrize(("chance", "level"), [(0.0, 0.4), (0.1, 0.01)])
+def test_nothing_is_explored_by_default_where_all_have_started_or_little_is_to_be_had(
+    chance: float, level: float
+) -> None:
+    question = of_three(with_a_flat_group(chance, level))
+    plan = make_plan(question)
+    assert plan.explored == 0
+    assert [one.add for one in plan.groups] == [one.add for one in make_plan(question, exploration=0.0).groups]
+
+
+def test_only_the_optimal_policy_explores_by_default() -> None:
+    question = of_three(with_a_flat_group(0.1))
+    for policy in ("equal", "greedy", "worst_first"):
+        assert make_plan(question, policy).explored == 0

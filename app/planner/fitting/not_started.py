@@ -1,0 +1,107 @@
+"""Groups that may not have started to learn: a curve flat up to a threshold beyond what was measured (method.md 2).
+
+In this state the loss is s at every size up to n₀ and ρ s from there on, with
+
+    s ~ N(μ₀, τ²) truncated to (0, upper),    P(n₀ > n) = q (n / n_ref)^(−h) + 1 − q,  n ≥ n_ref,
+
+ρ with the density 2ρ on (0, 1): what starts falls by a third on average, and a share 1 − q never does.
+
+What was measured is flat, so its evidence at a noise node is that of the family's curves at γ = 0, a closed form of the
+node's oo and oy. Against the family's, all shapes and floors integrated, and the prior chance of the state it gives the
+chance w that a group has not started; so many of its draws are in the state.
+
+Shapes: B groups, N noise nodes, M nodes of `Floors`; D draws.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.planner.arrays import BoolArray, FloatArray, IntArray
+from app.planner.curves.prior import Prior
+from app.planner.curves.random_streams import Lattice
+from app.planner.fitting.binning import Table, summed
+from app.planner.fitting.floor_integral import Floors
+from app.planner.fitting.grid import Level, Nodes, draw_level, log_mass
+from app.planner.fitting.holdout_luck import without_luck
+from app.planner.fitting.sampling import Frame, Learnt
+
+LEAST_SIZES, LEAST_RATIO = 3, 4.0
+"""Fewer sizes, or a smaller factor from the smallest to the largest, cannot show that a loss stands still."""
+
+LEAST_CHANCE = 0.01
+"""A smaller chance of the state is taken as none: it would move no plan, and most groups are then done with."""
+
+_TURNS = np.array([0.6457513110645906, 0.41421356237309515, 0.7320508075688772])
+"""√7 − 2, √2 − 1 and √3 − 1: steps of three even sequences that none of `Lattice`'s repeats."""
+
+
+@dataclass(frozen=True)
+class Still:
+    """What is flat of a batch: logs of each noise node's evidence for a flat curve [B, N], and the chance w [B]."""
+
+    evidence: FloatArray
+    chance: FloatArray
+
+
+def flat_enough(table: Table) -> BoolArray:
+    """Whether a group's sizes could show that its loss stands still [G]."""
+    smallest = np.array(table.n_ref)
+    np.minimum.at(smallest, table.row_group, np.maximum(table.row_count, 1.0))
+    sizes = np.bincount(table.row_group[table.new_size], minlength=table.groups)
+    return np.asarray((sizes >= LEAST_SIZES) & (table.n_ref >= LEAST_RATIO * smallest))
+
+
+def still(nodes: Nodes, floors: Floors, level: Level, prior: Prior, covariates: FloatArray, able: BoolArray) -> Still:
+    """A flat curve's evidence and the chance of the state, 0 for groups that are not `able` [B]; covariates [B, 2]."""
+    oo, oy, noise = nodes.oo[:, :, 0], nodes.oy[:, :, 0], nodes.noise[:, :, 0]
+    mean = oy / oo
+    evidence = noise + 0.5 * oy * mean - 0.5 * np.log(oo)
+    evidence += log_mass(mean, oo**-0.5, np.broadcast_to(level.upper[:, None], mean.shape))
+    top = evidence.max(axis=1)
+    flat = top + np.log(np.exp(evidence - top[:, None]).sum(axis=1))
+    family = summed(floors.group, floors.weights.sum(axis=0), len(top)) / floors.cells
+    family = floors.top + np.log(family) - prior.log_total(covariates)
+    odds = np.exp(np.minimum(flat - family, 50.0)) * prior.not_started / (1.0 - prior.not_started)
+    chance = odds / (1.0 + odds)
+    return Still(evidence, np.where(able & (chance >= LEAST_CHANCE), chance, 0.0))
+
+
+def put(
+    learnt: Learnt, groups: IntArray, frame: Frame, nodes: Nodes, found: Still, prior: Prior, lattice: Lattice
+) -> None:
+    """Puts a share w of the draws of `groups` into the state, in place; frame, nodes, lattice: theirs."""
+    learnt.not_started[groups] = found.chance
+    if not found.chance.any():
+        return
+    numbers = (lattice.order[:, None] + 0.5) * _TURNS[:, None] + lattice.shifts[:, :, None]
+    numbers -= np.floor(numbers)
+    at, draw = np.nonzero(numbers[:, 0] < found.chance[:, None])
+    group = groups[at]
+    late, rho, pick = (numbers[at, i, draw] for i in range(3))
+    # In (0, 1) again: of the share that starts, and of the rest.
+    late = late / found.chance[at] / prior.starts
+    starts = late < 1.0
+    rho = np.where(starts, np.sqrt(rho), 1.0)
+    weight = np.exp(found.evidence - found.evidence.max(axis=1, keepdims=True)).cumsum(axis=1)
+    node = (weight[at] < (pick * weight[at, -1])[:, None]).sum(axis=1)
+    oo, oy = nodes.oo[at, node, 0], nodes.oy[at, node, 0]
+    root = np.sqrt(oo)
+    seen = draw_level(oy / root, root, frame.upper[at], lattice.normals(0)[at, draw])
+    s = without_luck(seen, frame.upper[at], frame.examples[at], lattice.normals(2)[at, draw]) * frame.units[at]
+    ahead = prior.ahead_sequence(lattice.draws)[
+        node + len(prior.noises) * frame.binned[at], lattice.places(1)[at, draw]
+    ]
+    n_ref = frame.n_ref[at]
+    written = {
+        "asymptote": rho * s,
+        "excess": s - rho * s,
+        "anchor": n_ref,
+        "exponent": prior.start_exponent,
+        "offset": 0.0,
+        "discrepancy": ahead * frame.units[at],
+        "threshold": np.where(starts, n_ref * np.minimum(late, 1.0) ** (-1.0 / prior.start_exponent), np.inf),
+        "node": node,
+    }
+    for name, values in written.items():
+        getattr(learnt, name)[group, draw] = values
