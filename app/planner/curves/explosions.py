@@ -103,6 +103,8 @@ def _beyond_the_others(counts: FloatArray, losses: FloatArray) -> BoolArray:
     order = np.lexsort((losses, counts))
     n, above = np.log(np.maximum(counts[order], 1.0)), above[order]
     y = np.log(np.where(above, losses[order], 1.0))
+    if not _doubtful(n[above], y[above]):
+        return found
     asked = np.unique(np.linspace(0, len(n) - 1, min(len(n), MOST_ASKED)).astype(np.int64))
     steep = np.maximum(STEEPEST, RELIEF * _slopes(n, y, asked))
     allowed = np.log(REACH) + y[asked] + steep * np.maximum(n[asked] - n[:, None], 0.0)
@@ -112,6 +114,14 @@ def _beyond_the_others(counts: FloatArray, losses: FloatArray) -> BoolArray:
     enough = (2 * many > len(asked) - np.isin(np.arange(len(n)), asked)) | (larger >= WITNESSES)
     found[order] = enough & (many >= np.where(n < n[-1], 1, WITNESSES))
     return found
+
+
+def _doubtful(n: FloatArray, y: FloatArray) -> bool:
+    """Whether any run explodes beside any other where c is least; log n and log y sorted by both. Seldom, and quick."""
+    level = y + STEEPEST * n
+    drop = (np.maximum.accumulate(level) - level).max()
+    rise = (y - np.minimum.accumulate(y)).max()
+    return bool(max(drop, rise) > np.log(REACH))
 
 
 def _slopes(n: FloatArray, y: FloatArray, asked: IntArray) -> FloatArray:
