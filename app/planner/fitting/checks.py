@@ -120,7 +120,7 @@ def remarks(
     unknown = np.bincount(table.group, np.isnan(table.stderrs), minlength=table.groups)
     few = (trend.sizes > 0) & (trend.sizes < ENOUGH_SIZES)
     rises = (trend.sizes >= ENOUGH_SIZES) & (trend.rise_chance() < RISE_LEVEL)
-    between = (units >= NOTHING_LEFT * (span or 0.0)) & (units < (span or np.inf))
+    between = (table.last >= NOTHING_LEFT * (span or 0.0)) & (table.last < (span or np.inf))
     still = (not_started >= STILL_CHANCE) & between & ~rises
     found = [Warning("no_observations", _NOTHING, keys[g]) for g in np.flatnonzero(points == 0)]
     found += [Warning("few_points", _few(int(trend.sizes[g])), keys[g]) for g in np.flatnonzero(few)]
