@@ -1,8 +1,9 @@
 """Accuracy, coverage, speed and memory of the curve engine, beside SciPy fits in the same run.
 
-    python benchmarks/bench_curves.py [--data ../shared/data]
+    python benchmarks/bench_curves.py [--data ../shared/data] [--tables DIR]
 
-Writes benchmarks/results/curves.json and prints tables; benchmarks/README.md explains each number.
+`--tables`: a folder with the CSV files named in outside_tables.py, for tasks on which no prior was trained. Writes
+benchmarks/results/curves.json and prints tables; benchmarks/README.md explains each number.
 """
 
 import argparse
@@ -10,11 +11,14 @@ import json
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import ideal
+import label_limited
 import lcdb
 import numpy as np
+import outside_tables
 import train_prior
 from rivals import RIVALS
 from scores import Forecasts, table
@@ -29,16 +33,34 @@ FOLDS, DRAWS, SHARES, KINDS = 5, 300, (4, 8, 16), ("five", "single", "dense")
 PAIRED = 8
 """Every so many questions the rivals are asked as well: they take a hundred times as long."""
 
+LIMITED_SEED = 2
+"""Of the label-limited questions asked, other than those trained on."""
+
 Row = dict[str, object]
 
 
-def cross_fitted(path: Path, seed: int) -> tuple[list[lcdb.Curve], list[Prior], IntArray]:
-    """The curves, the priors trained without each fold, and each curve's fold."""
-    curves = lcdb.load(path)
+@dataclass(frozen=True)
+class CrossFitted:
+    """LCDB's curves and label-limited ones, whose numbers follow, the priors trained without each fold, and the fold
+    of each curve."""
+
+    curves: list[lcdb.Curve]
+    limited: list[label_limited.Scored]
+    priors: list[Prior]
+    fold: IntArray
+
+
+def cross_fitted(path: Path, seed: int) -> CrossFitted:
+    """path: the folder of the data."""
+    curves = lcdb.load(path / "lcdb/curves.jsonl.gz")
+    limited, source = label_limited.curves(path, seed)
+    fold = np.concatenate([lcdb.folds(curves, FOLDS, seed), source % FOLDS])
     asked = train_prior.training_questions(curves, seed)
-    prior, fold = train_prior.blank(asked, train_prior.NODES), lcdb.folds(curves, FOLDS, seed)
+    prior = train_prior.blank(asked, train_prior.NODES)
+    asked += label_limited.questions(limited, len(curves), seed + 1)
     data = train_prior.evidence(asked, prior)
-    return curves, [train_prior.train(data.select(fold[data.curve] != k), prior) for k in range(FOLDS)], fold
+    priors = [train_prior.train(data.select(fold[data.curve] != k), prior) for k in range(FOLDS)]
+    return CrossFitted(curves, limited, priors, fold)
 
 
 def forecasts(asked: list[lcdb.Question], priors: list[Prior], fold: IntArray) -> Forecasts:
@@ -54,26 +76,53 @@ def forecasts(asked: list[lcdb.Question], priors: list[Prior], fold: IntArray) -
     return Forecasts(curve, band, truth)
 
 
-def accuracy(curves: list[lcdb.Curve], priors: list[Prior], fold: IntArray) -> list[Row]:
+def accuracy(held_out: CrossFitted) -> list[Row]:
     """One row per kind of points, share of the final size and choice of learners."""
     rows: list[Row] = []
     for kind in KINDS:
         for share in SHARES:
-            asked = lcdb.questions(curves, share, kind)
-            answers = forecasts(asked, priors, fold)
-            usual = np.array([not curves[one.curve].odd for one in asked])
+            asked = lcdb.questions(held_out.curves, share, kind)
+            answers = forecasts(asked, held_out.priors, held_out.fold)
+            usual = np.array([not held_out.curves[one.curve].odd for one in asked])
             for learners, keep in (("without TabNet, QDA", usual), ("all", usual | True)):
                 rows.append({"points": kind, "share": f"1/{share}", "learners": learners, **answers.select(keep).row()})
     return rows
 
 
-def paired(curves: list[lcdb.Curve], priors: list[Prior], fold: IntArray) -> list[Row]:
+def label_limited_accuracy(held_out: CrossFitted) -> list[Row]:
+    """One row per distance, in doublings: of other questions than those trained on, of tables held out."""
+    asked = label_limited.questions(held_out.limited, len(held_out.curves), LIMITED_SEED)
+    answers = forecasts(asked, held_out.priors, held_out.fold)
+    last = np.array([one.points.losses[-1] for one in asked])
+    times = np.array([one.target / one.points.counts[-1] for one in asked])
+    rows: list[Row] = []
+    for doublings in (1, 2, 3):
+        keep = np.round(np.log2(times)) == doublings
+        off = np.median(answers.curve, axis=1) - answers.truth
+        row: Row = {"times": 2**doublings, **answers.select(keep).row(), "bias": float(off[keep].mean())}
+        rows.append({**row, "last value": float(np.abs(last - answers.truth)[keep].mean())})
+    return rows
+
+
+def outside(folder: Path, priors: dict[str, Prior]) -> list[Row]:
+    """A row per task, learner and prior."""
+    rows: list[Row] = []
+    for learner in outside_tables.LEARNERS:
+        for task in outside_tables.TASKS:
+            games = [outside_tables.played(folder, task, learner, seed) for seed in range(outside_tables.SEEDS)]
+            name = f"{task.file}, {learner}"
+            rows += [{"prior": kind, **outside_tables.row(name, games, prior)} for kind, prior in priors.items()]
+    return rows
+
+
+def paired(held_out: CrossFitted) -> list[Row]:
     """Mean absolute errors of engine and rivals on the same questions, without TabNet and QDA."""
     rows: list[Row] = []
     for kind in ("five", "single"):
         for share in SHARES:
-            asked = [one for one in lcdb.questions(curves, share, kind) if not curves[one.curve].odd][::PAIRED]
-            answers = forecasts(asked, priors, fold)
+            every = lcdb.questions(held_out.curves, share, kind)
+            asked = [one for one in every if not held_out.curves[one.curve].odd][::PAIRED]
+            answers = forecasts(asked, held_out.priors, held_out.fold)
             row: Row = {"points": kind, "share": f"1/{share}", "n": len(asked), "engine": answers.row()["mae"]}
             for name, rival in RIVALS.items():
                 found = [rival.predict(one.points.counts, one.points.losses, one.target) for one in asked]
@@ -148,6 +197,7 @@ def _cpu(work: Callable[[], object]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--tables", type=Path)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/curves.json"))
     arguments = parser.parse_args()
     data: Path = arguments.data
@@ -167,9 +217,12 @@ def main() -> None:
     if adult.exists():
         results["census, widths independent / shared"] = ideal.census(adult, prior_for(None), 0)
     if curves.exists():
-        held_out = cross_fitted(curves, 0)
-        results["LCDB, held out by data set"] = accuracy(*held_out)
-        results["LCDB, paired with rivals (mean absolute error)"] = paired(*held_out)
+        held_out = cross_fitted(data, 0)
+        results["LCDB, held out by data set"] = accuracy(held_out)
+        results["label-limited, held out by table"] = label_limited_accuracy(held_out)
+        results["LCDB, paired with rivals (mean absolute error)"] = paired(held_out)
+    if arguments.tables:
+        results["label-limited, tables never trained on"] = outside(arguments.tables, {"shipped": prior_for(1.0)})
     for title, rows in results.items():
         print(f"\n## {title}\n{table(rows)}")
     arguments.out.parent.mkdir(parents=True, exist_ok=True)

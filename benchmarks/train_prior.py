@@ -1,6 +1,8 @@
-"""Trains the prior of the learning curves on LCDB 1.1 by the log density it gives to later, held-out points.
+"""Trains the prior of the learning curves on LCDB 1.1, and the form for metrics with both bounds on label-limited
+curves too, by the log density it gives to later, held-out points.
 
     python benchmarks/train_prior.py [--data ../shared/data] [--out app/services/curves/data/prior.json] [--seed 0]
+        [--forms trained flat]
 
 With w the prior's weights, L a curve's likelihood and D the density of a later point at each node, the gain of one
 question is log Σ w L D − log Σ w L: conditional likelihood, which rewards forecasts and not the fit of the past.
@@ -13,6 +15,7 @@ import json
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+import label_limited
 import lcdb
 import numpy as np
 from scipy.optimize import minimize
@@ -112,7 +115,13 @@ class Evidence:
     curve: IntArray
 
     def select(self, keep: np.ndarray) -> "Evidence":
-        return Evidence(self.x[keep], self.likelihood[keep], self.joint[keep], self.binned[keep], self.curve[keep])
+        return Evidence(*(getattr(self, field.name)[keep] for field in fields(self)))
+
+    def joined(self, other: "Evidence") -> "Evidence":
+        """The questions of both."""
+        return Evidence(
+            *(np.concatenate([getattr(one, field.name) for one in (self, other)]) for field in fields(self))
+        )
 
 
 def evidence(asked: list[lcdb.Question], prior: Prior) -> Evidence:
@@ -143,9 +152,8 @@ def evidence(asked: list[lcdb.Question], prior: Prior) -> Evidence:
         past, *both = (one.reshape(len(groups), *size) for one in sums)
         likelihood[groups], joint[groups] = past, np.stack(both, axis=1)
     scale = likelihood.max(axis=(1, 2))[:, None, None]
-    return Evidence(
-        data.covariates, likelihood / scale, joint / scale[:, None], table.binned, np.array([o.curve for o in asked])
-    )
+    curve = np.array([one.curve for one in asked])
+    return Evidence(data.covariates, likelihood / scale, joint / scale[:, None], table.binned, curve)
 
 
 @dataclass(frozen=True)
@@ -300,15 +308,23 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with lcdb/curves.jsonl.gz")
     parser.add_argument("--out", type=Path, default=Path("app/services/curves/data/prior.json"))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--forms", nargs="+", choices=("trained", "flat"), default=["trained", "flat"])
     arguments = parser.parse_args()
     curves = lcdb.load(arguments.data / "lcdb" / "curves.jsonl.gz")
     asked = training_questions(curves, arguments.seed)
-    forms = {}
-    for form, nodes in (("trained", NODES), ("flat", FLAT)):
-        prior = blank(asked, nodes)
-        forms[form] = numbers(train(evidence(asked, prior), prior, flat=form == "flat"))
-    arguments.out.write_text(json.dumps(forms, separators=(",", ":")) + "\n", encoding="utf-8")
-    print(f"{len(asked)} questions; wrote {arguments.out}")
+    out: Path = arguments.out
+    forms = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+    for form in arguments.forms:
+        prior = blank(asked, NODES if form == "trained" else FLAT)
+        data = evidence(asked, prior)
+        if form == "trained":
+            scored, _ = label_limited.curves(arguments.data, arguments.seed)
+            limited = label_limited.questions(scored, len(curves), arguments.seed + 1)
+            data = data.joined(evidence(limited, prior))
+        forms[form] = numbers(train(data, prior, flat=form == "flat"))
+        print(f"{form}: {len(data.curve)} questions")
+    out.write_text(json.dumps(forms, separators=(",", ":")) + "\n", encoding="utf-8")
+    print(f"wrote {out}")
 
 
 if __name__ == "__main__":

@@ -188,6 +188,9 @@ def record_words(dossier: Dossier) -> str:
     half, _, most = record.coverage
     covered = f"{percent(half or 0.0)} fell into the 50 % intervals, {percent(most or 0.0)} into the 90 % ones"
     held = f"{record.count:,} forecasts were put to the test by later runs: {covered}."
+    if record.overpromised:
+        much, direction = percent(abs(record.overpromised)), "less" if record.overpromised > 0.0 else "more"
+        held += f" Beyond the sizes measured, curves promise {much} {direction} gain than without this record."
     moved = bool((record.widening != 1.0).any())
     return f"{held} The intervals shown are rescaled by this record." if moved else held
 

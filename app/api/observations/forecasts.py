@@ -30,12 +30,15 @@ class ByLevel(Answer):
 
 class RecordOut(Answer):
     """How the project's forecasts fared under its present recipe: mean scores, the share of runs that fell into each
-    interval, and the factors by which bands are widened for it (1 until 20 forecasts are scored)."""
+    interval, the share of the gains promised beyond the sizes measured that was overpromised, by which curves promise
+    less since (below 0: more; 0 until 20 such forecasts are scored), and the factors by which bands are widened (1
+    until 20 forecasts are scored)."""
 
     count: int
     crps: float | None
     wis: float | None
     coverage: ByLevel
+    overpromised: float
     widening: ByLevel
 
 

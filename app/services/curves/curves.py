@@ -73,9 +73,13 @@ class Curve:
 @dataclass(frozen=True)
 class Known:
     """All that curves are read from, loaded once however many are asked for. repeats: as `repeats_of` the runs; place:
-    of a group, by its key."""
+    of a group, by its key.
+
+    learnt: from the runs alone; posterior: with the gains that the record of past forecasts bears out.
+    """
 
     project: Project
+    learnt: Posterior
     posterior: Posterior
     runs: Sequence[Observation]
     repeats: Mapping[UUID, Observation]
@@ -85,22 +89,26 @@ class Known:
 
     def curve(self, group: Group, at: Sequence[int] = ()) -> Curve:
         """The curve of one of the project's active groups, its bands `at` these counts or at a spread of them."""
-        one = self.posterior.select(np.array([self.place[group.key]]))
-        points = curve_points(self.project, group, self.runs, self.repeats, one.residuals[0])
-        return curve_of(self.project, group, held_of(group, self.collected), points, one, at, self.factors)
+        only = np.array([self.place[group.key]])
+        ones = self.learnt.select(only), self.posterior.select(only)
+        points = curve_points(self.project, group, self.runs, self.repeats, ones[0].residuals[0])
+        return curve_of(self.project, group, held_of(group, self.collected), points, ones, at, self.factors)
 
 
 def known_curves(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Known:
     groups = members(session, Group, project.id)
     runs = fitted_observations(session, project.id, project.recipe)
+    learnt = fitted(session, fits, fit_key(project, draws, seed), project, groups, runs)
+    record = record_of(session, project)
     return Known(
         project=project,
-        posterior=fitted(session, fits, fit_key(project, draws, seed), project, groups, runs).posterior,
+        learnt=learnt.posterior,
+        posterior=record.curves(learnt),
         runs=runs,
         repeats=repeats_of(runs),
         place={group.key: index for index, group in enumerate(groups)},
         collected=collected_counts(session, project.id),
-        factors=record_of(session, project).widening,
+        factors=record.widening,
     )
 
 
@@ -117,14 +125,18 @@ def curve_of(
     group: Group,
     held: Held,
     points: list[CurvePoint],
-    one: Posterior,
+    ones: tuple[Posterior, Posterior],
     at: Sequence[int],
     factors: FloatArray,
 ) -> Curve:
-    """`one` is the group's own posterior, `factors` what the project's record widens bands by."""
-    metric = metric_of(project)
+    """`ones` are the group's own posteriors, by the runs alone and with the gains that the record bears out; `factors`
+    what it widens bands by."""
+    metric, (learnt, one) = metric_of(project), ones
     counts = list(at) or default_counts(round(held.effective), one.diagnostics[0])
-    bands = metric.to_metric(one.band(np.array([counts], dtype=np.float64))[0])
+    asked = np.array([counts], dtype=np.float64)
+    # The record is of gains beyond what is known: below, the curve is what the runs say.
+    known = min(held.effective, float(one.diagnostics[0].largest_count))
+    bands = metric.to_metric(np.where(asked[:, :, None] < known, learnt.band(asked), one.band(asked))[0])
     return Curve(
         group=group.key,
         count=round(held.effective),

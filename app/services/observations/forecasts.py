@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 
 from app.planner.arrays import FloatArray
-from app.planner.forecasts import Asked, predict, score
+from app.planner.forecasts import Asked, predict, promised_gains, score
 from app.services.curves.fit import compositions, metric_of
 from app.services.curves.fits import SEED, Fitted
 from app.services.curves.readings import Reading, standard_error
@@ -52,6 +52,7 @@ def forecasts_of(
 def block_of_forecasts(project: Project, known: Fitted, wanted: Sequence[Wanted], now: datetime) -> list[Forecast]:
     asked = asked_of(project, known, wanted)
     draws = metric_of(project).to_metric(predict(known.posterior, known.observations, asked, SEED))
+    promised = promised_gains(known.posterior, asked)
     found = score(draws, np.array([one.reading.value for one in wanted], dtype=np.float64))
     quantiles = np.quantile(draws, PROBABILITIES, axis=1).T.tolist()
     return [
@@ -65,6 +66,7 @@ def block_of_forecasts(project: Project, known: Fitted, wanted: Sequence[Wanted]
             quantiles=dict(zip(NAMES, quantiles[row], strict=True)),
             crps=float(found.crps[row]),
             wis=float(found.wis[row]),
+            promised=float(promised[row]),
             created_at=now,
         )
         for row, one in enumerate(wanted)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 from types import MappingProxyType
 from typing import TypeVar
@@ -33,8 +33,9 @@ NO_HOLD: Mapping[str, int] = MappingProxyType({})
 class Situation:
     """A project with its active groups and sources and the curves of the groups, in their order.
 
-    `known` is False where nothing at all is known of the metric. `widening`: the factors by which the record of past
-    forecasts widens bands. `holdings`: what was bought so far. `runs`: what the curves are fitted to.
+    `known` is False where nothing at all is known of the metric. `fitted`: with the gains that the record of past
+    forecasts bears out. `widening`: the factors by which it widens bands. `holdings`: what was bought so far. `runs`:
+    what the curves are fitted to.
     """
 
     project: Project
@@ -60,13 +61,15 @@ def situation_of(session: Session, fits: Fits, project: Project, draws: int, see
     runs = fitted_observations(session, project.id, project.recipe)
     known = bool(runs) or metric_of(project).span is not None or all(group.assumed_curve for group in groups)
     sources = members(session, Source, project.id)
+    learnt = fitted(session, fits, fit_key(project, draws, seed), project, groups, runs)
+    record = record_of(session, project)
     return Situation(
         project=project,
         groups=groups,
         sources=sources,
-        fitted=fitted(session, fits, fit_key(project, draws, seed), project, groups, runs),
+        fitted=replace(learnt, posterior=record.curves(learnt)),
         known=known,
-        widening=record_of(session, project).widening,
+        widening=record.widening,
         holdings=holdings_of(session, project, sources),
         runs=runs,
     )

@@ -36,7 +36,8 @@ class Observation(Base):
 
 class Forecast(Base):
     """What the posterior from before a run said of it, and how it fared. Quantiles are the posterior's own, in the
-    metric's units, before any rescaling by the record."""
+    metric's units, before any rescaling by the record. `promised`: what the curve gains from the largest size measured
+    before, 0 up to there, None in rows written before it was kept."""
 
     __tablename__ = "forecasts"
     __table_args__ = (Index("ix_forecasts_project_id_id", "project_id", "id"),)
@@ -51,4 +52,5 @@ class Forecast(Base):
     quantiles: Mapped[dict[str, Any]]
     crps: Mapped[float]
     wis: Mapped[float]
+    promised: Mapped[float | None]
     created_at: Mapped[datetime]

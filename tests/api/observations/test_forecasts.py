@@ -106,3 +106,46 @@ def test_pages_of_forecasts_can_be_of_one_group(api: Api) -> None:
     rest = api.get(f"{path}/forecasts", params={"group": "B", "limit": 2, "cursor": first["next_cursor"]}).json()
     assert [item["count"] for item in first["items"] + rest["items"]] == [41, 42, 43]
     assert api.get(f"{path}/forecasts?group=Z").status_code == 404
+
+
+def test_gains_that_never_came_are_promised_less(api: Api) -> None:
+    """Groups fall up to 160 samples and then stay as they are: curves and plans promise less, forecasts as before."""
+    names = [f"g{number:02d}" for number in range(24)]
+    path = api.project(groups=[{"key": name, "initial_count": 320} for name in names])
+    rng = np.random.default_rng(3)
+
+    def post(*sizes: int) -> None:
+        items = []
+        for n in sizes:
+            value = 0.75 - 2.0 * min(n, 160) ** -0.5
+            measured = {name: {"value": value + rng.normal(0, 0.003), "stderr": 0.003} for name in names}
+            counts = dict.fromkeys(names, n)
+            items.append({"external_id": f"n{n}", "counts": counts, "holdout": f"h{n}", "metrics": measured})
+        assert api.post(f"{path}/observations", json={"observations": items}).status_code == 201
+
+    def record() -> dict[str, Any]:
+        return dict(api.get(f"{path}/forecasts").json()["record"])
+
+    def medians(n: int) -> np.ndarray:
+        return np.array([api.get(f"{path}/curves/{name}?at={n}").json()["bands"][0]["p50"] for name in names])
+
+    post(20, 40, 80, 160)
+    assert record()["overpromised"] == 0.0
+    post(320)
+    share = record()["overpromised"]
+    assert 0.4 < share < 24 / 34
+    gains, base, below = medians(2560) - medians(320), medians(320), medians(40)
+    planned = api.get(f"{path}/allocations/next").json()["groups"]
+    after = {one["count"] + one["add"] for one in planned}
+    ends = {count: medians(count) for count in sorted(after)[:: max(1, len(after) // 3)]}
+    post(2560)
+    items = api.get(f"{path}/forecasts?limit=500").json()["items"]
+    raw = np.array([item["p50"] for item in items if item["count"] == 2560]) - base
+    # Forecasts are by the runs alone; they have the noise of a run, too.
+    assert raw.mean() > 0.02
+    assert gains.mean() == pytest.approx((1 - share) * raw.mean(), abs=0.001)
+    assert below.mean() == pytest.approx(0.75 - 2.0 * 40**-0.5, abs=0.01)
+    for at, one in enumerate(planned):
+        assert one["metric_now"]["p50"] == pytest.approx(base[at], abs=1e-3)
+        if one["count"] + one["add"] in ends:
+            assert one["metric_after"]["p50"] == pytest.approx(ends[one["count"] + one["add"]][at], abs=1e-3)
