@@ -162,7 +162,7 @@ def read_next_allocation(
             ge=0,
             le=1,
             allow_inf_nan=False,
-            description="Share of the money for where it makes the decision most certain; left out: up to a tenth, for"
+            description="Share of the money for where it makes the decision most certain; left out: up to a fifth, for"
             " groups that may not have started to learn",
         ),
     ] = None,

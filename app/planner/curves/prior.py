@@ -58,7 +58,7 @@ class Prior:
     reach: float = 2.5
     widening: FloatArray = field(default_factory=lambda: np.ones(1))
     not_started: float = 0.04
-    starts: float = 0.25
+    starts: float = 1.0 / 3.0
     start_exponent: float = 0.6
 
     @cached_property

@@ -107,6 +107,8 @@ def _weighed(view: _View, group: int) -> str:
         return bound
     if not added and _waits_for_lot(form, view.decision, group):
         return "Its smallest order would take more money than it is worth here."
+    if view.decision.explored is not None and view.decision.explored[group] > 0.0:
+        return "It may not have started to learn, and its share goes to finding out."
     if form.utility.is_level:
         return _leveled(view, group)
     if int((form.utility.counted & form.supplied).sum()) == 1:

@@ -165,6 +165,7 @@ def test_by_default_a_flat_group_gets_a_bounded_share_and_the_plan_says_so() -> 
     assert [(one.code, one.group) for one in plan.warnings if one.code == "explored"] == [
         ("explored", question.keys[2])
     ]
+    assert plan.groups[2].reason == "It may not have started to learn, and its share goes to finding out."
     assert not plain.explored
     assert "explored" not in {one.code for one in plain.warnings}
 
