@@ -299,6 +299,8 @@ def test_curves_are_read_by_count() -> None:
     curve = {
         "group": "a",
         "count": 40,
+        "pending": 15,
+        "now": {key: value for key, value in band.items() if key != "count"},
         "parameters": {
             "exponent": {"mean": 0.5, "p05": 0.1, "p50": 0.5, "p95": 0.9},
             "samples_to_target": {"mean": None, "p05": 300.0, "p50": None, "p95": None},

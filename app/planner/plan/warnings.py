@@ -85,7 +85,7 @@ def _stale(form: Canonical) -> list[Warning]:
     """Groups of which much more is held than any run was trained on."""
     found = []
     for at, diagnostics in enumerate(form.utility.posterior.diagnostics):
-        measured, held = diagnostics.largest_count, float(form.held[at])
+        measured, held = diagnostics.largest_count, float(form.clean[at])
         if diagnostics.points and held > STALE * max(measured, 1.0):
             detail = (
                 f"{count(held)} samples are held, but no run was trained on more than {count(measured)}:"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import numpy as np
@@ -17,10 +17,9 @@ from app.services.curves.fit import fit_key, fitted, metric_of, runs_of
 from app.services.curves.fits import Fits
 from app.services.curves.readings import Reading, standard_error
 from app.services.curves.record import NAMES, PROBABILITIES, record_of
-from app.services.ledger.holdings import Held, held_of
-from app.store.ledger import Collected, collected_counts
+from app.services.ledger.holdings import Holdings, Stock, holdings_of
 from app.store.models.observations import Observation
-from app.store.models.projects import Group, Project
+from app.store.models.projects import Group, Project, Source
 from app.store.observations import fitted_observations
 from app.store.projects import members
 
@@ -57,10 +56,14 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Curve:
-    """One group's curve: parameters by name, the metric's band at each count, and what it was learnt from."""
+    """One group's curve: parameters by name, the metric's band at each count, and what it was learnt from.
+
+    now: the metric where the group stands, with what is awaited, as plans have it.
+    """
 
     group: str
-    count: int
+    stock: Stock
+    now: Summary
     parameters: dict[str, Summary]
     bands: list[tuple[int, Summary]]
     points: list[CurvePoint]
@@ -71,32 +74,42 @@ class Curve:
 
 @dataclass(frozen=True)
 class Known:
-    """All that curves are read from, loaded once however many are asked for. place: of a group, by its key."""
+    """All that curves are read from, loaded once however many are asked for. place: of a group, by its key.
+
+    posterior: with all groups at what they have and await, as plans ask it.
+    """
 
     project: Project
     posterior: Posterior
     runs: Sequence[Observation]
     place: Mapping[str, int]
-    collected: Mapping[int, Collected]
+    holdings: Holdings
     factors: FloatArray
 
     def curve(self, group: Group, at: Sequence[int] = ()) -> Curve:
         """The curve of one of the project's active groups, its bands `at` these counts or at a spread of them."""
         one = self.posterior.select(np.array([self.place[group.key]]))
-        return curve_of(self.project, group, held_of(group, self.collected), self.runs, one, at, self.factors)
+        return curve_of(self.project, group, self.holdings.stock(group), self.runs, one, at, self.factors)
 
 
 def known_curves(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Known:
     groups = members(session, Group, project.id)
     runs = fitted_observations(session, project.id, project.recipe)
+    holdings = holdings_of(session, project, members(session, Source, project.id))
+    posterior = fitted(session, fits, fit_key(project, draws, seed), project, groups, runs).posterior
     return Known(
         project=project,
-        posterior=fitted(session, fits, fit_key(project, draws, seed), project, groups, runs).posterior,
+        posterior=posterior.moved(counts_now([holdings.stock(group) for group in groups])),
         runs=runs,
         place={group.key: index for index, group in enumerate(groups)},
-        collected=collected_counts(session, project.id),
+        holdings=holdings,
         factors=record_of(session, project).widening,
     )
+
+
+def counts_now(stocks: Sequence[Stock]) -> FloatArray:
+    """Clean samples [groups] held or awaited."""
+    return np.array([stock.now for stock in stocks], dtype=np.float64)
 
 
 def curves_of(
@@ -110,7 +123,7 @@ def curves_of(
 def curve_of(
     project: Project,
     group: Group,
-    held: Held,
+    stock: Stock,
     runs: Sequence[Observation],
     one: Posterior,
     at: Sequence[int],
@@ -118,18 +131,25 @@ def curve_of(
 ) -> Curve:
     """`one` is the group's own posterior, `factors` what the project's record widens bands by."""
     metric = metric_of(project)
-    counts = list(at) or default_counts(round(held.effective), one.diagnostics[0])
-    bands = metric.to_metric(one.band(np.array([counts], dtype=np.float64))[0])
+    counts = list(at) or default_counts(stock, one.diagnostics[0])
+    now, *bands = bands_at(one, metric, np.array([[stock.now, *counts]]), factors)[0]
     return Curve(
         group=group.key,
-        count=round(held.effective),
+        stock=stock,
+        now=now,
         parameters=parameters_of(one, metric, group),
-        bands=[(count, widened(summary(band), metric, factors)) for count, band in zip(counts, bands, strict=True)],
+        bands=list(zip(counts, bands, strict=True)),
         points=curve_points(project, group, runs, one.residuals[0]),
         transfer=one.transfer.received[0] if one.transfer else (),
         diagnostics=one.diagnostics[0],
         warnings=one.warnings,
     )
+
+
+def bands_at(posterior: Posterior, metric: Metric, counts: FloatArray, factors: FloatArray) -> list[list[Summary]]:
+    """The metric of each group at its counts [groups, sizes], widened by the record; quantiles as plans take them."""
+    found = metric.to_metric(posterior.band(counts))
+    return [[widened(summary(band, "linear"), metric, factors) for band in bands] for bands in found]
 
 
 def widened(band: Summary, metric: Metric, factors: FloatArray) -> Summary:
@@ -139,11 +159,12 @@ def widened(band: Summary, metric: Metric, factors: FloatArray) -> Summary:
     return Summary(band.mean, dict(zip(NAMES, moved.tolist(), strict=True)))
 
 
-def default_counts(held: int, diagnostics: Diagnostics) -> list[int]:
-    """A geometric spread from a sixteenth of what is known to well beyond it."""
-    largest = max(diagnostics.largest_count, held, 16)
+def default_counts(stock: Stock, diagnostics: Diagnostics) -> list[int]:
+    """A geometric spread from a sixteenth of what is known to well beyond it, what is held and awaited among it."""
+    marked = {stock.count, stock.count + stock.pending}
+    largest = max(diagnostics.largest_count, *marked, 16)
     spread = np.geomspace(largest / 16, largest * BEYOND, DEFAULT_STEPS)
-    return sorted({int(count) for count in np.round(spread)} | {held})
+    return sorted({int(count) for count in np.round(spread)} | marked)
 
 
 def parameters_of(one: Posterior, metric: Metric, group: Group) -> dict[str, Summary]:
@@ -160,10 +181,12 @@ def parameters_of(one: Posterior, metric: Metric, group: Group) -> dict[str, Sum
     return {name: summary(values) for name, values in named.items()}
 
 
-def summary(values: FloatArray) -> Summary:
-    """Over draws. None stands for a number that is not finite: a target never reached."""
-    # "inverted_cdf" picks draws and never averages two, which may be infinite.
-    quantiles = np.quantile(values, PROBABILITIES, method="inverted_cdf")
+def summary(values: FloatArray, method: Literal["linear", "inverted_cdf"] = "inverted_cdf") -> Summary:
+    """Over draws. None stands for a number that is not finite: a target never reached.
+
+    "inverted_cdf" picks draws and never averages two, which may be infinite.
+    """
+    quantiles = np.quantile(values, PROBABILITIES, method=method)
     return Summary(finite(np.mean(values)), dict(zip(NAMES, map(finite, quantiles), strict=True)))
 
 
