@@ -7,9 +7,10 @@ from urllib.parse import urlencode
 
 from fastapi import Query
 
+from app.charts.words import percent
 from app.services.curves.curves import Curve, known_curves
 from app.services.curves.fits import DRAWS, SEED
-from app.services.planning import Warning
+from app.services.planning import HARDLY_EVER, Warning
 from app.services.planning.allocations import AllocationQuestion, doubts_by_group
 from app.services.planning.looks import kept_allocation
 from app.store.models.projects import Group, Project
@@ -60,6 +61,8 @@ def curves_page(
         awaited=any(line.curve.stock.pending for line in lines),
         page=page,
         last=-(-len(groups) // PER_PAGE),
+        out_of_reach=HARDLY_EVER,
+        chance=percent,
         has_targets=any(group.target is not None for group in shown),
         error=error,
     )

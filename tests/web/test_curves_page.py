@@ -55,7 +55,7 @@ def test_the_groups_that_teach_the_most_are_named() -> None:
     )
     band = Summary(0.8, {"p05": 0.7, "p95": 0.9})
     stock = Stock(Held(100, 100.0), NOTHING_AWAITED)
-    curve = Curve("A", stock, band, {}, [(50, band), (100, band)], [], received, Diagnostics(3, 3, 100, 1), ())
+    curve = Curve("A", stock, band, {}, None, [(50, band), (100, band)], [], received, Diagnostics(3, 3, 100, 1), ())
     line = line_of(curve, {"A": "one", "B": "B", "C": "sea", "D": "D"}, None)
     assert line.taught == [("sea", 0.4), ("E", 0.3), ("B", 0.2)]
     assert (line.name, line.curve.now, line.doubts) == ("one", band, ())

@@ -91,7 +91,8 @@ class DiagnosticsOut(Answer):
 
 class CurveOut(Answer):
     """A group's learning curve: loss = asymptote + scale · (n + offset)^−exponent over its posterior. `asymptote` is
-    in the metric's units; `samples_to_target` are own samples, null where the target is never reached. `count` clean
+    in the metric's units; `samples_to_target` are own samples, null where the target is never reached;
+    `chance_reachable` is the chance that endless data reaches it, null without a target. `count` clean
     samples are held and `pending` ordered but not delivered; `raw_count` and `raw_pending` are the same whatever their
     quality. `now` is the metric with what is held and awaited, the `metric_now` of a plan. `warnings` doubt the curve;
     what a plan doubts besides stands with the plan."""
@@ -104,6 +105,7 @@ class CurveOut(Answer):
     now: Quantiles
     data_version: int
     parameters: dict[str, Parameter]
+    chance_reachable: float | None
     bands: list[BandOut]
     points: list[PointOut]
     transfer: list[TransferOut]

@@ -58,13 +58,15 @@ class CurvePoint:
 class Curve:
     """One group's curve: parameters by name, the metric's band at each count, and what it was learnt from.
 
-    now: the metric where the group stands, with what is awaited, as plans have it.
+    now: the metric where the group stands, with what is awaited, as plans have it. chance_reachable: that endless data
+    reaches the target, None without one.
     """
 
     group: str
     stock: Stock
     now: Summary
     parameters: dict[str, Summary]
+    chance_reachable: float | None
     bands: list[tuple[int, Summary]]
     points: list[CurvePoint]
     transfer: tuple[Received, ...]
@@ -138,6 +140,7 @@ def curve_of(
         stock=stock,
         now=now,
         parameters=parameters_of(one, metric, group),
+        chance_reachable=chance_reachable(one, metric, group),
         bands=list(zip(counts, bands, strict=True)),
         points=curve_points(project, group, runs, one.residuals[0]),
         transfer=one.transfer.received[0] if one.transfer else (),
@@ -179,6 +182,13 @@ def parameters_of(one: Posterior, metric: Metric, group: Group) -> dict[str, Sum
         target = metric.to_loss(np.array([group.target]))
         named["samples_to_target"] = np.ceil(one.inverse(target)[0])
     return {name: summary(values) for name, values in named.items()}
+
+
+def chance_reachable(one: Posterior, metric: Metric, group: Group) -> float | None:
+    """That endless data reaches the group's target; None without one."""
+    if group.target is None:
+        return None
+    return float(np.isfinite(one.inverse(metric.to_loss(np.array([group.target])))).mean())
 
 
 def summary(values: FloatArray, method: Literal["linear", "inverted_cdf"] = "inverted_cdf") -> Summary:

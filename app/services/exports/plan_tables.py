@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from app.money import amount
-from app.planner.curves import Diagnostics
+from app.planner.curves import Diagnostics, Posterior
 from app.planner.information import MeasurementRun
 from app.planner.plan import GroupPlan, Interval, SourcePlan
+from app.planner.utility import Metric
 from app.planner.wording import Warning
-from app.services.curves.curves import Summary, bands_at, counts_now, parameters_of
+from app.services.curves.curves import Summary, bands_at, chance_reachable, counts_now, parameters_of
 from app.services.curves.fit import metric_of, runs_of
 from app.services.curves.readings import Reading, standard_error
 from app.services.exports.columns import (
@@ -98,6 +99,7 @@ class Learned:
     exponent: Summary
     floor: Summary
     needed: float | None
+    reachable: float | None
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,8 @@ def groups_table(dossier: Dossier) -> Content[Standing]:
             interval("floor", f"{metric} that no amount of data passes", lambda it: ends_of_summary(it.floor)),
             Column("samples_to_target_p50", "number", "median of the samples at which the target is reached",
                    lambda it: it.needed),
+            Column("chance_reachable", "share", "chance that endless data reaches the target",
+                   lambda it: it.reachable),
         ]),
         within(lambda one: one.newest, [
             Column("measured", "number", f"{metric} in the newest run", lambda it: it.value),
@@ -166,19 +170,23 @@ def learned(dossier: Dossier, stocks: Sequence[Stock]) -> list[Learned]:
     counts = counts_now(stocks)
     posterior = situation.fitted.posterior.moved(counts)
     bands = bands_at(posterior, metric, counts[:, None], situation.widening)
-    parameters = [
-        parameters_of(posterior.select(np.array([place])), metric, group)
-        for place, group in enumerate(situation.groups)
-    ]
     return [
-        Learned(
-            now=now,
-            exponent=one["exponent"],
-            floor=one["asymptote"],
-            needed=one["samples_to_target"].quantiles["p50"] if "samples_to_target" in one else None,
-        )
-        for [now], one in zip(bands, parameters, strict=True)
+        learned_of(posterior.select(np.array([place])), metric, group, now)
+        for place, (group, [now]) in enumerate(zip(situation.groups, bands, strict=True))
     ]
+
+
+def learned_of(one: Posterior, metric: Metric, group: Group, now: Summary) -> Learned:
+    """`one` is the group's own posterior."""
+    known = parameters_of(one, metric, group)
+    needed = known.get("samples_to_target")
+    return Learned(
+        now=now,
+        exponent=known["exponent"],
+        floor=known["asymptote"],
+        needed=None if needed is None else needed.quantiles["p50"],
+        reachable=chance_reachable(one, metric, group),
+    )
 
 
 def newest_readings(dossier: Dossier) -> dict[str, Newest]:
