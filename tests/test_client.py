@@ -463,9 +463,11 @@ def test_what_targets_cost_comes_back_with_money_as_decimals() -> None:
 
 def test_the_measurement_plan_gives_sizes_for_nested_subsets() -> None:
     run = {"counts": {"men": 30, "women": 10}, "variance_before": 2.0, "variance_after": 1.0, "reason": "…"}
-    service = Service(ok({"runs": [run], "variance_now": 2.0, "variance_after": 1.0, "note": None}))
+    service = Service(ok({"runs": [run], "variance_now": 2.0, "variance_after": 1.0, "gain_over_halving": 0.02,
+                          "advice": "Halving is as good.", "note": None}))  # fmt: skip
     plan = service.client().measurement_plan("p", 1)
     assert str(service.requests[0].url).endswith("/v1/projects/p/measurement-plan?runs=1")
+    assert (plan.gain_over_halving, plan.advice) == (0.02, "Halving is as good.")
     [subset] = nested_subsets({"men": 100, "women": 40}, [plan.runs[0].counts], seed=1)
     assert {group: len(positions) for group, positions in subset.items()} == {"men": 30, "women": 10}
 

@@ -153,11 +153,14 @@ class MeasurementRun:
 
 @dataclass(frozen=True, slots=True)
 class MeasurementPlan:
-    """Runs in the order in which they tell most; `note` says why there is none."""
+    """Runs in the order in which they tell most; `note` says why there is none, `advice` whether plainly halved sizes
+    are as good."""
 
     runs: tuple[MeasurementRun, ...]
     variance_now: float
     variance_after: float
+    gain_over_halving: float
+    advice: str | None = None
     note: str | None = None
 
     @classmethod
