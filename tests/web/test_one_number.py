@@ -156,7 +156,7 @@ def test_the_charts_draw_and_say_what_the_tables_say(
     assert title == f"The plan moves {NAMES[moved['group']]} the most: {numbers}"
 
 
-def test_the_pages_say_what_the_api_says(pages: Pages, path: str, plan: dict[str, dict[str, Any]]) -> None:
+def test_the_pages_say_what_the_api_says(api: Api, pages: Pages, path: str, plan: dict[str, dict[str, Any]]) -> None:
     page = path.removeprefix("/v1")
     planned = cells_of(pages.get(page), "The next allocation")
     curves = cells_of(pages.get(f"{page}/curves"), "What is known")
@@ -169,6 +169,10 @@ def test_the_pages_say_what_the_api_says(pages: Pages, path: str, plan: dict[str
         assert now == f"{one['metric_now']['mean']:.3f}"
         assert after == f"{one['metric_after']['mean']:.3f} {band_words(one['metric_after'], 3)}"
         assert curves[NAMES[key]][1] == f"{now} {band_words(one['metric_now'], 3)}"
+    # The curves of a third of the draws reach the target: it is not out of reach.
+    reachable = api.get(f"{path}/curves/A").json()["chance_reachable"]
+    assert 0.05 < reachable < 0.5
+    assert f"chance {reachable:.0%} with endless samples".replace("%", " %") in curves[NAMES["A"]][4]
     assert "accuracy with what is awaited" in text_of(pages.get(page))
     assert "accuracy with what is awaited" in text_of(pages.get(f"{page}/curves"))
 
