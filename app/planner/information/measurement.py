@@ -32,7 +32,7 @@ HALVINGS = 40
 """More leave nothing of what is held."""
 AS_GOOD = 0.2
 """Runs that leave a standard deviation less than this share below that of plain halving are no better than it: two runs
-typically save .15, and what was bought after them gained .0003 ± .0002 of accuracy over what was bought after halving."""
+typically save .15, and what was bought after them gained .0003 ± .0002 of accuracy over halving."""
 MARGIN_ROUNDING = 1e-12
 """A margin whose sd is this share of it is known but for rounding."""
 
@@ -212,8 +212,8 @@ def _advice(after: float, halving: float) -> str:
     if gain < AS_GOOD:
         less = f"only {percent(gain)} less" if gain > 0.0 else "no less"
         return (
-            f"Halving is as good: these runs leave the gains per cost {less} uncertain than as many runs on all, a half, a"
-            " quarter of what is held, and so on."
+            f"Halving is as good: these runs leave the gains per cost {less} uncertain than as many runs on all, a half,"
+            " a quarter of what is held, and so on."
         )
     return f"These runs leave the gains per cost {percent(gain)} less uncertain than halving what is held would."
 
