@@ -212,8 +212,8 @@ def _advice(after: float, halving: float) -> str:
     if gain < AS_GOOD:
         less = f"only {percent(gain)} less" if gain > 0.0 else "no less"
         return (
-            f"Halving is as good: these runs leave the gains per cost {less} uncertain than as many runs on all, a half,"
-            " a quarter of what is held, and so on."
+            f"Halving is as good: these runs leave the gains per cost {less} uncertain than as many runs on all, a"
+            " half, a quarter of what is held, and so on."
         )
     return f"These runs leave the gains per cost {percent(gain)} less uncertain than halving what is held would."
 
