@@ -299,6 +299,8 @@ def test_curves_are_read_by_count() -> None:
     curve = {
         "group": "a",
         "count": 40,
+        "pending": 15,
+        "now": {key: value for key, value in band.items() if key != "count"},
         "parameters": {
             "exponent": {"mean": 0.5, "p05": 0.1, "p50": 0.5, "p95": 0.9},
             "samples_to_target": {"mean": None, "p05": 300.0, "p50": None, "p95": None},
@@ -445,20 +447,27 @@ def test_what_targets_cost_comes_back_with_money_as_decimals() -> None:
     point = {"budget": "10.00", "spend": "9.50", "level": 0.5, "joint_chance": 0.4, "chances": {"women": 0.5}}
     answer = {"chance": 0.9, "joint": True, "spend": "12.50", "joint_chance": 0.9, "method": "exact", "groups": [group],
               "sources": [{"source": "s", "order": 5, "cost": "12.50"}], "curve": [point],
-              "unreachable": [{"group": "women", "cause": "floor", "chance": 0.2, "reason": "flat"}]}  # fmt: skip
+              "short": [{"group": "women", "cause": "unsure", "chance": 0.2, "reason": "flat",
+                         "offer": {"chance": 0.15, "count": 900.0, "spend": "12.50"}}]}  # fmt: skip
     service = Service(ok(answer))
     found = service.client().requirements("p", joint=True, targets={"women": 0.9}, budgets=[Decimal(10)])
     sent = json.loads(service.requests[0].content)
     assert sent == {"joint": True, "targets": {"women": 0.9}, "budgets": ["10"]}
     assert (found.spend, found.orders, found.curve[0].spend) == (Decimal("12.50"), {"s": 5}, Decimal("9.50"))
-    assert (found.groups["women"].count_needed, found.unreachable) == (None, {"women": "flat"})
+    assert found.groups["women"].count_needed is None
+    short = found.short["women"]
+    assert (short.chance, short.reason) == (0.2, "flat")
+    assert short.offer is not None
+    assert short.offer.spend == Decimal("12.50")
 
 
 def test_the_measurement_plan_gives_sizes_for_nested_subsets() -> None:
     run = {"counts": {"men": 30, "women": 10}, "variance_before": 2.0, "variance_after": 1.0, "reason": "…"}
-    service = Service(ok({"runs": [run], "variance_now": 2.0, "variance_after": 1.0, "note": None}))
+    service = Service(ok({"runs": [run], "variance_now": 2.0, "variance_after": 1.0, "gain_over_halving": 0.02,
+                          "advice": "Halving is as good.", "note": None}))  # fmt: skip
     plan = service.client().measurement_plan("p", 1)
     assert str(service.requests[0].url).endswith("/v1/projects/p/measurement-plan?runs=1")
+    assert (plan.gain_over_halving, plan.advice) == (0.02, "Halving is as good.")
     [subset] = nested_subsets({"men": 100, "women": 40}, [plan.runs[0].counts], seed=1)
     assert {group: len(positions) for group, positions in subset.items()} == {"men": 30, "women": 10}
 

@@ -1,7 +1,8 @@
 """Learning curves: what was measured, what is thought of the rest, and where the plan would go.
 
-A panel is a mapping: `group` and `name`, `metric` (its name), `held` and `recommended` samples (None: nothing is
-planned), `target` (or None), `measured_to` (the largest count measured, 0 for none), `band` (count, mean, p05, p95,
+A panel is a mapping: `group` and `name`, `metric` (its name), `now` and `after` (count, mean; after None where nothing
+is bought), both with the `pending` samples that are awaited, counted as clean ones; `add`, the samples bought; `target`
+(or None), `measured_to` (the largest count measured, 0 for none), `band` (count, mean, p05, p95,
 ascending in count), `points` (count, value, low, high; low and high None where the error is unknown), `others`
 (group, count, mean: curves of other groups) and `domain` (lowest and highest value that the axis shows). Counts of 0
 have no place on a logarithmic axis and are left out.
@@ -61,29 +62,31 @@ def heading(panel: Panel) -> Spec:
 
 def overall(panels: Sequence[Panel]) -> str:
     """What the panels show together: whom the plan moves the most."""
-    moved = [
-        (abs(after - now), panel)
-        for panel in panels
-        if (now := mean_at(panel, panel["held"])) is not None
-        and (after := mean_at(panel, panel["recommended"])) is not None
-        and panel["recommended"] > panel["held"]
-    ]
+    moved = [panel for panel in panels if panel["after"] is not None]
     if not moved:
         return "The plan buys nothing for these groups"
-    _, most = max(moved, key=lambda one: one[0])
+    most = max(moved, key=lambda panel: abs(panel["after"]["mean"] - panel["now"]["mean"]))
     numbers = finding(most).removeprefix(f"{most['name']}: ")
     return f"The plan moves {most['name']}{'' if len(moved) == 1 else ' the most'}: {numbers}"
 
 
 def finding(panel: Panel) -> str:
     """What the panel shows, in one line."""
-    now, after = mean_at(panel, panel["held"]), mean_at(panel, panel["recommended"])
-    if now is None:
+    now, after = panel["now"], panel["after"]
+    if not now["count"] and after is None:
         return f"{panel['name']}: nothing is held yet"
-    more = (panel["recommended"] or 0) - panel["held"]
-    if after is None or more <= 0:
-        return f"{panel['name']}: {number(now)} at {panel['held']:,} samples"
-    return f"{panel['name']}: {number(now)} now, {number(after)} after {more:,} more"
+    here = f"{panel['name']}: {number(now['mean'])}"
+    awaited = f"with {panel['pending']:,} awaited" if panel["pending"] else ""
+    if after is None:
+        return f"{here} at {now['count']:,} samples{f' {awaited}' if awaited else ''}"
+    return f"{here} {awaited or 'now'}, {number(after['mean'])} after {more_words(panel)}"
+
+
+def more_words(panel: Panel) -> str:
+    """The samples bought, and what they count for where they are not all clean ones."""
+    worth = panel["after"]["count"] - panel["now"]["count"]
+    counted = f", counted as {worth:,}" if panel["add"] - worth > 1 else ""
+    return f"{panel['add']:,} more{counted}"
 
 
 def described(panel: Panel) -> str:
@@ -91,10 +94,6 @@ def described(panel: Panel) -> str:
     reached = f"Measured up to {panel['measured_to']:,} samples." if panel["measured_to"] else "Not measured yet."
     target = "" if panel["target"] is None else f" Target {number(panel['target'])}."
     return f"{finding(panel)}. {reached}{target}"
-
-
-def mean_at(panel: Panel, count: int | None) -> float | None:
-    return next((row["mean"] for row in panel["band"] if row["count"] == count), None)
 
 
 def panel_view(panel: Panel, colours: Palette, across: str | None) -> Spec:
@@ -203,17 +202,16 @@ def tooltips(fields: Sequence[tuple[str, str]]) -> list[Spec]:
 def mark_layers(panel: Panel, colours: Palette) -> list[Spec]:
     """The counts now and after the plan, told apart by shape and by word."""
     marks = [
-        ("now", panel["held"], "circle", colours.blue, 17),
-        ("after", panel["recommended"], "diamond", colours.green, -13),
+        ("with awaited" if panel["pending"] else "now", panel["now"], "circle", colours.blue, 17),
+        ("after", panel["after"], "diamond", colours.green, -13),
     ]
     layers: list[Spec] = []
     drawn: set[int] = set()
-    for label, count, shape, colour, dy in marks:
-        mean = mean_at(panel, count)
-        if count is None or count < 1 or mean is None or count in drawn:
+    for label, place, shape, colour, dy in marks:
+        if place is None or place["count"] < 1 or place["count"] in drawn:
             continue
-        drawn.add(count)
-        here = [{"count": count, "mean": mean, "label": label}]
+        drawn.add(place["count"])
+        here = [{**place, "label": label}]
         mark = {
             "type": "point",
             "shape": shape,

@@ -88,9 +88,35 @@ class BudgetChance:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """What a lower chance takes, bought for the group alone: `count` clean samples with the orders."""
+
+    chance: float
+    count: float
+    spend: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """The highest chance that a group can have of its target, why, and what a lower one than asked takes."""
+
+    group: str
+    cause: str
+    chance: float
+    offer: Offer | None
+    reason: str
+
+    @classmethod
+    def of(cls, answer: Json) -> Self:
+        offer = answer["offer"]
+        found = None if offer is None else known(Offer, offer, spend=Decimal(offer["spend"]))
+        return known(cls, answer, offer=found)
+
+
+@dataclass(frozen=True, slots=True)
 class Requirements:
-    """The least money, and the orders by source, with which the groups reach their targets. `unreachable` maps the
-    groups that cannot to the reason."""
+    """The least money, and the orders by source, with which the groups reach their targets. `short` maps the groups
+    that cannot have the chance asked to what they can have."""
 
     chance: float
     joint: bool
@@ -100,7 +126,7 @@ class Requirements:
     groups: Mapping[str, GroupRequirement]
     orders: Mapping[str, int]
     curve: tuple[BudgetChance, ...]
-    unreachable: Mapping[str, str]
+    short: Mapping[str, Shortfall]
 
     @classmethod
     def of(cls, answer: Json) -> Self:
@@ -111,7 +137,7 @@ class Requirements:
             groups={one["group"]: known(GroupRequirement, one) for one in answer["groups"]},
             orders={one["source"]: one["order"] for one in answer["sources"]},
             curve=tuple(BudgetChance.of(one) for one in answer["curve"]),
-            unreachable={one["group"]: one["reason"] for one in answer["unreachable"]},
+            short={one["group"]: Shortfall.of(one) for one in answer["short"]},
         )
 
 
@@ -127,11 +153,14 @@ class MeasurementRun:
 
 @dataclass(frozen=True, slots=True)
 class MeasurementPlan:
-    """Runs in the order in which they tell most; `note` says why there is none."""
+    """Runs in the order in which they tell most; `note` says why there is none, `advice` whether plainly halved sizes
+    are as good."""
 
     runs: tuple[MeasurementRun, ...]
     variance_now: float
     variance_after: float
+    gain_over_halving: float
+    advice: str | None = None
     note: str | None = None
 
     @classmethod

@@ -155,8 +155,9 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class GroupPlan:
-    """What one group gets. A metric is None as long as nothing was measured that could forecast it; `evaluation` says
-    whether more evaluation samples would help the decision more than training samples."""
+    """What one group gets: `add` accepted samples, beside `count` clean ones held and `pending` ones awaited, all of it
+    `count_after`; the raw counts are of any quality. A metric is None as long as nothing was measured that could
+    forecast it; `evaluation` says whether evaluation samples would help the decision more than training samples do."""
 
     group: str
     count: int
@@ -166,6 +167,9 @@ class GroupPlan:
     metric_after: Estimate | None
     reason: str
     pending: int = 0
+    count_after: int | None = None
+    raw_count: int | None = None
+    raw_pending: int | None = None
     evaluation: Json | None = None
 
     @classmethod
@@ -246,10 +250,13 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A group's learning curve: `bands` maps each requested count to the metric expected there."""
+    """A group's learning curve: `bands` maps each requested count to the metric expected there, `now` is the metric
+    with the `count` clean samples held and the `pending` ones awaited."""
 
     group: str
     count: int
+    pending: int
+    now: Estimate
     parameters: Mapping[str, Parameter]
     bands: Mapping[int, Estimate]
     points: tuple[Json, ...]
@@ -261,6 +268,7 @@ class Curve:
             cls,
             answer,
             parameters={name: known(Parameter, item) for name, item in answer["parameters"].items()},
+            now=known(Estimate, answer["now"]),
             bands={item["count"]: known(Estimate, item) for item in answer["bands"]},
             points=tuple(answer["points"]),
             warnings=Remark.all_of(answer),

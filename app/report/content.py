@@ -12,8 +12,8 @@ from app.report import words
 from app.services.exports.dossier import Dossier
 from app.services.exports.purchase_tables import spending_of
 from app.services.exports.tables import table_of
-from app.services.planning import GroupPlan, SourcePlan
-from app.services.planning.allocations import Allocation
+from app.services.planning import GroupPlan, SourcePlan, Warning
+from app.services.planning.allocations import Allocation, doubts_by_group
 from app.services.planning.policies import RULES
 from app.services.planning.scenarios import ScenarioResult
 from app.store.models.projects import Source
@@ -58,10 +58,11 @@ class OrderLine:
 
 @dataclass(frozen=True)
 class BoughtLine:
-    """A group that the plan buys for."""
+    """A group that the plan buys for, and what to doubt of it."""
 
     plan: GroupPlan
     name: str
+    doubts: Sequence[Warning]
 
     @property
     def cost(self) -> Decimal:
@@ -91,6 +92,7 @@ def content_of(dossier: Dossier) -> dict[str, Any]:
         "orders_feed": any(line.feeds != line.name for line in orders),
         "bought": Part.of(bought, BOUGHT),
         "awaited": any(line.plan.pending for line in bought),
+        "awaited_any": any(row["pending"] for row in standing),
         "rest": rest_of(bought, BOUGHT),
         "bounds": bounds_of(allocation, dossier.project.currency),
         "splits": splits_of(allocation),
@@ -109,7 +111,12 @@ def content_of(dossier: Dossier) -> dict[str, Any]:
 
 def bought_lines(dossier: Dossier) -> list[BoughtLine]:
     """Those that get the most money first."""
-    lines = [BoughtLine(one, dossier.labels[one.key]) for one in dossier.allocation.plan.groups if one.add]
+    doubts = doubts_by_group(dossier.allocation)
+    lines = [
+        BoughtLine(one, dossier.labels[one.key], doubts.get(one.key, ()))
+        for one in dossier.allocation.plan.groups
+        if one.add
+    ]
     return sorted(lines, key=lambda line: (-line.plan.cost, -line.plan.add))
 
 

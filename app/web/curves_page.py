@@ -7,8 +7,12 @@ from urllib.parse import urlencode
 
 from fastapi import Query
 
-from app.services.curves.curves import Curve, Summary, known_curves
+from app.charts.words import percent
+from app.services.curves.curves import Curve, known_curves
 from app.services.curves.fits import DRAWS, SEED
+from app.services.planning import HARDLY_EVER, Warning
+from app.services.planning.allocations import AllocationQuestion, doubts_by_group
+from app.services.planning.looks import kept_allocation
 from app.store.models.projects import Group, Project
 from app.store.projects import members
 from app.web.site.visit import Answer, Visit, pages, sees, tried
@@ -22,17 +26,17 @@ MOST_SOURCES = 3
 
 @dataclass(frozen=True)
 class Line:
-    """A group's row. now: the metric at the samples held."""
+    """A group's row. doubts: what the plan page doubts of it, too."""
 
     curve: Curve
     name: str
-    now: Summary
     taught: Sequence[tuple[str, float]]
+    doubts: Sequence[Warning]
 
     @property
     def width(self) -> float:
         """Of the 90 % interval."""
-        return (self.now.quantiles["p95"] or 0.0) - (self.now.quantiles["p05"] or 0.0)
+        return (self.curve.now.quantiles["p95"] or 0.0) - (self.curve.now.quantiles["p05"] or 0.0)
 
 
 @router.get("/projects/{project_id}/curves")
@@ -54,8 +58,11 @@ def curves_page(
         lines=lines,
         finding=finding(project, lines),
         chart=f"/projects/{project.id}/charts/curves?{drawn}" if lines else None,
+        awaited=any(line.curve.stock.pending for line in lines),
         page=page,
         last=-(-len(groups) // PER_PAGE),
+        out_of_reach=HARDLY_EVER,
+        chance=percent,
         has_targets=any(group.target is not None for group in shown),
         error=error,
     )
@@ -66,13 +73,21 @@ def lines_of(visit: Visit, project: Project, groups: Sequence[Group], shown: Seq
         return []
     known = known_curves(visit.session, visit.runtime.fits, project, DRAWS, SEED)
     names = {group.key: group.name or group.key for group in groups}
-    return [line_of(known.curve(group), names) for group in shown]
+    doubts = doubts_of(visit, project)
+    return [line_of(known.curve(group), names, doubts) for group in shown]
 
 
-def line_of(curve: Curve, names: Mapping[str, str]) -> Line:
+def doubts_of(visit: Visit, project: Project) -> dict[str, list[Warning]] | None:
+    """What the plan of the project's own question doubts of each group; None where there is no plan."""
+    plan, _ = tried(lambda: kept_allocation(visit.session, visit.runtime.fits, project, AllocationQuestion()))
+    return None if plan is None else doubts_by_group(plan)
+
+
+def line_of(curve: Curve, names: Mapping[str, str], doubts: Mapping[str, Sequence[Warning]] | None) -> Line:
     """The group's row; it names those that teach it the most."""
     taught = sorted(((names.get(one.source, one.source), one.mean) for one in curve.transfer), key=lambda one: -one[1])
-    return Line(curve, names[curve.group], dict(curve.bands)[curve.count], taught[:MOST_SOURCES])
+    found = curve.warnings if doubts is None else doubts.get(curve.group, ())
+    return Line(curve, names[curve.group], taught[:MOST_SOURCES], found)
 
 
 def finding(project: Project, lines: Sequence[Line]) -> str:
@@ -80,6 +95,7 @@ def finding(project: Project, lines: Sequence[Line]) -> str:
     if not lines:
         return ""
     least = max(lines, key=lambda line: line.width)
-    low, high = least.now.quantiles["p05"], least.now.quantiles["p95"]
-    value = f"{project.metric_name} {least.now.mean:.3f} ({low:.3f} to {high:.3f})"
-    return f"Least certain here: {least.name}, {value} at the {least.curve.count:,} samples held."
+    now, stock = least.curve.now, least.curve.stock
+    value = f"{project.metric_name} {now.mean:.3f} ({now.quantiles['p05']:.3f} to {now.quantiles['p95']:.3f})"
+    awaited = f" and {stock.pending:,} awaited" if stock.pending else ""
+    return f"Least certain here: {least.name}, {value} at the {stock.count:,} samples held{awaited}."

@@ -148,6 +148,7 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
         "general": [one for one in plan.warnings if one.group not in known and (one.group is None or query.page == 1)],
         "names": names,
         "bought": bought,
+        "awaited": any(one.pending for one in part),
         "last": -(-len(ranked) // PER_PAGE),
         "other_objective": bool(query.changes(project)),
         "charts": f"/projects/{project.id}/charts",

@@ -26,8 +26,10 @@ def panel(**changes: Any) -> dict[str, Any]:
         "group": "B",
         "name": "Black women",
         "metric": "accuracy",
-        "held": 40,
-        "recommended": 650,
+        "now": {"count": 40, "mean": 0.875},
+        "after": {"count": 650, "mean": 0.8985},
+        "pending": 0,
+        "add": 610,
         "target": 0.95,
         "measured_to": 100,
         "band": band,
@@ -93,8 +95,8 @@ def marks(spec: Spec, kind: str) -> list[Spec]:
 
 
 def test_small_multiples_say_once_what_they_share_and_whom_the_plan_moves_the_most() -> None:
-    small = panel(name="A: few", recommended=100, group="A")
-    spec = curves_chart([small, panel(), panel(name="C", recommended=None)], SOURCE)
+    small = panel(name="A: few", after={"count": 100, "mean": 0.89}, add=60, group="A")
+    spec = curves_chart([small, panel(), panel(name="C", after=None)], SOURCE)
     assert said(spec) == "The plan moves Black women the most: 0.875 now, 0.898 after 610 more"
     assert words(spec).count(SOURCE) == 1
     assert [view["title"]["subtitle"] for view in spec["concat"]] == [
@@ -102,8 +104,8 @@ def test_small_multiples_say_once_what_they_share_and_whom_the_plan_moves_the_mo
         ["0.875 now, 0.898 after 610 more"],
         ["0.875 at 40 samples"],
     ]
-    assert said(curves_chart([panel(recommended=None)], SOURCE)) == "The plan buys nothing for these groups"
-    assert said(curves_chart([panel(), panel(recommended=40)], SOURCE)).startswith("The plan moves Black women: ")
+    assert said(curves_chart([panel(after=None)], SOURCE)) == "The plan buys nothing for these groups"
+    assert said(curves_chart([panel(), panel(after=None)], SOURCE)).startswith("The plan moves Black women: ")
 
 
 def test_counts_are_labelled_in_round_steps() -> None:
@@ -170,15 +172,26 @@ def test_the_counts_now_and_after_and_the_target_are_marked_by_words() -> None:
 
 def test_a_curve_says_what_the_plan_makes_of_it() -> None:
     assert said(curve_chart(panel(), SOURCE)) == "Black women: 0.875 now, 0.898 after 610 more"
-    assert said(curve_chart(panel(recommended=40), SOURCE)) == "Black women: 0.875 at 40 samples"
-    nothing = panel(held=0, recommended=None, measured_to=0, points=[], band=[])
+    assert said(curve_chart(panel(after=None), SOURCE)) == "Black women: 0.875 at 40 samples"
+    nothing = panel(now={"count": 0, "mean": 0.5}, after=None, measured_to=0, points=[], band=[])
     assert said(curve_chart(nothing, SOURCE)) == "Black women: nothing is held yet"
+    first = panel(now={"count": 0, "mean": 0.5})
+    assert said(curve_chart(first, SOURCE)) == "Black women: 0.5 now, 0.898 after 610 more"
     render.svg(curve_chart(nothing, SOURCE))
+
+
+def test_what_is_awaited_and_what_counts_for_less_are_said() -> None:
+    awaited = panel(now={"count": 40, "mean": 0.875}, pending=15)
+    assert said(curve_chart(awaited, SOURCE)) == "Black women: 0.875 with 15 awaited, 0.898 after 610 more"
+    assert "with awaited" in words(curve_chart(awaited, SOURCE))
+    assert said(curve_chart(awaited | {"after": None}, SOURCE)).endswith("0.875 at 40 samples with 15 awaited")
+    worse = panel(after={"count": 100, "mean": 0.89})
+    assert said(curve_chart(worse, SOURCE)).endswith("0.89 after 610 more, counted as 60")
 
 
 def test_counts_of_nothing_have_no_place_on_the_logarithmic_axis() -> None:
     first = {"count": 0, "mean": 0.5, "p05": 0.4, "p95": 0.6}
-    spec = curve_chart(panel(held=0, band=[first, *panel()["band"]]), SOURCE)
+    spec = curve_chart(panel(now={"count": 0, "mean": 0.5}, band=[first, *panel()["band"]]), SOURCE)
     assert all(part["count"] >= 1 for part in walk(spec) if isinstance(part.get("count"), int))
     render.svg(spec)
 

@@ -7,6 +7,7 @@ import pytest
 from app.planner.curves.posterior import Diagnostics
 from app.planner.curves.transfer import Received
 from app.services.curves.curves import Curve, Summary
+from app.services.ledger.holdings import NOTHING_AWAITED, Held, Stock
 from app.web.curves_page import line_of
 from tests.api_client import RUNS, Api
 from tests.web.browser_client import Pages, text_of
@@ -36,7 +37,7 @@ def test_the_table_says_what_the_api_says(api: Api, pages: Pages, project: str) 
     assert "<script>alert" not in answer.text
     for key in "AB":
         curve = api.get(f"{project}/curves/{key}").json()
-        now = next(band for band in curve["bands"] if band["count"] == curve["count"])
+        now = curve["now"]
         assert f"{now['mean']:.3f} {now['p05']:.3f} to {now['p95']:.3f}" in text
         for name, decimals in (("exponent", 2), ("asymptote", 3)):
             one = curve["parameters"][name]
@@ -53,10 +54,11 @@ def test_the_groups_that_teach_the_most_are_named() -> None:
         Received(key, weight, 0.0, 1.0) for key, weight in [("B", 0.2), ("C", 0.4), ("D", 0.1), ("E", 0.3)]
     )
     band = Summary(0.8, {"p05": 0.7, "p95": 0.9})
-    curve = Curve("A", 100, {}, [(50, band), (100, band)], [], received, Diagnostics(3, 3, 100, 1), ())
-    line = line_of(curve, {"A": "one", "B": "B", "C": "sea", "D": "D"})
+    stock = Stock(Held(100, 100.0), NOTHING_AWAITED)
+    curve = Curve("A", stock, band, {}, None, [(50, band), (100, band)], [], received, Diagnostics(3, 3, 100, 1), ())
+    line = line_of(curve, {"A": "one", "B": "B", "C": "sea", "D": "D"}, None)
     assert line.taught == [("sea", 0.4), ("E", 0.3), ("B", 0.2)]
-    assert (line.name, line.now) == ("one", band)
+    assert (line.name, line.curve.now, line.doubts) == ("one", band, ())
 
 
 def test_groups_are_paged_by_twelve(api: Api, pages: Pages) -> None:

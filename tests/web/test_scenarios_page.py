@@ -94,6 +94,7 @@ def test_the_measurement_plan_is_that_of_the_api(api: Api, pages: Pages, path: s
     [rows] = tables(answer)
     assert rows == [[key, *(f"{run['counts'][key]:,}" for run in plan["runs"])] for key in ("A", "B")]
     assert all(run["reason"] in text_of(answer) for run in plan["runs"])
+    assert plan["advice"] in text_of(answer)
 
 
 def test_a_number_of_runs_out_of_range_is_refused(pages: Pages, path: str) -> None:

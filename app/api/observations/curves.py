@@ -91,12 +91,21 @@ class DiagnosticsOut(Answer):
 
 class CurveOut(Answer):
     """A group's learning curve: loss = asymptote + scale · (n + offset)^−exponent over its posterior. `asymptote` is
-    in the metric's units; `samples_to_target` are own samples, null where the target is never reached."""
+    in the metric's units; `samples_to_target` are own samples, null where the target is never reached;
+    `chance_reachable` is the chance that endless data reaches it, null without a target. `count` clean
+    samples are held and `pending` ordered but not delivered; `raw_count` and `raw_pending` are the same whatever their
+    quality. `now` is the metric with what is held and awaited, the `metric_now` of a plan. `warnings` doubt the curve;
+    what a plan doubts besides stands with the plan."""
 
     group: str
     count: int
+    pending: int
+    raw_count: int
+    raw_pending: int
+    now: Quantiles
     data_version: int
     parameters: dict[str, Parameter]
+    chance_reachable: float | None
     bands: list[BandOut]
     points: list[PointOut]
     transfer: list[TransferOut]
@@ -109,6 +118,11 @@ def curve_shape(project: Project, curve: Curve) -> CurveOut:
         curve,
         project,
         parameters={name: Parameter(mean=one.mean, **main_quantiles(one)) for name, one in curve.parameters.items()},
+        count=curve.stock.count,
+        pending=curve.stock.pending,
+        raw_count=curve.stock.raw_count,
+        raw_pending=curve.stock.raw_pending,
+        now=Quantiles(mean=curve.now.mean, **curve.now.quantiles),
         bands=[BandOut(count=count, mean=one.mean, **one.quantiles) for count, one in curve.bands],
         transfer=[TransferOut(source=one.source, weight=WeightOut.model_validate(one)) for one in curve.transfer],
     )

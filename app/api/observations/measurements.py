@@ -30,7 +30,10 @@ class MeasurementRunOut(Answer):
 
 class MeasurementPlanOut(Answer):
     """Runs in the order in which they tell most. Variances are the expected posterior variance of the marginal utility
-    per currency unit at the `recommended` counts, summed over the groups. `note` says why there is no run."""
+    per currency unit at the `recommended` counts, summed over the groups. `variance_halving` is what as many runs on
+    plainly halved sizes would leave (all that is held, a half, a quarter …, sizes trained on already left out),
+    `gain_over_halving` the share by which the standard deviation ends below that; `advice` says whether halving is as
+    good. `note` says why there is no run."""
 
     data_version: int
     data_at: datetime
@@ -38,6 +41,9 @@ class MeasurementPlanOut(Answer):
     draws: int
     variance_now: float
     variance_after: float
+    variance_halving: float
+    gain_over_halving: float
+    advice: str | None
     recommended: dict[str, float]
     runs: list[MeasurementRunOut]
     note: str | None

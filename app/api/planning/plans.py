@@ -72,12 +72,17 @@ class EvaluationOut(Answer):
 
 
 class GroupPlanOut(Answer):
-    """What to add to a group. `pending` is ordered and not delivered; the plan builds on it. Metrics, marginals and
+    """What to add to a group. In clean samples, as curves count them: `count` is held, `pending` is ordered and not
+    delivered, `count_after` is both with what the plan adds. Whatever their quality: `raw_count`, `raw_pending`, and
+    `add`, the accepted samples that are bought. `metric_now` is that of `count` and `pending`. Metrics, marginals and
     evaluation are null where nothing is known of the metric yet."""
 
     group: str
     count: int
     pending: int
+    count_after: int
+    raw_count: int
+    raw_pending: int
     add: int
     cost: MoneyOut
     metric_now: MetricOut | None

@@ -14,7 +14,7 @@ from app.api.planning.scenarios import MAX_NAMED, DrawsIn, SeedIn
 from app.errors import Conflict, Infeasible
 from app.money import amount
 from app.services.curves.fits import DRAWS, SEED
-from app.services.planning import Requirements, Warning
+from app.services.planning import Offer, Requirements, Warning
 from app.services.planning.requirements import RequirementQuestion, requirements_of
 from app.store.models.projects import Project
 
@@ -69,19 +69,30 @@ class BudgetChanceOut(Answer):
     chances: dict[str, float]
 
 
-class UnreachableOut(Answer):
-    """A group that cannot reach its target with the chance asked, and why: the curve's floor, too little known of the
-    curve, no source, or a bound on what can be bought."""
+class OfferOut(Answer):
+    """The least orders that give the group a lower chance, bought for it alone: `count` clean samples with them."""
+
+    chance: float
+    count: float
+    spend: MoneyOut
+
+
+class ShortfallOut(Answer):
+    """A group that cannot reach its target with the chance asked, the highest `chance` that it can have, and why: the
+    target is `out_of_reach` (endless data reaches it with a chance below 5 %), `unsure` (some of the curves that the
+    data allow reach it, too few), `no_source` sells samples of it, or a `bound` on what can be bought. `offer`: the
+    highest chance in steps of 5 % that orders can give, null where there is none."""
 
     group: str
-    cause: Literal["floor", "noise", "no_source", "bound"]
+    cause: Literal["out_of_reach", "unsure", "no_source", "bound"]
     chance: float
+    offer: OfferOut | None
     reason: str
 
 
 class RequirementsOut(Answer):
     """The least money and the orders with which every group that can reach its target does so with the chance asked.
-    `gap` is the share by which a cheaper answer could cost less. `unreachable` names the other groups. `method` is
+    `gap` is the share by which a cheaper answer could cost less. `short` names the other groups. `method` is
     "conservative" where other groups' data moves the curves and a sufficient condition stands for the chance."""
 
     data_version: int
@@ -98,7 +109,7 @@ class RequirementsOut(Answer):
     groups: list[GroupRequirementOut]
     sources: list[SourceRequirementOut]
     curve: list[BudgetChanceOut]
-    unreachable: list[UnreachableOut]
+    short: list[ShortfallOut]
     warnings: list[WarningOut]
 
 
@@ -122,15 +133,19 @@ def requirements_shape(
             )
             for one in found.curve
         ],
-        unreachable=[UnreachableOut.of(one, group=one.key) for one in found.unreachable],
+        short=[ShortfallOut.of(one, group=one.key, offer=offer_shape(one.offer)) for one in found.short],
         warnings=warnings,
     )
 
 
+def offer_shape(offer: Offer | None) -> OfferOut | None:
+    return None if offer is None else OfferOut.of(offer, spend=amount(offer.spend))
+
+
 @router.post("", summary="Ask what targets cost", responses=declared(Conflict, Infeasible))
 def ask_requirements(project_id: str, body: RequirementsIn, call: Annotated[Call, asks("read")]) -> RequirementsOut:
-    """The least budget and counts with which the groups reach their targets, which targets no amount of data reaches,
-    and the chance of success as a function of the budget. It changes nothing."""
+    """The least budget and counts with which the groups reach their targets, which targets cannot have that
+    chance and what a lower one costs, and the chance of success as a function of the budget. It changes nothing."""
     project = call.project(project_id)
     question = RequirementQuestion(body.chance, body.joint, body.draws, body.seed, body.targets, body.budgets)
     found, warnings = requirements_of(call.session, call.runtime.fits, project, question)

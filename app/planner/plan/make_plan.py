@@ -82,8 +82,7 @@ def _group_plans(form: Canonical, decision: Decision, margins: Margins, metric_n
     return {
         key: GroupPlan(
             key=key,
-            count=round(float(form.raw[at])),
-            pending=round(float(form.pending_raw[at])),
+            **_counts(form, decision, at),
             add=round(float(decision.accepted[at])),
             cost=round(float(cost[at])),
             metric_now=now[at],
@@ -93,6 +92,18 @@ def _group_plans(form: Canonical, decision: Decision, margins: Margins, metric_n
             reason=reasons[at],
         )
         for at, key in enumerate(form.keys)
+    }
+
+
+def _counts(form: Canonical, decision: Decision, at: int) -> dict[str, int]:
+    """The group's counts as `GroupPlan` has them: what is held and what is awaited add up to the rounded sum."""
+    count, raw = round(float(form.clean[at])), round(float(form.raw[at]))
+    return {
+        "count": count,
+        "pending": round(float(form.held[at])) - count,
+        "count_after": round(float(decision.counts[at])),
+        "raw_count": raw,
+        "raw_pending": round(float(form.raw[at] + form.pending_raw[at])) - raw,
     }
 
 

@@ -61,12 +61,17 @@ class Optimality:
 class GroupPlan:
     """One group's part. cost in millionths; marginals in utility per currency unit, None without a source.
 
-    count: held now. pending: expected from orders placed but not delivered; the plan builds on both.
+    In clean samples: count, held now; pending, expected from orders placed but not delivered, the plan builds on both;
+    count_after, with what it buys too. Whatever their quality: raw_count, raw_pending, and add, the accepted samples
+    that it buys. metric_now: at count and pending.
     """
 
     key: str
     count: int
     pending: int
+    count_after: int
+    raw_count: int
+    raw_pending: int
     add: int
     cost: int
     metric_now: Band
@@ -74,6 +79,11 @@ class GroupPlan:
     marginal_now: float | None
     marginal_after: float | None
     reason: str
+
+    @property
+    def count_now(self) -> int:
+        """Clean samples held or awaited."""
+        return self.count + self.pending
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.plan.decide import Decision
+from app.planner.plan.extrapolation import extrapolations
 from app.planner.plan.margins import Margins, next_prices, room, worth
 from app.planner.problem.canonical import Canonical
 from app.planner.relaxation.relax import relax
@@ -14,8 +15,6 @@ from app.planner.utility.objective import Objective
 from app.planner.utility.values import Values, is_held
 from app.planner.wording import Warning, count, money, near, number, percent
 
-FAR_RATIO = 3.0
-"""Counts this many times beyond the largest measured one are said to extrapolate."""
 STALE = 1.25
 """Held counts this many times the largest measured one have moved since the last measurement."""
 LIKELY_CHANCE, UNLIKELY_CHANCE = 0.9, 0.05
@@ -37,7 +36,7 @@ def plan_warnings(
     form: Canonical, decision: Decision, margins: Margins, metric_now: FloatArray, reason: str | None
 ) -> tuple[Warning, ...]:
     """All warnings, group by group in the order of keys. metric_now: predictive draws [groups, draws]."""
-    found = [*_unsupplied(form), *_targets(form, metric_now), *_stale(form), *_extrapolations(form, decision)]
+    found = [*_unsupplied(form), *_targets(form, metric_now), *_stale(form), *extrapolations(form, decision)]
     if decision.policy == "optimal":
         found += [
             *_caps(form, decision, margins),
@@ -85,28 +84,13 @@ def _stale(form: Canonical) -> list[Warning]:
     """Groups of which much more is held than any run was trained on."""
     found = []
     for at, diagnostics in enumerate(form.utility.posterior.diagnostics):
-        measured, held = diagnostics.largest_count, float(form.held[at])
+        measured, held = diagnostics.largest_count, float(form.clean[at])
         if diagnostics.points and held > STALE * max(measured, 1.0):
             detail = (
                 f"{count(held)} samples are held, but no run was trained on more than {count(measured)}:"
                 " retrain on what is held and post it before buying more."
             )
             found.append(Warning("stale", detail, group=form.keys[at]))
-    return found
-
-
-def _extrapolations(form: Canonical, decision: Decision) -> list[Warning]:
-    found = []
-    for at, diagnostics in enumerate(form.utility.posterior.diagnostics):
-        measured = diagnostics.largest_count
-        if not diagnostics.points or not decision.added[at] or decision.counts[at] <= FAR_RATIO * max(measured, 1.0):
-            continue
-        detail = (
-            f"Its curve is measured up to {count(measured)} samples and the plan takes it to"
-            f" {count(decision.counts[at])}, {number(decision.counts[at] / max(measured, 1.0))} times as far:"
-            " buy a part first and measure again."
-        )
-        found.append(Warning("extrapolates", detail, group=form.keys[at]))
     return found
 
 

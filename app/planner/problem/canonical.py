@@ -22,13 +22,15 @@ class Canonical:
 
     This order is what makes ties, rounding and so the answer independent of the order a problem is posed in.
     order [groups]: positions of these groups in the problem. sources: keys in the market's order.
-    held: effective counts the plan builds on, pending ones included; raw: accepted now; pending_raw: expected.
+    held: effective counts the plan builds on, pending ones included; clean: those there now; raw: accepted now;
+    pending_raw: expected.
     """
 
     order: IntArray
     keys: tuple[str, ...]
     sources: tuple[Source, ...]
     held: FloatArray
+    clean: FloatArray
     raw: FloatArray
     pending_raw: FloatArray
     targets: FloatArray
@@ -70,6 +72,7 @@ class Canonical:
             keys=tuple(problem.keys[at] for at in order),
             sources=tuple(problem.sources[at] for at in market.order),
             held=problem.held[order] + pending,
+            clean=problem.held[order],
             raw=raw,
             pending_raw=pending_raw,
             targets=problem.targets[order],

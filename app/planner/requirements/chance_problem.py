@@ -22,8 +22,12 @@ from app.planner.requirements.demands import Hull, Need
 from app.planner.requirements.supply import most_of, rough_cost
 from app.planner.utility.objective import Objective
 
-Cause = Literal["floor", "noise", "no_source", "bound"]
-"""Why a target is out of reach: the curve's floor, what is not known of the curve, no source, or limits on buying."""
+Cause = Literal["out_of_reach", "unsure", "no_source", "bound"]
+"""Why a target cannot have the chance asked: hardly any curve reaches it, some do but too few, no source sells samples
+of the group, or limits on buying."""
+
+HARDLY_EVER = 0.05
+"""A target that endless data reaches with a smaller chance is called out of reach."""
 
 RICHES = (10, 10**4, 10**7)
 """Budgets, in multiples of a rough cost, that are tried before bounds and limits are called contradictory."""
@@ -36,8 +40,8 @@ MET = 1e-9
 class Answer:
     """Orders [sources in the problem's order], spend in millionths, counts [groups]; gap as in `covering`.
 
-    needed [goals]: counts that give the chance, inf where none does. causes: of goals out of reach. asked, served
-    [goals]: those that were to be reached, and those that are.
+    needed [goals]: counts that give the chance, inf where none does. causes: of goals that cannot have it. asked,
+    served [goals]: those that were to be reached, and those that are.
     """
 
     orders: IntArray
@@ -66,6 +70,7 @@ class ChanceProblem:
     held: FloatArray
     crossed: bool
     _solved: dict[tuple[float, bytes], Answer] = field(default_factory=dict)
+    _counts_needed: dict[float, FloatArray] = field(default_factory=dict)
 
     @classmethod
     def of(cls, problem: Problem, joint: bool) -> "ChanceProblem":
@@ -133,7 +138,7 @@ class ChanceProblem:
 
     def solve(self, chance: float, within: BoolArray | None = None) -> Answer:
         """The cheapest orders that give the goals `within` [goals] (None: all) the chance, each or with `joint` all
-        together, but for those that are out of reach."""
+        together, but for those that cannot have it."""
         within = np.ones(len(self.goals.loss), dtype=np.bool_) if within is None else within
         key = (chance, within.tobytes())
         if key not in self._solved:
@@ -141,7 +146,7 @@ class ChanceProblem:
         return self._solved[key]
 
     def _solve(self, chance: float, within: BoolArray) -> Answer:
-        needed = self.goals.needed(chance)
+        needed = self._needed(chance)
         causes = self._beyond(chance, needed, within)
         while True:
             served = within & ~np.isin(np.arange(len(within)), list(causes))
@@ -157,6 +162,11 @@ class ChanceProblem:
                 return self._nothing(needed, causes, (within, served))
             causes = causes | {int(at): "bound" for at in lost}
 
+    def _needed(self, chance: float) -> FloatArray:
+        if chance not in self._counts_needed:
+            self._counts_needed[chance] = self.goals.needed(chance)
+        return self._counts_needed[chance]
+
     def _beyond(self, chance: float, needed: FloatArray, within: BoolArray) -> dict[int, Cause]:
         """The goals that no amount of data, or no source, reaches."""
         limit = self.goals.reachable()
@@ -168,9 +178,9 @@ class ChanceProblem:
         for at in np.flatnonzero(within).tolist():
             group = int(self.goals.indices[at])
             if limit[at] < chance:
-                found[at] = "floor" if limit[at] < 0.5 else "noise"
+                found[at] = "out_of_reach" if limit[at] < HARDLY_EVER else "unsure"
             elif not np.isfinite(needed[at]):
-                found[at] = "noise"
+                found[at] = "unsure"
             elif not self.crossed and needed[at] > self.held[group] and group not in sold:
                 found[at] = "no_source"
         return found

@@ -14,8 +14,9 @@ import numpy as np
 
 from app.planner.errors import Constraint, Culprit, ProblemError
 from app.planner.problem.problem import MAX_BUDGET, Problem
-from app.planner.requirements.chance_problem import Answer, Cause, ChanceProblem
-from app.planner.wording import count, near, percent
+from app.planner.requirements.chance_problem import Answer, ChanceProblem
+from app.planner.requirements.shortfalls import Shortfall, shortfalls
+from app.planner.wording import count, percent
 
 
 @dataclass(frozen=True)
@@ -61,25 +62,10 @@ class BudgetChance:
 
 
 @dataclass(frozen=True)
-class Unreachable:
-    """A group whose target cannot be reached with the chance asked, why, and what could be done: one sentence.
-
-    chance: the best that can be reached. best: the metric that is reached with the chance asked, by endless data where
-    the curve stands in the way, else by all that can be bought of the group.
-    """
-
-    key: str
-    cause: Cause
-    chance: float
-    best: float
-    reason: str
-
-
-@dataclass(frozen=True)
 class Requirements:
     """The answer. groups: those with a target, in the problem's order; sources in the problem's order.
 
-    Where `unreachable` names groups, the orders serve all the others. spend: millionths. method: "exact", or
+    Where `short` names groups, the orders serve all the others. spend: millionths. method: "exact", or
     "conservative" where other groups' data moves the curves and a sufficient condition stands for the chance.
     gap: the share of `spend` by which cheaper orders are not ruled out. joint_chance: that all groups reach their
     targets. curve: chances by budget, ascending.
@@ -94,15 +80,15 @@ class Requirements:
     method: Literal["exact", "conservative"]
     joint_chance: float
     curve: tuple[BudgetChance, ...]
-    unreachable: tuple[Unreachable, ...]
+    short: tuple[Shortfall, ...]
 
     @property
     def culprits(self) -> tuple[Culprit, ...]:
-        """The targets out of reach as constraints that cannot be met: lowered to `have`, they can."""
+        """The targets that cannot have the chance, as constraints that cannot be met: lowered to `have`, they can."""
         targets = {group.key: group.target for group in self.groups}
         return tuple(
             Culprit(Constraint("group", lost.key, "target"), lost.best, targets[lost.key], lost.reason)
-            for lost in self.unreachable
+            for lost in self.short
         )
 
 
@@ -126,7 +112,7 @@ def requirements(problem: Problem, chance: float, joint: bool, budgets: Sequence
     answer = question.solve(chance)
     chances = question.chances(answer.counts)
     goals = question.goals
-    lost = {int(goals.indices[at]): _unreachable(question, answer, int(at), chance) for at in answer.causes}
+    lost = shortfalls(question, answer, chance)
     return Requirements(
         chance=chance,
         joint=joint,
@@ -142,7 +128,7 @@ def requirements(problem: Problem, chance: float, joint: bool, budgets: Sequence
         method="conservative" if question.crossed else "exact",
         joint_chance=float(chances.prod()),
         curve=_curve(question, answer, chance, budgets),
-        unreachable=tuple(lost[g] for g in sorted(lost)),
+        short=tuple(lost[g] for g in sorted(lost)),
     )
 
 
@@ -160,7 +146,7 @@ def _check(problem: Problem, chance: float, budgets: Sequence[int]) -> None:
 
 
 def _group(
-    question: ChanceProblem, answer: Answer, at: int, reached: float, lost: Unreachable | None
+    question: ChanceProblem, answer: Answer, at: int, reached: float, lost: Shortfall | None
 ) -> GroupRequirement:
     group = int(question.goals.indices[at])
     needed, now = float(answer.needed[at]), float(question.held[group])
@@ -183,38 +169,6 @@ def _group(
         chance_reachable=float(question.reachable[at]),
         reason=reason,
     )
-
-
-def _unreachable(question: ChanceProblem, answer: Answer, at: int, chance: float) -> Unreachable:
-    """Why the target at place `at` of the goals is out of reach."""
-    group = int(question.goals.indices[at])
-    cause, key = answer.causes[at], question.problem.keys[group]
-    top, target = float(question.reachable[at]), near(float(question.problem.targets[group]))
-    counts = None
-    if cause in ("bound", "no_source"):
-        counts = question.most(at, float(answer.needed[at]))
-    best = float(question.best_metric(chance, counts)[at])
-    if cause == "floor":
-        reason = (
-            f"Its curve levels off before the target {target}: endless data reaches it with a chance of {percent(top)},"
-            f" and {near(best)} with {percent(chance)}. Lower the target, or change the model."
-        )
-    elif cause == "noise":
-        reason = (
-            f"Its curve is not known well enough: the target {target} may be within reach, but not with a chance of"
-            f" {percent(chance)}. Measure it at more sizes or on a larger holdout, or ask for a lower chance."
-        )
-    elif cause == "no_source":
-        top = float(question.chances_now[at])
-        reason = "No source sells samples of it. Add one, or take its target away."
-    else:
-        top = float(question.chances(question.held if counts is None else counts)[at])
-        wanted = count(np.ceil(answer.needed[at]))
-        reason = (
-            f"Its sources, or the bounds and limits on buying, do not allow the {wanted} samples that it needs."
-            " Loosen them, or add a source."
-        )
-    return Unreachable(key, cause, top, best, reason)
 
 
 def _curve(question: ChanceProblem, answer: Answer, chance: float, budgets: Sequence[int]) -> tuple[BudgetChance, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import numpy as np
@@ -18,10 +18,9 @@ from app.services.curves.fits import Fits
 from app.services.curves.readings import Reading, standard_error
 from app.services.curves.record import NAMES, PROBABILITIES, record_of
 from app.services.curves.repeats import distinct, repeats_of
-from app.services.ledger.holdings import Held, held_of
-from app.store.ledger import Collected, collected_counts
+from app.services.ledger.holdings import Holdings, Stock, holdings_of
 from app.store.models.observations import Observation
-from app.store.models.projects import Group, Project
+from app.store.models.projects import Group, Project, Source
 from app.store.observations import fitted_observations
 from app.store.projects import members
 
@@ -58,11 +57,17 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Curve:
-    """One group's curve: parameters by name, the metric's band at each count, and what it was learnt from."""
+    """One group's curve: parameters by name, the metric's band at each count, and what it was learnt from.
+
+    now: the metric where the group stands, with what is awaited, as plans have it. chance_reachable: that endless data
+    reaches the target, None without one.
+    """
 
     group: str
-    count: int
+    stock: Stock
+    now: Summary
     parameters: dict[str, Summary]
+    chance_reachable: float | None
     bands: list[tuple[int, Summary]]
     points: list[CurvePoint]
     transfer: tuple[Received, ...]
@@ -75,7 +80,8 @@ class Known:
     """All that curves are read from, loaded once however many are asked for. repeats: as `repeats_of` the runs; place:
     of a group, by its key.
 
-    learnt: from the runs alone; posterior: with the gains that the record of past forecasts bears out.
+    Both with all groups at what they have and await, as plans ask it. learnt: from the runs alone; posterior: with the
+    gains that the record of past forecasts bears out.
     """
 
     project: Project
@@ -84,7 +90,7 @@ class Known:
     runs: Sequence[Observation]
     repeats: Mapping[UUID, Observation]
     place: Mapping[str, int]
-    collected: Mapping[int, Collected]
+    holdings: Holdings
     factors: FloatArray
 
     def curve(self, group: Group, at: Sequence[int] = ()) -> Curve:
@@ -92,7 +98,7 @@ class Known:
         only = np.array([self.place[group.key]])
         ones = self.learnt.select(only), self.posterior.select(only)
         points = curve_points(self.project, group, self.runs, self.repeats, ones[0].residuals[0])
-        return curve_of(self.project, group, held_of(group, self.collected), points, ones, at, self.factors)
+        return curve_of(self.project, group, self.holdings.stock(group), points, ones, at, self.factors)
 
 
 def known_curves(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Known:
@@ -100,16 +106,23 @@ def known_curves(session: Session, fits: Fits, project: Project, draws: int, see
     runs = fitted_observations(session, project.id, project.recipe)
     learnt = fitted(session, fits, fit_key(project, draws, seed), project, groups, runs)
     record = record_of(session, project)
+    holdings = holdings_of(session, project, members(session, Source, project.id))
+    now = counts_now([holdings.stock(group) for group in groups])
     return Known(
         project=project,
-        learnt=learnt.posterior,
-        posterior=record.curves(learnt),
+        learnt=learnt.posterior.moved(now),
+        posterior=record.curves(learnt).moved(now),
         runs=runs,
         repeats=repeats_of(runs),
         place={group.key: index for index, group in enumerate(groups)},
-        collected=collected_counts(session, project.id),
+        holdings=holdings,
         factors=record.widening,
     )
+
+
+def counts_now(stocks: Sequence[Stock]) -> FloatArray:
+    """Clean samples [groups] held or awaited."""
+    return np.array([stock.now for stock in stocks], dtype=np.float64)
 
 
 def curves_of(
@@ -123,7 +136,7 @@ def curves_of(
 def curve_of(
     project: Project,
     group: Group,
-    held: Held,
+    stock: Stock,
     points: list[CurvePoint],
     ones: tuple[Posterior, Posterior],
     at: Sequence[int],
@@ -132,21 +145,35 @@ def curve_of(
     """`ones` are the group's own posteriors, by the runs alone and with the gains that the record bears out; `factors`
     what it widens bands by."""
     metric, (learnt, one) = metric_of(project), ones
-    counts = list(at) or default_counts(round(held.effective), one.diagnostics[0])
-    asked = np.array([counts], dtype=np.float64)
+    counts = list(at) or default_counts(stock, one.diagnostics[0])
+    asked = np.array([[stock.now, *counts]], dtype=np.float64)
     # The record is of gains beyond what is known: below, the curve is what the runs say.
-    known = min(held.effective, float(one.diagnostics[0].largest_count))
-    bands = metric.to_metric(np.where(asked[:, :, None] < known, learnt.band(asked), one.band(asked))[0])
+    known = min(stock.held.effective, float(one.diagnostics[0].largest_count))
+    drawn = np.where(asked[:, :, None] < known, learnt.band(asked), one.band(asked))
+    now, *bands = bands_of(drawn, metric, factors)[0]
     return Curve(
         group=group.key,
-        count=round(held.effective),
+        stock=stock,
+        now=now,
         parameters=parameters_of(one, metric, group),
-        bands=[(count, widened(summary(band), metric, factors)) for count, band in zip(counts, bands, strict=True)],
+        chance_reachable=chance_reachable(one, metric, group),
+        bands=list(zip(counts, bands, strict=True)),
         points=points,
         transfer=one.transfer.received[0] if one.transfer else (),
         diagnostics=one.diagnostics[0],
         warnings=one.warnings,
     )
+
+
+def bands_at(posterior: Posterior, metric: Metric, counts: FloatArray, factors: FloatArray) -> list[list[Summary]]:
+    """The metric of each group at its counts [groups, sizes], widened by the record; quantiles as plans take them."""
+    return bands_of(posterior.band(counts), metric, factors)
+
+
+def bands_of(losses: FloatArray, metric: Metric, factors: FloatArray) -> list[list[Summary]]:
+    """The same from predictive draws [groups, sizes, draws]."""
+    found = metric.to_metric(losses)
+    return [[widened(summary(band, "linear"), metric, factors) for band in bands] for bands in found]
 
 
 def widened(band: Summary, metric: Metric, factors: FloatArray) -> Summary:
@@ -156,11 +183,12 @@ def widened(band: Summary, metric: Metric, factors: FloatArray) -> Summary:
     return Summary(band.mean, dict(zip(NAMES, moved.tolist(), strict=True)))
 
 
-def default_counts(held: int, diagnostics: Diagnostics) -> list[int]:
-    """A geometric spread from a sixteenth of what is known to well beyond it."""
-    largest = max(diagnostics.largest_count, held, 16)
+def default_counts(stock: Stock, diagnostics: Diagnostics) -> list[int]:
+    """A geometric spread from a sixteenth of what is known to well beyond it, what is held and awaited among it."""
+    marked = {stock.count, stock.count + stock.pending}
+    largest = max(diagnostics.largest_count, *marked, 16)
     spread = np.geomspace(largest / 16, largest * BEYOND, DEFAULT_STEPS)
-    return sorted({int(count) for count in np.round(spread)} | {held})
+    return sorted({int(count) for count in np.round(spread)} | marked)
 
 
 def parameters_of(one: Posterior, metric: Metric, group: Group) -> dict[str, Summary]:
@@ -177,10 +205,19 @@ def parameters_of(one: Posterior, metric: Metric, group: Group) -> dict[str, Sum
     return {name: summary(values) for name, values in named.items()}
 
 
-def summary(values: FloatArray) -> Summary:
-    """Over draws. None stands for a number that is not finite: a target never reached."""
-    # "inverted_cdf" picks draws and never averages two, which may be infinite.
-    quantiles = np.quantile(values, PROBABILITIES, method="inverted_cdf")
+def chance_reachable(one: Posterior, metric: Metric, group: Group) -> float | None:
+    """That endless data reaches the group's target; None without one."""
+    if group.target is None:
+        return None
+    return float(np.isfinite(one.inverse(metric.to_loss(np.array([group.target])))).mean())
+
+
+def summary(values: FloatArray, method: Literal["linear", "inverted_cdf"] = "inverted_cdf") -> Summary:
+    """Over draws. None stands for a number that is not finite: a target never reached.
+
+    "inverted_cdf" picks draws and never averages two, which may be infinite.
+    """
+    quantiles = np.quantile(values, PROBABILITIES, method=method)
     return Summary(finite(np.mean(values)), dict(zip(NAMES, map(finite, quantiles), strict=True)))
 
 

@@ -61,8 +61,8 @@ def make_curves(asked: Asked) -> Spec:
 
 def panels_of(asked: Asked) -> list[Mapping[str, object]]:
     shown, dossier = groups_of(asked), asked.dossier
-    after = {group.key: group.count + group.add for group in dossier.allocation.plan.groups if group.add}
-    view = CurveView(shown, after, dossier.question.draws, dossier.question.seed)
+    plans = {group.key: group for group in dossier.allocation.plan.groups}
+    view = CurveView(shown, plans, dossier.question.draws, dossier.question.seed)
     return [*curve_panels(dossier.session, dossier.fits, dossier.project, view)]
 
 

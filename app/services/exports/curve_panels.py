@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
+from app.planner.plan import GroupPlan
 from app.services.curves.curves import BEYOND, Curve, known_curves
 from app.services.curves.fits import Fits
 from app.store.models.projects import Group, Project
@@ -21,10 +22,10 @@ MARGIN = 0.06
 
 @dataclass(frozen=True)
 class CurveView:
-    """Which groups' curves to draw, and how: `recommended` are the counts after the plan, by group."""
+    """Which groups' curves to draw, and how: `plans` says where each group stands and what is bought, by its key."""
 
     shown: Sequence[Group]
-    recommended: Mapping[str, int]
+    plans: Mapping[str, GroupPlan]
     draws: int = 300
     seed: int = 0
 
@@ -32,9 +33,11 @@ class CurveView:
 def curve_panels(session: Session, fits: Fits, project: Project, view: CurveView) -> list[dict[str, Any]]:
     """A panel per group shown, on one axis, each with the others' curves behind it."""
     known = known_curves(session, fits, project, view.draws, view.seed)
-    panels = [
-        panel_of(project, group, known.curve(group, counts_of(known.curve(group), view)), view) for group in view.shown
-    ]
+    panels = []
+    for group in view.shown:
+        plan = view.plans[group.key]
+        curve = known.curve(group, counts_of(known.curve(group), plan))
+        panels.append(panel_of(project, group, curve, plan))
     domain = shared_domain(panels)
     behind = {panel["group"]: others_of(panel) for panel in panels}
     return [
@@ -47,24 +50,27 @@ def curve_panels(session: Session, fits: Fits, project: Project, view: CurveView
     ]
 
 
-def counts_of(curve: Curve, view: CurveView) -> list[int]:
+def counts_of(curve: Curve, plan: GroupPlan) -> list[int]:
     """Counts on a logarithmic spread, and each at which something is marked."""
     measured = [point.count for point in curve.points]
-    marked = {curve.count, view.recommended.get(curve.group, curve.count), *([max(measured)] if measured else [])}
-    least = max(1, min([one for one in (*measured, curve.count) if one > 0], default=1))
+    marked = {plan.count_now, plan.count_after, *([max(measured)] if measured else [])}
+    least = max(1, min([one for one in (*measured, plan.count_now) if one > 0], default=1))
     largest = max(*marked, 16) * (BEYOND / 2)
     spread = np.geomspace(min(least, largest / 2), largest, STEPS)
     return sorted({int(count) for count in np.round(spread)} | marked)
 
 
-def panel_of(project: Project, group: Group, curve: Curve, view: CurveView) -> dict[str, Any]:
+def panel_of(project: Project, group: Group, curve: Curve, plan: GroupPlan) -> dict[str, Any]:
+    """Where the group stands now and after is the plan's own word, so that no table says otherwise."""
     bands = [(count, one.mean, one.quantiles["p05"], one.quantiles["p95"]) for count, one in curve.bands]
     return {
         "group": group.key,
         "name": group.name or group.key,
         "metric": project.metric_name,
-        "held": curve.count,
-        "recommended": view.recommended.get(group.key),
+        "now": {"count": plan.count_now, "mean": plan.metric_now.mean},
+        "after": {"count": plan.count_after, "mean": plan.metric_after.mean} if plan.add else None,
+        "pending": plan.pending,
+        "add": plan.add,
         "target": group.target,
         "measured_to": max((point.count for point in curve.points), default=0),
         "band": [{"count": count, "mean": mean, "p05": p05, "p95": p95} for count, mean, p05, p95 in bands],

@@ -7,20 +7,38 @@ from typing import Any
 import numpy as np
 
 from app.money import amount
-from app.planner.arrays import FloatArray
-from app.planner.curves import Diagnostics
+from app.planner.curves import Diagnostics, Posterior
 from app.planner.information import MeasurementRun
 from app.planner.plan import GroupPlan, Interval, SourcePlan
+from app.planner.utility import Metric
 from app.planner.wording import Warning
-from app.services.curves.curves import Summary, finite, summary, widened
+from app.services.curves.curves import Summary, bands_at, chance_reachable, counts_now, parameters_of
 from app.services.curves.fit import metric_of, runs_of
 from app.services.curves.readings import Reading, standard_error
-from app.services.exports.columns import Content, ends_of, ends_of_summary, group_key, group_name, interval, within
+from app.services.exports.columns import (
+    Content,
+    ends_of,
+    ends_of_summary,
+    group_key,
+    group_name,
+    interval,
+    within,
+)
 from app.services.exports.dossier import Dossier
-from app.services.ledger.holdings import Held, held_of
+from app.services.ledger.holdings import Stock
+from app.services.planning.allocations import doubts_by_group
 from app.services.planning.scenarios import ScenarioResult
 from app.store.models.projects import Group
 from app.tables.shape import Column
+
+STOCK: Sequence[Column[GroupPlan | Stock]] = (
+    Column("count", "count", "samples held now, counted as clean ones", lambda one: one.count),
+    Column("pending", "count", "clean samples that open orders will still bring", lambda one: one.pending),
+    Column("raw_count", "count", "samples held now, whatever their quality", lambda one: one.raw_count),
+    Column("raw_pending", "count", "samples of any quality that open orders will still bring",
+           lambda one: one.raw_pending),
+)  # fmt: skip
+"""What is had and awaited of a group, in the words of every table."""
 
 
 def allocation_table(dossier: Dossier) -> Content[GroupPlan]:
@@ -29,12 +47,12 @@ def allocation_table(dossier: Dossier) -> Content[GroupPlan]:
     return [
         group_key(lambda one: one.key),
         group_name(lambda one: dossier.names[one.key]),
-        Column("count", "count", "clean samples held now", lambda one: one.count),
-        Column("pending", "count", "samples that open orders will still bring", lambda one: one.pending),
+        within(lambda one: one, STOCK),
         Column("add", "count", "samples to add in this round", lambda one: one.add),
+        Column("count_after", "count", "clean samples with what is awaited and added", lambda one: one.count_after),
         Column("cost", "money", f"what they cost, {currency}", lambda one: amount(one.cost)),
         within(lambda one: one if allocation.known else None, [
-            interval("metric_now", f"{metric} now", lambda one: ends_of(one.metric_now)),
+            interval("metric_now", f"{metric} with what is held and awaited", lambda one: ends_of(one.metric_now)),
             interval("metric_after", f"{metric} once the plan has come", lambda one: ends_of(one.metric_after)),
             Column("marginal_utility_per_cost_now", "number", f"utility per {currency} spent on the group now",
                    lambda one: one.marginal_now),
@@ -48,11 +66,7 @@ def allocation_table(dossier: Dossier) -> Content[GroupPlan]:
 
 
 def warnings_by_group(dossier: Dossier) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for one in dossier.allocation.warnings:
-        if one.group is not None:
-            found.setdefault(one.group, []).append(one.detail)
-    return found
+    return {key: [one.detail for one in found] for key, found in doubts_by_group(dossier.allocation).items()}
 
 
 def sources_table(dossier: Dossier) -> Content[SourcePlan]:
@@ -79,12 +93,13 @@ def sources_table(dossier: Dossier) -> Content[SourcePlan]:
 
 @dataclass(frozen=True)
 class Learned:
-    """A group's curve: the metric at what is held, its parameters, and the samples that its target needs."""
+    """A group's curve: the metric where it stands now, its parameters, and the samples that its target needs."""
 
     now: Summary
     exponent: Summary
     floor: Summary
     needed: float | None
+    reachable: float | None
 
 
 @dataclass(frozen=True)
@@ -101,7 +116,7 @@ class Standing:
     """Where a group stands. `curve`: None where nothing is known of the metric. `data`: what the curve is fitted to."""
 
     group: Group
-    held: Held
+    stock: Stock
     curve: Learned | None
     newest: Newest | None
     data: Diagnostics
@@ -115,14 +130,15 @@ def groups_table(dossier: Dossier) -> Content[Standing]:
         Column("weight", "number", "weight in the objective", lambda one: one.group.weight),
         Column("target", "number", f"{metric} to reach", lambda one: one.group.target),
         Column("parent", "text", "key of the group it learns from", lambda one: one.group.parent),
-        Column("held", "count", "samples held", lambda one: one.held.raw),
-        Column("count", "number", "their worth in clean samples", lambda one: one.held.effective),
+        within(lambda one: one.stock, STOCK),
         within(lambda one: one.curve, [
-            interval("metric_now", f"{metric} at what is held", lambda it: ends_of_summary(it.now)),
+            interval("metric_now", f"{metric} with what is held and awaited", lambda it: ends_of_summary(it.now)),
             interval("exponent", "exponent of the learning curve", lambda it: ends_of_summary(it.exponent)),
             interval("floor", f"{metric} that no amount of data passes", lambda it: ends_of_summary(it.floor)),
             Column("samples_to_target_p50", "number", "median of the samples at which the target is reached",
                    lambda it: it.needed),
+            Column("chance_reachable", "share", "chance that endless data reaches the target",
+                   lambda it: it.reachable),
         ]),
         within(lambda one: one.newest, [
             Column("measured", "number", f"{metric} in the newest run", lambda it: it.value),
@@ -139,30 +155,38 @@ def groups_table(dossier: Dossier) -> Content[Standing]:
 
 def standings(dossier: Dossier) -> list[Standing]:
     situation = dossier.situation
-    held = [held_of(group, situation.holdings.collected) for group in situation.groups]
-    curves: Sequence[Learned | None] = learned(dossier, held) if situation.known else [None] * len(held)
+    stocks = [situation.holdings.stock(group) for group in situation.groups]
+    curves: Sequence[Learned | None] = learned(dossier, stocks) if situation.known else [None] * len(stocks)
     newest = newest_readings(dossier)
     diagnostics = situation.fitted.posterior.diagnostics
     return [
-        Standing(group, has, curve, newest.get(group.key), data)
-        for group, has, curve, data in zip(situation.groups, held, curves, diagnostics, strict=True)
+        Standing(group, stock, curve, newest.get(group.key), data)
+        for group, stock, curve, data in zip(situation.groups, stocks, curves, diagnostics, strict=True)
     ]
 
 
-def learned(dossier: Dossier, held: list[Held]) -> list[Learned]:
+def learned(dossier: Dossier, stocks: Sequence[Stock]) -> list[Learned]:
     situation, metric = dossier.situation, metric_of(dossier.project)
-    posterior, factors = situation.fitted.posterior, situation.widening
-    bands = metric.to_metric(posterior.band(np.array([[one.effective] for one in held])))
-    drawn, needed = posterior.parameters(), samples_needed(dossier)
+    counts = counts_now(stocks)
+    posterior = situation.fitted.posterior.moved(counts)
+    bands = bands_at(posterior, metric, counts[:, None], situation.widening)
     return [
-        Learned(
-            now=widened(summary(bands[place, 0]), metric, factors),
-            exponent=summary(drawn["exponent"][place]),
-            floor=summary(metric.to_metric(drawn["asymptote"][place])),
-            needed=needed.get(group.key),
-        )
-        for place, group in enumerate(situation.groups)
+        learned_of(posterior.select(np.array([place])), metric, group, now)
+        for place, (group, [now]) in enumerate(zip(situation.groups, bands, strict=True))
     ]
+
+
+def learned_of(one: Posterior, metric: Metric, group: Group, now: Summary) -> Learned:
+    """`one` is the group's own posterior."""
+    known = parameters_of(one, metric, group)
+    needed = known.get("samples_to_target")
+    return Learned(
+        now=now,
+        exponent=known["exponent"],
+        floor=known["asymptote"],
+        needed=None if needed is None else needed.quantiles["p50"],
+        reachable=chance_reachable(one, metric, group),
+    )
 
 
 def newest_readings(dossier: Dossier) -> dict[str, Newest]:
@@ -175,19 +199,6 @@ def newest_readings(dossier: Dossier) -> dict[str, Newest]:
             error = standard_error(dossier.project, reading)
             found[group.key] = Newest(reading.value, error, run.counts.get(group.key, 0))
     return found
-
-
-def samples_needed(dossier: Dossier) -> dict[str, float | None]:
-    """Group → the median over the draws of the samples that its target needs; groups without a target are left out."""
-    groups, metric = dossier.situation.groups, metric_of(dossier.project)
-    aimed = [place for place, group in enumerate(groups) if group.target is not None]
-    if not aimed:
-        return {}
-    losses: FloatArray = metric.to_loss(np.array([groups[place].target for place in aimed], dtype=np.float64))
-    counts = np.ceil(dossier.situation.fitted.posterior.select(np.array(aimed)).inverse(losses))
-    # "inverted_cdf" picks a draw and never averages two, which may be infinite.
-    medians = np.percentile(counts, 50, axis=1, method="inverted_cdf")
-    return {groups[place].key: finite(one) for place, one in zip(aimed, medians, strict=True)}
 
 
 def budgets_table(dossier: Dossier) -> Content[dict[str, Any]]:

@@ -62,6 +62,36 @@ class Awaited:
     effective: float = 0.0
 
 
+@dataclass(frozen=True)
+class Stock:
+    """What a group has and awaits, as every page, table and chart says it: whole clean samples, and raw ones beside
+    them. `count` and `pending` add up to the rounded sum, as those of a plan do."""
+
+    held: Held
+    awaited: Awaited
+
+    @property
+    def now(self) -> float:
+        """Clean samples held or awaited: where a group stands now."""
+        return self.held.effective + self.awaited.effective
+
+    @property
+    def count(self) -> int:
+        return round(self.held.effective)
+
+    @property
+    def pending(self) -> int:
+        return round(self.now) - self.count
+
+    @property
+    def raw_count(self) -> int:
+        return self.held.raw
+
+    @property
+    def raw_pending(self) -> int:
+        return round(self.held.raw + self.awaited.count) - self.held.raw
+
+
 @dataclass
 class Tally:
     """A source's orders added up: ordered, accepted, rejected, delivered samples by group, of none, in all."""
@@ -94,6 +124,10 @@ class Holdings:
     tallies: dict[int, Tally]
     money: Money
     rounds: int
+
+    def stock(self, group: Group) -> Stock:
+        """What the group has and awaits."""
+        return Stock(held_of(group, self.collected), self.awaited.get(group.id, NOTHING_AWAITED))
 
     def record(self, source: Source) -> SourceRecord:
         """What the source proved to be, its stated values taken as they stand in the row."""

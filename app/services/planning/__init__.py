@@ -2,10 +2,10 @@
 
 from app.planner.information import MAX_RUNS, EvaluationAdvice, MeasurementPlan
 from app.planner.plan import Gain, GroupPlan, Plan, SourcePlan, StopAdvice
-from app.planner.requirements import Requirements
+from app.planner.requirements import HARDLY_EVER, Offer, Requirements
 from app.planner.wording import Warning
 
 __all__ = [
-    "MAX_RUNS", "EvaluationAdvice", "Gain", "GroupPlan", "MeasurementPlan", "Plan", "Requirements", "SourcePlan",
-    "StopAdvice", "Warning",
+    "HARDLY_EVER", "MAX_RUNS", "EvaluationAdvice", "Gain", "GroupPlan", "MeasurementPlan", "Offer", "Plan",
+    "Requirements", "SourcePlan", "StopAdvice", "Warning",
 ]  # fmt: skip

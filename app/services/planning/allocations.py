@@ -88,6 +88,15 @@ def next_allocation(
     return Allocation(problem, plan, rounds + 1, budget, True, warnings, bounds, stop, evaluation)
 
 
+def doubts_by_group(allocation: Allocation) -> dict[str, list[Warning]]:
+    """What to doubt of each group, by its key: of its curve and of what the plan makes of it."""
+    found: dict[str, list[Warning]] = {}
+    for one in allocation.warnings:
+        if one.group is not None:
+            found.setdefault(one.group, []).append(one)
+    return found
+
+
 def worn(rounds: int, runs: Sequence[Observation]) -> list[Warning]:
     """A holdout that decided many rounds is no longer a fresh measure of what they bought."""
     holdouts = {run.holdout for run in runs}

@@ -15,7 +15,7 @@ from app.planner.problem import Limit, Problem, Tier
 from app.planner.problem import Source as PlannerSource
 from app.planner.utility import KINDS, Objective, parse
 from app.services.curves.fit import metric_of
-from app.services.ledger.holdings import NOTHING_AWAITED, Holdings, SourceRecord, held_of
+from app.services.ledger.holdings import Holdings, SourceRecord
 from app.services.projects.references import over_of
 from app.store.models.projects import Group, Project, Source
 
@@ -41,8 +41,7 @@ def problem_of(
 
     Raises Invalid where the objective is about targets and no group has one.
     """
-    held = [held_of(group, holdings.collected) for group in groups]
-    awaited = [holdings.awaited.get(group.id, NOTHING_AWAITED) for group in groups]
+    stocks = [holdings.stock(group) for group in groups]
     keys = tuple(group.key for group in groups)
     place = {group.id: position for position, group in enumerate(groups)}
     offers = tuple(planner_source(source, place, holdings.record(source), hold.get(source.key)) for source in sources)
@@ -54,8 +53,8 @@ def problem_of(
     return Problem(
         keys=keys,
         weights=np.array([group.weight for group in groups]),
-        held=np.array([one.effective for one in held], dtype=np.float64),
-        raw=np.array([one.raw for one in held], dtype=np.float64),
+        held=np.array([one.held.effective for one in stocks], dtype=np.float64),
+        raw=np.array([one.held.raw for one in stocks], dtype=np.float64),
         targets=numbers([group.target for group in groups]),
         reference_loss=np.array([group.reference_loss or project.reference_loss or 1.0 for group in groups]),
         metric=metric_of(project),
@@ -63,8 +62,8 @@ def problem_of(
         posterior=posterior,
         sources=offers,
         budget=millionths(budget.available),
-        pending=np.array([one.effective for one in awaited], dtype=np.float64),
-        pending_raw=np.array([one.count for one in awaited], dtype=np.float64),
+        pending=np.array([one.awaited.effective for one in stocks], dtype=np.float64),
+        pending_raw=np.array([one.awaited.count for one in stocks], dtype=np.float64),
         min_count=numbers([group.min_count for group in groups]),
         max_count=numbers([group.max_count for group in groups]),
         limits=planner_limits(project.set_limits, [offer.key for offer in offers], keys),

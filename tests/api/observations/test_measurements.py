@@ -22,6 +22,9 @@ def test_runs_are_subsets_of_what_is_held_and_make_the_decision_more_certain(api
     assert plan["variance_after"] == pytest.approx(variance)
     assert plan["variance_after"] < plan["variance_now"]
     assert plan["note"] is None
+    saved = 1 - (plan["variance_after"] / plan["variance_halving"]) ** 0.5
+    assert plan["gain_over_halving"] == pytest.approx(saved)
+    assert ("Halving is as good" in plan["advice"]) is (saved < 0.2)
 
 
 def test_it_is_judged_at_what_the_next_round_would_buy(api: Api) -> None:

@@ -47,7 +47,7 @@ def test_the_least_counts_and_their_cost_are_the_closed_form(api: Api) -> None:
         assert group["reason"]
     assert (orders["A"]["cost"], orders["B"]["cost"]) == ("450.00", "492.00")
     assert (found["spend"], found["method"], found["joint_chance"]) == ("942.00", "exact", 1.0)
-    assert found["unreachable"] == []
+    assert found["short"] == []
 
 
 def test_a_target_below_the_floor_is_unreachable_and_the_others_are_served(api: Api) -> None:
@@ -57,8 +57,8 @@ def test_a_target_below_the_floor_is_unreachable_and_the_others_are_served(api: 
         {"key": "B", "unit_cost": "1", "target": 0.9, "assumed_curve": curve(1.0, asymptote=0.2)},
     )
     found = ask(api, path)
-    [hopeless] = found["unreachable"]
-    assert (hopeless["group"], hopeless["cause"], hopeless["chance"]) == ("B", "floor", 0.0)
+    [hopeless] = found["short"]
+    assert (hopeless["group"], hopeless["cause"], hopeless["chance"]) == ("B", "out_of_reach", 0.0)
     assert {one["group"]: one["count_needed"] is None for one in found["groups"]} == {"A": False, "B": True}
     assert {one["source"]: one["order"] for one in found["sources"]} == {"A": 100, "B": 0}
 
@@ -125,7 +125,7 @@ def test_a_bound_that_stands_in_the_way_is_named(api: Api) -> None:
         {"key": "A", "unit_cost": "1", "target": 0.9, "max_count": 50, "assumed_curve": curve(1.0)},
         {"key": "B", "target": 0.9, "assumed_curve": curve(1.0)},
     )
-    causes = {one["group"]: one["cause"] for one in ask(api, path)["unreachable"]}
+    causes = {one["group"]: one["cause"] for one in ask(api, path)["short"]}
     assert causes == {"A": "bound", "B": "no_source"}
 
 

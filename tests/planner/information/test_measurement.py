@@ -14,9 +14,10 @@ from app.planner.curves.prior import Prior
 from app.planner.curves.transfer import Transfer
 from app.planner.errors import ProblemError
 from app.planner.fitting.fit import fit
-from app.planner.information.measurement import measurement_plan
+from app.planner.information.measurement import AS_GOOD, measurement_plan
 from app.planner.information.preposterior import Belief
-from app.planner.plan.margins import slope_draws
+from app.planner.plan.decide import decide
+from app.planner.plan.margins import marginal_draws, slope_draws
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from tests.planner.problems import isoelastic, offers, problem, scattered, stated
@@ -134,6 +135,47 @@ def test_more_runs_never_raise_the_expected_variance() -> None:
     assert falls[1] < 0.9 * falls[0]
     assert plan.variance_after == falls[-1]
     assert [run.variance_before for run in plan.runs] == falls[:-1]
+
+
+def halving_left(asked: Problem, seen: Observations, sizes: list[float]) -> float:
+    """The variance that runs of both groups on `sizes` leave, from the beliefs themselves."""
+    posterior = asked.posterior
+    counts = np.array(measurement_plan(asked, seen, runs=1, seed=0).recommended)
+    form = Canonical.of(asked)
+    quantity = marginal_draws(form, decide(form, "optimal"))
+    np.testing.assert_allclose(counts, decide(form, "optimal").counts)
+    left = 0.0
+    for g in range(2):
+        belief = Belief.of(asked.keys[g], quantity[g], float(posterior.noise[g]), 0.0)
+        least = belief.variance()
+        for size in sizes:
+            belief = belief.after(posterior.loss(np.full(2, size))[g], 0)
+            least = min(least, belief.variance())
+        left += least
+    return left
+
+
+def test_beside_the_plan_stands_what_plain_halving_would_leave() -> None:
+    """400 of each group are held and were trained on: halving goes on at 200 and 100."""
+    asked, seen = question()
+    plan = measurement_plan(asked, seen, runs=2, seed=0)
+    assert plan.variance_halving == pytest.approx(halving_left(asked, seen, [200.0, 100.0]), rel=1e-9)
+    assert plan.gain_over_halving == pytest.approx(1.0 - (plan.variance_after / plan.variance_halving) ** 0.5)
+
+
+def test_halving_begins_with_all_that_is_held_where_no_run_was_trained_on_it() -> None:
+    asked, seen = question()
+    points = tuple(replace(one, counts=np.array([104.0])) for one in seen.points)
+    plan = measurement_plan(asked, replace(seen, points=points), runs=3, seed=0)
+    assert plan.variance_halving == pytest.approx(halving_left(asked, seen, [400.0, 200.0, 50.0]), rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_run_is_never_worse_than_a_halved_one_and_says_so_only_where_it_is_better(seed: int) -> None:
+    plan = measurement_plan(*question(seed=seed), runs=1, seed=0)
+    assert plan.variance_after <= plan.variance_halving
+    assert plan.advice is not None
+    assert ("Halving is as good" in plan.advice) is (plan.gain_over_halving < AS_GOOD)
 
 
 def test_a_longer_plan_begins_with_the_shorter_one() -> None:

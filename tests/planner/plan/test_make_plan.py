@@ -281,17 +281,6 @@ def test_targets_are_said_to_be_reached_or_out_of_reach() -> None:
     assert codes(two_groups(targets=np.array([0.7, 0.9]))) == set()
 
 
-def test_counts_far_beyond_the_measured_ones_are_said_to_extrapolate() -> None:
-    posterior = replace(
-        stated([(0.05, 2.0, 0.5, 0.0), (0.05, 4.0, 0.5, 0.0)]),
-        diagnostics=(Diagnostics(4, 4, 50.0, 1), Diagnostics(4, 4, 10.0, 1)),
-    )
-    plan = two_groups(posterior=posterior)
-    [far] = [warning for warning in plan.warnings if warning.code == "extrapolates"]
-    assert far.group == "g1"
-    assert f"{plan.groups[1].count + plan.groups[1].add:,}" in far.detail
-
-
 def test_counts_that_moved_since_the_last_measurement_are_said_to_be_stale() -> None:
     curves = stated([(0.05, 2.0, 0.5, 0.0), (0.05, 4.0, 0.5, 0.0)])
     held = two_groups(posterior=curves).groups[0].count

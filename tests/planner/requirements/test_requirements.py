@@ -144,7 +144,7 @@ def test_together_is_within_two_percent_of_brute_force() -> None:
 def test_a_higher_chance_never_costs_less(seed: int, joint: bool) -> None:
     asking = asked(uncertain(60, seed), [1.0, 2.0], [0.75, 0.75])
     found = [requirements(asking, chance, joint) for chance in (0.5, 0.8, 0.9)]
-    reached = [answer for answer in found if not answer.unreachable]
+    reached = [answer for answer in found if not answer.short]
     assert [answer.spend for answer in reached] == sorted(answer.spend for answer in reached)
 
 
@@ -169,27 +169,28 @@ def test_without_budgets_the_curve_shows_what_chances_cost() -> None:
 
 def test_a_target_beyond_the_floor_is_named_with_what_is_within_reach() -> None:
     answer = requirements(asked(stated(CURVES), [1.0, 1.0], [0.95, 0.8]), 0.9, joint=False)
-    (lost,) = answer.unreachable
-    assert (lost.key, lost.cause, lost.chance) == ("g0", "floor", 0.0)
+    (lost,) = answer.short
+    assert (lost.key, lost.cause, lost.chance, lost.offer) == ("g0", "out_of_reach", 0.0, None)
+    assert "is out of reach" in lost.reason
     assert lost.best == pytest.approx(0.92)
     assert answer.groups[0].count_needed is None
     # The other group is served all the same.
     assert spread(answer) == [("s0", 0), ("s1", int(np.ceil((2.5 / 0.1) ** (1 / 0.6) - 50.0)))]
 
 
-def test_a_floor_that_is_not_known_well_enough_is_called_noise() -> None:
+def test_a_target_that_too_few_curves_reach_is_called_unsure_with_its_chance() -> None:
     posterior = scattered(CURVES, 200, 0)
     target = 1.0 - float(np.quantile(posterior.asymptote[0], 0.7))
     answer = requirements(asked(posterior, [1.0, 1.0], [target, 0.6]), 0.9, joint=False)
-    (lost,) = answer.unreachable
-    assert (lost.key, lost.cause) == ("g0", "noise")
+    (lost,) = answer.short
+    assert (lost.key, lost.cause) == ("g0", "unsure")
     assert lost.chance == pytest.approx(0.7, abs=0.01)
 
 
 def test_a_group_without_a_source_is_named() -> None:
     asking = problem(stated(CURVES), offers([1.0], groups=[1]), 0.0, targets=[0.85, 0.8])
     answer = requirements(asking, 0.9, joint=False)
-    assert [(lost.key, lost.cause) for lost in answer.unreachable] == [("g0", "no_source")]
+    assert [(lost.key, lost.cause) for lost in answer.short] == [("g0", "no_source")]
     assert answer.groups[1].chance == 1.0
 
 
@@ -203,13 +204,13 @@ def test_limits_on_buying_are_named(bound: str) -> None:
     else:
         asking = replace(asking, limits=(Limit("few", "sources", (0,), "count", maximum=99.0),))
     answer = requirements(asking, 0.9, joint=False)
-    (lost,) = answer.unreachable
+    (lost,) = answer.short
     assert (lost.key, lost.cause) == ("g0", "bound")
     most = {"max_order": 150.0, "max_count": 200.0, "limit": 149.0}[bound]
     assert lost.best == pytest.approx(1.0 - 0.08 - 1.5 * most**-0.5)
     # Lowered to what the limits allow, the target can be met.
     lowered = replace(asking, targets=np.array([lost.best, 0.8]))
-    assert requirements(lowered, 0.9, joint=False).unreachable == ()
+    assert requirements(lowered, 0.9, joint=False).short == ()
     assert answer.groups[1].chance == 1.0
 
 

@@ -37,11 +37,13 @@ class Looking:
         self.api, self.database, self.id = api, database, UUID(path.rpartition("/")[2])
         self.fits = api.app.state.runtime.fits
 
-    def panels(self, **recommended: int) -> list[dict[str, Any]]:
+    def panels(self, budget: str) -> list[dict[str, Any]]:
         with self.database.reading() as session:
             project = session.get_one(Project, self.id)
             groups = members(session, Group, project.id)
-            return curve_panels(session, self.fits, project, CurveView(groups, recommended))
+            allocation = next_allocation(session, self.fits, project, AllocationQuestion(Decimal(budget)))
+            plans = {one.key: one for one in allocation.plan.groups}
+            return curve_panels(session, self.fits, project, CurveView(groups, plans))
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def looking(api: Api, database: Database, project: str) -> Looking:
 
 
 def test_a_panel_shows_the_curve_of_the_api(api: Api, looking: Looking, project: str) -> None:
-    a, b = looking.panels(A=300)
+    a, b = looking.panels("100")
     counts = [row["count"] for row in a["band"]]
     answer = api.get(f"{project}/curves/A", params={"at": ",".join(map(str, counts))}).json()
     assert [row["mean"] for row in a["band"]] == [band["mean"] for band in answer["bands"]]
@@ -60,14 +62,16 @@ def test_a_panel_shows_the_curve_of_the_api(api: Api, looking: Looking, project:
 
 
 def test_what_is_marked_is_among_the_counts_drawn(looking: Looking) -> None:
-    a, b = looking.panels(A=317)
-    assert {200, 317} <= {row["count"] for row in a["band"]}
-    assert a["measured_to"] == 200
-    assert b["recommended"] is None
+    for panel, held in zip(looking.panels("100"), (200, 100), strict=True):
+        after = panel["after"]["count"] if panel["add"] else held
+        assert {held, after} <= {row["count"] for row in panel["band"]}
+        assert (panel["now"]["count"], after) == (held, held + panel["add"])
+        assert panel["measured_to"] == held
+    assert [panel["after"] for panel in looking.panels("0")] == [None, None]
 
 
 def test_panels_share_one_axis_and_stand_before_each_other(looking: Looking) -> None:
-    a, b = looking.panels()
+    a, b = looking.panels("0")
     assert a["domain"] == b["domain"]
     assert {row["group"] for row in a["others"]} == {"B"}
     low, high = a["domain"]
