@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 from types import MappingProxyType
 from typing import TypeVar
@@ -49,7 +49,8 @@ class Situation:
     def problem(self, budget: Budget, hold: Mapping[str, int] = NO_HOLD) -> Problem:
         """What to buy for `budget`; `hold` fixes the orders of the named sources. Raises Invalid."""
         posterior = self.fitted.posterior
-        return problem_of(self.project, self.groups, self.sources, self.holdings, posterior, budget, hold)
+        problem = problem_of(self.project, self.groups, self.sources, self.holdings, posterior, budget, hold)
+        return replace(problem, widening=float(self.widening[-1]))
 
 
 def situation_of(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Situation:

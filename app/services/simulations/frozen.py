@@ -61,9 +61,10 @@ def truths_of(keys: tuple[str, ...], arrays: Mapping[str, FloatArray]) -> Poster
     if "transfer" in arrays:
         nothing = ((),) * len(keys)
         transfer = Transfer(arrays["transfer"], arrays["kappa"], arrays["held"], arrays["off"], nothing)
+    drawn: dict[str, Any] = {name: arrays[name] for name in ARRAYS}
     return Posterior(
         keys=keys,
-        **{name: arrays[name] for name in ARRAYS},
+        **drawn,
         diagnostics=(Diagnostics(0, 0, 0.0, 0),) * len(keys),
         residuals=(np.zeros(0),) * len(keys),
         warnings=(),
