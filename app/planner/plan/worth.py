@@ -21,7 +21,7 @@ TIMES = (0.0, 0.5, 0.75, 1.0, 1.4, 2.0, 4.0, 8.0)
 MOST_CURVES = 100_000
 """Groups times draws that are looked at for every budget."""
 
-SURE = 0.95
+SURELY = 0.95
 """In this share of the draws."""
 LITTLE = 0.05
 """Where the best simple rule needs so small a share more or less of the money, the split matters little."""
@@ -60,7 +60,7 @@ def budget_ratio(decision: Decision, outlooks: Outlooks, policy: PolicyName) -> 
         if one is not None:
             tried.append(times)
             reached.append(one)
-            if one.mean >= after.mean and (one.draws >= after.draws).mean() > SURE:
+            if one.mean >= after.mean and (one.draws >= after.draws).mean() > SURELY:
                 break
     budgets = np.array(tried)
     draws = needed(budgets, np.array([one.draws for one in reached]), after.draws)
