@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.client import Client, Metric, Observation, SimulationFailed, TrancheError, nested_subsets
+from app.client import BudgetRatio, Client, Metric, Observation, SimulationFailed, TrancheError, nested_subsets
 from app.client.http import LONGEST_BACKOFF_S
 
 PROJECT = {
@@ -36,7 +36,14 @@ ALLOCATION: dict[str, Any] = {
         "now": {"mean": 0.80, "p05": 0.79, "p95": 0.81},
         "after": {"mean": 0.82, "p05": 0.80, "p95": 0.83},
         "equal": None,
-        "p_better_than_equal": 0.97,
+        "best_simple_rule": {
+            "policy": "equal_spend",
+            "utility": {"mean": 0.81, "p05": 0.80, "p95": 0.82},
+            "gain": {"mean": 0.01, "p05": -0.01, "p95": 0.02, "p_better": 0.97},
+            "budget_ratio": {"mean": 1.4, "p05": 1.0, "p95": None},
+            "finding": "It is worth it.",
+        },
+        "equal_budget_ratio": None,
     },
     "shadow_price": 1.5e-5,
     "optimality": {"gap": 0.0, "method": "multiplier"},
@@ -290,7 +297,13 @@ def test_an_allocation_is_read_by_group_key() -> None:
     assert plan.groups["Black_Female"].cost == 1830
     assert plan.groups["Black_Female"].metric_after is None
     assert plan.utility.keys() == {"now", "after"}
-    assert plan.p_better_than_equal == 0.97
+    rule = plan.best_simple_rule
+    assert rule is not None
+    assert (rule.policy, rule.utility.mean, rule.gain.p_better, rule.finding) == (
+        "equal_spend", 0.81, 0.97, "It is worth it.",
+    )  # fmt: skip
+    assert rule.budget_ratio == BudgetRatio(1.4, 1.0, None)
+    assert plan.equal_budget_ratio is None
     assert plan.warnings[0].code == "few_points"
 
 

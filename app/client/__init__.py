@@ -13,7 +13,6 @@ from app.client.errors import SimulationFailed, TrancheError
 from app.client.http import Client
 from app.client.questions import (
     BudgetChance,
-    Gain,
     GroupRequirement,
     MeasurementPlan,
     MeasurementRun,
@@ -26,8 +25,10 @@ from app.client.shapes import (
     Accepted,
     Allocation,
     Budget,
+    BudgetRatio,
     Curve,
     Estimate,
+    Gain,
     Group,
     GroupPlan,
     Metric,
@@ -35,6 +36,7 @@ from app.client.shapes import (
     Parameter,
     Project,
     Remark,
+    SimpleRule,
     Source,
     Stop,
 )
@@ -45,6 +47,7 @@ __all__ = [
     "Allocation",
     "Budget",
     "BudgetChance",
+    "BudgetRatio",
     "Client",
     "Curve",
     "Estimate",
@@ -61,6 +64,7 @@ __all__ = [
     "Remark",
     "Requirements",
     "ScenarioPlan",
+    "SimpleRule",
     "Simulation",
     "SimulationFailed",
     "Source",

@@ -6,17 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
 
-from app.client.shapes import Estimate, Json, Remark, known
-
-
-@dataclass(frozen=True, slots=True)
-class Gain:
-    """Utility over the first scenario's, by the first's objective, on the same draws."""
-
-    mean: float
-    p05: float
-    p95: float
-    p_better: float
+from app.client.shapes import NO_ESTIMATES, Estimate, Gain, Json, Remark, known
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +30,7 @@ class ScenarioPlan:
     @classmethod
     def of(cls, answer: Json) -> Self:
         budget, difference = answer["budget"] or {}, answer["difference"] or {}
-        utility = {name: one for name, one in (answer["utility"] or {}).items() if name != "p_better_than_equal"}
+        utility = {name: one for name, one in (answer["utility"] or {}).items() if name not in NO_ESTIMATES}
         gain, apart = difference.get("utility"), difference.get("spend")
         metrics = {key: one["metric_after"] for key, one in answer["groups"].items()}
         return known(

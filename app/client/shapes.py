@@ -197,9 +197,62 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Gain:
+    """Utility over another's on the same draws, and the chance that it is higher."""
+
+    mean: float
+    p05: float
+    p95: float
+    p_better: float
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRatio:
+    """How many times the plan's money a rule would need to reach what the plan reaches, with a 90 % interval; None:
+    more than 8 times."""
+
+    mean: float | None
+    p05: float | None
+    p95: float | None
+
+    @classmethod
+    def of(cls, answer: Json | None) -> Self | None:
+        return None if answer is None else known(cls, answer)
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleRule:
+    """The simple rule of the highest expected utility, the plan's gain over it, and what the plan is worth beside."""
+
+    policy: str
+    utility: Estimate
+    gain: Gain
+    budget_ratio: BudgetRatio | None
+    finding: str
+
+    @classmethod
+    def of(cls, answer: Json | None) -> Self | None:
+        if answer is None:
+            return None
+        ratio = BudgetRatio.of(answer["budget_ratio"])
+        return known(
+            cls,
+            answer,
+            utility=known(Estimate, answer["utility"]),
+            gain=known(Gain, answer["gain"]),
+            budget_ratio=ratio,
+        )
+
+
+NO_ESTIMATES = ("best_simple_rule", "equal_budget_ratio")
+"""What stands beside the estimates in an answer's `utility`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Allocation:
     """What to buy next. `utility` has the keys now, after, equal, equal_spend and proportional; `orders` are samples by
-    source; `binding` maps the constraints that hold the plan back to what one more unit of them would be worth."""
+    source; `binding` maps the constraints that hold the plan back to what one more unit of them would be worth.
+    `equal_budget_ratio`: what equal counts would need to reach the same."""
 
     round: int
     policy: str
@@ -209,7 +262,8 @@ class Allocation:
     utility: Mapping[str, Estimate]
     groups: Mapping[str, GroupPlan]
     warnings: tuple[Remark, ...]
-    p_better_than_equal: float | None = None
+    best_simple_rule: SimpleRule | None = None
+    equal_budget_ratio: BudgetRatio | None = None
     shadow_price: float | None = None
     unspent_reason: str | None = None
     orders: Mapping[str, int] = field(default_factory=dict)
@@ -227,7 +281,8 @@ class Allocation:
         return known(
             cls,
             answer,
-            p_better_than_equal=utility.pop("p_better_than_equal", None),
+            best_simple_rule=SimpleRule.of(utility.pop("best_simple_rule", None)),
+            equal_budget_ratio=BudgetRatio.of(utility.pop("equal_budget_ratio", None)),
             utility=Estimate.each(utility),
             budget=Budget(**{one.name: Decimal(answer["budget"][one.name]) for one in fields(Budget)}),
             groups={item["group"]: GroupPlan.of(item) for item in answer["groups"]},

@@ -61,6 +61,6 @@ def show(access: Access, wished_port: int) -> None:
 def report(plan: Allocation, others: dict[str, Allocation]) -> str:
     """The answers as text: what to buy and why, what other splits would do, and the service's warnings."""
     buy = ["NEXT ALLOCATION", plan_table(plan, "accuracy"), ""]
-    compare = ["OTHER SPLITS OF THE SAME MONEY", splits_table(plan, others), verdict(plan.utility)]
+    compare = ["OTHER SPLITS OF THE SAME MONEY", splits_table(plan, others), verdict(plan)]
     warn = ["", "WARNINGS", remark_lines(plan.warnings)] if plan.warnings else []
     return "\n".join([*buy, *compare, *warn])

@@ -6,7 +6,6 @@ from textwrap import wrap
 from app.client import Allocation, Estimate, GroupPlan, Remark
 
 WIDTH = 110
-CLOSE = 0.02
 
 
 def plan_table(plan: Allocation, metric: str) -> str:
@@ -34,14 +33,10 @@ def splits_table(plan: Allocation, others: Mapping[str, Allocation]) -> str:
     return "\n".join([header, "-" * len(header), *body])
 
 
-def verdict(utility: Mapping[str, Estimate]) -> str:
-    """How far apart the splits end, relative to the best of them."""
-    reached = [estimate.mean for name, estimate in utility.items() if name != "now"]
-    best = max(reached)
-    apart = (best - min(reached)) / max(abs(best), 1e-9)
-    if apart > CLOSE:
-        return f"The splits do not all lie within 2 %: they end {apart:.1%} apart in utility."
-    return f"All splits lie within 2 %: they end {apart:.2%} apart in utility. Here it matters little which is bought."
+def verdict(plan: Allocation) -> str:
+    """What the plan is worth beside simple rules."""
+    rule = plan.best_simple_rule
+    return "" if rule is None else "\n".join(_wrapped(rule.finding, ""))
 
 
 def remark_lines(remarks: Sequence[Remark]) -> str:

@@ -14,7 +14,7 @@ from app.services.exports.purchase_tables import spending_of
 from app.services.exports.tables import table_of
 from app.services.planning import GroupPlan, SourcePlan, Warning
 from app.services.planning.allocations import Allocation, doubts_by_group
-from app.services.planning.policies import RULES
+from app.services.planning.policies import PLAYERS, RULES
 from app.services.planning.scenarios import ScenarioResult
 from app.store.models.projects import Source
 from app.store.rounds import listed_rounds
@@ -87,7 +87,8 @@ def content_of(dossier: Dossier) -> dict[str, Any]:
         "money": dossier.money,
         "left": dossier.left,
         "finding": words.purchase([(line.name, line.plan.add) for line in bought]),
-        "better": percent(allocation.plan.utility.p_better_than_equal),
+        "better": percent(allocation.plan.utility.best_simple_rule.gain.p_better),
+        "rule": rule_of(allocation),
         "orders": Part.of(orders, ORDERS),
         "orders_feed": any(line.feeds != line.name for line in orders),
         "bought": Part.of(bought, BOUGHT),
@@ -181,10 +182,16 @@ def sureness(allocation: Allocation) -> str:
         )
     utility = allocation.plan.utility
     return (
-        f"The plan ends above the same count for every group with a chance of "
-        f"{percent(utility.p_better_than_equal)}. Utility after the round lies between {number(utility.after.p05)} and "
+        f"The plan ends above the best simple rule ({rule_of(allocation)}) with a chance of "
+        f"{percent(utility.best_simple_rule.gain.p_better)}. "
+        f"{utility.best_simple_rule.finding} Utility after the round lies between {number(utility.after.p05)} and "
         f"{number(utility.after.p95)} with 90 % probability; it is {number(utility.now.mean)} now."
     )
+
+
+def rule_of(allocation: Allocation) -> str:
+    """The best simple rule, by its name in sentences."""
+    return PLAYERS[allocation.plan.utility.best_simple_rule.policy].lower()
 
 
 def record_words(dossier: Dossier) -> str:

@@ -10,12 +10,13 @@ from fastapi import Depends, Query
 from app.api.planning.allocations import AllocationOut, allocation_json, allocation_shape
 from app.api.planning.plans import GroupPlanOut
 from app.api.purchases.rounds import QueryIn
+from app.charts.words import percent
 from app.errors import Conflict, Fault, TrancheError, invalid
 from app.money import plain
 from app.report.words import purchase
 from app.services.ledger.holdings import left_of
 from app.services.planning.looks import look_at
-from app.services.planning.policies import CHOICES
+from app.services.planning.policies import CHOICES, PLAYERS
 from app.services.projects import projects
 from app.services.purchases import rounds
 from app.store.ledger import money_of_project
@@ -158,7 +159,16 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
         ),
         "has_targets": any(group.target is not None for group in groups),
         "finding": purchase([(names.get(one.group, one.group), one.add) for one in bought]),
+        **rule_of(plan),
     }
+
+
+def rule_of(plan: AllocationOut) -> dict[str, str]:
+    """The best simple rule, by its name in sentences, and the chance to beat it."""
+    if plan.utility is None:
+        return {}
+    rule = plan.utility.best_simple_rule
+    return {"rule": PLAYERS[rule.policy].lower(), "better": percent(rule.gain.p_better)}
 
 
 def warnings_of(plan: AllocationOut, key: str) -> list[Any]:

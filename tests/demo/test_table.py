@@ -1,9 +1,10 @@
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from app.client import Allocation, Budget, Estimate, GroupPlan, Remark
+from app.client import Allocation, Budget, BudgetRatio, Estimate, Gain, GroupPlan, Remark, SimpleRule
 from app.demo.census import GROUPS, METRIC, measured_runs
 from app.demo.table import WIDTH, plan_table, remark_lines, splits_table, verdict
 
@@ -85,17 +86,14 @@ def test_splits_show_what_they_buy_and_gain_over_nothing() -> None:
     assert equal.split() == ["equal", "2", "3", "15.00", "0.8300", "0.8200", "to", "0.8400", "+0.0300"]
 
 
-def test_splits_within_two_per_cent_are_called_so_with_the_measured_distance() -> None:
-    said = verdict(utilities(now=0.1, after=0.84, equal=0.83, proportional=0.835))
-    assert said.startswith("All splits lie within 2 %: they end 1.19% apart")
-
-
-def test_splits_further_apart_are_not_called_close() -> None:
-    assert "do not all lie within 2 %: they end 50.0% apart" in verdict(utilities(now=0.9, after=0.9, equal=0.45))
-
-
-def test_the_distance_is_relative_to_the_size_of_a_negative_utility() -> None:
-    assert "within 2 %: they end 1.00% apart" in verdict(utilities(now=-9, after=-2.00, equal=-2.02))
+def test_the_verdict_is_the_services_own_sentence_within_the_page() -> None:
+    said = "To reach the same, the best simple rule (equal money) would need 1.3 times the money (0.9 to 2.1). " * 2
+    ratio = BudgetRatio(1.3, 0.9, 2.1)
+    rule = SimpleRule("equal_spend", estimate(0.82), Gain(0.02, -0.01, 0.04, 0.9), ratio, said.strip())
+    lines = verdict(replace(allocation([]), best_simple_rule=rule)).splitlines()
+    assert " ".join(line.strip() for line in lines) == said.strip()
+    assert max(map(len, lines)) <= WIDTH
+    assert verdict(allocation([])) == ""
 
 
 def test_a_warning_about_several_groups_is_said_once() -> None:

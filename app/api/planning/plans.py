@@ -1,10 +1,11 @@
 """The parts that answers about buying are made of."""
 
+import math
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from fastapi import Query
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from app.api.http.answers import IntervalOut
 from app.api.http.shapes import Answer, MoneyOut
@@ -25,15 +26,46 @@ class MetricOut(Answer):
     p95: float
 
 
+class GainOut(IntervalOut):
+    """One utility minus another over the same draws, with the chance `p_better` that it is above 0, never 0 or 1."""
+
+    p_better: float
+
+
+TimesOut = Annotated[float | None, BeforeValidator(lambda times: None if times == math.inf else times)]
+
+
+class BudgetRatioOut(Answer):
+    """How many times this plan's money a rule would need to reach what the plan reaches: by the expected utilities,
+    with a 90 % interval; null: more than 8 times."""
+
+    mean: TimesOut
+    p05: TimesOut
+    p95: TimesOut
+
+
+class SimpleRuleOut(Answer):
+    """The simple rule (equal counts, equal money, counts by weight) of the highest expected utility for the same money,
+    and the plan's gain over it. `finding`: what the plan is worth beside simple rules, in a sentence."""
+
+    policy: PolicyName
+    utility: IntervalOut
+    gain: GainOut
+    budget_ratio: BudgetRatioOut | None
+    finding: str
+
+
 class UtilityOut(Answer):
-    """The objective's value now, with this plan, and with each heuristic, over the same draws."""
+    """The objective's value now, with this plan, and with each simple rule, over the same draws. `equal_budget_ratio`:
+    what equal counts would need to reach the same; null where nothing is bought."""
 
     now: IntervalOut
     after: IntervalOut
     equal: IntervalOut
     equal_spend: IntervalOut
     proportional: IntervalOut
-    p_better_than_equal: float
+    best_simple_rule: SimpleRuleOut
+    equal_budget_ratio: BudgetRatioOut | None
 
 
 class MarginalOut(Answer):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
-from app.api.http.answers import IntervalOut, WarningOut
+from app.api.http.answers import WarningOut
 from app.api.http.problems import FaultShape
 from app.api.http.shapes import (
     Answer,
@@ -26,6 +26,7 @@ from app.api.http.transactions import Call, QuestionRoute, asks
 from app.api.planning.plans import (
     BudgetShare,
     Exploration,
+    GainOut,
     MetricOut,
     OptimalityOut,
     UtilityOut,
@@ -112,15 +113,8 @@ class ScenarioSourceOut(Answer):
     cost: MoneyOut
 
 
-class GainOut(IntervalOut):
-    """The utility by the *first* scenario's objective, weights and targets, minus the first's own, over the same
-    draws; `p_better` is the share of draws in which it is higher, ties half."""
-
-    p_better: float
-
-
 class DifferenceOut(Answer):
-    """To the first scenario; null where either has no plan."""
+    """To the first scenario, `utility` by the first's objective, weights and targets; null where either has no plan."""
 
     spend: SignedMoney
     utility: GainOut | None

@@ -15,6 +15,7 @@ from app.planner.arrays import FloatArray, IntArray
 from app.planner.borrowing.pooling import pool
 from app.planner.borrowing.transfer_evidence import Compositions
 from app.planner.borrowing.transfer_weights import Weighed, weigh
+from app.planner.curves.common_errors import error_correlation
 from app.planner.curves.explosions import restored, set_aside, without
 from app.planner.curves.observations import Observations, Points
 from app.planner.curves.posterior import DRAWN, Diagnostics, Posterior
@@ -54,9 +55,12 @@ def fit_together(observations: Observations, prior: Prior, seed: int, draws: int
     # Sums over groups round by their order, so there is one order: that of the keys.
     order = np.array(sorted(range(len(observations.keys)), key=observations.keys.__getitem__), dtype=np.int64)
     back = np.argsort(order)
-    posterior = _fit_in_order(kept.permuted(order), prior, seed, draws)
+    sorted_ = kept.permuted(order)
+    posterior = _fit_in_order(sorted_, prior, seed, draws)
+    together = error_correlation(posterior.residuals, sorted_.run_of)
     transfer = None if posterior.transfer is None else posterior.transfer.permuted(back)
-    return restored(replace(posterior.select(back), transfer=transfer), observations, aside)
+    found = replace(posterior.select(back), transfer=transfer, error_correlation=together)
+    return restored(found, observations, aside)
 
 
 def _fit_in_order(observations: Observations, prior: Prior, seed: int, draws: int) -> Posterior:

@@ -88,6 +88,7 @@ class Posterior:
     residuals: per group, the standardised residual of each of its points, in the points' order.
     transfer: how the other groups' counts enter, None where none moves any; reference is an effective count then.
     errors: the runs' errors draw by draw, None where they are no part of it; noise sums them up.
+    error_correlation: ρ of what different groups' curves have wrong (`common_errors`); the draws here are independent.
     """
 
     keys: tuple[str, ...]
@@ -106,6 +107,7 @@ class Posterior:
     warnings: tuple[Warning, ...]
     transfer: Transfer | None = None
     errors: Errors | None = None
+    error_correlation: float = 0.0
 
     @property
     def draws(self) -> int:
@@ -245,6 +247,7 @@ class Posterior:
             warnings=_in_order(self.warnings, keys),
             transfer=None if self.transfer is None else self.transfer.select(indices),
             errors=None if self.errors is None else self.errors.select(indices),
+            error_correlation=self.error_correlation,
         )
 
     def part(self, indices: IntArray) -> "Posterior":
@@ -273,6 +276,7 @@ class Posterior:
             warnings=_in_order([warning for part in parts for warning in part.warnings], keys),
             transfer=None,
             errors=Errors.joined(errors, order) if len(errors) == len(parts) else None,
+            error_correlation=parts[0].error_correlation,
         )
 
     def replaced(self, indices: IntArray, part: "Posterior") -> "Posterior":

@@ -211,11 +211,17 @@ def best_whole(form: Canonical, divisible: Divisible, baselines: list[IntArray])
 
 def keep_within(form: Canonical, orders: IntArray) -> IntArray:
     """Orders of a rule that does not know the bounds and limits, changed as little as steps can until they are kept."""
+    kept = mended(form, orders)
+    least = cheapest(form) if kept is None else kept
+    return orders if least is None else least
+
+
+def mended(form: Canonical, orders: IntArray) -> IntArray | None:
+    """The orders changed as little as steps can until bounds and limits are kept; None where steps do not get there."""
+    if form.region.allows(form.market, orders) and form.market.cost(orders) <= form.market.budget:
+        return orders
     cart = _cart(form, orders.copy())
-    if cart.is_allowed or repair(cart):
-        return cart.orders
-    least = cheapest(form)
-    return cart.orders if least is None else least
+    return cart.orders if repair(cart) else None
 
 
 def _from_starts(question: Question, best: Whole, path: Path) -> Whole:

@@ -1,11 +1,11 @@
 """A problem in, a plan out: decided, explained, priced, compared, and told when to stop."""
 
-from app.planner.plan.compare import Gain, UtilityMeasure
+from app.planner.plan.compare import UtilityMeasure, gain_of
 from app.planner.plan.make_plan import evaluate, make_plan
-from app.planner.plan.plan import Band, GroupPlan, Interval, Plan, SourcePlan
+from app.planner.plan.plan import Band, BudgetRatio, Gain, GroupPlan, Interval, Plan, SimpleRule, SourcePlan
 from app.planner.plan.stop import StopAdvice, stop_advice
 
 __all__ = [
-    "Band", "Gain", "GroupPlan", "Interval", "Plan", "SourcePlan", "StopAdvice", "UtilityMeasure", "evaluate",
-    "make_plan", "stop_advice",
+    "Band", "BudgetRatio", "Gain", "GroupPlan", "Interval", "Plan", "SimpleRule", "SourcePlan", "StopAdvice",
+    "UtilityMeasure", "evaluate", "gain_of", "make_plan", "stop_advice",
 ]  # fmt: skip

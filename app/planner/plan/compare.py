@@ -6,28 +6,74 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.planner.arrays import FloatArray
+from app.planner.curves.common_errors import moving_together
+from app.planner.plan.plan import Gain, Interval
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from app.planner.relaxation.relax import with_base
+from app.planner.utility.values import Values
+
+LEAST_DRAWS = 100
+"""Quantiles at 5 % and 95 % need as many."""
 
 
 @dataclass(frozen=True)
-class Gain:
-    """By how much one utility exceeds another over the same draws: mean, 5 % and 95 % quantile, and the share of the
-    draws in which it does, ties half."""
+class Outlook:
+    """U at some counts: its mean over the curves, which is what is decided by, and as it may turn out [draws]."""
 
     mean: float
-    p05: float
-    p95: float
-    p_better: float
+    draws: FloatArray
+
+    @property
+    def interval(self) -> Interval:
+        """The mean with the 5 % and 95 % quantiles of how it may turn out."""
+        p05, p95 = np.quantile(self.draws, (0.05, 0.95))
+        return Interval(mean=self.mean, p05=float(p05), p95=float(p95))
+
+
+@dataclass(frozen=True)
+class Outlooks:
+    """The outlook of any counts, all on the same draws and paths (method.md 5, "How sure").
+
+    values: with the groups' draws in the order in which they move together. widening: by what the record of past
+    forecasts widens intervals.
+    """
+
+    values: Values
+    widening: float
 
     @classmethod
-    def of(cls, utility: FloatArray, other: FloatArray) -> "Gain":
-        """`utility` over `other`, both [draws]."""
-        gain = utility - other
-        p05, p95 = np.quantile(gain, (0.05, 0.95))
-        better = float(((gain > 0.0) + 0.5 * (gain == 0.0)).mean())
-        return cls(mean=float(gain.mean()), p05=float(p05), p95=float(p95), p_better=better)
+    def of(cls, form: Canonical, widening: float) -> "Outlooks":
+        """Of the groups of a problem in the solvers' order."""
+        together = replace(form.utility, posterior=moving_together(form.utility.posterior))
+        return cls(Values.of(together, form.order), widening)
+
+    def at(self, counts: FloatArray) -> Outlook:
+        """At counts [groups] in the solvers' order."""
+        mean, draws = self.values.moved(counts).outcomes(counts)
+        centre = draws.mean()
+        return Outlook(mean, centre + self.widening * (draws - centre))
+
+    def fewer(self, most: int) -> "Outlooks":
+        """On so few of the draws that there are no more than `most` curves, or 100 of each group."""
+        utility = self.values.utility
+        groups, draws = utility.posterior.asymptote.shape
+        step = max(1, min(-(-groups * draws // most), draws // LEAST_DRAWS))
+        posterior = utility.posterior.mapped(lambda values: values[..., ::step])
+        return replace(self, values=replace(self.values, utility=replace(utility, posterior=posterior)))
+
+
+def gain_of(one: Outlook, other: Outlook) -> Gain:
+    """`one` over `other`."""
+    gain = one.draws - other.draws
+    p05, p95 = np.quantile(gain, (0.05, 0.95))
+    return Gain(one.mean - other.mean, float(p05), float(p95), chance_above_zero(gain))
+
+
+def chance_above_zero(gain: FloatArray) -> float:
+    """(k + ½)/(n + 1) for k of n draws above 0, ties half: never 0 or 1, which draws cannot tell."""
+    above = (gain > 0.0).sum() + 0.5 * (gain == 0.0).sum()
+    return float((above + 0.5) / (len(gain) + 1.0))
 
 
 @dataclass(frozen=True)
@@ -45,10 +91,9 @@ class UtilityMeasure:
         """The measure that the problem is solved by."""
         return cls(problem, with_base(Canonical.of(problem)).utility.base)
 
-    def draws(self, problem: Problem, orders: Mapping[str, int]) -> FloatArray:
-        """U [draws] once `orders` of the sources of `problem` have come, on the curves of `problem`."""
+    def outlook(self, problem: Problem, orders: Mapping[str, int]) -> Outlook:
+        """U once `orders` of the sources of `problem` have come, on the curves of `problem`."""
         form = Canonical.of(replace(self.problem, posterior=problem.posterior, sources=problem.sources, limits=()))
         form = replace(form, utility=form.utility.with_base(self.base))
         ordered = np.array([orders.get(source.key, 0) for source in form.sources], dtype=np.float64)
-        counts = form.held + form.market.added(ordered)
-        return form.values.moved(counts).draws(counts)
+        return Outlooks.of(form, problem.widening).at(form.held + form.market.added(ordered))

@@ -60,15 +60,14 @@ def decide(form: Canonical, policy: Rule, seed: int = 0, given: Mapping[str, int
     check_feasible(form)
     form = with_base(form)
     divisible, means = relax(form, form.utility), Means(seed, _best)
-    baselines = {row.key: row.orders(form, means) for row in BASELINES}
+    baselines = {row.key: keep_within(form, row.orders(form, means)) for row in BASELINES}
     if policy == "optimal":
         orders, bound, method, proof = best_whole(form, divisible, list(baselines.values()))
         return _decision(form, policy, divisible, baselines, orders, bound, method, proof)
     if policy == "given":
         orders = np.array([(given or {}).get(source.key, 0) for source in form.sources], dtype=np.int64)
     else:
-        orders = baselines[policy] if policy in baselines else POLICIES[policy].orders(form, means)
-        orders = keep_within(form, orders)
+        orders = baselines[policy] if policy in baselines else keep_within(form, POLICIES[policy].orders(form, means))
     return _decision(form, policy, divisible, baselines, orders, divisible.relaxation.bound, policy, divisible.proof)
 
 

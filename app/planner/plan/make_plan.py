@@ -7,13 +7,15 @@ import numpy as np
 
 from app.planner.arrays import FloatArray
 from app.planner.errors import ProblemError
+from app.planner.plan.compare import Outlooks
 from app.planner.plan.decide import Decision, decide
 from app.planner.plan.exploration import decide_exploring
 from app.planner.plan.margins import Margins, room
-from app.planner.plan.plan import Band, GroupPlan, Interval, Optimality, Plan, Relaxed, SourcePlan, UtilitySummary
+from app.planner.plan.plan import Band, GroupPlan, Optimality, Plan, Relaxed, SourcePlan, UtilitySummary
 from app.planner.plan.reasons import group_reasons, unspent_reason
 from app.planner.plan.shadow_prices import bound_prices
 from app.planner.plan.warnings import plan_warnings
+from app.planner.plan.worth import simple_rules
 from app.planner.policies.policy import PolicyName
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.feasibility import check_feasible
@@ -66,7 +68,7 @@ def _plan(problem: Problem, decision: Decision) -> Plan:
         spend=problem.budget - decision.left,
         unspent=decision.left,
         unspent_reason=reason,
-        utility=_utilities(form, decision),
+        utility=_utilities(form, decision, problem.widening),
         shadow_price=_shadow_price(form, decision, margins),
         optimality=Optimality(decision.gap, decision.method, decision.proof),
         relaxed=Relaxed(relaxed, decision.relaxed.utility, bound_gain),
@@ -142,22 +144,19 @@ def _binding(form: Canonical, decision: Decision, at: int, full: bool) -> tuple[
     return tuple(binding)
 
 
-def _utilities(form: Canonical, decision: Decision) -> UtilitySummary:
-    market = form.market
-
-    def draws(counts: FloatArray) -> FloatArray:
-        return form.values.moved(counts).draws(counts)
-
-    now, after = draws(form.held), draws(decision.counts)
-    baselines = {name: draws(form.held + market.added(orders)) for name, orders in decision.baselines.items()}
-    better = (after > baselines["equal"]) + 0.5 * (after == baselines["equal"])
+def _utilities(form: Canonical, decision: Decision, widening: float) -> UtilitySummary:
+    outlooks = Outlooks.of(form, widening)
+    now, after = outlooks.at(form.held), outlooks.at(decision.counts)
+    rules = {name: outlooks.at(form.held + form.market.added(orders)) for name, orders in decision.baselines.items()}
+    best, equal_ratio = simple_rules(decision, outlooks, after, rules)
     return UtilitySummary(
-        now=_interval(now),
-        after=_interval(after),
-        equal=_interval(baselines["equal"]),
-        equal_spend=_interval(baselines["equal_spend"]),
-        proportional=_interval(baselines["proportional"]),
-        p_better_than_equal=float(better.mean()),
+        now=now.interval,
+        after=after.interval,
+        equal=rules["equal"].interval,
+        equal_spend=rules["equal_spend"].interval,
+        proportional=rules["proportional"].interval,
+        best_simple_rule=best,
+        equal_budget_ratio=equal_ratio,
     )
 
 
@@ -171,11 +170,6 @@ def _shadow_price(form: Canonical, decision: Decision, margins: Margins) -> floa
         value = decision.after.value
         multiplier = level_multiplier(form.utility, value, after, 1.0) if form.utility.is_level else float(after.max())
     return None if np.isnan(multiplier) else multiplier
-
-
-def _interval(draws: FloatArray) -> Interval:
-    p05, p95 = np.quantile(draws, (0.05, 0.95))
-    return Interval(mean=float(draws.mean()), p05=float(p05), p95=float(p95))
 
 
 def _bands(draws: FloatArray) -> list[Band]:

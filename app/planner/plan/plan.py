@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from app.planner.arrays import FloatArray
 from app.planner.plan.decide import Rule
 from app.planner.plan.shadow_prices import BoundPrice
+from app.planner.policies.policy import PolicyName
 from app.planner.wording import Warning
 
 
@@ -31,10 +32,46 @@ class Band:
 
 
 @dataclass(frozen=True)
-class UtilitySummary:
-    """Utility now, with the plan, and with each baseline, over the same draws.
+class BudgetRatio:
+    """How many times the plan's money a rule would need to reach what the plan reaches: by the means over the curves,
+    with the 5 % and 95 % quantiles of how it may turn out; inf: more than was tried."""
 
-    p_better_than_equal: share of the draws in which the plan beats equal counts, ties half.
+    mean: float
+    p05: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class Gain:
+    """By how much one utility exceeds another over the same draws: mean, 5 % and 95 % quantile, and the chance that it
+    does."""
+
+    mean: float
+    p05: float
+    p95: float
+    p_better: float
+
+
+@dataclass(frozen=True)
+class SimpleRule:
+    """The simple rule of the highest expected utility, for the same money.
+
+    gain: of the plan over it. budget_ratio: None where the plan spends nothing. finding: what the plan is worth beside
+    simple rules, in a sentence; empty where it is this rule, or nothing is bought.
+    """
+
+    policy: PolicyName
+    utility: Interval
+    gain: Gain
+    budget_ratio: BudgetRatio | None
+    finding: str
+
+
+@dataclass(frozen=True)
+class UtilitySummary:
+    """Utility now, with the plan, and with each simple rule, over the same draws.
+
+    equal_budget_ratio: what equal counts would need to reach the same; None where the plan spends nothing.
     """
 
     now: Interval
@@ -42,7 +79,8 @@ class UtilitySummary:
     equal: Interval
     equal_spend: Interval
     proportional: Interval
-    p_better_than_equal: float
+    best_simple_rule: SimpleRule
+    equal_budget_ratio: BudgetRatio | None
 
 
 @dataclass(frozen=True)

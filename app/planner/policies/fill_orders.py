@@ -45,11 +45,7 @@ class Shelves:
 
     def full_cost(self) -> FloatArray:
         """Cost [groups], in millionths, of everything the groups are offered, as `fill_money` shares it out."""
-        everything = self.fill(np.full(self.market.groups, np.inf))
-        if self._is_plain:
-            cost = everything.astype(np.float64) * self.market.unit_cost
-            return np.bincount(self.market.group, weights=cost, minlength=self.market.groups).astype(np.float64)
-        return np.asarray(self._shares @ self._prices.cost(everything))
+        return self.cost_of_groups(self.fill(np.full(self.market.groups, np.inf)))
 
     def step(self, orders: IntArray) -> IntArray:
         """The least that can be added to each order [S]; 0 where its limits, its group's or a fixed order forbid it."""
@@ -74,6 +70,33 @@ class Shelves:
                 orders[source] += step
                 left -= cost
         return orders
+
+    def next_step_cost(self, orders: IntArray) -> FloatArray:
+        """Cost [groups], in millionths, of the cheapest further step of a source that feeds the group; inf: none."""
+        step = self.step(orders)
+        if self.market.is_plain:
+            cost = step * self.market.unit_cost.astype(np.float64)
+        else:
+            priced = zip(self.market.sources, orders.tolist(), step.tolist(), strict=True)
+            cost = np.array([source.cost(order + more) - source.cost(order) for source, order, more in priced])
+        found = np.full(self.market.groups, np.inf)
+        columns = _columns(self._brought)
+        np.minimum.at(found, self._brought.indices, np.where(step > 0, cost, np.inf)[columns])
+        return found
+
+    def cost_of_groups(self, orders: IntArray) -> FloatArray:
+        """Cost [groups], in millionths, of orders [S], as `fill_money` shares it out."""
+        if self._is_plain:
+            cost = orders.astype(np.float64) * self.market.unit_cost
+            return np.bincount(self.market.group, weights=cost, minlength=self.market.groups).astype(np.float64)
+        return np.asarray(self._shares @ self._prices.cost(orders))
+
+    def ranked(self, level: FloatArray) -> list[int]:
+        """The sources by the least level [groups] of those they feed, then by price; without those at no level."""
+        brought = self._brought
+        least = np.minimum.reduceat(level[brought.indices], brought.indptr[:-1]) if brought.nnz else np.zeros(0)
+        order = np.lexsort((np.arange(len(least)), self._price_per_sample, least))
+        return [int(at) for at in order if np.isfinite(least[at])]
 
     def room(self, orders: IntArray, source: int) -> int:
         """The most samples that the groups' space lets be added to a source's order."""

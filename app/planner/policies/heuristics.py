@@ -1,8 +1,9 @@
 """The heuristics every plan is compared with (method.md 8). They need no curve: counts, money and weights decide.
 
-All are whole orders within the sources' limits, the cheaper source of a group first. What a capped group cannot take
-goes to the others; what whole lots leave over stays unspent. Each raises one level, the same for all groups, as far as
-the budget goes. Counts are effective samples; `space` [groups]: accepted samples up to a group's max_count, None: any.
+All are whole orders within the sources' limits, the cheaper source of a group first. Each raises one level, the same
+for all groups, as far as the budget goes, and then fills up: what is left raises the level of the groups whose next
+step it pays for, until it pays for none. What a capped group cannot take goes to the others. Counts are effective
+samples; `space` [groups]: accepted samples up to a group's max_count, None: any.
 """
 
 from collections.abc import Callable
@@ -16,31 +17,37 @@ from app.planner.problem.market import Market
 
 LEVEL_HALVINGS = 60
 """Halvings of a level: enough for the last bit of a double."""
+FILLED = "What is left would go where a bound or a limit forbids it, or to groups of weight 0."
+MOST_LEVELS = 20
+"""So often the level is raised for those that the money left can still serve; then they get single steps."""
 
 
 def equal(market: Market, space: FloatArray | None = None) -> IntArray:
     """Orders [S]: the largest equal count for every group with a source."""
     shelves = Shelves(market, space)
+    most = int(shelves.offered().max(initial=0.0))
 
-    def orders(count: int) -> IntArray:
-        return shelves.fill(np.full(market.groups, float(count)))
+    def level(wanted: FloatArray) -> IntArray:
+        def orders(count: int) -> IntArray:
+            return shelves.fill(np.minimum(wanted, float(count)))
 
-    return orders(_largest(int(shelves.offered().max(initial=0.0)), lambda count: _paid(market, orders(count))))
+        return orders(_largest(most, lambda count: _paid(market, orders(count))))
+
+    return _filled_up(shelves, level, market.added, np.ones(market.groups))
 
 
 def equal_spend(market: Market, space: FloatArray | None = None) -> IntArray:
     """Orders [S]: the same money for every group with a source."""
     shelves = Shelves(market, space)
-
     room = np.minimum(shelves.full_cost(), market.budget)
 
-    def orders(money: int) -> IntArray:
-        return shelves.fill_money(np.minimum(room, money))
+    def level(wanted: FloatArray) -> IntArray:
+        def orders(money: int) -> IntArray:
+            return shelves.fill_money(np.minimum(np.minimum(room, wanted), money))
 
-    def fits(money: int) -> bool:
-        return float(np.minimum(room, money).sum()) <= market.budget and _paid(market, orders(money))
+        return orders(_largest(market.budget, lambda money: _paid(market, orders(money))))
 
-    return orders(_largest(market.budget, fits))
+    return _filled_up(shelves, level, shelves.cost_of_groups, np.ones(market.groups))
 
 
 def proportional(market: Market, weights: FloatArray, space: FloatArray | None = None) -> IntArray:
@@ -51,10 +58,13 @@ def proportional(market: Market, weights: FloatArray, space: FloatArray | None =
     # A whole count that the halving approaches from below is not lost to its last bit.
     top = float((offered[served] / weights[served]).max(initial=0.0))
 
-    def orders(scale: float) -> IntArray:
-        return shelves.fill(np.minimum(scale * weights * (1.0 + 1e-12), offered))
+    def level(wanted: FloatArray) -> IntArray:
+        def orders(scale: float) -> IntArray:
+            return shelves.fill(np.minimum(np.minimum(scale * weights * (1.0 + 1e-12), offered), wanted))
 
-    return orders(highest(market, top, orders))
+        return orders(highest(market, top, orders))
+
+    return _filled_up(shelves, level, market.added, weights)
 
 
 def water_filling(market: Market, held: FloatArray, space: FloatArray | None = None) -> IntArray:
@@ -66,6 +76,38 @@ def water_filling(market: Market, held: FloatArray, space: FloatArray | None = N
     orders = shelves.fill(np.maximum(level * (1.0 - 1e-8) - held, 0.0))
     counts = held + market.added(orders)
     return shelves.top_up(orders, np.argsort(counts[market.group], kind="stable").tolist())
+
+
+def _filled_up(
+    shelves: Shelves,
+    level: Callable[[FloatArray], IntArray],
+    had: Callable[[IntArray], FloatArray],
+    weights: FloatArray,
+) -> IntArray:
+    """Orders [S] of the highest level, filled up until no further step of a group with a weight can be paid for.
+
+    level: orders of the highest level that is paid for while no group gets more than its wish [groups]. had: what the
+    groups have of orders, in the units of the wish; it is levelled in proportion to the weights [groups].
+    """
+    market, wanted, stuck = shelves.market, np.full(shelves.market.groups, np.inf), weights <= 0.0
+    orders = level(wanted)
+    for _ in range(MOST_LEVELS):
+        # A group that waits for a step dearer than all that is left holds up the level of the others.
+        waits = shelves.next_step_cost(orders) > market.budget - market.cost(orders)
+        if not (waits & ~stuck).any() or (waits | stuck).all():
+            break
+        stuck = stuck | waits
+        wanted = np.where(stuck, had(orders), np.inf)
+        higher = level(wanted)
+        if (higher == orders).all():
+            break
+        orders = higher
+    while True:
+        share = np.divide(had(orders), weights, out=np.full(len(weights), np.inf), where=weights > 0.0)
+        more = shelves.top_up(orders, shelves.ranked(share))
+        if (more == orders).all():
+            return orders
+        orders = more
 
 
 def highest(market: Market, top: float, orders: Callable[[float], IntArray]) -> float:
@@ -99,6 +141,7 @@ EQUAL = Policy(
     reason="The policy gives every group with a source the same count.",
     orders=lambda form, _: equal(form.market, form.space),
     needs_curves=False,
+    unspent=FILLED,
 )
 EQUAL_SPEND = Policy(
     key="equal_spend",
@@ -107,6 +150,7 @@ EQUAL_SPEND = Policy(
     reason="The policy gives every group with a source the same money.",
     orders=lambda form, _: equal_spend(form.market, form.space),
     needs_curves=False,
+    unspent=FILLED,
 )
 PROPORTIONAL = Policy(
     key="proportional",
@@ -115,6 +159,7 @@ PROPORTIONAL = Policy(
     reason="The policy gives counts by weight, and its weight is {weight}.",
     orders=lambda form, _: proportional(form.market, form.utility.weights, form.space),
     needs_curves=False,
+    unspent=FILLED,
 )
 WATER_FILLING = Policy(
     key="water_filling",

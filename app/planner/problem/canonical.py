@@ -82,6 +82,11 @@ class Canonical:
             region=region,
         )
 
+    def with_budget(self, budget: int) -> "Canonical":
+        """The same problem with other money (millionths)."""
+        times = max(budget, 1) / max(self.market.budget, 1)
+        return replace(self, market=self.market.with_budget(budget), region=self.region.at_budget(times))
+
     @cached_property
     def values(self) -> Values:
         """The groups' values, what samples do for other groups included."""

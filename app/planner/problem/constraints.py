@@ -4,7 +4,7 @@ R rows lower ≤ X x + C c ≤ upper, x [S] the orders in samples, c [S] their c
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -113,6 +113,12 @@ class Region:
         bad = away > np.maximum(was, SLACK * np.maximum(np.abs(before), 1e-3))
         fine[source[bad]] = False
         return fine
+
+    def at_budget(self, times: float) -> "Region":
+        """The rows where the budget is so many times what it was: limits on money, which are shares of it, move."""
+        scale = np.array([times if one.of_money and one.share is None else 1.0 for one in self.bounds])
+        bounds = tuple(replace(one, unit=one.unit * by) for one, by in zip(self.bounds, scale.tolist(), strict=True))
+        return replace(self, lower=self.lower / scale, upper=self.upper / scale, bounds=bounds)
 
     @property
     def allows_nothing(self) -> bool:

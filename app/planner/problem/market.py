@@ -5,7 +5,7 @@ where it meets the solvers, a share of the budget.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -107,6 +107,15 @@ class Market:
             rank=np.arange(len(group)) - np.searchsorted(group, group),
             effective=effective,
             delivered=delivered,
+        )
+
+    def with_budget(self, budget: int) -> "Market":
+        """The same sources, asked with other money (millionths)."""
+        return replace(
+            self,
+            budget=budget,
+            most=np.array([source.affordable(budget) for source in self.sources], dtype=np.int64),
+            share=np.array([source.unit_cost / max(budget, 1) for source in self.sources], dtype=np.float64),
         )
 
     @cached_property

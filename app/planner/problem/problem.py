@@ -64,7 +64,8 @@ class Problem:
     posterior: draws of the groups' curves, its groups in the same order. budget: millionths, ≥ 0.
     raw: accepted samples now, None = held. pending, pending_raw: expected from orders placed but not delivered,
     effective and raw; None = 0, and raw as effective. min_count, max_count: bounds on the raw count after buying,
-    pending included; nan = none; what exceeds max_count already buys no more.
+    pending included; nan = none; what exceeds max_count already buys no more. widening: by what the record of past
+    forecasts widens 90 % intervals.
     """
 
     keys: tuple[str, ...]
@@ -83,6 +84,7 @@ class Problem:
     min_count: FloatArray | None = None
     max_count: FloatArray | None = None
     limits: tuple[Limit, ...] = ()
+    widening: float = 1.0
 
     def __post_init__(self) -> None:
         """Raises ProblemError where the parts do not fit together."""

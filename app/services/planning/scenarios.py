@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Fault, Invalid, refuse
 from app.planner.errors import InfeasibleError, SolverError
-from app.planner.plan import Gain, Plan, UtilityMeasure, evaluate, make_plan
+from app.planner.plan import Gain, Plan, UtilityMeasure, evaluate, gain_of, make_plan
 from app.services.curves.fits import Fits
 from app.services.planning.allocations import widened
 from app.services.planning.problem import Budget
@@ -76,11 +76,11 @@ def with_gains(varied: Sequence[Varied], outcomes: Sequence[ScenarioResult]) -> 
     if first.plan is None or not first.known:
         return list(outcomes)
     measure = UtilityMeasure.of(varied[0].problem)
-    base = measure.draws(varied[0].problem, orders_of(first.plan))
+    base = measure.outlook(varied[0].problem, orders_of(first.plan))
     return [
         outcome
         if outcome.plan is None
-        else replace(outcome, gain=Gain.of(measure.draws(one.problem, orders_of(outcome.plan)), base))
+        else replace(outcome, gain=gain_of(measure.outlook(one.problem, orders_of(outcome.plan)), base))
         for one, outcome in zip(varied, outcomes, strict=True)
     ]
 

@@ -50,7 +50,8 @@ class Situation:
     def problem(self, budget: Budget, hold: Mapping[str, int] = NO_HOLD) -> Problem:
         """What to buy for `budget`; `hold` fixes the orders of the named sources. Raises Invalid."""
         posterior = self.fitted.posterior
-        return problem_of(self.project, self.groups, self.sources, self.holdings, posterior, budget, hold)
+        problem = problem_of(self.project, self.groups, self.sources, self.holdings, posterior, budget, hold)
+        return replace(problem, widening=float(self.widening[-1]))
 
 
 def situation_of(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Situation:

@@ -61,10 +61,11 @@ def truths_of(keys: tuple[str, ...], arrays: Mapping[str, FloatArray]) -> Poster
     if "transfer" in arrays:
         nothing = ((),) * len(keys)
         transfer = Transfer(arrays["transfer"], arrays["kappa"], arrays["held"], arrays["off"], nothing)
+    # Trials frozen before curves had a threshold lack it.
+    drawn: dict[str, Any] = {name: arrays.get(name, np.zeros_like(arrays["asymptote"])) for name in ARRAYS}
     return Posterior(
         keys=keys,
-        # Trials frozen before curves had a threshold lack it.
-        **{name: arrays.get(name, np.zeros_like(arrays["asymptote"])) for name in ARRAYS},
+        **drawn,
         diagnostics=(Diagnostics(0, 0, 0.0, 0),) * len(keys),
         residuals=(np.zeros(0),) * len(keys),
         warnings=(),

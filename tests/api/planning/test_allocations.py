@@ -48,7 +48,13 @@ def test_the_answer_says_how_sure_and_why(api: Api) -> None:
         assert utility["after"]["mean"] >= utility[split]["mean"] - 1e-12
         assert utility[split]["p05"] <= utility[split]["mean"] <= utility[split]["p95"]
     assert utility["after"]["mean"] > utility["now"]["mean"]
-    assert 0 <= utility["p_better_than_equal"] <= 1
+    rule = utility["best_simple_rule"]
+    assert rule["policy"] in ("equal", "equal_spend", "proportional")
+    assert rule["utility"] == utility[rule["policy"]]
+    assert rule["gain"]["mean"] == pytest.approx(utility["after"]["mean"] - rule["utility"]["mean"])
+    assert 0 < rule["gain"]["p_better"] < 1
+    for ratio in (rule["budget_ratio"], utility["equal_budget_ratio"]):
+        assert all(end is None or end >= 0 for end in ratio.values())
     assert plan["shadow_price"] > 0
     assert 0 <= plan["optimality"]["gap"] < 1e-3
     for group in plan["groups"]:

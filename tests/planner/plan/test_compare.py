@@ -5,20 +5,69 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.planner.curves.posterior import stating
+from app.planner.curves.posterior import Posterior, stating
 from app.planner.curves.transfer import Transfer
-from app.planner.plan.compare import Gain, UtilityMeasure
+from app.planner.plan.compare import Outlook, Outlooks, UtilityMeasure, gain_of
 from app.planner.plan.make_plan import make_plan
+from app.planner.problem.canonical import Canonical
 from app.planner.utility.objective import Objective
+from app.planner.utility.utility import TAIL
 from tests.planner.problems import offers, problem, scattered, stated
 
 CURVES = [(0.05, 2.0, 0.5, 0.0), (0.1, 3.0, 0.5, 10.0), (0.0, 1.0, 0.25, 0.0)]
 
 
-def test_a_gain_is_the_mean_of_the_differences_draw_by_draw() -> None:
-    gain = Gain.of(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 1.0, 4.0, 2.0]))
-    assert (gain.mean, gain.p_better) == (0.5, 0.625)
+def test_a_gain_is_taken_draw_by_draw_and_its_chance_is_never_certain() -> None:
+    """Two draws above, one level: (2 + ½ + ½) / (4 + 1)."""
+    gain = gain_of(Outlook(2.5, np.array([1.0, 2.0, 3.0, 4.0])), Outlook(2.0, np.array([1.0, 1.0, 4.0, 2.0])))
+    assert (gain.mean, gain.p_better) == (0.5, 0.6)
     assert -1.0 <= gain.p05 <= gain.mean <= gain.p95 <= 2.0
+    surely = gain_of(Outlook(1.0, np.ones(300)), Outlook(0.0, np.zeros(300)))
+    assert surely.p_better == pytest.approx(300.5 / 301.0)
+    assert gain_of(Outlook(0.0, np.zeros(300)), Outlook(1.0, np.ones(300))).p_better == pytest.approx(0.5 / 301.0)
+
+
+def test_now_after_and_rivals_stand_on_one_path_of_each_draw() -> None:
+    """Every draw of the utility follows the band of its draw: the same number times the root of the doublings."""
+    own = problem(strayed(40), offers([1.0, 2.0, 1.5]), 200.0)
+    form = Canonical.of(own)
+    outlooks = Outlooks.of(form, 1.0)
+    for times in (1.0, 2.0, 8.0):
+        counts = times * form.held
+        band = own.posterior.band(counts)
+        held = np.clip(band, *np.quantile(band, (TAIL, 1.0 - TAIL), axis=1)[:, :, None])
+        assert outlooks.at(counts).draws == pytest.approx(1.0 - held.mean(axis=0), abs=1e-12)
+        assert outlooks.at(counts).mean == pytest.approx(1.0 - own.posterior.loss(counts).mean(), abs=1e-12)
+
+
+def test_the_record_of_forecasts_widens_the_draws_about_their_mean() -> None:
+    own = problem(strayed(40), offers([1.0, 2.0, 1.5]), 200.0)
+    form = Canonical.of(own)
+    narrow, wide = (Outlooks.of(form, factor).at(3.0 * form.held) for factor in (1.0, 1.5))
+    assert wide.mean == narrow.mean
+    assert wide.draws - wide.draws.mean() == pytest.approx(1.5 * (narrow.draws - narrow.draws.mean()))
+    plain, widened = make_plan(own).utility, make_plan(replace(own, widening=1.5)).utility
+    assert widened.after.mean == plain.after.mean
+    assert widened.after.p95 - widened.after.p05 == pytest.approx(1.5 * (plain.after.p95 - plain.after.p05))
+    assert widened.best_simple_rule.gain.p05 < plain.best_simple_rule.gain.p05
+
+
+def test_fewer_draws_are_looked_at_where_groups_are_many() -> None:
+    form = Canonical.of(problem(strayed(400), offers([1.0, 2.0, 1.5]), 200.0))
+    outlooks = Outlooks.of(form, 1.0)
+    assert len(outlooks.fewer(10_000).at(form.held).draws) == 400
+    assert len(outlooks.fewer(600).at(form.held).draws) == 200
+    assert len(outlooks.fewer(1).at(form.held).draws) == 100
+    assert outlooks.fewer(600).at(2.0 * form.held).draws.std() == pytest.approx(
+        outlooks.at(2.0 * form.held).draws.std(), rel=0.2
+    )
+
+
+def strayed(draws: int) -> Posterior:
+    """Three scattered groups measured at 50, which may leave their curves beyond."""
+    curves = scattered(CURVES, draws, seed=1)
+    away = 0.02 * np.random.default_rng(7).standard_normal((3, draws))
+    return replace(curves, reference=np.full(3, 50.0), discrepancy=away)
 
 
 @pytest.mark.parametrize(
@@ -30,9 +79,10 @@ def test_a_gain_is_the_mean_of_the_differences_draw_by_draw() -> None:
 def test_a_problem_measured_by_itself_has_its_plan_s_utility(objective: Objective) -> None:
     own = problem(scattered(CURVES, 40, seed=1), offers([1.0, 2.0, 1.5]), 200.0, objective)
     plan = make_plan(own)
-    draws = UtilityMeasure.of(own).draws(own, {source.key: source.order for source in plan.sources})
-    assert draws.mean() == pytest.approx(plan.utility.after.mean, abs=1e-12)
-    assert np.quantile(draws, (0.05, 0.95)) == pytest.approx([plan.utility.after.p05, plan.utility.after.p95])
+    outlook = UtilityMeasure.of(own).outlook(own, {source.key: source.order for source in plan.sources})
+    assert outlook.mean == pytest.approx(plan.utility.after.mean, abs=1e-12)
+    assert outlook.interval.p05 == pytest.approx(plan.utility.after.p05)
+    assert outlook.interval.p95 == pytest.approx(plan.utility.after.p95)
 
 
 def test_orders_are_measured_on_the_other_problem_s_curves_and_sources_by_the_first_s_weights() -> None:
@@ -44,7 +94,9 @@ def test_orders_are_measured_on_the_other_problem_s_curves_and_sources_by_the_fi
     counts = 50.0 + 100.0 * 0.8 * 0.5 * np.array([0.5, 0.25, 0.0])
     losses = [counts[0] ** -0.5, 0.1 + 3.0 * (counts[1] + 10.0) ** -0.5, counts[2] ** -0.25]
     expected = np.array([0.25, 0.5, 0.25]) @ (1.0 - np.array(losses))
-    assert UtilityMeasure.of(first).draws(other, {"s0": 100}) == pytest.approx(expected)
+    found = UtilityMeasure.of(first).outlook(other, {"s0": 100})
+    assert found.mean == pytest.approx(expected)
+    assert found.draws == pytest.approx(expected)
 
 
 def test_stated_curves_leave_the_other_groups_draws_as_they_are() -> None:

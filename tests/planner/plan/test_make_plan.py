@@ -204,8 +204,8 @@ def test_a_plain_plan_raises_no_alarm() -> None:
 def test_the_interval_of_a_sure_curve_is_a_point_and_ties_count_half() -> None:
     utility = two_groups(policy="equal").utility
     assert utility.after.p05 == utility.after.p95 == pytest.approx(utility.after.mean)
-    assert utility.p_better_than_equal == 0.5
-    assert two_groups().utility.p_better_than_equal == 1.0
+    assert utility.best_simple_rule.policy == "equal"
+    assert utility.best_simple_rule.gain.p_better == 0.5
 
 
 def test_the_metric_after_is_that_of_the_counts_after() -> None:
@@ -340,8 +340,8 @@ def test_nothing_more_to_buy_has_no_shadow_price() -> None:
 
 
 def test_the_baselines_know_how_far_they_are_from_the_optimum() -> None:
-    best, equal = two_groups(), two_groups(policy="equal")
+    best, rule = two_groups(), two_groups(policy="equal_spend")
     gain = best.utility.after.mean - best.utility.now.mean
-    lost = best.utility.after.mean - equal.utility.after.mean
-    assert equal.optimality.gap == pytest.approx(lost / gain, rel=0.02)
-    assert equal.optimality.method == "equal"
+    lost = best.utility.after.mean - rule.utility.after.mean
+    assert rule.optimality.gap == pytest.approx(lost / gain, rel=0.02)
+    assert rule.optimality.method == "equal_spend"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from app.planner.policies.heuristics import equal, equal_spend, proportional
 from app.planner.problem.market import Market
-from app.planner.problem.sources import Source, SourceError
+from app.planner.problem.sources import MOST, Source, SourceError
 from tests.planner.problems import MONEY, offers
 
 
@@ -15,9 +15,24 @@ def market(sources: tuple[Source, ...], groups: int, budget: float) -> Market:
     return Market.of(sources, list(range(groups)), groups, round(budget * MONEY))
 
 
-def test_equal_gives_every_group_the_largest_equal_count() -> None:
+def test_equal_gives_every_group_the_largest_equal_count_and_fills_up() -> None:
+    """13 of each cost 97.5; what is left pays for two more of the cheapest and for nothing else."""
     shop = market(offers([1.0, 2.0, 4.5]), 4, 100.0)
-    np.testing.assert_array_equal(shop.added(equal(shop)), [13, 13, 13, 0])
+    np.testing.assert_array_equal(shop.added(equal(shop)), [15, 13, 13, 0])
+
+
+def test_a_group_that_waits_for_a_dear_step_does_not_hold_up_the_others() -> None:
+    """A smallest order of 80 that is beyond the money, or lots of 60: the others get what is left in equal parts."""
+    for lots, least in (([1, 1, 1], [80, 0, 0]), ([60, 1, 1], [0, 0, 0])):
+        shop = market(offers([1.0, 1.0, 1.0], lots=lots, least=least), 3, 50.0)
+        np.testing.assert_array_equal(shop.added(equal(shop)), [0, 25, 25])
+        np.testing.assert_array_equal(shop.added(equal_spend(shop)), [0, 25, 25])
+        np.testing.assert_array_equal(shop.added(proportional(shop, np.array([0.4, 0.3, 0.3]))), [0, 25, 25])
+
+
+def test_a_weight_of_0_is_no_part_of_counts_by_weight() -> None:
+    shop = market(offers([1.0, 2.0, 0.5]), 3, 11.0)
+    np.testing.assert_array_equal(shop.added(proportional(shop, np.array([0.5, 0.5, 0.0]))), [5, 3, 0])
 
 
 def test_what_a_capped_group_cannot_take_goes_to_the_others() -> None:
@@ -29,7 +44,7 @@ def test_what_a_capped_group_cannot_take_goes_to_the_others() -> None:
 
 def test_equal_spend_gives_every_group_the_same_money() -> None:
     shop = market(offers([1.0, 2.0, 5.0]), 3, 99.0)
-    np.testing.assert_array_equal(shop.added(equal_spend(shop)), [33, 16, 6])
+    np.testing.assert_array_equal(shop.added(equal_spend(shop)), [35, 17, 6])
 
 
 def test_proportional_gives_whole_counts_their_last_sample() -> None:
@@ -91,9 +106,15 @@ sources = st.builds(
 @given(st.lists(sources, max_size=7, unique_by=lambda source: source.key), st.integers(0, 10**18))
 def test_every_baseline_keeps_the_budget_and_every_limit(offered: list[Source], budget: int) -> None:
     shop = Market.of(offered, list(range(4)), 4, budget)
-    for orders in (equal(shop), equal_spend(shop), proportional(shop, np.array([0.4, 0.3, 0.3, 0.0]))):
-        assert shop.cost(orders) <= budget
+    weights = np.array([0.4, 0.3, 0.3, 0.0])
+    for rule, orders in enumerate((equal(shop), equal_spend(shop), proportional(shop, weights))):
+        left = budget - shop.cost(orders)
+        assert left >= 0
         for order, at in zip(orders.tolist(), shop.order.tolist(), strict=True):
             source = offered[at]
             assert order == 0 or source.min_order <= order <= (source.max_order or order)
             assert order % source.lot_size == 0
+            # Nothing more can be bought, but by weight for a group without one.
+            more = order + (source.lot_size if order else source.least)
+            full = more > (MOST if source.cap is None else min(source.cap, MOST))
+            assert full or source.cost(more) - source.cost(order) > left or (rule == 2 and source.yields[0][0] == 3)
