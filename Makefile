@@ -91,6 +91,15 @@ bench-prs: .venv/dev.stamp  ## play the collection game on simulated genomes (BE
 bench-replay: .venv/dev.stamp  ## play the collection game on census and NHANES people (BENCH_ARGS, such as --data DIR)
 	$(BIN)/python benchmarks/bench_replay.py $(BENCH_ARGS)
 
+bench-loops: .venv/dev.stamp  ## play whole loops on real tasks (BENCH_ARGS, such as --packages DIR --data DIR --against CHECKOUT)
+	$(BIN)/python benchmarks/bench_loops.py $(BENCH_ARGS)
+
+bench-shapes: .venv/dev.stamp  ## plan on curves of odd shapes and odd data (BENCH_ARGS, such as --against CHECKOUT)
+	$(BIN)/python benchmarks/bench_shapes.py $(BENCH_ARGS)
+
+bench-truth: .venv/dev.stamp  ## hold what is said against real learning curves (BENCH_ARGS, such as --data DIR --against CHECKOUT)
+	$(BIN)/python benchmarks/bench_truth.py $(BENCH_ARGS)
+
 bench: bench-curves bench-allocation bench-prs bench-replay  ## run every benchmark
 	$(BIN)/python benchmarks/bench_inbox.py
 	$(BIN)/python benchmarks/bench_service.py
@@ -100,4 +109,5 @@ bench: bench-curves bench-allocation bench-prs bench-replay  ## run every benchm
 	$(BIN)/python benchmarks/bench_surrogate.py --levels
 
 .PHONY: help setup demo serve test test-all test-chaos test-label-studio test-numerics check openapi lock \
-  bench bench-allocation bench-curves bench-dashboard bench-prs bench-replay bench-simulations
+  bench bench-allocation bench-curves bench-dashboard bench-loops bench-prs bench-replay bench-shapes \
+  bench-simulations bench-truth

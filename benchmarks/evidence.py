@@ -1,19 +1,20 @@
 """Writes docs/evidence.md and its charts from the results of the benchmarks, so that no figure is typed by hand.
 
-Run after bench_prs.py, bench_replay.py, bench_surrogate.py, also with --levels: python benchmarks/evidence.py.
+Run after bench_prs.py, bench_replay.py, bench_surrogate.py, also with --levels, bench_loops.py, bench_shapes.py and
+bench_truth.py: python benchmarks/evidence.py.
 """
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from evidence_loops import loops, shapes, truth
+from results_files import Row, distinct, markdown, read, select, signed
 
 from app.charts.render import svg
 from app.charts.theme import Spec, finished, palette, titled
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
-Row = Mapping[str, Any]
 LEAST_SQUARES = "greedy, least squares"
 CLEAR = 3.0
 """Standard errors from which on a difference is called clear."""
@@ -22,34 +23,13 @@ HEAD = """# The evidence
 
 Does adaptive buying beat the heuristics, and by how much? Three games answer: polygenic scores over simulated
 genomes (the paper's case), census and NHANES people with real learners, and a surrogate world whose curves are
-known. All tables and charts on this page are written by `python benchmarks/evidence.py` from the files in
-`benchmarks/results`.
+known. Then whole loops on real tasks, curves of odd shapes, and whether what is said comes true. All tables and
+charts on this page are written by `python benchmarks/evidence.py` from the files in `benchmarks/results`.
 
 A difference is to `optimal`, paired over the same genomes and traits, splits or games; ± is its standard error.
 Two standard errors are chance more often than one would think among so many rows: read patterns, not single
 cells.
 """
-
-
-def read(name: str) -> Any:
-    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
-
-
-def markdown(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = ["| " + " | ".join(columns) + " |", "| " + " | ".join("---" for _ in columns) + " |"]
-    return "\n".join([*lines, *("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows)]) + "\n"
-
-
-def signed(mean: float, se: float) -> str:
-    return f"{mean:+.4f} ± {se:.4f}"
-
-
-def select(rows: Sequence[Row], **wanted: object) -> list[Row]:
-    return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
-
-
-def distinct(rows: Sequence[Row], name: str) -> list[str]:
-    return list(dict.fromkeys(row[name] for row in rows))
 
 
 def differences(rows: Sequence[Row], title: str, detail: str, by: str) -> Spec:
@@ -279,7 +259,8 @@ def finding(rows: Sequence[Row]) -> str:
 
 
 def page() -> str:
-    return "\n".join([HEAD, prs(), replay(), surrogate()]).rstrip() + "\n"
+    parts = [HEAD, prs(), replay(), surrogate(), loops(), shapes(), truth()]
+    return "\n".join(parts).rstrip() + "\n"
 
 
 AHEAD = "less optimal's"

@@ -1,0 +1,132 @@
+"""A project in one process: what the service makes of posted runs and a question, without HTTP and a database.
+
+Runs are read and fitted by the service's own `fit_now`, plans are made with the defaults of the API, so that another
+checkout of the repository plays as its service would. What the record of past forecasts adds is left out: it needs a
+database.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID
+
+import numpy as np
+
+from app.planner.arrays import FloatArray
+from app.planner.curves import Posterior
+from app.planner.plan import Plan, make_plan
+from app.planner.policies import PolicyName
+from app.planner.policies.table import POLICIES
+from app.planner.problem import Problem
+from app.planner.problem.sources import Source
+from app.planner.simulation.game import unknown
+from app.planner.utility import Metric, Objective
+from app.services.curves.fit import fit_now
+from app.services.curves.fits import DRAWS, SEED, FitKey, Fitted
+from app.services.curves.prior import prior_for
+from app.services.planning.allocations import AllocationQuestion
+from app.store.models.observations import Observation
+from app.store.models.projects import Group, Project
+
+MILLION = 1_000_000
+NOBODY = UUID(int=0)
+UTILITIES = {
+    "mean": Objective("utilitarian"),
+    "log": Objective("isoelastic", aversion=1.0),
+    "worst": Objective("maximin"),
+}
+ACCURACY = Metric("maximize", 0.0, 1.0)
+MetricKind = Literal["proportion", "other"]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is bought and what for; arrays [groups]. room: the most that can be held, inf for any. metric_kind: a
+    `proportion`'s error is made of the number of examples. reference: losses of a constant predictor, None for 1."""
+
+    keys: tuple[str, ...]
+    price: FloatArray
+    room: FloatArray
+    metric: Metric = ACCURACY
+    metric_kind: MetricKind = "proportion"
+    reference: FloatArray | None = None
+
+
+@dataclass
+class Buyer:
+    """One project under way: `post` runs, `fit`, and ask for a plan. targets [groups]: None for none."""
+
+    terms: Terms
+    objective: Objective
+    targets: FloatArray | None = None
+    runs: list[Observation] = field(default_factory=list)
+
+    def post(self, counts: FloatArray, values: FloatArray, errors: Sequence[dict[str, float]]) -> None:
+        """A run with its metric by group, nan where it was not measured; errors: `stderr` or `eval_size` of each."""
+        keys, number = self.terms.keys, len(self.runs)
+        told = zip(keys, values.tolist(), errors, strict=True)
+        self.runs.append(
+            Observation(
+                id=UUID(int=number + 1),
+                counts={key: int(count) for key, count in zip(keys, counts, strict=True)},
+                metrics={key: {"value": value, **error} for key, value, error in told if np.isfinite(value)},
+                content_hash=f"{number:064d}",
+                holdout="test",
+            )
+        )
+
+    def post_again(self) -> None:
+        """The last run once more, under another id."""
+        last, number = self.runs[-1], len(self.runs)
+        same = {name: getattr(last, name) for name in ("counts", "metrics", "content_hash", "holdout")}
+        self.runs.append(Observation(id=UUID(int=number + 1), **same))
+
+    def fit(self, held: FloatArray) -> Fitted:
+        """The curves of all runs so far; held [groups]."""
+        metric = self.terms.metric
+        project = Project(
+            id=NOBODY,
+            metric_kind=self.terms.metric_kind,
+            metric_goal=metric.goal,
+            metric_lower=metric.lower,
+            metric_upper=metric.upper,
+        )
+        groups = [Group(key=key, weight=1.0) for key in self.terms.keys]
+        return fit_now(project, groups, held, self.runs, FitKey(NOBODY, 0, DRAWS, SEED))
+
+    def problem(
+        self, held: FloatArray, money: float, posterior: Posterior, weights: FloatArray | None = None
+    ) -> Problem:
+        """What to buy for `money`; weights [groups]: None for equal ones."""
+        terms, groups = self.terms, len(self.terms.keys)
+        most = [None if np.isinf(room) else int(room) for room in np.maximum(terms.room - held, 0.0)]
+        return Problem(
+            keys=terms.keys,
+            weights=np.ones(groups) if weights is None else weights,
+            held=held,
+            targets=np.full(groups, np.nan) if self.targets is None else self.targets,
+            reference_loss=np.ones(groups) if terms.reference is None else terms.reference,
+            metric=terms.metric,
+            objective=self.objective,
+            posterior=posterior,
+            sources=tuple(
+                Source(key, ((at, 1.0),), round(terms.price[at] * MILLION), max_total=most[at])
+                for at, key in enumerate(terms.keys)
+            ),
+            budget=round(money * MILLION),
+        )
+
+    def plan(self, held: FloatArray, money: float, policy: PolicyName = "optimal", **more: Any) -> Plan:
+        """The service's plan; policies that need no curve are not given any. more: `weights`."""
+        if POLICIES[policy].needs_curves:
+            posterior = self.fit(held).posterior
+        else:
+            span = self.terms.metric.span
+            posterior = unknown(self.terms.keys, span, prior_for(span))
+        exploration = AllocationQuestion().exploration if policy == "optimal" else 0.0
+        return make_plan(self.problem(held, money, posterior, **more), policy, exploration=exploration, seed=SEED)
+
+
+def added(plan: Plan) -> FloatArray:
+    """Samples bought [groups]."""
+    return np.array([float(group.add) for group in plan.groups])
