@@ -34,7 +34,7 @@ BORNE_OUT = 0.95
 
 STILL_CHANCE = 0.1
 """A group whose curve has not started with this chance (method.md 2) or more is named: of LCDB's curves that fell by a
-tenth or more over their measured sizes, next to none is."""
+tenth or more over their measured sizes, one in fifty is, or one in twenty where they are single splits."""
 
 NOTHING_LEFT = 0.05
 """A loss below this share of the span stands near the metric's best value: that it stands still needs no saying."""

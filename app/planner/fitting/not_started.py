@@ -72,13 +72,16 @@ def put(
 ) -> None:
     """Puts a share w of the draws of `groups` into the state, in place; frame, nodes, lattice: theirs."""
     learnt.not_started[groups] = found.chance
-    if not found.chance.any():
+    some = np.flatnonzero(found.chance)
+    if not len(some):
         return
-    numbers = (lattice.order[:, None] + 0.5) * _TURNS[:, None] + lattice.shifts[:, :, None]
+    chosen = lattice.select(some)
+    numbers = (chosen.order[:, None] + 0.5) * _TURNS[:, None] + chosen.shifts[:, :, None]
     numbers -= np.floor(numbers)
-    at, draw = np.nonzero(numbers[:, 0] < found.chance[:, None])
+    of, draw = np.nonzero(numbers[:, 0] < found.chance[some, None])
+    late, rho, pick = (numbers[of, i, draw] for i in range(3))
+    at = some[of]
     group = groups[at]
-    late, rho, pick = (numbers[at, i, draw] for i in range(3))
     # In (0, 1) again: of the share that starts, and of the rest.
     late = late / found.chance[at] / prior.starts
     starts = late < 1.0
@@ -87,11 +90,9 @@ def put(
     node = (weight[at] < (pick * weight[at, -1])[:, None]).sum(axis=1)
     oo, oy = nodes.oo[at, node, 0], nodes.oy[at, node, 0]
     root = np.sqrt(oo)
-    seen = draw_level(oy / root, root, frame.upper[at], lattice.normals(0)[at, draw])
-    s = without_luck(seen, frame.upper[at], frame.examples[at], lattice.normals(2)[at, draw]) * frame.units[at]
-    ahead = prior.ahead_sequence(lattice.draws)[
-        node + len(prior.noises) * frame.binned[at], lattice.places(1)[at, draw]
-    ]
+    seen = draw_level(oy / root, root, frame.upper[at], chosen.normals(0)[of, draw])
+    s = without_luck(seen, frame.upper[at], frame.examples[at], chosen.normals(2)[of, draw]) * frame.units[at]
+    ahead = prior.ahead_sequence(lattice.draws)[node + len(prior.noises) * frame.binned[at], chosen.places(1)[of, draw]]
     n_ref = frame.n_ref[at]
     written = {
         "asymptote": rho * s,
