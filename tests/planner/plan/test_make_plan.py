@@ -44,7 +44,7 @@ def question(seed: int, objective: Objective, *, rough: bool = True) -> Problem:
     groups = int(rng.integers(1, 6))
     count = int(rng.integers(groups, 2 * groups + 1)) if rough else groups
     return problem(
-        scattered(random_curves(rng, groups), draws=5, seed=seed % 1000),
+        replace(scattered(random_curves(rng, groups), draws=5, seed=seed % 1000), error_correlation=0.3),
         offers(
             rng.uniform(0.2, 9.0, size=count).round(2).tolist(),
             groups=[*range(groups), *rng.integers(groups, size=count - groups).tolist()],
