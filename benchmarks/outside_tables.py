@@ -27,7 +27,7 @@ MARKET, HOLDOUT, TEST, LEAST_GROUP = 6400, 300, 900, 500
 KNOWN, ASKED = (64, 32, 16, 8), (4, 2, 1)
 """The market's share of each run, inverse."""
 
-SEEDS, DRAWS = 16, 300
+SEEDS, DRAWS = 8, 300
 
 LEARNERS: dict[str, Callable[[], Any]] = {
     "logistic regression": lambda: LogisticRegression(C=1.0, max_iter=200),

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.charts.words import percent
 from tests.api_client import RUNS, Api, run
 from tests.conftest import new_key
 from tests.web.browser_client import Pages, text_of
@@ -57,7 +58,15 @@ def assert_shows(answer: httpx.Response, plan: dict[str, Any]) -> None:
 def test_the_page_shows_the_allocation_of_the_api(api: Api, pages: Pages, path: str) -> None:
     answer = pages.get(page_of(path))
     assert answer.status_code == 200
-    assert_shows(answer, api.get(f"{path}/allocations/next").json())
+    plan = api.get(f"{path}/allocations/next").json()
+    assert_shows(answer, plan)
+    rule = plan["utility"]["best_simple_rule"]
+    name = {"equal": "equal counts", "equal_spend": "equal money", "proportional": "by weight"}[rule["policy"]]
+    assert f"<dt>chance to beat the best simple rule, {name}</dt><dd>{percent(rule['gain']['p_better'])}</dd>" in (
+        answer.text
+    )
+    assert rule["finding"]
+    assert f"<p>{rule['finding']}</p>" in answer.text
 
 
 @pytest.mark.parametrize("query", [{"budget": "120"}, {"policy": "equal"}, {"budget": "77.5", "policy": "worst_first"}])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from app.planner.plan.make_plan import make_plan
 from app.planner.plan.plan import Plan
 from app.planner.plan.worth import MOST_CURVES, TIMES, needed
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Limit, Problem
 from tests.planner.problems import MAXIMIN, MONEY, isoelastic, offers, problem, scattered
 
@@ -92,6 +93,23 @@ def test_a_rule_keeps_the_limits_at_every_budget() -> None:
     assert rule.budget_ratio is not None
     assert rule.gain.mean >= 0.0
     assert rule.budget_ratio.mean == pytest.approx(ratio_by_trial(asked, rule.policy, plan), rel=0.06)
+
+
+@pytest.mark.parametrize("times", [0.25, 3.0])
+def test_other_money_makes_the_problem_that_would_be_posed_with_it(times: float) -> None:
+    limits = (
+        Limit("cost", "sources", (0, 1), "cost", minimum=10.0 * MONEY, maximum=100.0 * MONEY),
+        Limit("share", "sources", (0,), "cost_share", maximum=0.5),
+        Limit("count", "groups", (1,), "count", maximum=500.0),
+    )
+    asked = uneven(limits=limits)
+    budget = round(times * asked.budget)
+    moved, posed = Canonical.of(asked).with_budget(budget), Canonical.of(replace(asked, budget=budget))
+    for name in ("most", "share", "limit"):
+        np.testing.assert_array_equal(getattr(moved.market, name), getattr(posed.market, name))
+    np.testing.assert_allclose(moved.region.lower, posed.region.lower)
+    np.testing.assert_allclose(moved.region.upper, posed.region.upper)
+    assert [one.unit for one in moved.region.bounds] == pytest.approx([one.unit for one in posed.region.bounds])
 
 
 def test_many_groups_are_judged_on_fewer_draws() -> None:
