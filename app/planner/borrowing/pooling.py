@@ -1,29 +1,31 @@
 """Groups with few points borrow the shape of the others' curves (method.md 3, "Pooling").
 
-A group's prior over (c, δ) and the knots of ρ becomes (π₀ + m q)/(1 + m): π₀ the prior, m the strength, and q what the
-other groups' points say of a shape that all have in common,
-
-    q ∝ π₀ Π_h (u + (1 − u) p_h/π₀)^α_h,
-
-p_h group h's posterior by itself, so that p_h/π₀ is the likelihood of its points, and u the chance that it is unlike
-the others. δ and ρ belong to a group's n_ref, so each shape is told at the donor's before its table is read. α_h is ½
-to the number of attributes in which they differ, 1 for a parent.
+A group's prior over (c, δ) and the knots of ρ becomes (π₀ + m q)/(1 + m): π₀ the prior, q what the other groups'
+posteriors say, m the strength. δ and ρ belong to a group's n_ref, so every donor's draw is first told at the
+receiver's. Donors count by ½ to the number of attributes in which they differ; a parent counts as much as all the
+others together.
 
 m is chosen by the evidence, each group judged by what the others alone say of it: its marginal likelihood grows by
 
     (1 + m B_g)/(1 + m),    B_g = E[q_{−g}/π₀]  over g's posterior,
 
-and m = 0 stands unless the product over the groups speaks for more. Groups that the same models were scored on need no
-more than that; others of few sizes borrow from all if the evidence is clear. Where sizes are many, only groups of like
-size lend (decisions 0021 and 0086).
+and m = 0 stands unless the product over the groups speaks for more.
+
+Groups of few sizes borrow from all others, if the evidence is clear. Those whose own points show a shape learn little
+from them of what the next samples bring: they borrow too, from groups that the same models were scored on, at sizes
+like their own, and under a prior that knows what curves that have nothing in common look like (decision 0021). Under
+a flat prior, which does not, groups scored on the same models lean on the shape that they have in common
+(`common_shape`, decision 0086).
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
+from app.planner.borrowing.common_shape import common, likelihood
+from app.planner.borrowing.shape_tables import at, nearest, plain, told_at, widened
 from app.planner.curves.observations import Observations
 from app.planner.curves.posterior import Posterior
 from app.planner.curves.prior import Prior
@@ -33,17 +35,19 @@ from app.planner.wording import Warning
 FEW_SIZES = 5
 """Groups measured at fewer distinct sizes borrow from all."""
 
+MANY_SIZES = 9
+"""Under a flat prior, groups of more sizes know their shape by themselves: leaning on others then adds more than it
+takes away."""
+
 STRENGTHS = np.array([0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0])
 """m."""
 LEAST_EVIDENCE, GAIN_PER_GROUP = 5.0, 2.0
 """So much log evidence, in all and per group, must speak for a strength above 0: unrelated groups gain some too where
 the prior is wider than all of them, and lose by leaning on each other all the same."""
 
-SPOKEN_FOR = 0.0
-"""More than this is enough for groups that one learner is scored on, which are likely alike from the start."""
-
-UNLIKE = 0.2
-"""u: with it an odd group among the donors is passed over by the others' agreement."""
+SPOKEN_FOR, SPOKEN_FOR_FLAT = 1.0, 0.0
+"""So much is enough for groups that one learner is scored on: they are likely alike before their points say so. Under
+a flat prior any is: it knows nothing of curves, so that each by itself is bought by its noise."""
 
 LIKE = 2.5
 """Sizes are alike where n_ref is at most so many times as large as the other's."""
@@ -51,8 +55,8 @@ LIKE = 2.5
 MOST_ALIKE = 50
 """In larger projects only groups of few sizes borrow: every one that does is fitted by itself."""
 
-DONORS = 128
-"""At most so many other groups enter q."""
+DONORS, DONATED = 128, 48
+"""At most so many other groups, and draws of each, enter q."""
 
 
 def pool(observations: Observations, posterior: Posterior, prior: Prior, seed: int, alone: Sequence[int]) -> Posterior:
@@ -61,71 +65,101 @@ def pool(observations: Observations, posterior: Posterior, prior: Prior, seed: i
     alone: the groups whose posterior came from `fit` with `prior` on own counts. Others' rows stay as they are.
     """
     known = [g for g in range(len(observations.keys)) if _is_measured(observations, g)]
-    free = [g for g in alone if observations.assumed[g] is None]
-    few = {g for g in free if _sizes(observations, g) < FEW_SIZES}
-    judged = [g for g in free if g in set(known)][:DONORS]
+    measured = set(known)
+    judged = [g for g in alone if g in measured][:DONORS]
+    few = {g for g in alone if observations.assumed[g] is None and _sizes(observations, g) < FEW_SIZES}
+    lending = _Lending(observations, posterior, prior, seed)
+    together = len(observations.keys) <= MOST_ALIKE
     pooled, borrowed = posterior, set[int]()
-    if len(observations.keys) <= MOST_ALIKE:
-        alike = _alike(observations, posterior.reference, known, few)
-        lenders = {g: alike[g] for g in judged if alike[g]}
-        pooled, borrowed = _with_lent(pooled, few, *_lent(observations, posterior, prior, seed, lenders, SPOKEN_FOR))
-    if (left := few - borrowed) and len(known) > 1:
-        lenders = dict.fromkeys(sorted({*left, *judged} - borrowed), known)
-        enough = max(LEAST_EVIDENCE, GAIN_PER_GROUP * len(lenders))
-        pooled, _ = _with_lent(pooled, few, *_lent(observations, posterior, prior, seed, lenders, enough, left))
+
+    def borrow(strength: float, lent: Mapping[int, Posterior]) -> None:
+        nonlocal pooled
+        for g, one in lent.items():
+            told = (*one.warnings, _told(posterior.keys[g], strength)) if g in few else one.warnings
+            pooled = pooled.replaced(np.array([g]), replace(one, warnings=told))
+        borrowed.update(lent)
+
+    if together and not prior.by_level:
+        unsure = [g for g in judged if _sizes(observations, g) <= MANY_SIZES]
+        borrow(*lending.in_common(_scored_together(observations, unsure, known)))
+    if (left := sorted(few - borrowed)) and len(known) > 1:
+        borrow(*lending.on_average(judged, left, dict.fromkeys({*left, *judged}, known)))
+    if together and prior.by_level:
+        near = _scored_together(observations, [g for g in judged if g not in borrowed], known, posterior.reference)
+        borrow(*lending.on_average(list(near), list(near), near, SPOKEN_FOR))
     return pooled
 
 
-def _with_lent(
-    pooled: Posterior, few: Collection[int], strength: float, lent: Mapping[int, Posterior]
-) -> tuple[Posterior, set[int]]:
-    """The posterior with the groups of `lent` as they are there, told where their sizes are few; and these groups."""
-    for g, one in lent.items():
-        told = (*one.warnings, _told(pooled.keys[g], strength)) if g in few else one.warnings
-        pooled = pooled.replaced(np.array([g]), replace(one, warnings=told))
-    return pooled, set(lent)
+@dataclass(frozen=True)
+class _Lending:
+    """Groups that lean on each other: each answer is a strength, 0 for none, and the borrowers' posteriors with it."""
+
+    observations: Observations
+    posterior: Posterior
+    prior: Prior
+    seed: int
+
+    def in_common(self, lenders: Mapping[int, Sequence[int]]) -> tuple[float, dict[int, Posterior]]:
+        """All groups of `lenders` on the shape that those who lend to them have in common."""
+        tables = {
+            h: likelihood(self.posterior, self.prior, h) for h in sorted({h for of in lenders.values() for h in of})
+        }
+
+        def said(group: int) -> FloatArray:
+            return common(self.observations, self.posterior, self.prior, group, {h: tables[h] for h in lenders[group]})
+
+        return self._lent(said, list(lenders), list(lenders), SPOKEN_FOR_FLAT)
+
+    def on_average(
+        self,
+        judged: Sequence[int],
+        borrowers: Sequence[int],
+        lenders: Mapping[int, Sequence[int]],
+        enough: float | None = None,
+    ) -> tuple[float, dict[int, Posterior]]:
+        """`borrowers` on the average of those who lend to them, by the evidence of `judged`; enough: for a strength
+        above 0, what few sizes need unless given."""
+
+        def said(group: int) -> FloatArray:
+            # The number of attributes in which the group differs from each.
+            apart = np.asarray(self.observations.differences(np.array([group]))[0])
+            return _said(self.observations, self.posterior, self.prior, group, lenders[group], apart)
+
+        least = max(LEAST_EVIDENCE, GAIN_PER_GROUP * len(judged)) if enough is None else enough
+        return self._lent(said, judged, borrowers, least)
+
+    def _lent(
+        self, said: Callable[[int], FloatArray], judged: Sequence[int], borrowers: Sequence[int], enough: float
+    ) -> tuple[float, dict[int, Posterior]]:
+        """The strength for which the evidence of `judged` speaks by more than `enough`, and the refitted borrowers."""
+        posterior, prior = self.posterior, self.prior
+        heard = {g: said(g) for g in judged}
+        strength = _strength(np.array([_ratio(posterior, prior, g, heard[g]) for g in judged]), enough)
+        if not strength:
+            return 0.0, {}
+        leaning = {g: _leaning(prior, heard[g] if g in heard else said(g), strength) for g in borrowers}
+        return strength, {
+            g: fit(self.observations.select(np.array([g])), one, self.seed, posterior.draws)
+            for g, one in leaning.items()
+        }
 
 
-def _lent(
-    observations: Observations,
-    posterior: Posterior,
-    prior: Prior,
-    seed: int,
-    lenders: Mapping[int, Sequence[int]],
-    enough: float,
-    borrowers: Collection[int] | None = None,
-) -> tuple[float, dict[int, Posterior]]:
-    """The strength for which the evidence of the groups of `lenders` speaks by more than `enough`, and the borrowers
-    refitted with it; lenders: by group. borrowers: of them, all unless given."""
-    tables = {h: _likelihood(posterior, prior, h) for h in sorted({h for of in lenders.values() for h in of})}
-
-    def said(group: int) -> FloatArray:
-        return _said(observations, posterior, prior, group, {h: tables[h] for h in lenders[group]})
-
-    heard = {g: said(g) for g in lenders}
-    judged = [g for g in lenders if _is_measured(observations, g)]
-    strength = _strength(np.array([_ratio(posterior, prior, g, heard[g]) for g in judged]), enough)
-    if not strength:
-        return 0.0, {}
-    leaning = {g: _leaning(prior, heard[g], strength) for g in heard if borrowers is None or g in borrowers}
-    refitted = {g: fit(observations.select(np.array([g])), one, seed, posterior.draws) for g, one in leaning.items()}
-    return strength, refitted
-
-
-def _alike(
-    observations: Observations, references: FloatArray, known: Sequence[int], few: Collection[int]
+def _scored_together(
+    observations: Observations, groups: Sequence[int], known: Sequence[int], references: FloatArray | None = None
 ) -> dict[int, list[int]]:
-    """For each group of `known` the others that models were scored on together with it, unless it is one of `few` at
-    sizes like its own; references: n_ref [groups]."""
+    """For each of `groups` the others of `known` that models were scored on together with it, if any; references:
+    n_ref [groups] where only those at sizes like its own count."""
     if observations.runs is None or observations.run_of is None:
-        return {g: [] for g in known}
+        return {}
     scored = {g: set(observations.run_of[g].tolist()) for g in known}
 
     def alike(one: int, other: int) -> bool:
-        like = one in few or 1.0 / LIKE <= references[other] / references[one] <= LIKE
-        return like and not scored[one].isdisjoint(scored[other])
+        if references is not None and not 1.0 / LIKE <= references[other] / references[one] <= LIKE:
+            return False
+        return not scored[one].isdisjoint(scored[other])
 
-    return {g: [h for h in known if h != g and alike(g, h)] for g in known}
+    found = {g: [h for h in known if h != g and alike(g, h)] for g in groups}
+    return {g: of for g, of in found.items() if of}
 
 
 def _is_measured(observations: Observations, group: int) -> bool:
@@ -143,103 +177,43 @@ def _strength(ratios: FloatArray, enough: float) -> float:
     return float(STRENGTHS[best]) if evidence[best] > enough else 0.0
 
 
-def _plain(prior: Prior) -> FloatArray:
-    """π₀ over the nodes and knots [C, D, R], where the covariates are at their centre."""
-    size = len(prior.exponents), len(prior.offsets), len(prior.floors)
-    density = np.broadcast_to(prior.shape, (size[0] * size[1], size[2])).reshape(size)
-    weights = np.exp(density - density.max()) * prior.knots.sum(axis=1)
-    return np.asarray(weights / weights.sum())
-
-
 def _leaning(prior: Prior, said: FloatArray, strength: float) -> Prior:
     """The prior with its nodes' weights drawn to q with the strength m."""
-    factor = (1.0 + strength * said / _plain(prior)) / (1.0 + strength)
+    factor = (1.0 + strength * said / plain(prior)) / (1.0 + strength)
     return replace(prior, shape=prior.shape + np.log(factor).reshape(-1, len(prior.floors)))
 
 
 def _ratio(posterior: Posterior, prior: Prior, group: int, said: FloatArray) -> float:
     """B_g."""
-    c, delta, rho = _told_at(posterior, np.array([group]), posterior.reference[group], posterior.draws)
-    return float(_at(prior, said / _plain(prior), c, delta, rho).mean())
-
-
-def _at(prior: Prior, table: FloatArray, c: FloatArray, delta: FloatArray, rho: FloatArray) -> FloatArray:
-    """Values of a table [C, D, R] at (c, δ, ρ): the nearest nodes', their logs straight lines between the knots."""
-    c_at, delta_at, _ = _nearest(prior, c, delta, rho)
-    knots = np.array(prior.floors)
-    below = np.clip(np.searchsorted(knots, rho, side="right") - 1, 0, len(knots) - 2)
-    share = (rho - knots[below]) / (knots[below + 1] - knots[below])
-    log_table = np.log(np.maximum(table, 1e-12))
-    low, high = log_table[c_at, delta_at, below], log_table[c_at, delta_at, below + 1]
-    return np.asarray(np.exp(low + share * (high - low)))
-
-
-def _likelihood(posterior: Posterior, prior: Prior, group: int) -> FloatArray:
-    """p/π₀ of the group over the nodes [C, D, R], both one node wide."""
-    found = np.zeros((len(prior.exponents), len(prior.offsets), len(prior.floors)))
-    only = np.array([group])
-    nodes = _nearest(prior, *_told_at(posterior, only, posterior.reference[group], posterior.draws))
-    np.add.at(found, nodes, 1.0 / posterior.draws)
-    return _widened(found) / _widened(_plain(prior))
+    c, delta, rho = told_at(posterior, np.array([group]), posterior.reference[group], posterior.draws)
+    return float(at(prior, said / plain(prior), c, delta, rho).mean())
 
 
 def _said(
-    observations: Observations, posterior: Posterior, prior: Prior, group: int, tables: Mapping[int, FloatArray]
+    observations: Observations,
+    posterior: Posterior,
+    prior: Prior,
+    group: int,
+    known: Sequence[int],
+    differences: IntArray,
 ) -> FloatArray:
-    """q_{−g} over the nodes [C, D, R], one node wide; tables: `_likelihood` by donor, the group's own is not read."""
-    apart = observations.differences(np.array([group]))[0]
+    """q_{−g} over the nodes [C, D, R]: the donors' posteriors told at the group's n_ref, one node wide."""
+    donors = np.array([h for h in known if h != group], dtype=np.int64)
     parent = observations.parent[group] if observations.parent else None
     # The most alike come first where there are too many.
-    donors = sorted((h != parent, int(apart[h]), h) for h in tables if h != group)[:DONORS]
-    c, delta, rho = (axis.ravel() for axis in np.meshgrid(prior.exponents, prior.offsets, prior.floors, indexing="ij"))
-    plain = _plain(prior)
-    log_q = np.log(plain)
-    for _, away, h in donors:
-        ratio = posterior.reference[group] / posterior.reference[h]
-        excess = (1.0 - rho) * ((1.0 / ratio + delta) / (1.0 + delta)) ** -c
-        told = np.divide(rho, rho + excess, out=np.ones_like(rho), where=rho + excess > 0.0)
-        likelihood = _at(prior, tables[h], c, delta * ratio, told).reshape(plain.shape)
-        log_q += (1.0 if h == parent else 0.5**away) * np.log(UNLIKE + (1.0 - UNLIKE) * likelihood)
-    q = np.exp(log_q - log_q.max())
-    return _widened(q / q.sum())
-
-
-def _told_at(
-    posterior: Posterior, groups: IntArray, n_ref: float, draws: int
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """c, δ, ρ of the groups' first draws at the reference size n_ref, each [groups · draws]."""
-    part = slice(0, draws)
-    c, shift = posterior.exponent[groups, part], posterior.offset[groups, part]
-    excess = posterior.excess[groups, part] * ((n_ref + shift) / posterior.anchor[groups, part]) ** -c
-    floor = posterior.asymptote[groups, part]
-    level = floor + excess
-    rho = np.divide(floor, level, out=np.ones_like(level), where=level > 0.0)
-    return c.ravel(), (shift / n_ref).ravel(), rho.ravel()
-
-
-def _nearest(prior: Prior, c: FloatArray, delta: FloatArray, rho: FloatArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Indices of the nodes nearest to (c, δ, ρ), in log c, √δ and ρ."""
-    axes = (
-        (np.log(prior.exponents), np.log(c)),
-        (np.sqrt(prior.offsets), np.sqrt(delta)),
-        (np.array(prior.floors), rho),
-    )
-    c_at, delta_at, rho_at = (np.searchsorted((nodes[1:] + nodes[:-1]) / 2.0, value) for nodes, value in axes)
-    return c_at, delta_at, rho_at
-
-
-def _widened(mass: FloatArray) -> FloatArray:
-    """A quarter of each node's mass to each neighbour along every axis; what would leave the grid stays."""
-    for axis in range(mass.ndim):
-        moved = np.moveaxis(mass, axis, 0)
-        if len(moved) < 2:
-            continue
-        after, before = np.zeros_like(moved), np.zeros_like(moved)
-        after[1:], before[:-1] = moved[:-1], moved[1:]
-        after[-1] += moved[-1]
-        before[0] += moved[0]
-        mass = np.moveaxis(0.5 * moved + 0.25 * (after + before), 0, axis)
-    return mass
+    donors = donors[np.lexsort((donors, differences[donors], donors != parent))][:DONORS]
+    if not len(donors):
+        return plain(prior)
+    share = 0.5 ** differences[donors].astype(np.float64)
+    if parent is not None and parent in donors and len(donors) > 1:
+        share[donors == parent] = share[donors != parent].sum()
+    draws = min(DONATED, posterior.draws)
+    nodes = nearest(prior, *told_at(posterior, donors, posterior.reference[group], draws))
+    found = np.zeros((len(prior.exponents), len(prior.offsets), len(prior.floors)))
+    np.add.at(found, nodes, np.repeat(share / (share.sum() * draws), draws))
+    for axis in range(3):
+        found = widened(found, axis)
+    return found
 
 
 def _told(key: str, strength: float) -> Warning:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from app.planner.borrowing.joint_fit import fit_together
-from app.planner.borrowing.pooling import _at, _leaning, _plain, _ratio, _said, _told_at, pool
+from app.planner.borrowing.pooling import _leaning, _ratio, _said, pool
+from app.planner.borrowing.shape_tables import at, plain, told_at
 from app.planner.curves.observations import Observations, Points
 from app.planner.curves.posterior import DRAWN, Posterior
 from app.planner.curves.prior import Prior
@@ -79,9 +80,9 @@ def test_the_evidence_ratio_is_that_of_the_marginal_likelihoods() -> None:
     posterior = fit(observations, prior, 0, 4000)
     said = _said(observations, posterior, prior, 0, range(6), observations.differences(np.array([0]))[0])
     leaning = fit(observations, _leaning(prior, said, strength), 0, 4000)
-    ratio = 1.0 / (1.0 + strength * said / _plain(prior))
-    c, delta, rho = _told_at(leaning, np.array([0]), leaning.reference[0], 4000)
-    back = _at(prior, ratio, c, delta, rho).mean() * (1.0 + strength)
+    ratio = 1.0 / (1.0 + strength * said / plain(prior))
+    c, delta, rho = told_at(leaning, np.array([0]), leaning.reference[0], 4000)
+    back = at(prior, ratio, c, delta, rho).mean() * (1.0 + strength)
     forth = (1.0 + strength * _ratio(posterior, prior, 0, said)) / (1.0 + strength)
     assert back * forth == pytest.approx(1.0, abs=0.1)
 
@@ -96,7 +97,7 @@ def test_what_others_say_is_told_at_the_receivers_size() -> None:
     assert said.sum() == pytest.approx(1.0)
     floor = said.sum(axis=(0, 1)) @ np.array(prior.floors)
     assert floor == pytest.approx(0.1 / (0.1 + 100**-0.5), abs=0.1)
-    assert _plain(prior).sum() == pytest.approx(1.0)
+    assert plain(prior).sum() == pytest.approx(1.0)
 
 
 def test_a_parent_counts_as_much_as_all_the_others() -> None:
@@ -139,7 +140,7 @@ def test_groups_scored_on_the_same_models_lend_each_other_their_slopes() -> None
     assert pooled_ < 0.75 * alone_, (pooled_, alone_)
 
 
-@pytest.mark.parametrize("why", ["alike", "unlike", "never together", "other sizes", "flat prior", "many groups"])
+@pytest.mark.parametrize("why", ["alike", "unlike", "never together", "other sizes", "many groups"])
 def test_who_has_a_shape_of_its_own_borrows_from_none_but_its_like(why: str) -> None:
     exponents = [0.15, 3.5] if why == "unlike" else [0.6] * (51 if why == "many groups" else 3)
     largest = [100.0, 400.0, 1600.0] if why == "other sizes" else [300.0] * len(exponents)
@@ -148,7 +149,7 @@ def test_who_has_a_shape_of_its_own_borrows_from_none_but_its_like(why: str) -> 
         observations = replace(
             observations, run_of=tuple(np.arange(6) + 6 * g for g in range(3)), runs=np.tile(observations.runs, (3, 1))
         )
-    prior = Prior() if why == "flat prior" else prior_for(1.0)
+    prior = prior_for(1.0)
     alone = fit(observations, prior, 0, 100)
     pooled = pool(observations, alone, prior, 0, range(len(exponents)))
     assert (pooled is alone) == (why != "alike")
