@@ -2,10 +2,10 @@
 
 Six groups unless a case says otherwise, one purchase of twice what is held after four nested runs, error about .3 at
 the start, holdouts of 1,000, prices 1 to 3; in the cases of a shape two of the six have it. By case: the share of the
-gain of the best purchase (mean accuracy) that `optimal` and the simple rules reach; mean `p_better_than_equal` said,
-and how often the plan was ahead of equal counts, and of the simple rule that the plan says is best; how often 90 %
-intervals of `metric_after` hold the truth, of all groups and of the odd ones, and that of `utility.after`; warnings, as
-shares of the plans. Run:
+gain of the best purchase (mean accuracy) that `optimal` and the simple rules reach; the mean chance said to beat the
+best simple rule, and how often the plan was ahead of equal counts, and of the simple rule that the plan says is best;
+how often 90 % intervals of `metric_after` hold the truth, of all groups and of the odd ones, and that of
+`utility.after`; warnings, as shares of the plans. Run:
 make bench-shapes [BENCH_ARGS='--count 24 --against DIR --only step emergence'].
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from buyer import UTILITIES, Buyer, added
+from buyer import UTILITIES, Buyer, added, chance_said
 from known_worlds import NESTED, KnownWorld, Truth
 from scores import table
 from sides import Measured, Row, arguments, gathered, keep, paired
@@ -198,7 +198,7 @@ def judged(world: KnownWorld, buyer: Buyer, case: Case) -> Row:
         "odd_cover": float(np.mean([cover[g] for g in odd])) if odd else None,
         "odd_money": float(money[odd].sum() / money.sum()) if odd and money.sum() > 0.0 else None,
         "utility_cover": bool(said.after.p05 <= utility["optimal"] <= said.after.p95),
-        "p": said.p_better_than_equal,
+        "p": chance_said(plan),
         "gain_said": said.after.mean - said.now.mean,
         "warnings": warned,
     }

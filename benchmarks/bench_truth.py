@@ -1,8 +1,9 @@
 """Are the numbers true that a user sees? Worlds whose truths are real learning curves (LCDB), six groups each.
 
 plan          one purchase of three times what is held after four nested runs, holdouts of 1,000: whether
-              `p_better_than_equal` is right, how often 90 % intervals of `utility.after`, `utility.now`, `metric_after`
-              and `metric_now` hold the truth, and how many times the budget a simple rule needs to reach the same
+              the chance to beat the best simple rule is right, how often 90 % intervals of `utility.after`,
+              `utility.now`, `metric_after` and `metric_now` hold the truth, and how many times the budget a simple
+              rule needs to reach the same
 stop          how much of the money the stop advice spends, and what that loses against the best stop
 requirements  whether targets are reached with the samples and the chance said, and what is called out of reach
 measurement   two runs known, two more: by the measurement plan, by halving on, by repeating, or none
@@ -17,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from buyer import MILLION, UTILITIES, Buyer, added
+from buyer import MILLION, UTILITIES, Buyer, added, chance_said
 from known_worlds import RULES, KnownWorld, lcdb_world, usable
 from lcdb import load
 from sides import ROOT, Measured, Row, arguments, gathered, keep, paired
@@ -59,7 +60,7 @@ def plan_part(world: KnownWorld) -> Row:
     ]
     return {
         "utility": utility,
-        "p": said.p_better_than_equal,
+        "p": chance_said(plan),
         "rule": max(RULES, key=lambda name: getattr(said, name).mean),
         "utility_after": bool(said.after.p05 <= utility["optimal"] <= said.after.p95),
         "utility_now": bool(said.now.p05 <= utility["now"] <= said.now.p95),

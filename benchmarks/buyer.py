@@ -130,3 +130,11 @@ class Buyer:
 def added(plan: Plan) -> FloatArray:
     """Samples bought [groups]."""
     return np.array([float(group.add) for group in plan.groups])
+
+
+def chance_said(plan: Plan) -> float:
+    """The chance that the plan is said to beat the best simple rule with; checkouts that know none say it of equal
+    counts."""
+    rule: Any = getattr(plan.utility, "best_simple_rule", None)
+    said: Any = plan.utility
+    return float(rule.gain.p_better if rule else said.p_better_than_equal)

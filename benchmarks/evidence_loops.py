@@ -137,7 +137,7 @@ PLAN: dict[str, Look] = {
     "of `metric_after`": _plain("metric_after"),
     "of `metric_now`": _plain("metric_now"),
     "gain said; true": lambda row: f"{row['gain_said']:.4f}; {row['gain_true']:.4f}",
-    "Brier score of `p_better_than_equal`; of the base rate": (
+    "Brier score of the chance said; of the base rate": (
         lambda row: f"{row['brier']:.3f}; {row['brier_of_base_rate']:.3f}"
     ),
 }
@@ -191,9 +191,9 @@ SHAPES = """### Broken on purpose
 
 `make bench-shapes`: six groups, one purchase of twice what is held after four nested runs, {worlds} worlds a case; in
 the cases of a shape two of the six have it. *optimal*, *equal*, *equal_spend*: the share of the best purchase's gain
-in mean accuracy. *p said* is the mean `p_better_than_equal`; beside it how often the plan was ahead of equal counts,
-and of the simple rule that the plan itself says is best. *cover*: how often 90 % intervals hold the truth. An arrow
-leads from before to now.
+in mean accuracy. *p said* is the mean chance said to beat the best simple rule (before: equal counts); beside it how
+often the plan was ahead of equal counts, and of the simple rule that the plan itself says is best. *cover*: how often
+90 % intervals hold the truth. An arrow leads from before to now.
 """
 WARNED = """Warnings, as shares of the plans:
 """

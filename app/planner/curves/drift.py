@@ -41,7 +41,7 @@ LEAST_FREEDOM = 3
 NEWEST = 300
 """Of more runs the newest are judged, which bounds the memory."""
 
-NOTHING_LEFT = 1e-9
+EXPLAINED = 1e-9
 """Of a sum of squares, this share is rounding."""
 
 
@@ -65,7 +65,7 @@ def drifts(observations: Observations, order: IntArray) -> list[Warning]:
     drift = float(mean_o @ mean_y) / square
     sd = np.sqrt(float(((mean_y - drift * mean_o) ** 2).sum()) / freedom / square)
     own = (o * y).sum(axis=0)[some] / (o**2).sum(axis=0)[some]
-    likely = 2.0 * stdtr(freedom, -abs(drift) / max(sd, NOTHING_LEFT * abs(drift))) if drift else 1.0
+    likely = 2.0 * stdtr(freedom, -abs(drift) / max(sd, EXPLAINED * abs(drift))) if drift else 1.0
     if likely > CHANCE or abs(drift) < LEAST_DRIFT or np.median(own) / drift < TOGETHER:
         return []
     return [Warning("drifts", _drifts(drift, int(np.count_nonzero(runs))))]
@@ -104,10 +104,10 @@ def _freed(
     y, o = (centred(values) for values in (losses / np.where(scale > 0.0, scale, 1.0), time))
     left, parameters, explaining = o, 0, list[FloatArray]()
     own, total = (np.log(np.maximum(n, 1.0)) for n in (counts, counts.sum(axis=1, keepdims=True)))
-    x = kept(centred(own), own, NOTHING_LEFT)
+    x = kept(centred(own), own, EXPLAINED)
     for whole in (x, x**2, np.broadcast_to(total, x.shape)):
         size = reduce(less, explaining, centred(whole))
-        size = kept(size, whole, NOTHING_LEFT)
+        size = kept(size, whole, EXPLAINED)
         explaining.append(size)
         y, left, parameters = less(y, size), less(left, size), parameters + int(size.any())
     left = kept(left, o, FREE)

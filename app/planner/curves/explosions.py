@@ -3,7 +3,7 @@
 With both bounds given, the span says how large a loss can be. With one open, a single loss of 10⁶ among losses of 100
 would be the scale of everything. Run i explodes beside run j where
 
-    y_i > REACH · y_j · max(1, n_j / n_i)^c,    c = max(STEEPEST, RELIEF · c_j),
+    y_i > REACH · y_j · max(1, n_j / n_i)^c,    c = max(STEEP_START, RELIEF · c_j),
 
 c_j the slope of −log y in log n from j to the next larger size (at the largest, from the next smaller), i left out:
 where the others fall steeply, a steep start is no explosion. A run is set aside where most of the others say so, or two
@@ -24,7 +24,7 @@ from app.planner.wording import Warning
 REACH = 3.0
 """Noise multiplies a loss by less. With a first run 20 times too large two thirds are found, at 100 times 95 %."""
 
-STEEPEST, RELIEF = 1.5, 2.0
+STEEP_START, RELIEF = 1.5, 2.0
 """The steepest fall that needs no witness, and how much steeper than seen beside it a curve may start. With these and
 REACH fewer than 1 % of power laws up to n^−2, of perplexities and of measured error curves lose a run."""
 
@@ -106,7 +106,7 @@ def _beyond_the_others(counts: FloatArray, losses: FloatArray) -> BoolArray:
     if not _doubtful(n[above], y[above]):
         return found
     asked = np.unique(np.linspace(0, len(n) - 1, min(len(n), MOST_ASKED)).astype(np.int64))
-    steep = np.maximum(STEEPEST, RELIEF * _slopes(n, y, asked))
+    steep = np.maximum(STEEP_START, RELIEF * _slopes(n, y, asked))
     allowed = np.log(REACH) + y[asked] + steep * np.maximum(n[asked] - n[:, None], 0.0)
     # A loss of 0, or below, says nothing of scales.
     beyond = above[:, None] & above[asked] & (y[:, None] > allowed)
@@ -118,7 +118,7 @@ def _beyond_the_others(counts: FloatArray, losses: FloatArray) -> BoolArray:
 
 def _doubtful(n: FloatArray, y: FloatArray) -> bool:
     """Whether any run explodes beside any other where c is least; log n and log y sorted by both. Seldom, and quick."""
-    level = y + STEEPEST * n
+    level = y + STEEP_START * n
     drop = (np.maximum.accumulate(level) - level).max()
     rise = (y - np.minimum.accumulate(y)).max()
     return bool(max(drop, rise) > np.log(REACH))

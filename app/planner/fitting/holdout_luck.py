@@ -25,7 +25,7 @@ EXACT = 1e-12
 SLOPE_SD = 0.3
 """Log of the loss per doubling of the size, as it is expected before the losses: most curves' is between 0 and .3."""
 
-STEEPEST = 1.0
+STEEPEST_FALL = 1.0
 """The largest slope taken for a curve's."""
 
 LARGEST_LUCK = 4.0
@@ -113,7 +113,7 @@ def _smooth(table: Table, share: FloatArray, size: FloatArray, total: FloatArray
     middle, mean = summed(owner, weight * t, groups) / sums, summed(owner, weight * y, groups) / sums
     x = t - middle[owner]
     square = mean * summed(owner, weight * x * x, groups) + SLOPE_SD**-2
-    slope = np.clip(summed(owner, weight * x * y, groups) / square, 0.0, STEEPEST)
+    slope = np.clip(summed(owner, weight * x * y, groups) / square, 0.0, STEEPEST_FALL)
     rise = np.exp(slope[owner] * t)
     last = mean * sums / np.maximum(summed(owner, weight * rise, groups), EXACT)
     edge = 0.5 / (np.minimum(total, EXACT**-0.5) + 1.0)

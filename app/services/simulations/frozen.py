@@ -34,7 +34,7 @@ PLAIN: Mapping[str, TypeAdapter[Any]] = {
 
 def freeze(trial: Trial) -> bytes:
     rules, truths = trial.rules, trial.truths
-    arrays = {name: getattr(truths, name) for name in ARRAYS}
+    arrays = {name: getattr(truths, name) for name in ARRAYS if name != "threshold" or truths.threshold.any()}
     arrays |= {name: values for name in BY_GROUP if (values := getattr(rules.problem, name)) is not None}
     arrays |= {"start": trial.start, "shared": trial.shared}
     if truths.transfer is not None:
@@ -61,7 +61,7 @@ def truths_of(keys: tuple[str, ...], arrays: Mapping[str, FloatArray]) -> Poster
     if "transfer" in arrays:
         nothing = ((),) * len(keys)
         transfer = Transfer(arrays["transfer"], arrays["kappa"], arrays["held"], arrays["off"], nothing)
-    # Trials frozen before curves had a threshold lack it.
+    # Where no curve waits there are no thresholds.
     drawn: dict[str, Any] = {name: arrays.get(name, np.zeros_like(arrays["asymptote"])) for name in ARRAYS}
     return Posterior(
         keys=keys,

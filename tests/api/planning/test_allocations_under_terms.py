@@ -90,7 +90,8 @@ def test_every_objective_plans_plain_and_mixed_sources(api: Api, objective: dict
         plan, _ = ordered(api, path, draws=100)
         check_spend(plan, {"A": "1", "B": "2"})
         utility = plan["utility"]
-        for split in ("now", "equal", "equal_spend", "proportional"):
+        # With `risk` the worst draws' mean is what is best, which no answer tells; the mean may be a rule's.
+        for split in ("now",) if "risk" in objective else ("now", "equal", "equal_spend", "proportional"):
             assert utility["after"]["mean"] >= utility[split]["mean"] - 1e-12
         assert 0 <= plan["optimality"]["gap"] < 0.05
         assert plan["optimality"]["proof"]
