@@ -39,6 +39,8 @@ class Prior:
     to [2, N], factors of κ_f. centre, spread [2], reach: of the covariates; beyond ±reach they count as there.
     not_started: w₀, chance that a curve has not started at n_ref; starts: q, the share of those that ever does;
     start_exponent: h, of these (n/n_ref)^(−h) have not at n. They follow what LCDB's flat curves did later.
+    rises: chance that the loss rises over the sizes measured; rise: scale of the half normal law of the share by which
+    it then does per doubling. Of LCDB's curves at five sizes 5 % rise by a hundredth or more, by .06 on average.
     """
 
     exponents: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.8, 1.3, 2.2, 4.0)
@@ -60,6 +62,8 @@ class Prior:
     not_started: float = 0.04
     starts: float = 1.0 / 3.0
     start_exponent: float = 0.6
+    rises: float = 0.05
+    rise: float = 0.075
 
     @cached_property
     def noise_nodes(self) -> tuple[FloatArray, FloatArray]:

@@ -47,7 +47,7 @@ class GroupData:
 def learn(data: GroupData, prior: Prior, lattice: Lattice) -> Learnt:
     """Posterior draws of every group, made of the numbers of `lattice`."""
     learnt = empty(len(data.units), lattice.draws, len(data.table.row_group))
-    able = flat_enough(data.table)
+    able = flat_enough(data.table, data.luck.examples)
     for groups, rows, p, nodes, level in grids(data, prior, lattice.draws):
         floors = integrate(nodes, level, prior, data.covariates[groups])
         examples = data.luck.examples[groups]

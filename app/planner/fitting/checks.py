@@ -121,7 +121,9 @@ def remarks(
     few = (trend.sizes > 0) & (trend.sizes < ENOUGH_SIZES)
     rises = (trend.sizes >= ENOUGH_SIZES) & (trend.rise_chance() < RISE_LEVEL)
     between = (table.last >= NOTHING_LEFT * (span or 0.0)) & (table.last < (span or np.inf))
+    fallen = [one for one in falls(table, units) if not rises[one.group]]
     still = (not_started >= STILL_CHANCE) & between & ~rises
+    still[[one.group for one in fallen]] = False
     found = [Warning("no_observations", _NOTHING, keys[g]) for g in np.flatnonzero(points == 0)]
     found += [Warning("few_points", _few(int(trend.sizes[g])), keys[g]) for g in np.flatnonzero(few)]
     found += [
@@ -135,7 +137,7 @@ def remarks(
     found += [Warning("wide_range", _wide(float(trend.doublings[g])), keys[g]) for g in np.flatnonzero(wide)]
     found += [Warning("many_points", _many(int(points[g])), keys[g]) for g in np.flatnonzero(points >= MANY_POINTS)]
     found += [Warning("not_monotone", _RISES, keys[g]) for g in np.flatnonzero(rises)]
-    found += [Warning("fell", _fell(one), keys[one.group]) for one in falls(table, units) if not rises[one.group]]
+    found += [Warning("fell", _fell(one), keys[one.group]) for one in fallen]
     found += [Warning("not_started", _still(float(not_started[g])), keys[g]) for g in np.flatnonzero(still)]
     return found
 
