@@ -28,12 +28,13 @@ CACHED_VALUES = 400_000
 
 @dataclass(frozen=True)
 class GroupData:
-    """Groups to fit: their points, their holdouts' luck, n_ref (for groups without points, what stands for it), ȳ, the
-    prior of s."""
+    """Groups to fit: their points, their holdouts' luck, n_ref (for groups without points, what stands for it), the
+    counts held, ȳ, the prior of s."""
 
     table: Table
     luck: Luck
     n_ref: FloatArray
+    held: FloatArray
     units: FloatArray
     level: Level
     covariates: FloatArray
@@ -55,7 +56,7 @@ def learn(data: GroupData, prior: Prior, lattice: Lattice) -> Learnt:
         numbers = lattice.select(groups)
         shape = draw(learnt, groups, frame, floors, prior, numbers)
         found = still(nodes, floors, level, prior, data.covariates[groups], able[groups])
-        put(learnt, groups, frame, nodes, found, prior, numbers)
+        put(learnt, groups, frame, nodes, found, data.held[groups] >= data.n_ref[groups], prior, numbers)
         owner = np.searchsorted(groups, data.table.row_group[rows])
         _moments(learnt, groups, rows, owner, p, shape)
     return learnt

@@ -130,11 +130,14 @@ def data_of(observations: Observations, table: Table, prior: Prior, scale: float
     units = np.where(measured, _units(replace(table, losses=luck.losses), observations.span), scale)
     # Without points, the count held is all there is to pin the scale-free curve to.
     n_ref = np.where(measured, table.n_ref, np.maximum(observations.held, 1.0))
+    held = observations.held
     if observations.span is None:
         wide = np.ones(len(units))
-        return GroupData(table, luck, n_ref, units, Level(wide, 2.0 * wide, np.inf * wide), np.zeros((len(units), 2)))
+        level = Level(wide, 2.0 * wide, np.inf * wide)
+        return GroupData(table, luck, n_ref, held, units, level, np.zeros((len(units), 2)))
     share = observations.span / units
-    return GroupData(table, luck, n_ref, units, Level(0.5 * share, share, share), prior.covariates(1.0 / share, n_ref))
+    level = Level(0.5 * share, share, share)
+    return GroupData(table, luck, n_ref, held, units, level, prior.covariates(1.0 / share, n_ref))
 
 
 def _units(table: Table, span: float | None) -> FloatArray:

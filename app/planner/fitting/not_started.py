@@ -102,11 +102,22 @@ def _rise(nodes: Nodes, prior: Prior) -> FloatArray:
 
 
 def put(
-    learnt: Learnt, groups: IntArray, frame: Frame, nodes: Nodes, found: Still, prior: Prior, lattice: Lattice
+    learnt: Learnt,
+    groups: IntArray,
+    frame: Frame,
+    nodes: Nodes,
+    found: Still,
+    able: BoolArray,
+    prior: Prior,
+    lattice: Lattice,
 ) -> None:
-    """Puts a share w of the draws of `groups` into the state, in place; frame, nodes, lattice: theirs."""
+    """Puts a share w of the draws of `groups` into the state, in place; frame, nodes, lattice: theirs.
+
+    able [B]: those that hold what was measured. What others would buy next was measured flat: there the mean curve over
+    n₀, which falls from the first sample on, would promise what is known not to come.
+    """
     learnt.not_started[groups] = found.chance
-    some = np.flatnonzero(found.chance)
+    some = np.flatnonzero(able & (found.chance > 0.0))
     if not len(some):
         return
     chosen = lattice.select(some)

@@ -78,7 +78,7 @@ def _sigmas_off(data: GroupData, groups: IntArray, points: IntArray, prior: Prio
     units = data.units[groups]
     luck = luck_of(others, data.luck.span)
     covariates = data.covariates[groups]
-    reduced = GroupData(others, luck, others.n_ref, units, level, covariates)
+    reduced = GroupData(others, luck, others.n_ref, data.held[groups], units, level, covariates)
     learnt = learn(reduced, _following(prior), numbers.select(groups))
     n, n_ref = table.counts[points], others.n_ref
     f = _loss(learnt, np.maximum(n, 1.0))

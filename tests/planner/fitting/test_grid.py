@@ -64,7 +64,7 @@ def learnt(data: Points, prior: Prior, level: Level) -> tuple[Nodes, GroupData, 
     table = table_of([data])
     units = typical_losses(table, np.array([0.004]))
     luck = luck_of(table, None)
-    groups = GroupData(table, luck, table.n_ref, units, level, np.zeros((1, 2)))
+    groups = GroupData(table, luck, table.n_ref, table.n_ref, units, level, np.zeros((1, 2)))
     ((_, _, _, nodes, _),) = grids(groups, prior, 10)
     return nodes, groups, cells_of(table, luck, units)
 
