@@ -60,6 +60,10 @@ CELLS, WORTH = 32, 16.0
 """Cells of a stretch of ρ, to serve narrow bins, and nodes that count (`floor_integral`): more than forecasts need."""
 
 STEPS = 80
+
+FIXED = ("not_started", "starts", "start_exponent")
+"""What is not trained and stands in the code alone."""
+
 SHARES = (4, 8, 16)
 
 
@@ -300,7 +304,8 @@ def _levels(asked: list[lcdb.Question]) -> FloatArray:
 
 def numbers(prior: Prior) -> dict[str, object]:
     """The prior as numbers of a data file."""
-    return {field.name: np.asarray(getattr(prior, field.name)).tolist() for field in fields(prior)}
+    names = [field.name for field in fields(prior) if field.name not in FIXED]
+    return {name: np.asarray(getattr(prior, name)).tolist() for name in names}
 
 
 def main() -> None:
