@@ -135,9 +135,11 @@ def data_of(observations: Observations, table: Table, prior: Prior, scale: float
         wide = np.ones(len(units))
         level = Level(wide, 2.0 * wide, np.inf * wide)
         return GroupData(table, luck, n_ref, held, units, level, np.zeros((len(units), 2)))
+    covariates = prior.covariates(units / observations.span, n_ref)
+    # Noise goes with what is right where that is less than what is wrong: near the worst value little can vary.
+    units = np.minimum(units, np.maximum(2.0 * (observations.span - units), LEAST_LOSS * observations.span))
     share = observations.span / units
-    level = Level(0.5 * share, share, share)
-    return GroupData(table, luck, n_ref, held, units, level, prior.covariates(1.0 / share, n_ref))
+    return GroupData(table, luck, n_ref, held, units, Level(0.5 * share, share, share), covariates)
 
 
 def _units(table: Table, span: float | None) -> FloatArray:
