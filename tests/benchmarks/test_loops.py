@@ -56,7 +56,8 @@ def test_a_rule_spends_its_money_in_five_rounds_and_no_more(bench: ModuleType, d
         money = float(bought @ digits.terms.price)
         assert digits.offer.budget - 5 * digits.terms.price.sum() <= money <= digits.offer.budget
         if policy == "equal":
-            assert len(set(bought.tolist())) == 1
+            # What equal counts leave over in a round buys single samples, of the cheapest first.
+            assert bought.max() - bought.min() <= 5 * digits.terms.price.max()
 
 
 def test_the_buyer_buys_what_the_service_answers(bench: ModuleType, digits, api: Api) -> None:
