@@ -77,12 +77,26 @@ def decide_exploring(
     if whole is not None and not more.any():
         return whole, 0
     orders = first.orders + more
+    costs = (form.market.costs(some) for some in (orders, first.orders))
+    spent = np.subtract(*(np.array(cost, dtype=np.int64) for cost in costs))
+    if whole is not None:
+        orders = _with_rest(form, whole, orders)
     given = {source.key: order for source, order in zip(form.sources, orders.tolist(), strict=True)}
     decision = decide(form, "given", given=given)
-    spent = decision.spent - np.array(form.market.costs(first.orders), dtype=np.int64)
     explored = form.spent_on(spent) if whole is not None else None
     decision = replace(decision, policy=policy, method=f"{policy}, then exploration", explored=explored)
     return decision, int(sum(spent.tolist()))
+
+
+def _with_rest(form: Canonical, whole: Decision, orders: IntArray) -> IntArray:
+    """The orders [S] with the steps that what both parts left over still pays for, to the groups that gain most."""
+    mean = marginal_draws(form, whole).mean(axis=1)
+    left = form.market.budget - form.market.cost(orders)
+    for group in np.argsort(-mean, kind="stable").tolist():
+        if mean[group] > 0.0 and form.supplied[group]:
+            orders, cost = _buy(form, orders, group, left, left)
+            left -= cost
+    return orders
 
 
 def explore(form: Canonical, decision: Decision, money: int, among: BoolArray | None = None) -> IntArray:

@@ -170,6 +170,16 @@ def test_by_default_a_flat_group_gets_a_bounded_share_and_the_plan_says_so() -> 
     assert "explored" not in {one.code for one in plain.warnings}
 
 
+@pytest.mark.parametrize("budget", [601.0, 605.0, 609.0])
+def test_what_both_parts_leave_over_is_spent(budget: float) -> None:
+    """A flat group's samples cost 2, the others' 1: each part rounds down to whole samples."""
+    question = problem(with_a_flat_group(0.1), offers([1.0, 1.0, 2.0]), budget, held=[200.0] * 3)
+    plan = make_plan(question)
+    assert plan.explored > 0
+    assert plan.explored % (2 * MONEY) == 0
+    assert plan.unspent == 0
+
+
 @pytest.mark.parametrize(("chance", "level"), [(0.0, 0.4), (0.1, 0.01)])
 def test_nothing_is_explored_by_default_where_all_have_started_or_little_is_to_be_had(
     chance: float, level: float
