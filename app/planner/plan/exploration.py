@@ -92,8 +92,9 @@ def _with_rest(form: Canonical, whole: Decision, orders: IntArray) -> IntArray:
     """The orders [S] with the steps that what both parts left over still pays for, to the groups that gain most."""
     mean = marginal_draws(form, whole).mean(axis=1)
     left = form.market.budget - form.market.cost(orders)
+    price = Shelves(form.market, form.space).next_step_cost(orders)
     for group in np.argsort(-mean, kind="stable").tolist():
-        if mean[group] > 0.0 and form.supplied[group]:
+        if mean[group] > 0.0 and price[group] <= left:
             orders, cost = _buy(form, orders, group, left, left)
             left -= cost
     return orders
