@@ -3,6 +3,7 @@ FROM python:3.11-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 WORKDIR /srv/tranche
 COPY pyproject.toml requirements.lock Makefile README.md LICENSE ./
+COPY client client
 COPY app app
 COPY migrations migrations
 RUN make .venv/run.stamp

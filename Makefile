@@ -17,9 +17,10 @@ $(BIN)/python:
 	  { echo 'Python cannot make virtual environments here. Install them first, on Debian or Ubuntu with: apt-get install python3-venv'; exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/run.stamp: requirements.lock pyproject.toml | $(BIN)/python
+.venv/run.stamp: requirements.lock pyproject.toml client/pyproject.toml | $(BIN)/python
 	$(PIP) install --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
+	$(PIP) install --no-deps --no-build-isolation -e ./client
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.lock .venv/run.stamp
@@ -66,10 +67,13 @@ check: .venv/dev.stamp  ## format, lint, types, layering, OpenAPI drift, migrati
 openapi: .venv/run.stamp  ## write openapi/openapi.json
 	$(BIN)/tranche openapi > openapi/openapi.json
 
+wheels: .venv/dev.stamp  ## build the wheels of the server and of its client into dist/
+	$(PIP) wheel --no-deps --no-build-isolation -w dist . ./client
+
 lock:  ## resolve the dependencies anew (needs uv)
-	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade \
+	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-package tranche-client --upgrade \
 	  --group build pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade \
+	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-package tranche-client --upgrade \
 	  --group build --extra dev --extra evidence --extra examples -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 bench-curves: .venv/dev.stamp  ## measure the curve engine, transfer and pooling (BENCH_ARGS, such as --data DIR)
@@ -108,6 +112,6 @@ bench: bench-curves bench-allocation bench-prs bench-replay  ## run every benchm
 	$(BIN)/python benchmarks/bench_surrogate.py
 	$(BIN)/python benchmarks/bench_surrogate.py --levels
 
-.PHONY: help setup demo serve test test-all test-chaos test-label-studio test-numerics check openapi lock \
+.PHONY: help setup demo serve test test-all test-chaos test-label-studio test-numerics check openapi lock wheels \
   bench bench-allocation bench-curves bench-dashboard bench-loops bench-prs bench-replay bench-shapes \
   bench-simulations bench-truth

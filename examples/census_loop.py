@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from tranche import Client, Metric, Observation, nested_subsets
 
-from app.client import Client, Metric, Observation, nested_subsets
 from app.demo.service import temporary_service
 
 DATA = Path(__file__).parent / "data" / "adult.csv.gz"

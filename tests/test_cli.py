@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 from pydantic import SecretStr
+from tranche.command_line import main
 
-from app.__main__ import main
 from app.services.access.keys import authenticate, peppers
 from app.services.access.secrets import new_secret_key
 from app.settings import Settings

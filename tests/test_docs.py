@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tranche import Allocation
 
-from app.client import Allocation
 from app.demo.service import temporary_service
 from app.outbound.errors import AnswerTooLarge, OutboundError
 from app.services.access.secrets import new_secret_key

@@ -28,11 +28,17 @@ def run(*command: str | Path, **environment: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of both wheels, the server's and the client's."""
+    folder = tmp_path_factory.mktemp("wheels")
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "-q")
-    run(*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", folder, ROOT)
-    (built,) = folder.glob("tranche-*.whl")
+    run(*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", folder, ROOT, ROOT / "client")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(wheels: Path) -> Path:
+    (built,) = wheels.glob("tranche-*.whl")
     return built
 
 
@@ -44,9 +50,20 @@ def test_the_wheel_holds_every_migration_and_all_that_is_read(wheel: Path) -> No
     assert not [name for name in held if name.startswith(("migrations/", "tests/"))]
 
 
-def test_an_installed_wheel_migrates_a_fresh_database(wheel: Path, tmp_path: Path) -> None:
+def test_an_installed_wheel_migrates_a_fresh_database(wheels: Path, tmp_path: Path) -> None:
     place = tmp_path / "site"
-    run(sys.executable, "-m", "pip", "-q", "install", "--no-deps", "--no-index", "--target", place, wheel)
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "-q",
+        "install",
+        "--no-deps",
+        "--no-index",
+        "--target",
+        place,
+        *wheels.glob("*.whl"),
+    )
     installed = {"PYTHONPATH": str(place), "TRANCHE_DATABASE_URL": f"sqlite:///{tmp_path}/fresh.db"}
     where = "import app.store.schema as schema; print(schema.migrations_folder())"
     assert Path(run(sys.executable, "-c", where, **installed).strip()) == place / "app" / "migrations"

@@ -4,7 +4,7 @@ import csv
 from itertools import groupby
 from pathlib import Path
 
-from app.client import Metric, Observation
+from tranche import Metric, Observation
 
 POINTS = Path(__file__).with_name("census_points.csv")
 # No weights, so every group counts the same: the utility is the mean of the four accuracies.

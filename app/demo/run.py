@@ -4,7 +4,8 @@ import signal
 import sys
 import threading
 
-from app.client import Allocation, Client
+from tranche import Allocation, Client
+
 from app.demo.census import BUDGET, GROUPS, METRIC, measured_runs
 from app.demo.service import Access, StartError, temporary_service
 from app.demo.table import plan_table, remark_lines, splits_table, verdict

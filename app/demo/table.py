@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
-from app.client import Allocation, Estimate, GroupPlan, Remark
+from tranche import Allocation, Estimate, GroupPlan, Remark
 
 WIDTH = 110
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from tranche import Allocation, Budget, BudgetRatio, Estimate, Gain, GroupPlan, Remark, SimpleRule
 
-from app.client import Allocation, Budget, BudgetRatio, Estimate, Gain, GroupPlan, Remark, SimpleRule
 from app.demo.census import GROUPS, METRIC, measured_runs
 from app.demo.table import WIDTH, plan_table, remark_lines, splits_table, verdict
 

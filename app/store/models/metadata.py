@@ -1,6 +1,6 @@
 """All tables: whoever imports this sees the whole metadata."""
 
-from app.store.models import access, base, projects, purchases, simulations, vendors
+from app.store.models import access, base, jobs, observations, projects, purchases, simulations, vendors, webhooks
 
-MODULES = (projects, purchases, access, simulations, vendors)
+MODULES = (access, jobs, observations, projects, purchases, simulations, vendors, webhooks)
 metadata = base.Base.metadata

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from app.client import BudgetRatio, Client, Metric, Observation, SimulationFailed, TrancheError, nested_subsets
-from app.client.http import LONGEST_BACKOFF_S
+from tranche import BudgetRatio, Client, Metric, Observation, SimulationFailed, TrancheError, nested_subsets
+from tranche.http import LONGEST_BACKOFF_S
 
 PROJECT = {
     "id": "p",

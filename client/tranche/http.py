@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import httpx
 
-from app.client.errors import SimulationFailed, answer_of
-from app.client.questions import MeasurementPlan, Requirements, ScenarioPlan, Simulation
-from app.client.shapes import (
+from tranche.errors import SimulationFailed, answer_of
+from tranche.questions import MeasurementPlan, Requirements, ScenarioPlan, Simulation
+from tranche.shapes import (
     Accepted,
     Allocation,
     Curve,

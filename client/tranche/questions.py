@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
 
-from app.client.shapes import NO_ESTIMATES, Estimate, Gain, Json, Remark, known
+from tranche.shapes import NO_ESTIMATES, Estimate, Gain, Json, Remark, known
 
 
 @dataclass(frozen=True, slots=True)

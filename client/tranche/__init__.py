@@ -9,9 +9,9 @@
 It needs httpx and nothing else of this package.
 """
 
-from app.client.errors import SimulationFailed, TrancheError
-from app.client.http import Client
-from app.client.questions import (
+from tranche.errors import SimulationFailed, TrancheError
+from tranche.http import Client
+from tranche.questions import (
     BudgetChance,
     GroupRequirement,
     MeasurementPlan,
@@ -21,7 +21,7 @@ from app.client.questions import (
     Simulation,
     Standing,
 )
-from app.client.shapes import (
+from tranche.shapes import (
     Accepted,
     Allocation,
     Budget,
@@ -40,7 +40,7 @@ from app.client.shapes import (
     Source,
     Stop,
 )
-from app.client.subsets import nested_subsets
+from tranche.subsets import nested_subsets
 
 __all__ = [
     "Accepted",

@@ -1,0 +1,91 @@
+"""What the server adds to the command line: serve, work, migrate, make keys, run the demo, print the contract.
+
+Parsers need argparse alone; a command imports what it runs when it is run.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
+
+__all__ = ["add_commands"]
+
+
+def add_commands(commands: "Commands") -> None:
+    """Adds the server's commands (the entry point `tranche.commands`)."""
+    one = commands.add_parser("serve", help="serve the API")
+    one.add_argument("--host", help="address to listen on (TRANCHE_HOST)")
+    one.add_argument("--port", type=int, help="port to listen on (TRANCHE_PORT)")
+    one.add_argument("--no-worker", action="store_true", help="serve the API alone; jobs wait for a worker")
+    one.set_defaults(run=later("serve", "run_serve"))
+    one = commands.add_parser("worker", help="run jobs (serve does so too; this adds workers, on any host)")
+    one.add_argument("--until-parent-ends", action="store_true", help="stop when standard input is closed")
+    one.set_defaults(run=later("serve", "run_worker"))
+    one = commands.add_parser("migrate", help="bring the database to the newest schema")
+    one.add_argument("--check", action="store_true", help="only check that the migrations make what the models say")
+    one.set_defaults(run=later("database", "run_migrate"))
+    key = commands.add_parser("key", help="API keys").add_subparsers(required=True, metavar="COMMAND")
+    one = key.add_parser("create", help="make an API key and print it, once")
+    one.add_argument("--scopes", required=True, help="comma list of read, observe, deliver, write, buy, admin")
+    one.add_argument("--workspace", default="default", help="made if it is not there (default: %(default)s)")
+    one.add_argument("--project", action="append", metavar="ID", help="limit the key to this project (repeatable)")
+    one.add_argument("--expires-at", type=instant, help="RFC 3339, such as 2027-01-01T00:00:00Z")
+    one.set_defaults(run=later("keys", "run_key_create"))
+    secret = commands.add_parser("secret-key", help="the key of stored secrets (TRANCHE_SECRET_KEY)")
+    secrets = secret.add_subparsers(required=True, metavar="COMMAND")
+    one = secrets.add_parser("create", help="print a new one; nothing is changed")
+    one.set_defaults(run=later("keys", "run_secret_key_create"))
+    one = secrets.add_parser("renew", help="encrypt every stored secret under the first key of the list")
+    one.set_defaults(run=later("keys", "run_secret_key_renew"))
+    one = commands.add_parser("demo", help="plan a real purchase on a fresh database, then serve it")
+    one.add_argument("--port", type=int, default=8000, help="port to serve on, if free (default: %(default)s)")
+    one.add_argument("--exit", action="store_true", help="end when the plan is printed")
+    one.set_defaults(run=later("demo", "run_demo"))
+    one = commands.add_parser("openapi", help="print the OpenAPI document")
+    one.set_defaults(run=later("openapi", "run_openapi"))
+
+
+def later(module: str, name: str) -> Callable[[argparse.Namespace], int]:
+    """The command `name` of a module of this room, imported when it is run; what it refuses is said in a sentence."""
+
+    def run(options: argparse.Namespace) -> int:
+        from pydantic import ValidationError
+
+        from app.errors import TrancheError
+
+        try:
+            code: int = getattr(import_module(f"app.commands.{module}"), name)(options)
+        except ValidationError as error:
+            return complain("\n".join(setting_fault(one) for one in error.errors()))
+        except TrancheError as error:
+            return complain(error.detail)
+        return code
+
+    return run
+
+
+def complain(message: str) -> int:
+    print(f"tranche: {message}", file=sys.stderr)
+    return 2
+
+
+def setting_fault(error: "ErrorDetails") -> str:
+    name = str(error["loc"][0]) if error["loc"] else "settings"
+    variable = name if name.startswith("TRANCHE_") else f"TRANCHE_{name.upper()}"
+    return f"{variable}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def instant(text: str) -> datetime:
+    """An instant, UTC where it names no offset. Raises ArgumentTypeError where it cannot be read."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not an instant such as 2027-01-01T00:00:00Z") from None
+    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)

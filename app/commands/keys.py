@@ -1,0 +1,37 @@
+"""API keys, and the key of stored secrets."""
+
+import argparse
+from contextlib import closing
+
+from app.commands.database import ready_database
+from app.main import utc_now
+from app.services.access.keys import create_key, peppers
+from app.services.access.secrets import SecretBox, new_secret_key
+from app.services.vendors import connections
+from app.services.webhooks.endpoints import renew_secrets
+from app.settings import Settings
+from app.store.db import connect
+
+
+def run_key_create(options: argparse.Namespace) -> int:
+    settings = Settings()
+    scopes = [scope.strip() for scope in options.scopes.split(",") if scope.strip()]
+    with ready_database(settings) as database, database.writing() as session:
+        pepper = peppers(settings.secret_keys)[0]
+        token = create_key(session, utc_now(), pepper, scopes, options.workspace, options.project, options.expires_at)
+    print(token)
+    return 0
+
+
+def run_secret_key_create(_: argparse.Namespace) -> int:
+    print(new_secret_key())
+    return 0
+
+
+def run_secret_key_renew(_: argparse.Namespace) -> int:
+    settings = Settings()
+    with closing(connect(settings)) as database, database.writing() as session:
+        box = SecretBox(settings.secret_keys)
+        renewed = renew_secrets(session, box) + connections.renew_secrets(session, box)
+    print(f"{renewed} secrets encrypted anew")
+    return 0

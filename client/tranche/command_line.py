@@ -1,0 +1,40 @@
+"""The command `tranche`: what speaks to a service, and what an installed server adds to it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, entry_points, version
+
+DISTRIBUTIONS = ("tranche", "tranche-client")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; its exit code."""
+    options = parser().parse_args(arguments)
+    code: int = options.run(options)
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands of this package and those that others register under `tranche.commands`."""
+    top = argparse.ArgumentParser(prog="tranche", description="What should the next round of data collection buy?")
+    top.add_argument("--version", action="version", version=versions())
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    for point in entry_points(group="tranche.commands"):
+        point.load()(commands)
+    return top
+
+
+def versions() -> str:
+    """What is installed, such as "tranche 0.1.0, tranche-client 0.1.0"."""
+    found = []
+    for name in DISTRIBUTIONS:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
