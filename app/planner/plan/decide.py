@@ -1,7 +1,7 @@
 """What to buy: the policy's whole orders, and how far they can be from the best (method.md 6 and 8)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -29,7 +29,8 @@ class Decision:
     added [groups]: effective samples bought; accepted [groups]: raw ones. spent [S]: millionths. rows [R]: shadow
     prices of the region's rows. bound: no whole orders reach a higher U (with `stop_ratio`: the U of its
     divisible resting point). form: the one solved, which knows regret's best values. explored [groups]: millionths that
-    went to learning of each though nobody asked for it, None where none did.
+    went to learning of each though nobody asked for it, None where none did. optimum [groups]: the counts of `optimal`
+    with all the money, None where it was not asked.
     """
 
     form: Canonical
@@ -49,6 +50,7 @@ class Decision:
     left: int
     baselines: dict[PolicyName, IntArray]
     explored: FloatArray | None = None
+    optimum: FloatArray | None = None
 
     @property
     def relaxed(self) -> Relaxation:
@@ -61,7 +63,8 @@ class Decision:
     def instead(self, orders: IntArray) -> "Decision":
         """What other orders [S] of the same problem, which must keep its limits, lead to."""
         bound, proof = self.relaxed.bound, self.divisible.proof
-        return _decision(self.form, self.policy, self.divisible, self.baselines, orders, bound, "given", proof)
+        other = _decision(self.form, self.policy, self.divisible, self.baselines, orders, bound, "given", proof)
+        return replace(other, optimum=self.optimum)
 
 
 def decide(form: Canonical, policy: Rule, seed: int = 0, given: Mapping[str, int] | None = None) -> Decision:
@@ -133,4 +136,5 @@ def _decision(
         proof=proof,
         left=market.budget - int(sum(spent.tolist())),
         baselines=baselines,
+        optimum=counts if policy == "optimal" else None,
     )
