@@ -1,9 +1,9 @@
 """Purchases without vendors: what was bought and has arrived, in one call."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter, ValidationError
 
 from app.api.http.problems import declared, repeated
 from app.api.http.shapes import Count, Key, MoneyIn, Shape, Text
@@ -32,13 +32,34 @@ class ArrivedIn(Shape):
         return Arrived({key: counts.model_dump() for key, counts in self.groups.items()}, self.unmapped)
 
 
+COUNT: TypeAdapter[int] = TypeAdapter(Count)
+
+
+def counted(value: Any) -> Any:
+    """A number of samples, or the object that stands in its place. Raises ValueError."""
+    if isinstance(value, dict | ArrivedIn):
+        return value
+    try:
+        return COUNT.validate_python(value)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Input ")
+        raise ValueError(f"{reason}; give a number of samples, or what came by group") from None
+
+
+OrderIn = Annotated[
+    Annotated[Count, Tag("number")] | Annotated[ArrivedIn, Tag("came")],
+    Discriminator(lambda value: "number" if isinstance(value, int) else "came"),
+    BeforeValidator(counted),
+]
+
+
 class PurchaseIn(Shape):
     """What was bought and has arrived: `orders` by source, or `groups` where each has one source that delivers it
     alone. A number is so many samples of the source's one group, all accepted; of a source of several groups, or one of
     whose samples some are rejected, say what came. `spent`: what was paid in all; left out: what the sources' prices
     say."""
 
-    orders: Annotated[dict[Key, Count | ArrivedIn], Field(max_length=20_000)] | None = None
+    orders: Annotated[dict[Key, OrderIn], Field(max_length=20_000)] | None = None
     groups: Annotated[dict[Key, Count], Field(max_length=20_000)] | None = None
     spent: MoneyIn | None = None
     external_id: Text | None = None
