@@ -36,6 +36,9 @@ from app.store.models.projects import Project, Source
 from app.store.models.purchases import Order, Round
 from app.store.projects import members_by_key
 
+MAX_PRICE = Decimal(10**12)
+"""The planner counts no more money."""
+
 
 @dataclass(frozen=True)
 class Bought:
@@ -197,10 +200,16 @@ def allocation_of(
 
 
 def as_it_came(problem: Problem, came: Mapping[str, Arrived]) -> Problem:
-    """The problem with its orders held at what came, whatever its bounds and limits, at list prices."""
+    """The problem with its orders held at what came, whatever its bounds and limits, at list prices. Raises Conflict
+    where these are beyond what can be computed."""
     places = {key: at for at, key in enumerate(problem.keys)}
     sources = tuple(as_delivered(source, places, came.get(source.key)) for source in problem.sources)
     cost = sum(source.cost(source.fixed_order or 0) for source in sources)
+    if cost > millionths(MAX_PRICE):
+        raise Conflict(
+            f"By its sources' prices the purchase cost {grouped(amount(cost))}, more than can be planned with."
+            " Correct the prices of the sources first, whatever was spent."
+        )
     budget = max(problem.budget, cost)
     return replace(problem, sources=sources, budget=budget, limits=(), min_count=None, max_count=None)
 

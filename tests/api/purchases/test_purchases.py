@@ -259,6 +259,16 @@ def test_what_only_a_plan_must_keep_to_refuses_no_fact(api: Api, project: str, r
     assert api.get(f"{project}/allocations/next").status_code == 200, "the next plan lives with what is"
 
 
+def test_prices_beyond_all_planning_are_refused_whatever_was_spent(api: Api, project: str) -> None:
+    api.patch(f"{project}/sources/A", json={"unit_cost": "999999999999.999999"})
+    before = state_of(api, project)
+    refused = buy(api, project, orders={"A": 10**9}, spent="10")
+    assert refused.status_code == 409
+    assert "prices" in refused.json()["detail"]
+    assert state_of(api, project) == before
+    assert buy(api, project, orders={"A": 1}, spent="10").status_code == 201
+
+
 def test_an_archived_source_or_group_is_restored_first(api: Api, project: str) -> None:
     assert api.delete(f"{project}/sources/A").status_code == 204
     assert "archived" in buy(api, project, orders={"A": 1}).json()["detail"]
