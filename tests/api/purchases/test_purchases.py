@@ -4,8 +4,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from app.store.db import Database
+from app.store.models.vendors import VendorPlacement
 from tests.api.purchases.test_rounds import accept, act, deliver, events, look, propose
 from tests.api_client import RUNS, Api
 from tests.conftest import new_key
@@ -267,6 +269,23 @@ def test_prices_beyond_all_planning_are_refused_whatever_was_spent(api: Api, pro
     assert "prices" in refused.json()["detail"]
     assert state_of(api, project) == before
     assert buy(api, project, orders={"A": 1}, spent="10").status_code == 201
+
+
+def test_what_has_arrived_is_not_ordered_from_the_vendor_of_its_source(
+    api: Api, project: str, database: Database
+) -> None:
+    config = {"label_config": "<View/>", "base_url": "http://127.0.0.1:9"}
+    said = {"name": "labels", "kind": "label_studio", "api_token": "token-of-ours", "config": config}
+    made = api.post("/v1/vendor-connections", json=said)
+    assert made.status_code == 201, made.text
+    assert api.patch(f"{project}/sources/A", json={"connection": made.json()["id"]}).status_code == 200
+    assert buy(api, project, orders={"A": 10}).json()["orders"][0]["state"] == "closed"
+    with database.reading() as session:
+        assert session.scalars(select(VendorPlacement)).all() == []
+    assert propose(api, project).status_code == 201
+    assert accept(api, project, 2).status_code == 200
+    with database.reading() as session:
+        assert len(session.scalars(select(VendorPlacement)).all()) == 1, "an accepted round is placed there"
 
 
 def test_an_archived_source_or_group_is_restored_first(api: Api, project: str) -> None:
