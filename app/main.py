@@ -15,7 +15,7 @@ from app.api.http.runtime import SOFTWARE_VERSION, Runtime
 from app.api.observations import curves, forecasts, measurements, observations
 from app.api.planning import allocations, requirements, scenarios, simulations
 from app.api.projects import groups, keys, projects, sources
-from app.api.purchases import deliveries, ledger, orders, rounds
+from app.api.purchases import deliveries, ledger, orders, purchases, rounds
 from app.api.vendors import connections, hooks, inbox
 from app.api.vendors import orders as vendor_orders
 from app.api.webhooks import endpoints, events
@@ -61,7 +61,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     problems.install(app)
     resources = (projects, groups, sources, observations, curves, forecasts, measurements)
     planning = (allocations, scenarios, requirements, simulations)
-    buying = (rounds, orders, deliveries, ledger)
+    buying = (rounds, purchases, orders, deliveries, ledger)
     vendors = (connections, inbox, vendor_orders, hooks)
     for module in (*resources, *planning, *buying, *vendors, events, endpoints, jobs, keys, health):
         app.include_router(module.router)

@@ -37,8 +37,17 @@ def try_lock(session: Session, name: str) -> bool:
     one, so there it is always free."""
     if session.get_bind().dialect.name != "postgresql":
         return True
-    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(number))))
+    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(lock_number(name)))))
+
+
+def wait_for_lock(session: Session, name: str) -> None:
+    """As `try_lock`, waiting for who has it."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(lock_number(name))))
+
+
+def lock_number(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
 
 
 def forget_before(session: Session, instant: datetime) -> None:

@@ -16,10 +16,12 @@ Row = TypeVar("Row", bound=Base)
 
 
 def projects_of_workspace(
-    session: Session, workspace_id: UUID, only: Collection[str] | None, archived: bool
+    session: Session, workspace_id: UUID, only: Collection[str] | None, archived: bool, **named: str | None
 ) -> Listing[Project]:
-    """The workspace's projects in order of creation; `only` are the ids a key is limited to."""
+    """The workspace's projects in order of creation; `only` are the ids a key is limited to. named: columns that must
+    hold just this, where it is not None."""
     query = select(Project).where(Project.workspace_id == workspace_id)
+    query = query.filter_by(**{column: text for column, text in named.items() if text is not None})
     query = query.where(Project.archived_at.is_not(None) if archived else Project.archived_at.is_(None))
     if only is not None:
         query = query.where(Project.id.in_([UUID(project) for project in only]))

@@ -65,6 +65,16 @@ def test_sources_keep_their_group_and_get_plain_terms(old: tuple[Settings, Engin
     database.close()
 
 
+def test_projects_and_groups_of_before_have_no_names_and_no_first_counts(old: tuple[Settings, Engine]) -> None:
+    settings, engine = old
+    migrate(settings)
+    with engine.connect() as connection:
+        named = connection.execute(text("SELECT external_id, content_hash FROM projects")).all()
+        first = connection.execute(text("SELECT first_run_count FROM groups")).all()
+    assert [tuple(row) for row in named] == [(None, None)]
+    assert [tuple(row) for row in first] == [(None,), (None,)]
+
+
 def test_going_back_keeps_the_group_with_the_largest_share(old: tuple[Settings, Engine]) -> None:
     settings, engine = old
     migrate(settings)

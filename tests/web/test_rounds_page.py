@@ -151,3 +151,18 @@ def test_the_timeline_says_what_each_round_cost_and_left(api: Api, pages: Pages,
     assert [name for name, _, _ in bars] == ["before", "spent", "committed"] * 2
     assert float(bars[3][2]) == pytest.approx(float(used[0]) / 1000, abs=1e-4)
     assert "style=" not in pages.get(f"{page_of(project)}/rounds").text
+
+
+def test_a_recorded_purchase_is_shown_as_any_closed_round(api: Api, pages: Pages) -> None:
+    made = api.project()
+    api.post(f"{made}/observations", json={"observations": RUNS})
+    said = {"external_id": "box <7>", "orders": {"A": 12}, "note": "invoice <b>4711</b>"}
+    assert api.post(f"{made}/purchases", json=said).status_code == 201
+    shown = pages.get(f"{page_of(made)}/rounds/1")
+    words = text_of(shown)
+    assert "12 of 12 planned samples accepted" in words
+    assert "<b>4711" not in shown.text
+    assert "box &lt;7&gt;" in shown.text
+    assert "invoice &lt;b&gt;4711&lt;/b&gt;" in shown.text
+    assert "Close the round" not in words
+    assert "Round 1" in text_of(pages.get(f"{page_of(made)}/rounds"))

@@ -54,6 +54,11 @@ class Problem(Shape):
 Responses = dict[int | str, dict[str, Any]]
 
 
+def repeated(shape: type[Shape]) -> Responses:
+    """The OpenAPI response to the repeat of an `external_id`, which changes nothing."""
+    return {200: {"model": shape, "description": "It was there: the same external_id with the same content"}}
+
+
 def declared(*kinds: type[TrancheError], beside: Responses | None = None) -> Responses:
     """The OpenAPI responses of these kinds of errors, `beside` others."""
     by_status = beside or {}

@@ -52,7 +52,7 @@ class Call:
     """One request as a route sees it. `session` is open while the route runs; `headers` go into the answer.
 
     shows_secret: the answer's field `secret` is not kept for repeats of the request.
-    `writes`: whether the route may change anything.
+    `writes`: whether the route may change anything. `status`: of the answer, where it is not the route's.
     """
 
     request: Request
@@ -67,6 +67,7 @@ class Call:
     shows_secret: bool = field(default=False, init=False)
     open_session: Session | None = field(default=None, init=False)
     writes: bool = field(default=False, init=False)
+    status: int | None = field(default=None, init=False)
 
     @property
     def session(self) -> Session:
@@ -263,7 +264,7 @@ def one_transaction(endpoint: Callable[..., Any], shape: Any, status: int, write
                 return stored
             try:
                 result = endpoint(call=call, **inputs)
-                answer = result if adapter is None else rendered(call, adapter, result, status)
+                answer = result if adapter is None else rendered(call, adapter, result, call.status or status)
             except NotModified as same:
                 return Response(status_code=304, headers={"ETag": same.etag})
             remember(call, answer)

@@ -1,21 +1,25 @@
 """Projects."""
 
+import hashlib
+import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 
-from app.api.http.pages import Archived, Cursor, Limit, Page, page
-from app.api.http.problems import declared
+from app.api.http.pages import Archived as ArchivedOnes
+from app.api.http.pages import Cursor, Limit, Page, page
+from app.api.http.problems import declared, repeated
 from app.api.http.shapes import Answer, MoneyIn, MoneyOut, Positive, PriceIn, Real, Shape, ShortText, Text, said, unset
 from app.api.http.transactions import Call, Route, changes, posts, reads
 from app.api.projects.groups import GroupIn
 from app.api.projects.limits import SetLimits, stored_limits
 from app.api.projects.objectives import Objective, Utilitarian
 from app.api.projects.sources import MAX_SOURCES, SourceIn, source_fields
-from app.errors import Conflict, Frozen
+from app.errors import Archived, Conflict, Frozen, KeyTaken
+from app.money import plain
 from app.services.projects import projects
 from app.services.projects.changes import restore
 from app.store.models.projects import Project
@@ -49,8 +53,10 @@ class BudgetOut(Answer):
 class ProjectIn(Shape):
     """`value_per_utility` is what one unit of utility is worth in money, `smallest_gain` the least gain in utility
     worth a round: with either, the next allocation says when to stop. A round that costs more than `approval_threshold`
-    needs two keys to accept it."""
+    needs two keys to accept it. `external_id` is the project's name in your own records: sent again with the same
+    content it answers the project that is there."""
 
+    external_id: Text | None = None
     name: Text
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
     metric: Metric
@@ -82,6 +88,7 @@ class ProjectPatch(Shape):
 
 class ProjectOut(Answer):
     id: UUID
+    external_id: str | None
     name: str
     currency: str
     metric: Metric
@@ -117,26 +124,52 @@ def columns(body: ProjectIn | ProjectPatch) -> dict[str, Any]:
     return fields
 
 
-@router.post("", status_code=201, summary="Create a project", responses=declared(Conflict))
+def content_of(body: ProjectIn) -> str:
+    """A hash of all that was said: equal for a repeat. Fields that hold their defaults are left out, so that new ones
+    change no hash."""
+    fields = body.model_dump(exclude_defaults=True)
+    return hashlib.sha256(json.dumps(fields, sort_keys=True, default=plain).encode()).hexdigest()
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Create a project",
+    responses=declared(Conflict, KeyTaken, Archived, beside=repeated(ProjectOut)),
+)
 def create_project(body: ProjectIn, call: Annotated[Call, posts("write")]) -> ProjectOut:
-    """With its groups and sources, if you like. Name each group's `unit_cost` to make a source for it at once."""
+    """With its groups and sources, if you like. Name each group's `unit_cost` to make a source for it at once. With an
+    `external_id` a repeat answers the same project as it is now."""
+    fields = columns(body)
+    if body.external_id is not None:
+        fields["content_hash"] = content_of(body)
+        known = projects.find_repeat(call.session, call.caller, body.external_id, fields["content_hash"])
+        if known is not None:
+            call.status = 200
+            return project_shape(known)
     groups = [group.model_dump() for group in body.groups]
     offers = [source_fields(source) for source in body.sources]
-    row = projects.create_project(call.session, call.caller, columns(body), groups, offers, call.now)
+    row = projects.create_project(call.session, call.caller, fields, groups, offers, call.now)
     call.headers["Location"] = f"/v1/projects/{row.id}"
     return project_shape(row)
 
 
 @router.get("", summary="List projects")
 def list_projects(
-    call: Annotated[Call, reads("read")], limit: Limit = 50, cursor: Cursor = None, archived: Archived = False
+    call: Annotated[Call, reads("read")],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    archived: ArchivedOnes = False,
+    external_id: Annotated[Text | None, Query(description="The one of this external_id alone")] = None,
+    name: Annotated[Text | None, Query(description="Those of just this name alone")] = None,
 ) -> Page[ProjectOut]:
-    rows = projects_of_workspace(call.session, call.caller.workspace_id, call.caller.project_ids, archived)
+    workspace, only = call.caller.workspace_id, call.caller.project_ids
+    rows = projects_of_workspace(call.session, workspace, only, archived, external_id=external_id, name=name)
     return page(call, cursor, limit, rows, project_shape)
 
 
 @router.get("/{project_id}", summary="Read a project")
-def read_project(project_id: str, call: Annotated[Call, reads("read")], archived: Archived = False) -> ProjectOut:
+def read_project(project_id: str, call: Annotated[Call, reads("read")], archived: ArchivedOnes = False) -> ProjectOut:
     return project_shape(call.project(project_id, archived=archived))
 
 

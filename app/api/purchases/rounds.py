@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, RootModel
 
 from app.api.http.etags import matches, question_tag
 from app.api.http.pages import Cursor, Limit, Page, page
-from app.api.http.problems import declared
+from app.api.http.problems import declared, repeated
 from app.api.http.shapes import Answer, Count, Key, MoneyIn, MoneyOut, Shape, Text, with_example
 from app.api.http.transactions import Call, Route, buys, changes, reads
 from app.api.planning.allocations import AllocationOut, allocation_json
@@ -102,7 +102,7 @@ class GroupProgressOut(Answer):
 
 
 class RoundSummary(Answer):
-    """A round; `cost` is what its orders were planned to cost."""
+    """A round; `cost` is what its orders were planned to cost. `note` is of a purchase that was recorded as a whole."""
 
     number: int
     state: State
@@ -116,6 +116,7 @@ class RoundSummary(Answer):
     approvals: list[str]
     approvals_needed: int
     reason: str | None
+    note: str | None
     created_at: datetime
     updated_at: datetime
     accepted_at: datetime | None
@@ -170,7 +171,7 @@ def shape_of(call: Call, project: Project, row: Round) -> RoundOut:
     "",
     status_code=201,
     summary="Propose a round",
-    responses=declared(AllocationChanged, Conflict, KeyTaken, PreconditionRequired),
+    responses=declared(AllocationChanged, Conflict, KeyTaken, PreconditionRequired, beside=repeated(RoundOut)),
 )
 def propose_round(project_id: str, body: RoundIn, call: Annotated[Call, buys("write")]) -> RoundOut:
     """Freezes the allocation that was looked at: name its `data_version`, or send its ETag as If-Match, and repeat its
@@ -183,6 +184,7 @@ def propose_round(project_id: str, body: RoundIn, call: Annotated[Call, buys("wr
     proposal = Proposal(body.external_id, version, question, body.query.model_dump(mode="json"))
     repeat = rounds.find_repeat(call.session, project, proposal)
     if repeat is not None:
+        call.status = 200
         return shape_of(call, project, repeat)
     fits = call.runtime.fits
     row = rounds.propose(call.session, fits, project, proposal, allocation_json, call.caller, call.now)

@@ -6,6 +6,7 @@ stop = max(3 m, held); its doubt is the standard deviation over the draws as a s
 times doubt is the money at risk; the plan is worth doubting where that is a third of the spend.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,15 +72,22 @@ def extrapolations(form: Canonical, decision: Decision) -> list[Warning]:
         return []
     ranked = np.argsort(-far.spend, kind="stable")
     ranked = ranked[far.spend[ranked] > NOTABLE_FAR * spent]
-    shown = [f"{form.keys[at]} beyond {count(far.stop[at])}" for at in ranked[:MOST_NAMED].tolist()]
-    more = len(ranked) - len(shown)
-    groups = listed([*shown, f"{more} other groups"] if more > 1 else [*shown, "another group"] if more else shown)
+    groups = _named(form, far, ranked.tolist())
     detail = (
         f"{money(_rounded(total))}, {percent(total / spent)} of the spend, buys more than {FAR_RATIO:g} times what was"
         f" measured ({groups}), and what it brings is known to within {percent(far.at_risk / total)} only: buy up to"
         " there first, measure, and plan the rest anew."
     )
     return [Warning("extrapolates", detail, group=form.keys[ranked[0]] if len(ranked) == 1 else None)]
+
+
+def _named(form: Canonical, far: Far, ranked: Sequence[int]) -> str:
+    """The first of the groups `ranked`, and how many more; where there are none, every share is small."""
+    if not ranked:
+        return f"{count(float(np.count_nonzero(far.spend)))} groups, a little each"
+    shown = [f"{form.keys[at]} beyond {count(far.stop[at])}" for at in ranked[:MOST_NAMED]]
+    more = len(ranked) - len(shown)
+    return listed([*shown, f"{more} other groups"] if more > 1 else [*shown, "another group"] if more else shown)
 
 
 def _rounded(millionths: float) -> int:

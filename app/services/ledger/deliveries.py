@@ -25,7 +25,7 @@ from app.store import ledger as store
 from app.store.ledger import Cell, Totals
 from app.store.models.projects import Group, Project
 from app.store.models.purchases import Delivery, Order, Round
-from app.store.projects import members
+from app.store.projects import members, members_by_key
 from app.store.reading import find
 from app.store.rounds import orders_of_project
 
@@ -124,7 +124,8 @@ def repeated(session: Session, project: Project, order: Order, said: Recording) 
 
 def changes_of(session: Session, project: Project, said: Recording) -> dict[Cell, int]:
     """Samples by group id and state. Raises Invalid naming unknown groups, and for a recording of nothing."""
-    ids = group_ids(session, project)
+    named = members_by_key(session, Group, project.id, said.groups)
+    ids = {key: group.id for key, group in named.items()}
     faults = [
         Fault(f"/groups/{escape(key)}", f"there is no group '{key}' in this project")
         for key in said.groups

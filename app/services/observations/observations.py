@@ -88,6 +88,7 @@ def accept(
     rows = tuple(stored(project, draft, now) for draft in fresh)
     session.add_all(rows)
     if fresh:
+        settle_first_counts(active, fresh)
         settle_reference_loss(project, active, fresh)
         touch(project, now)
     session.flush()
@@ -166,6 +167,13 @@ def stored(project: Project, draft: Draft, now: datetime) -> Observation:
         observed_at=draft.observed_at or now,
         created_at=now,
     )
+
+
+def settle_first_counts(active: Mapping[str, Group], fresh: Sequence[Draft]) -> None:
+    """What is held of each group when its first runs come: at least what they were trained on."""
+    for key, group in active.items():
+        if group.first_run_count is None:
+            group.first_run_count = max(group.initial_count, *(draft.counts[key] for draft in fresh))
 
 
 def settle_reference_loss(project: Project, active: Mapping[str, Group], fresh: Sequence[Draft]) -> None:

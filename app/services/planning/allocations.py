@@ -18,12 +18,21 @@ from app.planner.wording import Warning
 from app.services.curves.fit import metric_of
 from app.services.curves.fits import DRAWS, SEED, Fits
 from app.services.planning.problem import Budget
-from app.services.planning.situations import bound_pointer, feasibly, refuse_unknown_sources, round_budget, situation_of
+from app.services.planning.situations import (
+    Situation,
+    bound_pointer,
+    feasibly,
+    refuse_unknown_sources,
+    round_budget,
+    situation_of,
+)
 from app.store.models.observations import Observation
-from app.store.models.projects import Project
+from app.store.models.projects import Group, Project
 
 WORN_ROUNDS = 5
 """So many rounds decided on one holdout wear it out."""
+NAMED = 10
+"""The most groups that a sentence names."""
 PROBABILITIES = np.array([0.05, 0.5, 0.95])
 
 
@@ -73,12 +82,27 @@ def next_allocation(
     budget = round_budget(project, situation.holdings, question.budget)
     refuse_unknown_sources(situation.sources, list(question.hold), lambda _: "?hold")
     problem = situation.problem(budget, question.hold)
+    return planned(project, situation, problem, budget, question, evaluating=evaluating)
+
+
+def planned(
+    project: Project,
+    situation: Situation,
+    problem: Problem,
+    budget: Budget,
+    question: AllocationQuestion,
+    *,
+    evaluating: bool = True,
+) -> Allocation:
+    """The plan for a problem of the project's situation, with all that is said beside it. Raises Infeasible, Conflict
+    where the numbers are beyond what can be computed."""
     policy = question.policy if situation.known else "equal_spend"
     exploration = question.exploration if situation.known else 0.0
     plan = feasibly(project, lambda: make_plan(problem, policy, exploration=exploration, seed=question.seed))
     plan = widened(plan, metric_of(project), situation.widening)
     rounds = situation.holdings.rounds
-    warnings = (*situation.fitted.posterior.warnings, *plan.warnings, *worn(rounds, situation.runs))
+    said = (*worn(rounds, situation.runs), *counts_without_purchase(rounds, situation.groups))
+    warnings = (*situation.fitted.posterior.warnings, *plan.warnings, *said)
     bounds = {bound_pointer(project, one.constraint): one.shadow_price for one in plan.bounds}
     if not situation.known:
         return Allocation(problem, plan, rounds + 1, budget, False, warnings, {})
@@ -105,6 +129,24 @@ def worn(rounds: int, runs: Sequence[Observation]) -> list[Warning]:
     [name] = holdouts
     detail = f"{rounds} rounds were decided on the holdout '{name}' alone: score the next runs on a fresh one."
     return [Warning("holdout_worn", detail)]
+
+
+def counts_without_purchase(rounds: int, groups: Sequence[Group]) -> list[Warning]:
+    """Counts that rose since the first run while nothing was bought: the budget does not know what they cost."""
+    raised = [
+        group.key
+        for group in groups
+        if group.first_run_count is not None and group.initial_count > group.first_run_count
+    ]
+    if rounds or not raised:
+        return []
+    names = ", ".join(raised[:NAMED]) + (f" and {len(raised) - NAMED} more" if len(raised) > NAMED else "")
+    detail = (
+        "initial_count was raised after the first run, but nothing was bought, so the whole budget is still to be"
+        f" spent: {names}. If these samples were bought for this budget, set initial_count back and record them by"
+        " POST …/purchases, which counts them and spends their cost."
+    )
+    return [Warning("counts_without_purchase", detail)]
 
 
 def stop_of(project: Project, problem: Problem) -> StopAdvice | None:

@@ -4,12 +4,13 @@ Shapes and types are checked where requests come in; here stand the rules that n
 Fields come as dicts of column values, so that a partial change says just what it changes.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, Fault, Frozen, NotFound, invalid
+from app.errors import Archived, Conflict, Fault, Frozen, KeyTaken, NotFound, invalid
 from app.services.access.keys import Caller
 from app.services.ids import as_uuid, new_id
 from app.services.projects import groups as group_service
@@ -19,7 +20,9 @@ from app.services.projects.open_orders import refuse_open_orders
 from app.services.projects.references import check_named
 from app.store import observations as observation_store
 from app.store import projects as store
+from app.store.access import wait_for_lock
 from app.store.models.projects import Group, Project
+from app.store.reading import find
 
 FROZEN_FIELDS = ("currency", "metric_kind", "metric_goal", "metric_lower", "metric_upper")
 
@@ -37,6 +40,24 @@ def get_project(
         raise NotFound("There is no such project in this workspace.")
     if row.archived_at and not archived:
         raise NotFound("This project is archived. Read it with ?archived=true, or POST to its /restore.")
+    return row
+
+
+def find_repeat(session: Session, caller: Caller, external_id: str, content_hash: str) -> Project | None:
+    """The project an earlier call with this external id made; who else asks for it waits until this transaction ends.
+
+    Raises KeyTaken where that call asked for something else, Archived.
+    """
+    wait_for_lock(session, json.dumps(["project", str(caller.workspace_id), external_id]))
+    row = find(session, Project, workspace_id=caller.workspace_id, external_id=external_id)
+    if row is None or not caller.may_see(row.id):
+        return None
+    if row.archived_at:
+        raise Archived(f"external_id '{external_id}' is of the archived project {row.id}: restore it, or take another.")
+    if row.content_hash != content_hash:
+        raise KeyTaken(
+            f"external_id '{external_id}' was used for another project, {row.id}: PATCH that one, or take another id."
+        )
     return row
 
 

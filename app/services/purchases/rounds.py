@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -57,6 +57,16 @@ class Proposal:
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
+class Named(Protocol):
+    """What a round is made by: its name in the caller's records, and a hash of all that was said."""
+
+    @property
+    def external_id(self) -> str | None: ...
+
+    @property
+    def content(self) -> str: ...
+
+
 AsJson = Callable[[Project, AllocationQuestion, Allocation], dict[str, Any]]
 """An allocation as the JSON that whoever proposes it had looked at."""
 
@@ -69,13 +79,16 @@ def get_round(session: Session, project: Project, number: int) -> Round:
     return row
 
 
-def find_repeat(session: Session, project: Project, proposal: Proposal) -> Round | None:
+def find_repeat(session: Session, project: Project, said: Named) -> Round | None:
     """The round an earlier call with this external id made. Raises KeyTaken where that call asked something else."""
-    if proposal.external_id is None:
+    if said.external_id is None:
         return None
-    row = find(session, Round, project_id=project.id, external_id=proposal.external_id)
-    if row is not None and row.content_hash != proposal.content:
-        raise KeyTaken(f"external_id '{proposal.external_id}' was used for another round; give this one its own.")
+    row = find(session, Round, project_id=project.id, external_id=said.external_id)
+    if row is not None and row.content_hash != said.content:
+        detail = (
+            f"external_id '{said.external_id}' was used for round {row.number}, another one; give this one its own."
+        )
+        raise KeyTaken(detail)
     return row
 
 
@@ -103,20 +116,30 @@ def propose(
     """
     refuse_moved(project, proposal.data_version)
     allocation = next_allocation(session, fits, project, proposal.question)
+    frozen = {
+        "data_version": proposal.data_version,
+        "query": dict(proposal.query),
+        "allocation": write(project, proposal.question, allocation),
+        **purchase_of(session, project, allocation),
+    }
+    return add_round(session, project, proposal, frozen, caller, now)
+
+
+def add_round(
+    session: Session, project: Project, said: Named, frozen: Mapping[str, Any], caller: Caller, now: datetime
+) -> Round:
+    """A proposed round with the columns that are `frozen` in it. Raises Conflict while another proposal waits."""
     row = Round(
         project_id=project.id,
         number=next_number(session, project),
         state="proposed",
-        external_id=proposal.external_id,
-        content_hash=proposal.content,
-        data_version=proposal.data_version,
-        query=dict(proposal.query),
-        allocation=write(project, proposal.question, allocation),
+        external_id=said.external_id,
+        content_hash=said.content,
         approvals=[],
         proposed_by=caller.key_id,
         created_at=now,
         updated_at=now,
-        **purchase_of(session, project, allocation),
+        **frozen,
     )
     session.add(row)
     session.flush()
@@ -124,9 +147,13 @@ def propose(
     return row
 
 
+def waiting_proposal(session: Session, project: Project) -> Round | None:
+    return find(session, Round, project_id=project.id, state="proposed")
+
+
 def next_number(session: Session, project: Project) -> int:
     """Raises Conflict while another proposal waits."""
-    waiting = find(session, Round, project_id=project.id, state="proposed")
+    waiting = waiting_proposal(session, project)
     if waiting is not None:
         raise Conflict(f"Round {waiting.number} is proposed and waits: accept it, edit it or cancel it first.")
     return store.last_number(session, project.id) + 1
@@ -210,12 +237,32 @@ def accept(session: Session, project: Project, row: Round, caller: Caller, now: 
         raise Conflict("This key has approved the round already; the second approval must come from another key.")
     sources = sources_of(session, project, row)
     refuse_overspending(session, project, row)
+    if not approve(session, project, row, caller, now):
+        return
+    orders = commit(session, project, row, sources, caller, now, enqueue)
+    place_orders(session, project, row, orders, now, enqueue)
+    tell_exhausted(session, project, now, enqueue)
+
+
+def approve(session: Session, project: Project, row: Round, caller: Caller, now: datetime) -> bool:
+    """Write down the caller's approval; whether there are enough of them now."""
     row.approvals = [*row.approvals, caller.key_id]
     row.updated_at = now
     detail = {"cost": str(row.cost), "approvals": len(row.approvals)}
     write_audit(session, project, caller, "round.approved", f"round:{row.number}", detail, now)
-    if len(row.approvals) < approvals_needed(project, row):
-        return
+    return len(row.approvals) >= approvals_needed(project, row)
+
+
+def commit(
+    session: Session,
+    project: Project,
+    row: Round,
+    sources: Mapping[str, Source],
+    caller: Caller,
+    now: datetime,
+    enqueue: Enqueue,
+) -> list[Order]:
+    """The approved round's orders, their cost committed; none is placed yet."""
     row.state, row.accepted_at = "accepted", now
     orders = make_orders(session, project, row, sources, now)
     for order in orders:
@@ -223,8 +270,7 @@ def accept(session: Session, project: Project, row: Round, caller: Caller, now: 
     touch(project, now)
     session.flush()
     record(session, project.workspace_id, "round.accepted", project.id, about_round(project, row), now, enqueue)
-    place_orders(session, project, row, orders, now, enqueue)
-    tell_exhausted(session, project, now, enqueue)
+    return orders
 
 
 def approvals_needed(project: Project, row: Round) -> int:

@@ -16,12 +16,16 @@ class Project(Base):
 
     `set_limits` and `objective` name groups and sources by key. Money inside JSON is a decimal string.
     `approval_threshold`: a round that costs more needs two keys. `exhausted_at`: since when nothing more can be bought.
+    `content_hash` tells a repeat from another project under the same external id.
     """
 
     __tablename__ = "projects"
+    __table_args__ = (Index("uq_projects_workspace_id_external_id", "workspace_id", "external_id", unique=True),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), index=True)
+    external_id: Mapped[str | None] = mapped_column(String(200))
+    content_hash: Mapped[str | None] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(200))
     currency: Mapped[str] = mapped_column(String(3))
     metric_name: Mapped[str] = mapped_column(String(100))
@@ -47,6 +51,9 @@ class Project(Base):
 
 
 class Group(Base):
+    """`first_run_count`: what was held when the group's first run came, by `initial_count` or by what that run was
+    trained on; None before, and in rows written before it was kept."""
+
     __tablename__ = "groups"
     __table_args__ = (Index("uq_groups_project_id_key", "project_id", "key", unique=True),)
 
@@ -57,6 +64,7 @@ class Group(Base):
     weight: Mapped[float]
     target: Mapped[float | None]
     initial_count: Mapped[int]
+    first_run_count: Mapped[int | None]
     min_count: Mapped[int | None]
     max_count: Mapped[int | None]
     reference_loss: Mapped[float | None]

@@ -239,3 +239,97 @@ def test_a_changed_part_is_stored_with_its_defaults(api: Api) -> None:
     assert api.patch(f"{path}/groups/A", json={"assumed_curve": curve}).json()["assumed_curve"]["offset"] == 0.0
     assert api.get(f"{path}/allocations/next").status_code == 200
     assert api.patch(path, json={"metric": {"upper": 2.0}}).json()["metric"]["goal"] == "maximize"
+
+
+NAMED: dict[str, Any] = {
+    "external_id": "digits",
+    "name": "digits",
+    "metric": ACCURACY,
+    "budget": {"total": "240", "rounds": 3},
+    "groups": [{"key": "A", "unit_cost": "1"}],
+}
+
+
+def test_a_project_named_by_an_external_id_is_made_once(api: Api) -> None:
+    first, again = (api.post("/v1/projects", json=NAMED) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    assert first.json()["external_id"] == "digits"
+    same = {**NAMED, "budget": {"total": 240.0, "rounds": 3}, "currency": "USD", "sources": [], "smallest_gain": None}
+    assert api.post("/v1/projects", json=same).json()["id"] == first.json()["id"], "the same in other words"
+    for change in ({"name": "other"}, {"budget": {"total": "241"}}, {"groups": []}, {"recipe": "lr"}):
+        refused = api.post("/v1/projects", json=NAMED | change)
+        assert (refused.status_code, refused.json()["type"]) == (409, "urn:tranche:problem:key-taken"), change
+        assert first.json()["id"] in refused.json()["detail"]
+    assert len(api.get("/v1/projects").json()["items"]) == 1
+
+
+def test_a_repeat_answers_the_project_as_it_is_now(api: Api) -> None:
+    path = f"/v1/projects/{api.post('/v1/projects', json=NAMED).json()['id']}"
+    api.patch(path, json={"name": "renamed", "budget": {"total": "300"}})
+    again = api.post("/v1/projects", json=NAMED)
+    assert (again.status_code, again.json()["name"]) == (200, "renamed")
+    assert api.patch(path, json={"external_id": "x"}).status_code == 422
+    assert api.delete(path).status_code == 204
+    refused = api.post("/v1/projects", json=NAMED)
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:tranche:problem:archived")
+    assert api.post(f"{path}/restore").status_code == 200
+    assert api.post("/v1/projects", json=NAMED).status_code == 200
+
+
+def test_an_external_id_is_of_one_workspace(api: Api, database: Database) -> None:
+    other = api.as_key(new_key(database, workspace_name="other"))
+    assert api.post("/v1/projects", json=NAMED).status_code == 201
+    made = other.post("/v1/projects", json=NAMED | {"name": "theirs"})
+    assert made.status_code == 201
+    [found] = other.get("/v1/projects", params={"external_id": "digits"}).json()["items"]
+    assert found == made.json()
+
+
+def test_a_key_limited_to_a_project_finds_it_by_its_repeat(api: Api, database: Database) -> None:
+    mine = api.post("/v1/projects", json=NAMED).json()["id"]
+    limited = api.as_key(new_key(database, "write,read", project_ids=[mine]))
+    assert limited.post("/v1/projects", json=NAMED).json()["id"] == mine
+    other = NAMED | {"external_id": "other"}
+    api.post("/v1/projects", json=other)
+    assert limited.post("/v1/projects", json=other).json()["type"] == "urn:tranche:problem:conflict"
+
+
+def test_projects_without_an_external_id_are_made_anew_each_time(api: Api) -> None:
+    unnamed = {name: value for name, value in NAMED.items() if name != "external_id"}
+    ids = {api.post("/v1/projects", json=unnamed).json()["id"] for _ in range(2)}
+    assert len(ids) == 2
+    assert {one["external_id"] for one in api.get("/v1/projects").json()["items"]} == {None}
+
+
+def test_projects_are_found_by_external_id_and_by_name(api: Api) -> None:
+    for external_id, name in (("a", "x"), ("b", "x"), ("c", "y")):
+        assert api.post("/v1/projects", json=NAMED | {"external_id": external_id, "name": name}).status_code == 201
+
+    def found(**query: Any) -> list[str]:
+        return [one["external_id"] for one in api.get("/v1/projects", params=query).json()["items"]]
+
+    assert found(external_id="b") == ["b"]
+    assert found(external_id="B") == []
+    assert found(name="x") == ["a", "b"]
+    assert found(name="x", external_id="c") == []
+    assert found(name="%") == []
+    page = api.get("/v1/projects", params={"name": "x", "limit": 1}).json()
+    assert found(name="x", cursor=page["next_cursor"]) == ["b"]
+    for bad in ({"external_id": ""}, {"external_id": "x" * 201}, {"name": "\0"}):
+        assert api.get("/v1/projects", params=bad).status_code == 422, bad
+    assert api.post("/v1/projects", json=NAMED | {"external_id": "\0"}).status_code == 422
+
+
+def test_the_same_project_at_once_is_made_once(api: Api) -> None:
+    answers = api.together([("POST", "/v1/projects", {"json": NAMED})] * 6)
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert len(api.get("/v1/projects").json()["items"]) == 1
+
+
+def test_different_projects_at_once_under_one_external_id_are_one(api: Api) -> None:
+    calls = [("POST", "/v1/projects", {"json": NAMED | {"external_id": "o", "name": f"n{n}"}}) for n in range(6)]
+    answers = api.together(calls)
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 5
+    assert len(api.get("/v1/projects").json()["items"]) == 1

@@ -81,6 +81,7 @@ def test_a_repeated_proposal_is_the_same_round_and_another_one_needs_its_own_id(
     seen = look(api, project)
     body = {"external_id": "r1", "data_version": seen["data_version"]}
     first, again = (api.post(f"{project}/rounds", json=body) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 200)
     assert first.json() == again.json()
     other = api.post(f"{project}/rounds", json={**body, "query": {"policy": "equal"}})
     assert (other.status_code, other.json()["type"]) == (409, "urn:tranche:problem:key-taken")

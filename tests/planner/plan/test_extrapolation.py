@@ -92,3 +92,11 @@ def test_five_groups_are_named_and_the_others_counted() -> None:
     [one] = [warning for warning in make_plan(asking).warnings if warning.code == "extrapolates"]
     assert one.detail.count(" beyond ") == 5
     assert "and 3 other groups" in one.detail
+
+
+def test_where_every_group_gets_a_little_they_are_counted_and_not_named() -> None:
+    posterior = measured_to(doubtful(120), *[100.0] * 120)
+    asking = problem(posterior, offers([1.0] * 120), 60_000.0, held=[300.0] * 120)
+    [one] = warned(make_plan(asking, "equal"))
+    assert "(120 groups, a little each)" in one.detail
+    assert one.group is None
