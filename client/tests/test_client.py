@@ -1,5 +1,5 @@
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from email.utils import format_datetime
 from itertools import pairwise
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tranche import BudgetRatio, Client, Metric, Observation, SimulationFailed, TrancheError, nested_subsets
 from tranche.http import LONGEST_BACKOFF_S
 
@@ -178,7 +179,7 @@ def test_a_call_that_still_runs_is_asked_again_after_its_retry_after() -> None:
 
 
 def test_the_wait_is_never_below_a_retry_after_that_is_a_date() -> None:
-    soon = datetime.now(UTC) + timedelta(seconds=30)
+    soon = datetime.now(timezone.utc) + timedelta(seconds=30)
     service = Service(problem(503, **{"Retry-After": format_datetime(soon, usegmt=True)}), ok(PROJECT))
     service.client().get_project("p")
     assert 25 < service.waits[0] <= 30
@@ -251,7 +252,9 @@ def test_groups_are_read_page_by_page() -> None:
 def test_observations_leave_out_what_is_not_given_and_take_numpys_numbers() -> None:
     service = Service(ok(ACCEPTED))
     metrics = {"a": Metric(np.float32(0.5), stderr=np.float64(0.25)), "b": Metric(0.7, eval_size=20)}
-    run = Observation({"a": np.int64(3), "b": 0}, metrics, holdout="h", observed_at=datetime(2026, 1, 2, tzinfo=UTC))
+    run = Observation(
+        {"a": np.int64(3), "b": 0}, metrics, holdout="h", observed_at=datetime(2026, 1, 2, tzinfo=timezone.utc)
+    )
     assert service.client().post_observations("p", [run]).accepted == 1
     assert json.loads(service.requests[0].content) == {
         "observations": [
