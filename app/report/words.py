@@ -34,10 +34,13 @@ def objective(stored: Mapping[str, Any]) -> str:
 
 
 def purchase(bought: Sequence[tuple[str, int]]) -> str:
-    """What to buy next, in a sentence. bought: names of groups with the samples to add, the most telling first."""
+    """What to collect next, in a sentence. bought: names of groups with the samples to add, the most telling first."""
     if not bought:
-        return "Buy nothing in this round."
-    said = [f"{add:,} of {name}" for name, add in bought[:3]]
+        return "Collect nothing in this round."
+    said = [
+        f"{add:,}{'' if at else ' sample' if add == 1 else ' samples'} from {name}"
+        for at, (name, add) in enumerate(bought[:3])
+    ]
     others = len(bought) - 3
-    more = f" and samples of {others:,} other group{'s' if others > 1 else ''}" if others > 0 else ""
-    return f"Buy {', '.join(said)}{more}."
+    more = f" and samples from {others:,} other group{'s' if others > 1 else ''}" if others > 0 else ""
+    return f"Collect {', '.join(said)}{more}."

@@ -12,11 +12,11 @@ LINES = [("women", 1200), ("men", 30), ("A", 2), ("B", 1), ("C", 1)]
 @pytest.mark.parametrize(
     ("count", "said"),
     [
-        (0, "Buy nothing in this round."),
-        (1, "Buy 1,200 of women."),
-        (3, "Buy 1,200 of women, 30 of men, 2 of A."),
-        (4, "Buy 1,200 of women, 30 of men, 2 of A and samples of 1 other group."),
-        (5, "Buy 1,200 of women, 30 of men, 2 of A and samples of 2 other groups."),
+        (0, "Collect nothing in this round."),
+        (1, "Collect 1,200 samples from women."),
+        (3, "Collect 1,200 samples from women, 30 from men, 2 from A."),
+        (4, "Collect 1,200 samples from women, 30 from men, 2 from A and samples from 1 other group."),
+        (5, "Collect 1,200 samples from women, 30 from men, 2 from A and samples from 2 other groups."),
     ],
 )
 def test_what_to_buy_is_one_sentence(count: int, said: str) -> None:

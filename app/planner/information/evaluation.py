@@ -32,8 +32,12 @@ class EvaluationAdvice:
     reason: str
 
 
-def evaluation_advice(problem: Problem, observations: Observations) -> tuple[EvaluationAdvice, ...]:
+def evaluation_advice(
+    problem: Problem, observations: Observations, optimum: FloatArray | None = None
+) -> tuple[EvaluationAdvice, ...]:
     """Per group of the problem, in its order, what more samples of it would help with.
+
+    optimum [groups]: the counts that the optimal policy recommends, found here where they are not given.
 
     A group's part of the utility after the plan is V at N, the count that the optimal policy recommends (where it buys
     none, twice what is held). It is uncertain by the level, which the holdout's error s moves as a whole however many
@@ -46,9 +50,9 @@ def evaluation_advice(problem: Problem, observations: Observations) -> tuple[Eva
     Evaluation samples shrink the first, s² as 1 / their number; training samples and their runs the second.
     """
     form = Canonical.of(problem)
-    decision = decide(form, "optimal")
+    after = decide(form, "optimal").counts if optimum is None else optimum[form.order]
     counts, scale = np.empty(len(form.keys)), np.empty(len(form.keys))
-    recommended = np.where(decision.counts > form.held, decision.counts, 2.0 * np.maximum(form.held, 1.0))
+    recommended = np.where(after > form.held, after, 2.0 * np.maximum(form.held, 1.0))
     counts[form.order] = recommended
     scale[form.order] = _utility_per_loss(form, recommended)
     posterior = replace(problem.posterior, warnings=())

@@ -1,7 +1,7 @@
 """What to buy: the policy's whole orders, and how far they can be from the best (method.md 6 and 8)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -23,12 +23,14 @@ Rule = PolicyName | Literal["given"]
 
 @dataclass(frozen=True)
 class Decision:
-    """Orders [S] and what they lead to; arrays in canonical order. relaxed: the divisible optimum.
+    """Orders [S] and what they lead to; arrays in canonical order. divisible: the divisible optimum,
+    whose relaxation is `relaxed`.
 
     added [groups]: effective samples bought; accepted [groups]: raw ones. spent [S]: millionths. rows [R]: shadow
-    prices of the region's rows (`Divisible`). bound: no whole orders reach a higher U (with `stop_ratio`: the U of its
+    prices of the region's rows. bound: no whole orders reach a higher U (with `stop_ratio`: the U of its
     divisible resting point). form: the one solved, which knows regret's best values. explored [groups]: millionths that
-    went to learning of each though nobody asked for it, None where none did.
+    went to learning of each though nobody asked for it, None where none did. optimum [groups]: the counts of `optimal`
+    with all the money, None where it was not asked.
     """
 
     form: Canonical
@@ -41,14 +43,28 @@ class Decision:
     counts: FloatArray
     now: ValueAndSlope
     after: ValueAndSlope
-    relaxed: Relaxation
-    rows: FloatArray
+    divisible: Divisible
     bound: float
     gap: float
     proof: str
     left: int
     baselines: dict[PolicyName, IntArray]
     explored: FloatArray | None = None
+    optimum: FloatArray | None = None
+
+    @property
+    def relaxed(self) -> Relaxation:
+        return self.divisible.relaxation
+
+    @property
+    def rows(self) -> FloatArray:
+        return self.divisible.rows
+
+    def instead(self, orders: IntArray) -> "Decision":
+        """What other orders [S] of the same problem, which must keep its limits, lead to."""
+        bound, proof = self.relaxed.bound, self.divisible.proof
+        other = _decision(self.form, self.policy, self.divisible, self.baselines, orders, bound, "given", proof)
+        return replace(other, optimum=self.optimum)
 
 
 def decide(form: Canonical, policy: Rule, seed: int = 0, given: Mapping[str, int] | None = None) -> Decision:
@@ -114,11 +130,11 @@ def _decision(
         counts=counts,
         now=now,
         after=after,
-        relaxed=divisible.relaxation,
-        rows=divisible.rows,
+        divisible=divisible,
         bound=bound,
         gap=gap,
         proof=proof,
         left=market.budget - int(sum(spent.tolist())),
         baselines=baselines,
+        optimum=counts if policy == "optimal" else None,
     )

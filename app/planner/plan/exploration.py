@@ -80,12 +80,11 @@ def decide_exploring(
     costs = (form.market.costs(some) for some in (orders, first.orders))
     spent = np.subtract(*(np.array(cost, dtype=np.int64) for cost in costs))
     if whole is not None:
-        orders = _with_rest(form, whole, orders)
-    given = {source.key: order for source, order in zip(form.sources, orders.tolist(), strict=True)}
-    decision = decide(form, "given", given=given)
-    explored = form.spent_on(spent) if whole is not None else None
-    decision = replace(decision, policy=policy, method=f"{policy}, then exploration", explored=explored)
-    return decision, int(sum(spent.tolist()))
+        decision = replace(whole.instead(_with_rest(form, whole, orders)), explored=form.spent_on(spent))
+    else:
+        given = {source.key: order for source, order in zip(form.sources, orders.tolist(), strict=True)}
+        decision = decide(form, "given", given=given)
+    return replace(decision, policy=policy, method=f"{policy}, then exploration"), int(sum(spent.tolist()))
 
 
 def _with_rest(form: Canonical, whole: Decision, orders: IntArray) -> IntArray:
@@ -113,7 +112,7 @@ def explore(form: Canonical, decision: Decision, money: int, among: BoolArray | 
     open_ = form.supplied & form.utility.counted & (marginals.var(axis=1) > 0.0)
     if among is not None:
         open_ &= among
-    table = _gains(form, decision, marginals, money / MONEY_PARTS)
+    table = _gains(form, decision, marginals, money / MONEY_PARTS, open_)
     # Money set apart for some groups is theirs, though its last parts may teach no more.
     least = 0.0 if among is None else np.where(table.max(axis=1) > 0.0, np.finfo(np.float64).tiny, 0.0)
     for spent in range(MONEY_PARTS):
@@ -130,20 +129,24 @@ def explore(form: Canonical, decision: Decision, money: int, among: BoolArray | 
     return orders - decision.orders
 
 
-def _gains(form: Canonical, decision: Decision, marginals: FloatArray, money: float) -> FloatArray:
-    """K [groups, parts] of 0 to MONEY_PARTS parts of `money` millionths spent on a group's samples."""
-    mean = marginals.mean(axis=1)
-    gap = np.abs(mean - _best_of_others(np.where(form.utility.counted, mean, -np.inf)))
-    posterior = form.values.moved(decision.counts).posterior
-    batch = money / sample_prices(form.market)
-    counts = decision.counts[:, None] + np.where(np.isfinite(batch), batch, 0.0)[:, None] * np.arange(MONEY_PARTS + 1)
-    fall = posterior.path(decision.counts)[:, None, :] - posterior.path(counts)
+def _gains(form: Canonical, decision: Decision, marginals: FloatArray, money: float, open_: BoolArray) -> FloatArray:
+    """K [groups, parts] of 0 to MONEY_PARTS parts of `money` millionths spent on a group's samples, 0 where not open
+    [groups]."""
+    mean, some = marginals.mean(axis=1), np.flatnonzero(open_)
+    gap = np.abs(mean - _best_of_others(np.where(form.utility.counted, mean, -np.inf)))[some]
+    posterior = form.values.moved(decision.counts).posterior.part(some)
+    batch = (money / sample_prices(form.market))[some]
+    start = decision.counts[some]
+    counts = start[:, None] + np.where(np.isfinite(batch), batch, 0.0)[:, None] * np.arange(MONEY_PARTS + 1)
+    fall = posterior.path(start)[:, None, :] - posterior.path(counts)
     fall -= fall.mean(axis=2, keepdims=True)
-    off = marginals - mean[:, None]
+    off = marginals[some] - mean[some, None]
     covariance = (fall * off[:, None, :]).mean(axis=2)
     variance = (fall**2).mean(axis=2) + 2.0 * posterior.noise[:, None] ** 2
     step = np.abs(covariance) / np.sqrt(np.maximum(variance, np.finfo(np.float64).tiny))
-    return knowledge_gradient(step, np.where(np.isfinite(gap), gap, 0.0)[:, None])
+    table = np.zeros((len(mean), MONEY_PARTS + 1))
+    table[some] = knowledge_gradient(step, np.where(np.isfinite(gap), gap, 0.0)[:, None])
+    return table
 
 
 def knowledge_gradient(step: FloatArray, gap: FloatArray) -> FloatArray:

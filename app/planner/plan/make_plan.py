@@ -60,6 +60,9 @@ def _plan(problem: Problem, decision: Decision) -> Plan:
     sources = _source_plans(form, decision)
     relaxed = np.empty(len(form.sources))
     relaxed[form.market.order] = decision.relaxed.orders
+    optimum = None if decision.optimum is None else np.empty(len(form.keys))
+    if optimum is not None:
+        optimum[form.order] = decision.optimum
     bound_gain = max(0.0, decision.relaxed.bound - decision.relaxed.utility)
     return Plan(
         policy=decision.policy,
@@ -74,6 +77,7 @@ def _plan(problem: Problem, decision: Decision) -> Plan:
         relaxed=Relaxed(relaxed, decision.relaxed.utility, bound_gain),
         warnings=plan_warnings(form, decision, margins, metric_now, reason),
         bounds=bound_prices(form, decision),
+        optimum=optimum,
     )
 
 

@@ -159,6 +159,7 @@ class Plan:
     spend + unspent = budget, in millionths. shadow_price: utility per further currency unit, None where nothing
     more could be bought. unspent_reason: None where nothing is left. bounds: the constraints that bind.
     explored: millionths of the spend that went to learning. draw_seed: which draw `thompson` took, else None.
+    optimum [groups]: the counts that `optimal` leads to when all the money is its own, None where that was not asked.
     """
 
     policy: Rule
@@ -175,3 +176,4 @@ class Plan:
     bounds: tuple[BoundPrice, ...] = ()
     explored: int = 0
     draw_seed: int | None = None
+    optimum: FloatArray | None = None

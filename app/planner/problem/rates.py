@@ -15,16 +15,35 @@ PRIOR_SAMPLES = 20.0
 
 @dataclass(frozen=True)
 class Rate:
-    """A share's posterior: its mean and 90 % interval, all in [0, 1]."""
+    """A share's posterior Beta(success, failure), a point at its end where one of the two is 0.
 
-    mean: float
-    p05: float
-    p95: float
+    mean, and p05 and p95 of its 90 % interval, all in [0, 1].
+    """
+
+    success: float
+    failure: float
+
+    @property
+    def mean(self) -> float:
+        return self.success / (self.success + self.failure)
+
+    @property
+    def p05(self) -> float:
+        return self._quantile(0.05)
+
+    @property
+    def p95(self) -> float:
+        return self._quantile(0.95)
+
+    def _quantile(self, level: float) -> float:
+        if self.failure <= 0.0 or self.success <= 0.0:
+            return self.mean
+        return float(betaincinv(self.success, self.failure, level))
 
 
 def acceptance(stated: float, accepted: int, rejected: int) -> Rate:
     """The share that passes review: Beta(20 α + accepted, 20 (1 − α) + rejected) for a stated α in (0, 1]."""
-    return _beta(PRIOR_SAMPLES * stated + accepted, PRIOR_SAMPLES * (1.0 - stated) + rejected)
+    return Rate(PRIOR_SAMPLES * stated + accepted, PRIOR_SAMPLES * (1.0 - stated) + rejected)
 
 
 def yields(stated: Sequence[float], delivered: Sequence[int], others: int) -> tuple[Rate, ...]:
@@ -34,12 +53,4 @@ def yields(stated: Sequence[float], delivered: Sequence[int], others: int) -> tu
     """
     total = PRIOR_SAMPLES + float(np.sum(np.asarray(delivered, dtype=np.float64))) + others
     sizes = [PRIOR_SAMPLES * share + count for share, count in zip(stated, delivered, strict=True)]
-    return tuple(_beta(size, total - size) for size in sizes)
-
-
-def _beta(success: float, failure: float) -> Rate:
-    """Beta(success, failure), a point at its end where one of the two is 0."""
-    mean = success / (success + failure)
-    if failure <= 0.0 or success <= 0.0:
-        return Rate(mean, mean, mean)
-    return Rate(mean, *(float(betaincinv(success, failure, level)) for level in (0.05, 0.95)))
+    return tuple(Rate(size, total - size) for size in sizes)

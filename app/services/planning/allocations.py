@@ -82,7 +82,7 @@ def next_allocation(
     bounds = {bound_pointer(project, one.constraint): one.shadow_price for one in plan.bounds}
     if not situation.known:
         return Allocation(problem, plan, rounds + 1, budget, False, warnings, {})
-    advised = evaluation_advice(problem, situation.fitted.observations) if evaluating else ()
+    advised = evaluation_advice(problem, situation.fitted.observations, plan.optimum) if evaluating else ()
     evaluation = {advice.key: advice for advice in advised}
     stop = stop_of(project, problem)
     return Allocation(problem, plan, rounds + 1, budget, True, warnings, bounds, stop, evaluation)
