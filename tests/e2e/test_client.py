@@ -81,6 +81,52 @@ def test_a_round_lives_from_the_plan_to_its_close(tranche: Client, project: Proj
     assert left.remaining == Decimal("455.00") - left.spend
 
 
+def test_a_loop_spends_its_budget_and_a_second_run_of_it_adds_nothing(tranche: Client) -> None:
+    """The loop as it is taught: plan, buy, train, each under its name; then the whole script again."""
+
+    def loop() -> tuple[list[Decimal], list[dict[str, int]], Project]:
+        project = tranche.ensure_project(
+            external_id="taught", metric=METRIC, budget={"total": "600", "rounds": 3}, groups=GROUPS
+        )
+        tranche.post_observations(project, [run(n, f"start-{n}") for n in (50, 100, 200)])
+        left, held = [], []
+        for number in range(3):
+            plan = tranche.next_allocation(project)
+            bought = tranche.record_purchase(project, plan, external_id=f"round-{number}")
+            assert (bought.state, bought.spent) == ("closed", plan.budget.spend)
+            held.append({group.key: group.initial_count for group in tranche.groups(project)})
+            tranche.post_observations(project, [run(300 + 50 * number, f"after-{number}")])
+            left.append(tranche.next_allocation(project, budget=0).budget.remaining)
+        return left, held, project
+
+    left, _, project = loop()
+    assert 600 > left[0] > left[1] > left[2] >= 0
+    assert left[2] < 10
+    rounds, runs = len(tranche.rounds(project)), len(tranche.observations(project))
+    counts = {row["group"]: row["count"] for row in tranche.next_allocation(project, groups="all").to_dicts()}
+    assert sum(entry.spent for entry in tranche.ledger(project)) == 600 - left[2]
+    assert (rounds, runs) == (3, 6)
+    assert tranche.ensure_project(
+        external_id="taught", metric=METRIC, budget={"total": "600", "rounds": 3}, groups=GROUPS
+    ).id == project.id  # fmt: skip
+    assert tranche.find_project(external_id="taught") == tranche.get_project(project)
+    with pytest.raises(TrancheError, match="409"):
+        tranche.ensure_project(external_id="taught", metric=METRIC, budget={"total": "601", "rounds": 3}, groups=GROUPS)
+    assert counts["men"] + counts["women"] > 600
+
+
+def test_a_purchase_may_be_told_by_groups_or_by_what_came(tranche: Client, project: Project) -> None:
+    by_group = tranche.record_purchase(project, groups={"women": 20}, spent="45.50", external_id="a", note="by mail")
+    assert (by_group.spent, by_group.orders[0].accepted) == (Decimal("45.50"), 20)
+    came = {"men": {"groups": {"men": {"accepted": 28, "rejected": 2}}}}
+    assert tranche.record_purchase(project, came).orders[0].rejected == 2
+    with pytest.raises(TrancheError, match="409"):
+        tranche.record_purchase(project, {"men": 10_000})
+    with pytest.raises(TrancheError, match="422"):
+        tranche.record_purchase(project, {"nobody": 1})
+    assert len(tranche.rounds(project)) == 2
+
+
 def test_what_somebody_else_changed_meanwhile_is_not_overwritten(tranche: Client, project: Project) -> None:
     mine = tranche.propose_round(project, tranche.next_allocation(project))
     theirs = tranche.get_round(project, mine.number)

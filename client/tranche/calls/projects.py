@@ -51,9 +51,8 @@ class ProjectCalls(Connection):
         """
         if (name is None) == (external_id is None):
             raise TypeError("find_project takes either a name or an external_id")
-        found = [known(Project, item) for item in self._items("/v1/projects", said({"external_id": external_id}))]
-        if name is not None:
-            found = [project for project in found if project.name == name]
+        asked = said({"name": name, "external_id": external_id})
+        found = [known(Project, item) for item in self._items("/v1/projects", asked)]
         if len(found) > 1:
             ids = ", ".join(project.id for project in found)
             raise LookupError(f"{len(found)} projects are called {name!r}: {ids}; ask for one by its id")

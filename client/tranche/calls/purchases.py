@@ -14,7 +14,7 @@ class PurchaseCalls(Connection):
     def record_purchase(
         self,
         project: str | Identified,
-        orders: Allocation | Mapping[str, int] | None = None,
+        orders: Allocation | Mapping[str, int | Json] | None = None,
         *,
         groups: Mapping[str, int] | None = None,
         spent: Money | None = None,
@@ -23,9 +23,10 @@ class PurchaseCalls(Connection):
     ) -> Round:
         """Records in one call what was bought and has arrived; it gives the closed round.
 
-        orders: a plan that was carried out as it stands, or samples by source; or else `groups`, accepted samples by
-        group. spent: what it cost in all, where that is not what the sources' prices say. With an `external_id`, the
-        same purchase again is recorded once.
+        orders: a plan that was carried out as it stands, or samples by source, all accepted; of a source of several
+        groups, or one whose samples some were rejected, what came: `{"groups": {"men": {"accepted": 50, "rejected":
+        10}}}`. groups, in place of orders: accepted samples by group. spent: what it cost in all, where that is not
+        what the sources' prices say. With an `external_id`, the same purchase again is recorded once.
 
         Raises TypeError unless exactly one of orders and groups is given, and TrancheError where the service refuses.
         """
@@ -130,7 +131,7 @@ def _id(item: str | Identified) -> str:
     return str(getattr(item, "id", item))
 
 
-def _orders(orders: Allocation | Mapping[str, int]) -> dict[str, int]:
+def _orders(orders: Allocation | Mapping[str, int | Json]) -> dict[str, int | Json]:
     if isinstance(orders, Allocation):
         return {source: n for source, n in orders.orders.items() if n}
     return dict(orders)
