@@ -28,6 +28,12 @@ class Group:
     target: float | None = None
     min_count: int | None = None
     max_count: int | None = None
+    collected_count: int = 0
+
+    @property
+    def raw_count(self) -> int:
+        """Samples held, of any quality: those of the start and what purchases brought."""
+        return self.initial_count + self.collected_count
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,10 @@ class ProjectCalls(Connection):
             raise LookupError(f"{len(found)} projects are called {name!r}: {ids}; ask for one by its id")
         return found[0] if found else None
 
+    def update_project(self, project: str | Identified, **changes: Any) -> Project:
+        """Changes the named fields of a project, such as its budget."""
+        return known(Project, self._call("PATCH", path(project), changes))
+
     def groups(self, project: str | Identified) -> Listing[Group]:
         return Listing(known(Group, item) for item in self._items(path(project, "groups")))
 
