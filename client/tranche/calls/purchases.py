@@ -23,9 +23,9 @@ class PurchaseCalls(Connection):
     ) -> Round:
         """Records in one call what was bought and has arrived; it gives the closed round.
 
-        orders: a plan that was carried out as it stands, or samples by source, all accepted; of a source of several
-        groups, or one whose samples some were rejected, what came: `{"groups": {"men": {"accepted": 50, "rejected":
-        10}}}`. groups, in place of orders: accepted samples by group. spent: what it cost in all, where that is not
+        orders: a plan whose orders came in full and were all accepted, or samples by source. Of a source of several
+        groups, or where some were rejected, say what came: `{"men": {"groups": {"men": {"accepted": 50, "rejected":
+        10}}}}`. groups, in place of orders: accepted samples by group. spent: what it cost in all, where that is not
         what the sources' prices say. With an `external_id`, the same purchase again is recorded once.
 
         Raises TypeError unless exactly one of orders and groups is given, and TrancheError where the service refuses.
