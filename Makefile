@@ -59,6 +59,7 @@ check: .venv/dev.stamp  ## format, lint, types, layering, OpenAPI drift, migrati
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.10 -p tranche
 	$(BIN)/lint-imports
 	$(BIN)/tranche openapi | diff -u openapi/openapi.json - || \
 	  { echo 'openapi/openapi.json is not what the app serves; write it anew: make openapi'; exit 1; }

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tranche import Allocation
+from tranche import Client
 
 from app.demo.service import temporary_service
 from app.outbound.errors import AnswerTooLarge, OutboundError
@@ -169,21 +169,45 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert target.startswith("http") or (page.parent / target).exists(), target
 
 
-def test_the_loop_of_the_client_page_works() -> None:
-    [code] = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "client.md").read_text(), re.MULTILINE | re.DOTALL)
+def test_the_code_of_the_client_page_works_and_its_loop_may_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "client.md").read_text()
+    loop, *rest = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     seen: list[int] = []
 
     def train_and_score(subset: dict[str, list[int]]) -> dict[str, float]:
         seen.append(sum(len(positions) for positions in subset.values()))
         return {group: 0.9 - 1 / len(positions) ** 0.5 for group, positions in subset.items()}
 
+    with temporary_service(0) as access, Client(access.base_url, access.api_key) as tranche:
+        monkeypatch.setenv("TRANCHE_URL", access.base_url)
+        monkeypatch.setenv("TRANCHE_API_KEY", access.api_key)
+        names: dict[str, Any] = {"train_and_score": train_and_score}
+        exec(loop, names)
+        project = names["project"]
+        assert seen[:3] == [150, 300, 600]
+        assert len(seen) == 9
+        assert seen[-1] > seen[-4] > 600
+        left = tranche.next_allocation(project, budget=0).budget.remaining
+        assert left == 6000 - sum(entry.spent for entry in tranche.ledger(project))
+        assert left < 100
+        before = tranche.get_project(project)
+        exec(loop, names)
+        assert tranche.get_project(project) == before
+        assert len(seen) == 9
+        for code in rest:
+            exec(code, names)
+        assert names["round"].state == "closed"
+        assert names["spent"] == 6000 - left
+
+
+def test_the_clients_readme_works(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "client" / "README.md").read_text()
+    [code] = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     with temporary_service(0) as access:
-        names: dict[str, object] = {"api_key": access.api_key, "train_and_score": train_and_score}
-        exec(code.replace("http://127.0.0.1:8000", access.base_url), names)
-    assert seen == [150, 300, 600]
-    plan = names["plan"]
-    assert isinstance(plan, Allocation)
-    assert sum(plan.add.values()) > 0
+        monkeypatch.setenv("TRANCHE_URL", access.base_url)
+        monkeypatch.setenv("TRANCHE_API_KEY", access.api_key)
+        exec(code, {})
+    assert "Valais" in capsys.readouterr().out
 
 
 def test_the_receiver_of_the_webhooks_page_verifies_and_skips_repeats(capsys: pytest.CaptureFixture[str]) -> None:

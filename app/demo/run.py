@@ -5,10 +5,11 @@ import sys
 import threading
 
 from tranche import Allocation, Client
+from tranche.display import plan_table, remark_lines, verdict
 
 from app.demo.census import BUDGET, GROUPS, METRIC, measured_runs
 from app.demo.service import Access, StartError, temporary_service
-from app.demo.table import plan_table, remark_lines, splits_table, verdict
+from app.demo.table import splits_table
 
 OTHER_SPLITS = ("equal", "equal_spend", "proportional")
 

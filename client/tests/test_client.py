@@ -1,5 +1,6 @@
 import json
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from email.utils import format_datetime
 from itertools import pairwise
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tranche import BudgetRatio, Client, Metric, Observation, SimulationFailed, TrancheError, nested_subsets
-from tranche.http import LONGEST_BACKOFF_S
+from tranche.http import LONGEST_BACKOFF_S, RETRIES
 
 PROJECT = {
     "id": "p",
@@ -153,6 +155,97 @@ def test_a_final_answer_is_not_asked_for_again(final: int) -> None:
     assert len(service.requests) == 1
 
 
+def test_the_address_and_the_key_come_from_the_environment_and_arguments_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANCHE_URL", "http://host.test:8000")
+    monkeypatch.setenv("TRANCHE_API_KEY", "key-of-the-environment\n")
+    service = Service(ok(PROJECT))
+    Client(transport=httpx.MockTransport(service)).get_project("p")
+    Client("http://other.test", "key", transport=httpx.MockTransport(service)).get_project("p")
+    assert [str(request.url) for request in service.requests] == [
+        "http://host.test:8000/v1/projects/p",
+        "http://other.test/v1/projects/p",
+    ]
+    keys = [request.headers["Authorization"] for request in service.requests]
+    assert keys == ["Bearer key-of-the-environment", "Bearer key"]
+
+
+@pytest.mark.parametrize(("variable", "argument"), [("TRANCHE_URL", "base_url"), ("TRANCHE_API_KEY", "api_key")])
+@pytest.mark.parametrize("value", [None, "", " "])
+def test_a_setting_that_is_missing_is_named(
+    variable: str, argument: str, value: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANCHE_URL", "http://host.test")
+    monkeypatch.setenv("TRANCHE_API_KEY", "key")
+    monkeypatch.delenv(variable) if value is None else monkeypatch.setenv(variable, value)
+    with pytest.raises(ValueError, match=f"{variable} is not set: set it, or give {argument}"):
+        Client()
+
+
+@pytest.mark.parametrize("key", ["se cret", "secret\nsecret", "sécret"])
+def test_a_key_that_cannot_be_one_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(ValueError, match="copy it again") as refused:
+        Client("http://host.test", key)
+    assert "cret" not in str(refused.value)
+
+
+def test_every_retry_is_one_line_without_the_key(caplog: pytest.LogCaptureFixture) -> None:
+    service = Service(httpx.ConnectError("Connection refused"), problem(503, **{"Retry-After": "3"}), ok(PROJECT))
+    transport = httpx.MockTransport(service)
+    with Client("http://user:password@tranche.test", "secret", transport=transport, sleep=lambda _: None) as client:
+        client.get_project("p")
+    lines = [(record.name, record.levelname, record.getMessage()) for record in caplog.records]
+    first, second = (line for name, level, line in lines if (name, level) == ("tranche", "WARNING"))
+    assert re.fullmatch(
+        r"GET /v1/projects/p failed: ConnectError: Connection refused; sent again in 0\.\d s \(1 of 11\)", first
+    )
+    assert second == "GET /v1/projects/p failed: 503 Service Unavailable; sent again in 3.0 s (2 of 11)"
+    assert "secret" not in caplog.text
+    assert "password" not in first + second
+
+
+def test_what_succeeds_at_once_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    Service(ok(PROJECT)).client().get_project("p")
+    assert [record for record in caplog.records if record.name == "tranche"] == []
+
+
+def test_the_waits_ride_out_a_restart_of_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where every wait is drawn at its shortest."""
+    monkeypatch.setattr("tranche.http._random.uniform", lambda low, _: low)
+    service = Service(httpx.ConnectError("refused"))
+    with pytest.raises(httpx.ConnectError):
+        service.client(retries=RETRIES).get_project("p")
+    assert sum(service.waits) >= 30
+
+
+def test_what_never_answers_is_given_up_after_four_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("tranche.http.time.monotonic", lambda: clock[0])
+
+    def slow(_: httpx.Request) -> httpx.Response:
+        clock[0] += 60
+        raise httpx.ReadTimeout("slow")
+
+    client = Client("http://tranche.test", "key", transport=httpx.MockTransport(slow), sleep=lambda _: None)
+    with pytest.raises(httpx.ReadTimeout):
+        client.get_project("p")
+    assert clock[0] == 300
+
+
+def stopped() -> httpx.Response:
+    """What a server says of a request that it drops while it stops."""
+    return httpx.Response(500, text="Internal Server Error")
+
+
+def test_a_call_that_a_stopping_server_dropped_is_sent_again_where_that_is_safe() -> None:
+    reads, posts, changes = Service(stopped(), ok(PROJECT)), Service(stopped(), ok(ACCEPTED)), Service(stopped())
+    assert reads.client().get_project("p").id == "p"
+    post(posts.client())
+    assert len(posts.idempotency_keys) == 1
+    with pytest.raises(TrancheError, match="500"):
+        changes.client().update_group("p", "a", weight=2)
+    assert len(changes.requests) == 1
+
+
 def test_a_wrong_base_url_is_not_retried() -> None:
     waits: list[float] = []
     with pytest.raises(httpx.UnsupportedProtocol):
@@ -178,7 +271,7 @@ def test_a_call_that_still_runs_is_asked_again_after_its_retry_after() -> None:
 
 
 def test_the_wait_is_never_below_a_retry_after_that_is_a_date() -> None:
-    soon = datetime.now(UTC) + timedelta(seconds=30)
+    soon = datetime.now(timezone.utc) + timedelta(seconds=30)
     service = Service(problem(503, **{"Retry-After": format_datetime(soon, usegmt=True)}), ok(PROJECT))
     service.client().get_project("p")
     assert 25 < service.waits[0] <= 30
@@ -251,7 +344,9 @@ def test_groups_are_read_page_by_page() -> None:
 def test_observations_leave_out_what_is_not_given_and_take_numpys_numbers() -> None:
     service = Service(ok(ACCEPTED))
     metrics = {"a": Metric(np.float32(0.5), stderr=np.float64(0.25)), "b": Metric(0.7, eval_size=20)}
-    run = Observation({"a": np.int64(3), "b": 0}, metrics, holdout="h", observed_at=datetime(2026, 1, 2, tzinfo=UTC))
+    run = Observation(
+        {"a": np.int64(3), "b": 0}, metrics, holdout="h", observed_at=datetime(2026, 1, 2, tzinfo=timezone.utc)
+    )
     assert service.client().post_observations("p", [run]).accepted == 1
     assert json.loads(service.requests[0].content) == {
         "observations": [
@@ -268,7 +363,7 @@ def test_observations_leave_out_what_is_not_given_and_take_numpys_numbers() -> N
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_value_that_is_no_number_is_refused_before_it_is_sent(value: float) -> None:
     service = Service(ok(ACCEPTED))
-    with pytest.raises(ValueError, match="JSON"):
+    with pytest.raises(ValueError, match=f"the value of group 'a' is {value}, which JSON cannot say"):
         service.client().post_observations("p", [Observation({"a": 1}, {"a": Metric(value)})])
     assert service.requests == []
 

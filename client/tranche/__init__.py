@@ -1,16 +1,24 @@
-"""A small client for training loops: post what a run measured, ask what to buy next.
+"""The client of Tranche: post what a run measured, ask what to collect next, record what was bought.
 
-    with Client("http://localhost:8000", api_key) as tranche:
+    with Client() as tranche:  # TRANCHE_URL, TRANCHE_API_KEY
+        project = tranche.ensure_project(external_id="speech", metric="accuracy", budget=6000, groups=[...])
         subsets = nested_subsets({"men": 300, "women": 40}, [0.25, 0.5, 1.0], seed=7)
-        runs = [train_and_measure(subset) for subset in subsets]  # yours; makes Observations
-        tranche.post_observations(project_id, runs)
-        tranche.next_allocation(project_id).add["women"]
+        tranche.post_observations(project, [train_and_measure(subset) for subset in subsets])  # yours
+        plan = tranche.next_allocation(project)
+        print(plan)
+        tranche.record_purchase(project, plan, external_id="round-1")
 
-It needs httpx and nothing else of this package.
+It needs httpx and nothing else.
 """
 
+from tranche.answers import Estimate, Remark
+from tranche.client import Client
+from tranche.curves import Curve, Parameter
 from tranche.errors import SimulationFailed, TrancheError
-from tranche.http import Client
+from tranche.metrics import Metric
+from tranche.plan_parts import Budget, BudgetRatio, Gain, GroupPlan, SimpleRule, Stop
+from tranche.plans import Allocation
+from tranche.projects import Group, Project, Source
 from tranche.questions import (
     BudgetChance,
     GroupRequirement,
@@ -21,25 +29,9 @@ from tranche.questions import (
     Simulation,
     Standing,
 )
-from tranche.shapes import (
-    Accepted,
-    Allocation,
-    Budget,
-    BudgetRatio,
-    Curve,
-    Estimate,
-    Gain,
-    Group,
-    GroupPlan,
-    Metric,
-    Observation,
-    Parameter,
-    Project,
-    Remark,
-    SimpleRule,
-    Source,
-    Stop,
-)
+from tranche.rounds import Delivery, Entry, GroupProgress, LedgerCheck, Line, Order, Round
+from tranche.rows import Listing
+from tranche.runs import Accepted, Forecast, Forecasts, Observation, StoredObservation
 from tranche.subsets import nested_subsets
 
 __all__ = [
@@ -50,19 +42,29 @@ __all__ = [
     "BudgetRatio",
     "Client",
     "Curve",
+    "Delivery",
+    "Entry",
     "Estimate",
+    "Forecast",
+    "Forecasts",
     "Gain",
     "Group",
     "GroupPlan",
+    "GroupProgress",
     "GroupRequirement",
+    "LedgerCheck",
+    "Line",
+    "Listing",
     "MeasurementPlan",
     "MeasurementRun",
     "Metric",
     "Observation",
+    "Order",
     "Parameter",
     "Project",
     "Remark",
     "Requirements",
+    "Round",
     "ScenarioPlan",
     "SimpleRule",
     "Simulation",
@@ -70,6 +72,7 @@ __all__ = [
     "Source",
     "Standing",
     "Stop",
+    "StoredObservation",
     "TrancheError",
     "nested_subsets",
 ]

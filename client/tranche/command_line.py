@@ -27,13 +27,15 @@ def parser() -> argparse.ArgumentParser:
 
 def versions() -> str:
     """What is installed, such as "tranche 0.1.0, tranche-client 0.1.0"."""
-    found = []
-    for name in DISTRIBUTIONS:
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            continue
-    return ", ".join(found)
+    return ", ".join(filter(None, map(version_of, DISTRIBUTIONS)))
+
+
+def version_of(name: str) -> str | None:
+    """A distribution and its version; None where it is not installed."""
+    try:
+        return f"{name} {version(name)}"
+    except PackageNotFoundError:
+        return None
 
 
 if __name__ == "__main__":

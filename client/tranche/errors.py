@@ -1,7 +1,7 @@
 """What the client raises when the service refuses."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 
@@ -26,13 +26,25 @@ class SimulationFailed(Exception):
 
 def answer_of(response: httpx.Response) -> Mapping[str, Any]:
     """The JSON object of a success. Raises TrancheError for a problem, and for what is not Tranche's."""
+    answer = _object(response)
+    if answer is None or not response.is_success:
+        refuse(response)
+    return answer
+
+
+def refuse(response: httpx.Response) -> NoReturn:
+    """Raises TrancheError for an answer that is a problem, or not Tranche's."""
+    answer = _object(response)
+    if answer is not None and "title" in answer:
+        raise TrancheError(response.status_code, answer)
+    where = response.url.copy_with(username=None, password=None)
+    detail = f"{where} did not answer as Tranche does; check the base URL. It said: {response.text[:200]!r}"
+    raise TrancheError(response.status_code, {"title": response.reason_phrase, "detail": detail})
+
+
+def _object(response: httpx.Response) -> Mapping[str, Any] | None:
     try:
         answer = response.json()
     except ValueError:
-        answer = None
-    if response.is_success and isinstance(answer, dict):
-        return answer
-    if isinstance(answer, dict) and "title" in answer:
-        raise TrancheError(response.status_code, answer)
-    detail = f"{response.url} did not answer as Tranche does; check the base URL. It said: {response.text[:200]!r}"
-    raise TrancheError(response.status_code, {"title": response.reason_phrase, "detail": detail})
+        return None
+    return answer if isinstance(answer, dict) else None

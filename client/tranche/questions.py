@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Self
 
-from tranche.shapes import NO_ESTIMATES, Estimate, Gain, Json, Remark, known
+from tranche.answers import Estimate, Json, Remark, known
+from tranche.plan_parts import Gain
+from tranche.plans import NO_ESTIMATES
+from tranche.rows import Row, Tabular, banded, row_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class ScenarioPlan:
     warnings: tuple[Remark, ...]
 
     @classmethod
-    def of(cls, answer: Json) -> Self:
+    def of(cls, answer: Json) -> "ScenarioPlan":
         budget, difference = answer["budget"] or {}, answer["difference"] or {}
         utility = {name: one for name, one in (answer["utility"] or {}).items() if name not in NO_ESTIMATES}
         gain, apart = difference.get("utility"), difference.get("spend")
@@ -47,6 +49,11 @@ class ScenarioPlan:
             infeasible=tuple(answer["infeasible"]),
             warnings=Remark.all_of(answer),
         )
+
+    def row(self) -> Row:
+        named = {name: getattr(self, name) for name in ("name", "policy", "spend", "unspent", "spend_difference")}
+        added = {f"add_{group}": n for group, n in self.add.items()}
+        return {**named, **banded("utility_after", self.utility.get("after")), **banded("gain", self.gain), **added}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,7 @@ class BudgetChance:
     chances: Mapping[str, float]
 
     @classmethod
-    def of(cls, answer: Json) -> Self:
+    def of(cls, answer: Json) -> "BudgetChance":
         return known(cls, answer, budget=Decimal(answer["budget"]), spend=Decimal(answer["spend"]))
 
 
@@ -97,14 +104,14 @@ class Shortfall:
     reason: str
 
     @classmethod
-    def of(cls, answer: Json) -> Self:
+    def of(cls, answer: Json) -> "Shortfall":
         offer = answer["offer"]
         found = None if offer is None else known(Offer, offer, spend=Decimal(offer["spend"]))
         return known(cls, answer, offer=found)
 
 
 @dataclass(frozen=True, slots=True)
-class Requirements:
+class Requirements(Tabular):
     """The least money, and the orders by source, with which the groups reach their targets. `short` maps the groups
     that cannot have the chance asked to what they can have."""
 
@@ -119,7 +126,7 @@ class Requirements:
     short: Mapping[str, Shortfall]
 
     @classmethod
-    def of(cls, answer: Json) -> Self:
+    def of(cls, answer: Json) -> "Requirements":
         return known(
             cls,
             answer,
@@ -129,6 +136,9 @@ class Requirements:
             curve=tuple(BudgetChance.of(one) for one in answer["curve"]),
             short={one["group"]: Shortfall.of(one) for one in answer["short"]},
         )
+
+    def to_dicts(self) -> list[Row]:
+        return [row_of(group) for group in self.groups.values()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +152,7 @@ class MeasurementRun:
 
 
 @dataclass(frozen=True, slots=True)
-class MeasurementPlan:
+class MeasurementPlan(Tabular):
     """Runs in the order in which they tell most; `note` says why there is none, `advice` whether plainly halved sizes
     are as good."""
 
@@ -154,8 +164,16 @@ class MeasurementPlan:
     note: str | None = None
 
     @classmethod
-    def of(cls, answer: Json) -> Self:
+    def of(cls, answer: Json) -> "MeasurementPlan":
         return known(cls, answer, runs=tuple(known(MeasurementRun, one) for one in answer["runs"]))
+
+    def to_dicts(self) -> list[Row]:
+        """A row per group and run."""
+        return [
+            {"run": number, "group": group, "count": count}
+            for number, run in enumerate(self.runs, start=1)
+            for group, count in run.counts.items()
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +192,19 @@ class Standing:
     p_better: float
 
     @classmethod
-    def of(cls, answer: Json) -> Self:
+    def of(cls, answer: Json) -> "Standing":
         pairs = {name: (answer[name]["mean"], answer[name]["se"]) for name in ("utility", "worst", "difference")}
         return known(cls, answer, **pairs, path=tuple(after["mean"] for after in answer["path"]))
 
+    def row(self) -> Row:
+        row: Row = {"policy": self.policy}
+        for name in ("utility", "worst", "difference"):
+            row[name], row[f"{name}_se"] = getattr(self, name)
+        return {**row, "regret": self.regret, "money_per_benefit": self.money_per_benefit, "p_better": self.p_better}
+
 
 @dataclass(frozen=True, slots=True)
-class Simulation:
+class Simulation(Tabular):
     """What each policy would have reached, on draws of the project's own posterior."""
 
     id: str
@@ -193,7 +217,7 @@ class Simulation:
     oracle: Standing
 
     @classmethod
-    def of(cls, answer: Json) -> Self:
+    def of(cls, answer: Json) -> "Simulation":
         result = answer["result"]
         return known(
             cls,
@@ -201,3 +225,7 @@ class Simulation:
             policies=tuple(Standing.of(one) for one in result["policies"]),
             oracle=Standing.of(result["oracle"]),
         )
+
+    def to_dicts(self) -> list[Row]:
+        """A row per policy, the oracle last."""
+        return [one.row() for one in (*self.policies, self.oracle)]

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tranche.display import WIDTH
 
-from app.demo.table import WIDTH
 from tests.waiting import PATIENCE_S
 
 START = {"White_Male": "310", "White_Female": "140", "Black_Male": "25", "Black_Female": "25"}

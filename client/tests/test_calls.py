@@ -1,0 +1,143 @@
+"""What the calls send, and what they make of answers; tests/e2e holds them against a real service."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from tranche import Allocation, Budget, Client, Project, TrancheError
+
+PROJECT: dict[str, Any] = {
+    "id": "p", "name": "speech", "currency": "USD", "data_version": 1, "metric": {"name": "accuracy"},
+    "objective": {"kind": "utilitarian"}, "budget": {"total": "6000.00", "rounds": 1}, "external_id": "speech-1",
+}  # fmt: skip
+ROUND: dict[str, Any] = {
+    "number": 1, "state": "closed", "external_id": "one", "data_version": 4, "query": {}, "currency": "USD",
+    "cost": "100.00", "lines": [{"source": "women", "quantity": 40, "cost": "100.00"}], "proposed_by": "k",
+    "approvals": ["k"], "approvals_needed": 1, "reason": None, "created_at": "2026-11-20T10:00:00Z",
+    "updated_at": "2026-11-20T10:00:00Z", "accepted_at": "2026-11-20T10:00:00Z", "closed_at": "2026-11-20T10:00:00Z",
+    "cancelled_at": None, "spent": "90.00", "committed": "0.00", "orders": [], "groups": [],
+}  # fmt: skip
+PLAN = Allocation(
+    round=1, policy="optimal", data_version=3, seed=0,
+    budget=Budget(Decimal(100), Decimal(100), Decimal(0), Decimal(0)), utility={}, groups={}, warnings=(),
+    orders={"women": 40, "men": 0}, question={"seed": 2, "budget": Decimal("100.00"), "hold": {"men": 0}},
+)  # fmt: skip
+
+
+class Service:
+    """Answers all with one body, and keeps what was asked."""
+
+    def __init__(self, body: Any, status: int = 200) -> None:
+        self.answer = httpx.Response(status, json=body, headers={"ETag": '"v1"'})
+        self.requests: list[httpx.Request] = []
+        self.client = Client("http://tranche.test", "key", transport=httpx.MockTransport(self))
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        return self.answer
+
+    @property
+    def said(self) -> tuple[str, str, Any]:
+        (request,) = self.requests
+        return request.method, request.url.path, json.loads(request.content)
+
+
+@pytest.mark.parametrize("status", [200, 201])
+def test_a_project_is_ensured_under_its_external_id(status: int) -> None:
+    service = Service(PROJECT, status)
+    project = service.client.ensure_project(
+        external_id="speech-1", metric="accuracy", budget=6000, groups=[{"key": "a"}]
+    )
+    body = {
+        "name": "speech-1",
+        "metric": "accuracy",
+        "budget": 6000,
+        "groups": [{"key": "a"}],
+        "external_id": "speech-1",
+    }
+    assert service.said == ("POST", "/v1/projects", body)
+    assert (project.id, project.external_id) == ("p", "speech-1")
+
+
+def test_another_content_under_an_external_id_is_told() -> None:
+    service = Service({"title": "Another project has this external id", "status": 409}, 409)
+    with pytest.raises(TrancheError, match="409 Another project"):
+        service.client.ensure_project(external_id="speech-1", name="speech", metric="accuracy", budget=7000)
+    assert len(service.requests) == 1
+
+
+def test_a_project_is_found_by_its_external_id() -> None:
+    service = Service({"items": [PROJECT], "next_cursor": None})
+    found = service.client.find_project(external_id="speech-1")
+    assert found is not None
+    assert found.id == "p"
+    assert dict(service.requests[0].url.params) == {"external_id": "speech-1"}
+    assert Service({"items": [], "next_cursor": None}).client.find_project(external_id="x") is None
+
+
+@pytest.mark.parametrize("asked", [{}, {"name": "a", "external_id": "b"}])
+def test_a_project_is_sought_by_one_thing(asked: dict[str, str]) -> None:
+    with pytest.raises(TypeError, match="either a name or an external_id"):
+        Service(PROJECT).client.find_project(**asked)
+
+
+@pytest.mark.parametrize(
+    ("bought", "body"),
+    [
+        ({"orders": PLAN}, {"orders": {"women": 40}}),
+        ({"orders": {"women": 3, "men": 0}}, {"orders": {"women": 3, "men": 0}}),
+        ({"groups": {"a": 5}}, {"groups": {"a": 5}}),
+        (
+            {"orders": PLAN, "spent": Decimal("90.50"), "external_id": "round-1", "note": "by mail"},
+            {"orders": {"women": 40}, "spent": "90.50", "external_id": "round-1", "note": "by mail"},
+        ),
+        ({"groups": {}, "spent": 0}, {"groups": {}, "spent": 0}),
+    ],
+)
+def test_a_purchase_is_one_call(bought: dict[str, Any], body: dict[str, Any]) -> None:
+    service = Service(ROUND, 201)
+    project = Project("p", "speech", "USD", 1, {}, {}, {})
+    closed = service.client.record_purchase(project, **bought)
+    assert service.said == ("POST", "/v1/projects/p/purchases", body)
+    assert "Idempotency-Key" in service.requests[0].headers
+    assert (closed.project_id, closed.state, closed.spent, closed.etag) == ("p", "closed", Decimal("90.00"), '"v1"')
+
+
+@pytest.mark.parametrize("bought", [{}, {"orders": {"a": 1}, "groups": {"a": 1}}])
+def test_a_purchase_is_of_orders_or_of_groups(bought: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=r"either orders .* or groups"):
+        Service(ROUND).client.record_purchase("p", **bought)
+
+
+def test_a_proposal_names_what_was_looked_at() -> None:
+    service = Service(ROUND, 201)
+    service.client.propose_round("p", PLAN, external_id="one")
+    query = {"seed": 2, "budget": "100.00", "hold": {"men": 0}}
+    assert service.said == ("POST", "/v1/projects/p/rounds", {"external_id": "one", "data_version": 3, "query": query})
+
+
+def test_a_change_of_a_round_is_sent_with_the_version_that_was_seen() -> None:
+    service = Service(ROUND)
+    seen = service.client.get_round("p", 1)
+    for change in (service.client.accept_round, service.client.close_round, service.client.cancel_round):
+        assert change(seen) is seen
+    service.client.edit_round(seen, {"men": 1})
+    assert [(one.method, one.url.path.rsplit("/", 1)[-1]) for one in service.requests] == [
+        ("GET", "1"), ("POST", "accept"), ("POST", "close"), ("POST", "cancel"), ("PATCH", "1"),
+    ]  # fmt: skip
+    assert all(one.headers["If-Match"] == '"v1"' for one in service.requests[1:])
+
+
+def test_an_order_that_a_round_does_not_have_is_named() -> None:
+    service = Service(ROUND)
+    seen = service.client.get_round("p", 1)
+    with pytest.raises(KeyError, match=r"round 1 \(closed\) has no order from 'men'"):
+        service.client.record_delivery(seen, "men", {"men": 1})
+
+
+def test_a_file_that_is_refused_is_an_error_and_no_file() -> None:
+    with pytest.raises(TrancheError, match="404 Not found"):
+        Service({"title": "Not found", "status": 404}, 404).client.report("p")

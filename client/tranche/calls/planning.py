@@ -1,0 +1,97 @@
+"""Calls that ask what to buy, and what if; none of them changes anything."""
+
+from collections.abc import Iterable, Mapping
+
+from tranche.answers import Json, Money
+from tranche.errors import SimulationFailed
+from tranche.http import Connection, Identified, path, said
+from tranche.plans import Allocation
+from tranche.questions import MeasurementPlan, Requirements, ScenarioPlan, Simulation
+from tranche.rows import Listing
+
+POLL_S = 1.0
+
+
+class PlanningCalls(Connection):
+    def next_allocation(
+        self,
+        project: str | Identified,
+        *,
+        budget: Money | None = None,
+        policy: str | None = None,
+        exploration: float | None = None,
+        hold: Mapping[str, int] | None = None,
+        draws: int | None = None,
+        seed: int | None = None,
+        groups: str | None = None,
+    ) -> Allocation:
+        """Asks what to buy next; what is None here is left to the service.
+
+        `hold` fixes the orders of some sources; the rest is optimised.
+        """
+        asked = {"budget": budget, "policy": policy, "exploration": exploration, "draws": draws, "seed": seed}
+        question = said({**asked, "hold": dict(hold) if hold else None}, as_text=False)
+        query: dict[str, str | list[str]] = said({**asked, "groups": groups})
+        if hold:
+            query["hold"] = [f"{source}:{order}" for source, order in hold.items()]
+        return Allocation.of(self._call("GET", path(project, "allocations", "next"), query=query), question)
+
+    def what_if(
+        self, project: str | Identified, scenarios: Iterable[Json], *, draws: int | None = None, seed: int | None = None
+    ) -> Listing[ScenarioPlan]:
+        """Plans up to 20 scenarios side by side; differences are to the first."""
+        body = {"scenarios": list(scenarios), **said({"draws": draws, "seed": seed}, as_text=False)}
+        answer = self._call("POST", path(project, "allocations", "what-if"), body)
+        return Listing(ScenarioPlan.of(row) for row in answer["scenarios"])
+
+    def requirements(
+        self,
+        project: str | Identified,
+        *,
+        chance: float | None = None,
+        joint: bool | None = None,
+        targets: Mapping[str, float | None] | None = None,
+        budgets: Iterable[Money] | None = None,
+        draws: int | None = None,
+        seed: int | None = None,
+    ) -> Requirements:
+        """Asks for the least money with which every group reaches its target with `chance`, `joint` for all together;
+        `targets` stand in for the groups' own."""
+        asked = {"chance": chance, "joint": joint, "targets": targets, "draws": draws, "seed": seed}
+        body = said({**asked, "budgets": None if budgets is None else list(budgets)}, as_text=False)
+        return Requirements.of(self._call("POST", path(project, "requirements"), body))
+
+    def simulate(
+        self,
+        project: str | Identified,
+        policies: Iterable[str] | None = None,
+        *,
+        chosen: str | None = None,
+        replicates: int | None = None,
+        rounds: int | None = None,
+        budget: Money | None = None,
+        seed: int | None = None,
+        timeout_s: float = 3600.0,
+    ) -> Simulation:
+        """Plays the collection game on the project's own posterior and waits for the answer. Raises TimeoutError after
+        `timeout_s` seconds, and SimulationFailed where the service gives it up."""
+        asked = {"chosen": chosen, "replicates": replicates, "rounds": rounds, "budget": budget, "seed": seed}
+        body = said({**asked, "policies": None if policies is None else list(policies)}, as_text=False)
+        answer = self._call("POST", path(project, "simulations"), body)
+        waited_s = 0.0
+        while answer["state"] in ("queued", "running"):
+            if waited_s >= timeout_s:
+                raise TimeoutError(f"simulation {answer['id']} is {answer['state']} after {timeout_s:g} s")
+            self._sleep(POLL_S)
+            waited_s += POLL_S
+            answer = self._call("GET", path(project, "simulations", answer["id"]))
+        if answer["state"] != "succeeded":
+            raise SimulationFailed(f"simulation {answer['id']} has {answer['state']}: {answer['error']}")
+        return Simulation.of(answer)
+
+    def measurement_plan(
+        self, project: str | Identified, runs: int | None = None, *, draws: int | None = None, seed: int | None = None
+    ) -> MeasurementPlan:
+        """Asks at which subset sizes the next `runs` training runs tell most; that costs compute and no samples."""
+        query = said({"runs": runs, "draws": draws, "seed": seed})
+        return MeasurementPlan.of(self._call("GET", path(project, "measurement-plan"), query=query))

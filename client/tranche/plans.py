@@ -1,0 +1,75 @@
+"""What to buy next."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from typing import Any
+
+from tranche.answers import Estimate, Json, Remark, known
+from tranche.display import plan_text
+from tranche.notebook import plan_html
+from tranche.plan_parts import Budget, BudgetRatio, GroupPlan, SimpleRule, Stop
+from tranche.rows import Row, Tabular
+
+NO_ESTIMATES = ("best_simple_rule", "equal_budget_ratio")
+"""What stands beside the estimates in an answer's `utility`."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Allocation(Tabular):
+    """What to buy next; it prints as a table, and its rows are the groups.
+
+    `utility` has the keys now, after, equal, equal_spend and proportional; `orders` are samples by source; `binding`
+    maps the constraints that hold the plan back to what one more unit of them would be worth; `equal_budget_ratio` is
+    what equal counts would need to reach the same; `question` is what was asked for the plan.
+    """
+
+    round: int
+    policy: str
+    data_version: int
+    seed: int
+    budget: Budget
+    utility: Mapping[str, Estimate]
+    groups: Mapping[str, GroupPlan]
+    warnings: tuple[Remark, ...]
+    best_simple_rule: SimpleRule | None = None
+    equal_budget_ratio: BudgetRatio | None = None
+    shadow_price: float | None = None
+    unspent_reason: str | None = None
+    orders: Mapping[str, int] = field(default_factory=dict)
+    binding: Mapping[str, float | None] = field(default_factory=dict)
+    stop: Stop | None = None
+    question: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return plan_text(self)
+
+    def _repr_html_(self) -> str:
+        return plan_html(self)
+
+    def to_dicts(self) -> list[Row]:
+        return [plan.row() for plan in self.groups.values()]
+
+    @property
+    def add(self) -> Counter[str]:
+        """Samples to collect per group; 0 for a group the answer does not list."""
+        return Counter({key: plan.add for key, plan in self.groups.items()})
+
+    @classmethod
+    def of(cls, answer: Json, question: Json | None = None) -> "Allocation":
+        utility = dict(answer["utility"] or {})
+        return known(
+            cls,
+            answer,
+            best_simple_rule=SimpleRule.of(utility.pop("best_simple_rule", None)),
+            equal_budget_ratio=BudgetRatio.of(utility.pop("equal_budget_ratio", None)),
+            utility=Estimate.each(utility),
+            budget=Budget(**{one.name: Decimal(answer["budget"][one.name]) for one in fields(Budget)}),
+            groups={item["group"]: GroupPlan.of(item) for item in answer["groups"]},
+            orders={item["source"]: item["order"] for item in answer["sources"]},
+            binding={item["bound"]: item["shadow_price"] for item in answer.get("binding", ())},
+            stop=Stop.of(answer.get("stop")),
+            warnings=Remark.all_of(answer),
+            question=dict(question or {}),
+        )
