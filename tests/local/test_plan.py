@@ -30,12 +30,12 @@ README = {
 }
 SOURCES: dict[str, Any] = {
     **{name: README[name] for name in ("name", "metric", "budget")},
-    "objective": {"kind": "maximin", "stop_ratio": 0.1},
-    "value_per_utility": 20000.5,
+    "objective": {"kind": "isoelastic", "aversion": 0.5},
+    "smallest_gain": 1e-3,
     "groups": [{"key": "Bernese", "initial_count": 400}, {"key": "Valais", "initial_count": 200, "target": 0.8}],
     "sources": [
-        {"key": "radio", "yields": {"Bernese": 0.7, "Valais": 0.3}, "unit_cost": 1.75, "lot_size": 25, "quality": 0.9},
-        {"key": "field", "group": "Valais", "unit_cost": "3", "fixed_cost": "100", "min_order": 40, "max_order": 900,
+        {"key": "radio", "group": "Bernese", "unit_cost": 1.75, "quality": 0.9},
+        {"key": "field", "group": "Valais", "unit_cost": "3", "fixed_cost": "100", "min_order": 40,
          "price_tiers": [{"from": 200, "unit_cost": "2.2"}]},
     ],
     "set_limits": [{"name": "field work", "measure": "cost", "sources": ["field"], "max": "1500"}],
