@@ -31,7 +31,6 @@ README = {
 SOURCES: dict[str, Any] = {
     **{name: README[name] for name in ("name", "metric", "budget")},
     "objective": {"kind": "isoelastic", "aversion": 0.5},
-    "smallest_gain": 1e-3,
     "groups": [{"key": "Bernese", "initial_count": 400}, {"key": "Valais", "initial_count": 200, "target": 0.8}],
     "sources": [
         {"key": "radio", "group": "Bernese", "unit_cost": 1.75, "quality": 0.9},
@@ -89,6 +88,10 @@ def test_the_census_demos_plan_is_the_apis(api: Api) -> None:
 def test_the_plan_of_another_budget_and_policy_is_the_apis(api: Api, policy: str) -> None:
     query = f"?budget=777.77&policy={policy}"
     same(api, README, EXAMPLE["runs.csv"], query, budget="777.77", policy=policy)
+
+
+def test_the_stop_advice_is_the_apis(api: Api) -> None:
+    same(api, {**README, "value_per_utility": 20_000.5}, EXAMPLE["runs.csv"])
 
 
 def test_the_plan_of_vendors_terms_is_the_apis(api: Api) -> None:
