@@ -209,3 +209,28 @@ def test_renewing_secrets_lets_the_old_key_go(tranche: Tranche, tmp_path: Path) 
     assert "no longer names" in refused.err
     assert tranche("secret-key", "renew", TRANCHE_SECRET_KEY=f"{new},{old}").out == "1 secrets encrypted anew\n"
     assert tranche("secret-key", "renew", TRANCHE_SECRET_KEY=new).out == "0 secrets encrypted anew\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "unneeded"),
+    [
+        (["--help"], {"pydantic", "sqlalchemy", "numpy", "fastapi", "dbos", "app.settings"}),
+        (["key", "create", "--scopes", "read"], {"fastapi", "numpy", "scipy", "dbos", "app.main", "app.planner"}),
+        (["plan", "--budget", "1"], {"dbos", "alembic", "vl_convert", "uvicorn", "scipy.stats", "app.main"}),
+    ],
+)
+def test_a_command_imports_what_it_needs(
+    tmp_path: Path, tranche: Tranche, words: list[str], unneeded: set[str]
+) -> None:
+    """On a database that is ready."""
+    tranche("migrate")
+    code = f"""
+import contextlib, sys
+from tranche.command_line import main
+with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(SystemExit):
+    main({words})
+print(*sys.modules)
+"""
+    environment = os.environ | {"TRANCHE_DATABASE_URL": f"sqlite:///{tmp_path}/cli.db"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) & unneeded == set()

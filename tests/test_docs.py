@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tranche import Client
+import yaml
+from tranche import Allocation, Client
 
 from app.demo.service import temporary_service
 from app.outbound.errors import AnswerTooLarge, OutboundError
@@ -122,6 +123,54 @@ def test_the_commands_of_the_simulations_page_go_on_from_the_readme(service: Ser
     assert '"p_better_than_equal"' in said
     for name in ("utility.svg", "differences.svg"):
         assert "<svg" in (tmp_path / name).read_text()
+
+
+def test_the_plan_from_files_of_the_ci_page_is_made(tmp_path: Path) -> None:
+    [commands] = blocks("docs/ci.md")
+    assert run_commands(commands, tmp_path).count("Collect ") == 1
+
+
+GH = """#!/usr/bin/env bash
+while [ $# -gt 1 ]; do [ "$1" != --body-file ] || cat "$2"; shift; done > comment.md
+"""
+"""A `gh` that keeps what it is asked to comment."""
+
+
+@pytest.mark.parametrize(
+    ("budget", "says", "code"), [("6000", "**Collect 5", "0"), ("0", "**Collect nothing in this round", "3")]
+)
+def test_the_workflow_of_the_ci_page_comments_the_plan(tmp_path: Path, budget: str, says: str, code: str) -> None:
+    steps = workflow_of_the_ci_page(tmp_path, budget)
+    run_commands(steps["Plan"], tmp_path, GITHUB_STEP_SUMMARY="summary.md", GITHUB_OUTPUT="output")
+    run_commands("export PATH=$PWD:$PATH\n" + steps["Comment"], tmp_path, PULL="7", GH_TOKEN="none")
+    assert (tmp_path / "comment.md").read_text().startswith(says)
+    assert (tmp_path / "summary.md").read_text() == (tmp_path / "comment.md").read_text()
+    assert (tmp_path / "output").read_text() == f"code={code}\n"
+    [told] = [step for name, step in steps.items() if "nothing" in name]
+    assert run_commands(told, tmp_path).startswith("::warning::")
+
+
+def test_the_workflow_of_the_ci_page_fails_where_a_file_must_be_changed(tmp_path: Path) -> None:
+    steps = workflow_of_the_ci_page(tmp_path, "a lot")
+    with shell(steps["Plan"], tmp_path, GITHUB_STEP_SUMMARY="summary.md", GITHUB_OUTPUT="output") as process:
+        _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 2
+    assert "data/project.yaml: line" in err
+    assert not (tmp_path / "summary.md").exists()
+
+
+def workflow_of_the_ci_page(folder: Path, budget: str) -> dict[str, str]:
+    """Its commands by their steps' names, in a checkout that holds the example."""
+    page = (ROOT / "docs" / "ci.md").read_text()
+    [text] = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    run_commands("tranche plan --example data", folder)
+    project = folder / "data" / "project.yaml"
+    project.write_text(project.read_text().replace('"6000"', f'"{budget}"'))
+    (folder / "gh").write_text(GH)
+    (folder / "gh").chmod(0o755)
+    steps = yaml.safe_load(text)["jobs"]["plan"]["steps"]
+    assert steps[-1]["if"] == "steps.plan.outputs.code == '3'"
+    return {step["name"]: step["run"] for step in steps if "run" in step}
 
 
 def test_the_make_targets_that_the_pages_name_exist() -> None:

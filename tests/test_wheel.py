@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 DATA = (
     "api/examples/planning.json",
+    "local/example/runs.csv",
     "report/style.css",
     "services/curves/data/prior.json",
     "vendors/presets/cvat.json",

@@ -1,4 +1,5 @@
-"""What the server adds to the command line: serve, work, migrate, make keys, run the demo, print the contract.
+"""What the server adds to the command line: serve, work, migrate, make keys, plan from files, run the demo, print the
+contract.
 
 Parsers need argparse alone; a command imports what it runs when it is run.
 """
@@ -44,6 +45,7 @@ def add_commands(commands: "Commands") -> None:
     one.set_defaults(run=later("keys", "run_secret_key_create"))
     one = secrets.add_parser("renew", help="encrypt every stored secret under the first key of the list")
     one.set_defaults(run=later("keys", "run_secret_key_renew"))
+    add_plan(commands)
     one = commands.add_parser("demo", help="plan a real purchase on a fresh database, then serve it")
     one.add_argument("--port", type=int, default=8000, help="port to serve on, if free (default: %(default)s)")
     one.add_argument("--exit", action="store_true", help="end when the plan is printed")
@@ -52,14 +54,34 @@ def add_commands(commands: "Commands") -> None:
     one.set_defaults(run=later("openapi", "run_openapi"))
 
 
+def add_plan(commands: "Commands") -> None:
+    one = commands.add_parser(
+        "plan",
+        help="plan from files, without a service",
+        description="The service's next allocation for what stands in files. Exit code 0: collect what the plan says;"
+        " 3: nothing is to be collected; 2: a file or an option must be changed.",
+    )
+    one.add_argument("project", nargs="?", metavar="project.yaml", help="what POST /v1/projects takes, as YAML")
+    one.add_argument("runs", nargs="?", metavar="runs.csv", help="what was measured, as POST …/observations takes it")
+    one.add_argument("--groups", metavar="groups.csv", help="the groups, where they do not stand in project.yaml")
+    one.add_argument("--budget", help="money for this round (default: the project's rest shared by its rounds)")
+    one.add_argument("--policy", default="optimal", help="how to split the money (default: %(default)s)")
+    one.add_argument("--missing", choices=["zero"], help="take the counts that a run does not name as 0")
+    one.add_argument("--format", choices=["table", "md", "json"], default="table", help="(default: %(default)s)")
+    one.add_argument("--example", nargs="?", const=".", metavar="DIR", help="write files to start from, and end")
+    one.set_defaults(run=later("plan", "run_plan"))
+
+
 def later(module: str, name: str) -> Callable[[argparse.Namespace], int]:
     """The command `name` of a module of this room, imported when it is run; what it refuses is said in a sentence."""
 
     def run(options: argparse.Namespace) -> int:
         from pydantic import ValidationError
 
+        from app.commands.native_output import keep_for_python
         from app.errors import TrancheError
 
+        keep_for_python()
         try:
             code: int = getattr(import_module(f"app.commands.{module}"), name)(options)
         except ValidationError as error:

@@ -7,7 +7,6 @@ from contextlib import closing, contextmanager
 from tempfile import TemporaryDirectory
 
 from app.errors import Unavailable
-from app.jobs.schema import migrate
 from app.settings import Settings
 from app.store.db import Database, connect
 from app.store.schema import drift, is_current
@@ -19,11 +18,11 @@ OLD_SCHEMA = "the database lacks the newest schema. Run: tranche migrate"
 def ready_database(settings: Settings) -> Iterator[Database]:
     """Raises Unavailable where the schema is not the newest."""
     with closing(connect(settings)) as database:
-        # One SQLite file belongs to one service; a shared server is migrated on purpose, not by whoever starts first.
-        if settings.database_url.startswith("sqlite"):
+        if not is_current(database, settings):
+            # One SQLite file belongs to one service; a shared server is migrated on purpose, not by whoever is first.
+            if not settings.database_url.startswith("sqlite"):
+                raise Unavailable(OLD_SCHEMA)
             migrate(settings)
-        elif not is_current(database, settings):
-            raise Unavailable(OLD_SCHEMA)
         yield database
 
 
@@ -33,6 +32,13 @@ def run_migrate(options: argparse.Namespace) -> int:
         return check_migrations()
     migrate(settings)
     return 0
+
+
+def migrate(settings: Settings) -> None:
+    """Ours and the job engine's, which takes a second to import: who finds all in place need not wait for it."""
+    from app.jobs.schema import migrate as migrate_all
+
+    migrate_all(settings)
 
 
 def check_migrations() -> int:

@@ -2,13 +2,11 @@
 
 import argparse
 from contextlib import closing
+from datetime import UTC, datetime
 
 from app.commands.database import ready_database
-from app.main import utc_now
 from app.services.access.keys import create_key, peppers
 from app.services.access.secrets import SecretBox, new_secret_key
-from app.services.vendors import connections
-from app.services.webhooks.endpoints import renew_secrets
 from app.settings import Settings
 from app.store.db import connect
 
@@ -18,7 +16,8 @@ def run_key_create(options: argparse.Namespace) -> int:
     scopes = [scope.strip() for scope in options.scopes.split(",") if scope.strip()]
     with ready_database(settings) as database, database.writing() as session:
         pepper = peppers(settings.secret_keys)[0]
-        token = create_key(session, utc_now(), pepper, scopes, options.workspace, options.project, options.expires_at)
+        now = datetime.now(UTC)
+        token = create_key(session, now, pepper, scopes, options.workspace, options.project, options.expires_at)
     print(token)
     return 0
 
@@ -29,6 +28,9 @@ def run_secret_key_create(_: argparse.Namespace) -> int:
 
 
 def run_secret_key_renew(_: argparse.Namespace) -> int:
+    from app.services.vendors import connections
+    from app.services.webhooks.endpoints import renew_secrets
+
     settings = Settings()
     with closing(connect(settings)) as database, database.writing() as session:
         box = SecretBox(settings.secret_keys)

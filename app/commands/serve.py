@@ -12,7 +12,7 @@ import uvicorn
 
 from app.commands.database import OLD_SCHEMA, ready_database
 from app.errors import Unavailable
-from app.jobs.schema import quiet_engine
+from app.jobs.schema import migrate, quiet_engine
 from app.jobs.supervisor import Supervisor
 from app.jobs.worker import stop_on_signal, stop_with_parent, work
 from app.logs import hide_hook_tokens
@@ -33,6 +33,9 @@ NO_KEY = "No API key exists yet. Make one with: tranche key create --scopes admi
 def run_serve(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
     settings = Settings(**given)
+    if settings.database_url.startswith("sqlite"):
+        # Ours may be the newest while a newer job engine brings tables of its own.
+        migrate(settings)
     with ready_database(settings) as database:
         advise_on_keys(database)
     log_to_stderr(settings)
