@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tranche import Allocation, Client
+from tranche import Client
 
 from app.demo.service import temporary_service
 from app.outbound.errors import AnswerTooLarge, OutboundError

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from tranche import Allocation, Estimate, GroupPlan, Remark
+from tranche.display import plan_table, remark_lines, verdict
 
-from app.demo.table import plan_table, remark_lines, verdict
 from app.report.words import money, purchase
 
 MOST_ROWS = 30
