@@ -52,7 +52,7 @@ class RoundIn(Shape):
 
     external_id: Text | None = None
     data_version: Annotated[int, Field(strict=True, ge=0)] | None = None
-    query: QueryIn = QueryIn()
+    query: QueryIn = Field(default_factory=QueryIn)
 
 
 class RoundPatch(Shape):

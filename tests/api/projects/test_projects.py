@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.api.projects.projects import Metric, ProjectIn
 from app.store.db import Database
 from tests.api_client import ACCURACY, RUNS, Api
 from tests.conftest import new_key
@@ -239,3 +240,26 @@ def test_a_changed_part_is_stored_with_its_defaults(api: Api) -> None:
     assert api.patch(f"{path}/groups/A", json={"assumed_curve": curve}).json()["assumed_curve"]["offset"] == 0.0
     assert api.get(f"{path}/allocations/next").status_code == 200
     assert api.patch(path, json={"metric": {"upper": 2.0}}).json()["metric"]["goal"] == "maximize"
+
+
+def test_nulls_make_the_same_project_as_fields_left_out(api: Api) -> None:
+    least = {"name": "p", "metric": {"upper": 1.0}, "budget": {"total": "10"}}
+    nulls = {
+        **dict.fromkeys(ProjectIn.model_fields),
+        "name": "p",
+        "metric": {**dict.fromkeys(Metric.model_fields), "upper": 1.0},
+        "budget": {"total": "10", "rounds": None},
+    }
+    left_out, said = (api.post("/v1/projects", json=body) for body in (least, nulls))
+    assert said.status_code == 201, said.text
+    assert said.json() | {"id": 0} == left_out.json() | {"id": 0}
+
+
+def test_null_in_a_patch_restores_the_defaults_of_a_project(api: Api) -> None:
+    objective = {"kind": "isoelastic", "aversion": 2.0}
+    path = api.project(objective=objective, recipe="r", value_per_utility="3")
+    change = {"objective": None, "recipe": None, "value_per_utility": None}
+    changed = api.patch(path, json=change).json()
+    assert (changed["objective"], changed["recipe"]) == ({"kind": "utilitarian"}, "default")
+    assert changed["value_per_utility"] is None
+    assert api.patch(path, json={"name": None}).status_code == 422
