@@ -230,7 +230,7 @@ def table_shape(project: Project, body: WhatIfIn, outcomes: list[ScenarioResult]
     return WhatIfOut.of(project, body, scenarios=rows)
 
 
-@router.post("/what-if", summary="Compare scenarios")
+@router.post("/what-if", operation_id="allocations_what_if", summary="Compare scenarios")
 def compare_scenarios(project_id: str, body: WhatIfIn, call: Annotated[Call, asks("read")]) -> WhatIfOut:
     """Up to 20 scenarios with other budgets, prices, bounds, objectives, curves or policies, or splits typed in, with
     their differences to the first. It changes nothing, and the same question on the same data has the same answer."""

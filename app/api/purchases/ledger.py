@@ -18,7 +18,7 @@ from app.store.models.projects import Group
 from app.store.models.purchases import LedgerEntry
 from app.store.projects import members
 
-router = APIRouter(prefix="/v1/projects/{project_id}", tags=["rounds"], route_class=Route)
+router = APIRouter(prefix="/v1/projects/{project_id}", tags=["ledger"], route_class=Route)
 
 
 class EntryOut(Answer):
