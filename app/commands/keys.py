@@ -18,7 +18,9 @@ def run_key_create(options: argparse.Namespace) -> int:
     scopes = [scope.strip() for scope in options.scopes.split(",") if scope.strip()]
     with ready_database(settings) as database, database.writing() as session:
         pepper = peppers(settings.secret_keys)[0]
-        token = create_key(session, utc_now(), pepper, scopes, options.workspace, options.project, options.expires_at)
+        token = create_key(
+            session, utc_now(), pepper, scopes, options.workspace, options.project, options.expires_at, options.name
+        )
     print(token)
     return 0
 
