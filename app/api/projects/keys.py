@@ -5,19 +5,22 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from app.api.http.etags import etag_of
 from app.api.http.pages import Cursor, Limit, Page, page
-from app.api.http.shapes import Answer, InstantIn, Patch, Shape, ShortText, unset
+from app.api.http.shapes import Answer, InstantIn, Patch, Shape, plain_text, unset
 from app.api.http.transactions import Call, Route, changes, posts, reads
 from app.services.access import keys
-from app.services.access.keys import KeyRequest
+from app.services.access.keys import LONGEST_NAME, KeyRequest
 from app.store.access import keys_of_workspace
 from app.store.models.access import ApiKey
 
 router = APIRouter(prefix="/v1/api-keys", tags=["API keys"], route_class=Route)
 
+KeyName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME), AfterValidator(plain_text)
+]
 Scope = Literal["read", "observe", "deliver", "write", "buy", "admin"]
 
 
@@ -25,7 +28,7 @@ class ApiKeyIn(Shape):
     """`project_ids` limits the key to these projects; left out, it is for all. A key that is limited itself can only
     make keys for projects of its own, and has to name them."""
 
-    name: ShortText
+    name: KeyName
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=6)]
     project_ids: Annotated[list[UUID], Field(min_length=1, max_length=1_000)] | None = None
     expires_at: InstantIn | None = None
@@ -37,7 +40,7 @@ class ApiKeyPatch(Patch):
 
     made_from = ApiKeyIn
 
-    name: ShortText | None = unset()
+    name: KeyName | None = unset()
 
 
 class ApiKeyOut(Answer):

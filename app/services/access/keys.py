@@ -139,8 +139,8 @@ def check_key_request(session: Session, now: datetime, workspace: Workspace, wan
         faults.append(Fault("/scopes", f"name at least one of {', '.join(SCOPES)}"))
     if expires_at is not None and expires_at <= now:
         faults.append(Fault("/expires_at", "lies in the past; name a later instant"))
-    if wanted.name is not None and not 1 <= len(wanted.name) <= LONGEST_NAME:
-        faults.append(Fault("/name", f"has from 1 to {LONGEST_NAME} characters"))
+    if wanted.name is not None and not (wanted.name.strip() and len(wanted.name) <= LONGEST_NAME):
+        faults.append(Fault("/name", f"has from 1 to {LONGEST_NAME} characters, not all of them blank"))
     refuse(faults)
 
 

@@ -62,6 +62,7 @@ def test_a_key_is_made_with_a_secret_that_is_shown_once_and_kept_nowhere(api: Ap
         ({"name": ""}, "/name"),
         ({"name": "x" * 101}, "/name"),
         ({"name": None}, "/name"),
+        ({"name": " \n"}, "/name"),
         ({"name": "a\0b"}, "/name"),
         ({"scopes": []}, "/scopes"),
         ({"scopes": ["read", "root"]}, "/scopes/1"),
