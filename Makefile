@@ -68,6 +68,17 @@ check: .venv/dev.stamp  ## format, lint, types, layering, OpenAPI drift, migrati
 openapi: .venv/run.stamp  ## write openapi/openapi.json
 	$(BIN)/tranche openapi > openapi/openapi.json
 
+check-clients: .generators/env.stamp  ## make a Python and a TypeScript client from openapi/openapi.json
+	.generators/env/bin/python openapi/check_clients.py
+
+.generators/env.stamp: $(wildcard openapi/generators/*)
+	@command -v npm >/dev/null || { echo 'The TypeScript client needs Node.js and npm'; exit 1; }
+	$(PYTHON) -m venv .generators/env
+	.generators/env/bin/python -m pip --disable-pip-version-check -q install -r openapi/generators/requirements.txt
+	cp openapi/generators/package.json openapi/generators/package-lock.json .generators/
+	npm ci --prefix .generators --no-audit --no-fund --silent
+	@touch $@
+
 wheels: .venv/dev.stamp  ## build the wheels of the server and of its client into dist/
 	$(PIP) wheel --no-deps --no-build-isolation -w dist . ./client
 
@@ -113,6 +124,6 @@ bench: bench-curves bench-allocation bench-prs bench-replay  ## run every benchm
 	$(BIN)/python benchmarks/bench_surrogate.py
 	$(BIN)/python benchmarks/bench_surrogate.py --levels
 
-.PHONY: help setup demo serve test test-all test-chaos test-label-studio test-numerics check openapi lock wheels \
+.PHONY: help setup demo serve test test-all test-chaos test-label-studio test-numerics check check-clients openapi lock wheels \
   bench bench-allocation bench-curves bench-dashboard bench-loops bench-prs bench-replay bench-shapes \
   bench-simulations bench-truth

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from app.api import health, jobs
-from app.api.contract import finish_contract
+from app.api.contract import finish_contract, operation_id
 from app.api.exports import charts, reports, tables
 from app.api.http import problems
 from app.api.http.runtime import SOFTWARE_VERSION, Runtime
@@ -19,6 +19,7 @@ from app.api.purchases import deliveries, ledger, orders, purchases, rounds
 from app.api.vendors import connections, hooks, inbox
 from app.api.vendors import orders as vendor_orders
 from app.api.webhooks import endpoints, events
+from app.api.webhooks.messages import describe_messages
 from app.jobs.client import JobClient
 from app.services.access.keys import peppers
 from app.services.curves.fits import Fits
@@ -55,6 +56,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         version=SOFTWARE_VERSION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
+        generate_unique_id_function=operation_id,
     )
     fits = Fits(settings.cache_mb * 1_000_000)
     app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys), fits, engine.enqueue)
@@ -75,5 +77,6 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     for router in ROUTERS:
         app.include_router(router)
     page_problems.install(app)
+    describe_messages(app)
     finish_contract(app)
     return app

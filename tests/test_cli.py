@@ -64,6 +64,7 @@ def tranche(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         (["key", "create", "--scopes", "read", "--project", "nope"], "nope"),
         (["key", "create", "--scopes", "read", "--expires-at", "2020-01-01T00:00:00Z"], "past"),
         (["key", "create", "--scopes", "read", "--expires-at", "soon"], "soon"),
+        (["key", "create", "--scopes", "read", "--name", "x" * 101], "100 characters"),
         (["serve", "--port", "x"], "--port"),
         (["fly"], "fly"),
         ([], "COMMAND"),

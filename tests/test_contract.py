@@ -1,6 +1,7 @@
 """The OpenAPI document: committed, whole, and with something to copy for every operation."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +110,33 @@ def test_no_two_shapes_share_a_name() -> None:
     plain = FastAPI.openapi(create_app(Settings(database_url="sqlite:///unused.db")))["components"]["schemas"]
     for name, shape in extra_shapes().items():
         assert plain.get(name, shape)["properties"].keys() == shape["properties"].keys(), name
+
+
+def every_operation() -> list[dict[str, Any]]:
+    return [way for section in ("paths", "webhooks") for ways in CONTRACT[section].values() for way in ways.values()]
+
+
+def test_operations_are_named_by_their_tag_and_a_verb() -> None:
+    names = [operation["operationId"] for operation in every_operation()]
+    assert len(names) == len(set(names))
+    for operation in every_operation():
+        [tag] = operation["tags"]
+        start = tag.lower().replace(" ", "_") + "_"
+        assert re.fullmatch(re.escape(start) + r"[a-z]+(_[a-z]+)*", operation["operationId"])
+    assert {"projects_create", "projects_list", "allocations_next", "allocations_what_if"} <= set(names)
+
+
+def defaults(node: Any, at: str = "") -> list[str]:
+    """Where an object is a default: generators of clients leave such a body out."""
+    if isinstance(node, list):
+        return [place for index, child in enumerate(node) for place in defaults(child, f"{at}/{index}")]
+    if not isinstance(node, dict):
+        return []
+    here = [at] if isinstance(node.get("default"), dict) and "type" not in node["default"] else []
+    children = ((name, child) for name, child in node.items() if name not in ("example", "examples"))
+    return here + [place for name, child in children for place in defaults(child, f"{at}/{name}")]
+
+
+def test_no_default_is_an_object() -> None:
+    assert defaults(CONTRACT) == []
+    assert defaults({"a": [{"default": {"kind": "x"}}]}) == ["/a/0"]

@@ -35,6 +35,7 @@ def add_commands(commands: "Commands") -> None:
     key = commands.add_parser("key", help="API keys").add_subparsers(required=True, metavar="COMMAND")
     one = key.add_parser("create", help="make an API key and print it, once")
     one.add_argument("--scopes", required=True, help="comma list of read, observe, deliver, write, buy, admin")
+    one.add_argument("--name", help="who or what uses it, as rounds and lists say beside its id")
     one.add_argument("--workspace", default="default", help="made if it is not there (default: %(default)s)")
     one.add_argument("--project", action="append", metavar="ID", help="limit the key to this project (repeatable)")
     one.add_argument("--expires-at", type=instant, help="RFC 3339, such as 2027-01-01T00:00:00Z")

@@ -16,8 +16,16 @@ def run_key_create(options: argparse.Namespace) -> int:
     scopes = [scope.strip() for scope in options.scopes.split(",") if scope.strip()]
     with ready_database(settings) as database, database.writing() as session:
         pepper = peppers(settings.secret_keys)[0]
-        now = datetime.now(UTC)
-        token = create_key(session, now, pepper, scopes, options.workspace, options.project, options.expires_at)
+        token = create_key(
+            session,
+            datetime.now(UTC),
+            pepper,
+            scopes,
+            options.workspace,
+            options.project,
+            options.expires_at,
+            options.name,
+        )
     print(token)
     return 0
 

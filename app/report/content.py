@@ -10,12 +10,13 @@ from app.charts.words import money, number, percent
 from app.money import amount
 from app.report import words
 from app.services.exports.dossier import Dossier
-from app.services.exports.purchase_tables import spending_of
+from app.services.exports.purchase_tables import approved_by_names, spending_of
 from app.services.exports.tables import table_of
 from app.services.planning import GroupPlan, SourcePlan, Warning
 from app.services.planning.allocations import Allocation, doubts_by_group
 from app.services.planning.policies import PLAYERS, RULES
 from app.services.planning.scenarios import ScenarioResult
+from app.store.access import key_name
 from app.store.models.projects import Source
 from app.store.rounds import listed_rounds
 
@@ -268,6 +269,8 @@ def round_lines(dossier: Dossier) -> Part:
     lines = [
         {
             "round": one,
+            "proposed_by": key_name(one, one.proposed_by) or one.proposed_by,
+            "approved_by": approved_by_names(one),
             "samples": sum(one.added.values()),
             "spent": spending[one.number].stage.spent if one.number in spending else None,
             "committed": spending[one.number].stage.committed if one.number in spending else None,

@@ -6,9 +6,10 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, exists, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from app.store.models.access import ApiKey, IdempotentCall, PageSession, Workspace
+from app.store.models.base import Base
 from app.store.models.projects import Project
 from app.store.reading import Listing
 
@@ -19,6 +20,13 @@ def workspace_named(session: Session, name: str) -> Workspace | None:
 
 def keys_of_workspace(session: Session, workspace_id: UUID) -> Listing[ApiKey]:
     return Listing(session, select(ApiKey).where(ApiKey.workspace_id == workspace_id), ApiKey.id)
+
+
+def key_name(row: Base, key_id: str | None) -> str | None:
+    """The name of the API key that a stored row tells of, from the row's own session, which asks once for each key."""
+    session = object_session(row)
+    key = session.get(ApiKey, key_id) if session is not None and key_id is not None else None
+    return None if key is None else key.name
 
 
 def any_valid_key(session: Session, now: datetime) -> bool:

@@ -24,6 +24,9 @@ def write_old_rows(engine: Engine) -> None:
     key = PROJECT.hex if engine.dialect.name == "sqlite" else PROJECT
     rows: list[tuple[str, dict[str, Any]]] = [
         ("workspaces", {"id": key, "name": "w", "created_at": NOW}),
+        ("api_keys", {
+            "id": "k", "workspace_id": key, "secret_hash": "h", "scopes": ["admin"], "created_at": NOW,
+        }),
         ("projects", {
             "id": key, "workspace_id": key, "name": "p", "currency": "USD", "metric_name": "m", "metric_kind": "other",
             "metric_goal": "maximize", "objective": {"kind": "utilitarian"}, "budget_total": 5_000_000,
@@ -89,3 +92,11 @@ def test_going_back_keeps_the_group_with_the_largest_share(old: tuple[Settings, 
     database = connect(settings)
     assert drift(database) == []
     database.close()
+
+
+def test_keys_of_before_there_were_names_have_none(old: tuple[Settings, Engine]) -> None:
+    settings, engine = old
+    migrate(settings)
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT id, name, made_by, revoked_by FROM api_keys")).one()
+    assert tuple(row) == ("k", None, None, None)

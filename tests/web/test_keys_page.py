@@ -13,13 +13,15 @@ def id_of(token: str) -> str:
 
 
 def test_keys_are_listed_without_their_secrets_and_revoked(api: Api, pages: Pages, database: Database) -> None:
-    token = new_key(database, "read,buy", expires_at=NOW + timedelta(days=3))
+    token = new_key(database, "read,buy", name="<b>ana</b>", expires_at=NOW + timedelta(days=3))
     other = Pages(api)
     assert other.sign_in(token).status_code == 303
     page = pages.get("/keys")
-    assert f"{id_of(token)} in use buy, read all" in text_of(page)
+    assert "&lt;b&gt;ana&lt;/b&gt;" in page.text
+    assert "in use buy, read all" in text_of(page)
     assert token.split("_", 2)[2] not in page.text
-    assert f"{id_of(api.key or '')} yours" in text_of(page)
+    assert "<b>ana</b>" not in page.text
+    assert f"{id_of(api.key or '')} yours –" in text_of(page)
     assert pages.post(f"/keys/{id_of(token)}/revoke").status_code == 303
     assert f"The key {id_of(token)} is revoked." in text_of(pages.get("/keys"))
     assert api.as_key(token).get("/v1/projects").status_code == 401

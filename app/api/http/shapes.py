@@ -1,11 +1,13 @@
 """How requests are read: exact money, finite numbers, keys."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any, Self
+from types import NoneType
+from typing import Annotated, Any, ClassVar, Self, get_args
 
 from fastapi import HTTPException, Request
 from pydantic import (
@@ -17,7 +19,9 @@ from pydantic import (
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
+    model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from app.errors import Malformed
 from app.money import MILLIONTH, plain
@@ -46,7 +50,7 @@ class JsonRequest(Request):
 def read_money(value: object) -> Decimal:
     """A decimal string, or a JSON number by its text. Raises ValueError."""
     text = value.text if isinstance(value, Number) else value
-    readable = isinstance(text, str) or (isinstance(text, int) and not isinstance(text, bool))
+    readable = isinstance(text, str | Decimal) or (isinstance(text, int) and not isinstance(text, bool))
     try:
         amount = Decimal(str(text) if readable else "")
     except InvalidOperation:
@@ -123,16 +127,80 @@ def with_example(schema: dict[str, Any], shape: type[Any]) -> None:
             return
 
 
-class Shape(BaseModel):
-    """What requests and answers are made of. Requests may not name fields that are not there."""
+def takes_null(annotation: Any) -> bool:
+    return annotation is Any or NoneType in get_args(annotation)
 
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=with_example)
+
+def nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a field, with null beside what it takes."""
+    about = {name: value for name, value in schema.items() if name in ("title", "description", "default")}
+    kind = {name: value for name, value in schema.items() if name not in about}
+    kinds = kind["anyOf"] if kind.keys() == {"anyOf"} else [kind]
+    return {"anyOf": [*kinds, {"type": "null"}], **about}
+
+
+def with_words(schema: dict[str, Any], shape: type["Shape"]) -> None:
+    """The schema with its example, and with null where `Shape.fill_nulls` takes it."""
+    with_example(schema, shape)
+    for name in shape.nulls().keys() & schema.get("properties", {}).keys():
+        schema["properties"][name] = nullable(schema["properties"][name])
+
+
+class Shape(BaseModel):
+    """What requests and answers are made of. Requests may not name fields that are not there; null in one that may be
+    left out is the same as leaving it out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=with_words)
+
+    @classmethod
+    def nulls(cls) -> Mapping[str, FieldInfo]:
+        """By their names in JSON: the fields that may be left out and whose type knows no null. What null stands for
+        is the default of the value."""
+        return optional_fields(cls)
+
+    @model_validator(mode="before")
+    @classmethod
+    def fill_nulls(cls, given: Any) -> Any:
+        """What was given, with the defaults in place of nulls."""
+        if not isinstance(given, dict) or None not in given.values():
+            return given
+        fields = cls.nulls()
+        return {
+            name: fields[name].get_default(call_default_factory=True) if value is None and name in fields else value
+            for name, value in given.items()
+        }
+
+
+@cache
+def optional_fields(shape: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a shape that have a default and take no null, by their names in JSON."""
+    return {
+        field.alias or name: field
+        for name, field in shape.model_fields.items()
+        if not field.is_required() and not takes_null(field.annotation)
+    }
+
+
+class Patch(Shape):
+    """A partial change of what was made from the shape `made_from`: a field left out stays as it is, null takes an
+    optional value away or, where there is a default, restores it."""
+
+    made_from: ClassVar[type[Shape]]
+
+    @classmethod
+    def nulls(cls) -> Mapping[str, FieldInfo]:
+        own, made = optional_fields(cls), optional_fields(cls.made_from)
+        return {name: made[name] for name in own.keys() & made.keys()}
 
 
 class Answer(Shape):
     """A shape that is filled from a row or a plan by the names of its fields."""
 
     model_config = ConfigDict(from_attributes=True)
+
+    @classmethod
+    def nulls(cls) -> Mapping[str, FieldInfo]:
+        return {}
 
     @classmethod
     def of(cls, *sources: object, **given: Any) -> Self:
@@ -142,7 +210,7 @@ class Answer(Shape):
         return cls.model_validate({**found, **given})
 
 
-def said(change: Shape) -> dict[str, Any]:
+def said(change: Patch) -> dict[str, Any]:
     """The fields that a partial change names, each as a whole."""
     return change.model_dump(include=change.model_fields_set)
 

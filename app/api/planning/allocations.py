@@ -150,7 +150,7 @@ Hold = Annotated[
 ]
 
 
-@router.get("/next", summary="Ask what to buy next", responses=declared(Infeasible))
+@router.get("/next", operation_id="allocations_next", summary="Ask what to buy next", responses=declared(Infeasible))
 def read_next_allocation(
     project_id: str,
     call: Annotated[Call, reads("read")],

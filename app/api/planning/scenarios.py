@@ -16,6 +16,7 @@ from app.api.http.shapes import (
     MoneyIn,
     MoneyOut,
     NonNegative,
+    Patch,
     Real,
     Shape,
     Text,
@@ -32,7 +33,7 @@ from app.api.planning.plans import (
     UtilityOut,
     budget_shape,
 )
-from app.api.projects.groups import AssumedCurve
+from app.api.projects.groups import AssumedCurve, GroupIn
 from app.api.projects.limits import SetLimits, stored_limits
 from app.api.projects.objectives import Objective
 from app.api.projects.sources import SourceTerms, source_fields
@@ -60,8 +61,11 @@ SignedMoney = Annotated[
 ]
 
 
-class GroupTerms(Shape):
-    """What a scenario may say of a group; fields left out are as they are, null takes an optional one away."""
+class GroupTerms(Patch):
+    """What a scenario may say of a group; fields left out are as they are, null takes an optional one away, or
+    restores the default."""
+
+    made_from = GroupIn
 
     weight: NonNegative = unset()
     target: Real | None = unset()
@@ -226,7 +230,7 @@ def table_shape(project: Project, body: WhatIfIn, outcomes: list[ScenarioResult]
     return WhatIfOut.of(project, body, scenarios=rows)
 
 
-@router.post("/what-if", summary="Compare scenarios")
+@router.post("/what-if", operation_id="allocations_what_if", summary="Compare scenarios")
 def compare_scenarios(project_id: str, body: WhatIfIn, call: Annotated[Call, asks("read")]) -> WhatIfOut:
     """Up to 20 scenarios with other budgets, prices, bounds, objectives, curves or policies, or splits typed in, with
     their differences to the first. It changes nothing, and the same question on the same data has the same answer."""

@@ -129,7 +129,9 @@ def shape_of(row: Simulation, job: Job) -> SimulationOut:
     return SimulationOut.of(row, job)
 
 
-@router.post("", status_code=202, summary="Simulate policies", responses=declared(Conflict))
+@router.post(
+    "", status_code=202, operation_id="simulations_start", summary="Simulate policies", responses=declared(Conflict)
+)
 def simulate_policies(project_id: str, body: SimulationIn, call: Annotated[Call, posts("write")]) -> SimulationOut:
     """Plays the collection game on draws of the project's posterior, in a job (its URL is the `Location`): what would
     each policy have reached, and how sure is that? Nothing is bought, and the project stays as it is."""

@@ -15,6 +15,7 @@ from app.api.http.shapes import (
     Count,
     Key,
     NonNegative,
+    Patch,
     Positive,
     PriceIn,
     Real,
@@ -69,8 +70,10 @@ class GroupIn(Shape):
     unit_cost: PriceIn | None = None
 
 
-class GroupPatch(Shape):
-    """Fields left out stay as they are; null takes an optional one away."""
+class GroupPatch(Patch):
+    """Fields left out stay as they are; null takes an optional one away, or restores the default."""
+
+    made_from = GroupIn
 
     key: Key = unset()
     name: Text | None = unset()

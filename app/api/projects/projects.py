@@ -12,7 +12,20 @@ from pydantic import Field
 from app.api.http.pages import Archived as ArchivedOnes
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared, repeated
-from app.api.http.shapes import Answer, MoneyIn, MoneyOut, Positive, PriceIn, Real, Shape, ShortText, Text, said, unset
+from app.api.http.shapes import (
+    Answer,
+    MoneyIn,
+    MoneyOut,
+    Patch,
+    Positive,
+    PriceIn,
+    Real,
+    Shape,
+    ShortText,
+    Text,
+    said,
+    unset,
+)
 from app.api.http.transactions import Call, Route, changes, posts, reads
 from app.api.projects.groups import GroupIn
 from app.api.projects.limits import SetLimits, stored_limits
@@ -51,16 +64,16 @@ class BudgetOut(Answer):
 
 
 class ProjectIn(Shape):
-    """`value_per_utility` is what one unit of utility is worth in money, `smallest_gain` the least gain in utility
-    worth a round: with either, the next allocation says when to stop. A round that costs more than `approval_threshold`
-    needs two keys to accept it. `external_id` is the project's name in your own records: sent again with the same
-    content it answers the project that is there."""
+    """`objective` left out is utilitarian. `value_per_utility` is what one unit of utility is worth in money,
+    `smallest_gain` the least gain in utility worth a round: with either, the next allocation says when to stop. A round
+    that costs more than `approval_threshold` needs two keys to accept it. `external_id` is the project's name in your
+    own records: sent again with the same content it answers the project that is there."""
 
     external_id: Text | None = None
     name: Text
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
     metric: Metric
-    objective: Objective = Utilitarian(kind="utilitarian")
+    objective: Objective = Field(default_factory=lambda: Utilitarian(kind="utilitarian"))
     budget: BudgetIn
     recipe: ShortText = "default"
     groups: Annotated[tuple[GroupIn, ...], Field(max_length=20_000)] = ()
@@ -71,8 +84,10 @@ class ProjectIn(Shape):
     approval_threshold: MoneyIn | None = None
 
 
-class ProjectPatch(Shape):
-    """Fields left out stay as they are; null takes an optional one away."""
+class ProjectPatch(Patch):
+    """Fields left out stay as they are; null takes an optional one away, or restores the default."""
+
+    made_from = ProjectIn
 
     name: Text = unset()
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = unset()

@@ -22,6 +22,7 @@ from app.api.http.shapes import (
     LongText,
     MoneyIn,
     MoneyOut,
+    Patch,
     PriceIn,
     Shape,
     Text,
@@ -54,11 +55,12 @@ Days = Annotated[int, Field(strict=True, ge=0, le=3650)]
 
 
 class PriceTier(Shape):
-    """Of one order (or, with `tier_scope` "project", of all orders together) a sample beyond `from` costs this."""
+    """Of one order (or, with `tier_scope` "project", of all orders together) a sample beyond `from` costs this. A first
+    tier from 0 is the `unit_cost`, and may be left out."""
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    start: Annotated[int, Field(strict=True, ge=1, le=MAX_COUNT, alias="from")]
+    start: Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT, alias="from")]
     unit_cost: Annotated[PriceIn, PlainSerializer(plain, return_type=str)]
 
 
@@ -93,8 +95,11 @@ class SourceIn(Shape):
     lead_time_days: Days | None = None
 
 
-class SourceTerms(Shape):
-    """Price and amounts of a source. Fields left out stay as they are; null takes an optional one away."""
+class SourceTerms(Patch):
+    """Price and amounts of a source. Fields left out stay as they are; null takes an optional one away, or restores
+    the default."""
+
+    made_from = SourceIn
 
     unit_cost: PriceIn = unset()
     billed: Billed = unset()
@@ -110,7 +115,7 @@ class SourceTerms(Shape):
 
 
 class SourcePatch(SourceTerms):
-    """Fields left out stay as they are; null takes an optional one away."""
+    """Fields left out stay as they are; null takes an optional one away, or restores the default."""
 
     key: Key = unset()
     name: Text | None = unset()

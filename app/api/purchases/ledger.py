@@ -13,12 +13,13 @@ from app.api.http.transactions import Call, Route, reads
 from app.api.purchases.orders import get_order
 from app.services.ledger.deliveries import check_ledger
 from app.services.vendors.counts import vendor_folds
+from app.store.access import key_name
 from app.store.ledger import listed_audit, listed_entries
 from app.store.models.projects import Group
-from app.store.models.purchases import LedgerEntry
+from app.store.models.purchases import AuditEntry, LedgerEntry
 from app.store.projects import members
 
-router = APIRouter(prefix="/v1/projects/{project_id}", tags=["rounds"], route_class=Route)
+router = APIRouter(prefix="/v1/projects/{project_id}", tags=["ledger"], route_class=Route)
 
 
 class EntryOut(Answer):
@@ -81,10 +82,11 @@ def check_entries(project_id: str, call: Annotated[Call, reads("read")]) -> Chec
 
 
 class AuditOut(Answer):
-    """Who did what: the API key's id, the action, and what it was done to."""
+    """Who did what: the API key's id and its name, the action, and what it was done to."""
 
     id: int
     api_key: str
+    api_key_name: str | None
     action: str
     resource: str
     detail: dict[str, Any]
@@ -97,4 +99,8 @@ def list_audit(
 ) -> Page[AuditOut]:
     project = call.project(project_id)
     rows = listed_audit(call.session, project.id)
-    return page(call, cursor, limit, rows, lambda row: AuditOut.of(row, api_key=row.api_key_id))
+    return page(call, cursor, limit, rows, audit_shape)
+
+
+def audit_shape(row: AuditEntry) -> AuditOut:
+    return AuditOut.of(row, api_key=row.api_key_id, api_key_name=key_name(row, row.api_key_id))

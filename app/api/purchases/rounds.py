@@ -23,6 +23,7 @@ from app.services.planning.allocations import AllocationQuestion
 from app.services.purchases import rounds
 from app.services.purchases.progress import GroupProgress, RoundProgress, progress_of
 from app.services.purchases.rounds import Proposal, get_round
+from app.store.access import key_name
 from app.store.models.projects import Project
 from app.store.models.purchases import Round
 from app.store.rounds import listed_rounds
@@ -52,7 +53,7 @@ class RoundIn(Shape):
 
     external_id: Text | None = None
     data_version: Annotated[int, Field(strict=True, ge=0)] | None = None
-    query: QueryIn = QueryIn()
+    query: QueryIn = Field(default_factory=QueryIn)
 
 
 class RoundPatch(Shape):
@@ -102,7 +103,8 @@ class GroupProgressOut(Answer):
 
 
 class RoundSummary(Answer):
-    """A round; `cost` is what its orders were planned to cost. `note` is of a purchase that was recorded as a whole."""
+    """A round; `cost` is what its orders were planned to cost. Keys are named by id, and by name where they have one.
+    `note` is of a purchase that was recorded as a whole."""
 
     number: int
     state: State
@@ -113,7 +115,9 @@ class RoundSummary(Answer):
     cost: MoneyOut
     lines: list[LineOut]
     proposed_by: str
+    proposed_by_name: str | None
     approvals: list[str]
+    approval_names: list[str | None]
     approvals_needed: int
     reason: str | None
     note: str | None
@@ -138,7 +142,14 @@ def summary_of(project: Project, row: Round) -> RoundSummary:
     lines = [
         LineOut(source=key, quantity=line["quantity"], cost=line["cost"]) for key, line in sorted(row.lines.items())
     ]
-    return RoundSummary.of(row, project, lines=lines, approvals_needed=rounds.approvals_needed(project, row))
+    return RoundSummary.of(
+        row,
+        project,
+        lines=lines,
+        approvals_needed=rounds.approvals_needed(project, row),
+        proposed_by_name=key_name(row, row.proposed_by),
+        approval_names=[key_name(row, key_id) for key_id in row.approvals],
+    )
 
 
 def round_shape(project: Project, progress: RoundProgress) -> RoundOut:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
-from app.api.http.shapes import Answer, Key, Shape, Text, unset
+from app.api.http.shapes import Answer, Key, Patch, Shape, Text, unset
 from app.api.http.transactions import Call, Route, changes, posts, reads
 from app.errors import Conflict, SecretKeyMissing
 from app.services.vendors import connections, inbox, placing, schedule
@@ -40,8 +40,11 @@ class ConnectionIn(Shape):
     api_token: Secret | None = None
 
 
-class ConnectionPatch(Shape):
-    """Fields left out stay as they are. A new `group_map` is applied to what came before, too."""
+class ConnectionPatch(Patch):
+    """Fields left out stay as they are; null restores the default. A new `group_map` is applied to what
+    came before, too."""
+
+    made_from = ConnectionIn
 
     name: Text = unset()
     config: dict[str, Any] = unset()

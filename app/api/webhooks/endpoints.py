@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field
 from app.api.http.etags import etag_of
 from app.api.http.pages import Archived, Cursor, Limit, Page, page
 from app.api.http.problems import declared
-from app.api.http.shapes import Answer, InstantIn, Shape, Text, unset
+from app.api.http.shapes import Answer, InstantIn, Patch, Shape, Text, unset
 from app.api.http.transactions import Call, Route, changes, posts, reads
 from app.api.webhooks.attempts import AttemptOut, attempt_shape
 from app.errors import Conflict, Fault, SecretKeyMissing, invalid
@@ -36,8 +36,10 @@ class EndpointIn(Shape):
     project_id: UUID | None = None
 
 
-class EndpointPatch(Shape):
-    """Fields left out stay as they are."""
+class EndpointPatch(Patch):
+    """Fields left out stay as they are; null takes an optional one away."""
+
+    made_from = EndpointIn
 
     url: Url = unset()
     description: Text | None = unset()

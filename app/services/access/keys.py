@@ -21,6 +21,7 @@ from app.store.reading import find
 
 SCOPES = ("read", "observe", "deliver", "write", "buy", "admin")
 PREFIX = "tranche"
+LONGEST_NAME = 100
 # The hash key of installations that set no TRANCHE_SECRET_KEY: then the hash is merely one of 32 random bytes.
 UNKEYED = b"tranche api key"
 
@@ -45,6 +46,16 @@ class Caller:
         return self.project_ids is None or str(project_id) in self.project_ids
 
 
+@dataclass(frozen=True)
+class KeyRequest:
+    """What a new key is to be. `project_ids` null is all projects."""
+
+    scopes: Sequence[str]
+    project_ids: Sequence[str] | None = None
+    expires_at: datetime | None = None
+    name: str | None = None
+
+
 def create_key(
     session: Session,
     now: datetime,
@@ -53,8 +64,9 @@ def create_key(
     workspace_name: str = "default",
     project_ids: Sequence[str] | None = None,
     expires_at: datetime | None = None,
+    name: str | None = None,
 ) -> str:
-    """Make a key and, if need be, its workspace. Returns the token, which nothing can show again.
+    """Make a key at the command line and, if need be, its workspace. Returns the token, which nothing can show again.
 
     Raises Invalid for unknown scopes, projects of other workspaces and an expiry in the past.
     """
@@ -63,44 +75,72 @@ def create_key(
         workspace = Workspace(id=new_id(), name=workspace_name, created_at=now)
         session.add(workspace)
         session.flush()
-    check_key_request(session, now, workspace, scopes, project_ids, expires_at)
-    key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
-    session.add(
-        ApiKey(
-            id=key_id,
-            workspace_id=workspace.id,
-            secret_hash=hash_secret(secret, pepper),
-            scopes=sorted(set(scopes)),
-            project_ids=None if project_ids is None else sorted(set(project_ids)),
-            created_at=now,
-            expires_at=expires_at,
-        )
+    wanted = KeyRequest(scopes, project_ids, expires_at, name)
+    return store_key(session, workspace, wanted, None, pepper, now)[1]
+
+
+def make_key(session: Session, caller: Caller, wanted: KeyRequest, pepper: bytes, now: datetime) -> tuple[ApiKey, str]:
+    """The key that the caller makes, and its token, which nothing can show again.
+
+    Raises Forbidden for scopes that the caller has not itself; Invalid as `create_key`, and for projects that it is not
+    for itself.
+    """
+    for scope in wanted.scopes:
+        caller.require(scope)
+    if caller.project_ids is not None and wanted.project_ids is None:
+        detail = "is required: this key is limited to some projects, so name those of them that the new key is for"
+        refuse([Fault("/project_ids", detail)])
+    refuse(
+        [
+            Fault(f"/project_ids/{at}", "this key is limited to other projects")
+            for at, project_id in enumerate(wanted.project_ids or ())
+            if caller.project_ids is not None and project_id not in caller.project_ids
+        ]
     )
-    return f"{PREFIX}_{key_id}_{secret}"
+    workspace = session.get_one(Workspace, caller.workspace_id)
+    return store_key(session, workspace, wanted, caller.key_id, pepper, now)
 
 
-def check_key_request(
-    session: Session,
-    now: datetime,
-    workspace: Workspace,
-    scopes: Sequence[str],
-    project_ids: Sequence[str] | None,
-    expires_at: datetime | None,
-) -> None:
-    """Raises Invalid for unknown scopes or projects, no scope, or an end that is past."""
+def store_key(
+    session: Session, workspace: Workspace, wanted: KeyRequest, made_by: str | None, pepper: bytes, now: datetime
+) -> tuple[ApiKey, str]:
+    """Raises Invalid as `check_key_request`."""
+    check_key_request(session, now, workspace, wanted)
+    key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+    row = ApiKey(
+        id=key_id,
+        workspace_id=workspace.id,
+        name=wanted.name,
+        secret_hash=hash_secret(secret, pepper),
+        scopes=sorted(set(wanted.scopes)),
+        project_ids=None if wanted.project_ids is None else sorted(set(wanted.project_ids)),
+        created_at=now,
+        expires_at=wanted.expires_at,
+        made_by=made_by,
+    )
+    session.add(row)
+    session.flush()
+    return row, f"{PREFIX}_{key_id}_{secret}"
+
+
+def check_key_request(session: Session, now: datetime, workspace: Workspace, wanted: KeyRequest) -> None:
+    """Raises Invalid for unknown scopes or projects, no scope, a bad name, or an end that is past."""
+    scopes, project_ids, expires_at = wanted.scopes, wanted.project_ids, wanted.expires_at
     from_here = store.existing_projects(session, workspace.id, project_ids or ())
     faults = [
-        *(Fault("scopes", f"'{s}' is no scope; choose among {', '.join(SCOPES)}") for s in scopes if s not in SCOPES),
+        *(Fault("/scopes", f"'{s}' is no scope; choose among {', '.join(SCOPES)}") for s in scopes if s not in SCOPES),
         *(
-            Fault("project", f"no project {p} in workspace '{workspace.name}'")
-            for p in project_ids or ()
+            Fault(f"/project_ids/{at}", f"no project {p} in workspace '{workspace.name}'")
+            for at, p in enumerate(project_ids or ())
             if p not in from_here
         ),
     ]
     if not scopes:
-        faults.append(Fault("scopes", f"name at least one of {', '.join(SCOPES)}"))
+        faults.append(Fault("/scopes", f"name at least one of {', '.join(SCOPES)}"))
     if expires_at is not None and expires_at <= now:
-        faults.append(Fault("expires_at", "lies in the past; name a later instant"))
+        faults.append(Fault("/expires_at", "lies in the past; name a later instant"))
+    if wanted.name is not None and not (wanted.name.strip() and len(wanted.name) <= LONGEST_NAME):
+        faults.append(Fault("/name", f"has from 1 to {LONGEST_NAME} characters, not all of them blank"))
     refuse(faults)
 
 
@@ -134,9 +174,16 @@ def caller_of(key: ApiKey) -> Caller:
     return Caller(key.id, key.workspace_id, frozenset(key.scopes), only)
 
 
-def revoke_key(session: Session, caller: Caller, key_id: str, now: datetime) -> None:
-    """The key opens nothing from now on. Raises NotFound."""
+def get_key(session: Session, caller: Caller, key_id: str) -> ApiKey:
+    """A key of the caller's workspace. Raises NotFound."""
     key = find(session, ApiKey, workspace_id=caller.workspace_id, id=key_id)
     if key is None:
         raise NotFound("There is no such API key in this workspace.")
-    key.revoked_at = key.revoked_at or now
+    return key
+
+
+def revoke_key(session: Session, caller: Caller, key_id: str, now: datetime) -> None:
+    """The key opens nothing from now on. Raises NotFound."""
+    key = get_key(session, caller, key_id)
+    if key.revoked_at is None:
+        key.revoked_at, key.revoked_by = now, caller.key_id

@@ -12,6 +12,7 @@ from app.services.ledger.deliveries import over_delivered
 from app.services.ledger.terms import Terms
 from app.services.purchases.progress import GroupProgress, OrderProgress, progress_of
 from app.services.purchases.timeline import Stage, stages_of
+from app.store.access import key_name
 from app.store.ledger import listed_entries
 from app.store.models.projects import Group
 from app.store.models.purchases import LedgerEntry, Round
@@ -22,6 +23,10 @@ from app.tables.shape import Column
 
 def all_rounds(dossier: Dossier) -> Iterator[Round]:
     return paged(listed_rounds(dossier.session, dossier.project.id))
+
+
+def approved_by_names(purchase: Round) -> str:
+    return ", ".join(key_name(purchase, key_id) or key_id for key_id in purchase.approvals)
 
 
 def rounds_table(dossier: Dossier) -> Content[Round]:
@@ -39,6 +44,8 @@ def rounds_table(dossier: Dossier) -> Content[Round]:
         Column(
             "approved_by", "text", "API keys that accepted it, parted by blanks", lambda one: " ".join(one.approvals)
         ),
+        Column("proposed_by_name", "text", "name of that key", lambda one: key_name(one, one.proposed_by)),
+        Column("approved_by_names", "text", "names of those keys, parted by commas", approved_by_names),
         Column("reason", "text", "why it was cancelled", lambda one: one.reason),
         Column("created_at", "instant", "when it was proposed (UTC)", lambda one: one.created_at),
         Column("accepted_at", "instant", "when it was accepted (UTC)", lambda one: one.accepted_at),
@@ -183,5 +190,6 @@ def ledger_table(dossier: Dossier) -> Content[LedgerEntry]:
         Column("cause", "text", "what it comes from", lambda one: one.cause),
         Column("note", "long text", "as it was recorded", lambda one: one.note),
         Column("api_key", "text", "API key that acted; empty for the service itself", lambda one: one.api_key_id),
+        Column("api_key_name", "text", "name of that key", lambda one: key_name(one, one.api_key_id)),
         Column("created_at", "instant", "when it was made (UTC)", lambda one: one.created_at),
     ], paged(listed_entries(session, project.id))

@@ -23,7 +23,7 @@ from app.services.planning.situations import Situation, refuse_unknown_sources, 
 from app.services.projects.changes import Fields, escape
 from app.services.projects.groups import check_bounds, check_targets
 from app.services.projects.references import named_faults
-from app.services.projects.sources import order_faults, tier_faults
+from app.services.projects.sources import terms_faults
 from app.store.models.projects import Group, Project, Source
 from app.store.projects import Member, unstored
 
@@ -142,7 +142,7 @@ def check_terms(sources: Sequence[Source], changes: Mapping[str, Fields]) -> Non
         Fault(f"/sources/{escape(source.key)}/{name}", detail)
         for source in sources
         if source.key in changes
-        for name, detail in (*tier_faults(source), *order_faults(source))
+        for name, detail in terms_faults(source)
     ]
     refuse(faults)
 

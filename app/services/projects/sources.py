@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault, refuse
+from app.money import plain
 from app.services.projects.changes import (
     MAX_FAULTS,
     Fields,
@@ -77,7 +78,7 @@ def fill(
         wrong = [*yield_faults(item, groups), *connect(session, project, row, item)]
         if not wrong and shares(item):
             set_yields(row, {groups[key].id: share for key, share in shares(item).items()})
-        wrong += [*tier_faults(row), *order_faults(row)]
+        wrong += terms_faults(row)
         faults += [Fault(pointer(at, index, field), detail) for field, detail in wrong]
     refuse(faults[:MAX_FAULTS])
 
@@ -125,6 +126,23 @@ def connect(session: Session, project: Project, source: Source, item: Fields) ->
     if named is None or find(session, VendorConnection, workspace_id=project.workspace_id, id=named) is not None:
         return []
     return [("connection", "there is no such vendor connection in this workspace")]
+
+
+def terms_faults(source: Source) -> list[tuple[str, str]]:
+    """What is wrong with the prices and amounts of a source, whose first tier is folded into its unit cost."""
+    return [*tier_faults(source), *fold_first_tier(source), *order_faults(source)]
+
+
+def fold_first_tier(source: Source) -> list[tuple[str, str]]:
+    """A first tier from 0 is the unit cost said again: it is not kept, and a fault where it says another."""
+    first = source.price_tiers[0] if source.price_tiers else None
+    if first is None or first["from"] != 0:
+        return []
+    if Decimal(first["unit_cost"]) != source.unit_cost:
+        detail = f"a tier from 0 is the unit_cost, which is {plain(source.unit_cost)}; make them equal or leave one out"
+        return [("price_tiers/0/unit_cost", detail)]
+    source.price_tiers = source.price_tiers[1:]
+    return []
 
 
 def tier_faults(source: Source) -> list[tuple[str, str]]:

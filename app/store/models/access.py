@@ -22,18 +22,22 @@ class Workspace(Base):
 
 
 class ApiKey(Base):
-    """Only a keyed hash of the secret is here. `project_ids` limits the key to these projects; null is all."""
+    """Only a keyed hash of the secret is here. `project_ids` limits the key to these projects; null is all. `made_by`
+    and `revoked_by` are ids of keys; null where it was the command line."""
 
     __tablename__ = "api_keys"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), index=True)
+    name: Mapped[str | None] = mapped_column(String(100))
     secret_hash: Mapped[str] = mapped_column(String(64))
     scopes: Mapped[list[str]]
     project_ids: Mapped[list[str] | None]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    made_by: Mapped[str | None] = mapped_column(String(32))
+    revoked_by: Mapped[str | None] = mapped_column(String(32))
 
 
 class IdempotentCall(Base):

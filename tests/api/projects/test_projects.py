@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.api.projects.projects import Metric, ProjectIn
 from app.store.db import Database
 from tests.api_client import ACCURACY, RUNS, Api
 from tests.conftest import new_key
@@ -333,3 +334,26 @@ def test_different_projects_at_once_under_one_external_id_are_one(api: Api) -> N
     answers = api.together(calls)
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 5
     assert len(api.get("/v1/projects").json()["items"]) == 1
+
+
+def test_nulls_make_the_same_project_as_fields_left_out(api: Api) -> None:
+    least = {"name": "p", "metric": {"upper": 1.0}, "budget": {"total": "10"}}
+    nulls = {
+        **dict.fromkeys(ProjectIn.model_fields),
+        "name": "p",
+        "metric": {**dict.fromkeys(Metric.model_fields), "upper": 1.0},
+        "budget": {"total": "10", "rounds": None},
+    }
+    left_out, said = (api.post("/v1/projects", json=body) for body in (least, nulls))
+    assert said.status_code == 201, said.text
+    assert said.json() | {"id": 0} == left_out.json() | {"id": 0}
+
+
+def test_null_in_a_patch_restores_the_defaults_of_a_project(api: Api) -> None:
+    objective = {"kind": "isoelastic", "aversion": 2.0}
+    path = api.project(objective=objective, recipe="r", value_per_utility="3")
+    change = {"objective": None, "recipe": None, "value_per_utility": None}
+    changed = api.patch(path, json=change).json()
+    assert (changed["objective"], changed["recipe"]) == ({"kind": "utilitarian"}, "default")
+    assert changed["value_per_utility"] is None
+    assert api.patch(path, json={"name": None}).status_code == 422

@@ -128,3 +128,44 @@ def test_bounds_of_a_group_can_be_set_and_taken_away(api: Api) -> None:
     refused = problem(api.patch(f"{path}/groups/A", json={"max_count": 249}), 422)
     assert refused["errors"][0]["pointer"] == "/min_count"
     assert api.patch(f"{path}/groups/A", json={"min_count": None}).json()["min_count"] is None
+
+
+def test_a_first_tier_from_0_is_the_unit_cost(api: Api) -> None:
+    path = api.project()
+    later = [{"from": 100, "unit_cost": "1.50"}]
+    plain = {"group": "A", "unit_cost": "2.00", "price_tiers": later}
+    told = plain | {"price_tiers": [{"from": 0, "unit_cost": 2}, *later]}
+    left_out, said = (
+        api.post(f"{path}/sources", json=body | {"key": key}) for key, body in [("l", plain), ("s", told)]
+    )
+    assert said.status_code == 201, said.text
+    assert said.json() | {"key": "l"} == left_out.json()
+    assert api.patch(f"{path}/sources/s", json={"price_tiers": told["price_tiers"]}).json()["price_tiers"] == later
+    assert api.get(f"{path}/allocations/next").status_code == 200
+
+
+def test_a_first_tier_from_0_that_contradicts_the_unit_cost_is_refused_and_changes_nothing(api: Api) -> None:
+    path = api.project()
+    tiers = {"price_tiers": [{"from": 0, "unit_cost": "3"}, {"from": 10, "unit_cost": "1"}]}
+    before = api.get(f"{path}/sources/A").json()
+    [fault] = problem(api.patch(f"{path}/sources/A", json=tiers), 422)["errors"]
+    assert fault == {
+        "pointer": "/price_tiers/0/unit_cost",
+        "detail": "a tier from 0 is the unit_cost, which is 1.00; make them equal or leave one out",
+    }
+    scenario = {"scenarios": [{"sources": {"A": tiers}}]}
+    [fault] = problem(api.post(f"{path}/allocations/what-if", json=scenario), 422)["errors"]
+    assert fault["pointer"].endswith("/sources/A/price_tiers/0/unit_cost")
+    assert api.get(f"{path}/sources/A").json() == before
+
+
+def test_null_restores_the_defaults_of_a_source(api: Api) -> None:
+    path = api.project()
+    made = api.post(f"{path}/sources", json=OFFER | {"yields": None, "group": "A", "key": "s"}).json()
+    plain = api.post(f"{path}/sources", json={"key": "p", "group": "A", "unit_cost": made["unit_cost"]}).json()
+    terms = OFFER.keys() - {"key", "yields", "unit_cost"}
+    changed = api.patch(f"{path}/sources/s", json=dict.fromkeys(terms)).json()
+    assert changed | {"key": "p"} == plain
+    problem(api.patch(f"{path}/sources/s", json={"unit_cost": None}), 422)
+    nulls = {"key": "n", "group": "A", "unit_cost": made["unit_cost"], **dict.fromkeys(terms)}
+    assert api.post(f"{path}/sources", json=nulls).json() | {"key": "p"} == plain
