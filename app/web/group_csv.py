@@ -1,54 +1,51 @@
 """Groups as a table: one line each, columns named as in the API."""
 
-import csv
-import io
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
+
+from tranche.sheets import ReadAs, SheetError, decimal_mark, read_groups
 
 from app.errors import Fault, Malformed
 
-NEEDED = ("key",)
-COUNTS = ("initial_count", "min_count", "max_count")
-REALS = ("weight", "target")
-TEXTS = ("name", "parent", "unit_cost")
-COLUMNS = (*NEEDED, *TEXTS, *REALS, *COUNTS)
+CURRENCY_OF_SIGN = {"€": ("EUR",), "£": ("GBP", "EGP", "SYP", "GIP"), "₹": ("INR",), "₩": ("KRW",), "₺": ("TRY",),
+                    "₪": ("ILS",), "₴": ("UAH",), "₫": ("VND",), "₽": ("RUB",), "zł": ("PLN",), "Kč": ("CZK",),
+                    "¥": ("JPY", "CNY"), "Fr.": ("CHF", "XAF", "XOF"), "kr": ("SEK", "NOK", "DKK", "ISK")}  # fmt: skip
+"""A dollar may be many countries'."""
 
 
-def read_groups(text: str) -> tuple[list[dict[str, Any]], list[int], list[Fault]]:
+@dataclass
+class GroupTable:
     """Documents of groups, the line of each, and the lines that are no rows of the table. What a cell may hold is
     checked later, with the project."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    documents: list[dict[str, Any]] = []
-    lines: list[int] = []
-    faults: list[Fault] = []
+
+    documents: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    read_as: ReadAs | None = None
+
+
+def group_table(body: bytes | str, ignore_extra: bool, decimal: str | None, currency: str) -> GroupTable:
+    """`currency` is the project's. Raises Malformed."""
     try:
-        header = [name.strip() for name in next(reader, [])]
-        check_header(header)
-        for row in reader:
-            if not any(cell.strip() for cell in row):
-                continue
-            if len(row) != len(header):
-                faults.append(Fault(f"line {reader.line_num}", f"{len(row)} cells; the header has {len(header)}"))
-                continue
-            documents.append(
-                {name: typed(name, cell.strip()) for name, cell in zip(header, row, strict=True) if cell.strip()}
-            )
-            lines.append(reader.line_num)
-    except csv.Error as error:
-        faults.append(Fault(f"line {reader.line_num}", f"is not CSV: {error}"))
-    return documents, lines, faults
+        sheet = read_groups(body, ignore_extra=ignore_extra, decimal=decimal_mark(decimal))
+    except SheetError as error:
+        raise Malformed(f"Groups: {error}") from None
+    found = GroupTable(read_as=sheet.read_as)
+    found.faults = [Fault(f"line {one.line}", f"{one.column}: {one.detail}") for one in sheet.faults]
+    found.faults += currency_faults(sheet.read_as, currency)
+    found.lines = [line for line, _ in sheet.rows]
+    found.documents = [{name: stated(value) for name, value in cells.items()} for _, cells in sheet.rows]
+    return found
 
 
-def check_header(header: list[str]) -> None:
-    """Raises Malformed where columns are unknown, missing or repeated."""
-    wrong = [name for name in header if name not in COLUMNS]
-    if wrong or "key" not in header or len(set(header)) < len(header):
-        shown = ",".join(header)[:200]
-        raise Malformed(f"Line 1 of the groups must name key and any of {', '.join(COLUMNS[1:])}; it is: {shown}")
+def stated(value: object) -> object:
+    """As the API takes it: money is text."""
+    return f"{value:f}" if isinstance(value, Decimal) else value
 
 
-def typed(name: str, cell: str) -> Any:
-    """The cell as the API would take it; what is no number stays text, which the API's shape refuses."""
-    try:
-        return int(cell) if name in COUNTS else float(cell) if name in REALS else cell
-    except ValueError:
-        return cell
+def currency_faults(read_as: ReadAs, currency: str) -> list[Fault]:
+    said = read_as.currency
+    if said is None or said == "$" or currency.upper() in CURRENCY_OF_SIGN.get(said, (said,)):
+        return []
+    return [Fault("unit_cost", f"prices are in {said}, the project is in {currency}; state them in one currency")]
