@@ -258,7 +258,7 @@ def test_what_was_understood_is_said() -> None:
     assert sheet.rows[0][1]["group"] == "=a"
     assert sheet.read_as.words() == (
         "Read as UTF-16, separated by semicolons; decimal comma; thousands parted by .; percentages in value;"
-        " not read: lr; 1 apostrophes before signs of formulas taken away."
+        " not read: lr; apostrophes before signs of formulas taken away: 1."
     )
     assert decoded("Zürich".encode("cp1252")) == ("Zürich", "cp1252")
 

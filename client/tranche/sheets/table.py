@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -15,7 +16,9 @@ STAMP = frozenset({"dataversion", "seed", "softwareversion"})
 """The columns that Tranche ends its own tables with: who reads them back may leave the others unread."""
 GUARDED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
 INDEX = ("", "unnamed:0")
-INSTANT = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?( ?([Zz]|[+-]\d\d:?\d\d))?)?", re.ASCII)
+INSTANT = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,9}))?(?: ?([Zz]|[+-]\d\d:?\d\d))?)?", re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,9 @@ class ReadAs:
         if self.ignored:
             parts.append("not read: " + ", ".join(self.ignored))
         if self.apostrophes:
-            parts.append(f"{self.apostrophes} apostrophes before signs of formulas taken away")
+            parts.append(f"apostrophes before signs of formulas taken away: {self.apostrophes}")
         if self.voided:
-            parts.append(f"{self.voided} lines of voided runs left out")
+            parts.append(f"lines of voided runs left out: {self.voided}")
         return "Read as " + "; ".join(parts) + "."
 
 
@@ -89,7 +92,7 @@ def read_table(
     by_name = {name: column for column in columns for name in column.names}
     grid = read_grid(body, lambda name: plain(name) in by_name)
     places, ignored = placed(grid, columns, by_name, ignore_extra)
-    return filled_in(grid, places, ignored, decimal)
+    return read_cells(grid, places, ignored, decimal)
 
 
 def placed(
@@ -140,8 +143,8 @@ def header_fault(
     return f"Line {header.line} {what}; {'; '.join(said)}. It is: {given}"
 
 
-def filled_in(grid: Grid, places: Mapping[int, Column], ignored: list[str], decimal: Mark | None) -> Sheet:
-    """The rows with their numbers read."""
+def read_cells(grid: Grid, places: Mapping[int, Column], ignored: list[str], decimal: Mark | None) -> Sheet:
+    """The rows with their numbers read; `places` may name any columns, `ignored` the names of the others."""
     read_as = ReadAs(grid.encoding, SEPARATOR_NAMES[grid.separator], ignored=ignored)
     numbers, faults = number_cells(grid, places)
     style = style_of(list(numbers.values()), grid.separator, decimal)
@@ -185,13 +188,26 @@ def number_cells(
 def text_of(column: Column, given: str, read_as: ReadAs) -> str:
     """The text, without the apostrophe that guards a spreadsheet from it. Raises ValueError for what is no instant."""
     if column.kind == "instant":
-        if INSTANT.fullmatch(given) is None:
-            raise ValueError(f"'{given[:50]}' is no instant; write it as 2026-11-20T10:00:00Z")
-        return given
+        return instant(given)
     if GUARDED.match(given):
         read_as.apostrophes += 1
         return given[1:]
     return given
+
+
+def instant(given: str) -> str:
+    """In RFC 3339, UTC where it names no offset. Raises ValueError."""
+    refused = ValueError(f"'{given[:50]}' is no instant; write it as 2026-11-20T10:00:00Z")
+    found = INSTANT.fullmatch(given)
+    if found is None:
+        raise refused
+    day, minute, second, fraction, offset = found.groups()
+    zone = "+00:00" if offset in (None, "Z", "z") else f"{offset[:3]}:{offset[-2:]}"
+    text = f"{day}T{minute or '00:00'}{second or ':00'}.{(fraction or '0')[:6].ljust(6, '0')}{zone}"
+    try:
+        return datetime.fromisoformat(text).astimezone(timezone.utc).isoformat()
+    except (ValueError, OverflowError):
+        raise refused from None
 
 
 def tell_numbers(read_as: ReadAs, cells: Sequence[NumberCell], style: Style) -> None:
