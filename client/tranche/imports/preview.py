@@ -15,7 +15,8 @@ def preview(found: Found, project: str) -> str:
 def lines(found: Found, project: str) -> Iterator[str]:
     runs = found.observations
     groups = sorted({group for run in runs for group in run.metrics})
-    yield f"{counted(len(runs), 'run')} for {project}, measured on {counted(len(groups), 'group')}: {', '.join(groups[:20])}"
+    measured = f"{counted(len(groups), 'group')}: {', '.join(groups[:20])}"
+    yield f"{counted(len(runs), 'run')} for {project}, measured on {measured}"
     sizes = sorted(sum(run.counts.values()) for run in runs)
     if sizes:
         yield f"trained on {sizes[0]:,} to {sizes[-1]:,} samples"

@@ -33,12 +33,12 @@ def wandb_runs(folder: str) -> Iterator[LoggedRun]:
     for file in files:
         try:
             yield run_of(file.read_bytes())
-        except (OSError, ValueError, struct.error, IndexError) as error:
+        except (OSError, ValueError, IndexError, TypeError, AttributeError, KeyError) as error:
             raise ImportRefused(f"{file} cannot be read as a W&B run: {error}") from None
 
 
 def run_of(body: bytes) -> LoggedRun:
-    """Raises ValueError for what is no such file."""
+    """Raises ValueError, IndexError, TypeError, AttributeError or KeyError for what is no such file."""
     if not body.startswith(START):
         raise ValueError(f"it does not begin with {START.decode()}")
     name, state, started = "", "running", None
