@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cached_property
 
 from tranche.shapes import Metric, Observation
-from tranche.sheets.numbers import Kind, number_cell
+from tranche.sheets.numbers import Kind, number_of
 
 FINISHED = frozenset({"finished", "completed", "success"})
 PLACEHOLDER = "{group}"
@@ -169,8 +169,8 @@ def as_number(name: str, given: object, kind: Kind) -> float:
     number: float
     if isinstance(given, str):
         try:
-            number = float(number_cell(0, name, kind, given).value("."))
-        except (ValueError, KeyError):
+            number = float(number_of(kind, given).value("."))
+        except ValueError:
             raise LeftOut(f"{name} is '{given[:50]}', no number") from None
     elif isinstance(given, int | float) and not isinstance(given, bool):
         number = given

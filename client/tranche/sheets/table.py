@@ -9,7 +9,17 @@ from typing import Any, Literal
 
 from tranche.sheets.faults import SheetError, SheetFault
 from tranche.sheets.grid import SEPARATOR_NAMES, Grid, Row, read_grid
-from tranche.sheets.numbers import MARK_NAMES, Mark, NumberCell, Style, number_cell, style_of, unit_faults
+from tranche.sheets.numbers import (
+    MARK_NAMES,
+    Cells,
+    Mark,
+    Number,
+    Style,
+    number_of,
+    style_of,
+    thousands_of,
+    unit_faults,
+)
 
 Value = str | int | float | Decimal
 STAMP = frozenset({"dataversion", "seed", "softwareversion"})
@@ -146,50 +156,65 @@ def header_fault(
 def read_cells(grid: Grid, places: Mapping[int, Column], ignored: list[str], decimal: Mark | None) -> Sheet:
     """The rows with their numbers read; `places` may name any columns, `ignored` the names of the others."""
     read_as = ReadAs(grid.encoding, SEPARATOR_NAMES[grid.separator], ignored=ignored)
-    numbers, faults = number_cells(grid, places)
-    style = style_of(list(numbers.values()), grid.separator, decimal)
+    cells, faults = number_cells(grid, places)
+    style = style_of(cells, grid.separator, decimal)
     alike = {column.name: column.alike for column in places.values() if column.alike}
-    faults += [*style.faults, *unit_faults(list(numbers.values()), alike)]
-    bad = {(fault.line, fault.column) for fault in faults}
-    rows = []
-    for row in grid.rows:
-        cells: dict[str, Value] = {}
-        for place, column in places.items():
-            given, number = row.cells[place], numbers.get((row.line, place))
-            try:
-                if number is not None and (row.line, column.name) not in bad:
-                    cells[column.name] = number.value(style.mark_of(number))
-                elif given and column.kind in ("text", "instant"):
-                    cells[column.name] = text_of(column, given, read_as)
-            except ValueError as error:
-                faults.append(SheetFault(row.line, column.name, str(error)))
-        rows.append((row.line, cells))
-    lines = {fault.line for fault in faults}
-    tell_numbers(read_as, list(numbers.values()), style)
-    return Sheet([row for row in rows if row[0] not in lines], sorted(faults, key=lambda one: one.line), read_as)
+    faults += [*style.faults, *unit_faults(cells, alike)]
+    bad = {fault.line for fault in faults}
+    texts = [(place, column) for place, column in places.items() if column.kind in ("text", "instant")]
+    rows: list[tuple[int, dict[str, Value]]] = []
+    for row, (line, numbers) in zip(grid.rows, cells.rows, strict=True):
+        values: dict[str, Value] = {}
+        name = ""
+        try:
+            for place, column in texts:
+                name = column.name
+                if row.cells[place]:
+                    values[name] = text_of(column, row.cells[place], read_as)
+            for name, number in zip(cells.columns, numbers, strict=True):
+                if number is not None and line not in bad:
+                    values[name] = number.value(style.decimal)
+        except ValueError as error:
+            faults.append(SheetFault(line, name, str(error)))
+        else:
+            rows.append((line, values))
+    tell_numbers(read_as, cells, style)
+    kept = [row for row in rows if row[0] not in bad]
+    return Sheet(kept, sorted(faults, key=lambda one: one.line), read_as)
 
 
-def number_cells(
-    grid: Grid, places: Mapping[int, Column]
-) -> tuple[dict[tuple[int, int], NumberCell], list[SheetFault]]:
-    """By line and place."""
-    cells: dict[tuple[int, int], NumberCell] = {}
+def number_cells(grid: Grid, places: Mapping[int, Column]) -> tuple[Cells, list[SheetFault]]:
+    """Each number, read once however often it stands in the file; a cell that is none is left empty, with its fault."""
+    kinds = [(place, one.name, one.kind) for place, one in places.items() if one.kind not in ("text", "instant")]
+    seen: dict[tuple[str, str], Number | ValueError] = {}
+    rows: list[tuple[int, list[Number | None]]] = []
     faults = []
     for row in grid.rows:
-        for place, column in places.items():
-            if row.cells[place] and column.kind != "text" and column.kind != "instant":
-                try:
-                    cells[row.line, place] = number_cell(row.line, column.name, column.kind, row.cells[place])
-                except ValueError as error:
-                    faults.append(SheetFault(row.line, column.name, str(error)))
-    return cells, faults
+        numbers: list[Number | None] = []
+        for place, name, kind in kinds:
+            given = row.cells[place]
+            found = seen.get((kind, given)) or (seen.setdefault((kind, given), tried(kind, given)) if given else None)
+            if isinstance(found, ValueError):
+                faults.append(SheetFault(row.line, name, str(found)))
+                found = None
+            numbers.append(found)
+        rows.append((row.line, numbers))
+    distinct = [one for one in seen.values() if isinstance(one, Number)]
+    return Cells([name for _, name, _ in kinds], rows, distinct), faults
+
+
+def tried(kind: Any, given: str) -> Number | ValueError:
+    try:
+        return number_of(kind, given)
+    except ValueError as error:
+        return error
 
 
 def text_of(column: Column, given: str, read_as: ReadAs) -> str:
     """The text, without the apostrophe that guards a spreadsheet from it. Raises ValueError for what is no instant."""
     if column.kind == "instant":
         return instant(given)
-    if GUARDED.match(given):
+    if given[0] == "'" and GUARDED.match(given):
         read_as.apostrophes += 1
         return given[1:]
     return given
@@ -210,11 +235,12 @@ def instant(given: str) -> str:
         raise refused from None
 
 
-def tell_numbers(read_as: ReadAs, cells: Sequence[NumberCell], style: Style) -> None:
+def tell_numbers(read_as: ReadAs, cells: Cells, style: Style) -> None:
     read_as.decimal = MARK_NAMES[style.decimal] if style.decimal else None
-    read_as.thousands = style.thousands
-    read_as.percent = sorted({cell.column for cell in cells if cell.percent})
-    read_as.currency = next((cell.currency for cell in cells if cell.currency), None)
+    read_as.thousands = thousands_of(cells, style.decimal)
+    read_as.currency = next((number.currency for number in cells.distinct if number.currency), None)
+    if any(number.percent for number in cells.distinct):
+        read_as.percent = sorted({cell.column for cell in cells if cell.number.percent})
 
 
 def decimal_mark(word: str | None) -> Mark | None:
