@@ -196,8 +196,9 @@ def doubt(cell: Cell) -> SheetFault:
     return SheetFault(
         cell.line,
         cell.column,
-        f"'{cell.number.given[:50]}' may be {small} or {great}, and nothing in the file tells which; write it without"
-        " marks of thousands, or with four decimals, or say which mark is the decimal one (decimal=point or decimal=comma)",
+        f"'{cell.number.given[:50]}' may be {small} or {great}, and nothing in the file tells which; write it"
+        " without marks of thousands, or with four decimals, or say which mark is the decimal one"
+        " (decimal=point or decimal=comma)",
     )
 
 
