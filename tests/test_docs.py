@@ -116,6 +116,21 @@ def test_the_commands_of_the_planning_page_go_on_from_the_readme(service: Servic
     assert '"variance_after"' in said
 
 
+def test_the_commands_of_the_import_page_work(service: Service, tmp_path: Path) -> None:
+    look, post = blocks("docs/import.md")
+    said = service.run(
+        [ROUND_BY_CURL[1].replace('"speech"', '"imported"'), look.replace(" speech ", " imported ")], tmp_path
+    )
+    assert "decimal comma" in said
+    assert "3 runs for imported, measured on 2 groups: Bernese, Valais" in said
+    assert "left out: 1 run, state crashed" in said
+    assert "Nothing is posted yet" in said
+    address = look[look.index("export ") : look.index("tranche import")]
+    said = service.run([address, post.replace(" speech ", " imported ")], tmp_path)
+    assert "3 accepted, 0 duplicates." in said
+    assert "0 accepted, 3 duplicates." in said
+
+
 def test_the_commands_of_the_simulations_page_go_on_from_the_readme(service: Service, tmp_path: Path) -> None:
     asked = blocks("docs/simulations.md")
     assert len(asked) == 2

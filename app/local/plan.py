@@ -133,9 +133,10 @@ def read_project(inputs: Inputs) -> tuple[ProjectIn, Sources]:
         if "groups" in fields:
             detail = f"groups stand here and in {inputs.groups.name}; keep them in one place"
             raise InputFaults([sources.told(Fault("/groups", detail))])
-        rows, lines = caught(lambda: read_groups(content(inputs.groups)), in_file(inputs.groups))
-        fields = {**fields, "groups": rows}
-        sources = Sources(inputs.project, document, inputs.groups, lines)
+        currency = str(fields.get("currency") or ProjectIn.model_fields["currency"].default)
+        table = caught(lambda: read_groups(content(inputs.groups), currency), in_file(inputs.groups))
+        fields = {**fields, "groups": table.documents}
+        sources = Sources(inputs.project, document, inputs.groups, table.lines)
     body: ProjectIn = caught(lambda: validated(PROJECT, fields), sources.told)
     if not body.groups:
         raise InputFaults([sources.told(Fault("/groups", "name at least one, here or in a file with --groups"))])

@@ -1,27 +1,18 @@
-"""The tables that stand beside a project's file. They are read as the API and its pages read them, and here alone."""
+"""The tables that stand beside a project's file, read as the API and its pages read them."""
 
-from collections.abc import Sequence
-from typing import Any
-
-from app.api.observations.intake import from_csv
-from app.errors import Malformed, refuse
+from app.api.observations.run_tables import runs_of_table
+from app.api.projects.group_tables import GroupTable, group_table
+from app.errors import refuse
 from app.services.observations.observations import Draft
 
 
 def read_runs(body: bytes) -> list[Draft]:
     """Raises Malformed, Invalid naming lines."""
-    return from_csv(body)
+    return runs_of_table(body)[0]
 
 
-def read_groups(body: bytes) -> tuple[list[dict[str, Any]], Sequence[int]]:
-    """Documents of groups, and the line of each. Raises Malformed, Invalid naming lines."""
-    from app.web.group_csv import read_groups as rows_of
-
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = body.count(b"\n", 0, error.start) + 1
-        raise Malformed(f"Line {line} is not UTF-8. Save it as UTF-8.") from None
-    documents, lines, faults = rows_of(text)
-    refuse(faults)
-    return documents, lines
+def read_groups(body: bytes, currency: str) -> GroupTable:
+    """Groups whose prices are in the currency. Raises Malformed, Invalid naming lines."""
+    found = group_table(body, ignore_extra=False, decimal=None, currency=currency)
+    refuse(found.faults)
+    return found

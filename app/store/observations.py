@@ -35,6 +35,29 @@ def content_of_external_ids(session: Session, project_id: UUID, external_ids: Se
     return dict(in_parts(session, query, Observation.external_id, external_ids))
 
 
+def runs_of_external_ids(session: Session, project_id: UUID, external_ids: Sequence[str]) -> dict[str, Observation]:
+    query = select(Observation.external_id, Observation).where(Observation.project_id == project_id)
+    return dict(in_parts(session, query, Observation.external_id, external_ids))
+
+
+def runs_without_external_id(session: Session, project_id: UUID, names: Sequence[str]) -> dict[str, Observation]:
+    """By their own ids, which an export gives them for names: those of `names` that are one."""
+    ids = [found for name in names if (found := as_canonical(name)) is not None]
+    query = select(Observation.id, Observation).where(
+        Observation.project_id == project_id, Observation.external_id.is_(None)
+    )
+    return {str(one): row for one, row in in_parts(session, query, Observation.id, ids)}
+
+
+def as_canonical(name: str) -> UUID | None:
+    """The UUID that is written just so."""
+    try:
+        found = UUID(name)
+    except ValueError:
+        return None
+    return found if str(found) == name else None
+
+
 def newest_observations(session: Session, project_id: UUID, recipe: str, limit: int) -> list[Observation]:
     """What a fit would use, the newest first."""
     query = select(Observation).where(

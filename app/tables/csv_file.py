@@ -46,5 +46,6 @@ def cell_of(value: Cell) -> str | int | float | Decimal:
 
 
 def harmless(text: str) -> str:
-    """The text, with an apostrophe before it where a spreadsheet would run it (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(STARTS_FORMULA) else text
+    """The text, with an apostrophe before it where a spreadsheet would run it (OWASP, CSV injection), or where one is
+    there already: so taking one away reads every text back."""
+    return f"'{text}" if text.lstrip("'").startswith(STARTS_FORMULA) else text

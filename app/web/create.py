@@ -5,19 +5,21 @@ that what was fine there is fine when it is stored.
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeAlias
 
+from fastapi import Response
 from pydantic import TypeAdapter
+from tranche.sheets import GROUP_COLUMNS, RUN_COLUMNS, ReadAs, SheetError, decoded, template
 
 from app.api.http.bulk import validated
-from app.api.observations.intake import from_csv
+from app.api.observations.run_tables import runs_of_table
+from app.api.projects.group_tables import group_table
 from app.api.projects.projects import ProjectIn, columns
 from app.errors import Fault, Invalid, Malformed, TrancheError, invalid
 from app.services.observations import observe
 from app.services.observations.observations import Draft
 from app.services.projects import projects
 from app.store.models.projects import Project
-from app.web.group_csv import read_groups
 from app.web.site.visit import Answer, Visit, acts, pages, sees
 
 router = pages()
@@ -27,6 +29,8 @@ FIELDS = ("name", "currency", "metric_name", "kind", "goal", "lower", "upper", "
 START = {"currency": "USD", "metric_name": "accuracy", "kind": "proportion", "goal": "maximize", "lower": "0",
          "upper": "1", "rounds": "1"}  # fmt: skip
 ROWS_SHOWN = 20
+Options: TypeAlias = tuple[bool, str | None]
+"""Whether columns that are not known are left unread, and the decimal mark where it was stated."""
 
 
 class TakenBackError(Exception):
@@ -43,6 +47,8 @@ class Preview:
     group_faults: list[Fault] = field(default_factory=list)
     run_faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    groups_as: ReadAs | None = None
+    runs_as: ReadAs | None = None
 
     @property
     def good(self) -> bool:
@@ -55,20 +61,28 @@ def empty_form(visit: Annotated[Visit, sees("write")]) -> Answer:
     return show(visit, values, "", "", None)
 
 
+@router.get("/projects/new/{name}.csv", dependencies=[sees("write")])
+async def template_file(name: Literal["groups", "runs"]) -> Answer:
+    """An empty table to start from."""
+    text = template(GROUP_COLUMNS if name == "groups" else RUN_COLUMNS)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return Response(text, media_type="text/csv; charset=utf-8; header=present", headers=headers)
+
+
 @router.post("/projects/new")
 def look_or_create(visit: Annotated[Visit, acts("write")]) -> Answer:
     values = {name: visit.said(name) for name in FIELDS}
-    groups_text, runs_text = table(visit, "groups"), table(visit, "observations")
+    groups, runs = table(visit, "groups"), table(visit, "observations")
     seen = Preview()
     try:
         with visit.trying():
-            project = make(visit, values, groups_text, runs_text, seen)
+            project = make(visit, values, groups, runs, seen)
             if visit.said("step") == "create" and project is not None and seen.good:
                 return visit.redirect(f"/projects/{project.id}", f"{project.name} is there.")
             take_back()
     except TakenBackError:
         pass
-    return show(visit, values, groups_text, runs_text, seen)
+    return show(visit, values, as_text(groups), as_text(runs), seen)
 
 
 def take_back() -> None:
@@ -76,24 +90,30 @@ def take_back() -> None:
     raise TakenBackError
 
 
-def table(visit: Visit, name: str) -> str:
-    """A table of the form: the file where one was chosen, else the text of the step before. Raises Malformed where it
-    is not UTF-8."""
+def table(visit: Visit, name: str) -> bytes | str:
+    """A table of the form: the file where one was chosen, else the text of the step before. Raises Malformed for a file
+    that is no text."""
     upload = visit.files.get(name)
     if upload is None or not upload.content:
         return visit.said(f"{name}_text")
     try:
-        return upload.content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = upload.content.count(b"\n", 0, error.start) + 1
-        raise Malformed(f"The file {upload.name[:100]} is not UTF-8 in line {line}. Save it as UTF-8.") from None
+        decoded(upload.content)
+    except SheetError as error:
+        raise Malformed(f"The file {upload.name[:100]}: {error}") from None
+    return upload.content
 
 
-def make(visit: Visit, values: dict[str, str], groups: str, runs: str, seen: Preview) -> Project | None:
+def as_text(sent: bytes | str) -> str:
+    """What the next step carries."""
+    return sent if isinstance(sent, str) else decoded(sent)[0].removeprefix("\ufeff")
+
+
+def make(visit: Visit, values: dict[str, str], groups: bytes | str, runs: bytes | str, seen: Preview) -> Project | None:
     """The project with its groups and runs; None where `seen` got faults before it could be made."""
-    body, lines = read_body(values, groups, seen)
+    options = (visit.said("extra") == "ignore", visit.said("decimal") or None)
+    body, lines = read_body(values, groups, options, seen)
     if runs:
-        seen.runs = caught(lambda: from_csv(runs.encode()), seen.run_faults) or []
+        seen.runs, seen.runs_as = caught(lambda: runs_of_table(runs, *options), seen.run_faults) or ([], None)
     if body is None or not seen.good:
         return None
     rows = [group.model_dump() for group in body.groups]
@@ -107,13 +127,15 @@ def make(visit: Visit, values: dict[str, str], groups: str, runs: str, seen: Pre
     return project
 
 
-def read_body(values: dict[str, str], groups: str, seen: Preview) -> tuple[ProjectIn | None, list[int]]:
+def read_body(
+    values: dict[str, str], groups: bytes | str, options: Options, seen: Preview
+) -> tuple[ProjectIn | None, list[int]]:
     lines: list[int] = []
     if groups:
-        found = caught(lambda: read_groups(groups), seen.group_faults)
+        found = caught(lambda: group_table(groups, *options, values["currency"]), seen.group_faults)
         if found is not None:
-            seen.groups, lines, faults = found
-            seen.group_faults += faults
+            seen.groups, lines, seen.groups_as = found.documents, found.lines, found.read_as
+            seen.group_faults += found.faults
     body = caught(lambda: validated(PROJECT, document(values, seen.groups)), seen.form_faults)
     sort_faults(seen, lines)
     return body, lines
@@ -184,6 +206,8 @@ def show(visit: Visit, values: dict[str, str], groups: str, runs: str, seen: Pre
         "runs_text": runs,
         "seen": seen,
         "rows_shown": ROWS_SHOWN,
+        "extra": visit.said("extra"),
+        "decimal": visit.said("decimal"),
     }
     missing_is_zero = visit.said("missing") == "zero"
     return visit.render("create.html", error=error, faults=faults, missing_is_zero=missing_is_zero, **context)

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, entry_points, version
 
+from tranche.imports.parsers import add_import
+
 DISTRIBUTIONS = ("tranche", "tranche-client")
 
 
@@ -20,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="tranche", description="What should the next round of data collection buy?")
     top.add_argument("--version", action="version", version=versions())
     commands = top.add_subparsers(required=True, metavar="COMMAND")
+    add_import(commands)
     for point in entry_points(group="tranche.commands"):
         point.load()(commands)
     return top

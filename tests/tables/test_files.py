@@ -11,8 +11,12 @@ from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openpyxl import load_workbook
 from openpyxl.utils.escape import unescape
+from tranche.sheets import Column as SheetColumn
+from tranche.sheets import read_table
 
 from app.tables import xlsx_file
 from app.tables.csv_file import harmless, write_csv
@@ -155,3 +159,13 @@ def test_rows_go_to_disk_as_they_come(ending: str) -> None:
 
     peak(10)
     assert peak(10_000) < peak(1_000) + 500_000, "nine thousand rows more are some megabytes"
+
+
+@given(st.text(max_size=5) | st.from_regex(r"\A'*[-=+@＝].{0,3}\Z"))
+def test_the_reader_takes_the_apostrophes_away_again(text: str) -> None:
+    file = BytesIO()
+    write_csv(table([text, 1, 0.5, Decimal(1), NOON]), STAMP, file)
+    if text.strip() == text and "\0" not in text:
+        columns = [SheetColumn(one.name) for one in COLUMNS]
+        [(_, cells)] = read_table(file.getvalue(), columns).rows
+        assert cells.get(COLUMNS[0].name, "") == text

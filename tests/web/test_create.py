@@ -53,9 +53,9 @@ def test_what_was_checked_is_stored_whole(api: Api, pages: Pages) -> None:
 
 @pytest.mark.parametrize(("groups", "runs", "named"), [
     ("key,weight\nA,heavy\nB,1\n", "", "line 2 weight:"),
-    ("key,initial_count\nA,1\nB,2,3\n", "", "line 3 3 cells"),
+    ("key,initial_count\nA,1\nB,2,3\n", "", "Line 3 has 3 cells"),
     ("key\nA\nA\n", "", "line 3"),
-    ("name\nx\n", "", "Line 1 of the groups"),
+    ("name\nx\n", "", "Groups: Line 1 must be the header key"),
     ("key,initial_count\nA,-4\n", "", "line 2 initial_count:"),
     ('key\n"A\n', "", "is not CSV"),
     (GROUPS, "external_id,group,n,value\nr,A,ten,0.5\n", "line 2 n:"),
@@ -104,3 +104,55 @@ def test_a_file_that_is_no_text_is_named(api: Api, pages: Pages) -> None:
     assert answer.status_code == 400
     assert "not UTF-8 in line 3" in text_of(answer)
     assert stored(api) == []
+
+
+def test_a_spreadsheet_s_own_tables_are_read_and_it_is_said_how(api: Api, pages: Pages) -> None:
+    groups = "sep=;\r\nKey;Name;Initial count;Unit cost;Target\r\nA;Zürich;1.200;2,50;93 %\r\nB;;100;1,00;94,5 %\r\n"
+    runs = "external_id\tgroup\tn\tvalue\nr\tA\t10\t0,5\nr\tB\t10\t0,6\n"
+    pages.get("/projects/new")
+    files = {"groups": ("g.csv", groups.encode("cp1252")), "observations": ("r.txt", runs.encode("utf-16"))}
+    answer = pages.post("/projects/new", {**FORM, "step": "create"}, files=files)
+    assert answer.status_code == 303, text_of(answer)
+    path = f"/v1/projects/{stored(api)[0]['id']}"
+    first, _ = api.get(f"{path}/groups").json()["items"]
+    assert (first["name"], first["initial_count"], first["target"]) == ("Zürich", 1200, 0.93)
+    assert api.get(f"{path}/sources").json()["items"][0]["unit_cost"] == "2.50"
+    pages.get("/projects/new")
+    looked = text_of(pages.post("/projects/new", {**FORM, "step": "look"}, files=files))
+    assert (
+        "Read as cp1252, separated by semicolons; decimal comma; thousands parted by .; percentages in target."
+        in looked
+    )
+    assert "Read as UTF-16, separated by tabs; decimal comma." in looked
+
+
+def test_prices_of_another_currency_than_the_project_s_are_refused(api: Api, pages: Pages) -> None:
+    answer = send(pages, "create", "key;unit_cost\nA;2,50 €\nB;1,00 €\n", "")
+    assert "prices are in €, the project is in USD" in text_of(answer)
+    assert stored(api) == []
+    assert send(pages, "create", "key;unit_cost\nA;2,50 €\nB;1,00 €\n", "", currency="EUR").status_code == 303
+
+
+def test_the_exported_groups_make_the_same_groups(api: Api, pages: Pages) -> None:
+    fields = ("key", "name", "weight", "target", "parent", "initial_count", "min_count", "max_count")
+    groups = [
+        {"key": "A", "name": "=1+1", "weight": 2.5, "target": 0.9, "initial_count": 1200, "unit_cost": "1234.50"},
+        {"key": "B", "parent": "A", "initial_count": 0, "min_count": 5, "max_count": 70_000},
+    ]
+    path = api.project(groups=groups)
+    pages.get("/projects/new")
+    table = api.get(f"{path}/tables/groups.csv").content
+    answer = pages.post("/projects/new", {**FORM, "step": "create"}, files={"groups": ("groups.csv", table)})
+    assert answer.status_code == 303, text_of(answer)
+    made = f"/v1/projects/{next(one['id'] for one in stored(api) if one['name'] == FORM['name'])}"
+    before, after = (api.get(f"{one}/groups").json()["items"] for one in (path, made))
+    assert [[one[name] for name in fields] for one in before] == [[one[name] for name in fields] for one in after]
+    assert [one["unit_cost"] for one in api.get(f"{made}/sources").json()["items"]] == ["1234.50"]
+
+
+@pytest.mark.parametrize(("name", "first"), [("groups", "key,name,"), ("runs", "external_id,group,n,value,")])
+def test_there_are_tables_to_start_from(pages: Pages, name: str, first: str) -> None:
+    answer = pages.get(f"/projects/new/{name}.csv")
+    assert answer.text.startswith(first)
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}.csv"'
+    assert f'href="/projects/new/{name}.csv"' in pages.get("/projects/new").text

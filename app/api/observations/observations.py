@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import StringConstraints
+from tranche.sheets import ReadAs
 
 from app.api.http.answers import WarningOut
 from app.api.http.bulk import CSV, JSON, NDJSON, content_type
@@ -16,6 +17,7 @@ from app.api.http.problems import declared
 from app.api.http.shapes import Answer
 from app.api.http.transactions import Call, Route, changes, posts, reads
 from app.api.observations.intake import read_observations
+from app.api.observations.run_tables import DecimalMark, Extra, ReadAsOut, runs_of_table
 from app.errors import KeyTaken
 from app.services.jobs import plan_watch
 from app.services.observations import observations, observe
@@ -46,6 +48,7 @@ class AcceptedOut(Answer):
     duplicates: int
     data_version: int
     warnings: list[WarningOut]
+    read_as: ReadAsOut | None = None
 
 
 class ReadingOut(Answer):
@@ -67,9 +70,13 @@ class ObservationOut(Answer):
     void_reason: str | None
 
 
-async def drafts(request: Request) -> list[Draft]:
-    kind = content_type(request, JSON, NDJSON, CSV)
-    return await run_in_threadpool(read_observations, kind, await request.body())
+async def drafts(
+    request: Request, extra: Extra = None, decimal: DecimalMark = None
+) -> tuple[list[Draft], ReadAs | None]:
+    kind, body = content_type(request, JSON, NDJSON, CSV), await request.body()
+    if kind == CSV:
+        return await run_in_threadpool(runs_of_table, body, extra == "ignore", decimal)
+    return await run_in_threadpool(read_observations, kind, body), None
 
 
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
@@ -85,17 +92,18 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=
 def post_observations(
     project_id: str,
     call: Annotated[Call, posts("observe")],
-    runs: Annotated[list[Draft], Depends(drafts)],
+    sent: Annotated[tuple[list[Draft], ReadAs | None], Depends(drafts)],
     missing: Annotated[
         str | None, Query(pattern="^zero$", description="'zero' takes the counts a run does not name as 0")
     ] = None,
 ) -> AcceptedOut:
     """Evaluated training runs, as JSON, one JSON object per line, or CSV with a line per run and group. All or
     nothing: one bad item refuses the request, naming every bad one. A repeat of an `external_id` is counted, not
-    stored again."""
+    stored again. CSV may be as spreadsheets write it (docs/import.md); `read_as` says how it was understood."""
     project = call.project(project_id)
+    runs, read_as = sent
     done = observe.post(call.session, call.runtime.fits, project, runs, missing == "zero", call.now, call.enqueue)
-    return AcceptedOut.of(done, project, accepted=len(done.stored))
+    return AcceptedOut.of(done, project, accepted=len(done.stored), read_as=read_as)
 
 
 @router.get("", summary="List observations")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -130,6 +131,11 @@ def groups_table(dossier: Dossier) -> Content[Standing]:
         Column("weight", "number", "weight in the objective", lambda one: one.group.weight),
         Column("target", "number", f"{metric} to reach", lambda one: one.group.target),
         Column("parent", "text", "key of the group it learns from", lambda one: one.group.parent),
+        Column("unit_cost", "money", f"price of a sample from the source of its own key, {dossier.project.currency}",
+               lambda one: own_price(dossier, one.group)),
+        Column("initial_count", "count", "samples held before the first round", lambda one: one.group.initial_count),
+        Column("min_count", "count", "least to hold after buying", lambda one: one.group.min_count),
+        Column("max_count", "count", "most to hold after buying", lambda one: one.group.max_count),
         within(lambda one: one.stock, STOCK),
         within(lambda one: one.curve, [
             interval("metric_now", f"{metric} with what is held and awaited", lambda it: ends_of_summary(it.now)),
@@ -151,6 +157,11 @@ def groups_table(dossier: Dossier) -> Content[Standing]:
         Column("largest_count", "count", "the largest of these", lambda one: one.data.largest_count),
         Column("holdouts", "count", "holdouts it was scored on", lambda one: one.data.holdouts),
     ], standings(dossier)  # fmt: skip
+
+
+def own_price(dossier: Dossier, group: Group) -> Decimal | None:
+    source = dossier.sources.get(group.key)
+    return None if source is None else source.unit_cost
 
 
 def standings(dossier: Dossier) -> list[Standing]:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -81,10 +81,12 @@ def accept(
     if missing_is_zero:
         for draft in drafts:
             draft.counts = {**dict.fromkeys(active, 0), **draft.counts}
-    faults = [fault for draft in drafts for fault in draft_faults(project, active, groups, draft)]
+    fresh, taken = unseen(session, project, drafts)
+    faults = [fault for draft in fresh for fault in draft_faults(project, active, groups, draft)]
     refuse(faults[:MAX_FAULTS])
+    if taken:
+        raise KeyTaken(f"{taken[0].pointer}: {taken[0].detail}", tuple(taken[:MAX_FAULTS]))
     first = not store.has_observations(session, project.id)
-    fresh = unseen(session, project, drafts)
     rows = tuple(stored(project, draft, now) for draft in fresh)
     session.add_all(rows)
     if fresh:
@@ -131,24 +133,57 @@ def reading_faults(project: Project, place: str, reading: Reading) -> list[Fault
     return [Fault(place, f"{reading.value:g} is not within the metric's bounds {lower:g} and {upper:g}")]
 
 
-def unseen(session: Session, project: Project, drafts: Sequence[Draft]) -> list[Draft]:
-    """The drafts without the repeats. Raises KeyTaken for an external id that was used for another run."""
+def unseen(session: Session, project: Project, drafts: Sequence[Draft]) -> tuple[list[Draft], list[Fault]]:
+    """The drafts without the repeats, and those whose external id was used for another run."""
     ids = [draft.external_id for draft in drafts if draft.external_id is not None]
     seen = store.content_of_external_ids(session, project.id, ids)
-    fresh, faults = [], []
+    stored_names = store.runs_without_external_id(session, project.id, [one for one in ids if one not in seen])
+    fresh: list[Draft] = []
+    doubtful: list[tuple[Draft, str]] = []
     for draft in drafts:
-        content = draft.content()
-        if draft.external_id is None:
+        name, content = draft.external_id, draft.content()
+        if name is None or (name not in seen and name not in stored_names):
             fresh.append(draft)
-        elif draft.external_id not in seen:
-            seen[draft.external_id] = content
-            fresh.append(draft)
-        elif seen[draft.external_id] != content:
-            detail = f"external_id '{draft.external_id}' was used for another run; give this one its own"
-            faults.append(Fault(draft.place("external_id"), detail))
-    if faults:
-        raise KeyTaken(f"{faults[0].pointer}: {faults[0].detail}", tuple(faults[:MAX_FAULTS]))
-    return fresh
+            if name is not None:
+                seen[name] = content
+        elif seen.get(name) != content:
+            doubtful.append((draft, name))
+    rows = {**stored_names, **store.runs_of_external_ids(session, project.id, [name for _, name in doubtful])}
+    faults = [
+        Fault(draft.place("external_id"), f"external_id '{name}' was used for another run; give this one its own")
+        for draft, name in doubtful
+        if name not in rows or not is_repeat(project, draft, rows[name])
+    ]
+    return fresh, faults
+
+
+def is_repeat(project: Project, draft: Draft, row: Observation) -> bool:
+    """Whether the draft says what is stored: as it was posted but for counts of 0, or as an export says it, with the
+    defaults filled in and instants in whole seconds."""
+    if without_zeros(draft.counts) != without_zeros(row.counts):
+        return False
+    if replace(draft, counts=row.counts).content() == row.content_hash:
+        return True
+    observed_at = draft.observed_at
+    return (
+        observed_at is not None
+        and observed_at.replace(microsecond=0) == row.observed_at.replace(microsecond=0)
+        and (draft.holdout or DEFAULT_HOLDOUT) == row.holdout
+        and (draft.recipe or project.recipe) == row.recipe
+        and stated_metrics(draft) == row.metrics
+    )
+
+
+def without_zeros(counts: Mapping[str, int]) -> dict[str, int]:
+    return {key: count for key, count in counts.items() if count}
+
+
+def stated_metrics(draft: Draft) -> dict[str, dict[str, float]]:
+    """As they are stored: without what was not said."""
+    return {
+        key: {name: part for name, part in vars(reading).items() if part is not None}
+        for key, reading in draft.metrics.items()
+    }
 
 
 def stored(project: Project, draft: Draft, now: datetime) -> Observation:
@@ -158,10 +193,7 @@ def stored(project: Project, draft: Draft, now: datetime) -> Observation:
         external_id=draft.external_id,
         content_hash=draft.content(),
         counts=draft.counts,
-        metrics={
-            key: {name: part for name, part in vars(reading).items() if part is not None}
-            for key, reading in draft.metrics.items()
-        },
+        metrics=stated_metrics(draft),
         holdout=draft.holdout or DEFAULT_HOLDOUT,
         recipe=draft.recipe or project.recipe,
         observed_at=draft.observed_at or now,

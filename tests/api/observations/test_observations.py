@@ -22,8 +22,10 @@ def test_the_three_forms_store_the_same(api: Api) -> None:
     stored = []
     for body in bodies:
         path = api.project()
-        assert api.post(f"{path}/observations", **body).json() == {
-            "accepted": 3, "duplicates": 0, "data_version": 2, "warnings": []}  # fmt: skip
+        answer = api.post(f"{path}/observations", **body).json()
+        read_as = answer.pop("read_as")
+        assert answer == {"accepted": 3, "duplicates": 0, "data_version": 2, "warnings": []}
+        assert (read_as is not None) == (body.get("headers") == CSV)
         items = api.get(f"{path}/observations").json()["items"]
         stored.append([{name: value for name, value in item.items() if name != "id"} for item in items])
     assert stored[0] == stored[1] == stored[2]
@@ -103,7 +105,7 @@ def test_an_observation_of_an_archived_group_is_refused(api: Api) -> None:
 def test_an_empty_list_changes_nothing(api: Api) -> None:
     path = api.project()
     answer = api.post(f"{path}/observations", json={"observations": []})
-    assert answer.json() == {"accepted": 0, "duplicates": 0, "data_version": 1, "warnings": []}
+    assert answer.json() == {"accepted": 0, "duplicates": 0, "data_version": 1, "warnings": [], "read_as": None}
 
 
 def test_the_reference_loss_is_fixed_by_the_first_data_version(api: Api) -> None:

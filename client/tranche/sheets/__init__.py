@@ -1,0 +1,24 @@
+"""Tables of text as spreadsheets and programs write them, read without guessing. The standard library alone."""
+
+from tranche.sheets.faults import SheetError, SheetFault, SheetFaults
+from tranche.sheets.table import Column, ReadAs, Sheet, decimal_mark, plain, read_table
+from tranche.sheets.tables import GROUP_COLUMNS, RUN_COLUMNS, read_groups, read_runs, template
+from tranche.sheets.text import decoded
+
+__all__ = [
+    "GROUP_COLUMNS",
+    "RUN_COLUMNS",
+    "Column",
+    "ReadAs",
+    "Sheet",
+    "SheetError",
+    "SheetFault",
+    "SheetFaults",
+    "decimal_mark",
+    "decoded",
+    "plain",
+    "read_groups",
+    "read_runs",
+    "read_table",
+    "template",
+]
