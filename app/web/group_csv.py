@@ -49,6 +49,8 @@ def check_header(header: list[str]) -> None:
 def typed(name: str, cell: str) -> Any:
     """The cell as the API would take it; what is no number stays text, which the API's shape refuses."""
     try:
-        return int(cell) if name in COUNTS else float(cell) if name in REALS else cell
+        if name in COUNTS and cell.isdecimal():
+            return int(cell)
+        return float(cell) if name in COUNTS or name in REALS else cell
     except ValueError:
         return cell

@@ -21,6 +21,7 @@ from app.errors import (
     TrancheError,
     Unauthenticated,
     UnsupportedMediaType,
+    escape,
     invalid,
 )
 
@@ -33,6 +34,9 @@ WORDING = {
     "missing": "is required",
     "extra_forbidden": "is not a field here; check its spelling or leave it out",
     "json_type": "must be JSON",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
 }
 
 
@@ -109,7 +113,7 @@ def pointer(location: Sequence[str | int], document: Any) -> str:
             here = here[part]
         elif step < len(location) - 1:
             continue
-        tokens.append(str(part).replace("~", "~0").replace("/", "~1"))
+        tokens.append(escape(str(part)))
     return "".join(f"/{token}" for token in tokens)
 
 

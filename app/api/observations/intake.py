@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from app.api.http.bulk import CSV, JSON, json_lines, validated
 from app.api.http.problems import wording
-from app.api.http.shapes import Count, InstantIn, NonNegative, Real, Shape, ShortText, Text
+from app.api.http.shapes import Count, InstantIn, NonNegative, Real, Shape, ShortText, Text, Whole
 from app.errors import Fault, Malformed, invalid, refuse
 from app.services.curves.readings import Reading
 from app.services.observations.observations import MAX_OBSERVATIONS, Draft
@@ -20,12 +20,15 @@ COLUMNS = ("external_id", "group", "n", "value", "stderr", "eval_size", "holdout
 OPTIONAL_COLUMNS = COLUMNS[4:]
 
 
+EvalSize = Annotated[int, Field(strict=True, ge=1, le=10**12), Whole]
+
+
 class ReadingIn(Shape):
     """A metric measured on one group, with its standard error or, for a proportion, the evaluation's size."""
 
     value: Real
     stderr: NonNegative | None = None
-    eval_size: Annotated[int, Field(strict=True, ge=1, le=10**12)] | None = None
+    eval_size: EvalSize | None = None
 
 
 class ObservationIn(Shape):

@@ -19,6 +19,7 @@ from app.api.http.shapes import (
     Real,
     Shape,
     Text,
+    Whole,
     said,
     unset,
 )
@@ -49,8 +50,8 @@ router = APIRouter(prefix="/v1/projects/{project_id}/allocations", tags=["alloca
 MAX_SCENARIOS = 20
 MAX_NAMED = 20_000
 
-DrawsIn = Annotated[int, Field(strict=True, ge=50, le=2000)]
-SeedIn = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
+DrawsIn = Annotated[int, Field(strict=True, ge=50, le=2000), Whole]
+SeedIn = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1), Whole]
 
 
 SignedMoney = Annotated[

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from app.api.http.shapes import NonNegative, Shape
+from app.api.http.shapes import NonNegative, Shape, Whole
 
 MAX_VECTORS = 50
 
@@ -52,7 +52,7 @@ class Targets(Kind):
     """As near to every group's `target` as possible: shortfalls to the `power`, groups without a target left out."""
 
     kind: Literal["targets"]
-    power: Annotated[int, Field(strict=True, ge=1, le=2)] = 1
+    power: Annotated[int, Field(strict=True, ge=1, le=2), Whole] = 1
 
 
 class Gap(Kind):

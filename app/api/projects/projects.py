@@ -9,7 +9,20 @@ from pydantic import Field
 
 from app.api.http.pages import Archived, Cursor, Limit, Page, page
 from app.api.http.problems import declared
-from app.api.http.shapes import Answer, MoneyIn, MoneyOut, Positive, PriceIn, Real, Shape, ShortText, Text, said, unset
+from app.api.http.shapes import (
+    Answer,
+    MoneyIn,
+    MoneyOut,
+    Positive,
+    PriceIn,
+    Real,
+    Shape,
+    ShortText,
+    Text,
+    Whole,
+    said,
+    unset,
+)
 from app.api.http.transactions import Call, Route, changes, posts, reads
 from app.api.projects.groups import GroupIn
 from app.api.projects.limits import SetLimits, stored_limits
@@ -38,7 +51,7 @@ class BudgetIn(Shape):
     """The money for all rounds together."""
 
     total: MoneyIn
-    rounds: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 1
+    rounds: Annotated[int, Field(strict=True, ge=1, le=10_000), Whole] = 1
 
 
 class BudgetOut(Answer):

@@ -25,6 +25,7 @@ from app.api.http.shapes import (
     PriceIn,
     Shape,
     Text,
+    Whole,
     said,
     unset,
 )
@@ -44,13 +45,13 @@ bulk = APIRouter(prefix=router.prefix, tags=["sources"], route_class=BulkRoute)
 
 MAX_SOURCES = 20_000
 Kind = Literal["vendor", "site", "synthetic", "archive", "other"]
-LotSize = Annotated[int, Field(strict=True, ge=1, le=MAX_COUNT)]
+LotSize = Annotated[int, Field(strict=True, ge=1, le=MAX_COUNT), Whole]
 Billed = Literal["delivered", "accepted"]
 TierScope = Literal["order", "project"]
 LEAST_SHARE = 1e-6
 Share = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=LEAST_SHARE, le=1)]
 Yields = Annotated[dict[str, Share], Field(max_length=MAX_SOURCES)]
-Days = Annotated[int, Field(strict=True, ge=0, le=3650)]
+Days = Annotated[int, Field(strict=True, ge=0, le=3650), Whole]
 
 
 class PriceTier(Shape):
@@ -58,7 +59,7 @@ class PriceTier(Shape):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    start: Annotated[int, Field(strict=True, ge=1, le=MAX_COUNT, alias="from")]
+    start: Annotated[int, Field(strict=True, ge=1, le=MAX_COUNT, alias="from"), Whole]
     unit_cost: Annotated[PriceIn, PlainSerializer(plain, return_type=str)]
 
 

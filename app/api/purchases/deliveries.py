@@ -8,7 +8,7 @@ from pydantic import Field
 
 from app.api.http.answers import WarningOut
 from app.api.http.problems import declared
-from app.api.http.shapes import MAX_COUNT, Answer, Count, Key, MoneyIn, Shape, Text
+from app.api.http.shapes import MAX_COUNT, Answer, Count, Key, MoneyIn, Shape, Text, Whole
 from app.api.http.transactions import Call, Route, posts
 from app.api.purchases.orders import OrderOut, get_order, order_shape, progress_one
 from app.errors import Conflict, Fault, KeyTaken, NotFound, invalid
@@ -18,7 +18,7 @@ from app.store.models.purchases import Order
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["rounds"], route_class=Route)
 
-Change = Annotated[int, Field(strict=True, ge=-MAX_COUNT, le=MAX_COUNT)]
+Change = Annotated[int, Field(strict=True, ge=-MAX_COUNT, le=MAX_COUNT), Whole]
 
 
 class CountsIn(Shape):

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, RootModel
 from app.api.http.etags import matches, question_tag
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
-from app.api.http.shapes import Answer, Count, Key, MoneyIn, MoneyOut, Shape, Text, with_example
+from app.api.http.shapes import Answer, Count, Key, MoneyIn, MoneyOut, Shape, Text, Whole, with_example
 from app.api.http.transactions import Call, Route, buys, changes, reads
 from app.api.planning.allocations import AllocationOut, allocation_json
 from app.api.planning.plans import MetricOut, Policy
@@ -51,7 +51,7 @@ class RoundIn(Shape):
     """The allocation that was looked at, by its data version and query."""
 
     external_id: Text | None = None
-    data_version: Annotated[int, Field(strict=True, ge=0)] | None = None
+    data_version: Annotated[int, Field(strict=True, ge=0), Whole] | None = None
     query: QueryIn = QueryIn()
 
 

@@ -55,11 +55,6 @@ def get_member(session: Session, project: Project, kind: type[Member], key: str,
     return row
 
 
-def escape(key: str) -> str:
-    """A key as a token of a JSON pointer (RFC 6901)."""
-    return key.replace("~", "~0").replace("/", "~1")
-
-
 def pointer(at: str, index: int, field: str) -> str:
     """The JSON pointer of a field of an item: of the list `at`, of the body itself where that is the list ('/'),
     or of the one item that the body is ('')."""

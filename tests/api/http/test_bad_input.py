@@ -402,7 +402,7 @@ def changed(**changes: Any) -> dict[str, Any]:
         (changed(counts={"A": 1, "B": 2, "C": 3}), "/observations/1/counts/C"),
         (changed(counts={"A": -1, "B": 2}), "/observations/1/counts/A"),
         (changed(counts={"A": 1.5, "B": 2}), "/observations/1/counts/A"),
-        (changed(counts={"A": 1.0, "B": 2}), "/observations/1/counts/A"),
+        (changed(counts={"A": 1.25, "B": 2}), "/observations/1/counts/A"),
         (changed(counts={"A": True, "B": 2}), "/observations/1/counts/A"),
         (changed(counts={"A": 10**10, "B": 2}), "/observations/1/counts/A"),
         (changed(counts=[1, 2]), "/observations/1/counts"),
