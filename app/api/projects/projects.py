@@ -1,7 +1,7 @@
 """Projects."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -15,17 +15,16 @@ from app.api.http.shapes import (
     MoneyOut,
     Positive,
     PriceIn,
-    Real,
     Shape,
     ShortText,
     Text,
-    Whole,
     said,
     unset,
 )
 from app.api.http.transactions import Call, Route, changes, posts, reads
 from app.api.projects.groups import GroupIn
 from app.api.projects.limits import SetLimits, stored_limits
+from app.api.projects.metrics import BudgetGiven, Metric, MetricIn
 from app.api.projects.objectives import Objective, Utilitarian
 from app.api.projects.sources import MAX_SOURCES, SourceIn, source_fields
 from app.errors import Conflict, Frozen
@@ -35,23 +34,6 @@ from app.store.models.projects import Project
 from app.store.projects import projects_of_workspace
 
 router = APIRouter(prefix="/v1/projects", tags=["projects"], route_class=Route)
-
-
-class Metric(Shape):
-    """How a group's performance is measured. `maximize` needs `upper`, `minimize` needs `lower`."""
-
-    name: ShortText = "metric"
-    kind: Literal["proportion", "other"] = "other"
-    goal: Literal["maximize", "minimize"] = "maximize"
-    lower: Real | None = None
-    upper: Real | None = None
-
-
-class BudgetIn(Shape):
-    """The money for all rounds together."""
-
-    total: MoneyIn
-    rounds: Annotated[int, Field(strict=True, ge=1, le=10_000), Whole] = 1
 
 
 class BudgetOut(Answer):
@@ -66,9 +48,9 @@ class ProjectIn(Shape):
 
     name: Text
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
-    metric: Metric
+    metric: MetricIn
     objective: Objective = Utilitarian(kind="utilitarian")
-    budget: BudgetIn
+    budget: BudgetGiven
     recipe: ShortText = "default"
     groups: Annotated[tuple[GroupIn, ...], Field(max_length=20_000)] = ()
     sources: Annotated[tuple[SourceIn, ...], Field(max_length=MAX_SOURCES)] = ()
@@ -83,9 +65,9 @@ class ProjectPatch(Shape):
 
     name: Text = unset()
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = unset()
-    metric: Metric = unset()
+    metric: MetricIn = unset()
     objective: Objective = unset()
-    budget: BudgetIn = unset()
+    budget: BudgetGiven = unset()
     recipe: ShortText = unset()
     set_limits: SetLimits = unset()
     value_per_utility: PriceIn | None = unset()

@@ -412,7 +412,7 @@ def changed(**changes: Any) -> dict[str, Any]:
         (changed(metrics={"A": {"value": 1.1}}), "/observations/1/metrics/A"),
         (changed(metrics={"A": {"value": "0.5"}}), "/observations/1/metrics/A/value"),
         (changed(metrics={"A": {"value": None}}), "/observations/1/metrics/A/value"),
-        (changed(metrics={"A": 0.5}), "/observations/1/metrics/A"),
+        (changed(metrics={"A": "0.5"}), "/observations/1/metrics/A"),
         (changed(metrics={"A": {"value": 0.5, "stderr": -0.1}}), "/observations/1/metrics/A/stderr"),
         (changed(metrics={"A": {"value": 0.5, "eval_size": 0}}), "/observations/1/metrics/A/eval_size"),
         (changed(metrics={"A": {"value": 0.5, "error": 1}}), "/observations/1/metrics/A/error"),
