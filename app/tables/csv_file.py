@@ -46,5 +46,12 @@ def cell_of(value: Cell) -> str | int | float | Decimal:
 
 
 def harmless(text: str) -> str:
-    """The text, with an apostrophe before it where a spreadsheet would run it (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(STARTS_FORMULA) else text
+    """The text, with an apostrophe before it where a spreadsheet would run it (OWASP, CSV injection), and where one
+    such stands there already: `as_written` finds the text again."""
+    return f"'{text}" if text.lstrip("'").startswith(STARTS_FORMULA) else text
+
+
+def as_written(cell: str) -> str:
+    """The text that `harmless` made `cell` of."""
+    guarded = cell.startswith("'") and cell.lstrip("'").startswith(STARTS_FORMULA)
+    return cell[1:] if guarded else cell

@@ -30,7 +30,6 @@ MIN_REAL = 1e-100
 LAST_WHOLE = 2**53
 """Beyond it a float no longer tells neighbouring whole numbers apart."""
 MAX_MONEY = Decimal("999999999999.999999")
-KEY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$"
 MONEY_PATTERN = r"^\d{1,12}(\.\d{1,6})?$"
 
 
@@ -110,7 +109,6 @@ SignedMoneyOut = Annotated[
     WithJsonSchema({"type": "string", "pattern": MONEY_PATTERN.replace("^", "^-?"), "examples": ["-12.50"]}),
 ]
 
-Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(plain_text)]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(plain_text)]
 LongText = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(plain_text)]

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from app.api.http.answers import Draws, IntervalOut, Seed, WarningOut
 from app.api.http.etags import question_tag
 from app.api.http.pages import Cursor, Limit, Page, page
+from app.api.http.paths import KeyInPath
 from app.api.http.shapes import MAX_COUNT, Answer, count_of
 from app.api.http.transactions import Call, Route, reads
 from app.errors import Fault, invalid
@@ -166,7 +167,7 @@ def list_curves(
 @router.get("/{group}", summary="Read a group's learning curve")
 def read_curve(
     project_id: str,
-    group: str,
+    group: KeyInPath,
     call: Annotated[Call, reads("read")],
     at: At = None,
     draws: Draws = DRAWS,

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from app.api.http.bulk import CSV, JSON, json_lines, validated
+from app.api.http.keys import Key
 from app.api.http.problems import wording
 from app.api.http.shapes import InstantIn, NonNegative, Real, Shape, ShortText, Text
 from app.api.observations.runs import ObservationIn, Observations, drafts_of
@@ -16,6 +17,7 @@ from app.services.curves.readings import Reading
 from app.services.observations.observations import MAX_OBSERVATIONS, Draft
 from app.services.projects.changes import MAX_FAULTS
 from app.strict_json import parse_json, refuse_lost
+from app.tables.csv_file import as_written
 
 COLUMNS = ("external_id", "group", "n", "value", "stderr", "eval_size", "holdout", "observed_at")
 OPTIONAL_COLUMNS = COLUMNS[4:]
@@ -26,11 +28,16 @@ def told_from_zero(cell: object) -> object:
     return refuse_lost(cell) if isinstance(cell, str) else cell
 
 
+def as_exported(cell: object) -> object:
+    """A key as our tables write it, without the apostrophe that keeps it from being run as a formula."""
+    return as_written(cell) if isinstance(cell, str) else cell
+
+
 class Line(Shape):
     """A line of the CSV form, its texts already read as numbers."""
 
     external_id: Text
-    group: ShortText
+    group: Annotated[Key, BeforeValidator(as_exported)]
     n: Annotated[int, Field(ge=0, le=1_000_000_000)]
     value: Annotated[Real, Field(strict=False), BeforeValidator(told_from_zero)] | None
     stderr: Annotated[NonNegative, Field(strict=False), BeforeValidator(told_from_zero)] | None

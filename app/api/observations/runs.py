@@ -5,6 +5,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
+from app.api.http.keys import Key, Keyed
 from app.api.http.shapes import Count, InstantIn, NonNegative, Real, Shape, ShortText, Text, Whole
 from app.errors import Fault, escape, refuse
 from app.services.curves.readings import Reading
@@ -33,7 +34,9 @@ def way_of(given: object) -> str:
 
 
 ReadingGiven = Annotated[ReadingIn, BeforeValidator(as_reading, json_schema_input_type=ReadingIn | float)]
-ForAll = Annotated[Annotated[Stated, Tag("all")] | Annotated[dict[str, Stated], Tag("each")], Discriminator(way_of)]
+ForAll = Annotated[
+    Annotated[Stated, Tag("all")] | Annotated[dict[Key, Stated], Keyed, Tag("each")], Discriminator(way_of)
+]
 
 
 class ObservationIn(Shape):
@@ -42,8 +45,8 @@ class ObservationIn(Shape):
     group."""
 
     external_id: Text | None = None
-    counts: dict[str, Count]
-    metrics: dict[str, ReadingGiven]
+    counts: Annotated[dict[Key, Count], Keyed]
+    metrics: Annotated[dict[Key, ReadingGiven], Keyed]
     eval_size: ForAll[EvalSize] | None = None
     stderr: ForAll[NonNegative] | None = None
     holdout: ShortText | None = None

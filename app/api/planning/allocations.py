@@ -31,6 +31,7 @@ from app.money import amount
 from app.services.curves.fits import DRAWS, SEED
 from app.services.planning.allocations import Allocation, AllocationQuestion, next_allocation
 from app.services.planning.policies import PolicyName
+from app.services.projects.keys import normal_key
 from app.store.models.projects import Project
 
 router = APIRouter(prefix="/v1/projects/{project_id}/allocations", tags=["allocations"], route_class=Route)
@@ -128,8 +129,8 @@ def read_hold(parts: Sequence[str]) -> dict[str, int]:
     """Orders by source from texts such as 'clinic-7:500'. Raises Invalid."""
     hold: dict[str, int] = {}
     for part in parts:
-        key, _, text = part.rpartition(":")
-        count = count_of(text)
+        text, _, last = part.rpartition(":")
+        key, count = normal_key(text), count_of(last.strip())
         if not key or count is None:
             raise invalid(Fault("?hold", "give SOURCE:ORDER, such as clinic-7:500; repeat it for several sources"))
         if key in hold:

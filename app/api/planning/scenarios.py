@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from app.api.http.answers import WarningOut
+from app.api.http.keys import Key, Keyed
 from app.api.http.problems import FaultShape
 from app.api.http.shapes import (
     Answer,
@@ -71,7 +72,7 @@ class GroupTerms(Shape):
     assumed_curve: AssumedCurve = unset()
 
 
-Orders = Annotated[dict[str, Count], Field(max_length=MAX_NAMED)]
+Orders = Annotated[dict[Key, Count], Field(max_length=MAX_NAMED), Keyed]
 
 
 class ScenarioIn(Shape):
@@ -84,8 +85,8 @@ class ScenarioIn(Shape):
     policy: PolicyName = "optimal"
     exploration: Exploration = None
     set_limits: SetLimits | None = None
-    groups: Annotated[dict[str, GroupTerms], Field(max_length=MAX_NAMED)] = Field(default_factory=dict)
-    sources: Annotated[dict[str, SourceTerms], Field(max_length=MAX_NAMED)] = Field(default_factory=dict)
+    groups: Annotated[dict[Key, GroupTerms], Field(max_length=MAX_NAMED), Keyed] = Field(default_factory=dict)
+    sources: Annotated[dict[Key, SourceTerms], Field(max_length=MAX_NAMED), Keyed] = Field(default_factory=dict)
     hold: Orders = Field(default_factory=dict)
     orders: Orders | None = None
 

@@ -4,11 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from app.api.http.keys import Key, Keyed
 from app.api.http.shapes import NonNegative, Shape, Whole
 
 MAX_VECTORS = 50
 
 Share = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=1)]
+Weights = Annotated[dict[Key, NonNegative], Keyed]
 
 
 def absent(value: object) -> bool:
@@ -70,7 +72,9 @@ class Robust(Kind):
 
     kind: Literal["robust"]
     mode: Literal["worst_case", "regret"] = "worst_case"
-    weight_vectors: Annotated[tuple[dict[str, NonNegative], ...], Field(min_length=1, max_length=MAX_VECTORS)]
+    weight_vectors: Annotated[
+        tuple[Annotated[dict[Key, NonNegative], Keyed], ...], Field(min_length=1, max_length=MAX_VECTORS)
+    ]
 
 
 Objective = Annotated[Utilitarian | Isoelastic | Maximin | Cvar | Targets | Gap | Robust, Field(discriminator="kind")]

@@ -12,13 +12,14 @@ from pydantic import ConfigDict, Field, PlainSerializer
 from app.api.http.answers import IntervalOut
 from app.api.http.bulk import list_body, list_contract
 from app.api.http.etags import list_tag
+from app.api.http.keys import Key, Keyed
 from app.api.http.pages import Archived, Cursor, Limit, Page, page
+from app.api.http.paths import KeyInPath, part_of
 from app.api.http.problems import declared
 from app.api.http.shapes import (
     MAX_COUNT,
     Answer,
     Count,
-    Key,
     LongText,
     MoneyIn,
     MoneyOut,
@@ -50,7 +51,7 @@ Billed = Literal["delivered", "accepted"]
 TierScope = Literal["order", "project"]
 LEAST_SHARE = 1e-6
 Share = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=LEAST_SHARE, le=1)]
-Yields = Annotated[dict[str, Share], Field(max_length=MAX_SOURCES)]
+Yields = Annotated[dict[Key, Share], Field(max_length=MAX_SOURCES), Keyed]
 Days = Annotated[int, Field(strict=True, ge=0, le=3650), Whole]
 
 
@@ -217,7 +218,7 @@ def add_source(project_id: str, body: SourceIn, call: Annotated[Call, posts("wri
     project = call.project(project_id)
     [row] = sources.add_sources(call.session, project, [source_fields(body)], call.now, at="")
     touch(project, call.now)
-    call.headers["Location"] = f"{call.path}/{row.key}"
+    call.headers["Location"] = f"{call.path}/{part_of(row.key)}"
     return shape_of(call, project, row)
 
 
@@ -245,14 +246,16 @@ def replace_sources(
 
 @router.get("/{key}", summary="Read a source")
 def read_source(
-    project_id: str, key: str, call: Annotated[Call, reads("read")], archived: Archived = False
+    project_id: str, key: KeyInPath, call: Annotated[Call, reads("read")], archived: Archived = False
 ) -> SourceOut:
     project = call.project(project_id)
     return shape_of(call, project, get_member(call.session, project, Source, key, archived=archived))
 
 
 @router.patch("/{key}", summary="Change a source", responses=declared(KeyTaken))
-def update_source(project_id: str, key: str, body: SourcePatch, call: Annotated[Call, changes("write")]) -> SourceOut:
+def update_source(
+    project_id: str, key: KeyInPath, body: SourcePatch, call: Annotated[Call, changes("write")]
+) -> SourceOut:
     project = call.project(project_id)
     row = get_member(call.session, project, Source, key)
     call.match(shape_of(call, project, row))
@@ -261,7 +264,7 @@ def update_source(project_id: str, key: str, body: SourcePatch, call: Annotated[
 
 
 @router.delete("/{key}", status_code=204, summary="Archive a source", responses=declared(InUse, Conflict))
-def archive_source(project_id: str, key: str, call: Annotated[Call, changes("write")]) -> None:
+def archive_source(project_id: str, key: KeyInPath, call: Annotated[Call, changes("write")]) -> None:
     """What a limit names, or has open orders, cannot be archived."""
     project = call.project(project_id)
     row = get_member(call.session, project, Source, key)
@@ -270,7 +273,7 @@ def archive_source(project_id: str, key: str, call: Annotated[Call, changes("wri
 
 
 @router.post("/{key}/restore", summary="Bring an archived source back", responses=declared(Conflict))
-def restore_source(project_id: str, key: str, call: Annotated[Call, posts("write")]) -> SourceOut:
+def restore_source(project_id: str, key: KeyInPath, call: Annotated[Call, posts("write")]) -> SourceOut:
     project = call.project(project_id)
     row = get_member(call.session, project, Source, key, archived=True)
     sources.restore_source(call.session, project, row, call.now)

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Body
 from pydantic import ConfigDict, Field, RootModel
 
 from app.api.http.etags import matches, question_tag
+from app.api.http.keys import Key, Keyed
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
-from app.api.http.shapes import Answer, Count, Key, MoneyIn, MoneyOut, Shape, Text, Whole, with_example
+from app.api.http.shapes import Answer, Count, MoneyIn, MoneyOut, Shape, Text, Whole, with_example
 from app.api.http.transactions import Call, Route, buys, changes, reads
 from app.api.planning.allocations import AllocationOut, allocation_json
 from app.api.planning.plans import MetricOut, Policy
@@ -38,7 +39,7 @@ class QueryIn(Shape):
     budget: MoneyIn | None = None
     policy: Policy = "optimal"
     exploration: Annotated[float | None, Field(strict=True, allow_inf_nan=False, ge=0, le=1)] = None
-    hold: Annotated[dict[Key, Count], Field(max_length=20_000)] = Field(default_factory=dict)
+    hold: Annotated[dict[Key, Count], Field(max_length=20_000), Keyed] = Field(default_factory=dict)
     draws: DrawsIn = DRAWS
     seed: SeedIn = SEED
 
@@ -58,7 +59,7 @@ class RoundIn(Shape):
 class RoundPatch(Shape):
     """The orders of a proposal, source by source; sources left out get none."""
 
-    orders: Annotated[dict[Key, Count], Field(max_length=20_000)]
+    orders: Annotated[dict[Key, Count], Field(max_length=20_000), Keyed]
 
 
 class CancelIn(Shape):

@@ -7,9 +7,10 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import Field
 
+from app.api.http.keys import Key
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
-from app.api.http.shapes import Answer, Key, Shape, Text, unset
+from app.api.http.shapes import Answer, Shape, Text, unset
 from app.api.http.transactions import Call, Route, changes, posts, reads
 from app.errors import Conflict, SecretKeyMissing
 from app.services.vendors import connections, inbox, placing, schedule

@@ -56,7 +56,7 @@ GROUP: dict[str, Any] = {"key": "g"}
         ({"budget": {"total": "1", "rounds": 0}}, "/budget/rounds"),
         ({"budget": {"total": "1", "rounds": 1.5}}, "/budget/rounds"),
         ({"groups": [GROUP, {"key": "g"}]}, "/groups/1/key"),
-        ({"groups": [{"key": "-g"}]}, "/groups/0/key"),
+        ({"groups": [{"key": "g\nh"}]}, "/groups/0/key"),
         ({"groups": [{"key": "g" * 101}]}, "/groups/0/key"),
         ({"groups": [{"key": "g", "weight": 0}]}, "/groups"),
         ({"groups": [{"key": "g", "weight": -1}]}, "/groups/0/weight"),
