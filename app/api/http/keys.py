@@ -19,7 +19,7 @@ BLANK = frozenset({"Cf", "Zs", "Cn"})
 def read_key(text: str) -> str:
     """`text` as a key. Raises ValueError for what is none."""
     key = normal_key(text)
-    kinds = [unicodedata.category(sign) for sign in key]
+    kinds = [unicodedata.category(sign) for sign in text]
     if NEVER & set(kinds) or BIDI_CONTROLS & set(key) or any((ord(sign) & 0xFFFE) == 0xFFFE for sign in key):
         raise ValueError("a key is printable text: leave out control characters and line breaks")
     if set(kinds) <= BLANK:
