@@ -11,8 +11,8 @@ from app.api import health, jobs
 from app.api.contract import finish_contract
 from app.api.exports import charts, reports, tables
 from app.api.http import problems
-from app.api.http.paths import WholeParts
 from app.api.http.runtime import SOFTWARE_VERSION, Runtime
+from app.api.keys.paths import WholeParts
 from app.api.observations import curves, forecasts, measurements, observations
 from app.api.planning import allocations, requirements, scenarios, simulations
 from app.api.projects import groups, keys, projects, sources

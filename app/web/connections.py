@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.api.http.keys import read_key
+from app.api.keys.keys import read_key
 from app.errors import Fault, TrancheError, invalid, refuse
 from app.services.ids import new_id
 from app.services.vendors import connections, inbox, schedule

@@ -9,9 +9,9 @@ from pydantic import ConfigDict, Field
 from app.api.http.answers import Draws, IntervalOut, Seed, WarningOut
 from app.api.http.etags import question_tag
 from app.api.http.pages import Cursor, Limit, Page, page
-from app.api.http.paths import KeyInPath
 from app.api.http.shapes import MAX_COUNT, Answer, count_of
 from app.api.http.transactions import Call, Route, reads
+from app.api.keys.paths import KeyInPath
 from app.errors import Fault, invalid
 from app.services.curves.curves import Curve, CurveQuestion, Summary, curves_of
 from app.services.curves.fits import DRAWS, SEED

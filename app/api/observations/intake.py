@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from app.api.http.bulk import CSV, JSON, json_lines, validated
-from app.api.http.keys import Key
 from app.api.http.problems import wording
 from app.api.http.shapes import InstantIn, NonNegative, Real, Shape, ShortText, Text
+from app.api.keys.keys import Key
 from app.api.observations.runs import ObservationIn, Observations, drafts_of
 from app.errors import Fault, Malformed, invalid, refuse
 from app.services.curves.readings import Reading

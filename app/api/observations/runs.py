@@ -5,8 +5,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from app.api.http.keys import Key, Keyed
 from app.api.http.shapes import Count, InstantIn, NonNegative, Real, Shape, ShortText, Text, Whole
+from app.api.keys.keys import Key, Keyed
 from app.errors import Fault, escape, refuse
 from app.services.curves.readings import Reading
 from app.services.observations.observations import Draft

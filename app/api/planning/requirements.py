@@ -7,10 +7,10 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from app.api.http.answers import WarningOut
-from app.api.http.keys import Key, Keyed
 from app.api.http.problems import declared
 from app.api.http.shapes import Answer, MoneyIn, MoneyOut, Real, Shape
 from app.api.http.transactions import Call, QuestionRoute, asks
+from app.api.keys.keys import Key, Keyed
 from app.api.planning.scenarios import MAX_NAMED, DrawsIn, SeedIn
 from app.errors import Conflict, Infeasible
 from app.money import amount

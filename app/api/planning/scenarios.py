@@ -9,7 +9,6 @@ from fastapi import APIRouter
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from app.api.http.answers import WarningOut
-from app.api.http.keys import Key, Keyed
 from app.api.http.problems import FaultShape
 from app.api.http.shapes import (
     Answer,
@@ -25,6 +24,7 @@ from app.api.http.shapes import (
     unset,
 )
 from app.api.http.transactions import Call, QuestionRoute, asks
+from app.api.keys.keys import Key, Keyed
 from app.api.planning.plans import (
     BudgetShare,
     Exploration,

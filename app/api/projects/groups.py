@@ -8,9 +8,7 @@ from pydantic import Field
 
 from app.api.http.bulk import list_body, list_contract
 from app.api.http.etags import list_tag
-from app.api.http.keys import Key
 from app.api.http.pages import Archived, Cursor, Limit, Page, page
-from app.api.http.paths import KeyInPath, part_of
 from app.api.http.problems import declared
 from app.api.http.shapes import (
     Answer,
@@ -26,6 +24,8 @@ from app.api.http.shapes import (
     unset,
 )
 from app.api.http.transactions import BulkRoute, Call, Route, changes, posts, reads
+from app.api.keys.keys import Key
+from app.api.keys.paths import KeyInPath, part_of
 from app.errors import Archived as ArchivedError
 from app.errors import Conflict, Frozen, InUse, KeyTaken, MissingKeys
 from app.services.ledger.holdings import NONE_COLLECTED

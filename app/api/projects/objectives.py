@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from app.api.http.keys import Key, Keyed
 from app.api.http.shapes import NonNegative, Shape, Whole
+from app.api.keys.keys import Key, Keyed
 
 MAX_VECTORS = 50
 

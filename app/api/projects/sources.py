@@ -12,9 +12,7 @@ from pydantic import ConfigDict, Field, PlainSerializer
 from app.api.http.answers import IntervalOut
 from app.api.http.bulk import list_body, list_contract
 from app.api.http.etags import list_tag
-from app.api.http.keys import Key, Keyed
 from app.api.http.pages import Archived, Cursor, Limit, Page, page
-from app.api.http.paths import KeyInPath, part_of
 from app.api.http.problems import declared
 from app.api.http.shapes import (
     MAX_COUNT,
@@ -31,6 +29,8 @@ from app.api.http.shapes import (
     unset,
 )
 from app.api.http.transactions import BulkRoute, Call, Route, changes, posts, reads
+from app.api.keys.keys import Key, Keyed
+from app.api.keys.paths import KeyInPath, part_of
 from app.api.projects.groups import Replaced
 from app.errors import Archived as ArchivedError
 from app.errors import Conflict, InUse, KeyTaken, MissingKeys

@@ -7,10 +7,10 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from app.api.http.answers import WarningOut
-from app.api.http.keys import Key, Keyed
 from app.api.http.problems import declared
 from app.api.http.shapes import MAX_COUNT, Answer, Count, MoneyIn, Shape, Text, Whole
 from app.api.http.transactions import Call, Route, posts
+from app.api.keys.keys import Key, Keyed
 from app.api.purchases.orders import OrderOut, get_order, order_shape, progress_one
 from app.errors import Conflict, Fault, KeyTaken, NotFound, invalid
 from app.services.ledger.deliveries import Recording, record_delivery

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Body
 from pydantic import ConfigDict, Field, RootModel
 
 from app.api.http.etags import matches, question_tag
-from app.api.http.keys import Key, Keyed
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
 from app.api.http.shapes import Answer, Count, MoneyIn, MoneyOut, Shape, Text, Whole, with_example
 from app.api.http.transactions import Call, Route, buys, changes, reads
+from app.api.keys.keys import Key, Keyed
 from app.api.planning.allocations import AllocationOut, allocation_json
 from app.api.planning.plans import MetricOut, Policy
 from app.api.planning.scenarios import DrawsIn, SeedIn

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
-from app.api.http.keys import read_key
-from app.api.http.paths import part_of
+from app.api.keys.keys import read_key
+from app.api.keys.paths import part_of
 from tests.api.http.test_bad_input import problem
 from tests.api_client import ACCURACY, Api
 
