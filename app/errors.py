@@ -44,6 +44,11 @@ class Fault:
     detail: str
 
 
+def escape(name: str) -> str:
+    """A name as a token of a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
 class TrancheError(Exception):
     """The root. `code` names the kind for ever; `title` is the same for every error of the kind."""
 

@@ -12,6 +12,7 @@ from app.api.contract import finish_contract, operation_id
 from app.api.exports import charts, reports, tables
 from app.api.http import problems
 from app.api.http.runtime import SOFTWARE_VERSION, Runtime
+from app.api.keys.paths import WholeParts
 from app.api.observations import curves, forecasts, measurements, observations
 from app.api.planning import allocations, requirements, scenarios, simulations
 from app.api.projects import groups, keys, projects, sources
@@ -60,6 +61,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     )
     fits = Fits(settings.cache_mb * 1_000_000)
     app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys), fits, engine.enqueue)
+    app.add_middleware(WholeParts)
     problems.install(app)
     resources = (projects, groups, sources, observations, curves, forecasts, measurements)
     planning = (allocations, scenarios, requirements, simulations)

@@ -3,9 +3,15 @@
 import json
 import re
 from collections import Counter
-from typing import Any, Self
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NoReturn, Self
 
-from app.errors import Malformed
+from app.errors import Fault, Malformed, escape
+
+MAX_FAULTS = 1_000
+"""The most numbers that one answer names."""
 
 
 class Number(float):
@@ -29,13 +35,33 @@ def refuse_lost(text: str) -> str:
     return text
 
 
+@dataclass(frozen=True)
+class Refused:
+    """A number of a document that cannot be taken, where it stood, until all of them are known."""
+
+    why: str
+
+
 def parse_json(text: bytes, number: type[Number] = Number) -> Any:
-    """Strict JSON: UTF-8, no NaN, no name twice in an object. Raises Malformed saying where and why."""
+    """Strict JSON: UTF-8, no NaN, no name twice in an object. Raises Malformed saying where and why, with the JSON
+    pointer of every number that cannot be taken."""
+    refused: list[Refused] = []
+
+    def refuse(why: str) -> Refused:
+        refused.append(Refused(why))
+        return refused[-1]
+
+    def read(digits: str) -> Number | Refused:
+        try:
+            return number(digits)
+        except ValueError as error:
+            return refuse(str(error))
+
     try:
-        return json.loads(
+        document = json.loads(
             text.decode("utf-8"),
-            parse_float=number,
-            parse_constant=refuse_constant,
+            parse_float=read,
+            parse_constant=lambda name: refuse(f"{name} is not a JSON number; leave out what could not be measured"),
             object_pairs_hook=refuse_repeated_names,
         )
     except UnicodeDecodeError as error:
@@ -48,11 +74,31 @@ def parse_json(text: bytes, number: type[Number] = Number) -> Any:
         # The interpreter's own words for a number of thousands of digits name an internal limit.
         detail = "a number has too many digits" if "digits" in str(error) else str(error)
         raise Malformed(f"The body is not acceptable JSON: {detail}.") from None
+    if refused:
+        raise_for(document)
+    return document
 
 
-def refuse_constant(name: str) -> Any:
-    """Raises ValueError for NaN and Infinity."""
-    raise ValueError(f"{name} is not a JSON number")
+def raise_for(document: Any) -> NoReturn:
+    """Raises Malformed naming each Refused of the document."""
+    faults = tuple(islice(refused_in(document), MAX_FAULTS))
+    first = faults[0]
+    where = f" at {first.pointer}" if first.pointer else ""
+    more = f" ({len(faults) - 1} more are listed)" if len(faults) > 1 else ""
+    raise Malformed(f"The body is not acceptable JSON{where}: {first.detail}{more}.", faults)
+
+
+def refused_in(document: Any) -> Iterator[Fault]:
+    """In the order of the text, without recursion: a document may be as deep as the interpreter reads."""
+    waiting = [("", document)]
+    while waiting:
+        at, value = waiting.pop()
+        if isinstance(value, Refused):
+            yield Fault(at, value.why)
+        elif isinstance(value, dict):
+            waiting += [(f"{at}/{escape(name)}", inner) for name, inner in reversed(value.items())]
+        elif isinstance(value, list):
+            waiting += [(f"{at}/{index}", inner) for index, inner in reversed(list(enumerate(value)))]
 
 
 def refuse_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

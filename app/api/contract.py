@@ -7,7 +7,7 @@ from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
 from app.api.http.problems import Problem
-from app.api.observations.intake import ObservationIn, Observations
+from app.api.observations.runs import ObservationIn, Observations
 from app.api.projects.groups import GroupIn
 from app.api.projects.sources import SourceIn
 from app.api.vendors.orders import RowIn

@@ -16,6 +16,7 @@ from app.charts.theme import WIDTH, Spec
 VEGA_LITE = "6.4"
 NO_ADDRESS: list[str] = []
 SNIPPET = "export const embed = vegaEmbed;"
+BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
 TAG = re.compile(r"<[^>]*>")
 ID = re.compile(r'( id="|="url\(#)([^")]*)')
 
@@ -44,9 +45,30 @@ def drawn(draw: Any, spec: Spec, **options: Any) -> Any:
     """What `draw` makes of the chart. Raises DrawingError."""
     refuse_addresses(spec)
     try:
-        return draw(sized(spec), vl_version=VEGA_LITE, allowed_base_urls=NO_ADDRESS, **options)
+        return attempt(draw, sized(spec), **options)
+    except DrawingError:
+        # Vega cuts long labels between the halves of a surrogate pair, which the drawing library cannot read.
+        named = with_numbers(spec)
+        if named == spec:
+            raise
+        return attempt(draw, sized(named), **options)
+
+
+def attempt(draw: Any, spec: Spec, **options: Any) -> Any:
+    """Raises DrawingError."""
+    try:
+        return draw(spec, vl_version=VEGA_LITE, allowed_base_urls=NO_ADDRESS, **options)
     except ValueError as error:
         raise DrawingError(str(error)[:500]) from None
+
+
+def with_numbers(part: Any) -> Any:
+    """`part` with the signs beyond U+FFFF, as emoji, by their numbers: different texts stay different."""
+    if isinstance(part, str):
+        return BEYOND_BMP.sub(lambda sign: f"⟨{ord(sign[0]):X}⟩", part)
+    if isinstance(part, dict):
+        return {with_numbers(name): with_numbers(value) for name, value in part.items()}
+    return [with_numbers(one) for one in part] if isinstance(part, list) else part
 
 
 def refuse_addresses(part: Any) -> None:

@@ -1,11 +1,10 @@
 """Labeling vendors: what they sent, what became of it, and what waits for a mapping."""
 
-import re
 from typing import Annotated
 
 from fastapi import Query
 
-from app.api.http.shapes import KEY_PATTERN
+from app.api.keys.keys import read_key
 from app.errors import Fault, TrancheError, invalid, refuse
 from app.services.ids import new_id
 from app.services.vendors import connections, inbox, schedule
@@ -69,7 +68,6 @@ def show(
         words=sorted({word for word, _, _, _ in waiting if word is not None and word not in row.group_map}),
         weakness=connections.adapter_for(row).weakness,
         error=error,
-        key_pattern=KEY_PATTERN[1:-1],
     )
 
 
@@ -92,15 +90,16 @@ def map_words(connection_id: str, visit: Acts) -> Answer:
 
 def checked(said: dict[str, str]) -> dict[str, str]:
     """The mapping, where there is one and its values are keys as the API takes them. Raises Invalid."""
-    faults = [
-        Fault("", f"'{key[:100]}' for '{word[:100]}' is no key of a group: letters, digits and . _ : - only")
-        for word, key in said.items()
-        if not re.fullmatch(KEY_PATTERN, key)
-    ]
+    faults, read = [], {}
+    for word, key in said.items():
+        try:
+            read[word] = read_key(key)
+        except ValueError as error:
+            faults.append(Fault("", f"for '{word[:100]}': {error}"))
     if not said:
         faults.append(Fault("", "name the key of a group for at least one word"))
     refuse(faults)
-    return said
+    return read
 
 
 @router.post("/connections/{connection_id}/replay")

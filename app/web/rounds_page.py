@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import Query
 
 from app.api.http.etags import etag_of
-from app.api.http.shapes import KEY_PATTERN
 from app.api.purchases.deliveries import DeliveryIn
 from app.api.purchases.rounds import RoundOut, round_shape, summary_of
 from app.errors import Fault, NotFound, PreconditionFailed, TrancheError, invalid
@@ -80,7 +79,6 @@ def shown(
         names=names,
         waiting=waiting,
         words=sorted({(str(one.connection.id), one.connection.name, one.word) for one in waiting if one.mappable}),
-        key_pattern=KEY_PATTERN[1:-1],
         open=now.state in OPEN,
         error=error,
     )

@@ -29,6 +29,7 @@ router = pages()
 
 ROWS = 4
 GROUPS = 50
+ORDER = re.compile(r"(.+?:\s*[0-9]+(?:\.0+)?)(?:[,;\s]+|$)", re.DOTALL)
 Texts = Annotated[list[str] | None, Query(max_length=ROWS)]
 
 
@@ -50,7 +51,7 @@ class Row:
         """Raises Invalid."""
         query = PlanQuery(self.budget, self.policy, self.objective)
         question = query.question()
-        parts = [part for part in re.split(r"[\s,;]+", self.orders) if part]
+        parts = order_texts(self.orders)
         return Scenario(
             name=self.name[:200] or f"scenario {place + 1}",
             budget=question.budget,
@@ -58,6 +59,16 @@ class Row:
             project=query.changes(project),
             orders=read_hold(parts) if parts else None,
         )
+
+
+def order_texts(text: str) -> list[str]:
+    """'north/1: 20, b 2:5' as its orders, each to its number; what is no order stays as it is, to be refused."""
+    parts, rest = [], text.strip()
+    while rest:
+        found = ORDER.match(rest)
+        parts.append(found[1] if found else rest)
+        rest = rest[found.end() :] if found else ""
+    return parts
 
 
 def form_rows(

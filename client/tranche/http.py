@@ -126,10 +126,16 @@ class Connection:
         return self._http.send(request)
 
 
+def quoted(part: str) -> str:
+    """A part of a path. A key of dots alone would be taken for a step in the path, but for a blank that counts for
+    nothing."""
+    return f"%20{part}" if part in (".", "..") else quote(part, safe="")
+
+
 def path(project: str | Identified, *rest: str) -> str:
     """The address of a project, or of something in it."""
     parts = (str(getattr(project, "id", project)), *rest)
-    return "/".join(["/v1/projects", *(quote(part, safe="") for part in parts)])
+    return "/".join(["/v1/projects", *map(quoted, parts)])
 
 
 def said(asked: Mapping[str, Any], *, as_text: bool = True) -> dict[str, Any]:

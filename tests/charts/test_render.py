@@ -140,3 +140,10 @@ def test_a_narrow_drawing_says_the_same_in_shorter_lines() -> None:
         assert max(len(line) for lines in title.values() for line in lines) <= 38
     assert found["columns"] == 1
     assert render.svg(narrowed(spec))
+
+
+def test_a_long_label_of_signs_of_two_halves_is_drawn() -> None:
+    values = [{"name": sign * 100, "value": 1} for sign in ("🙂", "😀")]
+    spec = bars(data={"values": values}, encoding={"y": {"field": "name", "type": "nominal"}})
+    assert "1F642" in render.svg(spec)
+    assert render.png(spec)

@@ -22,6 +22,7 @@ from app.services.curves.fits import DRAWS, SEED, Fits
 from app.services.exports.charts import Asked, chart_named
 from app.services.exports.dossier import Dossier
 from app.services.planning.allocations import AllocationQuestion
+from app.services.projects.keys import normal_key
 from app.store.db import Session
 from app.store.models.projects import Project
 
@@ -63,7 +64,7 @@ def chart_query(
     narrow: Annotated[bool, Query(description="For a place of less than 480 pixels")] = False,
 ) -> ChartQuery:
     question = AllocationQuestion(read_budget(budget), policy, draws, seed, exploration)
-    return ChartQuery(theme, tuple(group or ()), round, question, narrow=narrow)
+    return ChartQuery(theme, tuple(map(normal_key, group or ())), round, question, narrow=narrow)
 
 
 def source_of(project: Project) -> str:

@@ -35,7 +35,8 @@ def json_lines(body: bytes) -> list[tuple[int, Any]]:
             try:
                 objects.append((number, parse_json(line)))
             except Malformed as error:
-                raise Malformed(f"Line {number}: {error.detail}") from None
+                faults = tuple(Fault(f"line {number} {one.pointer}", one.detail) for one in error.faults)
+                raise Malformed(f"Line {number}: {error.detail}", faults) from None
     return objects
 
 

@@ -21,6 +21,7 @@ from app.errors import (
     TrancheError,
     Unauthenticated,
     UnsupportedMediaType,
+    escape,
     invalid,
 )
 
@@ -33,6 +34,10 @@ WORDING = {
     "missing": "is required",
     "extra_forbidden": "is not a field here; check its spelling or leave it out",
     "json_type": "must be JSON",
+    "model_type": "must be an object",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
 }
 
 
@@ -112,9 +117,11 @@ def pointer(location: Sequence[str | int], document: Any) -> str:
         inside = inside or (isinstance(here, list) and isinstance(part, int) and part < len(here))
         if inside:
             here = here[part]
-        elif step < len(location) - 1:
+        elif part == "[key]" or step < len(location) - 1:
             continue
-        tokens.append(str(part).replace("~", "~0").replace("/", "~1"))
+        elif not isinstance(here, dict):
+            break
+        tokens.append(escape(str(part)))
     return "".join(f"/{token}" for token in tokens)
 
 

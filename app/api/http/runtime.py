@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from fastapi import Request
 
-from app.errors import TooLarge, Unauthenticated
+from app.errors import TooLarge, Unauthenticated, UnsupportedMediaType
 from app.services.access.keys import Caller, authenticate
 from app.services.curves.fits import Fits
 from app.services.enqueue import Enqueue
@@ -38,7 +38,9 @@ class Runtime:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body. Raises TooLarge as soon as it is known to be over `limit` bytes."""
+    """The whole body. Raises TooLarge as soon as it is known to be over `limit` bytes, UnsupportedMediaType for a
+    compressed one."""
+    refuse_compressed(request)
     announced = request.headers.get("content-length", "")
     parts: list[bytes] = []
     size = int(announced) if announced.isdecimal() and len(announced) < 20 else 0
@@ -52,3 +54,16 @@ async def read_body(request: Request, limit: int) -> bytes:
     if size > limit:
         raise TooLarge(f"The body is over {limit // 1_000_000} MB, the most that this route reads. Send it in parts.")
     return b"".join(parts)
+
+
+def refuse_compressed(request: Request) -> None:
+    """Raises UnsupportedMediaType for a body in a content coding, as gzip: nothing here unpacks one."""
+    codings = request.headers.getlist("content-encoding")
+    coding = ", ".join(codings)
+    empty = request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
+    if empty or all(one.strip().lower() in ("", "identity") for one in coding.split(",")):
+        return
+    raise UnsupportedMediaType(
+        f"Content-Encoding is {coding[:100]}; send the body as it is, without compression.",
+        headers={"Accept-Encoding": "identity"},
+    )

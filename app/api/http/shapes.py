@@ -1,6 +1,7 @@
 """How requests are read: exact money, finite numbers, keys."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -30,8 +31,9 @@ from app.strict_json import Number, parse_json
 MAX_COUNT = 1_000_000_000
 MAX_REAL = 1e15
 MIN_REAL = 1e-100
+LAST_WHOLE = 2**53
+"""Beyond it a float no longer tells neighbouring whole numbers apart."""
 MAX_MONEY = Decimal("999999999999.999999")
-KEY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$"
 MONEY_PATTERN = r"^\d{1,12}(\.\d{1,6})?$"
 
 
@@ -83,6 +85,18 @@ def plain_text(text: str) -> str:
     return text
 
 
+def whole(value: object) -> object:
+    """A float that is a whole number as the int that it is: what tools write as 198.0. Others stay what they are."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= LAST_WHOLE else value
+
+
+def count_of(text: str) -> int | None:
+    """The count that a query writes, as '100' or '100.0'; None where it is none or too large."""
+    digits = re.fullmatch(r"([0-9]{1,10})(\.0+)?", text)
+    count = int(digits[1]) if digits else None
+    return None if count is None or count > MAX_COUNT else count
+
+
 MoneySchema = WithJsonSchema({"type": "string", "pattern": MONEY_PATTERN, "examples": ["1999.20"]})
 MoneyInSchema = WithJsonSchema(
     {
@@ -99,11 +113,11 @@ SignedMoneyOut = Annotated[
     WithJsonSchema({"type": "string", "pattern": MONEY_PATTERN.replace("^", "^-?"), "examples": ["-12.50"]}),
 ]
 
-Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(plain_text)]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(plain_text)]
 LongText = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(plain_text)]
-Count = Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)]
+Whole = BeforeValidator(whole)
+Count = Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT), Whole]
 Real = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_REAL, le=MAX_REAL), AfterValidator(squarable)]
 NonNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=MAX_REAL), AfterValidator(squarable)]
 Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=MAX_REAL), AfterValidator(squarable)]

@@ -9,8 +9,9 @@ from pydantic import ConfigDict, Field
 from app.api.http.answers import Draws, IntervalOut, Seed, WarningOut
 from app.api.http.etags import question_tag
 from app.api.http.pages import Cursor, Limit, Page, page
-from app.api.http.shapes import MAX_COUNT, Answer
+from app.api.http.shapes import MAX_COUNT, Answer, count_of
 from app.api.http.transactions import Call, Route, reads
+from app.api.keys.paths import KeyInPath
 from app.errors import Fault, invalid
 from app.services.curves.curves import Curve, CurveQuestion, Summary, curves_of
 from app.services.curves.fits import DRAWS, SEED
@@ -134,13 +135,12 @@ def main_quantiles(one: Summary) -> dict[str, float | None]:
 
 def read_at(text: str | None) -> list[int]:
     """'100,200,400' as counts. Raises Invalid."""
-    parts = [part.strip() for part in text.split(",")] if text else []
-    if len(parts) > MAX_AT or not all(part.isascii() and part.isdigit() and len(part) <= 10 for part in parts):
-        raise invalid(Fault("?at", f"give up to {MAX_AT} whole counts parted by commas, such as 100,200,400"))
-    counts = [int(part) for part in parts]
-    if any(count > MAX_COUNT for count in counts):
-        raise invalid(Fault("?at", f"a count is at most {MAX_COUNT:,}"))
-    return counts
+    counts = [count_of(part.strip()) for part in text.split(",")] if text else []
+    known = [count for count in counts if count is not None]
+    if len(counts) > MAX_AT or len(known) < len(counts):
+        limits = f"give up to {MAX_AT} whole counts up to {MAX_COUNT:,} parted by commas, such as 100,200,400"
+        raise invalid(Fault("?at", limits))
+    return known
 
 
 @router.get("", summary="Read the learning curves")
@@ -167,7 +167,7 @@ def list_curves(
 @router.get("/{group}", summary="Read a group's learning curve")
 def read_curve(
     project_id: str,
-    group: str,
+    group: KeyInPath,
     call: Annotated[Call, reads("read")],
     at: At = None,
     draws: Draws = DRAWS,

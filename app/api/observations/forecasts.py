@@ -79,7 +79,7 @@ def by_level(numbers: tuple[float | None, ...]) -> ByLevel:
 def list_forecasts(
     project_id: str,
     call: Annotated[Call, reads("read")],
-    group: Annotated[str | None, Query(max_length=100, description="Only this group's")] = None,
+    group: Annotated[str | None, Query(max_length=200, description="Only this group's")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> ForecastsOut:

@@ -8,6 +8,7 @@ from tranche.sheets import ReadAs, Sheet, SheetError, SheetFault, decimal_mark, 
 
 from app.api.http.problems import wording
 from app.api.http.shapes import Answer, InstantIn, NonNegative, Real, Shape, ShortText, Text
+from app.api.keys.keys import Key
 from app.api.observations.intake import refuse_too_many
 from app.errors import Fault, Malformed, refuse
 from app.services.curves.readings import Reading
@@ -42,7 +43,7 @@ class Line(Shape):
     """A line of the table, its numbers already read."""
 
     external_id: Text
-    group: ShortText
+    group: Key
     n: Annotated[int, Field(ge=0, le=1_000_000_000)]
     value: Real | None = None
     stderr: NonNegative | None = None

@@ -11,7 +11,7 @@ from pydantic import WithJsonSchema
 from app.api.http.answers import Draws, Seed, WarningOut
 from app.api.http.etags import question_tag
 from app.api.http.problems import declared
-from app.api.http.shapes import MAX_COUNT, MONEY_PATTERN, Answer, MoneyOut, read_money
+from app.api.http.shapes import MONEY_PATTERN, Answer, MoneyOut, count_of, read_money
 from app.api.http.transactions import Call, Route, reads
 from app.api.planning.plans import (
     BudgetShare,
@@ -31,6 +31,7 @@ from app.money import amount
 from app.services.curves.fits import DRAWS, SEED
 from app.services.planning.allocations import Allocation, AllocationQuestion, next_allocation
 from app.services.planning.policies import PolicyName
+from app.services.projects.keys import normal_key
 from app.store.models.projects import Project
 
 router = APIRouter(prefix="/v1/projects/{project_id}/allocations", tags=["allocations"], route_class=Route)
@@ -128,12 +129,13 @@ def read_hold(parts: Sequence[str]) -> dict[str, int]:
     """Orders by source from texts such as 'clinic-7:500'. Raises Invalid."""
     hold: dict[str, int] = {}
     for part in parts:
-        key, _, count = part.rpartition(":")
-        if not key or not (count.isascii() and count.isdigit() and len(count) <= 10 and int(count) <= MAX_COUNT):
+        text, _, last = part.rpartition(":")
+        key, count = normal_key(text), count_of(last.strip())
+        if not key or count is None:
             raise invalid(Fault("?hold", "give SOURCE:ORDER, such as clinic-7:500; repeat it for several sources"))
         if key in hold:
             raise invalid(Fault("?hold", f"'{key}' is named twice"))
-        hold[key] = int(count)
+        hold[key] = count
     return dict(sorted(hold.items()))
 
 

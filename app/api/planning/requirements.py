@@ -10,6 +10,7 @@ from app.api.http.answers import WarningOut
 from app.api.http.problems import declared
 from app.api.http.shapes import Answer, MoneyIn, MoneyOut, Real, Shape
 from app.api.http.transactions import Call, QuestionRoute, asks
+from app.api.keys.keys import Key, Keyed
 from app.api.planning.scenarios import MAX_NAMED, DrawsIn, SeedIn
 from app.errors import Conflict, Infeasible
 from app.money import amount
@@ -30,7 +31,7 @@ class RequirementsIn(Shape):
 
     chance: Chance = 0.9
     joint: Annotated[bool, Field(strict=True)] = False
-    targets: Annotated[dict[str, Real | None], Field(max_length=MAX_NAMED)] = Field(default_factory=dict)
+    targets: Annotated[dict[Key, Real | None], Field(max_length=MAX_NAMED), Keyed] = Field(default_factory=dict)
     budgets: Annotated[tuple[MoneyIn, ...], Field(max_length=MAX_BUDGETS)] = ()
     draws: DrawsIn = DRAWS
     seed: SeedIn = SEED

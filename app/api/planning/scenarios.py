@@ -20,10 +20,12 @@ from app.api.http.shapes import (
     Real,
     Shape,
     Text,
+    Whole,
     said,
     unset,
 )
 from app.api.http.transactions import Call, QuestionRoute, asks
+from app.api.keys.keys import Key, Keyed
 from app.api.planning.plans import (
     BudgetShare,
     Exploration,
@@ -50,8 +52,8 @@ router = APIRouter(prefix="/v1/projects/{project_id}/allocations", tags=["alloca
 MAX_SCENARIOS = 20
 MAX_NAMED = 20_000
 
-DrawsIn = Annotated[int, Field(strict=True, ge=50, le=2000)]
-SeedIn = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
+DrawsIn = Annotated[int, Field(strict=True, ge=50, le=2000), Whole]
+SeedIn = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1), Whole]
 
 
 SignedMoney = Annotated[
@@ -74,7 +76,7 @@ class GroupTerms(Patch):
     assumed_curve: AssumedCurve = unset()
 
 
-Orders = Annotated[dict[str, Count], Field(max_length=MAX_NAMED)]
+Orders = Annotated[dict[Key, Count], Field(max_length=MAX_NAMED), Keyed]
 
 
 class ScenarioIn(Shape):
@@ -87,8 +89,8 @@ class ScenarioIn(Shape):
     policy: PolicyName = "optimal"
     exploration: Exploration = None
     set_limits: SetLimits | None = None
-    groups: Annotated[dict[str, GroupTerms], Field(max_length=MAX_NAMED)] = Field(default_factory=dict)
-    sources: Annotated[dict[str, SourceTerms], Field(max_length=MAX_NAMED)] = Field(default_factory=dict)
+    groups: Annotated[dict[Key, GroupTerms], Field(max_length=MAX_NAMED), Keyed] = Field(default_factory=dict)
+    sources: Annotated[dict[Key, SourceTerms], Field(max_length=MAX_NAMED), Keyed] = Field(default_factory=dict)
     hold: Orders = Field(default_factory=dict)
     orders: Orders | None = None
 

@@ -13,7 +13,7 @@ from app.api.http.etags import etag_of
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
 from app.api.http.runtime import SOFTWARE_VERSION
-from app.api.http.shapes import Answer, MoneyIn, MoneyOut, Shape
+from app.api.http.shapes import Answer, MoneyIn, MoneyOut, Shape, Whole
 from app.api.http.transactions import Call, Route, posts, reads
 from app.api.planning.scenarios import SeedIn
 from app.api.projects.objectives import Objective
@@ -44,10 +44,10 @@ class SimulationIn(Shape):
 
     policies: Annotated[tuple[PolicyName, ...], Field(min_length=1, max_length=len(POLICY_KEYS))] = USUAL
     chosen: PolicyName = "optimal"
-    replicates: Annotated[int, Field(strict=True, ge=2, le=MAX_GAMES)] = 200
-    rounds: Annotated[int, Field(strict=True, ge=1, le=MAX_ROUNDS)] | None = None
+    replicates: Annotated[int, Field(strict=True, ge=2, le=MAX_GAMES), Whole] = 200
+    rounds: Annotated[int, Field(strict=True, ge=1, le=MAX_ROUNDS), Whole] | None = None
     budget: MoneyIn | None = None
-    draws: Annotated[int, Field(strict=True, ge=20, le=300)] = 64
+    draws: Annotated[int, Field(strict=True, ge=20, le=300), Whole] = 64
     seed: SeedIn = 0
     objective: Objective | None = None
 

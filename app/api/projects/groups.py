@@ -13,7 +13,6 @@ from app.api.http.problems import declared
 from app.api.http.shapes import (
     Answer,
     Count,
-    Key,
     NonNegative,
     Patch,
     Positive,
@@ -26,6 +25,8 @@ from app.api.http.shapes import (
     unset,
 )
 from app.api.http.transactions import BulkRoute, Call, Route, changes, posts, reads
+from app.api.keys.keys import Key
+from app.api.keys.paths import KeyInPath, part_of
 from app.errors import Archived as ArchivedError
 from app.errors import Conflict, Frozen, InUse, KeyTaken, MissingKeys
 from app.services.ledger.holdings import NONE_COLLECTED
@@ -153,7 +154,7 @@ def add_group(project_id: str, body: GroupIn, call: Annotated[Call, posts("write
     project = call.project(project_id)
     [row] = groups.add_groups(call.session, project, [body.model_dump()], call.now, at="")
     touch(project, call.now)
-    call.headers["Location"] = f"{call.path}/{row.key}"
+    call.headers["Location"] = f"{call.path}/{part_of(row.key)}"
     return shape_of(call, project, row)
 
 
@@ -180,13 +181,17 @@ def replace_groups(
 
 
 @router.get("/{key}", summary="Read a group")
-def read_group(project_id: str, key: str, call: Annotated[Call, reads("read")], archived: Archived = False) -> GroupOut:
+def read_group(
+    project_id: str, key: KeyInPath, call: Annotated[Call, reads("read")], archived: Archived = False
+) -> GroupOut:
     project = call.project(project_id)
     return shape_of(call, project, get_member(call.session, project, Group, key, archived=archived))
 
 
 @router.patch("/{key}", summary="Change a group", responses=declared(Frozen, KeyTaken))
-def update_group(project_id: str, key: str, body: GroupPatch, call: Annotated[Call, changes("write")]) -> GroupOut:
+def update_group(
+    project_id: str, key: KeyInPath, body: GroupPatch, call: Annotated[Call, changes("write")]
+) -> GroupOut:
     """Set `initial_count` for what comes by other ways than orders; deliveries are counted by themselves."""
     project = call.project(project_id)
     row = get_member(call.session, project, Group, key)
@@ -198,7 +203,7 @@ def update_group(project_id: str, key: str, body: GroupPatch, call: Annotated[Ca
 @router.delete(
     "/{key}", status_code=204, summary="Archive a group and its sources", responses=declared(InUse, Conflict)
 )
-def archive_group(project_id: str, key: str, call: Annotated[Call, changes("write")]) -> None:
+def archive_group(project_id: str, key: KeyInPath, call: Annotated[Call, changes("write")]) -> None:
     """Sources that deliver other groups too go on. What a limit or the objective names cannot be archived."""
     project = call.project(project_id)
     row = get_member(call.session, project, Group, key)
@@ -207,7 +212,7 @@ def archive_group(project_id: str, key: str, call: Annotated[Call, changes("writ
 
 
 @router.post("/{key}/restore", summary="Bring an archived group back")
-def restore_group(project_id: str, key: str, call: Annotated[Call, posts("write")]) -> GroupOut:
+def restore_group(project_id: str, key: KeyInPath, call: Annotated[Call, posts("write")]) -> GroupOut:
     """Its sources stay archived until they are restored themselves."""
     project = call.project(project_id)
     row = get_member(call.session, project, Group, key, archived=True)

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-from app.api.http.shapes import Count, Key, MoneyInSchema, Shape, Text, read_money
+from app.api.http.shapes import Count, MoneyInSchema, Shape, Text, read_money
+from app.api.keys.keys import Key
 from app.money import plain
 
 MAX_LIMITS = 200

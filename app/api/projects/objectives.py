@@ -4,11 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from app.api.http.shapes import NonNegative, Shape
+from app.api.http.shapes import NonNegative, Shape, Whole
+from app.api.keys.keys import Key, Keyed
 
 MAX_VECTORS = 50
 
 Share = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=1)]
+Weights = Annotated[dict[Key, NonNegative], Keyed]
 
 
 def absent(value: object) -> bool:
@@ -52,7 +54,7 @@ class Targets(Kind):
     """As near to every group's `target` as possible: shortfalls to the `power`, groups without a target left out."""
 
     kind: Literal["targets"]
-    power: Annotated[int, Field(strict=True, ge=1, le=2)] = 1
+    power: Annotated[int, Field(strict=True, ge=1, le=2), Whole] = 1
 
 
 class Gap(Kind):
@@ -70,7 +72,9 @@ class Robust(Kind):
 
     kind: Literal["robust"]
     mode: Literal["worst_case", "regret"] = "worst_case"
-    weight_vectors: Annotated[tuple[dict[str, NonNegative], ...], Field(min_length=1, max_length=MAX_VECTORS)]
+    weight_vectors: Annotated[
+        tuple[Annotated[dict[Key, NonNegative], Keyed], ...], Field(min_length=1, max_length=MAX_VECTORS)
+    ]
 
 
 Objective = Annotated[Utilitarian | Isoelastic | Maximin | Cvar | Targets | Gap | Robust, Field(discriminator="kind")]

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -19,7 +19,6 @@ from app.api.http.shapes import (
     Patch,
     Positive,
     PriceIn,
-    Real,
     Shape,
     ShortText,
     Text,
@@ -29,6 +28,7 @@ from app.api.http.shapes import (
 from app.api.http.transactions import Call, Route, changes, posts, reads
 from app.api.projects.groups import GroupIn
 from app.api.projects.limits import SetLimits, stored_limits
+from app.api.projects.metrics import BudgetGiven, Metric, MetricIn
 from app.api.projects.objectives import Objective, Utilitarian
 from app.api.projects.sources import MAX_SOURCES, SourceIn, source_fields
 from app.errors import Archived, Conflict, Frozen, KeyTaken
@@ -39,23 +39,6 @@ from app.store.models.projects import Project
 from app.store.projects import projects_of_workspace
 
 router = APIRouter(prefix="/v1/projects", tags=["projects"], route_class=Route)
-
-
-class Metric(Shape):
-    """How a group's performance is measured. `maximize` needs `upper`, `minimize` needs `lower`."""
-
-    name: ShortText = "metric"
-    kind: Literal["proportion", "other"] = "other"
-    goal: Literal["maximize", "minimize"] = "maximize"
-    lower: Real | None = None
-    upper: Real | None = None
-
-
-class BudgetIn(Shape):
-    """The money for all rounds together."""
-
-    total: MoneyIn
-    rounds: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 1
 
 
 class BudgetOut(Answer):
@@ -72,9 +55,9 @@ class ProjectIn(Shape):
     external_id: Text | None = None
     name: Text
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
-    metric: Metric
+    metric: MetricIn
     objective: Objective = Field(default_factory=lambda: Utilitarian(kind="utilitarian"))
-    budget: BudgetIn
+    budget: BudgetGiven
     recipe: ShortText = "default"
     groups: Annotated[tuple[GroupIn, ...], Field(max_length=20_000)] = ()
     sources: Annotated[tuple[SourceIn, ...], Field(max_length=MAX_SOURCES)] = ()
@@ -91,9 +74,9 @@ class ProjectPatch(Patch):
 
     name: Text = unset()
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = unset()
-    metric: Metric = unset()
+    metric: MetricIn = unset()
     objective: Objective = unset()
-    budget: BudgetIn = unset()
+    budget: BudgetGiven = unset()
     recipe: ShortText = unset()
     set_limits: SetLimits = unset()
     value_per_utility: PriceIn | None = unset()

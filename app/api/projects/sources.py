@@ -18,7 +18,6 @@ from app.api.http.shapes import (
     MAX_COUNT,
     Answer,
     Count,
-    Key,
     LongText,
     MoneyIn,
     MoneyOut,
@@ -26,10 +25,13 @@ from app.api.http.shapes import (
     PriceIn,
     Shape,
     Text,
+    Whole,
     said,
     unset,
 )
 from app.api.http.transactions import BulkRoute, Call, Route, changes, posts, reads
+from app.api.keys.keys import Key, Keyed
+from app.api.keys.paths import KeyInPath, part_of
 from app.api.projects.groups import Replaced
 from app.errors import Archived as ArchivedError
 from app.errors import Conflict, InUse, KeyTaken, MissingKeys
@@ -45,13 +47,13 @@ bulk = APIRouter(prefix=router.prefix, tags=["sources"], route_class=BulkRoute)
 
 MAX_SOURCES = 20_000
 Kind = Literal["vendor", "site", "synthetic", "archive", "other"]
-LotSize = Annotated[int, Field(strict=True, ge=1, le=MAX_COUNT)]
+LotSize = Annotated[int, Field(strict=True, ge=1, le=MAX_COUNT), Whole]
 Billed = Literal["delivered", "accepted"]
 TierScope = Literal["order", "project"]
 LEAST_SHARE = 1e-6
 Share = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=LEAST_SHARE, le=1)]
-Yields = Annotated[dict[str, Share], Field(max_length=MAX_SOURCES)]
-Days = Annotated[int, Field(strict=True, ge=0, le=3650)]
+Yields = Annotated[dict[Key, Share], Field(max_length=MAX_SOURCES), Keyed]
+Days = Annotated[int, Field(strict=True, ge=0, le=3650), Whole]
 
 
 class PriceTier(Shape):
@@ -60,7 +62,7 @@ class PriceTier(Shape):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    start: Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT, alias="from")]
+    start: Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT, alias="from"), Whole]
     unit_cost: Annotated[PriceIn, PlainSerializer(plain, return_type=str)]
 
 
@@ -221,7 +223,7 @@ def add_source(project_id: str, body: SourceIn, call: Annotated[Call, posts("wri
     project = call.project(project_id)
     [row] = sources.add_sources(call.session, project, [source_fields(body)], call.now, at="")
     touch(project, call.now)
-    call.headers["Location"] = f"{call.path}/{row.key}"
+    call.headers["Location"] = f"{call.path}/{part_of(row.key)}"
     return shape_of(call, project, row)
 
 
@@ -249,14 +251,16 @@ def replace_sources(
 
 @router.get("/{key}", summary="Read a source")
 def read_source(
-    project_id: str, key: str, call: Annotated[Call, reads("read")], archived: Archived = False
+    project_id: str, key: KeyInPath, call: Annotated[Call, reads("read")], archived: Archived = False
 ) -> SourceOut:
     project = call.project(project_id)
     return shape_of(call, project, get_member(call.session, project, Source, key, archived=archived))
 
 
 @router.patch("/{key}", summary="Change a source", responses=declared(KeyTaken))
-def update_source(project_id: str, key: str, body: SourcePatch, call: Annotated[Call, changes("write")]) -> SourceOut:
+def update_source(
+    project_id: str, key: KeyInPath, body: SourcePatch, call: Annotated[Call, changes("write")]
+) -> SourceOut:
     project = call.project(project_id)
     row = get_member(call.session, project, Source, key)
     call.match(shape_of(call, project, row))
@@ -265,7 +269,7 @@ def update_source(project_id: str, key: str, body: SourcePatch, call: Annotated[
 
 
 @router.delete("/{key}", status_code=204, summary="Archive a source", responses=declared(InUse, Conflict))
-def archive_source(project_id: str, key: str, call: Annotated[Call, changes("write")]) -> None:
+def archive_source(project_id: str, key: KeyInPath, call: Annotated[Call, changes("write")]) -> None:
     """What a limit names, or has open orders, cannot be archived."""
     project = call.project(project_id)
     row = get_member(call.session, project, Source, key)
@@ -274,7 +278,7 @@ def archive_source(project_id: str, key: str, call: Annotated[Call, changes("wri
 
 
 @router.post("/{key}/restore", summary="Bring an archived source back", responses=declared(Conflict))
-def restore_source(project_id: str, key: str, call: Annotated[Call, posts("write")]) -> SourceOut:
+def restore_source(project_id: str, key: KeyInPath, call: Annotated[Call, posts("write")]) -> SourceOut:
     project = call.project(project_id)
     row = get_member(call.session, project, Source, key, archived=True)
     sources.restore_source(call.session, project, row, call.now)

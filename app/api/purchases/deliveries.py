@@ -8,8 +8,9 @@ from pydantic import Field
 
 from app.api.http.answers import WarningOut
 from app.api.http.problems import declared
-from app.api.http.shapes import MAX_COUNT, Answer, Count, Key, MoneyIn, Shape, Text
+from app.api.http.shapes import MAX_COUNT, Answer, Count, MoneyIn, Shape, Text, Whole
 from app.api.http.transactions import Call, Route, posts
+from app.api.keys.keys import Key, Keyed
 from app.api.purchases.orders import OrderOut, get_order, order_shape, progress_one
 from app.errors import Conflict, Fault, KeyTaken, NotFound, invalid
 from app.services.ledger.deliveries import Recording, record_delivery
@@ -18,7 +19,7 @@ from app.store.models.purchases import Order
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["rounds"], route_class=Route)
 
-Change = Annotated[int, Field(strict=True, ge=-MAX_COUNT, le=MAX_COUNT)]
+Change = Annotated[int, Field(strict=True, ge=-MAX_COUNT, le=MAX_COUNT), Whole]
 
 
 class CountsIn(Shape):
@@ -31,7 +32,7 @@ class DeliveryIn(Shape):
     """What came. `cost` is what the vendor charged for it, where that is not the order's price."""
 
     external_id: Text | None = None
-    groups: Annotated[dict[Key, CountsIn], Field(max_length=20_000, default_factory=dict)]
+    groups: Annotated[dict[Key, CountsIn], Field(max_length=20_000, default_factory=dict), Keyed]
     unmapped: Count = 0
     cost: MoneyIn | None = None
     note: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = None
@@ -48,7 +49,7 @@ class CorrectionIn(Shape):
     what the vendor gave back, takes its place."""
 
     external_id: Text | None = None
-    groups: Annotated[dict[Key, ChangesIn], Field(max_length=20_000, default_factory=dict)]
+    groups: Annotated[dict[Key, ChangesIn], Field(max_length=20_000, default_factory=dict), Keyed]
     unmapped: Change = 0
     refund: MoneyIn | None = None
     note: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]

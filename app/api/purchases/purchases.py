@@ -6,8 +6,9 @@ from fastapi import APIRouter
 from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter, ValidationError
 
 from app.api.http.problems import declared, repeated
-from app.api.http.shapes import Count, Key, MoneyIn, Shape, Text
+from app.api.http.shapes import Count, MoneyIn, Shape, Text
 from app.api.http.transactions import Call, Route, posts
+from app.api.keys.keys import Key, Keyed
 from app.api.planning.allocations import allocation_json
 from app.api.purchases.rounds import RoundOut, shape_of
 from app.errors import Conflict, Fault, KeyTaken, invalid
@@ -25,7 +26,7 @@ class ArrivedCounts(Shape):
 class ArrivedIn(Shape):
     """What came of an order where a number does not say it: by group, and samples of no known group."""
 
-    groups: Annotated[dict[Key, ArrivedCounts], Field(max_length=20_000, default_factory=dict)]
+    groups: Annotated[dict[Key, ArrivedCounts], Field(max_length=20_000, default_factory=dict), Keyed]
     unmapped: Count = 0
 
     def arrived(self) -> Arrived:
@@ -59,8 +60,8 @@ class PurchaseIn(Shape):
     whose samples some are rejected, say what came. `spent`: what was paid in all; left out: what the sources' prices
     say."""
 
-    orders: Annotated[dict[Key, OrderIn], Field(max_length=20_000)] | None = None
-    groups: Annotated[dict[Key, Count], Field(max_length=20_000)] | None = None
+    orders: Annotated[dict[Key, OrderIn], Field(max_length=20_000), Keyed] | None = None
+    groups: Annotated[dict[Key, Count], Field(max_length=20_000), Keyed] | None = None
     spent: MoneyIn | None = None
     external_id: Text | None = None
     note: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = None

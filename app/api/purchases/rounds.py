@@ -10,8 +10,9 @@ from pydantic import ConfigDict, Field, RootModel
 from app.api.http.etags import matches, question_tag
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared, repeated
-from app.api.http.shapes import Answer, Count, Key, MoneyIn, MoneyOut, Shape, Text, with_example
+from app.api.http.shapes import Answer, Count, MoneyIn, MoneyOut, Shape, Text, Whole, with_example
 from app.api.http.transactions import Call, Route, buys, changes, reads
+from app.api.keys.keys import Key, Keyed
 from app.api.planning.allocations import AllocationOut, allocation_json
 from app.api.planning.plans import MetricOut, Policy
 from app.api.planning.scenarios import DrawsIn, SeedIn
@@ -39,7 +40,7 @@ class QueryIn(Shape):
     budget: MoneyIn | None = None
     policy: Policy = "optimal"
     exploration: Annotated[float | None, Field(strict=True, allow_inf_nan=False, ge=0, le=1)] = None
-    hold: Annotated[dict[Key, Count], Field(max_length=20_000)] = Field(default_factory=dict)
+    hold: Annotated[dict[Key, Count], Field(max_length=20_000), Keyed] = Field(default_factory=dict)
     draws: DrawsIn = DRAWS
     seed: SeedIn = SEED
 
@@ -52,14 +53,14 @@ class RoundIn(Shape):
     """The allocation that was looked at, by its data version and query."""
 
     external_id: Text | None = None
-    data_version: Annotated[int, Field(strict=True, ge=0)] | None = None
+    data_version: Annotated[int, Field(strict=True, ge=0), Whole] | None = None
     query: QueryIn = Field(default_factory=QueryIn)
 
 
 class RoundPatch(Shape):
     """The orders of a proposal, source by source; sources left out get none."""
 
-    orders: Annotated[dict[Key, Count], Field(max_length=20_000)]
+    orders: Annotated[dict[Key, Count], Field(max_length=20_000), Keyed]
 
 
 class CancelIn(Shape):

@@ -9,8 +9,9 @@ from pydantic import Field
 
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
-from app.api.http.shapes import Answer, Key, Patch, Shape, Text, unset
+from app.api.http.shapes import Answer, Patch, Shape, Text, unset
 from app.api.http.transactions import Call, Route, changes, posts, reads
+from app.api.keys.keys import Key
 from app.errors import Conflict, SecretKeyMissing
 from app.services.vendors import connections, inbox, placing, schedule
 from app.services.vendors.connections import NewConnection

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Path
 from app.api.http.bulk import list_body, list_contract
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
-from app.api.http.shapes import Answer, Key, Shape, Text
+from app.api.http.shapes import Answer, Shape, Text
 from app.api.http.transactions import BulkRoute, Call, Route, posts, reads
+from app.api.keys.keys import Key
 from app.api.vendors.connections import get
 from app.errors import Conflict, KeyTaken, NotFound
 from app.services.ids import as_uuid

@@ -1,5 +1,7 @@
 """Columns that say of an item what a table shows of it, and those that many tables have."""
 
+import csv
+import io
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias, TypeVar
 
@@ -19,6 +21,13 @@ Ends: TypeAlias = tuple[Cell, Cell, Cell]
 
 def flat(columns: Columns[Item]) -> list[Column[Item]]:
     return [one for some in columns for one in ([some] if isinstance(some, Column) else some)]
+
+
+def keys_in_one(keys: Iterable[str]) -> str:
+    """Keys in one cell, as a line of CSV with blanks for commas."""
+    line = io.StringIO()
+    csv.writer(line, delimiter=" ", lineterminator="").writerow(keys)
+    return line.getvalue()
 
 
 def within(part: Callable[[Item], Part | None], columns: Columns[Part]) -> list[Column[Item]]:

@@ -23,6 +23,7 @@ from app.services.exports.columns import (
     group_key,
     group_name,
     interval,
+    keys_in_one,
     within,
 )
 from app.services.exports.dossier import Dossier
@@ -75,7 +76,8 @@ def sources_table(dossier: Dossier) -> Content[SourcePlan]:
     return [
         Column("source", "text", "key of the source", lambda one: one.key),
         Column("name", "text", "name of the source", lambda one: dossier.sources[one.key].name),
-        Column("groups", "text", "keys of the groups it feeds, parted by blanks", lambda one: " ".join(one.groups)),
+        Column("groups", "text", "keys of the groups it feeds, parted by blanks, quoted where they hold some",
+               lambda one: keys_in_one(one.groups)),
         Column("order", "count", "samples to order in this round", lambda one: one.order),
         Column("cost", "money", f"what the order costs, {currency}", lambda one: amount(one.cost)),
         within(lambda one: dossier.sources[one.key], [

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, Fault, KeyTaken, invalid, refuse
+from app.errors import Conflict, Fault, KeyTaken, escape, invalid, refuse
 from app.services.access.audit import write_audit
 from app.services.access.keys import Caller
 from app.services.enqueue import Enqueue
@@ -19,7 +19,7 @@ from app.services.jobs import plan_watch
 from app.services.ledger import ledger
 from app.services.ledger.ledger import Cause
 from app.services.ledger.orders import about_order
-from app.services.projects.changes import escape, touch
+from app.services.projects.changes import touch
 from app.services.webhooks.events import record
 from app.store import ledger as store
 from app.store.ledger import Cell, Totals

@@ -10,13 +10,13 @@ from datetime import datetime
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, KeyTaken, NotFound, invalid, refuse
+from app.errors import Fault, KeyTaken, NotFound, escape, invalid, refuse
 from app.planner.wording import Warning
 from app.services.curves.fit import metric_of
 from app.services.curves.readings import Reading, standard_error
 from app.services.ids import as_uuid, new_id
 from app.services.ledger.holdings import held_of
-from app.services.projects.changes import MAX_FAULTS, escape, touch
+from app.services.projects.changes import MAX_FAULTS, touch
 from app.store import observations as store
 from app.store.ledger import collected_counts
 from app.store.models.observations import Observation

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, invalid
+from app.errors import Fault, escape, invalid
 from app.money import millionths
 from app.planner.requirements import Requirements, requirements
 from app.planner.wording import Warning
@@ -15,7 +15,6 @@ from app.services.ledger.holdings import left_of
 from app.services.planning.problem import Budget
 from app.services.planning.situations import feasibly, known_situation
 from app.services.planning.variations import varied_members
-from app.services.projects.changes import escape
 from app.services.projects.groups import check_targets
 from app.store.models.projects import Group, Project
 

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, Invalid, invalid, refuse
+from app.errors import Fault, Invalid, escape, invalid, refuse
 from app.planner.arrays import FloatArray
 from app.planner.borrowing import fit_together
 from app.planner.curves import AssumedCurve, Observations, Points, Posterior, stating
@@ -20,7 +20,7 @@ from app.services.curves.prior import prior_for
 from app.services.ledger.holdings import Holdings
 from app.services.planning.problem import Budget
 from app.services.planning.situations import Situation, refuse_unknown_sources, round_budget
-from app.services.projects.changes import Fields, escape
+from app.services.projects.changes import Fields
 from app.services.projects.groups import check_bounds, check_targets
 from app.services.projects.references import named_faults
 from app.services.projects.sources import terms_faults

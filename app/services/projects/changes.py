@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.errors import Archived, Fault, KeyTaken, MissingKeys, NotFound, refuse
+from app.services.projects.keys import can_be_stored, normal_key
 from app.store import projects as store
 from app.store.models.projects import Group, Project, Source
 from app.store.projects import Member
@@ -46,18 +47,14 @@ def restore(project: Project, row: Project | Group | Source, now: datetime) -> N
 
 def get_member(session: Session, project: Project, kind: type[Member], key: str, *, archived: bool = False) -> Member:
     """The project's group or source of that key. Raises NotFound, for archived ones too (unless `archived`)."""
-    row = find(session, kind, project_id=project.id, key=key) if "\0" not in key else None
+    key = normal_key(key)
+    row = find(session, kind, project_id=project.id, key=key) if can_be_stored(key) else None
     word = kind.__name__.lower()
     if row is None:
         raise NotFound(f"There is no {word} '{key[:100]}' in this project.")
     if row.archived_at and not archived:
         raise NotFound(f"The {word} '{key}' is archived. Read it with ?archived=true, or POST to its /restore.")
     return row
-
-
-def escape(key: str) -> str:
-    """A key as a token of a JSON pointer (RFC 6901)."""
-    return key.replace("~", "~0").replace("/", "~1")
 
 
 def pointer(at: str, index: int, field: str) -> str:

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, InUse, refuse
-from app.services.projects.changes import MAX_FAULTS, escape
+from app.errors import Fault, InUse, escape, refuse
+from app.services.projects.changes import MAX_FAULTS
 from app.store import projects as store
 from app.store.models.projects import Group, Project, Source
 from app.store.projects import Member

@@ -9,14 +9,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, Fault, refuse
+from app.errors import Conflict, Fault, escape, refuse
 from app.money import plain
 from app.services.projects.changes import (
     MAX_FAULTS,
     Fields,
     archive,
     assign,
-    escape,
     pointer,
     refuse_incomplete,
     refuse_repeats,

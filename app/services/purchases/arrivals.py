@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, invalid, refuse
-from app.services.projects.changes import escape
+from app.errors import Fault, escape, invalid, refuse
 from app.store.models.projects import Group, Project, Source
 from app.store.projects import members
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
-from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, NotFound, invalid
+from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, NotFound, escape, invalid
 from app.money import amount
 from app.services.access.audit import write_audit
 from app.services.access.keys import Caller
@@ -29,7 +29,7 @@ from app.services.ledger.terms import terms_of
 from app.services.planning import GroupPlan
 from app.services.planning.allocations import Allocation, AllocationQuestion, next_allocation
 from app.services.planning.situations import refuse_unknown_sources
-from app.services.projects.changes import escape, touch
+from app.services.projects.changes import touch
 from app.services.vendors.placing import ask_to_place, places_orders
 from app.services.vendors.schedule import ask_to_reconcile
 from app.services.webhooks.events import record

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.services.ids import as_uuid
+from app.services.projects.keys import normal_key
 from app.services.vendors.facts import Facts
 from app.store import vendors as store
 from app.store.models.purchases import Order
@@ -44,9 +45,9 @@ class Directory:
         word, by the one group that its order or ours holds."""
         keys = self.groups.get(order.project_id, {})
         word, line = value_of(facts, "group"), value_of(facts, "line_ref")
-        named = keys.get(self.group_map.get(word, word)) if word else None
+        named = keys.get(self.group_map.get(word, normal_key(word))) if word else None
         if named is None and line:
-            named = keys.get(line.partition(LINE_SEPARATOR)[2])
+            named = keys.get(normal_key(line.partition(LINE_SEPARATOR)[2]))
         if named is not None or word:
             return named
         theirs = value_of(facts, "external_order_id")
