@@ -1,9 +1,9 @@
-"""A collection loop on real data: retrain on nested subsets, post, ask what to buy, buy it; five rounds.
+"""A collection loop on real data: retrain on nested subsets, post, ask what to collect, record it; five rounds.
 
     python examples/census_loop.py --start          # with a service of its own, on a temporary SQLite file
     TRANCHE_URL=http://localhost:8000 TRANCHE_API_KEY=... python examples/census_loop.py
 
-It needs scikit-learn (pip install 'tranche[examples]'). Buying is drawing further rows of the census data.
+It needs scikit-learn (pip install 'tranche[examples]'). Collecting is drawing further rows of the census data.
 In the end each group's accuracy stands beside that of an equal split: the same money, equal counts.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from tranche import Client, Metric, Observation, nested_subsets
+from tranche import Client, Observation, Project, nested_subsets
 
 from app.demo.service import temporary_service
 
@@ -32,14 +32,13 @@ TEST_SIZE = {"White_Male": 2500, "White_Female": 2500, "Black_Male": 460, "Black
 SUBSETS = (0.25, 0.5, 1.0)
 DRAWS = (0, 1)  # every subset is drawn twice, which shows how much of a difference is the luck of the draw
 NUMBERS = ("age", "education_num", "capital_gain", "capital_loss", "hours_per_week")
-METRIC = {"name": "accuracy", "kind": "proportion", "goal": "maximize", "lower": 0, "upper": 1}
 
 Samples = Mapping[str, np.ndarray]  # group -> row numbers
 
 
 @dataclass(frozen=True)
 class Census:
-    """Features [rows, columns], labels [rows], and each group's row numbers: to test on, and to buy."""
+    """Features [rows, columns], labels [rows], and each group's row numbers: to test on, and to collect."""
 
     x: np.ndarray
     y: np.ndarray
@@ -52,8 +51,8 @@ class Census:
         model = LogisticRegression(max_iter=1000).fit(self.x[rows], self.y[rows])
         return {group: float(model.score(self.x[test], self.y[test])) for group, test in self.test.items()}
 
-    def bought(self, counts: Mapping[str, int]) -> Samples:
-        """The first `counts` rows of each group's market: what a buyer of so many samples holds."""
+    def collected(self, counts: Mapping[str, int]) -> Samples:
+        """The first `counts` rows of each group's market: what is held of so many samples."""
         return {group: self.market[group][:n] for group, n in counts.items()}
 
 
@@ -81,29 +80,29 @@ def measure(census: Census, held: Mapping[str, int], name: str) -> Iterator[Obse
     for draw in DRAWS:
         for size, subset in zip(SUBSETS, nested_subsets(held, SUBSETS, seed=draw), strict=True):
             training = {group: census.market[group][positions] for group, positions in subset.items()}
-            metrics = {
-                group: Metric(value, eval_size=TEST_SIZE[group]) for group, value in census.accuracies(training).items()
-            }
             counts = {group: len(positions) for group, positions in subset.items()}
-            yield Observation(counts, metrics, external_id=f"{name}-{draw}-{size}", holdout="test")
+            run = f"{name}-{draw}-{size}"
+            yield Observation(counts, census.accuracies(training), run, holdout="test", eval_size=TEST_SIZE)
 
 
 def collect(tranche: Client, census: Census, rounds: int) -> Counter[str]:
     """The loop itself. Returns the counts held in the end."""
     groups = [{"key": g, "initial_count": n, "unit_cost": COST[g]} for g, n in START.items()]
     budget = {"total": MONEY_PER_ROUND * rounds, "rounds": rounds}
-    project = tranche.create_project("census loop", metric=METRIC, budget=budget, groups=groups)
-    held = Counter(START)
+    project = tranche.create_project("census loop", metric="accuracy", budget=budget, groups=groups)
     for number in range(1, rounds + 1):
-        tranche.post_observations(project.id, measure(census, held, f"round-{number}"))
-        plan = tranche.next_allocation(project.id, budget=MONEY_PER_ROUND)
-        held += plan.add
-        for group, n in held.items():
-            tranche.update_group(project.id, group, initial_count=n)
-        bought = ", ".join(f"{n} {group}" for group, n in plan.add.items())
+        tranche.post_observations(project, measure(census, held_of(tranche, project), f"round-{number}"))
+        plan = tranche.next_allocation(project)
+        tranche.record_purchase(project, plan, external_id=f"round-{number}")
+        collected = ", ".join(f"{n} {group}" for group, n in plan.add.items())
         now, after = plan.utility["now"].mean, plan.utility["after"].mean
-        print(f"round {number}: {bought} for {plan.budget.spend}; expected mean {now:.4f} -> {after:.4f}", flush=True)
-    return held
+        spent = f"{plan.budget.spend}, {plan.budget.remaining} left"
+        print(f"round {number}: {collected} for {spent}; expected mean {now:.4f} -> {after:.4f}", flush=True)
+    return held_of(tranche, project)
+
+
+def held_of(tranche: Client, project: Project) -> Counter[str]:
+    return Counter({group.key: group.raw_count for group in tranche.groups(project)})
 
 
 def equal_split(rounds: int) -> Counter[str]:
@@ -113,7 +112,7 @@ def equal_split(rounds: int) -> Counter[str]:
 
 def compare(census: Census, planned: Mapping[str, int], equal: Mapping[str, int]) -> None:
     """Prints each group's accuracy at the start, with the planned purchases, and with equal counts."""
-    at_start, at_plan, at_equal = (census.accuracies(census.bought(n)) for n in (START, planned, equal))
+    at_start, at_plan, at_equal = (census.accuracies(census.collected(n)) for n in (START, planned, equal))
     print(f"\n{'':14}{'start':>14}{'planned':>16}{'equal split':>16}{'planned - equal':>18}{'test error':>13}")
     for group, test in census.test.items():
         first, ours, theirs = at_start[group], at_plan[group], at_equal[group]
@@ -131,7 +130,7 @@ def connected(start: bool) -> Iterator[Client]:
         with temporary_service(0) as access, Client(access.base_url, access.api_key) as tranche:
             yield tranche
     else:
-        with Client(os.environ["TRANCHE_URL"], os.environ["TRANCHE_API_KEY"]) as tranche:
+        with Client() as tranche:
             yield tranche
 
 
@@ -139,7 +138,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A collection loop on census data.")
     parser.add_argument("--data", type=Path, default=DATA, help="adult.csv.gz")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=0, help="of the split into test rows and rows to buy")
+    parser.add_argument("--seed", type=int, default=0, help="of the split into test rows and rows to collect")
     parser.add_argument("--start", action="store_true", help="start a service; else TRANCHE_URL and TRANCHE_API_KEY")
     options = parser.parse_args()
     if not options.start and not {"TRANCHE_URL", "TRANCHE_API_KEY"} <= os.environ.keys():

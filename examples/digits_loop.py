@@ -13,10 +13,9 @@ order = np.random.default_rng(0).permutation(len(y))
 test, market = order[:600], {str(d): [row for row in order[600:] if y[row] == d] for d in range(10)}
 
 with Client() as tranche:
-    metric = {"name": "recall", "kind": "proportion", "goal": "maximize", "lower": 0, "upper": 1}
     groups = [{"key": digit, "initial_count": 8, "unit_cost": 1} for digit in market]
     budget = {"total": 240, "rounds": 3}
-    project = tranche.ensure_project(external_id="digits", metric=metric, budget=budget, groups=groups)
+    project = tranche.ensure_project(external_id="digits", metric="recall", budget=budget, groups=groups)
     for number in range(len(tranche.rounds(project)), 3):
         held = {group.key: group.raw_count for group in tranche.groups(project)}
         for size, subset in enumerate(nested_subsets(held, [0.25, 0.5, 1.0], seed=7)):

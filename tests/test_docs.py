@@ -71,7 +71,11 @@ class Service:
         return run_commands(moved, folder, TRANCHE_API_KEY=self.key)
 
 
-ROUND_BY_CURL = [block for block in blocks("README.md") if "make " not in block]
+README = (ROOT / "README.md").read_text()
+PLAN_FROM_FILES, SERVICE_BY_CURL, LOOP = (
+    re.split(r"^## .*\n", README, flags=re.MULTILINE)[number] for number in (1, 2, 3)
+)
+ROUND_BY_CURL = BLOCK.findall(SERVICE_BY_CURL)
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +97,41 @@ def test_the_round_by_curl_in_the_readme_works(service: Service, tmp_path: Path)
     said = service.run(ROUND_BY_CURL[1:], tmp_path)
     assert '"accepted":3' in said
     assert '"spend": "' in said
-    assert '"initial_count":700' in said
+    assert '"external_id":"round-1"' in said
+    assert '"state":"closed"' in said
+
+
+def test_the_plan_from_files_in_the_readme_is_the_services(service: Service, tmp_path: Path) -> None:
+    [commands] = BLOCK.findall(PLAN_FROM_FILES)
+    table = run_commands(commands.replace("$PWD/.venv/bin", str(Path(sys.executable).parent)), tmp_path)
+    asked = ROUND_BY_CURL[3].removesuffix("| python3 -m json.tool\n")
+    plan = json.loads(service.run([*ROUND_BY_CURL[1:3], f"echo; {asked}"], tmp_path).splitlines()[-1])
+    for group in plan["groups"]:
+        assert re.search(rf"^{group['group']} .*\b{group['add']}\b", table, re.MULTILINE)
+
+
+def test_the_loop_in_the_readme_spends_its_rounds_money() -> None:
+    [code] = re.findall(r"^```python\n(.*?)^```", LOOP, re.MULTILINE | re.DOTALL)
+    held = {"Bernese": 400, "Valais": 200}
+
+    def train_on_subsets() -> Iterator[tuple[dict[str, int], dict[str, float], str]]:
+        for number, share in enumerate((0.25, 0.5, 1.0)):
+            counts = {group: int(share * n) for group, n in held.items()}
+            yield counts, {group: 1.0 - n**-0.3 for group, n in counts.items()}, f"run-{number}"
+
+    with temporary_service(0) as access, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRANCHE_URL", access.base_url)
+        patch.setenv("TRANCHE_API_KEY", access.api_key)
+        names: dict[str, Any] = {"train_on_subsets": train_on_subsets}
+        exec(code, names)
+        with Client() as tranche:
+            plan = tranche.next_allocation(names["project"])
+    assert (plan.round, plan.budget.available) == (2, names["plan"].budget.remaining / 2)
+    assert names["plan"].budget.remaining <= 4001
 
 
 def test_the_round_of_the_rounds_page_works(service: Service, tmp_path: Path) -> None:
-    before = [block for block in ROUND_BY_CURL[1:] if 'initial_count": 700' not in block]
-    said = service.run(before + blocks("docs/rounds.md"), tmp_path)
+    said = service.run(ROUND_BY_CURL[1:] + blocks("docs/rounds.md"), tmp_path)
     assert '"state":"proposed"' in said
     assert '"spent":"150.00"' in said
     assert '"state":"closed"' in said

@@ -24,9 +24,11 @@ def test_the_loop_spends_each_rounds_money_and_compares_with_an_equal_split() ->
     with temporary_service(0) as access:
         done = run("--rounds", "2", TRANCHE_URL=access.base_url, TRANCHE_API_KEY=access.api_key)
     assert (done.returncode, done.stderr) == (0, "")
-    spent = [float(money) for money in re.findall(r"^round \d: .* for ([\d.]+);", done.stdout, re.MULTILINE)]
+    rounds = re.findall(r"^round \d: .* for ([\d.]+), ([\d.]+) left;", done.stdout, re.MULTILINE)
+    spent, left = ([float(amount) for amount in column] for column in zip(*rounds, strict=True))
     assert len(spent) == 2
-    assert all(499 <= money <= 500 for money in spent)
+    assert all(499 <= money <= 501 for money in spent)
+    assert left == [1000 - spent[0], 1000 - sum(spent)]
     for group in GROUPS:
         row = re.search(rf"^{group} +\d+ (0\.\d+) +\d+ (0\.\d+) +\d+ (0\.\d+) ", done.stdout, re.MULTILINE)
         assert all(0.7 < float(accuracy) < 1 for accuracy in row.groups())
