@@ -83,7 +83,7 @@ def test_a_plan_not_to_buy_is_code_3_in_every_layout(plan: Plan, why: str, layou
         (["project.yaml", "runs.csv", "--groups", "nowhere.csv"], "nowhere.csv: No such file"),
         (["a\0b"], "null"),
         (["runs.csv"], "runs.csv: line 1, column 1: a project is a mapping"),
-        (["project.yaml", "project.yaml"], "project.yaml: Line 1 must be the header"),
+        (["project.yaml", "project.yaml"], "project.yaml: Line 2 has 5 cells; the header has 1"),
         (["large.yaml"], "large.yaml: is over 10 MB"),
         (["project.yaml", "large.yaml"], "large.yaml: is over 10 MB"),
         (["project.yaml", "runs.csv", "--budget", "abc"], "--budget: give an amount"),

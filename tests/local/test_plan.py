@@ -127,6 +127,7 @@ groups:
   - {key: Bernese, initial_count: 400, unit_cost: 1.50}
   - {key: Valais, initial_count: 200, unit_cost: 2.50}
 """
+UNBOUNDED = GOOD.replace("accuracy, kind: proportion", "score").replace(", upper: 1", "")
 
 
 def limited(group: str, least: int) -> str:
@@ -148,7 +149,7 @@ RUNS = EXAMPLE["runs.csv"].decode()
         (GOOD.replace("2.50", "0"), "line 6, column 50: /groups/1/unit_cost: a price must be above 0"),
         (GOOD.replace("2.50", "2.5000001"), "/groups/1/unit_cost: an amount has at most six decimals"),
         (GOOD.replace("Valais", "Bernese"), "project.yaml: line 6, column 11: /groups/1/key"),
-        (GOOD.replace(", upper: 1", ""), "line 2, column 9: /metric/upper"),
+        (UNBOUNDED, "line 2, column 9: /metric/upper"),
         (GOOD.replace("name: speech\n", ""), "line 1, column 1: /name: is required"),
         (GOOD.replace("200", "1_0"), "/groups/1/initial_count"),
         (limited("Uri", 1), "line 7, column "),
@@ -169,7 +170,7 @@ def test_what_is_wrong_in_the_project_is_told_by_line_and_column(project: str, s
         (RUNS.replace("Valais", "Uri"), "runs.csv: line 3: 'Uri' is no group of this project"),
         (RUNS + "run-4,Bernese,100,0.8,,\n", "runs.csv: line 8: "),
         (RUNS.replace("eval_size", "size"), "runs.csv: Line 1 must be the header"),
-        (b"\xff\xfe\x00", "runs.csv: The body is not UTF-8"),
+        (b"\xff\xfe\x00", "runs.csv: The text says that it is UTF-16"),
         ("", "runs.csv: Line 1 must be the header"),
     ],
 )
@@ -184,9 +185,9 @@ def test_what_is_wrong_in_the_runs_is_told_by_line(runs: bytes | str, says: str)
     [
         (b"key,weight\nBernese,1\nVal ais,heavy\n", "groups.csv: line 3: weight: "),
         (b"key,weight\nBernese,1\n\nBernese,2\n", "groups.csv: line 4: key: "),
-        (b"key,weight\nBernese\n", "groups.csv: line 2: 1 cells"),
-        (b"key,wait\nBernese,1\n", "groups.csv: Line 1 of the groups"),
-        ("key\nZürich\n".encode("cp1252"), "groups.csv: Line 2 is not UTF-8"),
+        (b"key,weight\nBernese\n", "groups.csv: Groups: Line 2 has 1 cells"),
+        (b"key,wait\nBernese,1\n", "groups.csv: Groups: Line 1 must be the header"),
+        ("key\nZürich\n".encode("cp850"), "groups.csv: Groups: "),
     ],
 )
 def test_what_is_wrong_in_the_groups_is_told_by_line(groups: bytes, says: str) -> None:

@@ -20,7 +20,8 @@ class WholeParts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scope = {**scope, "path": part_by_part(scope)}
+            # In place: what answers errors outside looks for the route in this very scope.
+            scope["path"] = part_by_part(scope)
         await self.app(scope, receive, send)
 
 

@@ -1,7 +1,6 @@
 """CSV files: Tranche's own columns with a line per run and group, or a line per run as trackers export it."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from tranche.runs import Observation
 from tranche.sheets import SheetError, SheetFault, SheetFaults, plain, read_runs
 from tranche.sheets.grid import Grid, read_grid
 from tranche.sheets.numbers import Mark
-from tranche.sheets.table import Column, ReadAs, Sheet, read_cells
+from tranche.sheets.table import Column, ReadAs, Sheet, instant, read_cells
 
 IDS = ("externalid", "runid", "id", "name", "run")
 STATES = ("status", "state")
@@ -67,7 +66,7 @@ def add_line(run: dict[str, Any], cells: dict[str, Any]) -> list[tuple[str, str]
         faults.append(("value", "is empty beside a standard error or evaluation size"))
     for name in ("holdout", "recipe", "observed_at"):
         if name in cells:
-            said = datetime.fromisoformat(cells[name]) if name == "observed_at" else cells[name]
+            said = instant(cells[name]) if name == "observed_at" else cells[name]
             if run.setdefault(name, said) != said:
                 faults.append((name, f"differs from the other lines of run '{cells['external_id']}'"))
     return faults

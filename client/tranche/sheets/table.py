@@ -213,15 +213,15 @@ def tried(kind: Any, given: str) -> Number | ValueError:
 def text_of(column: Column, given: str, read_as: ReadAs) -> str:
     """The text, without the apostrophe that guards a spreadsheet from it. Raises ValueError for what is no instant."""
     if column.kind == "instant":
-        return instant(given)
+        return instant(given).isoformat()
     if given[0] == "'" and GUARDED.match(given):
         read_as.apostrophes += 1
         return given[1:]
     return given
 
 
-def instant(given: str) -> str:
-    """In RFC 3339, UTC where it names no offset. Raises ValueError."""
+def instant(given: str) -> datetime:
+    """In UTC, taken as such where it names no offset. Raises ValueError."""
     refused = ValueError(f"'{given[:50]}' is no instant; write it as 2026-11-20T10:00:00Z")
     found = INSTANT.fullmatch(given)
     if found is None:
@@ -230,7 +230,7 @@ def instant(given: str) -> str:
     zone = "+00:00" if offset in (None, "Z", "z") else f"{offset[:3]}:{offset[-2:]}"
     text = f"{day}T{minute or '00:00'}{second or ':00'}.{(fraction or '0')[:6].ljust(6, '0')}{zone}"
     try:
-        return datetime.fromisoformat(text).astimezone(timezone.utc).isoformat()
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z").astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise refused from None
 

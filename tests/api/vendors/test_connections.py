@@ -107,7 +107,7 @@ def test_the_old_secret_is_honoured_for_a_day(api: Api) -> None:
         ({"kind": "generic", "config": {}}, "/config/signature"),
         ({"config": {"signature": {"scheme": "hmac"}}}, "/config/signature"),
         ({"api_token": "not for this kind"}, "/api_token"),
-        ({"group_map": {"their word": "no key!"}}, "/group_map"),
+        ({"group_map": {"their word": "no\tkey"}}, "/group_map"),
     ],
 )
 def test_bad_input_names_its_place(api: Api, changes: dict[str, Any], pointer: str) -> None:
