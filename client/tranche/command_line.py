@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, entry_points, version
 
 from tranche.imports.parsers import add_import
+from tranche.terminal.parsers import add_next, add_purchase
 
 DISTRIBUTIONS = ("tranche", "tranche-client")
 
@@ -22,7 +23,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="tranche", description="What should the next round of data collection buy?")
     top.add_argument("--version", action="version", version=versions())
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    add_import(commands)
+    for add in (add_next, add_purchase, add_import):
+        add(commands)
     for point in entry_points(group="tranche.commands"):
         point.load()(commands)
     return top

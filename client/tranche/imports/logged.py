@@ -11,6 +11,7 @@ from functools import cached_property
 from tranche.metrics import Metric
 from tranche.runs import Observation
 from tranche.sheets.numbers import Kind, number_of
+from tranche.terminal.service import Refused
 
 FINISHED = frozenset({"finished", "completed", "success"})
 PLACEHOLDER = "{group}"
@@ -19,7 +20,7 @@ PREFIX = r"(?:(?:metrics|params|summary|config)\.)?"
 NAMES_SHOWN = 40
 
 
-class ImportRefused(Exception):
+class ImportRefused(Refused):
     """Nothing can be imported as asked; the message says what to change."""
 
 

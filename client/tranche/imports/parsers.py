@@ -3,6 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from tranche.terminal.parsers import add_service
+
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
 
@@ -27,15 +29,13 @@ def add_import(commands: "Commands") -> None:
 
 
 def add_common(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--project", required=True, metavar="ID", help="id, external id or name of the project")
+    add_service(one)
     one.add_argument("--value", metavar="PATTERN", help="name of a group's metric, such as 'accuracy/{group}'")
     one.add_argument("--count", metavar="PATTERN", help="name of its count of training samples, such as 'n/{group}'")
     one.add_argument("--eval-size", metavar="N|PATTERN", help="evaluation samples, or the name of their count")
     one.add_argument("--stderr", metavar="PATTERN", help="name of the metric's standard error")
     one.add_argument("--holdout", help="what the runs were scored on")
     one.add_argument("--missing", choices=["zero"], help="take counts that a run does not name as 0")
-    one.add_argument("--url", help="of the service (TRANCHE_URL)")
-    one.add_argument("--key", help="an API key (TRANCHE_API_KEY)")
     one.add_argument("--yes", action="store_true", help="post it; without this it is only shown")
     one.set_defaults(run=run)
 

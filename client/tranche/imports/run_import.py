@@ -1,15 +1,9 @@
 """The commands `tranche import csv`, `mlflow` and `wandb`: look first, post with --yes."""
 
 import argparse
-import os
-import sys
-import uuid
 from collections.abc import Callable, Sequence
 
-import httpx
-
 from tranche.client import Client
-from tranche.errors import TrancheError
 from tranche.imports.csv_files import long_table, wide_table
 from tranche.imports.logged import Found, ImportRefused, Pattern, Wanted, observations_of
 from tranche.imports.mlflow_store import mlflow_runs
@@ -17,6 +11,7 @@ from tranche.imports.preview import preview
 from tranche.imports.wandb_files import wandb_runs
 from tranche.runs import Observation
 from tranche.sheets import ReadAs, SheetFaults, decimal_mark
+from tranche.terminal.service import with_service
 
 BATCH = 1_000
 FAULTS_SHOWN = 20
@@ -24,32 +19,18 @@ FAULTS_SHOWN = 20
 
 def run_import(options: argparse.Namespace) -> int:
     """0 where it went well, 2 where it is refused, with a sentence on standard error."""
+    return with_service(options, lambda client, project: look_and_post(client, project, options))
+
+
+def look_and_post(client: Client, project: str, options: argparse.Namespace) -> int:
+    """Raises ImportRefused."""
+    groups = [group.key for group in client.groups(project)]
     try:
-        with Client(
-            setting(options.url, "TRANCHE_URL", "--url"), setting(options.key, "TRANCHE_API_KEY", "--key")
-        ) as client:
-            return look_and_post(client, options)
-    except (ImportRefused, TrancheError, httpx.TransportError) as error:
-        said = str(error)
+        found, read_as = SOURCES[options.source](options, groups)
     except SheetFaults as error:
         said = "\n".join(["nothing is imported:", *map(str, error.faults[:FAULTS_SHOWN])])
         said += f"\n… and {len(error.faults) - FAULTS_SHOWN} more" if len(error.faults) > FAULTS_SHOWN else ""
-    print(f"tranche: {said}", file=sys.stderr)
-    return 2
-
-
-def setting(given: str | None, variable: str, option: str) -> str:
-    """Raises ImportRefused."""
-    found = given or os.environ.get(variable)
-    if not found:
-        raise ImportRefused(f"set {variable}, or give {option}")
-    return found
-
-
-def look_and_post(client: Client, options: argparse.Namespace) -> int:
-    project = project_id(client, options.project)
-    groups = [group.key for group in client.groups(project)]
-    found, read_as = SOURCES[options.source](options, groups)
+        raise ImportRefused(said) from None
     if read_as is not None:
         print(read_as.words())
     print(preview(found, options.project))
@@ -73,21 +54,6 @@ def post(client: Client, project: str, runs: Sequence[Observation]) -> None:
     for detail in warnings.values():
         print(f"warning: {detail}")
     print(f"\n{accepted} accepted, {duplicates} duplicates.")
-
-
-def project_id(client: Client, asked: str) -> str:
-    """Of the project with that id, external id or, where only one has it, name. Raises ImportRefused."""
-    try:
-        return str(uuid.UUID(asked))
-    except ValueError:
-        pass
-    try:
-        found = client.find_project(external_id=asked) or client.find_project(name=asked)
-    except LookupError as error:
-        raise ImportRefused(str(error)) from None
-    if found is None:
-        raise ImportRefused(f"there is no project '{asked}'")
-    return found.id
 
 
 def from_csv(options: argparse.Namespace, groups: Sequence[str]) -> tuple[Found, ReadAs | None]:
