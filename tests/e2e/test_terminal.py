@@ -13,11 +13,14 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    with temporary_service(0) as access, Client(access.base_url, access.api_key) as client:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("TRANCHE_URL", access.base_url)
-            patch.setenv("TRANCHE_API_KEY", access.api_key)
-            yield client
+    with (
+        temporary_service(0) as access,
+        Client(access.base_url, access.api_key) as client,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("TRANCHE_URL", access.base_url)
+        patch.setenv("TRANCHE_API_KEY", access.api_key)
+        yield client
 
 
 @pytest.fixture
