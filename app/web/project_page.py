@@ -18,7 +18,7 @@ from app.services.ledger.holdings import left_of
 from app.services.planning.looks import look_at
 from app.services.planning.policies import CHOICES, PLAYERS
 from app.services.projects import projects
-from app.services.purchases import rounds
+from app.services.purchases import proposals
 from app.store.ledger import money_of_project
 from app.store.models.projects import Group, Project
 from app.store.projects import members
@@ -71,8 +71,8 @@ def proposed(visit: Visit, project: Project, query: PlanQuery) -> int:
         raise Conflict("This plan follows another objective than the project's. Make it the project's objective first.")
     asked = QueryIn.model_validate({"budget": query.budget or None, "policy": question.policy})
     version, fits = version_of(visit.said("data_version")), visit.runtime.fits
-    proposal = rounds.Proposal(None, version, question, asked.model_dump(mode="json"))
-    row = rounds.propose(visit.session, fits, project, proposal, allocation_json, visit.caller, visit.now)
+    proposal = proposals.Proposal(None, version, question, asked.model_dump(mode="json"))
+    row = proposals.propose(visit.session, fits, project, proposal, allocation_json, visit.caller, visit.now)
     return row.number
 
 

@@ -21,9 +21,10 @@ from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, Preconditio
 from app.services.curves.fits import DRAWS, SEED
 from app.services.ledger.holdings import money_of
 from app.services.planning.allocations import AllocationQuestion
-from app.services.purchases import rounds
+from app.services.purchases import proposals, rounds
 from app.services.purchases.progress import GroupProgress, RoundProgress, progress_of
-from app.services.purchases.rounds import Proposal, get_round
+from app.services.purchases.proposals import Proposal
+from app.services.purchases.rounds import get_round
 from app.store.access import key_name
 from app.store.models.projects import Project
 from app.store.models.purchases import Round
@@ -194,12 +195,12 @@ def propose_round(project_id: str, body: RoundIn, call: Annotated[Call, buys("wr
     question = body.query.question()
     version = looked_at(call, project, body, question)
     proposal = Proposal(body.external_id, version, question, body.query.model_dump(mode="json"))
-    repeat = rounds.find_repeat(call.session, project, proposal)
+    repeat = proposals.find_repeat(call.session, project, proposal)
     if repeat is not None:
         call.status = 200
         return shape_of(call, project, repeat)
     fits = call.runtime.fits
-    row = rounds.propose(call.session, fits, project, proposal, allocation_json, call.caller, call.now)
+    row = proposals.propose(call.session, fits, project, proposal, allocation_json, call.caller, call.now)
     call.headers["Location"] = f"/v1/projects/{project.id}/rounds/{row.number}"
     return shape_of(call, project, row)
 
@@ -247,10 +248,10 @@ def edit_round(project_id: str, number: int, body: RoundPatch, call: Annotated[C
     row = get_round(call.session, project, number)
     call.match(shape_of(call, project, row))
     rounds.require(row, "proposed", "edited")
-    allocation = rounds.edited_allocation(
+    allocation = proposals.edited_allocation(
         call.session, call.runtime.fits, project, QueryIn.model_validate(row.query).question(), body.orders
     )
-    rounds.edit(call.session, project, row, allocation, call.caller, call.now)
+    proposals.edit(call.session, project, row, allocation, call.caller, call.now)
     return shape_of(call, project, row)
 
 

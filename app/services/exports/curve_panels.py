@@ -22,7 +22,7 @@ MARGIN = 0.06
 
 @dataclass(frozen=True)
 class CurveView:
-    """Which groups' curves to draw, and how: `plans` says where each group stands and what is to be added, by its key."""
+    """Which groups' curves to draw, and how: `plans` says where each group stands and what it adds, by its key."""
 
     shown: Sequence[Group]
     plans: Mapping[str, GroupPlan]

@@ -28,9 +28,9 @@ from app.services.ledger.terms import Terms
 from app.services.planning.allocations import Allocation, AllocationQuestion, planned
 from app.services.planning.problem import Budget
 from app.services.planning.situations import situation_of
-from app.services.purchases import rounds
+from app.services.purchases import proposals, rounds
 from app.services.purchases.arrivals import Arrived, arrived_of
-from app.services.purchases.rounds import AsJson
+from app.services.purchases.proposals import AsJson
 from app.store.ledger import money_of_project
 from app.store.models.projects import Project, Source
 from app.store.models.purchases import Order, Round
@@ -80,7 +80,7 @@ def record_purchase(
     Raises KeyTaken for an external id used for something else, Invalid for what cannot be so, Conflict while a proposal
     waits, above what is left of the budget, and where two keys must approve.
     """
-    repeat = rounds.find_repeat(session, project, said)
+    repeat = proposals.find_repeat(session, project, said)
     if repeat is not None:
         return repeat, False
     refuse_waiting(session, project)
@@ -96,11 +96,11 @@ def record_purchase(
         "allocation": write(project, question, allocation),
         "lines": lines,
         "added": added(came.values()),
-        "forecast": {group.key: rounds.forecast_of(group, allocation.known) for group in allocation.plan.groups},
+        "forecast": {group.key: proposals.forecast_of(group, allocation.known) for group in allocation.plan.groups},
         "cost": cost,
         "note": said.note,
     }
-    row = rounds.add_round(session, project, said, frozen, caller, now)
+    row = proposals.add_round(session, project, said, frozen, caller, now)
     rounds.approve(session, project, row, caller, now)
     sources = members_by_key(session, Source, project.id, came)
     orders = rounds.commit(session, project, row, sources, caller, now, enqueue)
@@ -121,7 +121,7 @@ def recording(came: Arrived, order: Order, said: Bought) -> Recording:
 
 def refuse_waiting(session: Session, project: Project) -> None:
     """Raises Conflict while a proposal waits: it may be this very purchase, and would then be bought twice."""
-    waiting = rounds.waiting_proposal(session, project)
+    waiting = proposals.waiting_proposal(session, project)
     if waiting is not None:
         raise Conflict(
             f"Round {waiting.number} is proposed and waits. If this purchase is that round, accept it and record what"
@@ -155,7 +155,7 @@ def lines_of(
     session: Session, project: Project, came: Mapping[str, Arrived], spent: Decimal | None
 ) -> dict[str, dict[str, Any]]:
     """Source key → quantity, cost and price terms. `spent` is shared in proportion to what the terms charge."""
-    terms = rounds.present_terms(session, project, list(came))
+    terms = proposals.present_terms(session, project, list(came))
     costs = {key: charged(Terms.read(terms[key]), one) for key, one in came.items()}
     if spent is not None:
         costs = shared(spent, costs)
