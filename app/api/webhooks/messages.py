@@ -1,7 +1,7 @@
 """What is sent to webhook endpoints: the body of every type of event, described in the contract."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 from fastapi import FastAPI, Header
@@ -177,7 +177,7 @@ MESSAGES: tuple[type[Message], ...] = (
 
 def type_of(message: type[Message]) -> str:
     """The type of event that the message tells of."""
-    [type] = message.model_fields["type"].annotation.__args__  # type: ignore[union-attr]
+    [type] = get_args(message.model_fields["type"].annotation)
     return str(type)
 
 
