@@ -1,10 +1,5 @@
-"""A trial and its outcomes as bytes, so that parts of one simulation can be played by different workers.
+"""A trial and its outcomes as bytes, so that parts of one simulation can be played by different workers."""
 
-NumPy's own archive, without pickled objects; what is no array is JSON beside them.
-"""
-
-import io
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +11,7 @@ from app.planner.curves import ARRAYS, Diagnostics, Posterior, Transfer
 from app.planner.problem import Limit, Problem, Source
 from app.planner.simulation import GameResult, Player, Rules, Trial, unplayed
 from app.planner.utility import Metric, Objective
+from app.services.curves.archive import archive, unpack
 from app.services.curves.prior import prior_for
 
 BY_GROUP = ("weights", "targets", "reference_loss", "min_count", "max_count")
@@ -89,17 +85,3 @@ def thaw_outcomes(frozen: bytes) -> dict[Player, GameResult]:
         player: GameResult(player=player, **{name: arrays[f"{name}{place}"] for name in TOLD})
         for place, player in enumerate(words["players"])
     }
-
-
-def archive(arrays: Mapping[str, Any], words: Mapping[str, Any]) -> bytes:
-    file = io.BytesIO()
-    said = np.frombuffer(json.dumps(words).encode(), dtype=np.uint8)
-    np.savez_compressed(file, words=said, **arrays)
-    return file.getvalue()
-
-
-def unpack(frozen: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    with np.load(io.BytesIO(frozen), allow_pickle=False) as found:
-        arrays = {name: found[name] for name in found.files}
-    words: dict[str, Any] = json.loads(arrays.pop("words").tobytes())
-    return arrays, words
