@@ -62,7 +62,7 @@ def predict(posterior: Posterior, observations: Observations, asked: Asked, seed
     shift, own = level * mean, learnt_error(posterior, observations, asked, level)
     sd = np.hypot(np.hypot(level * left, own), errors.sigma[asked.groups[:, None], errors.node[asked.groups]])
     normal = ndtri(uniforms(seed, tuple(f"forecast:{name}" for name in asked.names), posterior.draws)[:, 0])
-    band = at_runs(posterior, asked.groups, asked.runs, Posterior.band)
+    band = at_runs(posterior, asked.groups, asked.runs, Posterior.band).all()
     predicted: FloatArray = band + shift + sd * normal
     return predicted
 
@@ -106,7 +106,7 @@ def levels(posterior: Posterior, observations: Observations, groups: IntArray, r
     """l of each row's group at its run [rows, 1]."""
     if observations.span is None:
         return np.ones((len(groups), 1))
-    mean = at_runs(posterior, groups, runs, Posterior.loss).mean(axis=1, keepdims=True)
+    mean = at_runs(posterior, groups, runs, Posterior.loss).means()[:, None]
     return np.asarray(np.clip(mean, LEAST_LEVEL * observations.span, observations.span))
 
 
@@ -118,22 +118,39 @@ def _errors(posterior: Posterior) -> Errors:
     return Errors(np.zeros(posterior.asymptote.shape, dtype=np.int8), sigma, np.zeros(sigma.shape))
 
 
+@dataclass(frozen=True)
+class AtRuns:
+    """Answers of which many rows share one: distinct ones [answers, draws], and the place of each row's [rows]."""
+
+    distinct: FloatArray
+    place: IntArray
+
+    def all(self) -> FloatArray:
+        """[rows, draws]."""
+        return self.distinct[self.place]
+
+    def means(self) -> FloatArray:
+        """Over the draws [rows]."""
+        return np.asarray(self.distinct.mean(axis=1)[self.place])
+
+
 def at_runs(
     posterior: Posterior,
     groups: IntArray,
     runs: FloatArray,
     ask: Callable[[Posterior, FloatArray], FloatArray],
-) -> FloatArray:
-    """What `ask` says of each row's group at its run's counts [rows, all groups]: [rows, draws]."""
+) -> AtRuns:
+    """What `ask` says of each row's group at its run's counts [rows, all groups]."""
     own = runs[np.arange(len(groups)), groups]
     if posterior.transfer is None:
-        return ask(posterior.select(groups), own)
+        pairs, place = np.unique(np.stack([groups, own], axis=1), axis=0, return_inverse=True)
+        return AtRuns(ask(posterior.select(pairs[:, 0].astype(np.int64)), pairs[:, 1]), place)
     found = np.empty((len(groups), posterior.draws))
     trained, place = np.unique(runs, axis=0, return_inverse=True)
     for at, counts in enumerate(trained):
         rows = np.flatnonzero(place == at)
         found[rows] = ask(posterior.moved(counts).select(groups[rows]), own[rows])
-    return found
+    return AtRuns(found, np.arange(len(groups)))
 
 
 def _seen(
@@ -148,8 +165,8 @@ def _seen(
         seen = np.flatnonzero(points.holdouts == holdout)
         if len(seen):
             runs, of = _runs_of(observations, int(group), seen), np.full(len(seen), group)
-            away = points.losses[seen][:, None] - at_runs(posterior, of, runs, Posterior.path)
-            t = at_runs(posterior, of, runs, Posterior.doublings_below).mean(axis=1)
+            away = points.losses[seen][:, None] - at_runs(posterior, of, runs, Posterior.path).all()
+            t = at_runs(posterior, of, runs, Posterior.doublings_below).means()
             average, together = _average(t)
             level = average @ levels(posterior, observations, of, runs)
             by_node = _weights(average, together, level, errors.sigma[group], errors.kappa[group])

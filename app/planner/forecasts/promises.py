@@ -45,7 +45,7 @@ def promised_gains(posterior: Posterior, asked: Asked) -> FloatArray:
     known = asked.runs.copy()
     rows = np.arange(len(asked.groups))
     known[rows, asked.groups] = np.minimum(known[rows, asked.groups], largest[asked.groups])
-    before, after = (at_runs(posterior, asked.groups, runs, Posterior.loss) for runs in (known, asked.runs))
+    before, after = (at_runs(posterior, asked.groups, runs, Posterior.loss).all() for runs in (known, asked.runs))
     return np.asarray(np.median(before - after, axis=1))
 
 

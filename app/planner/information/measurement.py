@@ -233,7 +233,10 @@ def _measured(question: _Question, counts: IntArray) -> FloatArray:
     """Mean losses [watched, draws] that a run on `counts` [all groups] would measure."""
     runs = np.tile(counts.astype(np.float64), (len(question.watched), 1))
     level = levels(question.posterior, question.observations, question.watched, runs)
-    return at_runs(question.posterior, question.watched, runs, Posterior.path) + level * question.luck[question.watched]
+    return (
+        at_runs(question.posterior, question.watched, runs, Posterior.path).all()
+        + level * question.luck[question.watched]
+    )
 
 
 def _run(
