@@ -1,15 +1,19 @@
 """A caller of the service in this process."""
 
 import asyncio
+import math
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from uuid import UUID
 
 import httpx
 from fastapi import FastAPI
 
 from app.api.http.runtime import Runtime
+from app.jobs.refit import forecast
+from app.jobs.workflows import Context
 from app.main import create_app
 from app.settings import Settings
 
@@ -107,6 +111,13 @@ class Api:
 
     def delete(self, path: str, **options: Any) -> httpx.Response:
         return self.request("DELETE", path, **options)
+
+    def forecasts(self, path: str, **options: Any) -> httpx.Response:
+        """The project's forecasts, once those that are due are made, as the worker makes them."""
+        runtime: Runtime = self.app.state.runtime
+        context = Context(self.settings, runtime.database, runtime.clock, runtime.fits, runtime.enqueue)
+        forecast(context, UUID(path.rpartition("/")[2]), until=math.inf)
+        return self.get(f"{path}/forecasts", **options)
 
     def project(self, **changes: Any) -> str:
         """A project of two groups, A and B, at 1 and 2 USD. Returns its path."""

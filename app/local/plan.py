@@ -166,7 +166,7 @@ class Local:
         """Raises TrancheError."""
         with self.database.writing() as session:
             project = projects.get_project(session, self.caller, project_id)
-            observe.post(session, self.fits, project, runs, missing_is_zero, self.now, no_jobs)
+            observe.post(session, project, runs, missing_is_zero, self.now, no_jobs)
 
     def ask(self, project_id: str, question: AllocationQuestion) -> Planned:
         """Raises TrancheError."""

@@ -1,26 +1,79 @@
 """Observations: written once, voided at most."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import Row, exists, func, select
 from sqlalchemy.orm import Session
 
 from app.store.models.observations import Forecast, Observation
 from app.store.models.projects import Group
 from app.store.reading import Listing, in_parts
 
+RUN_COLUMNS = (
+    Observation.id,
+    Observation.external_id,
+    Observation.content_hash,
+    Observation.counts,
+    Observation.metrics,
+    Observation.holdout,
+    Observation.observed_at,
+    Observation.data_version,
+    Observation.voided_version,
+)
+
 
 def has_observations(session: Session, project_id: UUID) -> bool:
     return bool(session.scalar(select(exists().where(Observation.project_id == project_id))))
 
 
-def fitted_observations(session: Session, project_id: UUID, recipe: str) -> Sequence[Observation]:
-    """What a fit uses: not voided, of the recipe, in a fixed order."""
+def fitted_observations(
+    session: Session, project_id: UUID, recipe: str, after: datetime | None = None
+) -> Sequence[Observation]:
+    """What a fit uses: not voided, of the recipe, in a fixed order; with `after`, those that came later."""
     query = select(Observation).where(
         Observation.project_id == project_id, Observation.recipe == recipe, Observation.voided_at.is_(None)
     )
+    if after is not None:
+        query = query.where(Observation.created_at > after)
     return session.scalars(query.order_by(Observation.id)).all()
+
+
+def run_rows(session: Session, project_id: UUID, recipe: str, since: int = -1) -> Sequence[Row[Any]]:
+    """What fits are made from, of the recipe's runs that came after the data version `since`, voided ones too; in the
+    order of their ids."""
+    query = select(*RUN_COLUMNS).where(
+        Observation.project_id == project_id, Observation.recipe == recipe, Observation.data_version > since
+    )
+    return session.execute(query.order_by(Observation.id)).all()
+
+
+def voided_since(session: Session, project_id: UUID, since: int) -> dict[UUID, int]:
+    """The runs voided after the data version `since`, with the versions that did."""
+    query = select(Observation.id, Observation.voided_version).where(
+        Observation.project_id == project_id, Observation.voided_version > since
+    )
+    return {one: version for one, version in session.execute(query) if version is not None}
+
+
+def last_voided(session: Session, project_id: UUID) -> int:
+    """The data version that last voided a run; 0 for none."""
+    found: int | None = session.scalar(
+        select(func.max(Observation.voided_version)).where(Observation.project_id == project_id)
+    )
+    return found or 0
+
+
+def has_runs(session: Session, project_id: UUID, recipe: str) -> bool:
+    """Whether a fit has any run to use."""
+    query = select(
+        exists().where(
+            Observation.project_id == project_id, Observation.recipe == recipe, Observation.voided_at.is_(None)
+        )
+    )
+    return bool(session.scalar(query))
 
 
 def listed_observations(session: Session, project_id: UUID, voided: bool) -> Listing[Observation]:
@@ -76,11 +129,13 @@ def listed_forecasts(session: Session, project_id: UUID, group_id: int | None = 
     return Listing(session, query, Forecast.id)
 
 
-def record(session: Session, project_id: UUID, recipe: str) -> Sequence[Forecast]:
-    """The scored forecasts of the recipe's runs that are not voided, in the order they were made."""
+def record(session: Session, project_id: UUID, recipe: str, since: int = 0) -> Sequence[Row[Any]]:
+    """The numbers of the scored forecasts of the recipe's runs that are not voided, of those that came after the
+    forecast `since`, in the order they were made."""
     query = (
-        select(Forecast)
+        select(Forecast.quantiles, Forecast.value, Forecast.promised, Forecast.crps, Forecast.wis)
         .join(Observation, Observation.id == Forecast.observation_id)
-        .where(Forecast.project_id == project_id, Observation.recipe == recipe, Observation.voided_at.is_(None))
+        .where(Forecast.project_id == project_id, Forecast.id > since)
+        .where(Observation.recipe == recipe, Observation.voided_at.is_(None))
     )
-    return session.scalars(query.order_by(Forecast.id)).all()
+    return session.execute(query.order_by(Forecast.id)).all()

@@ -41,6 +41,12 @@ def present_project(session: Session, project_id: UUID, lock: bool = False) -> P
     return session.scalar(query.with_for_update() if lock else query)
 
 
+def any_project(session: Session, project_id: UUID, lock: bool = False) -> Project | None:
+    """The project of whatever workspace, archived or not."""
+    query = select(Project).where(Project.id == project_id)
+    return session.scalar(query.with_for_update() if lock else query)
+
+
 def hold_project(session: Session, project_id: UUID) -> None:
     """Wait for who is changing the project, as naming it in a new row would."""
     session.execute(select(Project.id).where(Project.id == project_id).with_for_update(read=True, key_share=True))

@@ -143,8 +143,8 @@ def read_body(
 
 def post_runs(visit: Visit, project: Project, seen: Preview) -> None:
     visit.caller.require("observe")
-    zero, fits = visit.said("missing") == "zero", visit.runtime.fits
-    done = observe.post(visit.session, fits, project, seen.runs, zero, visit.now, visit.enqueue)
+    zero = visit.said("missing") == "zero"
+    done = observe.post(visit.session, project, seen.runs, zero, visit.now, visit.enqueue)
     seen.notes = [warning.detail for warning in done.warnings]
 
 

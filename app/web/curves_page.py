@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 from fastapi import Query
 
 from app.charts.words import percent
-from app.services.curves.curves import Curve, known_curves
 from app.services.curves.fits import DRAWS, SEED
+from app.services.forecasts.curves import Curve, known_curves
 from app.services.planning import HARDLY_EVER, Warning
 from app.services.planning.allocations import AllocationQuestion, doubts_by_group
 from app.services.planning.looks import kept_allocation

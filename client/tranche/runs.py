@@ -173,10 +173,12 @@ class Forecast:
 
 
 class Forecasts(Listing[Forecast]):
-    """Forecasts, and in `record` how well they did over all: `coverage` by level, `crps`, `wis`, `overpromised`."""
+    """Forecasts, and in `record` how well they did over all: `coverage` by level, `crps`, `wis`, `overpromised`. Of
+    `due` runs the forecasts are still to be made."""
 
-    __slots__ = ("record",)
+    __slots__ = ("due", "record")
 
-    def __init__(self, forecasts: Sequence[Forecast], record: Json) -> None:
+    def __init__(self, forecasts: Sequence[Forecast], record: Json, due: int = 0) -> None:
         super().__init__(forecasts)
         self.record = record
+        self.due = due

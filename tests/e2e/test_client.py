@@ -17,7 +17,7 @@ import pytest
 from tranche import Client, Metric, Observation, Project, TrancheError
 
 from app.demo.service import Access, temporary_service
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, until
 
 METRIC = {"name": "accuracy", "kind": "proportion", "goal": "maximize", "lower": 0, "upper": 1}
 GROUPS = [
@@ -151,6 +151,7 @@ def test_runs_are_posted_listed_voided_and_forecast(tranche: Client, project: Pr
     assert tranche.post_observations(project, [run(50, "run-50"), run(400, "run-400")]).duplicates == 1
     stored = tranche.observations(project)
     assert {one.external_id for one in stored} == {"run-50", "run-100", "run-200", "run-400"}
+    until(lambda: not tranche.forecasts(project).due)
     forecasts = tranche.forecasts(project)
     assert {(one.group, one.count) for one in forecasts} == {("men", 800), ("women", 400)}
     assert forecasts.record["count"] == 2

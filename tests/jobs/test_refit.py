@@ -1,18 +1,27 @@
 """Changes of the data are followed by a refit, and what it changes is told."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.jobs import refit as refit_job
 from app.jobs.workflows import Context
+from app.services.curves import fit
+from app.services.curves.fits import Fits
+from app.services.forecasts.due import made_in_turn
 from app.services.jobs import plan_watch
 from app.services.jobs.plan_watch import moved_share
 from app.services.planning import refits
 from app.settings import Settings
+from app.store import observations as store
+from app.store.projects import any_project
 from tests.api_client import RUNS, Api, run
 from tests.jobs.worker import job_context, run_waiting, working
 from tests.waiting import until
@@ -207,3 +216,140 @@ def test_the_share_that_moves_is_a_share_and_the_same_both_ways(before: dict[str
     nothing = {"cost": "0"}
     costs = [(Decimal(after.get(key, nothing)["cost"]), Decimal(before.get(key, nothing)["cost"])) for key in "ABCDE"]
     assert share >= float(sum(abs(one - other) for one, other in costs) / 2 / available)
+
+
+def forecasts(api: Api, project: str) -> dict[str, Any]:
+    return dict(api.get(f"{project}/forecasts?limit=500").json())
+
+
+def numbers(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """The forecasts without what names rows and instants."""
+    return [{name: one[name] for name in one if name not in ("observation", "created_at")} for one in found["items"]]
+
+
+def one_by_one(api: Api, project: str, after_each: Callable[[], object] = lambda: None) -> None:
+    for number, n in enumerate((50, 100, 200, 400)):
+        post(api, project, run(number, {"A": n, "B": n // 2}, A=0.9 - 2 * n**-0.5, B=0.8 - n**-0.5))
+        after_each()
+
+
+def test_runs_are_forecast_by_the_refit_as_if_each_had_been_at_once(api: Api, context: Context) -> None:
+    prompt, late = api.project(), api.project()
+    one_by_one(api, prompt, lambda: run_waiting(context))
+    one_by_one(api, late)
+    before = forecasts(api, late)
+    assert (before["items"], before["record"]["count"], before["due"]) == ([], 0, 4)
+    etag = api.get(f"{late}/forecasts").headers["ETag"]
+    assert run_waiting(context) == ["refit"]
+    after = forecasts(api, late)
+    assert (after["due"], len(after["items"])) == (0, 6)
+    assert numbers(after) == numbers(forecasts(api, prompt))
+    assert api.get(f"{late}/forecasts", headers={"If-None-Match": etag}).status_code == 200
+    assert run_waiting(context) == []
+
+
+def test_an_answer_goes_by_forecasts_that_are_still_due(api: Api, context: Context) -> None:
+    """Before and after the job: to the last digit the same, by the same ETag."""
+    project = api.project()
+    post(api, project, *RUNS)
+    run_waiting(context)
+    post(api, project, *(run(n, {"A": 300 + n, "B": 150}, A=0.5 + 0.01 * n, B=0.9) for n in range(10, 35)))
+    before = api.get(f"{project}/allocations/next")
+    run_waiting(context)
+    assert forecasts(api, project)["record"]["widening"]["level_80"] > 1
+    after = api.get(f"{project}/allocations/next")
+    assert (after.content, after.headers["ETag"]) == (before.content, before.headers["ETag"])
+
+
+def test_while_many_are_due_answers_go_by_those_made_and_say_so_by_their_tag(api: Api, context: Context) -> None:
+    project = api.project()
+    for number in range(12):
+        post(api, project, run(number, {"A": 50 + number, "B": 25}, A=0.70))
+    before = api.get(f"{project}/allocations/next").headers["ETag"]
+    run_waiting(context)
+    assert api.get(f"{project}/allocations/next").headers["ETag"] != before
+
+
+def test_what_changed_after_a_post_does_not_change_its_forecast(api: Api, context: Context) -> None:
+    """Groups stated, archived, renamed in between, runs voided, the project archived: the forecasts stay as they were
+    to be."""
+    prompt, late = api.project(), api.project()
+    one_by_one(api, prompt, lambda: run_waiting(context))
+    one_by_one(api, late)
+    api.patch(f"{late}/groups/A", json={"initial_count": 5000, "attributes": {"side": "left"}})
+    stated = {"asymptote": 0.1, "scale": 1.0, "exponent": 0.5, "offset": 0.0}
+    api.patch(f"{late}/groups/B", json={"assumed_curve": stated})
+    first = api.get(f"{late}/observations").json()["items"][0]["id"]
+    assert api.delete(f"{late}/observations/{first}?reason=wrong").status_code in (200, 204)
+    assert api.delete(late).status_code in (200, 204)
+    run_waiting(context)
+    api.post(f"{late}/restore")
+    assert numbers(forecasts(api, late)) == numbers(forecasts(api, prompt))
+
+
+def test_a_job_killed_between_forecasting_and_storing_makes_each_forecast_once(
+    api: Api, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, prompt = api.project(), api.project()
+    one_by_one(api, prompt, lambda: run_waiting(context))
+    one_by_one(api, project)
+    pay = refit_job.pay
+
+    def die(*about: Any) -> None:
+        raise KeyboardInterrupt
+
+    def pay_then_die(*about: Any) -> None:
+        pay(*about)
+        raise KeyboardInterrupt
+
+    number = UUID(project.rpartition("/")[2])
+    for dying in (die, pay_then_die):
+        monkeypatch.setattr(refit_job, "pay", dying)
+        with pytest.raises(KeyboardInterrupt):
+            refit_job.forecast(context, number, math.inf)
+        assert forecasts(api, project)["due"] == 4
+    monkeypatch.setattr(refit_job, "pay", pay)
+    # Two at once: who is second finds them made.
+    with context.database.reading() as session:
+        stored = any_project(session, number)
+        assert stored is not None
+        twice = list(made_in_turn(session, context.fits, stored, context.clock()))
+    refit_job.forecast(context, number, math.inf)
+    with context.database.writing() as session:
+        stored = any_project(session, number, lock=True)
+        assert stored is not None
+        pay(session, stored, twice)
+    assert numbers(forecasts(api, project)) == numbers(forecasts(api, prompt))
+    assert forecasts(api, project)["due"] == 0
+
+
+def test_much_to_forecast_is_done_in_turns(api: Api, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = api.project()
+    one_by_one(api, project)
+    monkeypatch.setattr(refit_job, "TURN_S", 0.0)
+    assert run_waiting(context) == ["refit"]
+    assert forecasts(api, project)["due"] == 3
+    while forecasts(api, project)["due"]:
+        assert run_waiting(context) == ["refit"]
+    assert run_waiting(context) == []
+    assert len(forecasts(api, project)["items"]) == 6
+
+
+def test_a_warm_project_is_asked_without_reading_runs_or_fitting(
+    api: Api, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that has seen nothing of the project goes by what the job stored, to the last digit."""
+    project = api.project()
+    one_by_one(api, project)
+    asked = [f"{project}/allocations/next", f"{project}/allocations/next?budget=50"]
+    cold = [api.get(path).content for path in asked]
+    run_waiting(context)
+    api.app.state.runtime = replace(api.app.state.runtime, fits=Fits(100_000_000))
+
+    def not_now(*about: Any) -> None:
+        raise AssertionError("fitted or read what a job has fitted")
+
+    monkeypatch.setattr(fit, "fit_now", not_now)
+    monkeypatch.setattr(store, "run_rows", not_now)
+    monkeypatch.setattr(store, "record", not_now)
+    assert [api.get(path).content for path in asked] == cold

@@ -6,7 +6,7 @@ import pytest
 
 from app.planner.curves.posterior import Diagnostics
 from app.planner.curves.transfer import Received
-from app.services.curves.curves import Curve, Summary
+from app.services.forecasts.curves import Curve, Summary
 from app.services.ledger.holdings import NOTHING_AWAITED, Held, Stock
 from app.web.curves_page import line_of
 from tests.api_client import RUNS, Api

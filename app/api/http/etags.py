@@ -3,6 +3,7 @@
 import hashlib
 
 from app.api.http.runtime import SOFTWARE_VERSION
+from app.services.forecasts.due import awaited
 from app.store.models.projects import Project
 
 
@@ -28,6 +29,13 @@ def list_tag(project: Project) -> str:
     return f'"v{project.data_version}-{SOFTWARE_VERSION}"'
 
 
+def forecasts_tag(project: Project) -> str:
+    """The ETag of a project's forecasts, which come in while the data version stands."""
+    return f'"v{project.data_version}.{project.forecasts_due}-{SOFTWARE_VERSION}"'
+
+
 def question_tag(project: Project, *question: object) -> str:
-    """The ETag of an answer that follows from the data version, the question and the software alone."""
-    return etag_of(repr((str(project.id), project.data_version, SOFTWARE_VERSION, question)).encode())
+    """The ETag of an answer that follows from the data version, the question and the software alone; and from the
+    forecasts made, while many are due."""
+    asked = (str(project.id), project.data_version, awaited(project), SOFTWARE_VERSION, question)
+    return etag_of(repr(asked).encode())

@@ -13,8 +13,8 @@ from app.api.http.shapes import MAX_COUNT, Answer, count_of
 from app.api.http.transactions import Call, Route, reads
 from app.api.keys.paths import KeyInPath
 from app.errors import Fault, invalid
-from app.services.curves.curves import Curve, CurveQuestion, Summary, curves_of
 from app.services.curves.fits import DRAWS, SEED
+from app.services.forecasts.curves import Curve, CurveQuestion, Summary, curves_of
 from app.services.projects.changes import get_member
 from app.store.models.projects import Group, Project
 from app.store.projects import listed_members

@@ -6,13 +6,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from app.api.http.etags import list_tag
+from app.api.http.etags import forecasts_tag
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.shapes import Answer
 from app.api.http.transactions import Call, Route, reads
 from app.api.observations.curves import Quantiles
-from app.services.curves.record import NAMES, ForecastRecord, record_of
+from app.services.forecasts.record import NAMES, ForecastRecord, record_of
 from app.services.projects.changes import get_member
+from app.store.forecast_tasks import runs_due
 from app.store.models.observations import Forecast
 from app.store.models.projects import Group
 from app.store.observations import listed_forecasts
@@ -56,7 +57,11 @@ class ForecastOut(Quantiles):
 
 
 class ForecastsOut(Page[ForecastOut]):
+    """`due`: so many runs were posted whose forecasts are still to be made; the worker makes them, as their posts came
+    in. `record` goes by those that are made."""
+
     record: RecordOut
+    due: int
 
 
 def forecast_shape(scored: tuple[Forecast, str]) -> ForecastOut:
@@ -83,11 +88,12 @@ def list_forecasts(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> ForecastsOut:
-    """Each run of a group measured before is forecast from the runs before it when it is posted, and scored. Runs of
-    one request are forecast from the requests before."""
+    """Each run of a group measured before is forecast from the runs before it and scored, by the worker, soon after it
+    was posted. Runs of one request are forecast from the requests before."""
     project = call.project(project_id)
     only = None if group is None else get_member(call.session, project, Group, group).id
-    call.unless_matched(list_tag(project))
+    call.unless_matched(forecasts_tag(project))
     found = page(call, cursor, limit, listed_forecasts(call.session, project.id, only), forecast_shape)
-    record = record_shape(record_of(call.session, project))
-    return ForecastsOut(items=found.items, next_cursor=found.next_cursor, record=record)
+    record = record_shape(record_of(call.session, call.runtime.fits, project))
+    due = runs_due(call.session, project.id) if project.forecasts_due else 0
+    return ForecastsOut(items=found.items, next_cursor=found.next_cursor, record=record, due=due)

@@ -102,7 +102,7 @@ def post_observations(
     stored again. CSV may be as spreadsheets write it (docs/import.md); `read_as` says how it was understood."""
     project = call.project(project_id)
     runs, read_as = sent
-    done = observe.post(call.session, call.runtime.fits, project, runs, missing == "zero", call.now, call.enqueue)
+    done = observe.post(call.session, project, runs, missing == "zero", call.now, call.enqueue)
     return AcceptedOut.of(done, project, accepted=len(done.stored), read_as=read_as)
 
 

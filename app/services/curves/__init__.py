@@ -1,1 +1,1 @@
-"""A project's curves, fitted once per data version, and the record of its forecasts."""
+"""A project's curves, fitted once per data version."""

@@ -2,107 +2,104 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.planner.arrays import FloatArray, IntArray
+from app.planner.arrays import IntArray
 from app.planner.borrowing import fit_together
 from app.planner.curves import AssumedCurve, Observations, Points, drifts, fitted_part
 from app.planner.utility import Metric
+from app.services.curves.basis import Basis, basis_of
 from app.services.curves.fits import FitKey, Fits, Fitted
+from app.services.curves.kept_fits import kept_fit
 from app.services.curves.prior import prior_for
-from app.services.curves.readings import Reading, standard_error
-from app.services.curves.repeats import distinct, repeated_runs, repeats_of
-from app.services.ledger.holdings import held_of
+from app.services.curves.readings import standard_errors
+from app.services.curves.repeats import repeats_told
+from app.services.curves.runs import Runs, runs_of_rows
+from app.store import observations as store
 from app.store.ledger import collected_counts
-from app.store.models.observations import Observation
 from app.store.models.projects import Group, Project
 
 
 def metric_of(project: Project) -> Metric:
-    goal: Literal["maximize", "minimize"] = "maximize" if project.metric_goal == "maximize" else "minimize"
-    return Metric(goal, project.metric_lower, project.metric_upper)
+    return Metric(
+        "maximize" if project.metric_goal == "maximize" else "minimize", project.metric_lower, project.metric_upper
+    )
 
 
 def fit_key(project: Project, draws: int, seed: int) -> FitKey:
     return FitKey(project.id, project.data_version, draws, seed)
 
 
-def fitted(
-    session: Session,
-    fits: Fits,
-    key: FitKey,
-    project: Project,
-    groups: Sequence[Group],
-    runs: Sequence[Observation],
-) -> Fitted:
-    """The curves of all the project's active groups, in their order, fitted to `runs`, all that the key's data
-    version has."""
+def fitted(session: Session, fits: Fits, project: Project, groups: Sequence[Group], draws: int, seed: int) -> Fitted:
+    """The curves of all the project's active groups, in their order: as a job fitted them, or fitted now."""
+    key = fit_key(project, draws, seed)
 
     def fit() -> Fitted:
-        collected = collected_counts(session, project.id)
-        held = np.array([held_of(group, collected).effective for group in groups], dtype=np.float64)
-        return fit_now(project, groups, held, runs, key)
+        found = kept_fit(session, key)
+        if found is not None:
+            return found
+        basis = basis_of(project, groups, collected_counts(session, project.id))
+        return fit_now(basis, present_runs(session, fits, project), draws, seed)
 
     return fits.get(key, fit)
 
 
-def fit_now(
-    project: Project, groups: Sequence[Group], held: FloatArray, runs: Sequence[Observation], key: FitKey
-) -> Fitted:
-    """held [groups]: clean samples of each. Of repeated runs, one is taken."""
-    metric, repeats = metric_of(project), repeats_of(runs)
-    told, runs = repeated_runs(runs, repeats), distinct(runs, repeats)
-    holdouts = {name: code for code, name in enumerate(sorted({run.holdout for run in runs}))}
-    place = {group.key: index for index, group in enumerate(groups)}
-    row_of = {run.id: row for row, run in enumerate(runs)}
+def present_runs(session: Session, fits: Fits, project: Project) -> Runs:
+    """What a fit uses now: the runs of the project's recipe that are not voided."""
+    return all_runs(session, fits, project, project.recipe).as_of(project.data_version)
+
+
+def all_runs(session: Session, fits: Fits, project: Project, recipe: str) -> Runs:
+    """The project's runs of a recipe, voided ones too, of which only those are read that came since the last call."""
+    known = fits.runs.find((project.id, recipe))
+    if known is None:
+        runs = runs_of_rows(store.run_rows(session, project.id, recipe))
+    else:
+        since, runs = known
+        if since >= project.data_version:
+            return runs
+        fresh = store.run_rows(session, project.id, recipe, since)
+        runs = runs.grown(fresh, store.voided_since(session, project.id, since))
+    fits.runs.keep((project.id, recipe), (project.data_version, runs))
+    return runs
+
+
+def fit_now(basis: Basis, runs: Runs, draws: int, seed: int) -> Fitted:
+    """runs: all that the fit is to use. Of repeated ones, one is taken."""
+    keys = [group.key for group in basis.groups]
+    told = repeats_told([(runs.name(row), runs.name(first)) for row, first in sorted(runs.repeats.items())])
+    runs = runs.taken(runs.distinct)
+    holdouts = {name: code for code, name in enumerate(sorted(runs.holdouts[code] for code in np.unique(runs.holdout)))}
+    codes = np.array([holdouts.get(name, -1) for name in runs.holdouts], dtype=np.int64)[runs.holdout]
+    place = {key: index for index, key in enumerate(keys)}
+    run_of = tuple(runs.measured(key) for key in keys)
     observations = Observations(
-        keys=tuple(group.key for group in groups),
-        points=tuple(points_of(project, metric, group.key, runs, holdouts) for group in groups),
-        assumed=tuple(AssumedCurve(**group.assumed_curve) if group.assumed_curve else None for group in groups),
-        held=held,
-        span=metric.span,
-        runs=compositions(groups, runs),
-        run_of=tuple(
-            np.array([row_of[run.id] for run in runs_of(group.key, runs)], dtype=np.int64) for group in groups
-        ),
-        attributes=tuple(group.attributes or {} for group in groups),
-        parent=tuple(place.get(group.parent or "") for group in groups),
+        keys=tuple(keys),
+        points=tuple(points_of(basis, key, runs, rows, codes) for key, rows in zip(keys, run_of, strict=True)),
+        assumed=tuple(AssumedCurve(**group.assumed_curve) if group.assumed_curve else None for group in basis.groups),
+        held=basis.held,
+        span=basis.metric.span,
+        runs=runs.compositions(keys),
+        run_of=run_of,
+        attributes=tuple(group.attributes or {} for group in basis.groups),
+        parent=tuple(place.get(group.parent or "") for group in basis.groups),
     )
-    posterior = fit_together(observations, prior_for(metric.span), key.seed, key.draws)
+    posterior = fit_together(observations, prior_for(basis.metric.span), seed, draws)
     kept = fitted_part(observations)
-    told += drifts(kept, in_time(runs))
+    told += drifts(kept, runs.in_time)
     return Fitted(replace(posterior, warnings=(*told, *posterior.warnings)), kept, holdouts)
 
 
-def in_time(runs: Sequence[Observation]) -> IntArray:
-    """Each run's place in the order in which they were observed; of those of one instant, as they came in."""
-    order = sorted(range(len(runs)), key=lambda row: (runs[row].observed_at, row))
-    return np.argsort(np.array(order, dtype=np.int64))
-
-
-def compositions(groups: Sequence[Group], runs: Sequence[Observation]) -> FloatArray:
-    """What each run was trained on [runs, groups]; a group that came later counts 0."""
-    counts = [[run.counts.get(group.key, 0) for group in groups] for run in runs]
-    return np.array(counts, dtype=np.float64).reshape(len(runs), len(groups))
-
-
-def runs_of(key: str, runs: Sequence[Observation]) -> list[Observation]:
-    """The runs in which a group was measured, in the order of its points."""
-    return [run for run in runs if key in run.metrics]
-
-
-def points_of(
-    project: Project, metric: Metric, key: str, runs: Sequence[Observation], holdouts: dict[str, int]
-) -> Points:
-    mine = runs_of(key, runs)
-    readings = [Reading(**run.metrics[key]) for run in mine]
-    stderrs = [standard_error(project, reading) for reading in readings]
+def points_of(basis: Basis, key: str, runs: Runs, rows: IntArray, holdouts: IntArray) -> Points:
+    """The group's points: what the runs at `rows` measured of it. holdouts [runs]: the fit's numbers of them."""
+    counts, values, stderrs, sizes = (
+        runs.column(name, key)[rows] for name in ("counts", "values", "stderrs", "eval_sizes")
+    )
     return Points(
-        counts=np.array([run.counts.get(key, 0) for run in mine], dtype=np.float64),
-        losses=metric.to_loss(np.array([reading.value for reading in readings], dtype=np.float64)),
-        stderrs=np.array([np.nan if stderr is None else stderr for stderr in stderrs], dtype=np.float64),
-        holdouts=np.array([holdouts[run.holdout] for run in mine], dtype=np.int64),
+        counts=counts,
+        losses=basis.metric.to_loss(values),
+        stderrs=standard_errors(basis.kind, values, stderrs, sizes),
+        holdouts=holdouts[rows],
     )

@@ -1,11 +1,15 @@
 """Fitted curves, kept while they are asked for again: fitting is the dear part of every answer."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import numpy as np
+
+from app.planner.arrays import FloatArray
 from app.planner.curves import Observations, Posterior
 from app.services.curves.kept import Kept
+from app.services.curves.runs import Runs
 
 DRAWS, SEED = 300, 0
 """Posterior draws and their seed where a question names no others: so that most questions share a fit."""
@@ -19,6 +23,33 @@ class Fitted:
     posterior: Posterior
     observations: Observations
     holdouts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scored forecasts in the order in which they were made, all [forecasts]; quantiles [forecasts, PROBABILITIES]."""
+
+    quantiles: FloatArray
+    values: FloatArray
+    promised: FloatArray
+    crps: FloatArray
+    wis: FloatArray
+
+    @property
+    def nbytes(self) -> int:
+        return sum(one.nbytes for one in vars(self).values())
+
+    def followed_by(self, later: "Scored") -> "Scored":
+        return Scored(*(np.concatenate([mine, vars(later)[name]]) for name, mine in vars(self).items()))
+
+
+class State(NamedTuple):
+    """What a project's record of forecasts goes by: its recipe, the newest forecast, and the last void of a run."""
+
+    project_id: UUID
+    recipe: str
+    last_forecast_id: int
+    voided_version: int
 
 
 @dataclass(frozen=True)
@@ -37,9 +68,13 @@ class FitKey:
 class Fits(Kept[Fitted]):
     """The fits used last, together at most `max_bytes`.
 
-    `answers` are what was computed from fits, few enough that the fits they hold on to weigh little.
+    `answers` are what was computed from fits, few enough that the fits they hold on to weigh little. `runs`: of a
+    project and a recipe, the runs up to a data version; `scored`: of a project, the forecasts up to a state; each
+    together at most half of `max_bytes`.
     """
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(max_bytes, lambda fitted: fitted.posterior.nbytes)
         self.answers: Kept[Any] = Kept(MOST_ANSWERS)
+        self.scored: Kept[tuple[State, Scored]] = Kept(max_bytes // 2, lambda known: known[1].nbytes)
+        self.runs: Kept[tuple[int, Runs]] = Kept(max_bytes // 2, lambda known: known[1].nbytes)

@@ -24,19 +24,28 @@ class Kept(Generic[Value]):
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """The answer to `key`, made where it is not kept. What `make` raises is raised, and nothing is kept."""
         with self._making[hash(key) % STRIPES]:
-            with self._lock:
-                if key in self._kept:
-                    self._kept.move_to_end(key)
-                    return self._kept[key]
+            found = self.find(key)
+            if found is not None:
+                return found
             made = make()
-            self._keep(key, made)
+            self.keep(key, made)
             return made
 
-    def _keep(self, key: Hashable, made: Value) -> None:
-        weight = self.weight(made)
-        if weight > self.most:
-            return
+    def find(self, key: Hashable) -> Value | None:
+        """The answer to `key` if it is kept."""
         with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def keep(self, key: Hashable, made: Value) -> None:
+        """Keep the answer, in the place of an older one; none that alone weighs more than `most`."""
+        weight = self.weight(made)
+        with self._lock:
+            if key in self._kept:
+                self.total -= self.weight(self._kept.pop(key))
+            if weight > self.most:
+                return
             self._kept[key] = made
             self.total += weight
             while self.total > self.most:

@@ -3,6 +3,9 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
+from app.planner.arrays import FloatArray
 from app.store.models.projects import Project
 
 
@@ -23,3 +26,11 @@ def standard_error(project: Project, reading: Reading) -> float | None:
         return None
     shrunk = (reading.value * reading.eval_size + 0.5) / (reading.eval_size + 1)
     return math.sqrt(shrunk * (1 - shrunk) / reading.eval_size)
+
+
+def standard_errors(kind: str, values: FloatArray, stderrs: FloatArray, sizes: FloatArray) -> FloatArray:
+    """`standard_error` of many readings of a metric of `kind`, all of one shape; nan: not said, and not known."""
+    if kind != "proportion":
+        return stderrs
+    shrunk = (values * sizes + 0.5) / (sizes + 1)
+    return np.where(np.isnan(stderrs), np.sqrt(shrunk * (1 - shrunk) / sizes), stderrs)

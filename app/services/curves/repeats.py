@@ -1,11 +1,14 @@
 """Runs posted again under another id: they say nothing new, so the fit takes them once."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TypeAlias
 from uuid import UUID
 
 from app.planner.wording import Warning, listed
 from app.store.models.observations import Observation
 
+Said: TypeAlias = frozenset[Hashable]
+"""A run's measurements, each with its group."""
 NAMED = 5
 """So many repeats are named; of the others, their number is told."""
 
@@ -17,31 +20,35 @@ def repeats_of(runs: Sequence[Observation]) -> dict[UUID, Observation]:
     and evaluation size. Of equal runs the first is the one; a run that measures more comes before one that measures
     less. Another seed or another subset gives another value.
     """
-    trained: dict[Hashable, list[Observation]] = {}
-    for run in runs:
+    trained: dict[Hashable, list[int]] = {}
+    for row, run in enumerate(runs):
         counts = frozenset((key, count) for key, count in run.counts.items() if count)
-        trained.setdefault((counts, run.holdout), []).append(run)
+        trained.setdefault((counts, run.holdout), []).append(row)
     found: dict[UUID, Observation] = {}
-    for alike in trained.values():
-        if len(alike) > 1:
-            found |= _repeats_among(alike)
+    for rows in trained.values():
+        if len(rows) > 1:
+            repeats = repeats_among((row, said_by(runs[row])) for row in rows)
+            found |= {runs[row].id: runs[first] for row, first in repeats.items()}
     return found
 
 
-def _repeats_among(alike: Sequence[Observation]) -> dict[UUID, Observation]:
-    """`repeats_of` runs on the same samples and holdout."""
-    seen: dict[Hashable, list[tuple[frozenset[Hashable], Observation]]] = {}
+def said_by(run: Observation) -> Said:
+    return frozenset((group, *sorted(reading.items())) for group, reading in run.metrics.items())
+
+
+def repeats_among(alike: Iterable[tuple[int, Said]]) -> dict[int, int]:
+    """`repeats_of` runs on the same samples and holdout, each by its number and with what it says."""
+    seen: dict[Hashable, list[tuple[Said, int]]] = {}
     found = {}
-    for run in sorted(alike, key=lambda one: -len(one.metrics)):
-        said = frozenset((group, *sorted(reading.items())) for group, reading in run.metrics.items())
+    for row, said in sorted(alike, key=lambda one: -len(one[1])):
         # Who has all of them has any one of them.
         others = seen.get(next(iter(said), None), [])
         first = next((other for has, other in others if said <= has), None)
         if first is not None:
-            found[run.id] = first
+            found[row] = first
             continue
         for one in said:
-            seen.setdefault(one, []).append((said, run))
+            seen.setdefault(one, []).append((said, row))
     return found
 
 
@@ -52,13 +59,18 @@ def distinct(runs: Sequence[Observation], repeats: Mapping[UUID, Observation]) -
 
 def repeated_runs(runs: Sequence[Observation], repeats: Mapping[UUID, Observation]) -> list[Warning]:
     """The warning that names the repeats among `runs`; none where there are none."""
-    names = [f"{name_of(run)} (as {name_of(repeats[run.id])})" for run in runs if run.id in repeats]
-    if not names:
+    return repeats_told([(name_of(run), name_of(repeats[run.id])) for run in runs if run.id in repeats])
+
+
+def repeats_told(pairs: Sequence[tuple[str, str]]) -> list[Warning]:
+    """The warning that names repeats, each with the run that it repeats; none where there are none."""
+    if not pairs:
         return []
-    more = [f"{len(names) - NAMED:,} more"] if len(names) > NAMED else []
+    names = [f"{repeat} (as {first})" for repeat, first in pairs[:NAMED]]
+    more = [f"{len(pairs) - NAMED:,} more"] if len(pairs) > NAMED else []
     detail = (
         f"Said before to the last digit, by a run on the same samples and holdout, and taken once:"
-        f" {listed([*names[:NAMED], *more])}. Post a run once; one trained again has values of its own."
+        f" {listed([*names, *more])}. Post a run once; one trained again has values of its own."
     )
     return [Warning("repeated_runs", detail)]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias, TypeVar
 
 from app.planner.plan import Band, Gain, Interval
-from app.services.curves.curves import Summary
+from app.services.forecasts.curves import Summary
 from app.tables.shape import Cell, Column
 
 Item = TypeVar("Item")

@@ -8,8 +8,8 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.planner.plan import GroupPlan
-from app.services.curves.curves import BEYOND, Curve, known_curves
 from app.services.curves.fits import Fits
+from app.services.forecasts.curves import BEYOND, Curve, known_curves
 from app.store.models.projects import Group, Project
 
 STEPS = 24

@@ -15,8 +15,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.money import MILLIONTH
+from app.services.curves.fit import present_runs
 from app.services.curves.fits import Fits
-from app.services.curves.record import ForecastRecord, record_of
+from app.services.curves.runs import Runs
+from app.services.forecasts.due import record_now
+from app.services.forecasts.record import ForecastRecord
 from app.services.ledger.holdings import left_of
 from app.services.planning import MeasurementPlan
 from app.services.planning.allocations import Allocation, AllocationQuestion
@@ -108,7 +111,12 @@ class Dossier:
 
     @cached_property
     def record(self) -> ForecastRecord:
-        return record_of(self.session, self.project)
+        return record_now(self.session, self.fits, self.project)
+
+    @cached_property
+    def fitted_runs(self) -> Runs:
+        """What the curves are fitted to."""
+        return present_runs(self.session, self.fits, self.project)
 
     @cached_property
     def money(self) -> Money:

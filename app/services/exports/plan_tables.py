@@ -13,9 +13,9 @@ from app.planner.information import MeasurementRun
 from app.planner.plan import GroupPlan, Interval, SourcePlan
 from app.planner.utility import Metric
 from app.planner.wording import Warning
-from app.services.curves.curves import Summary, bands_at, chance_reachable, counts_now, parameters_of
-from app.services.curves.fit import metric_of, runs_of
-from app.services.curves.readings import Reading, standard_error
+from app.services.curves.fit import metric_of
+from app.services.curves.readings import standard_error
+from app.services.curves.runs import reading_of
 from app.services.exports.columns import (
     Content,
     ends_of,
@@ -27,6 +27,7 @@ from app.services.exports.columns import (
     within,
 )
 from app.services.exports.dossier import Dossier
+from app.services.forecasts.curves import Summary, bands_at, chance_reachable, counts_now, parameters_of
 from app.services.ledger.holdings import Stock
 from app.services.planning.allocations import doubts_by_group
 from app.services.planning.scenarios import ScenarioResult
@@ -203,14 +204,14 @@ def learned_of(one: Posterior, metric: Metric, group: Group, now: Summary) -> Le
 
 
 def newest_readings(dossier: Dossier) -> dict[str, Newest]:
-    found = {}
+    found, runs = {}, dossier.fitted_runs
     for group in dossier.groups:
-        runs = runs_of(group.key, dossier.situation.runs)
-        if runs:
-            run = max(runs, key=lambda one: (one.observed_at, one.id))
-            reading = Reading(**run.metrics[group.key])
+        measured = runs.measured(group.key)
+        if len(measured):
+            row = int(max(measured, key=lambda one: (runs.observed[one], one)))
+            reading = reading_of(runs, row, group.key)
             error = standard_error(dossier.project, reading)
-            found[group.key] = Newest(reading.value, error, run.counts.get(group.key, 0))
+            found[group.key] = Newest(reading.value, error, int(runs.column("counts", group.key)[row]))
     return found
 
 

@@ -87,12 +87,12 @@ def accept(
     if taken:
         raise KeyTaken(f"{taken[0].pointer}: {taken[0].detail}", tuple(taken[:MAX_FAULTS]))
     first = not store.has_observations(session, project.id)
-    rows = tuple(stored(project, draft, now) for draft in fresh)
-    session.add_all(rows)
     if fresh:
         settle_first_counts(active, fresh)
         settle_reference_loss(project, active, fresh)
         touch(project, now)
+    rows = tuple(stored(project, draft, now) for draft in fresh)
+    session.add_all(rows)
     session.flush()
     collected = collected_counts(session, project.id)
     held = {group.key: held_of(group, collected).raw for group in active.values()}
@@ -198,6 +198,7 @@ def stored(project: Project, draft: Draft, now: datetime) -> Observation:
         recipe=draft.recipe or project.recipe,
         observed_at=draft.observed_at or now,
         created_at=now,
+        data_version=project.data_version,
     )
 
 
@@ -278,3 +279,4 @@ def void(project: Project, observation: Observation, reason: str, now: datetime)
         observation.voided_at = now
         observation.void_reason = reason
         touch(project, now)
+        observation.voided_version = project.data_version

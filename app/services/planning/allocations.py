@@ -26,7 +26,6 @@ from app.services.planning.situations import (
     round_budget,
     situation_of,
 )
-from app.store.models.observations import Observation
 from app.store.models.projects import Group, Project
 
 WORN_ROUNDS = 5
@@ -101,7 +100,7 @@ def planned(
     plan = feasibly(project, lambda: make_plan(problem, policy, exploration=exploration, seed=question.seed))
     plan = widened(plan, metric_of(project), situation.widening)
     rounds = situation.holdings.rounds
-    said = (*worn(rounds, situation.runs), *counts_without_purchase(rounds, situation.groups))
+    said = (*worn(rounds, list(situation.fitted.holdouts)), *counts_without_purchase(rounds, situation.groups))
     warnings = (*situation.fitted.posterior.warnings, *plan.warnings, *said)
     bounds = {bound_pointer(project, one.constraint): one.shadow_price for one in plan.bounds}
     if not situation.known:
@@ -121,9 +120,8 @@ def doubts_by_group(allocation: Allocation) -> dict[str, list[Warning]]:
     return found
 
 
-def worn(rounds: int, runs: Sequence[Observation]) -> list[Warning]:
+def worn(rounds: int, holdouts: Sequence[str]) -> list[Warning]:
     """A holdout that decided many rounds is no longer a fresh measure of what they bought."""
-    holdouts = {run.holdout for run in runs}
     if rounds < WORN_ROUNDS or len(holdouts) != 1:
         return []
     [name] = holdouts

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.services.curves.fits import Fits
+from app.services.forecasts.due import awaited
 from app.services.planning.allocations import Allocation, AllocationQuestion, next_allocation
 from app.services.planning.budgets import BudgetRows, budget_rows
 from app.services.planning.scenarios import ScenarioResult, what_if
@@ -60,7 +61,8 @@ def kept_what_if(
 
 
 def answer_key(kind: str, project: Project, question: Any) -> Hashable:
-    """All that an answer depends on: the data version stands for the data, the objective may be another one that is
-    only looked at. question: what JSON can say, or is told apart by its text."""
+    """All that an answer depends on: the data version stands for the data, and for the forecasts made unless many are
+    due; the objective may be another one that is only looked at. question: what JSON can say, or is told apart by its
+    text."""
     asked = json.dumps([question, project.objective], sort_keys=True, default=str)
-    return kind, project.id, project.data_version, asked
+    return kind, project.id, project.data_version, awaited(project), asked

@@ -1,5 +1,6 @@
-"""Looking at a project's next allocation anew, to tell what has changed."""
+"""Looking at a project's next allocation anew, to tell what has changed, and keeping what that took."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
@@ -7,27 +8,53 @@ from sqlalchemy.orm import Session
 
 from app.money import amount
 from app.planner.problem import Problem
-from app.services.curves.fits import Fits
+from app.services.curves.fit import fitted
+from app.services.curves.fits import DRAWS, SEED, Fits
+from app.services.curves.kept_fits import freeze, keep_fit, worth_freezing
+from app.services.forecasts.record import to_be_kept
 from app.services.jobs.plan_watch import Outlook, Purchase
 from app.services.planning.allocations import AllocationQuestion, next_allocation
-from app.store.projects import present_project
+from app.store import fits as store
+from app.store.models.observations import KeptRecord
+from app.store.models.projects import Group, Project
+from app.store.projects import members, present_project
 
 QUESTION = AllocationQuestion()
 """What GET …/allocations/next answers without a query."""
 
 
-def look(session: Session, fits: Fits, project_id: UUID) -> Outlook | None:
+@dataclass(frozen=True)
+class Look:
+    """The next allocation as it is now, the curves behind it as bytes, None where they are too many to be kept, and
+    the record of forecasts."""
+
+    outlook: Outlook
+    curves: bytes | None
+    record: KeptRecord
+
+
+def look(session: Session, fits: Fits, project_id: UUID) -> Look | None:
     """The project's next allocation as it is now; None for an archived project. Raises as `next_allocation`."""
     project = present_project(session, project_id)
     if project is None:
         return None
     allocation = next_allocation(session, fits, project, QUESTION)
-    return Outlook(
+    curves = fitted(session, fits, project, members(session, Group, project.id), DRAWS, SEED)
+    outlook = Outlook(
         data_version=project.data_version,
         available=allocation.budget.available,
         purchases={one.key: Purchase(one.order, amount(one.cost)) for one in allocation.plan.sources},
         targets=chances(allocation.problem),
     )
+    return Look(outlook, freeze(curves) if worth_freezing(curves) else None, to_be_kept(session, fits, project))
+
+
+def keep(session: Session, project: Project, look: Look) -> None:
+    """Store the curves and the record for those who ask next, unless the project has moved on meanwhile. The
+    transaction holds the project's lock."""
+    if look.outlook.data_version == project.data_version:
+        keep_fit(session, project.id, project.data_version, look.curves)
+    store.keep_record(session, look.record)
 
 
 def chances(problem: Problem) -> dict[str, tuple[float, float]]:

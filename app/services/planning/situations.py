@@ -14,14 +14,13 @@ from app.money import MILLIONTH, amount, grouped
 from app.planner.arrays import FloatArray
 from app.planner.errors import Constraint, Culprit, InfeasibleError, SolverError
 from app.planner.problem import Problem
-from app.services.curves.fit import fit_key, fitted, metric_of
+from app.services.curves.fit import fitted, metric_of
 from app.services.curves.fits import Fits, Fitted
-from app.services.curves.record import record_of
+from app.services.forecasts.due import record_now
 from app.services.ledger.holdings import Holdings, holdings_of, left_of
 from app.services.planning.problem import Budget, problem_of
-from app.store.models.observations import Observation
 from app.store.models.projects import Group, Project, Source
-from app.store.observations import fitted_observations
+from app.store.observations import has_runs
 from app.store.projects import members
 
 Planned = TypeVar("Planned")
@@ -34,8 +33,7 @@ class Situation:
     """A project with its active groups and sources and the curves of the groups, in their order.
 
     `known` is False where nothing at all is known of the metric. `fitted`: with the gains that the record of past
-    forecasts bears out. `widening`: the factors by which it widens bands. `holdings`: what was bought so far. `runs`:
-    what the curves are fitted to.
+    forecasts bears out. `widening`: the factors by which it widens bands. `holdings`: what was bought so far.
     """
 
     project: Project
@@ -45,7 +43,6 @@ class Situation:
     known: bool
     widening: FloatArray
     holdings: Holdings
-    runs: Sequence[Observation]
 
     def problem(self, budget: Budget, hold: Mapping[str, int] = NO_HOLD) -> Problem:
         """What to buy for `budget`; `hold` fixes the orders of the named sources. Raises Invalid."""
@@ -59,11 +56,14 @@ def situation_of(session: Session, fits: Fits, project: Project, draws: int, see
     groups = members(session, Group, project.id)
     if not groups:
         raise invalid(Fault("", "the project has no groups yet; add them with POST …/groups"))
-    runs = fitted_observations(session, project.id, project.recipe)
-    known = bool(runs) or metric_of(project).span is not None or all(group.assumed_curve for group in groups)
+    known = (
+        metric_of(project).span is not None
+        or all(group.assumed_curve for group in groups)
+        or has_runs(session, project.id, project.recipe)
+    )
     sources = members(session, Source, project.id)
-    learnt = fitted(session, fits, fit_key(project, draws, seed), project, groups, runs)
-    record = record_of(session, project)
+    learnt = fitted(session, fits, project, groups, draws, seed)
+    record = record_now(session, fits, project)
     return Situation(
         project=project,
         groups=groups,
@@ -72,7 +72,6 @@ def situation_of(session: Session, fits: Fits, project: Project, draws: int, see
         known=known,
         widening=record.widening,
         holdings=holdings_of(session, project, sources),
-        runs=runs,
     )
 
 

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from app.services.curves.readings import Reading
 from app.store.ledger import Totals, totals_of_orders
-from app.store.models.observations import Observation
 from app.store.models.projects import Group, Project, Source
 from app.store.models.purchases import Order, Round
 from app.store.observations import fitted_observations
@@ -109,9 +108,7 @@ def measured_since(session: Session, project: Project, row: Round) -> dict[str, 
     """Group key → its newest measurement since the round was accepted; empty before."""
     if row.accepted_at is None:
         return {}
-    runs: list[Observation] = [
-        run for run in fitted_observations(session, project.id, project.recipe) if run.created_at > row.accepted_at
-    ]
+    runs = fitted_observations(session, project.id, project.recipe, after=row.accepted_at)
     return {
         key: Measured(run.id, run.counts.get(key, 0), Reading(**said).value)
         for run in runs

@@ -32,10 +32,10 @@ from app.planner.simulation import (
     standings,
     unplayed,
 )
-from app.services.curves.curves import finite
 from app.services.curves.fits import Fits
 from app.services.curves.prior import prior_for
 from app.services.enqueue import Enqueue
+from app.services.forecasts.curves import finite
 from app.services.ids import as_uuid, new_id
 from app.services.jobs import jobs
 from app.services.jobs.jobs import start_job

@@ -12,12 +12,16 @@ from app.store.models.base import Base, Serial
 
 class Observation(Base):
     """One evaluated training run. `counts`: group key → samples trained on; `metrics`: group key →
-    {value, stderr?, eval_size?}. `content_hash` tells a repeat from another run under the same external id."""
+    {value, stderr?, eval_size?}. `content_hash` tells a repeat from another run under the same external id.
+    `data_version`: the project's that brought it (0 in rows written before it was kept), `voided_version` that took it
+    out of fits."""
 
     __tablename__ = "observations"
     __table_args__ = (
         Index("uq_observations_project_id_external_id", "project_id", "external_id", unique=True),
         Index("ix_observations_project_id_recipe", "project_id", "recipe"),
+        Index("ix_observations_project_id_data_version", "project_id", "data_version"),
+        Index("ix_observations_project_id_voided_version", "project_id", "voided_version"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -30,6 +34,8 @@ class Observation(Base):
     recipe: Mapped[str] = mapped_column(String(100))
     observed_at: Mapped[datetime]
     created_at: Mapped[datetime]
+    data_version: Mapped[int]
+    voided_version: Mapped[int | None]
     voided_at: Mapped[datetime | None]
     void_reason: Mapped[str | None] = mapped_column(String(500))
 
@@ -54,3 +60,39 @@ class Forecast(Base):
     wis: Mapped[float]
     promised: Mapped[float | None]
     created_at: Mapped[datetime]
+
+
+class ForecastTask(Base):
+    """The runs of one request, by the data version that brought them, whose forecasts are still to be made. `basis`:
+    what the curves were fitted to besides runs (`services.observations.basis`), None where it is the last task's."""
+
+    __tablename__ = "forecast_tasks"
+
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    data_version: Mapped[int] = mapped_column(primary_key=True)
+    basis: Mapped[bytes | None]
+
+
+class KeptRecord(Base):
+    """How a project's forecasts fared, added up: of `recipe`, up to the forecast `last_forecast_id` and the run voided
+    by `voided_version` (0: none)."""
+
+    __tablename__ = "kept_records"
+
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    recipe: Mapped[str] = mapped_column(String(100))
+    last_forecast_id: Mapped[int]
+    voided_version: Mapped[int]
+    record: Mapped[dict[str, Any]]
+
+
+class KeptFit(Base):
+    """A project's curves as a job fitted them at a data version, for every process. `stamp` names the code and the
+    question that they are of."""
+
+    __tablename__ = "kept_fits"
+
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    data_version: Mapped[int]
+    stamp: Mapped[str] = mapped_column(String(64))
+    content: Mapped[bytes]

@@ -16,7 +16,8 @@ class Project(Base):
 
     `set_limits` and `objective` name groups and sources by key. Money inside JSON is a decimal string.
     `approval_threshold`: a round that costs more needs two keys. `exhausted_at`: since when nothing more can be bought.
-    `content_hash` tells a repeat from another project under the same external id.
+    `content_hash` tells a repeat from another project under the same external id. `forecasts_due`: requests whose runs
+    are still to be forecast.
     """
 
     __tablename__ = "projects"
@@ -45,6 +46,7 @@ class Project(Base):
     reference_loss: Mapped[float | None]
     data_version: Mapped[int]
     data_at: Mapped[datetime]
+    forecasts_due: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]

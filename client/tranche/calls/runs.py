@@ -37,4 +37,5 @@ class RunCalls(Connection):
     def forecasts(self, project: str | Identified, *, group: str | None = None) -> Forecasts:
         """What was forecast for each run before it was posted, beside what it measured."""
         pages = list(self._pages(path(project, "forecasts"), said({"group": group})))
-        return Forecasts([Forecast.of(item) for page in pages for item in page["items"]], pages[0]["record"])
+        items = [Forecast.of(item) for page in pages for item in page["items"]]
+        return Forecasts(items, pages[0]["record"], pages[0].get("due", 0))

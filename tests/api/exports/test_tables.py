@@ -152,7 +152,8 @@ def test_runs_and_forecasts_are_all_there_voided_ones_marked(api: Api, bought: s
     assert len(rows) == 8
     voided = [row for row in rows if row["voided_at"]]
     assert {(row["observation"], row["void_reason"]) for row in voided} == {(first["id"], "'=1+1")}
-    forecasts = api.get(f"{bought}/forecasts").json()["items"]
+    forecasts = api.forecasts(bought).json()["items"]
+    assert forecasts
     assert [(row["group"], float(row["crps"])) for row in table(api, bought, "forecasts")] == [
         (one["group"], one["crps"]) for one in forecasts
     ]

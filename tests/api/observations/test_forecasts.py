@@ -29,16 +29,14 @@ def rounds(api: Api, sizes: list[int], spread: float, stated: float) -> str:
 def test_a_run_is_forecast_from_the_runs_before_it(api: Api) -> None:
     path = api.project()
     api.post(f"{path}/observations", json={"observations": RUNS})
-    assert api.get(f"{path}/forecasts").json()["items"] == []
+    assert api.forecasts(path).json()["items"] == []
     band = api.get(f"{path}/curves/A?at=300").json()["bands"][0]
     api.patch(f"{path}/groups/A", json={"initial_count": 300})
     seen = run(4, {"A": 300, "B": 100}, A=0.79, B=0.71)
     fresh = {**run(5, {"A": 300, "B": 100}, A=0.79, B=0.71), "holdout": "fresh"}
     api.post(f"{path}/observations", json={"observations": [seen, fresh]})
     number = {item["id"]: item["external_id"] for item in api.get(f"{path}/observations").json()["items"]}
-    items = {
-        (number[item["observation"]], item["group"]): item for item in api.get(f"{path}/forecasts").json()["items"]
-    }
+    items = {(number[item["observation"]], item["group"]): item for item in api.forecasts(path).json()["items"]}
     assert set(items) == {(name, group) for name in ("run-4", "run-5") for group in "AB"}
     one, other = items["run-4", "A"], items["run-5", "A"]
     for item in (one, other):
@@ -55,7 +53,7 @@ def test_a_run_is_forecast_from_the_runs_before_it(api: Api) -> None:
 
 def test_forecasts_are_never_made_by_asking(api: Api) -> None:
     path = rounds(api, [50, 100, 200], 0.01, 0.01)
-    before = api.get(f"{path}/forecasts").content
+    before = api.forecasts(path).content
     for place in ("curves", "allocations/next", "forecasts"):
         api.get(f"{path}/{place}")
     assert api.get(f"{path}/forecasts").content == before
@@ -63,24 +61,24 @@ def test_forecasts_are_never_made_by_asking(api: Api) -> None:
 
 def test_runs_of_another_recipe_or_voided_leave_the_record(api: Api) -> None:
     path = rounds(api, [50, 100, 200], 0.01, 0.01)
-    record = api.get(f"{path}/forecasts").json()["record"]
+    record = api.forecasts(path).json()["record"]
     assert record["count"] == 2
     api.post(f"{path}/observations", json={"observations": [{**run(9, {"A": 5, "B": 5}, A=0.5), "recipe": "other"}]})
-    assert api.get(f"{path}/forecasts").json()["record"] == record
+    assert api.forecasts(path).json()["record"] == record
     last = api.get(f"{path}/observations").json()["items"][2]["id"]
     api.delete(f"{path}/observations/{last}?reason=wrong")
-    assert api.get(f"{path}/forecasts").json()["record"]["count"] == 1
-    assert len(api.get(f"{path}/forecasts").json()["items"]) == 2
+    assert api.forecasts(path).json()["record"]["count"] == 1
+    assert len(api.forecasts(path).json()["items"]) == 2
 
 
 def test_the_record_widens_bands_that_were_too_narrow(api: Api) -> None:
     """Errors five times what is stated: after twenty forecasts the bands follow the record, in order and in bounds."""
     sizes = [int(n) for n in np.geomspace(40, 400, 26)]
     path = rounds(api, sizes[:18], 0.05, 0.01)
-    before: dict[str, Any] = api.get(f"{path}/forecasts").json()["record"]
+    before: dict[str, Any] = api.forecasts(path).json()["record"]
     assert set(before["widening"].values()) == {1.0}
     path = rounds(api, sizes, 0.05, 0.01)
-    answer = api.get(f"{path}/forecasts?limit=500").json()
+    answer = api.forecasts(path, params={"limit": 500}).json()
     record, items = answer["record"], answer["items"]
     assert record["count"] == 25
     inside = [item["p10"] <= item["value"] <= item["p90"] for item in items]
@@ -102,7 +100,7 @@ def test_pages_of_forecasts_can_be_of_one_group(api: Api) -> None:
     for number in range(4):
         item = run(number, {"A": 50 + number, "B": 40 + number}, A=0.7, B=0.6)
         api.post(f"{path}/observations", json={"observations": [item]})
-    first = api.get(f"{path}/forecasts?group=B&limit=2").json()
+    first = api.forecasts(path, params={"group": "B", "limit": 2}).json()
     rest = api.get(f"{path}/forecasts", params={"group": "B", "limit": 2, "cursor": first["next_cursor"]}).json()
     assert [item["count"] for item in first["items"] + rest["items"]] == [41, 42, 43]
     assert api.get(f"{path}/forecasts?group=Z").status_code == 404
@@ -124,7 +122,7 @@ def test_gains_that_never_came_are_promised_less(api: Api) -> None:
         assert api.post(f"{path}/observations", json={"observations": items}).status_code == 201
 
     def record() -> dict[str, Any]:
-        return dict(api.get(f"{path}/forecasts").json()["record"])
+        return dict(api.forecasts(path).json()["record"])
 
     def told(n: int) -> np.ndarray:
         return np.array([api.get(f"{path}/curves/{name}?at={n}").json()["bands"][0]["mean"] for name in names])
@@ -140,7 +138,7 @@ def test_gains_that_never_came_are_promised_less(api: Api) -> None:
     after = {one["count"] + one["add"] for one in planned}
     ends = {count: told(count) for count in sorted(after)[:: max(1, len(after) // 3)]}
     post(2560)
-    items = api.get(f"{path}/forecasts?limit=500").json()["items"]
+    items = api.forecasts(path, params={"limit": 500}).json()["items"]
     raw = np.array([item["mean"] for item in items if item["count"] == 2560]) - base
     # Forecasts are by the runs alone; they have the noise of a run, too.
     assert raw.mean() > 0.02

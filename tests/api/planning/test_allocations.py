@@ -288,7 +288,7 @@ def test_a_run_that_exploded_says_nothing_of_later_forecasts(api: Api) -> None:
         path, _ = planned(api, runs)
         later = {"counts": {"A": 1600, "B": 1600}, "metrics": {"A": {"value": 4.5, "stderr": 0.5}}}
         assert api.post(f"{path}/observations", json={"observations": [later]}).status_code == 201
-        [forecast] = api.get(f"{path}/forecasts").json()["items"]
+        [forecast] = api.forecasts(path).json()["items"]
         found.append((forecast["p05"], forecast["p95"]))
     assert found[0] == pytest.approx(found[1], rel=0.1)
 

@@ -13,15 +13,14 @@ from app.planner.curves import Diagnostics, Posterior, Received
 from app.planner.forecasts import rescale
 from app.planner.utility import Metric
 from app.planner.wording import Warning
-from app.services.curves.fit import fit_key, fitted, metric_of, runs_of
+from app.services.curves.fit import fitted, metric_of, present_runs
 from app.services.curves.fits import Fits
-from app.services.curves.readings import Reading, standard_error
-from app.services.curves.record import NAMES, PROBABILITIES, record_of
-from app.services.curves.repeats import distinct, repeats_of
+from app.services.curves.readings import standard_errors
+from app.services.curves.runs import CELLS, Runs
+from app.services.forecasts.due import record_now
+from app.services.forecasts.record import NAMES, PROBABILITIES
 from app.services.ledger.holdings import Holdings, Stock, holdings_of
-from app.store.models.observations import Observation
 from app.store.models.projects import Group, Project, Source
-from app.store.observations import fitted_observations
 from app.store.projects import members
 
 DEFAULT_STEPS = 12
@@ -77,8 +76,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Known:
-    """All that curves are read from, loaded once however many are asked for. repeats: as `repeats_of` the runs; place:
-    of a group, by its key.
+    """All that curves are read from, loaded once however many are asked for. place: of a group, by its key.
 
     Both with all groups at what they have and await, as plans ask it. learnt: from the runs alone; posterior: with the
     gains that the record of past forecasts bears out.
@@ -87,8 +85,7 @@ class Known:
     project: Project
     learnt: Posterior
     posterior: Posterior
-    runs: Sequence[Observation]
-    repeats: Mapping[UUID, Observation]
+    runs: Runs
     place: Mapping[str, int]
     holdings: Holdings
     factors: FloatArray
@@ -97,23 +94,21 @@ class Known:
         """The curve of one of the project's active groups, its bands `at` these counts or at a spread of them."""
         only = np.array([self.place[group.key]])
         ones = self.learnt.select(only), self.posterior.select(only)
-        points = curve_points(self.project, group, self.runs, self.repeats, ones[0].residuals[0])
+        points = curve_points(self.project, group, self.runs, ones[0].residuals[0])
         return curve_of(self.project, group, self.holdings.stock(group), points, ones, at, self.factors)
 
 
 def known_curves(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Known:
     groups = members(session, Group, project.id)
-    runs = fitted_observations(session, project.id, project.recipe)
-    learnt = fitted(session, fits, fit_key(project, draws, seed), project, groups, runs)
-    record = record_of(session, project)
+    learnt = fitted(session, fits, project, groups, draws, seed)
+    record = record_now(session, fits, project)
     holdings = holdings_of(session, project, members(session, Source, project.id))
     now = counts_now([holdings.stock(group) for group in groups])
     return Known(
         project=project,
         learnt=learnt.posterior.moved(now),
         posterior=record.curves(learnt).moved(now),
-        runs=runs,
-        repeats=repeats_of(runs),
+        runs=present_runs(session, fits, project),
         place={group.key: index for index, group in enumerate(groups)},
         holdings=holdings,
         factors=record.widening,
@@ -225,29 +220,22 @@ def finite(value: float | np.floating[Any]) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def curve_points(
-    project: Project,
-    group: Group,
-    runs: Sequence[Observation],
-    repeats: Mapping[UUID, Observation],
-    residuals: FloatArray,
-) -> list[CurvePoint]:
+def curve_points(project: Project, group: Group, runs: Runs, residuals: FloatArray) -> list[CurvePoint]:
     """All measurements of the group; residuals: of those fitted, in their order. A repeat has that of the run it
     repeats."""
-    mine = runs_of(group.key, runs)
-    place = {run.id: position for position, run in enumerate(distinct(mine, repeats))}
-    points = []
-    for run in mine:
-        reading = Reading(**run.metrics[group.key])
-        position = place[repeats.get(run.id, run).id]
-        residual = finite(residuals[position]) if position < len(residuals) else None
-        points.append(
-            CurvePoint(
-                run.id,
-                run.counts.get(group.key, 0),
-                reading.value,
-                standard_error(project, reading),
-                residual,
-            )
+    rows = runs.measured(group.key)
+    place = {row: position for position, row in enumerate(rows[runs.distinct[rows]].tolist())}
+    counts, *cells = (runs.column(name, group.key)[rows] for name in CELLS)
+    stderrs = standard_errors(project.metric_kind, *cells)
+    return [
+        CurvePoint(
+            runs.ids[row],
+            int(count),
+            value,
+            finite(stderr),
+            finite(residuals[position]) if (position := place[runs.repeats.get(row, row)]) < len(residuals) else None,
         )
-    return points
+        for row, count, value, stderr in zip(
+            rows.tolist(), counts.tolist(), cells[0].tolist(), stderrs.tolist(), strict=True
+        )
+    ]

@@ -1,0 +1,86 @@
+"""What curves are fitted to besides runs: the metric, and the active groups with what is held of each.
+
+Small enough to be written down with runs that are forecast later, when the groups may have changed.
+"""
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from app.planner.arrays import FloatArray
+from app.planner.utility import Metric
+from app.services.ledger.holdings import held_of
+from app.store.ledger import Collected
+from app.store.models.projects import Group, Project
+
+
+@dataclass(frozen=True)
+class BasisGroup:
+    """A group as a fit sees it; held: clean samples."""
+
+    id: int
+    key: str
+    assumed_curve: Mapping[str, float] | None
+    attributes: Mapping[str, str] | None
+    parent: str | None
+    held: float
+
+
+@dataclass(frozen=True)
+class Basis:
+    """The project's recipe and metric, and its active groups in their order."""
+
+    recipe: str
+    kind: str
+    goal: Literal["maximize", "minimize"]
+    lower: float | None
+    upper: float | None
+    groups: tuple[BasisGroup, ...]
+
+    @cached_property
+    def metric(self) -> Metric:
+        return Metric(self.goal, self.lower, self.upper)
+
+    @property
+    def held(self) -> FloatArray:
+        """Clean samples [groups]."""
+        return np.array([group.held for group in self.groups], dtype=np.float64)
+
+
+def basis_of(project: Project, groups: Sequence[Group], collected: Mapping[int, Collected]) -> Basis:
+    """groups: the project's active ones. collected: what orders brought, by group id."""
+    return Basis(
+        recipe=project.recipe,
+        kind=project.metric_kind,
+        goal="maximize" if project.metric_goal == "maximize" else "minimize",
+        lower=project.metric_lower,
+        upper=project.metric_upper,
+        groups=tuple(
+            BasisGroup(
+                group.id,
+                group.key,
+                group.assumed_curve,
+                group.attributes,
+                group.parent,
+                float(held_of(group, collected).effective),
+            )
+            for group in groups
+        ),
+    )
+
+
+def packed(basis: Basis) -> bytes:
+    said: dict[str, Any] = {name: getattr(basis, name) for name in ("recipe", "kind", "goal", "lower", "upper")}
+    said["groups"] = [[*asdict(group).values()] for group in basis.groups]
+    return zlib.compress(json.dumps(said, separators=(",", ":")).encode(), 1)
+
+
+def unpacked(content: bytes) -> Basis:
+    """What `packed` packed."""
+    said = json.loads(zlib.decompress(content))
+    return Basis(**{**said, "groups": tuple(BasisGroup(*group) for group in said["groups"])})
