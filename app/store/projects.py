@@ -1,18 +1,20 @@
 """Projects, their groups and their sources."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, object_mapper
 
+from app.store.member_rows import GroupRow, SourceRow
 from app.store.models.base import Base
 from app.store.models.projects import Group, Project, Source, SourceYield
 from app.store.reading import Listing, in_parts
 
 Member = TypeVar("Member", Group, Source)
-Row = TypeVar("Row", bound=Base)
+Row = TypeVar("Row", bound=Base | GroupRow | SourceRow)
 
 
 def projects_of_workspace(
@@ -80,6 +82,8 @@ def sources_of_groups(session: Session, project_id: UUID, group_ids: Collection[
 
 def unstored(row: Row, changes: Mapping[str, Any]) -> Row:
     """A row like this one, but for `changes`, that belongs to no session and is never stored."""
+    if isinstance(row, GroupRow | SourceRow):
+        return replace(row, **changes)
     mapper = object_mapper(row)
     values = {column.key: getattr(row, column.key) for column in mapper.column_attrs}
     for part in mapper.relationships:
