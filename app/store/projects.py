@@ -1,18 +1,21 @@
 """Projects, their groups and their sources."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, object_mapper
 
+from app.store.member_rows import GroupRow, SourceRow
 from app.store.models.base import Base
 from app.store.models.projects import Group, Project, Source, SourceYield
-from app.store.reading import Listing, in_parts
+from app.store.reading import KEYS_PER_QUERY, Listing, in_parts
 
 Member = TypeVar("Member", Group, Source)
-Row = TypeVar("Row", bound=Base)
+Row = TypeVar("Row", bound=Base | GroupRow | SourceRow)
 
 
 def projects_of_workspace(
@@ -76,6 +79,38 @@ def members_by_key(session: Session, kind: type[Member], project_id: UUID, keys:
     return {row.key: row for row in in_parts(session, query, kind.key, keys)}
 
 
+class State(NamedTuple):
+    """Of a group or source: its id, and since when it is archived."""
+
+    id: int
+    archived_at: datetime | None
+
+
+def states_by_key(
+    session: Session, kind: type[Group] | type[Source], project_id: UUID, keys: Collection[str]
+) -> dict[str, State]:
+    """Those of `keys` that exist, archived ones too: what is needed to know a member by its key, and no more."""
+    if not keys:
+        return {}
+    query = select(kind.key, kind.id, kind.archived_at).where(kind.project_id == project_id)
+    few = len(keys) <= KEYS_PER_QUERY
+    found = session.execute(query.where(kind.key.in_(keys)) if few else query)
+    wanted = set(keys)
+    return {key: State(number, archived_at) for key, number, archived_at in found if key in wanted}
+
+
+def weights_of(session: Session, project_id: UUID) -> tuple[int, float]:
+    """How many active groups the project has, and the largest weight among them (0 without any)."""
+    query = select(func.count(), func.max(Group.weight))
+    number, largest = session.execute(query.where(Group.project_id == project_id, Group.archived_at.is_(None))).one()
+    return number, largest or 0.0
+
+
+def children(session: Session, project_id: UUID, parent: str) -> Sequence[Group]:
+    """The groups that name this one their parent, archived ones too."""
+    return session.scalars(select(Group).where(Group.project_id == project_id, Group.parent == parent)).all()
+
+
 def sources_of_groups(session: Session, project_id: UUID, group_ids: Collection[int]) -> Sequence[Source]:
     """The active sources that deliver any of these groups, among others maybe."""
     active = select(Source).where(Source.project_id == project_id, Source.archived_at.is_(None))
@@ -86,6 +121,8 @@ def sources_of_groups(session: Session, project_id: UUID, group_ids: Collection[
 
 def unstored(row: Row, changes: Mapping[str, Any]) -> Row:
     """A row like this one, but for `changes`, that belongs to no session and is never stored."""
+    if isinstance(row, GroupRow | SourceRow):
+        return replace(row, **changes)
     mapper = object_mapper(row)
     values = {column.key: getattr(row, column.key) for column in mapper.column_attrs}
     for part in mapper.relationships:

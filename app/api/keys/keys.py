@@ -19,6 +19,9 @@ BLANK = frozenset({"Cf", "Zs", "Cn"})
 def read_key(text: str) -> str:
     """`text` as a key. Raises ValueError for what is none."""
     key = normal_key(text)
+    if 0 < len(key) <= LONGEST_KEY and text.isascii() and text.isprintable():
+        # What follows finds no fault with such a text, letter by letter.
+        return key
     kinds = [unicodedata.category(sign) for sign in text]
     if NEVER & set(kinds) or BIDI_CONTROLS & set(key) or any((ord(sign) & 0xFFFE) == 0xFFFE for sign in key):
         raise ValueError("a key is printable text: leave out control characters and line breaks")

@@ -152,7 +152,8 @@ def list_groups(
 @router.post("", status_code=201, summary="Add a group", responses=declared(KeyTaken))
 def add_group(project_id: str, body: GroupIn, call: Annotated[Call, posts("write")]) -> GroupOut:
     project = call.project(project_id)
-    [row] = groups.add_groups(call.session, project, [body.model_dump()], call.now, at="")
+    groups.add_groups(call.session, project, [body.model_dump()], call.now, at="")
+    row = get_member(call.session, project, Group, body.key)
     touch(project, call.now)
     call.headers["Location"] = f"{call.path}/{part_of(row.key)}"
     return shape_of(call, project, row)

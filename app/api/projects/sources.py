@@ -221,7 +221,8 @@ def list_sources(
 @router.post("", status_code=201, summary="Add a source", responses=declared(KeyTaken))
 def add_source(project_id: str, body: SourceIn, call: Annotated[Call, posts("write")]) -> SourceOut:
     project = call.project(project_id)
-    [row] = sources.add_sources(call.session, project, [source_fields(body)], call.now, at="")
+    sources.add_sources(call.session, project, [source_fields(body)], call.now, at="")
+    row = get_member(call.session, project, Source, body.key)
     touch(project, call.now)
     call.headers["Location"] = f"{call.path}/{part_of(row.key)}"
     return shape_of(call, project, row)

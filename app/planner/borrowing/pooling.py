@@ -64,23 +64,29 @@ def pool(observations: Observations, posterior: Posterior, prior: Prior, seed: i
 
     alone: the groups whose posterior came from `fit` with `prior` on own counts. Others' rows stay as they are.
     """
-    known = [g for g in range(len(observations.keys)) if _is_measured(observations, g)]
+    sizes = observations.distinct_sizes().tolist()
+    known = [g for g, curve in enumerate(observations.assumed) if curve is None and sizes[g] > 1]
     measured = set(known)
     judged = [g for g in alone if g in measured][:DONORS]
-    few = {g for g in alone if observations.assumed[g] is None and _sizes(observations, g) < FEW_SIZES}
+    few = {g for g in alone if observations.assumed[g] is None and sizes[g] < FEW_SIZES}
     lending = _Lending(observations, posterior, prior, seed)
     together = len(observations.keys) <= MOST_ALIKE
     pooled, borrowed = posterior, set[int]()
 
     def borrow(strength: float, lent: Mapping[int, Posterior]) -> None:
         nonlocal pooled
-        for g, one in lent.items():
-            told = (*one.warnings, _told(posterior.keys[g], strength)) if g in few else one.warnings
-            pooled = pooled.replaced(np.array([g]), replace(one, warnings=told))
+        if not lent:
+            return
+        told = [
+            replace(one, warnings=(*one.warnings, _told(posterior.keys[g], strength))) if g in few else one
+            for g, one in lent.items()
+        ]
+        # All at once: each replacement copies the draws of every group.
+        pooled = pooled.replaced(np.array(list(lent)), Posterior.joined(told, np.arange(len(told))))
         borrowed.update(lent)
 
     if together and not prior.by_level:
-        unsure = [g for g in judged if _sizes(observations, g) <= MANY_SIZES]
+        unsure = [g for g in judged if sizes[g] <= MANY_SIZES]
         borrow(*lending.in_common(_scored_together(observations, unsure, known)))
     if (left := sorted(few - borrowed)) and len(known) > 1:
         borrow(*lending.on_average(judged, left, dict.fromkeys({*left, *judged}, known)))
@@ -160,14 +166,6 @@ def _scored_together(
 
     found = {g: [h for h in known if h != g and alike(g, h)] for g in groups}
     return {g: of for g, of in found.items() if of}
-
-
-def _is_measured(observations: Observations, group: int) -> bool:
-    return observations.assumed[group] is None and _sizes(observations, group) > 1
-
-
-def _sizes(observations: Observations, group: int) -> int:
-    return len(np.unique(observations.points[group].counts))
 
 
 def _strength(ratios: FloatArray, enough: float) -> float:

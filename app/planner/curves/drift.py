@@ -20,7 +20,7 @@ import numpy as np
 from scipy.special import stdtr
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
-from app.planner.curves.observations import Observations, Points
+from app.planner.curves.observations import Observations, Points, in_a_row
 from app.planner.wording import Warning, percent
 
 CHANCE = 1e-3
@@ -76,8 +76,9 @@ def _by_run(
 ) -> tuple[FloatArray, IntArray]:
     """Losses [R, G], nan where a group was not measured, and the runs' holdouts [R]; shape: (R, G)."""
     losses, holdouts = np.full(shape, np.nan), np.zeros(shape[0], dtype=np.int64)
-    for g, (measured, run) in enumerate(zip(points, run_of, strict=True)):
-        losses[run, g], holdouts[run] = measured.losses, measured.holdouts
+    group, measured = in_a_row(points)
+    run = np.concatenate([np.zeros(0, dtype=np.int64), *run_of])
+    losses[run, group], holdouts[run] = measured.losses, measured.holdouts
     return losses, holdouts
 
 

@@ -61,7 +61,7 @@ def set_aside(observations: Observations) -> tuple[BoolArray, ...]:
 
 def without(observations: Observations, aside: tuple[BoolArray, ...]) -> Observations:
     """The observations less the points where `aside`, one array per group, is True."""
-    if not any(gone.any() for gone in aside):
+    if not _concerned(aside):
         return observations
     points = tuple(
         Points(one.counts[~gone], one.losses[~gone], one.stderrs[~gone], one.holdouts[~gone])
@@ -69,6 +69,13 @@ def without(observations: Observations, aside: tuple[BoolArray, ...]) -> Observa
     )
     run_of = observations.run_of and tuple(run[~gone] for run, gone in zip(observations.run_of, aside, strict=True))
     return replace(observations, points=points, run_of=run_of)
+
+
+def _concerned(aside: tuple[BoolArray, ...]) -> list[int]:
+    """The groups with a point to leave out."""
+    if not np.concatenate([np.zeros(0, dtype=np.bool_), *aside]).any():
+        return []
+    return [g for g, gone in enumerate(aside) if gone.any()]
 
 
 def fitted_part(observations: Observations) -> Observations:
@@ -82,9 +89,8 @@ def restored(posterior: Posterior, observations: Observations, aside: tuple[Bool
     Such a residual is the distance from the others' curve in sds of the curve and of one run's error.
     """
     residuals, warnings = list(posterior.residuals), list(posterior.warnings)
-    for g, gone in enumerate(aside):
-        if not gone.any():
-            continue
+    for g in _concerned(aside):
+        gone = aside[g]
         points, index = observations.points[g], np.flatnonzero(gone)
         f = posterior.select(np.array([g])).loss(points.counts[None, index])[0]
         away = (points.losses[index] - f.mean(axis=1)) / np.hypot(f.std(axis=1), posterior.noise[g])

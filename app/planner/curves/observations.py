@@ -1,7 +1,9 @@
 """What the curves are learnt from: measured points per group, and curves a user states instead."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -70,8 +72,8 @@ class Observations:
             raise ObservationsError("held counts must be finite and at least 0")
         if self.span is not None and not 0 < self.span < np.inf:
             raise ObservationsError(f"the metric's span is {self.span}; it must be finite and above 0")
-        for key, points, assumed in zip(self.keys, self.points, self.assumed, strict=True):
-            _check_points(key, points)
+        _check_all_points(self.keys, self.points)
+        for key, assumed in zip(self.keys, self.assumed, strict=True):
             _check_assumed(key, assumed)
         self._check_runs()
         self._check_relations()
@@ -86,10 +88,17 @@ class Observations:
             raise ObservationsError(f"runs has shape {self.runs.shape}; it needs one column per group")
         if not np.all(np.isfinite(self.runs) & (self.runs >= 0)):
             raise ObservationsError("the counts of runs must be finite and at least 0")
-        for g, (key, points, run) in enumerate(zip(self.keys, self.points, self.run_of, strict=True)):
-            if len(run) != len(points.counts) or np.any((run < 0) | (run >= len(self.runs))):
+        if [len(run) for run in self.run_of] == [len(points.counts) for points in self.points]:
+            owner, points = in_a_row(self.points)
+            run = np.concatenate([np.zeros(0, dtype=np.int64), *self.run_of])
+            inside = not np.any((run < 0) | (run >= len(self.runs)))
+            if inside and np.array_equal(self.runs[run, owner], points.counts):
+                return
+        # One of them is wrong: which?
+        for g, (key, own, run) in enumerate(zip(self.keys, self.points, self.run_of, strict=True)):
+            if len(run) != len(own.counts) or np.any((run < 0) | (run >= len(self.runs))):
                 raise ObservationsError(f"group {key}: run_of must name one of the {len(self.runs)} runs per point")
-            if not np.array_equal(self.runs[run, g], points.counts):
+            if not np.array_equal(self.runs[run, g], own.counts):
                 raise ObservationsError(f"group {key}: its points' counts are not those of their runs")
 
     def _check_relations(self) -> None:
@@ -107,11 +116,18 @@ class Observations:
         """The number of attributes in which the groups `of` differ from every group [of, groups]; one that only one
         of the two has counts."""
         found = np.zeros((len(of), len(self.keys)), dtype=np.int64)
+        for codes in self._codes:
+            found += codes[of][:, None] != codes
+        return found
+
+    @cached_property
+    def _codes(self) -> list[IntArray]:
+        """By attribute, a number for each value of it, one for having none [groups]."""
+        found = []
         for name in sorted({name for owned in self.attributes for name in owned}):
             values = [owned.get(name) for owned in self.attributes]
             place = {value: code for code, value in enumerate(dict.fromkeys(values))}
-            codes = np.array([place[value] for value in values])
-            found += codes[of][:, None] != codes
+            found.append(np.array([place[value] for value in values], dtype=np.int64))
         return found
 
     def select(self, indices: IntArray) -> "Observations":
@@ -127,15 +143,53 @@ class Observations:
 
     def permuted(self, order: IntArray) -> "Observations":
         """The same with its groups in another order; `order` holds the positions of all groups, each once."""
-        place = {int(at): now for now, at in enumerate(order)}
-        parents = [self.parent[i] for i in order] if self.parent else []
+        picked = order.tolist()
+        if picked == list(range(len(self.keys))):
+            return self
+        place = {at: now for now, at in enumerate(picked)}
+        parents = [self.parent[i] for i in picked] if self.parent else []
         return replace(
-            self.select(order),
+            self,
+            keys=tuple(self.keys[i] for i in picked),
+            points=tuple(self.points[i] for i in picked),
+            assumed=tuple(self.assumed[i] for i in picked),
+            held=self.held[order],
             runs=None if self.runs is None else self.runs[:, order],
-            run_of=None if self.run_of is None else tuple(self.run_of[i] for i in order),
-            attributes=tuple(self.attributes[i] for i in order) if self.attributes else (),
+            run_of=None if self.run_of is None else tuple(self.run_of[i] for i in picked),
+            attributes=tuple(self.attributes[i] for i in picked) if self.attributes else (),
             parent=tuple(None if parent is None else place[parent] for parent in parents),
         )
+
+    def distinct_sizes(self) -> IntArray:
+        """At how many different counts each group was measured [groups]."""
+        owner, points = in_a_row(self.points)
+        order = np.lexsort((points.counts, owner))
+        owner, counts = owner[order], points.counts[order]
+        new = np.ones(len(owner), dtype=np.bool_)
+        new[1:] = (owner[1:] != owner[:-1]) | (counts[1:] != counts[:-1])
+        return np.bincount(owner[new], minlength=len(self.points))
+
+
+def in_a_row(points: Sequence[Points]) -> tuple[IntArray, Points]:
+    """The group of each point [P], and the points of all groups one after the other."""
+    owner = np.repeat(np.arange(len(points)), np.array([len(one.counts) for one in points], dtype=np.int64))
+    counts, losses, stderrs = (
+        np.concatenate([np.zeros(0), *(getattr(one, name) for one in points)])
+        for name in ("counts", "losses", "stderrs")
+    )
+    holdouts = np.concatenate([np.zeros(0, dtype=np.int64), *(one.holdouts for one in points)])
+    return owner, Points(counts, losses, stderrs, holdouts)
+
+
+def _check_all_points(keys: Sequence[str], points: Sequence[Points]) -> None:
+    """Raises as `_check_points` for the first group that is wrong: all are looked at in one pass, and one by one only
+    to name it."""
+    if all(len(one.counts) == len(one.losses) == len(one.stderrs) == len(one.holdouts) for one in points):
+        with suppress(ObservationsError):
+            _check_points("", in_a_row(points)[1])
+            return
+    for key, one in zip(keys, points, strict=True):
+        _check_points(key, one)
 
 
 def _check_points(key: str, points: Points) -> None:

@@ -237,11 +237,15 @@ class Posterior:
 
     def select(self, indices: IntArray) -> "Posterior":
         """The same draws for the groups at `indices` alone, in that order."""
-        picked = [int(i) for i in indices]
+        picked = indices.tolist()
+        if picked == list(range(len(self.keys))):
+            # The draws of thousands of groups need no second copy.
+            transfer = None if self.transfer is None else self.transfer.select(indices)
+            return replace(self, warnings=_in_order(self.warnings, self.keys), transfer=transfer)
         keys = tuple(self.keys[i] for i in picked)
         return Posterior(
             keys=keys,
-            **{name: getattr(self, name)[picked] for name in ARRAYS},
+            **{name: getattr(self, name)[indices] for name in ARRAYS},
             diagnostics=tuple(self.diagnostics[i] for i in picked),
             residuals=tuple(self.residuals[i] for i in picked),
             warnings=_in_order(self.warnings, keys),

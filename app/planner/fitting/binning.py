@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
-from app.planner.curves.observations import Points
+from app.planner.curves.observations import Points, in_a_row
 from app.planner.fitting.noise import Rows, scatter_of
 
 MAX_CELLS = 9
@@ -91,11 +91,9 @@ class Table:
 
 def table_of(points: Sequence[Points]) -> Table:
     """The flat table of `points`, one entry per group."""
-    sizes = np.array([len(p.counts) for p in points], dtype=np.int64)
-    group = np.repeat(np.arange(len(points)), sizes)
-    counts, losses, stderrs = (_joined([getattr(p, name) for p in points]) for name in ("counts", "losses", "stderrs"))
-    holdouts = np.concatenate([np.zeros(0, dtype=np.int64), *(p.holdouts for p in points)])
-    pair = _numbered((holdouts, group))
+    group, every = in_a_row(points)
+    counts, losses, stderrs = every.counts, every.losses, every.stderrs
+    pair = _numbered((every.holdouts, group))
     row = _numbered((pair, counts, group))
     first = _first_of(row)
     known = ~np.isnan(stderrs)
@@ -127,10 +125,6 @@ def runs(starts: IntArray, groups: IntArray) -> IntArray:
     lengths = starts[groups + 1] - starts[groups]
     before = np.cumsum(lengths) - lengths
     return np.repeat(starts[groups] - before, lengths) + np.arange(int(lengths.sum()))
-
-
-def _joined(parts: list[FloatArray]) -> FloatArray:
-    return np.concatenate([np.zeros(0), *parts])
 
 
 def _numbered(keys: tuple[FloatArray | IntArray, ...]) -> IntArray:

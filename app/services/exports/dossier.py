@@ -31,6 +31,7 @@ from app.services.planning.scenarios import ScenarioResult
 from app.services.planning.situations import Situation, situation_of
 from app.services.planning.variations import Scenario
 from app.store.ledger import Money, money_of_project
+from app.store.member_rows import group_rows
 from app.store.models.projects import Group, Project, Source
 from app.store.projects import members
 
@@ -63,7 +64,7 @@ class Dossier:
     def names(self) -> Mapping[str, str]:
         """Key → what a group is called, archived ones included: old rounds name them."""
         return {
-            group.key: group.name or group.key for group in members(self.session, Group, self.project.id, archived=None)
+            group.key: group.name or group.key for group in group_rows(self.session, self.project.id, archived=None)
         }
 
     @cached_property

@@ -14,9 +14,8 @@ from app.services.purchases.progress import GroupProgress, OrderProgress, progre
 from app.services.purchases.timeline import Stage, stages_of
 from app.store.access import key_name
 from app.store.ledger import listed_entries
-from app.store.models.projects import Group
+from app.store.member_rows import group_rows
 from app.store.models.purchases import LedgerEntry, Round
-from app.store.projects import members
 from app.store.rounds import ACCEPTED, listed_rounds, orders_of_project, rounds_of_project
 from app.tables.shape import Column
 
@@ -174,7 +173,7 @@ def spending_of(dossier: Dossier) -> Iterator[Spending]:
 
 def ledger_table(dossier: Dossier) -> Content[LedgerEntry]:
     session, project, currency = dossier.session, dossier.project, dossier.project.currency
-    keys = {group.id: group.key for group in members(session, Group, project.id, archived=None)}
+    keys = {group.id: group.key for group in group_rows(session, project.id, archived=None)}
     number = {one.id: one.number for one in all_rounds(dossier)}
     round_of = {one.id: number[one.round_id] for one in orders_of_project(session, project.id, cancelled=True)}
     return [

@@ -6,17 +6,19 @@ checked where requests come in; services hold the rules that need the project.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
 from app.errors import Archived, Fault, KeyTaken, MissingKeys, NotFound, refuse
 from app.services.projects.keys import can_be_stored, normal_key
 from app.store import projects as store
+from app.store.member_rows import GroupRow, SourceRow
 from app.store.models.projects import Group, Project, Source
 from app.store.projects import Member
 from app.store.reading import find
 
+Row = TypeVar("Row", GroupRow, SourceRow)
 Fields = dict[str, Any]
 MAX_FAULTS = 1_000
 """The most faults that one answer lists."""
@@ -77,9 +79,9 @@ def refuse_repeats(keys: Sequence[str], at: str) -> None:
 def refuse_taken(session: Session, project: Project, kind: type[Member], keys: Sequence[str], at: str) -> None:
     """Raises KeyTaken for keys in use, by archived rows too."""
     word = kind.__name__.lower()
-    taken = store.members_by_key(session, kind, project.id, keys)
+    taken = store.states_by_key(session, kind, project.id, keys)
     faults = []
-    for index, key in enumerate(keys):
+    for index, key in enumerate(keys) if taken else ():
         if key in taken:
             hint = "it is archived: restore it instead" if taken[key].archived_at else "PATCH it instead"
             faults.append(Fault(pointer(at, index, "key"), f"the {word} '{key}' exists; {hint}"))
@@ -88,7 +90,7 @@ def refuse_taken(session: Session, project: Project, kind: type[Member], keys: S
         raise KeyTaken(f"T{faults[0].detail[1:]}{more}.", tuple(faults))
 
 
-def refuse_incomplete(items: Sequence[Fields], known: Mapping[str, Member], archive_missing: bool) -> list[Member]:
+def refuse_incomplete(items: Sequence[Fields], known: Mapping[str, Row], archive_missing: bool) -> list[Row]:
     """The active members that a whole list leaves out.
 
     Raises MissingKeys naming them unless `archive_missing`, Archived for archived keys in the list.

@@ -1,6 +1,7 @@
 """Groups: whom the model serves, how much each counts, and what is held of it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -19,34 +20,32 @@ from app.services.projects.changes import (
 )
 from app.services.projects.open_orders import refuse_open_orders
 from app.services.projects.references import refuse_named, rename
-from app.services.projects.sources import new_source, set_yields
+from app.services.projects.sources import new_source
 from app.store import observations as observation_store
 from app.store import projects as store
+from app.store.member_rows import AnyGroup, GroupRow, SourceRow, YieldRow, group_rows, source_rows
+from app.store.member_writes import NEW, change_rows, insert_rows
 from app.store.models.projects import Group, Project, Source
 
 MAX_GROUPS = 20_000
 
 
-def add_groups(session: Session, project: Project, items: Sequence[Fields], now: datetime, at: str) -> list[Group]:
+def add_groups(session: Session, project: Project, items: Sequence[Fields], now: datetime, at: str) -> None:
     """Store groups and, where an item has a `unit_cost`, a source of the same key that delivers it.
 
-    `at` is the JSON pointer of the list in the request, '' where the body is one group.
+    Items say every field. `at` is the JSON pointer of the list in the request, '' where the body is one group.
     """
     keys = [item["key"] for item in items]
     refuse_repeats(keys, at)
     refuse_taken(session, project, Group, keys, at)
-    rows = [Group(project_id=project.id, created_at=now) for _ in items]
-    for row, item in zip(rows, items, strict=True):
-        assign(row, without_price(item), now)
+    rows = [GroupRow(id=NEW, first_run_count=None, archived_at=None, **without_price(item)) for item in items]
     index_of = {key: index for index, key in enumerate(keys)}
     check_targets(project, rows, lambda key: pointer(at, index_of[key], "target"))
     check_bounds(rows, lambda key: pointer(at, index_of[key], "min_count"))
-    session.add_all(rows)
-    session.flush()
+    insert_rows(session, project.id, rows, now)
     set_prices(session, project, rows, prices(items), now)
     check_parents(session, project, rows, lambda key: pointer(at, index_of[key], "parent"))
     check_group_list(session, project, at)
-    return rows
 
 
 def without_price(item: Fields) -> Fields:
@@ -58,33 +57,35 @@ def prices(items: Sequence[Fields]) -> dict[str, Decimal]:
 
 
 def set_prices(
-    session: Session, project: Project, groups: Sequence[Group], unit_costs: dict[str, Decimal], now: datetime
+    session: Session, project: Project, groups: Sequence[AnyGroup], unit_costs: dict[str, Decimal], now: datetime
 ) -> None:
     """The short form of a source: one of the group's key that delivers only that group, at `unit_costs[key]`.
 
     Raises KeyTaken where a source of that key delivers another group.
     """
-    known = store.members_by_key(session, Source, project.id, unit_costs)
+    known = {row.key: row for row in source_rows(session, project.id, archived=None, keys=unit_costs)}
+    new, changed = [], []
     for group in groups:
         if group.key not in unit_costs:
             continue
         source = known.get(group.key)
         if source is None:
-            session.add(own_source(project, group, unit_costs[group.key], now))
+            new.append(own_source(group, unit_costs[group.key]))
         elif [one.group_id for one in source.yields] != [group.id]:
             raise KeyTaken(f"The source '{group.key}' delivers other groups; set its price at the source itself.")
         else:
-            assign(source, {"unit_cost": unit_costs[group.key], "archived_at": None}, now)
+            source.unit_cost, source.archived_at = unit_costs[group.key], None
+            changed.append(source)
+    change_rows(session, changed, ("unit_cost", "archived_at"), now)
+    insert_rows(session, project.id, new, now)
 
 
-def own_source(project: Project, group: Group, unit_cost: Decimal, now: datetime) -> Source:
-    source = new_source(project, now)
-    assign(source, {"key": group.key, "name": group.name, "unit_cost": unit_cost}, now)
-    set_yields(source, {group.id: 1.0})
-    return source
+def own_source(group: AnyGroup, unit_cost: Decimal) -> SourceRow:
+    named = {"key": group.key, "name": group.name, "unit_cost": unit_cost}
+    return new_source(named, [YieldRow(group.id, 1.0)])
 
 
-def check_bounds(groups: Sequence[Group], where: Callable[[str], str]) -> None:
+def check_bounds(groups: Sequence[AnyGroup], where: Callable[[str], str]) -> None:
     """Raises Invalid for a min_count above the max_count; `where` as in `check_targets`."""
     faults = [
         Fault(
@@ -96,7 +97,7 @@ def check_bounds(groups: Sequence[Group], where: Callable[[str], str]) -> None:
     refuse(faults)
 
 
-def check_targets(project: Project, groups: Sequence[Group], where: Callable[[str], str]) -> None:
+def check_targets(project: Project, groups: Sequence[AnyGroup], where: Callable[[str], str]) -> None:
     """Raises Invalid for targets the metric cannot take; `where` points from a group's key into the request."""
     lower = -float("inf") if project.metric_lower is None else project.metric_lower
     upper = float("inf") if project.metric_upper is None else project.metric_upper
@@ -111,24 +112,24 @@ def check_targets(project: Project, groups: Sequence[Group], where: Callable[[st
     refuse(faults)
 
 
-def check_parents(session: Session, project: Project, groups: Sequence[Group], where: Callable[[str], str]) -> None:
+def check_parents(session: Session, project: Project, groups: Sequence[AnyGroup], where: Callable[[str], str]) -> None:
     """Raises Invalid for parents that are not other active groups of the project."""
     named = {group.parent for group in groups if group.parent is not None}
-    known = store.members_by_key(session, Group, project.id, named)
+    known = store.states_by_key(session, Group, project.id, named)
     faults = []
-    for group in groups:
+    for group in groups if named else ():
         parent = known.get(group.parent or "")
-        if group.parent is not None and (parent is None or parent.archived_at or parent is group):
+        if group.parent is not None and (parent is None or parent.archived_at or parent.id == group.id):
             faults.append(Fault(where(group.key), f"'{group.parent}' is no other group of this project"))
     refuse(faults)
 
 
 def check_group_list(session: Session, project: Project, at: str) -> None:
     """Raises Invalid for too many groups, or none with a weight."""
-    groups = store.members(session, Group, project.id)
-    if len(groups) > MAX_GROUPS:
-        raise invalid(Fault(at, f"a project holds at most {MAX_GROUPS:,} groups; this makes {len(groups):,}"))
-    if groups and not any(group.weight > 0 for group in groups):
+    number, largest = store.weights_of(session, project.id)
+    if number > MAX_GROUPS:
+        raise invalid(Fault(at, f"a project holds at most {MAX_GROUPS:,} groups; this makes {number:,}"))
+    if number and largest <= 0:
         raise invalid(Fault(at, "every group has weight 0; give at least one a weight above 0"))
 
 
@@ -138,9 +139,8 @@ def update_group(session: Session, project: Project, group: Group, changes: Fiel
         if observation_store.has_observations(session, project.id):
             raise Frozen(f"The key '{group.key}' is fixed since the first observation. Its name may still change.")
         refuse_taken(session, project, Group, [changes["key"]], "")
-        for child in store.members(session, Group, project.id, archived=None):
-            if child.parent == group.key:
-                child.parent = changes["key"]
+        for child in store.children(session, project.id, group.key):
+            child.parent = changes["key"]
         rename(project, Group, group.key, changes["key"])
     assign(group, without_price(changes), now)
     check_targets(project, [group], lambda _: "/target")
@@ -186,18 +186,17 @@ def replace_groups(
     Raises MissingKeys naming the absent ones unless `archive_missing`; Archived for archived keys in the list.
     """
     refuse_repeats([item["key"] for item in items], "/")
-    known = {group.key: group for group in store.members(session, Group, project.id, archived=None)}
-    absent = refuse_incomplete(items, known, archive_missing)
-    archive_groups(session, project, absent, now)
+    known = {group.key: group for group in group_rows(session, project.id, archived=None)}
+    absent = {group.id for group in refuse_incomplete(items, known, archive_missing)}
+    archive_groups(session, project, list(store.members_by_id(session, Group, absent).values()), now)
     old = [item for item in items if item["key"] in known]
-    for item in old:
-        assign(known[item["key"]], without_price(item), now)
+    changed = [replace(known[item["key"]], **without_price(item)) for item in old]
     index_of = {item["key"]: index for index, item in enumerate(items)}
-    changed = [known[item["key"]] for item in old]
     check_targets(project, changed, lambda key: f"/{index_of[key]}/target")
     check_bounds(changed, lambda key: f"/{index_of[key]}/min_count")
+    if old:
+        change_rows(session, changed, without_price(old[0]).keys(), now)
     set_prices(session, project, changed, prices(old), now)
-    session.flush()
     add_groups(session, project, [item for item in items if item["key"] not in known], now, at="")
     check_parents(session, project, changed, lambda key: f"/{index_of[key]}/parent")
     touch(project, now)

@@ -6,10 +6,11 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict
 from app.store import rounds as store
-from app.store.models.projects import Project, Source
+from app.store.member_rows import AnySource
+from app.store.models.projects import Project
 
 
-def refuse_open_orders(session: Session, project: Project, sources: Collection[Source] | None = None) -> None:
+def refuse_open_orders(session: Session, project: Project, sources: Collection[AnySource] | None = None) -> None:
     """Raises Conflict while orders from these sources (or from any) are open: nothing they need may be archived."""
     ids = None if sources is None else {source.id for source in sources}
     if ids is not None and not ids:

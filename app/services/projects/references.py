@@ -16,7 +16,6 @@ from app.errors import Fault, InUse, escape, refuse
 from app.services.projects.changes import MAX_FAULTS
 from app.store import projects as store
 from app.store.models.projects import Group, Project, Source
-from app.store.projects import Member
 
 Json = dict[str, Any]
 KINDS: dict[str, type[Group] | type[Source]] = {"groups": Group, "sources": Source}
@@ -74,9 +73,11 @@ def unknown_faults(session: Session, project: Project) -> list[Fault]:
     ]
 
 
-def active_keys(session: Session, project: Project, kind: type[Member], keys: Collection[str]) -> set[str]:
-    rows = store.members_by_key(session, kind, project.id, keys)
-    return {key for key, row in rows.items() if row.archived_at is None}
+def active_keys(
+    session: Session, project: Project, kind: type[Group] | type[Source], keys: Collection[str]
+) -> set[str]:
+    found = store.states_by_key(session, kind, project.id, keys)
+    return {key for key, state in found.items() if state.archived_at is None}
 
 
 def vector_faults(objective: Json) -> list[Fault]:

@@ -1,11 +1,12 @@
 """Sources: what samples can be bought from, at what price and in what amounts."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -15,7 +16,6 @@ from app.services.projects.changes import (
     MAX_FAULTS,
     Fields,
     archive,
-    assign,
     pointer,
     refuse_incomplete,
     refuse_repeats,
@@ -26,57 +26,69 @@ from app.services.projects.changes import (
 from app.services.projects.open_orders import refuse_open_orders
 from app.services.projects.references import refuse_named, rename
 from app.store import projects as store
-from app.store.models.projects import Group, Project, Source, SourceYield
+from app.store.member_rows import AnySource, SourceRow, YieldRow, source_rows
+from app.store.member_writes import NEW, change_rows, change_yields, insert_rows
+from app.store.models.projects import Group, Project, Source
 from app.store.models.vendors import VendorConnection
+from app.store.projects import State
 from app.store.reading import find
 
 SHARE_SLACK = 1e-9
 """Shares such as 0.1 + 0.2 + 0.7 sum to a little more than 1 in floating point."""
 
 DEFAULTS: dict[str, Any] = {
+    "id": NEW,
+    "key": "",
+    "name": None,
     "kind": "vendor",
+    "unit_cost": Decimal(0),
     "billed": "delivered",
     "price_tiers": [],
     "tier_scope": "order",
     "fixed_cost": Decimal(0),
     "min_order": 0,
+    "max_order": None,
     "lot_size": 1,
+    "max_total": None,
     "acceptance_rate": 1.0,
     "quality": 1.0,
+    "lead_time_days": None,
+    "license": None,
+    "provenance": None,
+    "connection_id": None,
+    "archived_at": None,
 }
-"""A source of which only its group and its price are given."""
+"""A source that is not stored yet, of which nothing is said."""
 ELSEWHERE = ("group", "yields", "connection")
 """Fields that are no columns."""
+STATED = tuple(name for name in DEFAULTS if name not in ("id", "archived_at"))
+"""Columns that a request may change."""
 
 
-def add_sources(session: Session, project: Project, items: Sequence[Fields], now: datetime, at: str) -> list[Source]:
+def add_sources(session: Session, project: Project, items: Sequence[Fields], now: datetime, at: str) -> None:
     """Store sources; `at` is the JSON pointer of the list in the request, '' where the body is one source."""
     keys = [item["key"] for item in items]
     refuse_repeats(keys, at)
     refuse_taken(session, project, Source, keys, at)
-    rows = [new_source(project, now) for _ in items]
-    fill(session, project, rows, items, now, at)
-    session.add_all(rows)
-    session.flush()
-    return rows
+    rows = [new_source({}, []) for _ in items]
+    fill(session, project, rows, items, at)
+    insert_rows(session, project.id, rows, now)
 
 
-def fill(
-    session: Session,
-    project: Project,
-    rows: Sequence[Source],
-    items: Sequence[Fields],
-    now: datetime,
-    at: str,
-) -> None:
+def fill(session: Session, project: Project, rows: Sequence[SourceRow], items: Sequence[Fields], at: str) -> None:
     """Put `items` into `rows`, the groups' keys becoming their yields. Raises Invalid naming every fault."""
-    groups = store.members_by_key(session, Group, project.id, {key for item in items for key in shares(item)})
+    groups = store.states_by_key(session, Group, project.id, {key for item in items for key in shares(item)})
+    connections = known_connections(session, project, items)
     faults = []
     for index, (row, item) in enumerate(zip(rows, items, strict=True)):
-        assign(row, {name: value for name, value in item.items() if name not in ELSEWHERE}, now)
-        wrong = [*yield_faults(item, groups), *connect(session, project, row, item)]
-        if not wrong and shares(item):
-            set_yields(row, {groups[key].id: share for key, share in shares(item).items()})
+        for name, value in item.items():
+            if name not in ELSEWHERE:
+                setattr(row, name, value)
+        wrong = [*yield_faults(item, groups), *connect(row, item, connections)]
+        delivered = shares(item)
+        if not wrong and delivered:
+            of_group = {groups[key].id: share for key, share in delivered.items()}
+            row.yields = [YieldRow(group_id, of_group[group_id]) for group_id in sorted(of_group)]
         wrong += terms_faults(row)
         faults += [Fault(pointer(at, index, field), detail) for field, detail in wrong]
     refuse(faults[:MAX_FAULTS])
@@ -89,7 +101,7 @@ def shares(item: Fields) -> dict[str, float]:
     return {item["group"]: 1.0} if item.get("group") is not None else {}
 
 
-def yield_faults(item: Fields, groups: Mapping[str, Group]) -> list[tuple[str, str]]:
+def yield_faults(item: Fields, groups: Mapping[str, State]) -> list[tuple[str, str]]:
     """Faults as (field, detail), as of the other checks of one item."""
     short, long = item.get("group") is not None, item.get("yields") is not None
     if short and long:
@@ -109,30 +121,28 @@ def yield_faults(item: Fields, groups: Mapping[str, Group]) -> list[tuple[str, s
     return faults
 
 
-def set_yields(source: Source, share_of: Mapping[int, float]) -> None:
-    """Make the source deliver these shares, by the groups' ids."""
-    known = {one.group_id: one for one in source.yields}
-    source.yields = [known.get(group_id) or SourceYield(group_id=group_id) for group_id in sorted(share_of)]
-    for one in source.yields:
-        one.share = share_of[one.group_id]
+def known_connections(session: Session, project: Project, items: Sequence[Fields]) -> set[UUID]:
+    """Those vendor connections that the items name and the workspace has."""
+    named = {item["connection"] for item in items if item.get("connection") is not None}
+    return {one for one in named if find(session, VendorConnection, workspace_id=project.workspace_id, id=one)}
 
 
-def connect(session: Session, project: Project, source: Source, item: Fields) -> list[tuple[str, str]]:
+def connect(source: SourceRow, item: Fields, known: Collection[UUID]) -> list[tuple[str, str]]:
     """Give the source the vendor connection that `item` names."""
     if "connection" not in item:
         return []
     source.connection_id = named = item["connection"]
-    if named is None or find(session, VendorConnection, workspace_id=project.workspace_id, id=named) is not None:
+    if named is None or named in known:
         return []
     return [("connection", "there is no such vendor connection in this workspace")]
 
 
-def terms_faults(source: Source) -> list[tuple[str, str]]:
+def terms_faults(source: AnySource) -> list[tuple[str, str]]:
     """What is wrong with the prices and amounts of a source, whose first tier is folded into its unit cost."""
     return [*tier_faults(source), *fold_first_tier(source), *order_faults(source)]
 
 
-def fold_first_tier(source: Source) -> list[tuple[str, str]]:
+def fold_first_tier(source: AnySource) -> list[tuple[str, str]]:
     """A first tier from 0 is the unit cost said again: it is not kept, and a fault where it says another."""
     first = source.price_tiers[0] if source.price_tiers else None
     if first is None or first["from"] != 0:
@@ -144,7 +154,7 @@ def fold_first_tier(source: Source) -> list[tuple[str, str]]:
     return []
 
 
-def tier_faults(source: Source) -> list[tuple[str, str]]:
+def tier_faults(source: AnySource) -> list[tuple[str, str]]:
     starts = [tier["from"] for tier in source.price_tiers]
     return [
         (f"price_tiers/{index}/from", f"must be above the tier before it: got {here} after {before}")
@@ -153,7 +163,7 @@ def tier_faults(source: Source) -> list[tuple[str, str]]:
     ]
 
 
-def order_faults(source: Source) -> list[tuple[str, str]]:
+def order_faults(source: AnySource) -> list[tuple[str, str]]:
     """An order must be possible at all: some multiple of the lot within the minimum and each maximum."""
     least = -(-max(source.min_order, 1) // source.lot_size) * source.lot_size
     smallest = f"min_order {source.min_order} in lots of {source.lot_size} is at least {least}"
@@ -169,7 +179,13 @@ def update_source(session: Session, project: Project, source: Source, changes: F
     if changes.get("key", source.key) != source.key:
         refuse_taken(session, project, Source, [changes["key"]], "")
         rename(project, Source, source.key, changes["key"])
-    fill(session, project, [source], [changes], now, at="")
+    [row] = source_rows(session, project.id, archived=None, keys=[source.key])
+    before = row.yields
+    fill(session, project, [row], [changes], at="")
+    change_rows(session, [row], STATED, now)
+    if row.yields != before:
+        change_yields(session, {row.id: row.yields})
+    session.expire(source)
     touch(project, now)
 
 
@@ -181,21 +197,27 @@ def replace_sources(
     Raises MissingKeys naming the absent ones unless `archive_missing`; Archived for archived keys in the list.
     """
     refuse_repeats([item["key"] for item in items], "/")
-    known = {source.key: source for source in store.members(session, Source, project.id, archived=None)}
+    known = {source.key: source for source in source_rows(session, project.id, archived=None)}
     absent = refuse_incomplete(items, known, archive_missing)
     refuse_named(project, Source, {source.key for source in absent})
     refuse_open_orders(session, project, absent)
     for source in absent:
-        archive(project, source, now)
-    rows = [known.get(item["key"]) or new_source(project, now) for item in items]
-    fill(session, project, rows, items, now, at="/")
-    session.add_all(rows)
-    session.flush()
+        source.archived_at = now
+        touch(project, now)
+    change_rows(session, absent, ("key", "archived_at"), now)
+    before = {source.id: source.yields for source in known.values()}
+    rows = [known.get(item["key"]) or new_source({}, []) for item in items]
+    fill(session, project, rows, items, at="/")
+    old = [row for row in rows if row.id != NEW]
+    change_rows(session, old, STATED, now)
+    change_yields(session, {row.id: row.yields for row in old if row.yields != before[row.id]})
+    insert_rows(session, project.id, [row for row in rows if row.id == NEW], now)
     touch(project, now)
 
 
-def new_source(project: Project, now: datetime) -> Source:
-    return Source(project_id=project.id, created_at=now, updated_at=now, yields=[], **DEFAULTS)
+def new_source(said: Fields, yields: list[YieldRow]) -> SourceRow:
+    """One that is not stored yet; `said`: columns that do not hold what they hold by default."""
+    return SourceRow(**DEFAULTS | said, yields=yields)
 
 
 def archive_source(session: Session, project: Project, source: Source, now: datetime) -> None:
