@@ -6,7 +6,7 @@ from app.api.http.bulk import JSON, json_lines, validated
 from app.api.observations.runs import ObservationIn, Observations, drafts_of
 from app.errors import Fault, invalid
 from app.services.observations.observations import MAX_OBSERVATIONS, Draft
-from app.strict_json import parse_json
+from app.strict_json import as_float, parse_json
 
 OBSERVATION: TypeAdapter[ObservationIn] = TypeAdapter(ObservationIn)
 OBSERVATIONS: TypeAdapter[Observations] = TypeAdapter(Observations)
@@ -15,7 +15,7 @@ OBSERVATIONS: TypeAdapter[Observations] = TypeAdapter(Observations)
 def read_observations(kind: str, body: bytes) -> list[Draft]:
     """The runs in a body of content type `kind`, which is not CSV. Raises Malformed, Invalid naming every bad item."""
     if kind == JSON:
-        document = parse_json(body)
+        document = parse_json(body, as_float)
         listed = document.get("observations") if isinstance(document, dict) else None
         refuse_too_many(len(listed) if isinstance(listed, list) else 0)
         runs = validated(OBSERVATIONS, document).observations

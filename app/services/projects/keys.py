@@ -5,6 +5,8 @@ import unicodedata
 
 def normal_key(text: str) -> str:
     """In Unicode's normal form C, without blanks at the ends. Texts that differ in case stay different."""
+    if text.isascii():
+        return text.strip()
     return unicodedata.normalize("NFC", text.strip()).strip()
 
 
