@@ -19,7 +19,7 @@ from app.services.access.keys import Caller
 from app.services.curves.fits import Fits
 from app.services.ids import new_id
 from app.services.observations import observe
-from app.services.observations.observations import Draft
+from app.services.observations.drafts import Draft
 from app.services.planning.allocations import AllocationQuestion, next_allocation
 from app.services.planning.policies import POLICY_KEYS, PolicyName
 from app.services.projects import projects

@@ -3,7 +3,7 @@
 from app.api.observations.run_tables import runs_of_table
 from app.api.projects.group_tables import GroupTable, group_table
 from app.errors import refuse
-from app.services.observations.observations import Draft
+from app.services.observations.drafts import Draft
 
 
 def read_runs(body: bytes) -> list[Draft]:

@@ -1,11 +1,11 @@
 """Observations: written once, voided at most."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, exists, func, select
+from sqlalchemy import Row, exists, func, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.store.models.observations import Forecast, Observation
@@ -23,6 +23,47 @@ RUN_COLUMNS = (
     Observation.data_version,
     Observation.voided_version,
 )
+MOST_ALIKE = 100
+"""Of the stored runs on the same samples so many are read, however many there are."""
+
+
+class NewRun(NamedTuple):
+    """A run as its row is written."""
+
+    id: UUID
+    project_id: UUID
+    external_id: str | None
+    content_hash: str
+    trained_hash: str
+    said_hash: str
+    counts: dict[str, int]
+    metrics: dict[str, dict[str, float]]
+    holdout: str
+    recipe: str
+    observed_at: datetime
+    created_at: datetime
+    data_version: int
+
+
+class AlikeRun(NamedTuple):
+    """What tells whether another run says the same; see the columns of `Observation`."""
+
+    id: UUID
+    external_id: str | None
+    trained_hash: str
+    counts: dict[str, int]
+    metrics: dict[str, dict[str, float]]
+    holdout: str
+
+
+INSERT = insert(Observation.__table__)  # type: ignore[arg-type]
+
+
+def insert_runs(session: Session, runs: Iterable[NewRun]) -> None:
+    """In one statement, past the rows that the session keeps: nobody changes them in this transaction."""
+    rows = [run._asdict() for run in runs]
+    if rows:
+        session.execute(INSERT, rows)
 
 
 def has_observations(session: Session, project_id: UUID) -> bool:
@@ -100,6 +141,24 @@ def runs_without_external_id(session: Session, project_id: UUID, names: Sequence
         Observation.project_id == project_id, Observation.external_id.is_(None)
     )
     return {str(one): row for one, row in in_parts(session, query, Observation.id, ids)}
+
+
+def alike_runs(session: Session, project_id: UUID, recipe: str, runs: Sequence[NewRun]) -> list[AlikeRun]:
+    """What a fit uses of the stored runs that were trained on the same samples, on the same holdout, as any of `runs`,
+    in the order of their ids. Where they are very many: some, and of those that measured the same too the first."""
+    here = Observation
+    query = (
+        select(here.id, here.external_id, here.trained_hash, here.counts, here.metrics, here.holdout)
+        .where(here.project_id == project_id, here.recipe == recipe, here.voided_at.is_(None))
+        .order_by(here.trained_hash, here.said_hash, here.id)
+        .limit(MOST_ALIKE)
+    )
+    trained = sorted({run.trained_hash for run in runs})
+    found = {row[0]: row for row in in_parts(session, query, here.trained_hash, trained)}
+    if len(found) >= MOST_ALIKE:
+        said = sorted({(run.trained_hash, run.said_hash) for run in runs})
+        found |= {row[0]: row for row in in_parts(session, query, tuple_(here.trained_hash, here.said_hash), said)}
+    return [AlikeRun(*found[one]) for one in sorted(found)]
 
 
 def as_canonical(name: str) -> UUID | None:

@@ -17,7 +17,7 @@ from app.api.projects.group_tables import group_table
 from app.api.projects.projects import ProjectIn, columns
 from app.errors import Fault, Invalid, Malformed, TrancheError, invalid
 from app.services.observations import observe
-from app.services.observations.observations import Draft
+from app.services.observations.drafts import Draft
 from app.services.projects import projects
 from app.store.models.projects import Project
 from app.web.site.visit import Answer, Visit, acts, pages, sees

@@ -5,7 +5,8 @@ from pydantic import TypeAdapter
 from app.api.http.bulk import JSON, json_lines, validated
 from app.api.observations.runs import ObservationIn, Observations, drafts_of
 from app.errors import Fault, invalid
-from app.services.observations.observations import MAX_OBSERVATIONS, Draft
+from app.services.observations.drafts import Draft
+from app.services.observations.observations import MAX_OBSERVATIONS
 from app.strict_json import as_float, parse_json
 
 OBSERVATION: TypeAdapter[ObservationIn] = TypeAdapter(ObservationIn)

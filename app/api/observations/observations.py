@@ -21,7 +21,7 @@ from app.api.observations.run_tables import DecimalMark, Extra, ReadAsOut, runs_
 from app.errors import KeyTaken
 from app.services.jobs import plan_watch
 from app.services.observations import observations, observe
-from app.services.observations.observations import Draft
+from app.services.observations.drafts import Draft
 from app.store.models.observations import Observation
 from app.store.observations import listed_observations
 

@@ -12,7 +12,7 @@ from app.api.keys.keys import Key
 from app.api.observations.intake import refuse_too_many
 from app.errors import Fault, Malformed, refuse
 from app.services.curves.readings import Reading
-from app.services.observations.observations import Draft
+from app.services.observations.drafts import Draft
 from app.services.projects.changes import MAX_FAULTS
 
 Extra = Annotated[

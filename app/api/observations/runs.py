@@ -9,7 +9,7 @@ from app.api.http.shapes import Count, InstantIn, NonNegative, Real, Shape, Shor
 from app.api.keys.keys import Key, Keyed
 from app.errors import Fault, escape, refuse
 from app.services.curves.readings import Reading
-from app.services.observations.observations import Draft
+from app.services.observations.drafts import Draft
 from app.services.projects.changes import MAX_FAULTS
 
 EvalSize = Annotated[int, Field(strict=True, ge=1, le=10**12), Whole]

@@ -1,19 +1,35 @@
 """Runs posted again under another id: they say nothing new, so the fit takes them once."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from app.planner.wording import Warning, listed
-from app.store.models.observations import Observation
 
 Said: TypeAlias = frozenset[Hashable]
 """A run's measurements, each with its group."""
+
+class Run(Protocol):
+    """What tells repeats of a stored run, or of one that is being stored."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def external_id(self) -> str | None: ...
+    @property
+    def counts(self) -> Mapping[str, Any]: ...
+    @property
+    def metrics(self) -> Mapping[str, Any]: ...
+    @property
+    def holdout(self) -> str: ...
+
+
+SomeRun = TypeVar("SomeRun", bound=Run)
 NAMED = 5
 """So many repeats are named; of the others, their number is told."""
 
 
-def repeats_of(runs: Sequence[Observation]) -> dict[UUID, Observation]:
+def repeats_of(runs: Sequence[SomeRun]) -> dict[UUID, SomeRun]:
     """The runs all of whose measurements another one has, by their ids, each with that other one.
 
     The same samples of every group, the same holdout, and for every group it measures the same value, standard error
@@ -24,7 +40,7 @@ def repeats_of(runs: Sequence[Observation]) -> dict[UUID, Observation]:
     for row, run in enumerate(runs):
         counts = frozenset((key, count) for key, count in run.counts.items() if count)
         trained.setdefault((counts, run.holdout), []).append(row)
-    found: dict[UUID, Observation] = {}
+    found: dict[UUID, SomeRun] = {}
     for rows in trained.values():
         if len(rows) > 1:
             repeats = repeats_among((row, said_by(runs[row])) for row in rows)
@@ -32,7 +48,7 @@ def repeats_of(runs: Sequence[Observation]) -> dict[UUID, Observation]:
     return found
 
 
-def said_by(run: Observation) -> Said:
+def said_by(run: Run) -> Said:
     return frozenset((group, *sorted(reading.items())) for group, reading in run.metrics.items())
 
 
@@ -52,12 +68,12 @@ def repeats_among(alike: Iterable[tuple[int, Said]]) -> dict[int, int]:
     return found
 
 
-def distinct(runs: Sequence[Observation], repeats: Mapping[UUID, Observation]) -> list[Observation]:
+def distinct(runs: Sequence[SomeRun], repeats: Mapping[UUID, SomeRun]) -> list[SomeRun]:
     """The runs less the repeats."""
     return [run for run in runs if run.id not in repeats]
 
 
-def repeated_runs(runs: Sequence[Observation], repeats: Mapping[UUID, Observation]) -> list[Warning]:
+def repeated_runs(runs: Sequence[Run], repeats: Mapping[UUID, Run]) -> list[Warning]:
     """The warning that names the repeats among `runs`; none where there are none."""
     return repeats_told([(name_of(run), name_of(repeats[run.id])) for run in runs if run.id in repeats])
 
@@ -75,5 +91,5 @@ def repeats_told(pairs: Sequence[tuple[str, str]]) -> list[Warning]:
     return [Warning("repeated_runs", detail)]
 
 
-def name_of(run: Observation) -> str:
+def name_of(run: Run) -> str:
     return f"'{run.external_id}'" if run.external_id is not None else str(run.id)

@@ -1,71 +1,38 @@
 """Observations: what was measured after a training run. All of a request is stored, or nothing."""
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, KeyTaken, NotFound, escape, invalid, refuse
+from app.errors import Fault, KeyTaken, NotFound, invalid, refuse
 from app.planner.wording import Warning
 from app.services.curves.fit import metric_of
-from app.services.curves.readings import Reading, standard_error
 from app.services.ids import as_uuid, new_id
-from app.services.ledger.holdings import held_of
+from app.services.observations.alike import repeated, said_hash, trained_hash
+from app.services.observations.doubts import doubtful_groups, units_of
+from app.services.observations.drafts import Draft
 from app.services.projects.changes import MAX_FAULTS, touch
+from app.store import counted
 from app.store import observations as store
-from app.store.ledger import collected_counts
+from app.store.counted import CountedGroup
 from app.store.models.observations import Observation
-from app.store.models.projects import Group, Project
-from app.store.projects import members
+from app.store.models.projects import Project
+from app.store.observations import NewRun
 from app.store.reading import find
 
 MAX_OBSERVATIONS = 10_000
 DEFAULT_HOLDOUT = "default"
-EDGE = 0.01
-"""The share of the metric's span at either end in which a whole first post is doubted."""
-
-
-@dataclass
-class Draft:
-    """A run as it came in. `at` is its JSON pointer; in CSV, `lines` holds the line of each of its groups."""
-
-    at: str
-    external_id: str | None
-    counts: dict[str, int] = field(default_factory=dict)
-    metrics: dict[str, Reading] = field(default_factory=dict)
-    holdout: str | None = None
-    recipe: str | None = None
-    observed_at: datetime | None = None
-    lines: dict[str, int] = field(default_factory=dict)
-
-    def place(self, part: str, group: str = "") -> str:
-        """Where in the request `part` (of `group`) stands."""
-        if self.lines:
-            return f"line {self.lines.get(group, min(self.lines.values()))}"
-        return f"{self.at}/{part}" + (f"/{escape(group)}" if group else "")
-
-    def content(self) -> str:
-        """A hash of all that was said: equal for a repeat, other for another run."""
-        said = {
-            "counts": self.counts,
-            "metrics": {key: vars(reading) for key, reading in self.metrics.items()},
-            "holdout": self.holdout,
-            "recipe": self.recipe,
-            "observed_at": self.observed_at.isoformat() if self.observed_at else None,
-        }
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """`stored` are the rows of the runs that were not there yet; `warnings` say what deserves a second look."""
+    """`stored` are the runs that were not there yet; `warnings` say what deserves a second look."""
 
-    stored: tuple[Observation, ...]
+    stored: tuple[NewRun, ...]
     duplicates: int
     warnings: tuple[Warning, ...]
 
@@ -76,7 +43,7 @@ def accept(
     """Store the runs. Raises Invalid naming every bad item, KeyTaken for an external id with other content."""
     if len(drafts) > MAX_OBSERVATIONS:
         raise invalid(Fault("", f"{len(drafts):,} observations; send at most {MAX_OBSERVATIONS:,} in one request"))
-    groups = {group.key: group for group in members(session, Group, project.id, archived=None)}
+    groups = {group.key: group for group in counted.counted_groups(session, project.id)}
     active = {key: group for key, group in groups.items() if group.archived_at is None}
     if missing_is_zero:
         for draft in drafts:
@@ -86,30 +53,33 @@ def accept(
     refuse(faults[:MAX_FAULTS])
     if taken:
         raise KeyTaken(f"{taken[0].pointer}: {taken[0].detail}", tuple(taken[:MAX_FAULTS]))
-    first = not store.has_observations(session, project.id)
-    if fresh:
-        settle_first_counts(active, fresh)
-        settle_reference_loss(project, active, fresh)
-        touch(project, now)
+    if not fresh:
+        return Accepted((), len(drafts), ())
+    # What is settled by a first run tells that there was one.
+    first = all(group.first_run_count is None for group in groups.values())
+    first = first and not store.has_observations(session, project.id)
+    settle_first_counts(session, project, active, fresh)
+    settle_reference_loss(project, active, fresh)
+    touch(project, now)
     rows = tuple(stored(project, draft, now) for draft in fresh)
-    session.add_all(rows)
+    repeats = repeated(session, project, rows)
+    store.insert_runs(session, rows)
     session.flush()
-    collected = collected_counts(session, project.id)
-    held = {group.key: held_of(group, collected).raw for group in active.values()}
     doubts = units_of(project, fresh) if first else []
-    return Accepted(rows, len(drafts) - len(fresh), (*doubts, *warnings_of(project, held, fresh)))
+    warnings = (*doubts, *doubtful_groups(session, project, active, fresh), *repeats)
+    return Accepted(rows, len(drafts) - len(fresh), warnings)
 
 
 def draft_faults(
-    project: Project, active: Mapping[str, Group], groups: Mapping[str, Group], draft: Draft
+    project: Project, active: Mapping[str, CountedGroup], groups: Mapping[str, CountedGroup], draft: Draft
 ) -> list[Fault]:
     faults = []
     for part, named in (("counts", draft.counts), ("metrics", draft.metrics)):
-        for key in named:
+        for key in () if named.keys() <= active.keys() else named:
             if key not in active:
                 why = "is archived; restore it or leave it out" if key in groups else "is no group of this project"
                 faults.append(Fault(draft.place(part, key), f"'{key}' {why}"))
-    missing = [key for key in active if key not in draft.counts]
+    missing = [] if active.keys() <= draft.counts.keys() else [key for key in active if key not in draft.counts]
     if missing:
         names = ", ".join(missing[:100])
         faults.append(
@@ -120,17 +90,20 @@ def draft_faults(
         )
     if not draft.metrics:
         faults.append(Fault(draft.place("metrics"), "no metric at all; measure at least one group"))
-    for key, reading in draft.metrics.items():
-        faults.extend(reading_faults(project, draft.place("metrics", key), reading))
-    return faults
+    return [*faults, *reading_faults(project, draft)]
 
 
-def reading_faults(project: Project, place: str, reading: Reading) -> list[Fault]:
+def reading_faults(project: Project, draft: Draft) -> list[Fault]:
     lower = -math.inf if project.metric_lower is None else project.metric_lower
     upper = math.inf if project.metric_upper is None else project.metric_upper
-    if lower <= reading.value <= upper:
-        return []
-    return [Fault(place, f"{reading.value:g} is not within the metric's bounds {lower:g} and {upper:g}")]
+    return [
+        Fault(
+            draft.place("metrics", key),
+            f"{reading.value:g} is not within the metric's bounds {lower:g} and {upper:g}",
+        )
+        for key, reading in draft.metrics.items()
+        if not lower <= reading.value <= upper
+    ]
 
 
 def unseen(session: Session, project: Project, drafts: Sequence[Draft]) -> tuple[list[Draft], list[Fault]]:
@@ -141,7 +114,7 @@ def unseen(session: Session, project: Project, drafts: Sequence[Draft]) -> tuple
     fresh: list[Draft] = []
     doubtful: list[tuple[Draft, str]] = []
     for draft in drafts:
-        name, content = draft.external_id, draft.content()
+        name, content = draft.external_id, draft.content
         if name is None or (name not in seen and name not in stored_names):
             fresh.append(draft)
             if name is not None:
@@ -162,7 +135,7 @@ def is_repeat(project: Project, draft: Draft, row: Observation) -> bool:
     defaults filled in and instants in whole seconds."""
     if without_zeros(draft.counts) != without_zeros(row.counts):
         return False
-    if replace(draft, counts=row.counts).content() == row.content_hash:
+    if replace(draft, counts=row.counts).content == row.content_hash:
         return True
     observed_at = draft.observed_at
     return (
@@ -186,30 +159,38 @@ def stated_metrics(draft: Draft) -> dict[str, dict[str, float]]:
     }
 
 
-def stored(project: Project, draft: Draft, now: datetime) -> Observation:
-    return Observation(
+def stored(project: Project, draft: Draft, now: datetime) -> NewRun:
+    holdout, metrics = draft.holdout or DEFAULT_HOLDOUT, stated_metrics(draft)
+    return NewRun(
         id=new_id(),
         project_id=project.id,
         external_id=draft.external_id,
-        content_hash=draft.content(),
+        content_hash=draft.content,
+        trained_hash=trained_hash(holdout, draft.counts),
+        said_hash=said_hash(metrics),
         counts=draft.counts,
-        metrics=stated_metrics(draft),
-        holdout=draft.holdout or DEFAULT_HOLDOUT,
+        metrics=metrics,
+        holdout=holdout,
         recipe=draft.recipe or project.recipe,
         observed_at=draft.observed_at or now,
         created_at=now,
         data_version=project.data_version,
+        data_version=project.data_version,
     )
 
 
-def settle_first_counts(active: Mapping[str, Group], fresh: Sequence[Draft]) -> None:
+def settle_first_counts(
+    session: Session, project: Project, active: Mapping[str, CountedGroup], fresh: Sequence[Draft]
+) -> None:
     """What is held of each group when its first runs come: at least what they were trained on."""
-    for key, group in active.items():
-        if group.first_run_count is None:
-            group.first_run_count = max(group.initial_count, *(draft.counts[key] for draft in fresh))
+    new = [group for group in active.values() if group.first_run_count is None]
+    if new:
+        most = {group.id: max(draft.counts[group.key] for draft in fresh) for group in new}
+        above = {group.id: most[group.id] for group in new if most[group.id] > group.initial_count}
+        counted.settle_first_counts(session, project.id, above)
 
 
-def settle_reference_loss(project: Project, active: Mapping[str, Group], fresh: Sequence[Draft]) -> None:
+def settle_reference_loss(project: Project, active: Mapping[str, CountedGroup], fresh: Sequence[Draft]) -> None:
     """Where a bound is open, losses are divided by one number: the weighted mean loss of the first data
     version, then fixed (method.md 5). Each group enters with its run of most samples."""
     if project.reference_loss is not None or (project.metric_lower is not None and project.metric_upper is not None):
@@ -224,45 +205,6 @@ def settle_reference_loss(project: Project, active: Mapping[str, Group], fresh: 
     total = sum(weights.values())
     mean = sum(weights[key] * latest[key][1] for key in latest) / total if total else 0.0
     project.reference_loss = mean if mean > 0 else None
-
-
-def units_of(project: Project, fresh: Sequence[Draft]) -> list[Warning]:
-    """Values that all lie in the lowest or all in the highest hundredth of the bounds are most likely in another unit
-    than these."""
-    lower, upper = project.metric_lower, project.metric_upper
-    values = [reading.value for draft in fresh for reading in draft.metrics.values()]
-    if lower is None or upper is None or not values:
-        return []
-    least, most = min(values), max(values)
-    low = most <= lower + EDGE * (upper - lower)
-    if not low and least < upper - EDGE * (upper - lower):
-        return []
-    detail = (
-        f"Every value lies in the {'lowest' if low else 'highest'} hundredth of the metric's bounds {lower:g} to"
-        f" {upper:g}, from {least:g} to {most:g}: are values and bounds in one unit, percent or fractions?"
-        " If not, make a project with the right bounds."
-    )
-    return [Warning("units", detail)]
-
-
-def warnings_of(project: Project, held: Mapping[str, int], fresh: Sequence[Draft]) -> tuple[Warning, ...]:
-    """One warning per kind and group, whatever the number of runs."""
-    found: dict[tuple[str, str], Warning] = {}
-    for draft in fresh:
-        for key, count in draft.counts.items():
-            if count > held[key]:
-                detail = (
-                    f"a run was trained on {count} samples of '{key}', but {held[key]} are held; "
-                    "record what was delivered, or PATCH the group's initial_count"
-                )
-                found.setdefault(("counts_exceed_held", key), Warning("counts_exceed_held", detail, key))
-        for key, reading in draft.metrics.items():
-            if standard_error(project, reading) is None:
-                detail = f"no standard error for '{key}': it is learnt from the scatter; give stderr" + (
-                    " or eval_size" if project.metric_kind == "proportion" else ""
-                )
-                found.setdefault(("stderr_unknown", key), Warning("stderr_unknown", detail, key))
-    return tuple(found.values())
 
 
 def get_observation(session: Session, project: Project, observation_id: str) -> Observation:

@@ -1,23 +1,21 @@
 """The use case behind POST observations: take the runs in, note what is to be forecast, tell who waits."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from app.services.curves.basis import Basis, basis_of
-from app.services.curves.repeats import repeated_runs, repeats_of
 from app.services.enqueue import Enqueue
 from app.services.forecasts import due
 from app.services.jobs import plan_watch
 from app.services.observations import observations
-from app.services.observations.observations import Accepted, Draft
+from app.services.observations.drafts import Draft
+from app.services.observations.observations import Accepted
 from app.services.webhooks.events import record
 from app.store.ledger import collected_counts
 from app.store.models.projects import Group, Project
-from app.store.observations import fitted_observations
-from app.store.projects import members
+from app.store.member_rows import group_rows
 
 
 def post(
@@ -27,17 +25,14 @@ def post(
     Raises as `observations.accept`."""
 
     def basis() -> Basis:
-        return basis_of(project, members(session, Group, project.id), collected_counts(session, project.id))
+        return basis_of(project, group_rows(session, project.id), collected_counts(session, project.id))
 
-    before = fitted_observations(session, project.id, project.recipe)
     done = observations.accept(session, project, drafts, missing_is_zero, now)
-    stored = [run for run in done.stored if run.recipe == project.recipe]
-    repeats = repeats_of([*before, *stored])
-    if stored:
+    if any(run.recipe == project.recipe for run in done.stored):
         due.owe(session, project, basis)
     if done.stored:
         announce(session, project, len(done.stored), now, enqueue)
-    return replace(done, warnings=(*done.warnings, *repeated_runs(stored, repeats)))
+    return done
 
 
 def announce(session: Session, project: Project, accepted: int, now: datetime, enqueue: Enqueue) -> None:

@@ -12,9 +12,10 @@ from app.store.models.base import Base, Serial
 
 class Observation(Base):
     """One evaluated training run. `counts`: group key → samples trained on; `metrics`: group key →
-    {value, stderr?, eval_size?}. `content_hash` tells a repeat from another run under the same external id.
-    `data_version`: the project's that brought it (0 in rows written before it was kept), `voided_version` that took it
-    out of fits."""
+    {value, stderr?, eval_size?}. `content_hash` tells a repeat from another run under the same external id;
+    `trained_hash` is of the samples it was trained on and the holdout, `said_hash` of what it measured, alike in runs
+    that say the same under other ids. `data_version`: the project's that brought it (0 in rows written before it was
+    kept), `voided_version` that took it out of fits."""
 
     __tablename__ = "observations"
     __table_args__ = (
@@ -22,12 +23,15 @@ class Observation(Base):
         Index("ix_observations_project_id_recipe", "project_id", "recipe"),
         Index("ix_observations_project_id_data_version", "project_id", "data_version"),
         Index("ix_observations_project_id_voided_version", "project_id", "voided_version"),
+        Index("ix_observations_project_id_trained_hash_said_hash", "project_id", "trained_hash", "said_hash"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
     external_id: Mapped[str | None] = mapped_column(String(200))
     content_hash: Mapped[str] = mapped_column(String(64))
+    trained_hash: Mapped[str] = mapped_column(String(32))
+    said_hash: Mapped[str] = mapped_column(String(32))
     counts: Mapped[dict[str, Any]]
     metrics: Mapped[dict[str, Any]]
     holdout: Mapped[str] = mapped_column(String(100))
