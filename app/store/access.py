@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import bindparam, delete, exists, func, select
 from sqlalchemy.orm import Session, object_session
 
 from app.store.models.access import ApiKey, IdempotentCall, PageSession, Workspace
@@ -13,9 +13,16 @@ from app.store.models.base import Base
 from app.store.models.projects import Project
 from app.store.reading import Listing
 
+KEY_BY_ID = select(ApiKey).where(ApiKey.id == bindparam("key"))
+"""What every call asks for: made once."""
+
 
 def workspace_named(session: Session, name: str) -> Workspace | None:
     return session.scalar(select(Workspace).where(Workspace.name == name))
+
+
+def key_by_id(session: Session, key_id: str) -> ApiKey | None:
+    return session.scalar(KEY_BY_ID, {"key": key_id})
 
 
 def keys_of_workspace(session: Session, workspace_id: UUID) -> Listing[ApiKey]:

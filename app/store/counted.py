@@ -12,8 +12,8 @@ from sqlalchemy.orm.attributes import set_committed_value
 from app.store.models.projects import Group
 
 GROUPS = Group.__table__
-COLUMNS = (Group.id, Group.key, Group.initial_count, Group.first_run_count, Group.weight, Group.archived_at)
-OF_PROJECT = select(*COLUMNS).where(Group.project_id == bindparam("project")).order_by(Group.id)
+COLUMNS = tuple(GROUPS.c[name] for name in ("id", "key", "initial_count", "first_run_count", "weight", "archived_at"))
+OF_PROJECT = select(*COLUMNS).where(GROUPS.c.project_id == bindparam("project")).order_by(GROUPS.c.id)
 SETTLE = update(GROUPS).where(GROUPS.c.id == bindparam("group"))  # type: ignore[arg-type]
 SETTLE_REST = update(GROUPS).where(  # type: ignore[arg-type]
     GROUPS.c.project_id == bindparam("project"), GROUPS.c.archived_at.is_(None), GROUPS.c.first_run_count.is_(None)

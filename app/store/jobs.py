@@ -4,17 +4,21 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, select, text, update
+from sqlalchemy import Select, bindparam, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from app.store.models.jobs import Job, PlanWatch, Recovery, Worker
 from app.store.models.simulations import Simulation
 from app.store.reading import Listing
 
+# Asked for by every post: made once.
+BY_ID = select(Job).where(Job.id == bindparam("job"))
+TO_BE_CHANGED = BY_ID.with_for_update()
+WATCH = select(PlanWatch).where(PlanWatch.project_id == bindparam("project")).with_for_update()
+
 
 def job_by_id(session: Session, job_id: UUID, lock: bool = False) -> Job | None:
-    query = select(Job).where(Job.id == job_id)
-    return session.scalar(query.with_for_update() if lock else query)
+    return session.scalar(TO_BE_CHANGED if lock else BY_ID, {"job": job_id})
 
 
 def listed_jobs(
@@ -43,7 +47,7 @@ def forget_jobs_ended_before(session: Session, instant: datetime) -> None:
 
 def plan_watch(session: Session, project_id: UUID) -> PlanWatch | None:
     """Locked until this transaction ends."""
-    return session.scalar(select(PlanWatch).where(PlanWatch.project_id == project_id).with_for_update())
+    return session.scalar(WATCH, {"project": project_id})
 
 
 def shared_now(session: Session) -> datetime:

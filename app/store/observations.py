@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, exists, func, insert, select, tuple_
+from sqlalchemy import Row, bindparam, exists, func, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.store.models.observations import Forecast, Observation
 from app.store.models.projects import Group
-from app.store.reading import Listing, in_parts
+from app.store.reading import Listing, in_parts, parts_of
 
 RUN_COLUMNS = (
     Observation.id,
@@ -56,7 +56,19 @@ class AlikeRun(NamedTuple):
     holdout: str
 
 
+# What every post asks for: made once.
+RUNS = Observation.__table__.c
 INSERT = insert(Observation.__table__)  # type: ignore[arg-type]
+CONTENT = select(RUNS.external_id, RUNS.content_hash).where(RUNS.project_id == bindparam("project"))
+CONTENT_OF_NAMES = CONTENT.where(RUNS.external_id.in_(bindparam("some", expanding=True)))
+ALIKE = (
+    select(RUNS.id, RUNS.external_id, RUNS.trained_hash, RUNS.counts, RUNS.metrics, RUNS.holdout)
+    .where(RUNS.project_id == bindparam("project"), RUNS.recipe == bindparam("recipe"), RUNS.voided_at.is_(None))
+    .order_by(RUNS.trained_hash, RUNS.said_hash, RUNS.id)
+    .limit(MOST_ALIKE)
+)
+TRAINED_ALIKE = ALIKE.where(RUNS.trained_hash.in_(bindparam("some", expanding=True)))
+SAYING_ALIKE = ALIKE.where(tuple_(RUNS.trained_hash, RUNS.said_hash).in_(bindparam("some", expanding=True)))
 
 
 def insert_runs(session: Session, runs: Iterable[NewRun]) -> None:
@@ -125,8 +137,7 @@ def listed_observations(session: Session, project_id: UUID, voided: bool) -> Lis
 
 def content_of_external_ids(session: Session, project_id: UUID, external_ids: Sequence[str]) -> dict[str, str]:
     """External id → content hash, for those of `external_ids` that are taken."""
-    query = select(Observation.external_id, Observation.content_hash).where(Observation.project_id == project_id)
-    return dict(in_parts(session, query, Observation.external_id, external_ids))
+    return dict(parts_of(session, CONTENT_OF_NAMES, external_ids, project=project_id))
 
 
 def runs_of_external_ids(session: Session, project_id: UUID, external_ids: Sequence[str]) -> dict[str, Observation]:
@@ -146,18 +157,12 @@ def runs_without_external_id(session: Session, project_id: UUID, names: Sequence
 def alike_runs(session: Session, project_id: UUID, recipe: str, runs: Sequence[NewRun]) -> list[AlikeRun]:
     """What a fit uses of the stored runs that were trained on the same samples, on the same holdout, as any of `runs`,
     in the order of their ids. Where they are very many: some, and of those that measured the same too the first."""
-    here = Observation
-    query = (
-        select(here.id, here.external_id, here.trained_hash, here.counts, here.metrics, here.holdout)
-        .where(here.project_id == project_id, here.recipe == recipe, here.voided_at.is_(None))
-        .order_by(here.trained_hash, here.said_hash, here.id)
-        .limit(MOST_ALIKE)
-    )
+    place = {"project": project_id, "recipe": recipe}
     trained = sorted({run.trained_hash for run in runs})
-    found = {row[0]: row for row in in_parts(session, query, here.trained_hash, trained)}
+    found = {row[0]: row for row in parts_of(session, TRAINED_ALIKE, trained, **place)}
     if len(found) >= MOST_ALIKE:
         said = sorted({(run.trained_hash, run.said_hash) for run in runs})
-        found |= {row[0]: row for row in in_parts(session, query, tuple_(here.trained_hash, here.said_hash), said)}
+        found |= {row[0]: row for row in parts_of(session, SAYING_ALIKE, said, **place)}
     return [AlikeRun(*found[one]) for one in sorted(found)]
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session, object_mapper
 
 from app.store.member_rows import GroupRow, SourceRow
@@ -14,6 +14,8 @@ from app.store.models.base import Base
 from app.store.models.projects import Group, Project, Source, SourceYield
 from app.store.reading import KEYS_PER_QUERY, Listing, in_parts
 
+OF_WORKSPACE = select(Project).where(Project.workspace_id == bindparam("workspace"), Project.id == bindparam("project"))
+TO_BE_CHANGED = OF_WORKSPACE.with_for_update()
 Member = TypeVar("Member", Group, Source)
 Row = TypeVar("Row", bound=Base | GroupRow | SourceRow)
 
@@ -34,8 +36,8 @@ def projects_of_workspace(
 def project_by_id(session: Session, workspace_id: UUID, project_id: UUID, lock: bool) -> Project | None:
     """`lock` keeps other writers of the project waiting until this transaction ends (PostgreSQL; SQLite's
     writers wait for each other anyway)."""
-    query = select(Project).where(Project.workspace_id == workspace_id, Project.id == project_id)
-    return session.scalar(query.with_for_update() if lock else query)
+    place = {"workspace": workspace_id, "project": project_id}
+    return session.scalar(TO_BE_CHANGED if lock else OF_WORKSPACE, place)
 
 
 def present_project(session: Session, project_id: UUID, lock: bool = False) -> Project | None:

@@ -1,6 +1,6 @@
 """How rows are read: one by what its columns hold, lists in the order of a key part by part, rows by many keys."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -47,6 +47,13 @@ class Listing(Generic[Row]):
 def rows_of(session: Session, query: Query) -> list[Any]:
     """What is one thing as such, what is several as a tuple."""
     return [row[0] if len(row) == 1 else tuple(row) for row in session.execute(query)]
+
+
+def parts_of(session: Session, query: Query, values: Sequence[Any], **place: object) -> Iterator[Any]:
+    """The rows of a statement that is made once: its parameter `some` gets `values` part by part, the others are
+    `place`."""
+    for start in range(0, len(values), KEYS_PER_QUERY):
+        yield from session.execute(query, {**place, "some": values[start : start + KEYS_PER_QUERY]})
 
 
 def in_parts(session: Session, query: Query, column: Any, values: Iterable[Any]) -> Iterator[Any]:

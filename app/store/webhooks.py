@@ -5,12 +5,33 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import bindparam, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.store.models.access import Workspace
 from app.store.models.webhooks import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookWakeup
 from app.store.reading import Listing
+
+# What every event asks for: made once.
+ENDPOINTS, WORKSPACES = WebhookEndpoint.__table__.c, Workspace.__table__
+LISTENERS = (
+    select(ENDPOINTS.id, ENDPOINTS.event_types)
+    .where(
+        ENDPOINTS.workspace_id == bindparam("workspace"),
+        ENDPOINTS.state == "active",
+        ENDPOINTS.archived_at.is_(None),
+        or_(ENDPOINTS.project_id.is_(None), ENDPOINTS.project_id == bindparam("project")),
+    )
+    .order_by(ENDPOINTS.id)
+)
+NEXT_SEQUENCE = (
+    update(WORKSPACES)  # type: ignore[arg-type]
+    .where(WORKSPACES.c.id == bindparam("workspace"))
+    .values(last_sequence=WORKSPACES.c.last_sequence + 1)
+    .returning(WORKSPACES.c.last_sequence)
+)
+INSERT_EVENT = insert(Event.__table__)  # type: ignore[arg-type]
+EVENT_COLUMNS = tuple(Event.__table__.c.keys())
 
 
 def endpoint_by_id(
@@ -43,14 +64,8 @@ def all_endpoints(session: Session) -> Sequence[WebhookEndpoint]:
 
 def listeners(session: Session, event: Event) -> list[UUID]:
     """The active endpoints that want this event."""
-    here = WebhookEndpoint
-    query = select(here.id, here.event_types).where(
-        here.workspace_id == event.workspace_id,
-        here.state == "active",
-        here.archived_at.is_(None),
-        or_(here.project_id.is_(None), here.project_id == event.project_id),
-    )
-    return [id for id, types in session.execute(query.order_by(here.id)) if types is None or event.type in types]
+    found = session.execute(LISTENERS, {"workspace": event.workspace_id, "project": event.project_id})
+    return [id for id, types in found if types is None or event.type in types]
 
 
 def ask_to_wake(session: Session, endpoint_id: UUID, sequence: int, now: datetime, stale: datetime) -> bool:
@@ -188,14 +203,14 @@ def overdue(session: Session, since: datetime) -> Sequence[UUID]:
 def next_sequence(session: Session, workspace_id: UUID) -> int:
     """The number of the workspace's next event. Its row stays locked until this transaction ends, so that numbers
     become visible in their order: who has read n can never meet a smaller one later."""
-    counted = (
-        update(Workspace)
-        .where(Workspace.id == workspace_id)
-        .values(last_sequence=Workspace.last_sequence + 1)
-        .returning(Workspace.last_sequence)
-        .execution_options(synchronize_session=False)
-    )
-    return session.execute(counted).scalar_one()
+    number: int = session.execute(NEXT_SEQUENCE, {"workspace": workspace_id}).scalar_one()
+    return number
+
+
+def insert_event(session: Session, event: Event) -> None:
+    """Behind what the session has to write. The row is never changed: the session need not keep it."""
+    session.flush()
+    session.execute(INSERT_EVENT, {name: getattr(event, name) for name in EVENT_COLUMNS})
 
 
 def last_sequence(session: Session, workspace_id: UUID, *, lock: bool = False) -> int:

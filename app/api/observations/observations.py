@@ -70,10 +70,16 @@ class ObservationOut(Answer):
     void_reason: str | None
 
 
+SMALL = 16_000
+"""Bytes of a body that is read at once: that takes less than a millisecond, and a thread's turn may take longer."""
+
+
 async def drafts(
     request: Request, extra: Extra = None, decimal: DecimalMark = None
 ) -> tuple[list[Draft], ReadAs | None]:
     kind, body = content_type(request, JSON, NDJSON, CSV), await request.body()
+    if kind != CSV and len(body) <= SMALL:
+        return read_observations(kind, body), None
     if kind == CSV:
         return await run_in_threadpool(runs_of_table, body, extra == "ignore", decimal)
     return await run_in_threadpool(read_observations, kind, body), None

@@ -157,7 +157,7 @@ def authenticate(session: Session, now: datetime, hash_keys: Sequence[bytes], to
     """The caller behind a token. Raises Unauthenticated, with the same words whatever is wrong."""
     prefix, _, rest = token.partition("_")
     key_id, _, secret = rest.partition("_")
-    key = session.get(ApiKey, key_id) if prefix == PREFIX and key_id.isalnum() else None
+    key = store.key_by_id(session, key_id) if prefix == PREFIX and key_id.isalnum() else None
     stored = key.secret_hash if key else ""
     matches = [hmac.compare_digest(hash_secret(secret, hash_key), stored) for hash_key in hash_keys]
     if key is None or not any(matches) or not is_valid(key, now):

@@ -175,7 +175,6 @@ def stored(project: Project, draft: Draft, now: datetime) -> NewRun:
         observed_at=draft.observed_at or now,
         created_at=now,
         data_version=project.data_version,
-        data_version=project.data_version,
     )
 
 

@@ -52,7 +52,6 @@ def record(
         data=dict(data),
         created_at=now,
     )
-    session.add(event)
-    session.flush()
+    store.insert_event(session, event)
     wake_listeners(session, event, now, enqueue)
     return event
