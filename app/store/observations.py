@@ -1,12 +1,13 @@
 """Observations: written once, voided at most."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, exists, func, insert, select, tuple_
+from sqlalchemy import Row, bindparam, exists, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.store.models.observations import Forecast, Observation
 from app.store.models.projects import Group
@@ -25,6 +26,17 @@ RUN_COLUMNS = (
 )
 MOST_ALIKE = 100
 """Of the stored runs on the same samples so many are read, however many there are."""
+
+
+class CountedGroup(NamedTuple):
+    """A group as runs are checked against it, read without the rest of its row; see the columns of `Group`."""
+
+    id: int
+    key: str
+    initial_count: int
+    first_run_count: int | None
+    weight: float
+    archived_at: datetime | None
 
 
 class NewRun(NamedTuple):
@@ -57,6 +69,13 @@ class AlikeRun(NamedTuple):
 
 
 # What every post asks for: made once.
+GROUPS = Group.__table__
+COLUMNS = tuple(GROUPS.c[name] for name in ("id", "key", "initial_count", "first_run_count", "weight", "archived_at"))
+OF_PROJECT = select(*COLUMNS).where(GROUPS.c.project_id == bindparam("project")).order_by(GROUPS.c.id)
+SETTLE = update(GROUPS).where(GROUPS.c.id == bindparam("group"))  # type: ignore[arg-type]
+SETTLE_REST = update(GROUPS).where(  # type: ignore[arg-type]
+    GROUPS.c.project_id == bindparam("project"), GROUPS.c.archived_at.is_(None), GROUPS.c.first_run_count.is_(None)
+)
 RUNS = Observation.__table__.c
 INSERT = insert(Observation.__table__)  # type: ignore[arg-type]
 CONTENT = select(RUNS.external_id, RUNS.content_hash).where(RUNS.project_id == bindparam("project"))
@@ -76,6 +95,23 @@ def insert_runs(session: Session, runs: Iterable[NewRun]) -> None:
     rows = [run._asdict() for run in runs]
     if rows:
         session.execute(INSERT, rows)
+
+
+def counted_groups(session: Session, project_id: UUID) -> list[CountedGroup]:
+    """All groups of the project, archived ones too, in order of creation."""
+    return [CountedGroup(*row) for row in session.execute(OF_PROJECT, {"project": project_id})]
+
+
+def settle_first_counts(session: Session, project_id: UUID, above: Mapping[int, int]) -> None:
+    """Write down what is held at their first run of the active groups for which nothing is: by group id what is
+    `above`, of the others their initial count."""
+    if above:
+        settled = [{"group": group, "first_run_count": count} for group, count in above.items()]
+        session.execute(SETTLE, settled)
+    session.execute(SETTLE_REST.values(first_run_count=GROUPS.c.initial_count), {"project": project_id})
+    for row in session.identity_map.values():
+        if isinstance(row, Group) and row.first_run_count is None and row.archived_at is None:
+            set_committed_value(row, "first_run_count", above.get(row.id, row.initial_count))
 
 
 def has_observations(session: Session, project_id: UUID) -> bool:

@@ -9,6 +9,7 @@ from app.planner.wording import Warning, listed
 Said: TypeAlias = frozenset[Hashable]
 """A run's measurements, each with its group."""
 
+
 class Run(Protocol):
     """What tells repeats of a stored run, or of one that is being stored."""
 

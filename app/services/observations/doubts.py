@@ -8,9 +8,9 @@ from app.planner.wording import Warning
 from app.services.curves.readings import standard_error
 from app.services.ledger.holdings import NONE_COLLECTED
 from app.services.observations.drafts import Draft
-from app.store.counted import CountedGroup
 from app.store.ledger import collected_counts
 from app.store.models.projects import Project
+from app.store.observations import CountedGroup
 
 EDGE = 0.01
 """The share of the metric's span at either end in which a whole first post is doubted."""

@@ -16,12 +16,10 @@ from app.services.observations.alike import repeated, said_hash, trained_hash
 from app.services.observations.doubts import doubtful_groups, units_of
 from app.services.observations.drafts import Draft
 from app.services.projects.changes import MAX_FAULTS, touch
-from app.store import counted
 from app.store import observations as store
-from app.store.counted import CountedGroup
 from app.store.models.observations import Observation
 from app.store.models.projects import Project
-from app.store.observations import NewRun
+from app.store.observations import CountedGroup, NewRun
 from app.store.reading import find
 
 MAX_OBSERVATIONS = 10_000
@@ -43,7 +41,7 @@ def accept(
     """Store the runs. Raises Invalid naming every bad item, KeyTaken for an external id with other content."""
     if len(drafts) > MAX_OBSERVATIONS:
         raise invalid(Fault("", f"{len(drafts):,} observations; send at most {MAX_OBSERVATIONS:,} in one request"))
-    groups = {group.key: group for group in counted.counted_groups(session, project.id)}
+    groups = {group.key: group for group in store.counted_groups(session, project.id)}
     active = {key: group for key, group in groups.items() if group.archived_at is None}
     if missing_is_zero:
         for draft in drafts:
@@ -186,7 +184,7 @@ def settle_first_counts(
     if new:
         most = {group.id: max(draft.counts[group.key] for draft in fresh) for group in new}
         above = {group.id: most[group.id] for group in new if most[group.id] > group.initial_count}
-        counted.settle_first_counts(session, project.id, above)
+        store.settle_first_counts(session, project.id, above)
 
 
 def settle_reference_loss(project: Project, active: Mapping[str, CountedGroup], fresh: Sequence[Draft]) -> None:

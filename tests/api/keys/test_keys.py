@@ -37,6 +37,18 @@ def is_key(text: str) -> bool:
     return True
 
 
+@given(st.text(st.characters(max_codepoint=0x17F), max_size=110))
+@example(" a ")
+@example("x" * 100 + " ")
+@example("\x1cx")
+def test_a_plain_key_is_read_as_sign_by_sign(text: str) -> None:
+    key = nfc(text.strip()).strip()
+    kinds = {unicodedata.category(sign) for sign in text}
+    good = not kinds & {"Cc"} and not kinds <= {"Cf", "Zs", "Cn"} and len(key) <= 100
+    assert is_key(text) == good
+    assert not good or read_key(text) == key
+
+
 def nfc(text: str) -> str:
     return unicodedata.normalize("NFC", text.strip()).strip()
 
