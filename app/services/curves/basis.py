@@ -16,7 +16,8 @@ from app.planner.arrays import FloatArray
 from app.planner.utility import Metric
 from app.services.ledger.holdings import held_of
 from app.store.ledger import Collected
-from app.store.models.projects import Group, Project
+from app.store.member_rows import AnyGroup
+from app.store.models.projects import Project
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Basis:
         return np.array([group.held for group in self.groups], dtype=np.float64)
 
 
-def basis_of(project: Project, groups: Sequence[Group], collected: Mapping[int, Collected]) -> Basis:
+def basis_of(project: Project, groups: Sequence[AnyGroup], collected: Mapping[int, Collected]) -> Basis:
     """groups: the project's active ones. collected: what orders brought, by group id."""
     return Basis(
         recipe=project.recipe,

@@ -19,7 +19,8 @@ from app.services.curves.repeats import repeats_told
 from app.services.curves.runs import Runs, runs_of_rows
 from app.store import observations as store
 from app.store.ledger import collected_counts
-from app.store.models.projects import Group, Project
+from app.store.member_rows import AnyGroup
+from app.store.models.projects import Project
 
 
 def metric_of(project: Project) -> Metric:
@@ -32,7 +33,7 @@ def fit_key(project: Project, draws: int, seed: int) -> FitKey:
     return FitKey(project.id, project.data_version, draws, seed)
 
 
-def fitted(session: Session, fits: Fits, project: Project, groups: Sequence[Group], draws: int, seed: int) -> Fitted:
+def fitted(session: Session, fits: Fits, project: Project, groups: Sequence[AnyGroup], draws: int, seed: int) -> Fitted:
     """The curves of all the project's active groups, in their order: as a job fitted them, or fitted now."""
     key = fit_key(project, draws, seed)
 

@@ -31,7 +31,7 @@ from app.services.forecasts.curves import Summary, bands_at, chance_reachable, c
 from app.services.ledger.holdings import Stock
 from app.services.planning.allocations import doubts_by_group
 from app.services.planning.scenarios import ScenarioResult
-from app.store.models.projects import Group
+from app.store.member_rows import AnyGroup
 from app.tables.shape import Column
 
 STOCK: Sequence[Column[GroupPlan | Stock]] = (
@@ -119,7 +119,7 @@ class Newest:
 class Standing:
     """Where a group stands. `curve`: None where nothing is known of the metric. `data`: what the curve is fitted to."""
 
-    group: Group
+    group: AnyGroup
     stock: Stock
     curve: Learned | None
     newest: Newest | None
@@ -162,7 +162,7 @@ def groups_table(dossier: Dossier) -> Content[Standing]:
     ], standings(dossier)  # fmt: skip
 
 
-def own_price(dossier: Dossier, group: Group) -> Decimal | None:
+def own_price(dossier: Dossier, group: AnyGroup) -> Decimal | None:
     source = dossier.sources.get(group.key)
     return None if source is None else source.unit_cost
 
@@ -190,7 +190,7 @@ def learned(dossier: Dossier, stocks: Sequence[Stock]) -> list[Learned]:
     ]
 
 
-def learned_of(one: Posterior, metric: Metric, group: Group, now: Summary) -> Learned:
+def learned_of(one: Posterior, metric: Metric, group: AnyGroup, now: Summary) -> Learned:
     """`one` is the group's own posterior."""
     known = parameters_of(one, metric, group)
     needed = known.get("samples_to_target")

@@ -20,8 +20,8 @@ from app.services.curves.runs import CELLS, Runs
 from app.services.forecasts.due import record_now
 from app.services.forecasts.record import NAMES, PROBABILITIES
 from app.services.ledger.holdings import Holdings, Stock, holdings_of
-from app.store.models.projects import Group, Project, Source
-from app.store.projects import members
+from app.store.member_rows import AnyGroup, group_rows, source_rows
+from app.store.models.projects import Group, Project
 
 DEFAULT_STEPS = 12
 BEYOND = 4
@@ -99,10 +99,10 @@ class Known:
 
 
 def known_curves(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Known:
-    groups = members(session, Group, project.id)
+    groups = group_rows(session, project.id)
     learnt = fitted(session, fits, project, groups, draws, seed)
     record = record_now(session, fits, project)
-    holdings = holdings_of(session, project, members(session, Source, project.id))
+    holdings = holdings_of(session, project, source_rows(session, project.id))
     now = counts_now([holdings.stock(group) for group in groups])
     return Known(
         project=project,
@@ -186,7 +186,7 @@ def default_counts(stock: Stock, diagnostics: Diagnostics) -> list[int]:
     return sorted({int(count) for count in np.round(spread)} | marked)
 
 
-def parameters_of(one: Posterior, metric: Metric, group: Group) -> dict[str, Summary]:
+def parameters_of(one: Posterior, metric: Metric, group: AnyGroup) -> dict[str, Summary]:
     """The curve's parameters; the asymptote in the metric's units, offset and samples_to_target in samples."""
     drawn = one.parameters()
     named = {
@@ -200,7 +200,7 @@ def parameters_of(one: Posterior, metric: Metric, group: Group) -> dict[str, Sum
     return {name: summary(values) for name, values in named.items()}
 
 
-def chance_reachable(one: Posterior, metric: Metric, group: Group) -> float | None:
+def chance_reachable(one: Posterior, metric: Metric, group: AnyGroup) -> float | None:
     """That endless data reaches the group's target; None without one."""
     if group.target is None:
         return None

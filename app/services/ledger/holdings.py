@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from app.planner.problem import Rate, acceptance, yields
 from app.store import rounds as round_store
 from app.store.ledger import Collected, Money, Totals, collected_counts, money_of_project, totals_of_orders
-from app.store.models.projects import Group, Project, Source
+from app.store.member_rows import AnyGroup, AnySource
+from app.store.models.projects import Project
 from app.store.models.purchases import Order
 
 NONE_COLLECTED = Collected(0, 0.0)
@@ -36,7 +37,7 @@ def money_of(orders: Iterable[Totals]) -> Money:
     return Money(spent, sum((one.committed for one in totals), Decimal(0)))
 
 
-def held_of(group: Group, collected: Mapping[int, Collected]) -> Held:
+def held_of(group: AnyGroup, collected: Mapping[int, Collected]) -> Held:
     """What was there at the start and what orders brought."""
     more = collected.get(group.id, NONE_COLLECTED)
     return Held(group.initial_count + more.count, group.initial_count + more.effective)
@@ -125,16 +126,16 @@ class Holdings:
     money: Money
     rounds: int
 
-    def stock(self, group: Group) -> Stock:
+    def stock(self, group: AnyGroup) -> Stock:
         """What the group has and awaits."""
         return Stock(held_of(group, self.collected), self.awaited.get(group.id, NOTHING_AWAITED))
 
-    def record(self, source: Source) -> SourceRecord:
+    def record(self, source: AnySource) -> SourceRecord:
         """What the source proved to be, its stated values taken as they stand in the row."""
         return record_of(source, self.tallies.get(source.id, Tally()))
 
 
-def holdings_of(session: Session, project: Project, sources: Sequence[Source]) -> Holdings:
+def holdings_of(session: Session, project: Project, sources: Sequence[AnySource]) -> Holdings:
     """All that buying has brought so far; `sources`: the project's, whose rates tell what open orders still bring."""
     orders = round_store.orders_of_project(session, project.id)
     totals = totals_of_orders(session, project.id)
@@ -151,7 +152,7 @@ def holdings_of(session: Session, project: Project, sources: Sequence[Source]) -
     )
 
 
-def record_of(source: Source, tally: Tally) -> SourceRecord:
+def record_of(source: AnySource, tally: Tally) -> SourceRecord:
     groups = [one.group_id for one in source.yields]
     delivered = [tally.delivered.get(group_id, 0) for group_id in groups]
     rates = yields([one.share for one in source.yields], delivered, tally.total - sum(delivered))

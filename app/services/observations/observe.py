@@ -14,8 +14,8 @@ from app.services.observations.drafts import Draft
 from app.services.observations.observations import Accepted
 from app.services.webhooks.events import record
 from app.store.ledger import collected_counts
-from app.store.models.projects import Group, Project
 from app.store.member_rows import group_rows
+from app.store.models.projects import Project
 
 
 def post(

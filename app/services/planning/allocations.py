@@ -26,7 +26,8 @@ from app.services.planning.situations import (
     round_budget,
     situation_of,
 )
-from app.store.models.projects import Group, Project
+from app.store.member_rows import AnyGroup
+from app.store.models.projects import Project
 
 WORN_ROUNDS = 5
 """So many rounds decided on one holdout wear it out."""
@@ -129,7 +130,7 @@ def worn(rounds: int, holdouts: Sequence[str]) -> list[Warning]:
     return [Warning("holdout_worn", detail)]
 
 
-def counts_without_purchase(rounds: int, groups: Sequence[Group]) -> list[Warning]:
+def counts_without_purchase(rounds: int, groups: Sequence[AnyGroup]) -> list[Warning]:
     """Counts that rose since the first run while nothing was bought: the budget does not know what they cost."""
     raised = [
         group.key

@@ -17,7 +17,8 @@ from app.planner.utility import KINDS, Objective, parse
 from app.services.curves.fit import metric_of
 from app.services.ledger.holdings import Holdings, SourceRecord
 from app.services.projects.references import over_of
-from app.store.models.projects import Group, Project, Source
+from app.store.member_rows import AnyGroup, AnySource
+from app.store.models.projects import Project
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Budget:
 
 def problem_of(
     project: Project,
-    groups: Sequence[Group],
-    sources: Sequence[Source],
+    groups: Sequence[AnyGroup],
+    sources: Sequence[AnySource],
     holdings: Holdings,
     posterior: Posterior,
     budget: Budget,
@@ -111,7 +112,9 @@ def planner_limit(limit: Mapping[str, Any], places: Mapping[str, Mapping[str, in
     )
 
 
-def planner_source(source: Source, place: Mapping[int, int], record: SourceRecord, order: int | None) -> PlannerSource:
+def planner_source(
+    source: AnySource, place: Mapping[int, int], record: SourceRecord, order: int | None
+) -> PlannerSource:
     """The offer at the rates its deliveries showed. `place`: a group's position by its id; what the source delivers of
     archived groups is of no use. `order`: what this round's order is held at."""
     return PlannerSource(

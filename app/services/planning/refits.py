@@ -15,9 +15,10 @@ from app.services.forecasts.record import to_be_kept
 from app.services.jobs.plan_watch import Outlook, Purchase
 from app.services.planning.allocations import AllocationQuestion, next_allocation
 from app.store import fits as store
+from app.store.member_rows import group_rows
 from app.store.models.observations import KeptRecord
-from app.store.models.projects import Group, Project
-from app.store.projects import members, present_project
+from app.store.models.projects import Project
+from app.store.projects import present_project
 
 QUESTION = AllocationQuestion()
 """What GET …/allocations/next answers without a query."""
@@ -39,7 +40,7 @@ def look(session: Session, fits: Fits, project_id: UUID) -> Look | None:
     if project is None:
         return None
     allocation = next_allocation(session, fits, project, QUESTION)
-    curves = fitted(session, fits, project, members(session, Group, project.id), DRAWS, SEED)
+    curves = fitted(session, fits, project, group_rows(session, project.id), DRAWS, SEED)
     outlook = Outlook(
         data_version=project.data_version,
         available=allocation.budget.available,

@@ -16,7 +16,7 @@ from app.services.planning.problem import Budget
 from app.services.planning.situations import feasibly, known_situation
 from app.services.planning.variations import varied_members
 from app.services.projects.groups import check_targets
-from app.store.models.projects import Group, Project
+from app.store.models.projects import Project
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def requirements_of(
     known of the metric; Infeasible."""
     situation = known_situation(session, fits, project, question.draws, question.seed)
     changes = {key: {"target": target} for key, target in question.targets.items()}
-    groups = varied_members(Group, situation.groups, changes, "/targets")
+    groups = varied_members("group", situation.groups, changes, "/targets")
     check_targets(project, [one for one in groups if one.key in changes], lambda key: f"/targets/{escape(key)}")
     if all(group.target is None for group in groups):
         raise invalid(Fault("/targets", "no group has a target; give the groups targets, or name some here"))

@@ -19,9 +19,9 @@ from app.services.curves.fits import Fits, Fitted
 from app.services.forecasts.due import record_now
 from app.services.ledger.holdings import Holdings, holdings_of, left_of
 from app.services.planning.problem import Budget, problem_of
-from app.store.models.projects import Group, Project, Source
+from app.store.member_rows import AnySource, GroupRow, SourceRow, group_rows, source_rows
+from app.store.models.projects import Project
 from app.store.observations import has_runs
-from app.store.projects import members
 
 Planned = TypeVar("Planned")
 FAR_APART = "Its numbers lie too far apart to be planned with certainty. State prices, counts or limits in other units."
@@ -37,8 +37,8 @@ class Situation:
     """
 
     project: Project
-    groups: Sequence[Group]
-    sources: Sequence[Source]
+    groups: Sequence[GroupRow]
+    sources: Sequence[SourceRow]
     fitted: Fitted
     known: bool
     widening: FloatArray
@@ -53,7 +53,7 @@ class Situation:
 
 def situation_of(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Situation:
     """Raises Invalid for a project without groups."""
-    groups = members(session, Group, project.id)
+    groups = group_rows(session, project.id)
     if not groups:
         raise invalid(Fault("", "the project has no groups yet; add them with POST …/groups"))
     known = (
@@ -61,7 +61,7 @@ def situation_of(session: Session, fits: Fits, project: Project, draws: int, see
         or all(group.assumed_curve for group in groups)
         or has_runs(session, project.id, project.recipe)
     )
-    sources = members(session, Source, project.id)
+    sources = source_rows(session, project.id)
     learnt = fitted(session, fits, project, groups, draws, seed)
     record = record_now(session, fits, project)
     return Situation(
@@ -97,7 +97,7 @@ def round_budget(project: Project, holdings: Holdings, asked: Decimal | None, po
     return Budget(asked, left)
 
 
-def refuse_unknown_sources(sources: Sequence[Source], keys: Sequence[str], where: Callable[[str], str]) -> None:
+def refuse_unknown_sources(sources: Sequence[AnySource], keys: Sequence[str], where: Callable[[str], str]) -> None:
     """Raises Invalid for keys that are no active source's; `where` points from a key into the request."""
     known = {source.key for source in sources}
     faults = [Fault(where(key), f"there is no source '{key}' in this project") for key in keys if key not in known]

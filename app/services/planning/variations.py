@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -24,8 +25,11 @@ from app.services.projects.changes import Fields
 from app.services.projects.groups import check_bounds, check_targets
 from app.services.projects.references import named_faults
 from app.services.projects.sources import terms_faults
-from app.store.models.projects import Group, Project, Source
-from app.store.projects import Member, unstored
+from app.store.member_rows import GroupRow, SourceRow
+from app.store.models.projects import Project
+from app.store.projects import unstored
+
+Row = TypeVar("Row", GroupRow, SourceRow)
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ def vary(session: Session, situation: Situation, scenario: Scenario, at: str, dr
     with below(at):
         project = varied_project(session, situation.project, scenario.project)
         groups = varied_groups(project, situation.groups, scenario.groups)
-        sources = varied_members(Source, situation.sources, scenario.sources, "/sources")
+        sources = varied_members("source", situation.sources, scenario.sources, "/sources")
         check_terms(sources, scenario.sources)
         changed = replace(
             situation,
@@ -112,22 +116,20 @@ def varied_project(session: Session, project: Project, changes: Fields) -> Proje
     return varied
 
 
-def varied_members(
-    kind: type[Member], rows: Sequence[Member], changes: Mapping[str, Fields], place: str
-) -> list[Member]:
-    """The rows, those that `changes`, which stand at `place`, name as they say. Raises Invalid for unknown keys."""
+def varied_members(word: str, rows: Sequence[Row], changes: Mapping[str, Fields], place: str) -> list[Row]:
+    """The rows of what is called `word`, those that `changes`, which stand at `place`, name as they say. Raises Invalid
+    for unknown keys."""
     unknown = sorted(changes.keys() - {row.key for row in rows})
     if unknown:
-        word = kind.__name__.lower()
         raise invalid(
             *(Fault(key_pointer(place, key), f"there is no {word} '{key}' in this project") for key in unknown)
         )
     return [unstored(row, changes[row.key]) if row.key in changes else row for row in rows]
 
 
-def varied_groups(project: Project, rows: Sequence[Group], changes: Mapping[str, Fields]) -> list[Group]:
+def varied_groups(project: Project, rows: Sequence[GroupRow], changes: Mapping[str, Fields]) -> list[GroupRow]:
     """The groups with the changes, never stored. Raises Invalid."""
-    groups = varied_members(Group, rows, changes, "/groups")
+    groups = varied_members("group", rows, changes, "/groups")
     named = [group for group in groups if group.key in changes]
     check_targets(project, named, lambda key: f"/groups/{escape(key)}/target")
     check_bounds(named, lambda key: f"/groups/{escape(key)}/min_count")
@@ -136,7 +138,7 @@ def varied_groups(project: Project, rows: Sequence[Group], changes: Mapping[str,
     return groups
 
 
-def check_terms(sources: Sequence[Source], changes: Mapping[str, Fields]) -> None:
+def check_terms(sources: Sequence[SourceRow], changes: Mapping[str, Fields]) -> None:
     """Raises Invalid where a changed source's tiers or orders cannot be."""
     faults = [
         Fault(f"/sources/{escape(source.key)}/{name}", detail)
@@ -148,7 +150,7 @@ def check_terms(sources: Sequence[Source], changes: Mapping[str, Fields]) -> Non
 
 
 def varied_curves(
-    situation: Situation, groups: Sequence[Group], scenario: Scenario, draws: int, seed: int
+    situation: Situation, groups: Sequence[GroupRow], scenario: Scenario, draws: int, seed: int
 ) -> Posterior:
     """The fitted curves, with those that the scenario states in their place."""
     posterior = situation.fitted.posterior
@@ -159,7 +161,7 @@ def varied_curves(
     return stating(posterior, np.array(places, dtype=np.int64), stated_curves(situation.project, stated, draws, seed))
 
 
-def stated_curves(project: Project, groups: Sequence[Group], draws: int, seed: int) -> Posterior:
+def stated_curves(project: Project, groups: Sequence[GroupRow], draws: int, seed: int) -> Posterior:
     """Draws of the groups' assumed curves, all alike."""
     nothing: FloatArray = np.zeros(0)
     span = metric_of(project).span
