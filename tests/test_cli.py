@@ -66,6 +66,8 @@ def tranche(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         (["key", "create", "--scopes", "read", "--expires-at", "soon"], "soon"),
         (["key", "create", "--scopes", "read", "--name", "x" * 101], "100 characters"),
         (["serve", "--port", "x"], "--port"),
+        (["serve", "--processes", "0"], "TRANCHE_PROCESSES"),
+        (["serve", "--processes", "2"], "must be 1 on SQLite"),
         (["fly"], "fly"),
         ([], "COMMAND"),
     ],
