@@ -1,4 +1,4 @@
-"""What must not stand in a log."""
+"""What must not stand in a log, and what need not."""
 
 import logging
 import re
@@ -11,3 +11,12 @@ def hide_hook_tokens(record: logging.LogRecord) -> bool:
     if isinstance(record.args, tuple):
         record.args = tuple(HOOK.sub(r"\1…", one) if isinstance(one, str) else one for one in record.args)
     return True
+
+
+def quiet_engine() -> None:
+    """Hear the engine's warnings alone, in the format of everyone's log."""
+    logger = logging.getLogger("dbos")
+    logger.setLevel(logging.WARNING)
+    # Where it finds a handler it adds none of its own.
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())

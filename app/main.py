@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -21,6 +21,7 @@ from app.api.vendors import connections, hooks, inbox
 from app.api.vendors import orders as vendor_orders
 from app.api.webhooks import endpoints, events
 from app.api.webhooks.messages import describe_messages
+from app.clock import utc_now
 from app.jobs.client import JobClient
 from app.services.access.keys import peppers
 from app.services.curves.fits import Fits
@@ -32,10 +33,6 @@ from app.web.site import problems as page_problems
 DESCRIPTION = (
     "Plans data collection: post what you measured after each training run, get what the next round should buy."
 )
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> FastAPI:

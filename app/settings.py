@@ -5,7 +5,7 @@ import binascii
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     public_url: str | None = Field(None, pattern=r"^https?://[^\s]+$", max_length=500)
+    processes: int = Field(1, ge=1, le=64)
     pool_size: int = Field(10, ge=1, le=200)
     cache_mb: int = Field(100, ge=0, le=100_000)
     plan_change_threshold: float = Field(0.05, ge=0, le=1)
@@ -48,6 +49,17 @@ class Settings(BaseSettings):
         if url in ("sqlite://", "sqlite:///", "sqlite:///:memory:"):
             raise ValueError("must name a file, such as sqlite:///./tranche.db; what is in memory would be lost")
         return url
+
+    @field_validator("processes")
+    @classmethod
+    def share_a_server(cls, count: int, given: ValidationInfo) -> int:
+        """Raises ValueError for several processes on SQLite, where all who write wait for one lock."""
+        if count > 1 and str(given.data.get("database_url", "")).startswith("sqlite"):
+            raise ValueError(
+                "must be 1 on SQLite, which lets one process write at a time; for more set TRANCHE_DATABASE_URL to a"
+                " PostgreSQL database"
+            )
+        return count
 
     @field_validator("outbound_allow", mode="before")
     @classmethod

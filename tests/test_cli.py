@@ -66,6 +66,8 @@ def tranche(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         (["key", "create", "--scopes", "read", "--expires-at", "soon"], "soon"),
         (["key", "create", "--scopes", "read", "--name", "x" * 101], "100 characters"),
         (["serve", "--port", "x"], "--port"),
+        (["serve", "--processes", "0"], "TRANCHE_PROCESSES"),
+        (["serve", "--processes", "2"], "must be 1 on SQLite"),
         (["fly"], "fly"),
         ([], "COMMAND"),
     ],
@@ -216,7 +218,7 @@ def test_renewing_secrets_lets_the_old_key_go(tranche: Tranche, tmp_path: Path) 
     ("words", "unneeded"),
     [
         (["--help"], {"pydantic", "sqlalchemy", "numpy", "fastapi", "dbos", "app.settings"}),
-        (["key", "create", "--scopes", "read"], {"fastapi", "numpy", "scipy", "dbos", "app.main", "app.planner"}),
+        (["key", "create", "--scopes", "read"], {"fastapi", "numpy", "scipy", "dbos", "alembic", "app.main"}),
         (["plan", "--budget", "1"], {"dbos", "alembic", "vl_convert", "uvicorn", "scipy.stats", "app.main"}),
     ],
 )
@@ -235,3 +237,11 @@ print(*sys.modules)
     environment = os.environ | {"TRANCHE_DATABASE_URL": f"sqlite:///{tmp_path}/cli.db"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) & unneeded == set()
+
+
+def test_serving_loads_nothing_that_most_requests_do_without() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import app.main, sys; print(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    dear = {"alembic", "vl_convert", "xlsxwriter", "scipy.optimize", "scipy.stats", "app.jobs.worker"}
+    assert set(done.stdout.split()) & dear == set()

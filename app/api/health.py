@@ -28,7 +28,7 @@ def readiness(request: Request) -> Health:
     """Ready means: the database answers and has the newest schema."""
     runtime: Runtime = request.app.state.runtime
     with busy_is_unavailable():
-        current = is_current(runtime.database, runtime.settings)
+        current = is_current(runtime.database)
     if not current:
         raise Unavailable("The database lacks the newest schema. Run: tranche migrate", headers={"Retry-After": "5"})
     return Health(status="ok")

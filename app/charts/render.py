@@ -9,8 +9,6 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-import vl_convert
-
 from app.charts.theme import WIDTH, Spec
 
 VEGA_LITE = "6.4"
@@ -27,6 +25,8 @@ class DrawingError(ValueError):
 
 def svg(spec: Spec) -> str:
     """The chart as an SVG document, the same text for the same specification. Raises DrawingError."""
+    import vl_convert  # brings a whole browser engine, which a service that draws nothing does without
+
     # Vega counts its ids over all that a process draws.
     ids: dict[str, str] = {}
 
@@ -38,6 +38,8 @@ def svg(spec: Spec) -> str:
 
 def png(spec: Spec, scale: float = 2.0) -> bytes:
     """The chart as a PNG of `scale` pixels per unit of the specification. Raises DrawingError."""
+    import vl_convert  # as above
+
     return bytes(drawn(vl_convert.vegalite_to_png, spec, scale=scale))
 
 
@@ -98,4 +100,6 @@ def bundle_name() -> str:
 @cache
 def bundle() -> bytes:
     """An ES module that exports `embed` (vega-embed with Vega and Vega-Lite), made once per process in about 1.5 s."""
+    import vl_convert  # as above
+
     return str(vl_convert.javascript_bundle(SNIPPET, VEGA_LITE)).encode()

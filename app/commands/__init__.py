@@ -24,6 +24,9 @@ def add_commands(commands: "Commands") -> None:
     one = commands.add_parser("serve", help="serve the API")
     one.add_argument("--host", help="address to listen on (TRANCHE_HOST)")
     one.add_argument("--port", type=int, help="port to listen on (TRANCHE_PORT)")
+    one.add_argument("--processes", type=int, help="processes that serve, on PostgreSQL (TRANCHE_PROCESSES)")
+    # How they are started: each with the number of the socket that it serves.
+    one.add_argument("--on-socket", type=int, help=argparse.SUPPRESS)
     one.add_argument("--no-worker", action="store_true", help="serve the API alone; jobs wait for a worker")
     one.set_defaults(run=later("serve", "run_serve"))
     one = commands.add_parser("worker", help="run jobs (serve does so too; this adds workers, on any host)")

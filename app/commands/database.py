@@ -18,7 +18,7 @@ OLD_SCHEMA = "the database lacks the newest schema. Run: tranche migrate"
 def ready_database(settings: Settings) -> Iterator[Database]:
     """Raises Unavailable where the schema is not the newest."""
     with closing(connect(settings)) as database:
-        if not is_current(database, settings):
+        if not is_current(database):
             # One SQLite file belongs to one service; a shared server is migrated on purpose, not by whoever is first.
             if not settings.database_url.startswith("sqlite"):
                 raise Unavailable(OLD_SCHEMA)

@@ -5,54 +5,106 @@ import gc
 import logging
 import os
 import signal
+import socket
 import sys
 from contextlib import closing, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from app.clock import utc_now
 from app.commands.database import OLD_SCHEMA, ready_database
 from app.errors import Unavailable
-from app.jobs.schema import migrate, quiet_engine
-from app.jobs.supervisor import Supervisor
-from app.jobs.worker import stop_on_signal, stop_with_parent, work
-from app.logs import hide_hook_tokens
-from app.main import create_app, utc_now
+from app.jobs.supervisor import Supervisor, stop_on_signal, stop_together, when_parent_ends
+from app.logs import hide_hook_tokens, quiet_engine
 from app.settings import Settings
 from app.store.access import any_valid_key
 from app.store.db import Database, connect
-from app.store.schema import is_current
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+log = logging.getLogger(__name__)
 
 SHUTDOWN_S = 10
 """What requests under way get when the service stops; a stream that somebody watches would never end by itself."""
+STOP_WITHIN_S = SHUTDOWN_S + 5.0
 KEEP_ALIVE_S = 75
 """Longer than clients and proxies keep an idle connection (5 to 60 s): whoever closes first must not be the service,
 or a request that is just being sent is lost."""
+SERVER: dict[str, Any] = {
+    "log_config": None,
+    "timeout_graceful_shutdown": SHUTDOWN_S,
+    "timeout_keep_alive": KEEP_ALIVE_S,
+}
 NO_KEY = "No API key exists yet. Make one with: tranche key create --scopes admin"
 
 
 def run_serve(options: argparse.Namespace) -> int:
-    given = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
-    settings = Settings(**given)
+    chosen = ("host", "port", "processes")
+    settings = Settings(**{name: getattr(options, name) for name in chosen if getattr(options, name) is not None})
+    if options.on_socket is not None:
+        log_to_stderr(settings)
+        serve_for_parent(settings, options.on_socket)
+        return 0
     if settings.database_url.startswith("sqlite"):
+        from app.jobs.schema import migrate_engine
+
         # Ours may be the newest while a newer job engine brings tables of its own.
-        migrate(settings)
+        migrate_engine(settings)
     with ready_database(settings) as database:
         advise_on_keys(database)
     log_to_stderr(settings)
+    with Supervisor() if not options.no_worker else nullcontext():
+        if settings.processes > 1:
+            serve_together(settings)
+        else:
+            serve_alone(settings)
+    return 0
+
+
+def serve_alone(settings: Settings) -> None:
+    uvicorn.run(load_app(settings), host=settings.host, port=settings.port, **SERVER)
+
+
+def serve_together(settings: Settings) -> None:
+    """Keep processes that serve one socket, until a signal comes; then all get the same time for what is under way."""
+    stop = stop_on_signal()
+    # No part of the application is loaded here: this process opens the socket and watches.
+    with uvicorn.Config("", host=settings.host, port=settings.port, log_config=None).bind_socket() as listener:
+        port = str(listener.getsockname()[1])
+        words = ["serve", "--host", settings.host, "--port", port, "--on-socket", str(listener.fileno())]
+        serving = [
+            Supervisor(stop_within_s=STOP_WITHIN_S, words=words, name=f"process {number}", sockets=[listener.fileno()])
+            for number in range(1, settings.processes + 1)
+        ]
+        for one in serving:
+            one.start()
+        log.info("%d processes serve together", settings.processes)
+        stop.wait()
+        stop_together(serving)
+
+
+def serve_for_parent(settings: Settings, listener: int) -> None:
+    """Serve the socket of this number, inherited, as long as the parent lives."""
+    server = uvicorn.Server(uvicorn.Config(load_app(settings), **SERVER))
+
+    def stop() -> None:
+        server.should_exit = True
+
+    when_parent_ends(stop)
+    server.run([socket.socket(fileno=listener)])
+
+
+def load_app(settings: Settings) -> "FastAPI":
+    # Whoever only watches processes does without the application.
+    from app.main import create_app
+
     # The server raises the signal that ended it again, once it has shut down: then the worker's turn comes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     app = create_app(settings)
     leave_code_alone()
-    with Supervisor() if not options.no_worker else nullcontext():
-        uvicorn.run(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            timeout_graceful_shutdown=SHUTDOWN_S,
-            timeout_keep_alive=KEEP_ALIVE_S,
-        )
-    return 0
+    return app
 
 
 def leave_code_alone() -> None:
@@ -68,15 +120,18 @@ def advise_on_keys(database: Database) -> None:
 
 
 def run_worker(options: argparse.Namespace) -> int:
+    from app.jobs.worker import work
+    from app.store.schema import is_current
+
     settings = Settings()
     with closing(connect(settings)) as database:
-        if not is_current(database, settings):
+        if not is_current(database):
             raise Unavailable(OLD_SCHEMA)
     log_to_stderr(settings)
     leave_code_alone()
     stop = stop_on_signal()
     if options.until_parent_ends:
-        stop_with_parent(stop)
+        when_parent_ends(stop.set)
     code = work(settings, utc_now, stop)
     logging.shutdown()
     # Threads of jobs that were handed back may still run, and Python would wait for them.

@@ -8,8 +8,9 @@ from typing import Any, get_args
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 from sqlalchemy import Engine
 
-from app.jobs.schema import SCHEMA, quiet_engine
+from app.jobs.schema import SCHEMA
 from app.jobs.workflows import Context, Workflow
+from app.logs import quiet_engine
 from app.services.enqueue import QueueName
 from app.settings import Settings
 from app.store.db import connect_engine

@@ -2,9 +2,7 @@
 
 import logging
 import os
-import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -88,22 +86,3 @@ def look_after(settings: Settings, database: Database, client: JobClient, seat: 
             # The others could not either. They come first when the database is back.
             next_reap = monotonic() + 3 * BEAT_S
     return True
-
-
-def stop_on_signal() -> threading.Event:
-    """Set by SIGTERM and SIGINT."""
-    stop = threading.Event()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, lambda *_: stop.set())
-    return stop
-
-
-def stop_with_parent(stop: threading.Event) -> None:
-    """Set `stop` when the process at the other end of standard input is gone, however it ended."""
-
-    def listen() -> None:
-        while os.read(sys.stdin.fileno(), 1024):
-            pass
-        stop.set()
-
-    threading.Thread(target=listen, name="parent", daemon=True).start()

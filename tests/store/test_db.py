@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from dbos import DBOS
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -19,25 +20,29 @@ from app.store.db import Database, connect
 from app.store.models.access import Workspace
 from app.store.models.base import Money
 from app.store.models.projects import Project
-from app.store.schema import ENGINE_TABLES, drift, is_current, migrate
+from app.store.schema import ENGINE_TABLES, drift, is_current, migrate, migration_config, newest_revision
 from tests.api_client import NOW
 from tests.conftest import DURABLE
 
 
 def test_migrations_make_what_the_models_say(database: Database, settings: Settings) -> None:
     assert drift(database) == []
-    assert is_current(database, settings)
+    assert is_current(database)
+
+
+def test_the_newest_revision_is_read_as_alembic_reads_it(settings: Settings) -> None:
+    assert newest_revision() == ScriptDirectory.from_config(migration_config(settings)).get_current_head()
 
 
 def test_migrating_twice_changes_nothing(settings: Settings, database: Database) -> None:
     migrate(settings)
-    assert is_current(database, settings)
+    assert is_current(database)
 
 
 def test_a_database_without_tables_is_not_current(tmp_path: Path) -> None:
     settings = Settings(database_url=f"sqlite:///{tmp_path}/empty.db")
     database = connect(settings)
-    assert not is_current(database, settings)
+    assert not is_current(database)
     assert drift(database) != []
     database.close()
 

@@ -1,6 +1,7 @@
 """Every table of a project as CSV and XLSX, and all of them in one workbook."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable
+from typing import IO, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
@@ -19,8 +20,7 @@ from app.services.exports.tables import all_tables, table_of
 from app.services.planning import MAX_RUNS
 from app.services.planning.allocations import AllocationQuestion
 from app.tables.csv_file import write_csv
-from app.tables.shape import About, Stamp
-from app.tables.xlsx_file import write_workbook
+from app.tables.shape import About, Missing, Stamp, Table
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["exports"], route_class=Route)
 
@@ -67,7 +67,13 @@ def table_file(dossier: Dossier, name: str, ending: Ending) -> StreamingResponse
     }
     if ending == "csv":
         return spooled(lambda file: write_csv(table, stamp_of(dossier), file), CSV, headers)
-    return spooled(lambda file: write_workbook([table], about(dossier, table.title), file), XLSX, headers)
+    return spooled(lambda file: workbook([table], about(dossier, table.title), file), XLSX, headers)
+
+
+def workbook(tables: Iterable[Table | Missing], about: About, file: IO[bytes]) -> None:
+    from app.tables.xlsx_file import write_workbook  # here: most who serve write no workbook
+
+    write_workbook(tables, about, file)
 
 
 def workbook_file(dossier: Dossier) -> StreamingResponse:
@@ -75,7 +81,7 @@ def workbook_file(dossier: Dossier) -> StreamingResponse:
     headers = {
         "Content-Disposition": disposition("attachment", project.name, f"tables-v{project.data_version}", "xlsx")
     }
-    return spooled(lambda file: write_workbook(all_tables(dossier), about(dossier, "All tables"), file), XLSX, headers)
+    return spooled(lambda file: workbook(all_tables(dossier), about(dossier, "All tables"), file), XLSX, headers)
 
 
 @router.get(

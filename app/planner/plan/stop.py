@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from scipy.optimize import brentq
 
 from app.planner.errors import InfeasibleError, ProblemError
 from app.planner.plan.decide import decide
@@ -128,6 +127,8 @@ def _last_worth_its_cost(worth: Callable[[int], float], budget: int) -> int | No
         return budget
     if first < 1.0:
         return 0
+
+    from scipy.optimize import brentq  # here: few plans ask for it, and it weighs 24 MB
 
     def excess(log_spend: float) -> float:
         return float(np.log(np.maximum(worth(round(float(np.exp(log_spend)))), 1e-300)))

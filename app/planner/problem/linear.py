@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csr_array, vstack
 
 from app.planner.arrays import FloatArray, IntArray
@@ -53,6 +52,8 @@ class Solution:
 
 def maximise(question: Linear) -> Solution:
     """The divisible optimum."""
+    from scipy.optimize import linprog  # here: many plans need no programme, and it weighs 24 MB
+
     same = question.low == question.high
     above = np.flatnonzero(np.isfinite(question.high) & ~same)
     below = np.flatnonzero(np.isfinite(question.low) & ~same)
@@ -83,6 +84,8 @@ def maximise_whole(question: Linear, integrality: IntArray, gap: float, nodes: i
     """The optimum where the columns marked 1 in `integrality` are whole, to within `gap` relative, or the best that
     `nodes` nodes of branch and bound found.
     """
+    from scipy.optimize import Bounds, LinearConstraint, milp  # here: as above
+
     constraint = LinearConstraint(question.matrix, question.low, question.high)
     result = milp(
         -question.objective,

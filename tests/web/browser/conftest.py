@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from app.main import utc_now
+from app.clock import utc_now
 from app.settings import Settings
 from app.store.db import Database
 from tests.api_client import Api, Clock
