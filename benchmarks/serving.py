@@ -19,6 +19,8 @@ from sqlalchemy.engine import make_url
 
 ROOT = Path(__file__).parents[1]
 ACCURACY = {"name": "accuracy", "kind": "proportion", "goal": "maximize", "lower": 0.0, "upper": 1.0}
+STARTED_CPU_S = 0.3
+"""A worker that has used less has not begun its imports."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -91,7 +93,7 @@ def environment(url: str, root: Path = ROOT) -> dict[str, str]:
 
 @contextmanager
 def serving(url: str, root: Path = ROOT) -> Iterator[Service]:
-    """The service of the checkout `root` on an empty database."""
+    """The service of the checkout `root` on an empty database, its worker started and at rest."""
     given = environment(url, root)
     command = [sys.executable, "-m", "app"]
     subprocess.run([*command, "migrate"], env=given, cwd=root, check=True)
@@ -115,7 +117,11 @@ def serving(url: str, root: Path = ROOT) -> Iterator[Service]:
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=900) as client:
             wait_until_ready(client, "/readyz", process)
-            yield Service(client, process.pid)
+            one = Service(client, process.pid)
+            while one.worker_cpu_s() < STARTED_CPU_S:
+                time.sleep(0.1)
+            rest(one.worker_cpu_s)
+            yield one
     finally:
         process.terminate()
         process.wait()
