@@ -55,7 +55,7 @@ def write(
     """The file with these results. part: what was measured now, among the parts that the results have; the stamps of
     the others stay. measured: whether this checkout was; if not, no stamp is made."""
     code = CODE.get(path.name, ("app",))
-    parts = json.loads(path.read_text(encoding="utf-8"))["measured"]["parts"] if path.exists() else {}
+    parts = json.loads(path.read_text(encoding="utf-8"))["measured"]["parts"] if part != WHOLE and path.exists() else {}
     parts |= {part: stamp(code)} if measured else {}
     if parts.keys() >= set(among) != {WHOLE}:
         parts.pop(WHOLE, None)  # the stamp of parts that had none of their own
