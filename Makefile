@@ -55,7 +55,7 @@ test-chaos: .venv/dev.stamp  ## kill the API and workers 50 times while they wor
 
 test-all: test test-numerics test-chaos test-label-studio  ## run every test there is, in hours
 
-check: .venv/dev.stamp  ## format, lint, types, layering, OpenAPI drift, migration drift
+check: .venv/dev.stamp  ## format, lint, types, layering, OpenAPI drift, migration drift; names old benchmark results
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -64,6 +64,7 @@ check: .venv/dev.stamp  ## format, lint, types, layering, OpenAPI drift, migrati
 	$(BIN)/tranche openapi | diff -u openapi/openapi.json - || \
 	  { echo 'openapi/openapi.json is not what the app serves; write it anew: make openapi'; exit 1; }
 	$(BIN)/tranche migrate --check
+	$(BIN)/python benchmarks/stale.py
 
 openapi: .venv/run.stamp  ## write openapi/openapi.json
 	$(BIN)/tranche openapi > openapi/openapi.json
@@ -116,14 +117,25 @@ bench-shapes: .venv/dev.stamp  ## plan on curves of odd shapes and odd data (BEN
 bench-truth: .venv/dev.stamp  ## hold what is said against real learning curves (BENCH_ARGS, such as --data DIR --against CHECKOUT)
 	$(BIN)/python benchmarks/bench_truth.py $(BENCH_ARGS)
 
+bench-growth: .venv/dev.stamp  ## what the service's work costs as a project grows (BENCH_ARGS, such as --against CHECKOUT)
+	$(BIN)/python benchmarks/bench_growth.py $(BENCH_ARGS)
+
+bench-peers: .venv/dev.stamp .peers/env.stamp  ## post runs beside MLflow's tracking server (installs 1 GB; BENCH_ARGS)
+	$(BIN)/python benchmarks/bench_peers.py $(BENCH_ARGS)
+
+.peers/env.stamp:
+	$(PYTHON) -m venv .peers/env
+	.peers/env/bin/python -m pip --disable-pip-version-check -q install mlflow==3.17.2 psycopg2-binary==2.9.13
+	@touch $@
+
 bench: bench-curves bench-allocation bench-prs bench-replay  ## run every benchmark
 	$(BIN)/python benchmarks/bench_inbox.py
-	$(BIN)/python benchmarks/bench_service.py
+	$(BIN)/python benchmarks/bench_growth.py
 	$(BIN)/python benchmarks/bench_jobs.py
 	$(BIN)/python benchmarks/bench_receivers.py
 	$(BIN)/python benchmarks/bench_surrogate.py
 	$(BIN)/python benchmarks/bench_surrogate.py --levels
 
 .PHONY: help setup demo serve test test-all test-chaos test-label-studio test-numerics check check-clients openapi lock wheels \
-  bench bench-allocation bench-curves bench-dashboard bench-loops bench-prs bench-replay bench-shapes \
+  bench bench-allocation bench-curves bench-dashboard bench-growth bench-loops bench-peers bench-prs bench-replay bench-shapes \
   bench-simulations bench-truth

@@ -5,7 +5,6 @@ planner's arrays, CVXPY from NumPy's, the building and compiling of its problem 
 """
 
 import argparse
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import cvxpy as cp
 import numpy as np
+import results_files
 from scores import table
 
 from app.planner.arrays import FloatArray
@@ -273,7 +273,7 @@ def main() -> None:
     for name, part in parts.items():
         results[name] = part()
         print(f"\n## {name}\n\n{table(results[name])}", flush=True)
-    given.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    results_files.write(given.out, results)
 
 
 if __name__ == "__main__":

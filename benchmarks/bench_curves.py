@@ -7,7 +7,6 @@ benchmarks/results/curves.json and prints tables; benchmarks/README.md explains 
 """
 
 import argparse
-import json
 import resource
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import label_limited
 import lcdb
 import numpy as np
 import outside_tables
+import results_files
 import train_prior
 from rivals import RIVALS
 from scores import Forecasts, table
@@ -225,8 +225,7 @@ def main() -> None:
         results["label-limited, tables never trained on"] = outside(arguments.tables, {"shipped": prior_for(1.0)})
     for title, rows in results.items():
         print(f"\n## {title}\n{table(rows)}")
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    results_files.write(arguments.out, results)
 
 
 if __name__ == "__main__":

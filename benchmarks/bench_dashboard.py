@@ -13,16 +13,15 @@ Times are of this machine, now.
 """
 
 import argparse
-import json
 import os
 import statistics
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
-from bench_service import ACCURACY, service
+import results_files
 from playwright.sync_api import Page, sync_playwright
+from serving import ACCURACY, fresh_database, serving
 
 RESULTS = Path(__file__).parent / "results" / "dashboard.json"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -99,7 +98,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
     figures: dict[str, Any] = {}
-    with TemporaryDirectory() as folder, service(f"sqlite:///{folder}/bench.db", {}) as api, sync_playwright() as tool:
+    with fresh_database(None) as url, serving(url) as service, sync_playwright() as tool:
+        api = service.client
         browser = tool.chromium.launch(executable_path=os.environ["TEST_BROWSER"], args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1600, "height": 900})
         page.set_default_timeout(120_000)
@@ -111,7 +111,7 @@ def main() -> None:
             figures[f"{groups} groups"] = measure(page, address, options.repeats)
             print(groups, figures[f"{groups} groups"], flush=True)
         browser.close()
-    RESULTS.write_text(json.dumps({"options": vars(options), "figures": figures}, indent=2) + "\n")
+    results_files.write(RESULTS, {"options": vars(options), "figures": figures})
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ are of this machine, now; CPU times (of the API and the workers, from /proc) and
 
 import argparse
 import base64
-import json
 import os
 import statistics
 import subprocess
@@ -25,7 +24,9 @@ from pathlib import Path
 from uuid import UUID
 
 import httpx
-from bench_service import ACCURACY, databases
+import results_files
+from processes import cpu_s, stats, tree, tree_cpu_s
+from serving import ACCURACY, databases, free_port
 
 from app.jobs.client import JobClient
 from app.jobs.schema import migrate
@@ -38,8 +39,6 @@ from app.store.db import Database, Session, connect
 from app.store.projects import present_project
 
 RESULTS = Path(__file__).parent / "results" / "jobs.json"
-PORT = 18_322
-TICKS = os.sysconf("SC_CLK_TCK")
 SECRET_KEY = base64.b64encode(bytes(32)).decode()
 
 
@@ -89,24 +88,6 @@ def running(settings: Settings, *words: str) -> Iterator[subprocess.Popen[bytes]
     process.wait()
 
 
-def family(*processes: subprocess.Popen[bytes]) -> list[int]:
-    """The processes and their children."""
-    found = [process.pid for process in processes]
-    for pid in list(found):
-        listed = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
-        found += [int(child) for child in listed.stdout.split()]
-    return found
-
-
-def cpu_s(pids: Sequence[int]) -> float:
-    """CPU time that the processes have used, user and system."""
-    used = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        used += int(fields[11]) + int(fields[12])
-    return used / TICKS
-
-
 def new_key(database: Database) -> str:
     with database.writing() as session:
         return create_key(session, datetime.now(UTC), peppers(Settings().secret_keys)[0], ["admin"])
@@ -127,9 +108,10 @@ def ready(client: httpx.Client) -> bool:
 @contextmanager
 def service(settings: Settings, key: str, words: Sequence[str] = ()) -> Iterator[tuple[httpx.Client, int]]:
     headers = {"Authorization": f"Bearer {key}"}
+    port = free_port()
     with (
-        running(settings, "serve", "--port", str(PORT), *words) as process,
-        httpx.Client(base_url=f"http://127.0.0.1:{PORT}", headers=headers, timeout=60) as client,
+        running(settings, "serve", "--port", str(port), *words) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as client,
     ):
         wait_for(lambda: ready(client))
         yield client, process.pid
@@ -165,10 +147,10 @@ def delivery(
         with ExitStack() as stack:
             processes = [stack.enter_context(running(settings, "worker")) for _ in range(workers)]
             wait_for(lambda: len(Receiver.arrivals) >= total // 10)
-            pids, began = family(*processes), len(Receiver.arrivals)
-            used = cpu_s(pids)
+            began = len(Receiver.arrivals)
+            used = sum(tree_cpu_s(one.pid) for one in processes)
             wait_for(lambda: len(Receiver.arrivals) >= total)
-            used = cpu_s(pids) - used
+            used = sum(tree_cpu_s(one.pid) for one in processes) - used
         counted = len(Receiver.arrivals) - began
         took = Receiver.arrivals[-1] - Receiver.arrivals[began]
         with service(settings, new_key(database), ["--no-worker"]) as (api, _):
@@ -217,11 +199,10 @@ def idle_cost(settings: Settings, database: Database, seconds: float) -> dict[st
         if not settings.database_url.startswith("sqlite"):
             stack.enter_context(running(settings, "worker"))
         time.sleep(10)
-        child = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=True)
-        worker = [int(one) for one in child.stdout.split()]
-        before = cpu_s([pid]), cpu_s(worker)
+        workers = [child for child in tree(pid, {one: stat.parent for one, stat in stats().items()}) if child != pid]
+        before = cpu_s(pid), sum(map(cpu_s, workers))
         time.sleep(seconds)
-        after = cpu_s([pid]), cpu_s(worker)
+        after = cpu_s(pid), sum(map(cpu_s, workers))
     return {
         "idle API, % of a core": 100 * (after[0] - before[0]) / seconds,
         "idle worker, % of a core": 100 * (after[1] - before[1]) / seconds,
@@ -256,7 +237,7 @@ def main() -> None:
     print(f"{'':60}" + "".join(f"{name:>14}" for name in columns))
     for row in results[columns[0]]:
         print(f"{row:60}" + "".join(f"{results[name][row]:14.2f}" for name in columns))
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    results_files.write(RESULTS, results)
 
 
 if __name__ == "__main__":

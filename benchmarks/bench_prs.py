@@ -12,7 +12,6 @@ import os
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # before NumPy: sums must not depend on the threads
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import results_files
 from gblup import GenomeWorld, Scores, Split
 from genomes import fixation, simulate, traits
 from scenarios import BUDGET, MONEY, SCENARIOS, UTILITIES, rules_of
@@ -222,8 +222,8 @@ def write(results: Sequence[Result], scenarios: Sequence[str], seeds: Sequence[i
     found = dict(zip(PAIRS, (round(float(value), 4) for value in pairs), strict=True))
     print("F_ST", found)
     details = {"seeds": list(seeds), "fixation": found, "rows": rows}
-    (out / "prs.json").write_text(json.dumps(named, indent=1) + "\n", encoding="utf-8")
-    (out / "prs_details.json").write_text(json.dumps(details, indent=1) + "\n", encoding="utf-8")
+    results_files.write(out / "prs.json", named)
+    results_files.write(out / "prs_details.json", details)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import os
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # before NumPy: sums must not depend on the threads
 
 import argparse
-import json
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import results_files
 from people import Learner, People, PeopleWorld, load
 from scores import table
 
@@ -172,7 +172,7 @@ def main() -> None:
                 tasks = [pool.submit(split, name, given.data, learner, seed) for seed in seeds]
                 rows += rows_of(name, learner, [task.result() for task in tasks])
     print(table(rows))
-    given.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    results_files.write(given.out, rows)
 
 
 if __name__ == "__main__":

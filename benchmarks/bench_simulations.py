@@ -5,13 +5,13 @@ policy. Run: make bench-simulations.
 """
 
 import argparse
-import json
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter, process_time
 
 import numpy as np
+import results_files
 from scores import table
 
 from app.planner.curves.observations import Observations, Points
@@ -94,7 +94,7 @@ def main() -> None:
     print(f"{given.games} games in two processes: {wall:.1f} s by the clock, {total} s of CPU")
     answer = {"games": given.games, "groups": given.groups, "rounds": given.rounds, "wall_s": round(wall, 1),
               "cpu_s": total, "cpu_s_by_policy": by_player}  # fmt: skip
-    given.out.write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
+    results_files.write(given.out, answer)
 
 
 if __name__ == "__main__":

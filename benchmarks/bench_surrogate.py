@@ -7,11 +7,11 @@ python benchmarks/bench_surrogate.py [--games 200] [--levels].
 """
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import results_files
 from scenarios import SCENARIOS, UTILITIES, rules_of
 from scores import table
 from surrogate_worlds import polygenic_surrogate
@@ -88,11 +88,11 @@ def main() -> None:
         rows = [levels_of(scenario, given.games) for scenario in SCENARIOS]
         print(table(rows))
         out = given.out.with_name("surrogate_levels.json")
-        out.write_text(json.dumps({"games": given.games, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+        results_files.write(out, {"games": given.games, "rows": rows})
         return
     rows = [row for scenario in SCENARIOS for utility in UTILITIES for row in rows_of(scenario, utility, given.games)]
     print(table(rows))
-    given.out.write_text(json.dumps({"games": given.games, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    results_files.write(given.out, {"games": given.games, "rows": rows})
 
 
 if __name__ == "__main__":

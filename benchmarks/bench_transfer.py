@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import results_files
 
 from app.planner.arrays import FloatArray
 from app.planner.borrowing.joint_fit import OFF, compositions, fit_together
@@ -297,8 +298,7 @@ def main() -> None:
             print(f"{name}: skipped, there is no {error.filename}; give the folder with --data")
             continue
         print(f"{name}: {json.dumps(results[name], default=float)}", flush=True)
-    (HERE / "results").mkdir(exist_ok=True)
-    (HERE / "results/transfer.json").write_text(json.dumps(results, indent=1, default=float) + "\n")
+    results_files.write(HERE / "results" / "transfer.json", results)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import results_files
 
 from app.planner.simulation.paired import Estimate
 
@@ -85,11 +86,15 @@ def _measured(root: Path, part: str, numbers: Sequence[int]) -> list[Row]:
 
 
 def keep(out: Path, part: str, rows: Sequence[Row]) -> None:
-    """The file with the rows of `part` in place of those it had for the same sides."""
-    old: list[Row] = json.loads(out.read_text(encoding="utf-8")) if out.exists() else []
+    """The file with the rows of `part` in place of those it had for the same sides. Stamped is this checkout: where it
+    was not measured, the stamp stays as it was."""
+    content = json.loads(out.read_text(encoding="utf-8")) if out.exists() else None
+    old: list[Row] = content["results"] if content else []
     sides = {row["side"] for row in rows}
     stay = [row for row in old if row["part"] != part or row["side"] not in sides]
-    out.write_text(json.dumps([*stay, *rows], indent=1) + "\n", encoding="utf-8")
+    together = [*stay, *rows]
+    among = {row["part"] for row in together}
+    results_files.write(out, together, part, among=among, measured=NOW in sides)
 
 
 def paired(values: np.ndarray, others: np.ndarray) -> tuple[float, float]:
