@@ -93,8 +93,7 @@ def test_a_dispatcher_is_followed_when_its_lease_ends_and_does_no_harm_when_it_w
             deck.record()
         context = deck.context
         with context.database.writing() as session:
-            stalled = take_next(session, endpoint_id, "sleeper", deck.clock.now, deck.enqueue)
-        assert stalled is not None
+            [stalled] = take_next(session, endpoint_id, "sleeper", deck.clock.now, deck.enqueue)
         deck.run_for(seconds=10)
         assert receiver.requests == []
         deck.run_for(seconds=LEASE.total_seconds())
@@ -102,7 +101,7 @@ def test_a_dispatcher_is_followed_when_its_lease_ends_and_does_no_harm_when_it_w
         late = webhooks.call(context, stalled)
         with context.database.writing() as session:
             record_attempt(session, stalled, late, deck.clock.now, deck.enqueue)
-            assert take_next(session, endpoint_id, "sleeper", deck.clock.now, deck.enqueue) is None
+            assert take_next(session, endpoint_id, "sleeper", deck.clock.now, deck.enqueue) == []
         deck.run()
         assert sightings(receiver) == [1, 2, 3]
         listed = api.get(f"/v1/webhook-endpoints/{endpoint_id}/attempts").json()["items"]
@@ -114,8 +113,7 @@ def test_a_stalled_failure_does_not_undo_a_success(api: Api, deck: Deck) -> None
         endpoint_id = UUID(endpoint(api, receiver))
         deck.record()
         with deck.context.database.writing() as session:
-            stalled = take_next(session, endpoint_id, "sleeper", deck.clock.now, deck.enqueue)
-        assert stalled is not None
+            [stalled] = take_next(session, endpoint_id, "sleeper", deck.clock.now, deck.enqueue)
         deck.run_for(minutes=1)
         receiver.behaviour = answers(500)
         late = webhooks.call(deck.context, stalled)
@@ -150,8 +148,7 @@ def test_a_worker_killed_between_taking_and_recording_sends_again(api: Api, deck
         deck.record()
         [card] = deck.cards
         with deck.context.database.writing() as session:
-            taken = take_next(session, endpoint_id, card.args["holder"], deck.clock.now, deck.enqueue)
-        assert taken is not None
+            [taken] = take_next(session, endpoint_id, card.args["holder"], deck.clock.now, deck.enqueue)
         webhooks.call(deck.context, taken)
         deck.step()
         assert [json.loads(one.body)["sequence"] for one in receiver.requests] == [1, 1]
