@@ -41,8 +41,9 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     engine = JobClient(database)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
+        app.state.webhooks.close()
         engine.close()
         database.close()
 
@@ -58,6 +59,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     )
     fits = Fits(settings.cache_mb * 1_000_000)
     app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys), fits, engine.enqueue)
+    app.state.webhooks = hooks.gather_webhooks(app.state.runtime)
     app.add_middleware(WholeParts)
     problems.install(app)
     resources = (projects, groups, sources, observations, curves, forecasts, measurements)

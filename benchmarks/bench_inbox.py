@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from bench_service import PORT, databases, service
+from bench_service import databases, service
 
 from app.services.access.secrets import new_secret_key
 
@@ -60,11 +60,11 @@ def signed(hook: Hook, number: int) -> tuple[bytes, dict[str, str]]:
     return body, {"webhook-id": f"msg_{number}", "webhook-timestamp": at, "webhook-signature": f"v1,{signature}"}
 
 
-def send_all(hooks: list[Hook], deliveries: int, senders: int) -> list[float]:
+def send_all(base_url: httpx.URL, hooks: list[Hook], deliveries: int, senders: int) -> list[float]:
     """Each answer's time in seconds. Raises where one is not 202."""
 
     def send_some(first: int) -> Iterator[float]:
-        with httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=60) as client:
+        with httpx.Client(base_url=base_url, timeout=60) as client:
             for number in range(first, deliveries, senders):
                 hook = hooks[number % len(hooks)]
                 body, headers = signed(hook, number)
@@ -93,7 +93,7 @@ def wait_until_applied(client: httpx.Client, hooks: list[Hook]) -> int:
 def measure(client: httpx.Client, options: argparse.Namespace) -> dict[str, float]:
     hooks = connect(client, options.connections)
     began = time.perf_counter()
-    times = sorted(send_all(hooks, options.deliveries, options.senders))
+    times = sorted(send_all(client.base_url, hooks, options.deliveries, options.senders))
     answered = time.perf_counter() - began
     items = wait_until_applied(client, hooks)
     applied = time.perf_counter() - began

@@ -43,7 +43,7 @@ def borrowed_app(settings: Settings, clock: "Clock") -> FastAPI:
     if not IDLE_APPS:
         return made
     app = IDLE_APPS.pop()
-    app.state.runtime = made.state.runtime
+    app.state.runtime, app.state.webhooks = made.state.runtime, made.state.webhooks
     return app
 
 
@@ -74,6 +74,7 @@ class Api:
 
     def close(self) -> None:
         runtime: Runtime = self.app.state.runtime
+        self.app.state.webhooks.close()
         runtime.database.close()
         if self.borrows:
             self.borrows = False

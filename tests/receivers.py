@@ -32,10 +32,12 @@ Behaviour = Callable[[socket, Request], None]
 
 @dataclass
 class Receiver:
-    """Answers each connection's one request by `behaviour`, which may be changed; keeps what came in."""
+    """Answers each connection's first request by `behaviour`, which may be changed; keeps what came in. With `more` up
+    to so many requests on a connection."""
 
     behaviour: Behaviour
     tls: ssl.SSLContext | None = None
+    more: int = 1
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
     port: int = 0
@@ -74,9 +76,10 @@ class Receiver:
             if self.tls is not None:
                 connection = self.tls.wrap_socket(connection, server_side=True)
             with connection:
-                request = read_request(connection)
-                self.requests.append(request)
-                self.behaviour(connection, request)
+                for _ in range(self.more):
+                    request = read_request(connection)
+                    self.requests.append(request)
+                    self.behaviour(connection, request)
 
 
 def read_request(connection: socket) -> Request:

@@ -1,18 +1,18 @@
-"""The jobs that send webhooks: take a message in one transaction, call in none, record in the next."""
+"""The jobs that send webhooks: take messages in one transaction, call in none, record in the next."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Any
 from uuid import UUID
 
 from app.errors import SecretUnreadable
 from app.jobs.workflows import Context
-from app.outbound.call import TIMEOUT_S, Outbound
+from app.outbound.call import TIMEOUT_S, Line, Outbound
 from app.outbound.errors import OutboundError
 from app.outbound.targets import Policy
 from app.services.access.redaction import redact
 from app.services.access.secrets import SecretBox
-from app.services.webhooks.attempts import AttemptResult, record_attempt
+from app.services.webhooks.attempts import AttemptResult, Made, record_attempt, record_attempts
 from app.services.webhooks.dispatch import hand_over, take_attempt, take_due, take_next
 from app.services.webhooks.endpoints import purpose
 from app.services.webhooks.messages import Message
@@ -22,6 +22,10 @@ from app.store import webhooks as store
 
 # After this a job gives way to those of other endpoints.
 TURN_S = 20.0
+# So much at most is sent again after a crash. One commit serves all that a quick receiver takes within a moment; a slow
+# one has its attempts recorded one by one.
+MOMENT_S = 0.25
+MOST = 64
 
 
 def dispatch(context: Context, args: Mapping[str, Any]) -> None:
@@ -31,16 +35,35 @@ def dispatch(context: Context, args: Mapping[str, Any]) -> None:
         # Committed before anything is read: from here on an event that we might not see sends a job of its own.
         store.wake(session, endpoint_id)
     with context.database.writing() as session:
-        message = take_next(session, endpoint_id, holder, context.clock(), context.enqueue)
-    turn_ends = monotonic() + TURN_S
-    while message is not None:
-        outcome = call(context, message)
-        with context.database.writing() as session:
-            record_attempt(session, message, outcome, context.clock(), context.enqueue)
-            if monotonic() > turn_ends:
-                hand_over(session, endpoint_id, holder, context.enqueue)
-                return
-            message = take_next(session, endpoint_id, holder, context.clock(), context.enqueue)
+        messages = take_next(session, endpoint_id, holder, context.clock(), context.enqueue)
+    turn_ends, most = monotonic() + TURN_S, 1
+    with outbound(context).line(TIMEOUT_S) as line:
+        while messages:
+            made = send_some(context, line, messages)
+            most = min(2 * most, MOST) if len(made) == len(messages) else len(made)
+            with context.database.writing() as session:
+                record_attempts(session, endpoint_id, made, context.clock(), context.enqueue)
+                if monotonic() > turn_ends:
+                    hand_over(session, endpoint_id, holder, context.enqueue)
+                    return
+                messages = take_next(session, endpoint_id, holder, context.clock(), context.enqueue, most)
+
+
+def send_some(context: Context, line: Line, messages: Sequence[Message]) -> list[Made]:
+    """The first of `messages`, then more, one after another, until a moment is over or one fails: that may change what
+    is sent next, and is recorded first."""
+    moment_ends = monotonic() + MOMENT_S
+    made: list[Made] = []
+    for message in messages:
+        outcome = call_on(line, context, message)
+        made.append((message, outcome))
+        if not outcome.succeeded or monotonic() > moment_ends:
+            break
+    return made
+
+
+def outbound(context: Context) -> Outbound:
+    return Outbound(Policy(context.settings.outbound_allow))
 
 
 def attempt(context: Context, args: Mapping[str, Any]) -> None:
@@ -73,6 +96,12 @@ def due(context: Context, endpoint_id: UUID) -> Iterator[Message]:
 
 
 def call(context: Context, message: Message) -> AttemptResult:
+    """Send one message; see `call_on`."""
+    with outbound(context).line(TIMEOUT_S) as line:
+        return call_on(line, context, message)
+
+
+def call_on(line: Line, context: Context, message: Message) -> AttemptResult:
     """Send a message, signed. Raises nothing that a receiver can cause."""
     now = context.clock()
     box = SecretBox(context.settings.secret_keys)
@@ -81,8 +110,7 @@ def call(context: Context, message: Message) -> AttemptResult:
         secrets = [box.open(sealed, purpose(message.endpoint_id)) for sealed in message.sealed_secrets]
         signed = signed_headers(str(message.event_id), now, message.body, secrets)
         headers = {"Content-Type": "application/json", "User-Agent": "Tranche", **signed}
-        outbound = Outbound(Policy(context.settings.outbound_allow))
-        reply = outbound.send("POST", message.url, headers=headers, content=message.body, timeout_s=TIMEOUT_S)
+        reply = line.send("POST", message.url, headers=headers, content=message.body)
     except OutboundError as error:
         return AttemptResult(now, None, monotonic() - started, error.code, str(error))
     except SecretUnreadable as error:

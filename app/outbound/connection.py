@@ -4,6 +4,7 @@ Everything — look-up, connecting, TLS, each byte out and in — runs against o
 now and then cannot hold the caller.
 """
 
+import select
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Sequence
@@ -30,7 +31,11 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.ends = monotonic() + seconds
+        self.start()
+
+    def start(self) -> None:
+        """Begin anew, for the next call on a kept connection."""
+        self.ends = monotonic() + self.seconds
 
     def left(self) -> float:
         """Seconds until then. Raises TimedOut."""
@@ -115,7 +120,12 @@ class PinnedStream(httpcore.NetworkStream):
             raise TlsFailed("no secure connection: the peer does not speak TLS as it should") from None
 
     def get_extra_info(self, info: str) -> Any:
-        return None
+        """`is_readable` of an idle connection: the peer has closed it, or sent what nobody asked for."""
+        if info != "is_readable":
+            return None
+        waiting = select.poll()
+        waiting.register(self.socket, select.POLLIN)
+        return bool(waiting.poll(0))
 
 
 class PinnedBackend(httpcore.NetworkBackend):

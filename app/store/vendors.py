@@ -50,24 +50,29 @@ def all_connections(session: Session) -> Sequence[VendorConnection]:
 # The inbox
 
 
-def insert_delivery(session: Session, values: Mapping[str, Any]) -> int | None:
-    """The new row's id; None where the delivery is there already."""
+def connections_by_hash(session: Session, hashes: Iterable[str]) -> dict[str, VendorConnection]:
+    """By the hashes of their tokens."""
+    found = in_parts(session, select(VendorConnection), VendorConnection.token_hash, hashes)
+    return {row.token_hash: row for row in found}
+
+
+def insert_deliveries(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[tuple[UUID, str], int]:
+    """The new rows' ids by connection and delivery id; of those that are there already, nothing. The connections' rows
+    of `locked_wakeups` are held: who stores the same deliveries in another order waits, and nobody waits for him."""
     dialect = session.get_bind().dialect.name
     made = postgresql.insert(VendorDelivery) if dialect == "postgresql" else sqlite.insert(VendorDelivery)
-    statement = made.values(**values).on_conflict_do_nothing().returning(VendorDelivery.id)
-    return session.execute(statement).scalar_one_or_none()
+    here = VendorDelivery
+    statement = made.on_conflict_do_nothing().returning(here.connection_id, here.delivery_id, here.id)
+    found = session.execute(statement, list(rows))
+    return {(connection_id, delivery_id): id for connection_id, delivery_id, id in found}
 
 
-def ask_to_drain(session: Session, connection_id: UUID, now: datetime, stale: datetime) -> bool:
-    """Whether a job must be sent to drain the inbox: none is on its way, or one was asked for before `stale`.
-
-    The row stays locked until this transaction ends: a job that starts meanwhile waits for it, and sees the delivery.
-    """
-    row = session.scalar(select(VendorWakeup).where(VendorWakeup.connection_id == connection_id).with_for_update())
-    if row is None or (row.asked_at is not None and row.asked_at > stale):
-        return False
-    row.asked_at = now
-    return True
+def locked_wakeups(session: Session, connection_ids: Collection[UUID]) -> dict[UUID, VendorWakeup]:
+    """The connections' rows, locked in one order whoever asks, until this transaction ends: a job that starts meanwhile
+    waits for it, and sees what was stored."""
+    here = VendorWakeup
+    query = select(here).where(here.connection_id.in_(connection_ids)).order_by(here.connection_id)
+    return {row.connection_id: row for row in session.scalars(query.with_for_update())}
 
 
 def start_draining(session: Session, connection_id: UUID) -> None:

@@ -90,8 +90,8 @@ def wake(session: Session, endpoint_id: UUID) -> None:
     session.execute(delete(WebhookWakeup).where(WebhookWakeup.endpoint_id == endpoint_id))
 
 
-def next_event(session: Session, endpoint: WebhookEndpoint, newest: int) -> Event | None:
-    """The first event after those that had their first attempt, up to `newest`, that the endpoint wants."""
+def next_events(session: Session, endpoint: WebhookEndpoint, newest: int, most: int) -> Sequence[Event]:
+    """The first events after those that had their first attempt, up to `newest`, that the endpoint wants."""
     query = select(Event).where(
         Event.workspace_id == endpoint.workspace_id, Event.sequence > endpoint.sequence, Event.sequence <= newest
     )
@@ -99,7 +99,20 @@ def next_event(session: Session, endpoint: WebhookEndpoint, newest: int) -> Even
         query = query.where(Event.project_id == endpoint.project_id)
     if endpoint.event_types is not None:
         query = query.where(Event.type.in_(endpoint.event_types))
-    return session.scalar(query.order_by(Event.sequence).limit(1))
+    return session.scalars(query.order_by(Event.sequence).limit(most)).all()
+
+
+def deliveries_of(session: Session, endpoint_id: UUID, event_ids: Collection[UUID]) -> dict[UUID, WebhookDelivery]:
+    """What was begun of the events for the endpoint, by event."""
+    here = WebhookDelivery
+    query = select(here).where(here.endpoint_id == endpoint_id, here.event_id.in_(event_ids))
+    return {row.event_id: row for row in session.scalars(query)}
+
+
+def deliveries_by_id(session: Session, ids: Collection[UUID]) -> dict[UUID, WebhookDelivery]:
+    """As they are now, whatever was read before."""
+    query = select(WebhookDelivery).where(WebhookDelivery.id.in_(ids))
+    return {row.id: row for row in session.scalars(query.execution_options(populate_existing=True))}
 
 
 def delivery_by_id(session: Session, delivery_id: UUID) -> WebhookDelivery | None:
@@ -108,14 +121,15 @@ def delivery_by_id(session: Session, delivery_id: UUID) -> WebhookDelivery | Non
     return session.scalar(query.execution_options(populate_existing=True))
 
 
-def next_due(session: Session, endpoint_id: UUID, due: datetime, after: int) -> WebhookDelivery | None:
+def next_due(session: Session, endpoint: WebhookEndpoint, due: datetime, after: int) -> WebhookDelivery | None:
     """The first delivery beyond sequence `after` whose next attempt is due by then, and has had one before."""
     here = WebhookDelivery
     query = select(here).where(
-        here.endpoint_id == endpoint_id,
+        here.endpoint_id == endpoint.id,
         here.state == "pending",
         here.next_attempt_at <= due,
         here.sequence > after,
+        here.sequence <= endpoint.sequence,
     )
     return session.scalar(query.order_by(here.sequence).limit(1))
 

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from threading import Event as Signal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -93,8 +94,7 @@ def test_a_dispatcher_is_followed_when_its_lease_ends_and_does_no_harm_when_it_w
             deck.record()
         context = deck.context
         with context.database.writing() as session:
-            stalled = take_next(session, endpoint_id, "sleeper", deck.clock.now, deck.enqueue)
-        assert stalled is not None
+            [stalled] = take_next(session, endpoint_id, "sleeper", deck.clock.now, deck.enqueue)
         deck.run_for(seconds=10)
         assert receiver.requests == []
         deck.run_for(seconds=LEASE.total_seconds())
@@ -102,7 +102,7 @@ def test_a_dispatcher_is_followed_when_its_lease_ends_and_does_no_harm_when_it_w
         late = webhooks.call(context, stalled)
         with context.database.writing() as session:
             record_attempt(session, stalled, late, deck.clock.now, deck.enqueue)
-            assert take_next(session, endpoint_id, "sleeper", deck.clock.now, deck.enqueue) is None
+            assert take_next(session, endpoint_id, "sleeper", deck.clock.now, deck.enqueue) == []
         deck.run()
         assert sightings(receiver) == [1, 2, 3]
         listed = api.get(f"/v1/webhook-endpoints/{endpoint_id}/attempts").json()["items"]
@@ -114,8 +114,7 @@ def test_a_stalled_failure_does_not_undo_a_success(api: Api, deck: Deck) -> None
         endpoint_id = UUID(endpoint(api, receiver))
         deck.record()
         with deck.context.database.writing() as session:
-            stalled = take_next(session, endpoint_id, "sleeper", deck.clock.now, deck.enqueue)
-        assert stalled is not None
+            [stalled] = take_next(session, endpoint_id, "sleeper", deck.clock.now, deck.enqueue)
         deck.run_for(minutes=1)
         receiver.behaviour = answers(500)
         late = webhooks.call(deck.context, stalled)
@@ -150,8 +149,7 @@ def test_a_worker_killed_between_taking_and_recording_sends_again(api: Api, deck
         deck.record()
         [card] = deck.cards
         with deck.context.database.writing() as session:
-            taken = take_next(session, endpoint_id, card.args["holder"], deck.clock.now, deck.enqueue)
-        assert taken is not None
+            [taken] = take_next(session, endpoint_id, card.args["holder"], deck.clock.now, deck.enqueue)
         webhooks.call(deck.context, taken)
         deck.step()
         assert [json.loads(one.body)["sequence"] for one in receiver.requests] == [1, 1]
@@ -254,3 +252,90 @@ def jobs_waiting(api: Api, settings: Settings) -> int:
 
 def test_the_lease_outlasts_a_call() -> None:
     assert timedelta(seconds=webhooks.TIMEOUT_S) * 1.5 < LEASE
+
+
+# Several with one commit
+
+
+def test_a_backlog_is_sent_in_order_on_one_connection_and_every_attempt_is_kept(api: Api, deck: Deck) -> None:
+    with receiving(answers()) as receiver:
+        receiver.more = 1_000
+        endpoint_id = endpoint(api, receiver)
+        for _ in range(100):
+            deck.record()
+        deck.run()
+        assert [json.loads(request.body)["sequence"] for request in receiver.requests] == list(range(1, 101))
+        assert receiver.connections == 1
+    listed = api.get(f"/v1/webhook-endpoints/{endpoint_id}/attempts", params={"limit": 500}).json()["items"]
+    assert [(one["sequence"], one["number"]) for one in reversed(listed)] == [(n, 1) for n in range(1, 101)]
+
+
+def test_a_failure_among_many_is_recorded_before_the_next_is_sent(api: Api, deck: Deck) -> None:
+    with receiving(one_after_another(*[answers()] * 5, answers(500), answers())) as receiver:
+        endpoint_id = endpoint(api, receiver)
+        for _ in range(20):
+            deck.record()
+        deck.run()
+        assert sightings(receiver) == list(range(1, 21))
+        assert [json.loads(request.body)["sequence"] for request in receiver.requests].count(6) == 2
+    listed = api.get(f"/v1/webhook-endpoints/{endpoint_id}/attempts", params={"limit": 500}).json()["items"]
+    assert [one["state"] for one in listed].count("failed") == 1
+    assert {one["delivery_state"] for one in listed} == {"delivered"}
+
+
+def test_nothing_is_sent_after_a_receiver_said_that_it_is_gone(api: Api, deck: Deck) -> None:
+    with receiving(one_after_another(*[answers()] * 5, answers(410), answers())) as receiver:
+        place = f"/v1/webhook-endpoints/{endpoint(api, receiver)}"
+        for _ in range(20):
+            deck.record()
+        deck.run()
+        assert sightings(receiver) == [1, 2, 3, 4, 5, 6]
+    assert api.get(place).json()["state"] == "disabled"
+
+
+def test_a_slow_receiver_has_each_attempt_recorded_before_the_next(
+    api: Api, deck: Deck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "MOMENT_S", 0.0)
+    sizes: list[int] = []
+    recorded = webhooks.record_attempts
+
+    def counted(session: Any, endpoint_id: UUID, made: list[Any], *rest: Any) -> None:
+        sizes.append(len(made))
+        recorded(session, endpoint_id, made, *rest)
+
+    monkeypatch.setattr(webhooks, "record_attempts", counted)
+    with receiving(answers()) as receiver:
+        endpoint(api, receiver)
+        for _ in range(6):
+            deck.record()
+        deck.run()
+        assert sightings(receiver) == [1, 2, 3, 4, 5, 6]
+    assert sizes == [1] * 6
+
+
+def test_a_worker_killed_before_recording_many_sends_them_all_again_in_order(
+    api: Api, deck: Deck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiving(answers()) as receiver:
+        endpoint_id = endpoint(api, receiver)
+        for _ in range(10):
+            deck.record()
+        [card] = deck.cards
+        recorded = webhooks.record_attempts
+
+        def killed(session: Any, endpoint_id: UUID, made: list[Any], *rest: Any) -> None:
+            recorded(session, endpoint_id, made, *rest)
+            if len(made) == 4:
+                raise OSError("killed")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(webhooks, "record_attempts", killed)
+            with pytest.raises(OSError, match="killed"):
+                WORKFLOWS[card.name](deck.context, card.args)
+        assert [json.loads(request.body)["sequence"] for request in receiver.requests] == list(range(1, 8))
+        deck.run()
+        told = [json.loads(request.body)["sequence"] for request in receiver.requests]
+        assert told == [*range(1, 8), *range(4, 11)]
+    listed = api.get(f"/v1/webhook-endpoints/{endpoint_id}/attempts", params={"limit": 500}).json()["items"]
+    assert len(listed) == 10

@@ -284,3 +284,58 @@ def test_urls_are_not_logged_at_the_level_of_the_service(caplog: pytest.LogCaptu
     with receiving(answers()) as receiver:
         post(receiver.url + "?token=hidden")
     assert "hidden" not in caplog.text
+
+
+# One call after another
+
+
+def test_a_line_keeps_its_connection_and_looks_the_name_up_once() -> None:
+    names = Names(["127.0.0.1"], ["10.0.0.1"])
+    with receiving(answers()) as receiver, Outbound(LOOPBACK, resolve=names).line(PATIENCE_S) as line:
+        receiver.more = 100
+        url = f"http://{NAME}:{receiver.port}/hook"
+        for number in range(5):
+            assert line.send("POST", url, headers={}, content=str(number).encode()).status == 200
+    assert [request.body for request in receiver.requests] == [b"0", b"1", b"2", b"3", b"4"]
+    assert (receiver.connections, names.asked) == (1, [NAME])
+
+
+def test_a_connection_that_the_receiver_closed_is_followed_by_another() -> None:
+    """At any moment of its idleness: each call is answered, and comes once or twice."""
+    with receiving(answers()) as receiver, HERE.line(PATIENCE_S) as line:
+        receiver.more = 3
+        for number in range(30):
+            reply = line.send("POST", receiver.url, headers={}, content=str(number).encode())
+            assert (reply.status, reply.body) == (200, b"ok")
+    assert list(dict.fromkeys(request.body for request in receiver.requests)) == [b"%d" % n for n in range(30)]
+    assert receiver.connections >= 10
+
+
+def test_a_kept_connection_that_breaks_is_tried_once_more_and_no_oftener() -> None:
+    with receiving(answers()) as receiver, HERE.line(PATIENCE_S) as line:
+        receiver.more = 2
+        assert line.send("POST", receiver.url, headers={}, content=b"1").status == 200
+        receiver.behaviour = receivers.hangs_up
+        with pytest.raises(errors.OutboundError):
+            line.send("POST", receiver.url, headers={}, content=b"2")
+    assert [request.body for request in receiver.requests] == [b"1", b"2", b"2"]
+
+
+def test_each_call_on_a_line_has_a_deadline_of_its_own() -> None:
+    with receiving(receivers.slow(0.3, answers())) as receiver, HERE.line(0.5) as line:
+        receiver.more = 100
+        for _ in range(3):
+            assert line.send("POST", receiver.url, headers={}, content=b"").status == 200
+        receiver.behaviour = receivers.says_nothing
+        with pytest.raises(errors.TimedOut):
+            line.send("POST", receiver.url, headers={}, content=b"")
+    assert receiver.connections == 1
+
+
+def test_what_is_left_of_a_long_answer_is_not_taken_for_the_next() -> None:
+    with receiving(answers(body=b"x" * 100_000)) as receiver, HERE.line(PATIENCE_S) as line:
+        receiver.more = 100
+        for _ in range(2):
+            reply = line.send("POST", receiver.url, headers={}, content=b"")
+            assert (len(reply.body), reply.truncated) == (2_048, True)
+    assert receiver.connections == 2

@@ -1,15 +1,18 @@
 """Where labeling vendors call us. No API key: the address holds a token, and the vendor's signature is checked."""
 
+from asyncio import wrap_future
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Request
-from fastapi.concurrency import run_in_threadpool
 
 from app.api.http.problems import declared
 from app.api.http.runtime import Runtime, read_body
 from app.api.http.shapes import Answer
-from app.errors import Invalid, Malformed, NotFound, TooLarge, Unavailable, VerifyFailed
-from app.services.vendors.inbox import find_hook, open_letter, receive
+from app.errors import Invalid, Malformed, NotFound, TooLarge, TrancheError, Unavailable, VerifyFailed
+from app.services.vendors.inbox import Call, Letter, open_letters, receive
+from app.store.gathering import Gathering
 from app.vendors.base import Headers
 
 router = APIRouter(prefix="/v1/hooks", tags=["vendors"])
@@ -43,14 +46,24 @@ async def receive_webhook(
     soon as it is stored, for what we ignore and for repeats too."""
     body = await read_body(request, MAX_WEBHOOK)
     headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
-    return await run_in_threadpool(store_webhook, request.app.state.runtime, token, headers, body)
+    gathering: Gathering[Call, bool] = request.app.state.webhooks
+    is_new = await wrap_future(gathering.submit(Call(token, headers, body)))
+    return Receipt(status="stored" if is_new else "known")
 
 
-def store_webhook(runtime: Runtime, token: str, headers: Headers, body: bytes) -> Receipt:
+def gather_webhooks(runtime: Runtime) -> Gathering[Call, bool]:
+    """Webhooks that come at once share a look-up and a commit. Each is answered after its commit, or with its fault."""
+    return Gathering(partial(store_webhooks, runtime))
+
+
+def store_webhooks(runtime: Runtime, calls: Sequence[Call]) -> list[bool | Exception]:
+    """For each call whether it is new. Nothing is written of one that does not hold."""
     now = runtime.clock()
     with runtime.database.reading() as session:
-        hook = find_hook(session, runtime.settings, token, now)
-    letter = open_letter(hook, headers, body, now)
+        found = open_letters(session, runtime.settings, calls, now)
+    letters = [one for one in found if isinstance(one, Letter)]
+    if not letters:
+        return [one for one in found if isinstance(one, TrancheError)]
     with runtime.database.writing() as session:
-        is_new = receive(session, hook.connection_id, letter, now, runtime.enqueue)
-    return Receipt(status="stored" if is_new else "known")
+        stored = iter(receive(session, letters, now, runtime.enqueue))
+    return [next(stored) if isinstance(one, Letter) else one for one in found]

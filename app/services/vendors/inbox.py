@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.errors import Malformed, NotFound
+from app.errors import Malformed, NotFound, TrancheError
 from app.services.enqueue import Enqueue
 from app.services.ids import new_id
 from app.services.ledger.ledger import Cause
@@ -19,7 +20,6 @@ from app.services.vendors.schedule import ask_to_reconcile
 from app.settings import Settings
 from app.store import vendors as store
 from app.store.models.vendors import VendorConnection
-from app.store.reading import find
 from app.vendors.base import Adapter, Headers, VendorEvent
 
 DRAIN = "vendors.drain"
@@ -34,8 +34,17 @@ MAX_DETAIL = 500
 
 
 @dataclass(frozen=True)
+class Call:
+    """A webhook as it came; nothing of it is known to hold."""
+
+    token: str
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True)
 class Hook:
-    """What is needed to judge a webhook before it is stored, read once per call."""
+    """What is needed to judge a webhook before it is stored."""
 
     connection_id: UUID
     adapter: Adapter
@@ -44,34 +53,69 @@ class Hook:
 
 @dataclass(frozen=True)
 class Letter:
-    """A webhook that holds, without the vendor's secrets. delivery_id None: it stands for itself."""
+    """A webhook that holds, without the vendor's secrets. Letters of one connection and `delivery_id` are one."""
 
-    delivery_id: str | None
+    connection_id: UUID
+    delivery_id: str
     headers: Mapping[str, str]
     body: str
     sent_at: datetime | None
 
+    @property
+    def name(self) -> tuple[UUID, str]:
+        return self.connection_id, self.delivery_id
 
-def find_hook(session: Session, settings: Settings, token: str, now: datetime) -> Hook:
-    """The connection that `token` leads to. Raises NotFound, in the same words whatever is wrong."""
-    row = find(session, VendorConnection, token_hash=connections.hash_token(token))
+
+def open_letters(
+    session: Session, settings: Settings, calls: Sequence[Call], now: datetime
+) -> list[Letter | TrancheError]:
+    """For each call its letter, or why it does not hold: NotFound, VerifyFailed, Malformed, SecretUnreadable."""
+    rows = store.connections_by_hash(session, {connections.hash_token(call.token) for call in calls})
+    hooks: dict[str, Hook] = {}
+    found: list[Letter | TrancheError] = []
+    for call in calls:
+        try:
+            if call.token not in hooks:
+                hooks[call.token] = hook_of(rows.get(connections.hash_token(call.token)), settings, now)
+            found.append(open_letter(hooks[call.token], call, now))
+        except TrancheError as problem:
+            found.append(problem)
+    return found
+
+
+def hook_of(row: VendorConnection | None, settings: Settings, now: datetime) -> Hook:
+    """Raises NotFound, in the same words whatever is wrong, and SecretUnreadable."""
     if row is None:
         raise NotFound("There is no such webhook address.")
     return Hook(row.id, connections.adapter_for(row), connections.honoured_secrets(row, settings, now))
 
 
-def open_letter(hook: Hook, headers: Headers, body: bytes, now: datetime) -> Letter:
+def open_letter(hook: Hook, call: Call, now: datetime) -> Letter:
     """Raises VerifyFailed, Malformed."""
-    verified = hook.adapter.verify(headers, body, hook.secrets, now)
-    text = hook.adapter.readable(body).decode()
-    return Letter(verified.delivery_id, headers.only(hook.adapter.kept_headers), text, verified.sent_at)
+    verified = hook.adapter.verify(call.headers, call.body, hook.secrets, now)
+    text = hook.adapter.readable(call.body).decode()
+    name = verified.delivery_id or f"once:{new_id()}"
+    return Letter(hook.connection_id, name, call.headers.only(hook.adapter.kept_headers), text, verified.sent_at)
 
 
-def receive(session: Session, connection_id: UUID, letter: Letter, now: datetime, enqueue: Enqueue) -> bool:
-    """Store a letter and see that a job applies it. False for one that is there already."""
-    values = {
-        "connection_id": connection_id,
-        "delivery_id": letter.delivery_id or f"once:{new_id()}",
+def receive(session: Session, letters: Sequence[Letter], now: datetime, enqueue: Enqueue) -> list[bool]:
+    """Store letters and see that jobs apply them. False for one that is there already."""
+    wakeups = store.locked_wakeups(session, {letter.connection_id for letter in letters})
+    stored = store.insert_deliveries(session, [row_of(letter, now) for letter in letters])
+    newest = {connection_id: id for (connection_id, _), id in sorted(stored.items(), key=lambda one: one[1])}
+    for connection_id, id in newest.items():
+        wakeup = wakeups.get(connection_id)
+        if wakeup is not None and (wakeup.asked_at is None or wakeup.asked_at <= now - LOST_AFTER):
+            wakeup.asked_at = now
+            enqueue_drain(session, connection_id, str(id), enqueue, delay_s=GATHER_S)
+    # Of two letters of one name the first is the one that was stored.
+    return [stored.pop(letter.name, None) is not None for letter in letters]
+
+
+def row_of(letter: Letter, now: datetime) -> dict[str, Any]:
+    return {
+        "connection_id": letter.connection_id,
+        "delivery_id": letter.delivery_id,
         "headers": dict(letter.headers),
         "body": letter.body,
         "sent_at": letter.sent_at,
@@ -79,12 +123,6 @@ def receive(session: Session, connection_id: UUID, letter: Letter, now: datetime
         "outcome": "received",
         "events": 0,
     }
-    stored = store.insert_delivery(session, values)
-    if stored is None:
-        return False
-    if store.ask_to_drain(session, connection_id, now, now - LOST_AFTER):
-        enqueue_drain(session, connection_id, str(stored), enqueue, delay_s=GATHER_S)
-    return True
 
 
 def enqueue_drain(session: Session, connection_id: UUID, why: str, enqueue: Enqueue, delay_s: float = 0.0) -> None:

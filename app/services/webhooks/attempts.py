@@ -1,7 +1,9 @@
 """Deliveries: what follows from how an attempt went."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -35,14 +37,32 @@ class AttemptResult:
         return self.status is not None and 200 <= self.status < 300
 
 
+Made = tuple[Message, AttemptResult]
+
+
 def record_attempt(session: Session, sent: Message, outcome: AttemptResult, now: datetime, enqueue: Enqueue) -> None:
-    """Keep the attempt, and let follow what has to. An attempt made twice (by a job that ran twice) is kept twice, but
-    counts once; a success counts always. Raises LookupError where the delivery has gone."""
-    endpoint = store.endpoint_by_id(session, sent.endpoint_id, lock=True)
-    delivery = store.delivery_by_id(session, sent.delivery_id)
-    if endpoint is None or delivery is None:
-        raise LookupError(f"delivery {sent.delivery_id} has gone")
-    session.add(attempt_row(sent, outcome))
+    """Keep one attempt, as `record_attempts` does."""
+    record_attempts(session, sent.endpoint_id, [(sent, outcome)], now, enqueue)
+
+
+def record_attempts(session: Session, endpoint_id: UUID, made: Sequence[Made], now: datetime, enqueue: Enqueue) -> None:
+    """Keep an endpoint's attempts in the order they were made, and let follow what has to. An attempt made twice (by a
+    job that ran twice) is kept twice, but counts once; a success counts always. Raises LookupError where a delivery has
+    gone."""
+    endpoint = store.endpoint_by_id(session, endpoint_id, lock=True)
+    deliveries = store.deliveries_by_id(session, [sent.delivery_id for sent, _ in made])
+    if endpoint is None or any(sent.delivery_id not in deliveries for sent, _ in made):
+        raise LookupError(f"a delivery of endpoint {endpoint_id} has gone")
+    session.add_all(attempt_row(sent, outcome) for sent, outcome in made)
+    for sent, outcome in made:
+        settle(session, endpoint, deliveries[sent.delivery_id], (sent, outcome), now, enqueue)
+
+
+def settle(
+    session: Session, endpoint: WebhookEndpoint, delivery: WebhookDelivery, made: Made, now: datetime, enqueue: Enqueue
+) -> None:
+    """What follows from an attempt for its delivery and endpoint."""
+    sent, outcome = made
     first_to_tell = delivery.attempts < sent.number
     delivery.attempts = max(delivery.attempts, sent.number)
     endpoint.sequence = max(endpoint.sequence, delivery.sequence or 0)

@@ -1,11 +1,11 @@
 """Dispatch: which event goes to which endpoint next.
 
-First attempts of an endpoint are made by one job at a time, the holder of its lease, in order of `sequence`; the next
-event is taken only when the first attempt of the one before is recorded. All other attempts have jobs of their own.
-Nothing here calls the outside: a job takes a message in one transaction, sends it in none, and records the outcome in
-another (deliveries.py).
+First attempts of an endpoint are made by one job at a time, the holder of its lease, in order of `sequence`, one after
+another. All other attempts have jobs of their own. Nothing here calls the outside: a job takes messages in one
+transaction, sends them in none, and records how that went in another (attempts.py), after a failure at once.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.services.enqueue import Enqueue
 from app.services.webhooks.dispatch_jobs import enqueue_dispatch
-from app.services.webhooks.messages import Message, delivery_for, message, receives
+from app.services.webhooks.messages import Message, deliveries_for, message, receives
 from app.store import webhooks as store
 from app.store.models.webhooks import Event, WebhookEndpoint
 from app.store.webhooks import last_sequence
@@ -24,8 +24,10 @@ LEASE = timedelta(seconds=30)
 EARLY = timedelta(minutes=1)
 
 
-def take_next(session: Session, endpoint_id: UUID, holder: str, now: datetime, enqueue: Enqueue) -> Message | None:
-    """The next first attempt, for the holder of the lease; None where there is none to make, or another holds it.
+def take_next(
+    session: Session, endpoint_id: UUID, holder: str, now: datetime, enqueue: Enqueue, most: int = 1
+) -> list[Message]:
+    """The next first attempts, for the holder of the lease; none where there is none to make, or another holds it.
 
     The endpoint is locked before its events are looked for: an event committed before someone else was turned away by
     our lease is seen by us.
@@ -34,13 +36,14 @@ def take_next(session: Session, endpoint_id: UUID, holder: str, now: datetime, e
     if endpoint is None or held_by_another(endpoint, holder, now):
         if endpoint is not None:
             follow_up(session, endpoint, now, enqueue)
-        return None
-    event = upcoming(session, endpoint) if receives(endpoint) else None
-    if event is None:
+        return []
+    events = upcoming(session, endpoint, most) if receives(endpoint) else []
+    if not events:
         endpoint.lease_holder = endpoint.lease_ends_at = None
-        return None
+        return []
     endpoint.lease_holder, endpoint.lease_ends_at = holder, now + LEASE
-    return message(endpoint, delivery_for(session, endpoint, event, now), event, now)
+    deliveries = deliveries_for(session, endpoint, events, now)
+    return [message(endpoint, delivery, event, now) for delivery, event in zip(deliveries, events, strict=True)]
 
 
 def held_by_another(endpoint: WebhookEndpoint, holder: str, now: datetime) -> bool:
@@ -56,13 +59,13 @@ def follow_up(session: Session, endpoint: WebhookEndpoint, now: datetime, enqueu
         enqueue_dispatch(session, endpoint.id, why, enqueue, delay_s=wait)
 
 
-def upcoming(session: Session, endpoint: WebhookEndpoint) -> Event | None:
+def upcoming(session: Session, endpoint: WebhookEndpoint, most: int) -> Sequence[Event]:
     # Read first: what is committed between the two reads is left for later, not skipped.
     newest = last_sequence(session, endpoint.workspace_id)
-    event = store.next_event(session, endpoint, newest)
-    if event is None:
+    events = store.next_events(session, endpoint, newest, most)
+    if not events:
         endpoint.sequence = max(endpoint.sequence, newest)
-    return event
+    return events
 
 
 def hand_over(session: Session, endpoint_id: UUID, holder: str, enqueue: Enqueue) -> None:
@@ -91,7 +94,7 @@ def take_due(session: Session, endpoint_id: UUID, now: datetime, after: int) -> 
     endpoint = store.endpoint_by_id(session, endpoint_id, lock=True)
     if endpoint is None or not receives(endpoint):
         return None
-    delivery = store.next_due(session, endpoint_id, now + EARLY, after)
+    delivery = store.next_due(session, endpoint, now + EARLY, after)
     if delivery is None:
         return None
     return message(endpoint, delivery, session.get(Event, delivery.event_id), now)

@@ -1,6 +1,7 @@
 """Messages: what one attempt to deliver an event sends."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -9,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from app.services.ids import new_id
 from app.services.webhooks import events
+from app.store import webhooks as store
 from app.store.models.webhooks import Event, WebhookDelivery, WebhookEndpoint
-from app.store.reading import find
 
 TEST_TYPE = "endpoint.test"
 
@@ -37,9 +38,18 @@ def receives(endpoint: WebhookEndpoint) -> bool:
     return endpoint.state == "active" and endpoint.archived_at is None
 
 
-def delivery_for(session: Session, endpoint: WebhookEndpoint, event: Event, now: datetime) -> WebhookDelivery:
-    known = find(session, WebhookDelivery, endpoint_id=endpoint.id, event_id=event.id)
-    return known or new_delivery(session, endpoint, event.id, event.type, event.sequence, event.created_at, now)
+def deliveries_for(
+    session: Session, endpoint: WebhookEndpoint, events: Sequence[Event], now: datetime
+) -> list[WebhookDelivery]:
+    """A delivery for each event, begun before or now."""
+    known = store.deliveries_of(session, endpoint.id, [event.id for event in events])
+    found = [
+        known.get(event.id) or delivery_row(endpoint, event.id, event.type, event.sequence, event.created_at, now)
+        for event in events
+    ]
+    session.add_all(found)
+    session.flush()
+    return found
 
 
 def new_delivery(
@@ -51,7 +61,21 @@ def new_delivery(
     occurred_at: datetime,
     now: datetime,
 ) -> WebhookDelivery:
-    delivery = WebhookDelivery(
+    delivery = delivery_row(endpoint, event_id, event_type, sequence, occurred_at, now)
+    session.add(delivery)
+    session.flush()
+    return delivery
+
+
+def delivery_row(
+    endpoint: WebhookEndpoint,
+    event_id: UUID,
+    event_type: str,
+    sequence: int | None,
+    occurred_at: datetime,
+    now: datetime,
+) -> WebhookDelivery:
+    return WebhookDelivery(
         id=new_id(),
         endpoint_id=endpoint.id,
         event_id=event_id,
@@ -63,9 +87,6 @@ def new_delivery(
         next_attempt_at=now,
         created_at=now,
     )
-    session.add(delivery)
-    session.flush()
-    return delivery
 
 
 def message(endpoint: WebhookEndpoint, delivery: WebhookDelivery, event: Event | None, now: datetime) -> Message:

@@ -9,7 +9,7 @@ from app.errors import Conflict, Fault, invalid
 from app.services.enqueue import Enqueue
 from app.services.ids import new_id
 from app.services.webhooks.attempts import enqueue_attempt
-from app.services.webhooks.messages import delivery_for
+from app.services.webhooks.messages import deliveries_for
 from app.store import webhooks as store
 from app.store.models.webhooks import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from app.store.reading import find
@@ -37,7 +37,8 @@ def replay_event(
         raise invalid(Fault("/event_id", "is no event that this endpoint may get"))
     if event.sequence > endpoint.sequence:
         raise Conflict("This event has not had its first attempt yet: it will be sent in its turn.")
-    return send_again(session, endpoint, delivery_for(session, endpoint, event, now), now, enqueue)
+    [delivery] = deliveries_for(session, endpoint, [event], now)
+    return send_again(session, endpoint, delivery, now, enqueue)
 
 
 def send_again(
