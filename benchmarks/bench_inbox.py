@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from bench_service import databases, service
+import results_files
+from serving import databases, serving
 
 from app.services.access.secrets import new_secret_key
 
@@ -117,12 +118,11 @@ def main() -> None:
     found: dict[str, Any] = {}
     with databases() as urls:
         for name, url in urls.items():
-            ignored: dict[str, float] = {}
-            with service(url, ignored) as client:
-                found[name] = measure(client, options)
+            with serving(url) as one:
+                found[name] = measure(one.client, options)
     for figure in next(iter(found.values())):
         print(f"{figure:18}", *(f"{name} {figures[figure]:10.1f}" for name, figures in found.items()))
-    RESULTS.write_text(json.dumps({"options": vars(options), **found}, indent=2) + "\n")
+    results_files.write(RESULTS, {"options": vars(options), **found})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ of that PostgreSQL server; one client sends one request at a time on a connectio
 - *batches*: 250 runs of 4 groups at once, beside `log-batch` of 1,000 metrics (its most).
 
 A round posts to a new project, or a new MLflow run, and ends when the side rests: all that the service's worker does
-for the runs (curves, scores, events) is in its CPU time, and in the rate `followed`, though no request waits for it.
+for the runs (curves, scores, events) is in its CPU time, though no request waits for it.
 The rates are by the clock and count what answered while the worker was at work beside it; CPU seconds are those of the
 whole tree of processes. Compare the sides of one run. Writes benchmarks/results/peers.json, by database.
 """
@@ -95,7 +95,10 @@ def mlflow(url: str) -> Iterator[Peer]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/2.0/mlflow", timeout=120) as client:
+            # It closes idle connections after seconds: one that rested through another round is not used again.
+            limits = httpx.Limits(keepalive_expiry=1.0)
+            base = f"http://127.0.0.1:{port}/api/2.0/mlflow"
+            with httpx.Client(base_url=base, timeout=120, limits=limits) as client:
                 wait_until_ready(client, f"http://127.0.0.1:{port}/health", process)
                 experiment = client.post("/experiments/create", json={"name": "bench"}).raise_for_status()
                 yield _mlflow(client, process.pid, experiment.json()["experiment_id"])

@@ -9,7 +9,6 @@ benchmarks/results/receivers.json. Compare quiet and busy of one run.
 """
 
 import argparse
-import json
 import os
 import statistics
 import threading
@@ -20,8 +19,9 @@ from pathlib import Path
 from socket import create_server, socket
 
 import httpx
+import results_files
 from bench_jobs import SECRET_KEY
-from bench_service import ACCURACY, databases, service
+from serving import ACCURACY, databases, serving
 
 RESULTS = Path(__file__).parent / "results" / "receivers.json"
 READS, CHANGES = 60, 8
@@ -131,11 +131,11 @@ def main() -> None:
         receiver(hangs_up) as five,
     ):
         for name, url in found.items():
-            with service(url, {}) as client:
-                results[name] = compare(client, [one, two, three, four, five], rounds)
+            with serving(url) as served:
+                results[name] = compare(served.client, [one, two, three, four, five], rounds)
     for figure in sorted(next(iter(results.values()))):
         print(f"{figure:42}", *(f"{name} {figures[figure]:8.2f}" for name, figures in results.items()))
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    results_files.write(RESULTS, results)
 
 
 if __name__ == "__main__":
