@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from app import errors
 from app.api.contract import extra_shapes
-from app.api.http.shapes import Shape, examples
+from app.api.http.shapes import Frame, examples
 from app.main import create_app
 from app.settings import Settings
 
@@ -80,7 +80,7 @@ def test_every_operation_has_a_summary_an_example_and_its_errors(
             assert list(answer["content"]) == ["application/problem+json"], status
 
 
-def all_shapes(kind: type[Shape] = Shape) -> list[type[Shape]]:
+def all_shapes(kind: type[Frame] = Frame) -> list[type[Frame]]:
     return [kind, *(found for child in kind.__subclasses__() for found in all_shapes(child))]
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from app.api.http.shapes import Shape
+from app.api.http.shapes import Frame, Shape
 from app.errors import (
     Fault,
     InternalError,
@@ -59,7 +59,7 @@ class Problem(Shape):
 Responses = dict[int | str, dict[str, Any]]
 
 
-def repeated(shape: type[Shape]) -> Responses:
+def repeated(shape: type[Frame]) -> Responses:
     """The OpenAPI response to the repeat of an `external_id`, which changes nothing."""
     return {200: {"model": shape, "description": "It was there: the same external_id with the same content"}}
 

@@ -153,18 +153,27 @@ def nullable(schema: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [*kinds, {"type": "null"}], **about}
 
 
-def with_words(schema: dict[str, Any], shape: type["Shape"]) -> None:
+def with_words(schema: dict[str, Any], shape: type["Frame"]) -> None:
     """The schema with its example, and with null where `Shape.fill_nulls` takes it."""
     with_example(schema, shape)
     for name in shape.nulls().keys() & schema.get("properties", {}).keys():
         schema["properties"][name] = nullable(schema["properties"][name])
 
 
-class Shape(BaseModel):
-    """What requests and answers are made of. Requests may not name fields that are not there; null in one that may be
-    left out is the same as leaving it out."""
+class Frame(BaseModel):
+    """What every shape has in common: its example in the contract, and no field that is not there."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=with_words)
+
+    @classmethod
+    def nulls(cls) -> Mapping[str, FieldInfo]:
+        """By their names in JSON: the fields in which null stands for something else."""
+        return {}
+
+
+class Shape(Frame):
+    """What requests are made of. They may not name fields that are not there; null in one that may be left out is the
+    same as leaving it out."""
 
     @classmethod
     def nulls(cls) -> Mapping[str, FieldInfo]:
@@ -207,14 +216,11 @@ class Patch(Shape):
         return {name: made[name] for name in own.keys() & made.keys()}
 
 
-class Answer(Shape):
-    """A shape that is filled from a row or a plan by the names of its fields."""
+class Answer(Frame):
+    """A shape that is filled from a row or a plan by the names of its fields. What it is made of is ours: nothing in
+    Python looks at it beforehand, so that thousands are made at the validator's own speed."""
 
     model_config = ConfigDict(from_attributes=True)
-
-    @classmethod
-    def nulls(cls) -> Mapping[str, FieldInfo]:
-        return {}
 
     @classmethod
     def of(cls, *sources: object, **given: Any) -> Self:

@@ -23,7 +23,7 @@ from app.api.http.idempotency import recall, remember
 from app.api.http.problems import declared
 from app.api.http.query import KnownQuery
 from app.api.http.runtime import MAX_BODY, Runtime, read_body
-from app.api.http.shapes import JsonRequest, Shape
+from app.api.http.shapes import Frame, JsonRequest
 from app.errors import (
     CallRunning,
     Forbidden,
@@ -88,7 +88,7 @@ class Call:
         """The caller's project; locked against other writers where this call may write."""
         return get_project(self.session, self.caller, project_id, archived=archived, lock=self.writes)
 
-    def match(self, current: Shape) -> None:
+    def match(self, current: Frame) -> None:
         """Honour If-Match against the resource as it is now. Raises PreconditionFailed."""
         self.match_tag(etag_of(current.model_dump_json().encode()))
 

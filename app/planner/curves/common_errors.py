@@ -20,6 +20,7 @@ from scipy.special import ndtri
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.curves.posterior import Posterior
 from app.planner.curves.random_streams import uniforms
+from app.planner.quantiles import ascending, picked
 
 CORRELATIONS = np.array([0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
 """Values of ρ that are weighed."""
@@ -77,11 +78,11 @@ def moving_together(posterior: Posterior) -> Posterior:
     rho, draws = posterior.error_correlation, posterior.draws
     if rho == 0.0 or draws < 2 or len(posterior.keys) < 2:
         return posterior
-    by_loss = np.argsort(posterior.band(FAR * posterior.reference), axis=1, kind="stable")
+    by_loss = ascending(posterior.band(FAR * posterior.reference))
     score = np.empty(by_loss.shape)
     np.put_along_axis(score, by_loss, ndtri((np.arange(draws) + 0.5) / draws)[None, :], axis=1)
     common = ndtri(uniforms(0, ("common",), draws)[0, 0])
-    place = np.argsort(np.sqrt(rho) * common + np.sqrt(1.0 - rho) * score, axis=1, kind="stable")
+    place = ascending(np.sqrt(rho) * common + np.sqrt(1.0 - rho) * score)
     order = np.empty(by_loss.shape, dtype=np.int64)
     np.put_along_axis(order, place, by_loss, axis=1)
     return replace(_dealt(posterior, order), error_correlation=0.0)
@@ -91,6 +92,6 @@ def _dealt(posterior: Posterior, order: IntArray) -> Posterior:
     """Draw order[g, i] of group g as its draw i, without the runs' errors."""
 
     def pick(values: FloatArray) -> FloatArray:
-        return np.take_along_axis(values, order if values.ndim == 2 else order[:, None, :], axis=-1)
+        return picked(values, order) if values.ndim == 2 else np.take_along_axis(values, order[:, None, :], axis=-1)
 
     return replace(posterior.mapped(pick), errors=None)

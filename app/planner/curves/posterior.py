@@ -170,13 +170,16 @@ class Posterior:
         In a draw that has not started that is s up to n₀ and ρ s from there on; its `loss` is the mean of this over
         n₀ (method.md 2), which falls steadily, so that what to buy can be solved for.
         """
-        value = self.loss(counts)
+        return self._walked(counts, self.loss(counts))
+
+    def _walked(self, counts: FloatArray, loss: FloatArray) -> FloatArray:
+        """The path at counts from the `loss` there."""
         if not self.threshold.any():
-            return value
+            return loss
         n = self._effective(counts)
         threshold = self._like(n, self.threshold)
         waiting = self._like(n, self.asymptote) + self._like(n, self.excess) * (n < threshold)
-        return np.where(threshold > 0.0, waiting, value)
+        return np.where(threshold > 0.0, waiting, loss)
 
     def without_thresholds(self) -> "Posterior":
         """The same curves with `loss` for their paths."""
@@ -184,9 +187,20 @@ class Posterior:
 
     def band(self, counts: FloatArray) -> FloatArray:
         """Predictive loss ≥ 0: the path plus the discrepancy beyond n_ref (method.md 2); shapes as `loss`."""
+        return self.band_from(counts, self.path(counts))
+
+    def loss_and_band(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Both at once, to the last bit the same: the power in them is what they cost."""
+        loss = self.loss(counts)
+        return loss, self.band_from(counts, self._walked(counts, loss))
+
+    def band_from(self, counts: FloatArray, path: FloatArray) -> FloatArray:
+        """`band` at counts from the `path` there."""
         n = self._effective(counts)
         doublings = np.log2(np.maximum(n / self._like(n, self.reference[:, None]), 1.0))
-        return np.maximum(self.path(counts) + np.sqrt(doublings) * self._like(n, self.discrepancy), 0.0)
+        strays = np.sqrt(doublings) * self._like(n, self.discrepancy)
+        strays += path
+        return np.maximum(strays, 0.0, out=strays)
 
     def doublings_below(self, counts: FloatArray) -> FloatArray:
         """How many doublings `counts` [groups] lie below the reference, at least 0 [groups, draws or 1]."""
@@ -254,10 +268,13 @@ class Posterior:
             error_correlation=self.error_correlation,
         )
 
-    def part(self, indices: IntArray) -> "Posterior":
-        """The curves of `select` alone, quickly: without keys, what is said of them, and errors."""
+    def part(self, indices: IntArray | slice) -> "Posterior":
+        """The curves of `select` alone, quickly: without keys, what is said of them, and errors; without transfer a
+        slice copies nothing."""
         arrays = {name: getattr(self, name)[indices] for name in ARRAYS}
-        transfer = None if self.transfer is None else self.transfer.select(indices)
+        transfer = None
+        if self.transfer is not None:
+            transfer = self.transfer.select(np.arange(len(self.reference))[indices])
         return Posterior(keys=(), **arrays, diagnostics=(), residuals=(), warnings=(), transfer=transfer)
 
     @staticmethod
@@ -306,8 +323,12 @@ class Posterior:
         return n if self.transfer is None else n + self._like(n, self.transfer.head_start)
 
     def _excess(self, n: FloatArray) -> FloatArray:
-        base = (n + self._like(n, self.offset)) / self._like(n, self.anchor)
-        return self._like(n, self.excess) * base ** -self._like(n, self.exponent)
+        # In place: fresh memory for arrays of this size costs as much as the arithmetic.
+        found = n + self._like(n, self.offset)
+        found /= self._like(n, self.anchor)
+        np.power(found, -self._like(n, self.exponent), out=found)
+        found *= self._like(n, self.excess)
+        return found
 
     def _steepness(self, n: FloatArray) -> FloatArray:
         """f' over the excess, at n ≥ knot."""

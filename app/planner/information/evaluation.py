@@ -1,6 +1,8 @@
 """Where the holdout's error matters more than further samples: buy evaluation or training (method.md 9)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import sqrt
 from typing import Literal
 
 import numpy as np
@@ -58,13 +60,13 @@ def evaluation_advice(
     posterior = replace(problem.posterior, warnings=())
     path = posterior.path(counts)
     change = posterior.path(posterior.reference) - path
-    strays = posterior.band(counts) - np.maximum(path, 0.0)
-    found = []
-    for g, key in enumerate(problem.keys):
-        points = observations.points[g]
-        curve = float(change[g].var() + strays[g].var() + posterior.noise[g] ** 2 / max(len(points.counts), 1))
-        found.append(_advise(key, holdout_variance(points), curve, float(scale[g]) ** 2))
-    return tuple(found)
+    strays = posterior.band_from(counts, path) - np.maximum(path, 0.0)
+    runs = np.array([max(len(points.counts), 1) for points in observations.points])
+    noise = np.array([sd**2 for sd in posterior.noise.tolist()])
+    curve = change.var(axis=1) + strays.var(axis=1) + noise / runs
+    holdout = holdout_variances(observations.points)
+    rows = zip(problem.keys, holdout.tolist(), curve.tolist(), scale.tolist(), strict=True)
+    return tuple(_advise(key, error, spread, worth**2) for key, error, spread, worth in rows)
 
 
 def _utility_per_loss(form: Canonical, counts: FloatArray) -> FloatArray:
@@ -85,8 +87,26 @@ def holdout_variance(points: Points) -> float:
     return 1.0 / sum(1.0 / square for square in squares)
 
 
+def holdout_variances(points: Sequence[Points]) -> FloatArray:
+    """`holdout_variance` of each group [groups]; groups with as many points, all on one holdout, at once."""
+    found = np.zeros(len(points))
+    alike: dict[int, list[int]] = {}
+    for group, one in enumerate(points):
+        alike.setdefault(len(one.stderrs), []).append(group)
+    for size, groups in alike.items():
+        if not size:
+            continue
+        stderrs, holdouts = (np.stack([getattr(points[g], name) for g in groups]) for name in ("stderrs", "holdouts"))
+        plain = (stderrs > 0.0).all(axis=1) & (holdouts == holdouts[:, :1]).all(axis=1)
+        place = np.array(groups)
+        found[place[plain]] = 1.0 / (1.0 / (stderrs[plain] ** 2).mean(axis=1))
+        for group in place[~plain].tolist():
+            found[group] = holdout_variance(points[group])
+    return found
+
+
 def _advise(key: str, holdout: float, curve: float, scale: float) -> EvaluationAdvice:
-    sds = f"{number(np.sqrt(holdout))} in the holdout's error, {number(np.sqrt(curve))} in the curve"
+    sds = f"{number(sqrt(holdout))} in the holdout's error, {number(sqrt(curve))} in the curve"
     if holdout <= 0.0 and curve <= 0.0:
         return EvaluationAdvice(key, 0.0, 0.0, "neither", None, "Its curve is taken as certain.")
     if holdout > curve:

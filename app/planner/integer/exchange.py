@@ -32,7 +32,7 @@ class Cart:
 
     def __post_init__(self) -> None:
         market = self.market
-        self.fed = csc_array(market.effective)
+        self.fed = market.feeds
         self.rows = csc_array(self.region.samples), csc_array(self.region.costs)
         self.spent = market.costs(self.orders)
         self.left = market.budget - sum(self.spent)

@@ -10,6 +10,7 @@ from app.planner.curves.common_errors import moving_together
 from app.planner.plan.plan import Gain, Interval
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
+from app.planner.quantiles import quantiles
 from app.planner.relaxation.relax import with_base
 from app.planner.utility.values import Values
 
@@ -27,7 +28,7 @@ class Outlook:
     @property
     def interval(self) -> Interval:
         """The mean with the 5 % and 95 % quantiles of how it may turn out."""
-        p05, p95 = np.quantile(self.draws, (0.05, 0.95))
+        p05, p95 = quantiles(self.draws, (0.05, 0.95))
         return Interval(mean=self.mean, p05=float(p05), p95=float(p95))
 
 
@@ -59,14 +60,14 @@ class Outlooks:
         utility = self.values.utility
         groups, draws = utility.posterior.asymptote.shape
         step = max(1, min(-(-groups * draws // most), draws // LEAST_DRAWS))
-        posterior = utility.posterior.mapped(lambda values: values[..., ::step])
+        posterior = utility.posterior.mapped(lambda values: np.ascontiguousarray(values[..., ::step]))
         return replace(self, values=replace(self.values, utility=replace(utility, posterior=posterior)))
 
 
 def gain_of(one: Outlook, other: Outlook) -> Gain:
     """`one` over `other`."""
     gain = one.draws - other.draws
-    p05, p95 = np.quantile(gain, (0.05, 0.95))
+    p05, p95 = quantiles(gain, (0.05, 0.95))
     return Gain(one.mean - other.mean, float(p05), float(p95), chance_above_zero(gain))
 
 

@@ -33,20 +33,21 @@ MONEY_PARTS = 16
 """The money for exploring is given out in so many equal parts."""
 
 
-def default_share(form: Canonical, decision: Decision) -> tuple[float, BoolArray]:
-    """The share of the money that is explored where none is asked for, and the groups [groups] it may go to.
+def default_share(form: Canonical, decision: Decision) -> tuple[float, BoolArray, FloatArray | None]:
+    """The share of the money that is explored where none is asked for, the groups [groups] it may go to, and the
+    decision's `marginal_draws` where they were asked.
 
     Those are the groups that may not have started to learn, and to which, were that certain, more money would go than
     the decision gives; where `optimal` buys for a utility that adds up over the groups.
     """
     flat = form.supplied & form.utility.counted & (form.utility.posterior.not_started >= FLAT_CHANCE)
     if decision.policy != "optimal" or not form.utility.is_additive or not flat.any():
-        return 0.0, np.zeros_like(flat)
+        return 0.0, np.zeros_like(flat), None
     marginals, waiting = marginal_draws(form, decision), form.utility.posterior.excess > 0.0
     waiting &= form.utility.posterior.threshold > 0.0
     were_it_certain = (marginals * waiting).sum(axis=1) / np.maximum(waiting.sum(axis=1), 1)
     flat &= were_it_certain > marginals.mean(axis=1).max()
-    return min(LARGEST_SHARE, SHARE_EACH * int(flat.sum())), flat
+    return min(LARGEST_SHARE, SHARE_EACH * int(flat.sum())), flat, marginals
 
 
 def decide_exploring(
@@ -61,15 +62,15 @@ def decide_exploring(
     if exploration is not None and not 0.0 <= exploration <= 1.0:
         raise ProblemError(f"exploration is {exploration}; it must lie from 0 to 1, a share of the round's money")
     form = Canonical.of(problem)
-    share, among, whole = exploration, None, None
+    share, among, whole, marginals = exploration, None, None, None
     if share is None:
         whole = decide(form, policy, seed)
-        share, among = default_share(form, whole)
+        share, among, marginals = default_share(form, whole)
     money = int(share * problem.budget)
     if not money:
         return whole or decide(form, policy, seed), 0
     try:
-        first = decide(Canonical.of(replace(problem, budget=problem.budget - money)), policy, seed)
+        first = decide(_with_less(problem, form, money), policy, seed)
     except InfeasibleError:
         first = decide(form, policy, seed)
         money = min(money, first.left)
@@ -80,16 +81,26 @@ def decide_exploring(
     costs = (form.market.costs(some) for some in (orders, first.orders))
     spent = np.subtract(*(np.array(cost, dtype=np.int64) for cost in costs))
     if whole is not None:
-        decision = replace(whole.instead(_with_rest(form, whole, orders)), explored=form.spent_on(spent))
+        decision = replace(whole.instead(_with_rest(form, whole, orders, marginals)), explored=form.spent_on(spent))
     else:
         given = {source.key: order for source, order in zip(form.sources, orders.tolist(), strict=True)}
         decision = decide(form, "given", given=given)
     return replace(decision, policy=policy, method=f"{policy}, then exploration"), int(sum(spent.tolist()))
 
 
-def _with_rest(form: Canonical, whole: Decision, orders: IntArray) -> IntArray:
-    """The orders [S] with the steps that what both parts left over still pays for, to the groups that gain most."""
-    mean = marginal_draws(form, whole).mean(axis=1)
+def _with_less(problem: Problem, form: Canonical, money: int) -> Canonical:
+    """The problem, of which `form` is the solvers' view, with so much less money."""
+    budget = problem.budget - money
+    if any(bound.of_money for bound in form.region.bounds):
+        # Limits on money are read anew: scaled from budget to budget they are rounded otherwise.
+        return Canonical.of(replace(problem, budget=budget))
+    return form.with_budget(budget)
+
+
+def _with_rest(form: Canonical, whole: Decision, orders: IntArray, marginals: FloatArray | None) -> IntArray:
+    """The orders [S] with the steps that what both parts left over still pays for, to the groups that gain most;
+    marginals: those of `whole`, worked out where None."""
+    mean = (marginal_draws(form, whole) if marginals is None else marginals).mean(axis=1)
     left = form.market.budget - form.market.cost(orders)
     price = Shelves(form.market, form.space).next_step_cost(orders)
     for group in np.argsort(-mean, kind="stable").tolist():

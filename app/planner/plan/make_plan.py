@@ -20,6 +20,7 @@ from app.planner.policies.policy import PolicyName
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.feasibility import check_feasible
 from app.planner.problem.problem import Problem
+from app.planner.quantiles import quantiles
 from app.planner.relaxation.certificate import level_multiplier
 from app.planner.wording import MILLIONTHS
 
@@ -178,8 +179,8 @@ def _shadow_price(form: Canonical, decision: Decision, margins: Margins) -> floa
 
 def _bands(draws: FloatArray) -> list[Band]:
     """Per group, from predictive draws [groups, draws]."""
-    quantiles = np.quantile(draws, (0.05, 0.5, 0.95), axis=1).T
+    levels = quantiles(draws, (0.05, 0.5, 0.95)).T
     return [
         Band(mean=mean, p05=p05, p50=p50, p95=p95)
-        for mean, (p05, p50, p95) in zip(draws.mean(axis=1).tolist(), quantiles.tolist(), strict=True)
+        for mean, (p05, p50, p95) in zip(draws.mean(axis=1).tolist(), levels.tolist(), strict=True)
     ]

@@ -52,17 +52,14 @@ def worth(form: Canonical, counts: FloatArray, terms: ValueAndSlope) -> FloatArr
 
 def room(form: Canonical, orders: IntArray) -> BoolArray:
     """The sources [S] whose own limits, and their groups' bounds, leave room for a further step, money aside."""
-    found = np.zeros(len(orders), dtype=np.bool_)
-    steps, costs = np.zeros(len(orders)), np.zeros(len(orders))
-    for at, (source, order) in enumerate(zip(form.sources, orders.tolist(), strict=True)):
-        step = source.lot_size if order else source.least
-        cap = source.cap
-        found[at] = source.fixed_order is None and (cap is None or order + step <= cap)
-        if not form.region.is_open:
-            steps[at], costs[at] = step, source.cost(order + step) - source.cost(order)
+    offers = form.market.offers
+    steps = np.where(orders > 0, offers.lot, offers.least)
+    found = ~offers.is_fixed & (~offers.capped | (orders + steps <= offers.cap))
     if form.region.is_open:
         return found
-    return found & form.region.keeps(form.market, form.region.values(form.market, orders), steps, costs)
+    costs = form.market.step_costs(orders, steps)
+    values = form.region.values(form.market, orders)
+    return found & form.region.keeps(form.market, values, steps.astype(np.float64), costs)
 
 
 def _per_cost(form: Canonical, orders: IntArray, value: FloatArray) -> FloatArray:
@@ -73,10 +70,7 @@ def _per_cost(form: Canonical, orders: IntArray, value: FloatArray) -> FloatArra
 
 def next_prices(form: Canonical, orders: IntArray) -> FloatArray:
     """Price of each source's next ordered sample [S] in currency units, fixed costs aside."""
-    if form.market.is_plain:
-        return form.market.unit_cost / MILLIONTHS
-    prices = [source.next_price(int(order)) for source, order in zip(form.sources, orders, strict=True)]
-    return np.array(prices, dtype=np.float64) / MILLIONTHS
+    return form.market.next_prices(orders) / MILLIONTHS
 
 
 def _best_of_group(form: Canonical, per_cost: FloatArray, free: BoolArray) -> tuple[FloatArray, BoolArray]:

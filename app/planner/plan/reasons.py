@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.planner.arrays import FloatArray
+from app.planner.arrays import BoolArray, FloatArray
 from app.planner.plan.decide import Decision
 from app.planner.plan.margins import Margins, room
 from app.planner.policies.table import POLICIES
@@ -22,18 +22,22 @@ NOISE_CHANCE = 0.3
 
 @dataclass(frozen=True)
 class _View:
-    """What the sentences are read from. metric_now: predictive mean [groups]. drivers: see `_drivers`."""
+    """What the sentences are read from. metric_now: predictive mean [groups]. drivers: see `_drivers`. noisy [groups]:
+    see `_noisy`."""
 
     form: Canonical
     decision: Decision
     margins: Margins
     metric_now: FloatArray
     drivers: dict[str, FloatArray]
+    noisy: BoolArray
 
 
 def group_reasons(form: Canonical, decision: Decision, margins: Margins, metric_now: FloatArray) -> tuple[str, ...]:
     """One sentence per group in canonical order: what decides. metric_now: predictive mean [groups]."""
-    view = _View(form, decision, margins, metric_now, _drivers(form, decision, margins))
+    slopes = -form.utility.posterior.slope(form.held)
+    noisy = _noisy(slopes, decision, margins)
+    view = _View(form, decision, margins, metric_now, _drivers(form, decision, margins, slopes.mean(axis=1)), noisy)
     decide = _weighed if decision.policy == "optimal" else _by_rule
     return tuple(_unavailable(form, group) or decide(view, group) for group in range(len(form.keys)))
 
@@ -62,13 +66,20 @@ def unspent_reason(form: Canonical, decision: Decision, margins: Margins) -> str
 
 def _cheapest_step(form: Canonical, decision: Decision, margins: Margins) -> int | None:
     """Least cost in millionths of a further order for a group that can gain, None where there is none."""
-    gains = margins.after > 0.0 if decision.policy == "optimal" else np.ones_like(margins.open)
-    costs = []
-    for at, free in enumerate(room(form, decision.orders)):
-        source, order = form.sources[at], int(decision.orders[at])
-        if free and gains[form.groups_of(at)].any():
-            step = source.lot_size if order else source.least
-            costs.append(source.cost(order + step) - source.cost(order))
+    market, free = form.market, room(form, decision.orders)
+    if decision.policy == "optimal":
+        groups, sources = market.effective.tocoo().coords
+        gaining = np.zeros(len(free), dtype=np.bool_)
+        gaining[sources[margins.after[groups] > 0.0]] = True
+        free &= gaining
+    elif len(free):
+        free &= np.diff(market.feeds.indptr) > 0
+    steps = np.where(decision.orders > 0, market.lot, market.least)
+    costs = [
+        market.sources[at].cost(int(decision.orders[at] + steps[at]))
+        - market.sources[at].cost(int(decision.orders[at]))
+        for at in np.flatnonzero(free).tolist()
+    ]
     return min(costs, default=None)
 
 
@@ -115,7 +126,7 @@ def _weighed(view: _View, group: int) -> str:
         return "It is the only group that counts and can be bought for."
     sign = 1.0 if added else -1.0
     name = max(view.drivers, key=lambda driver: float(sign * view.drivers[driver][group]))
-    if not added and sign * view.drivers[name][group] <= NOISY and _is_noise(view, group):
+    if not added and sign * view.drivers[name][group] <= NOISY and view.noisy[group]:
         return "Noise: in many of the curves that the data allow it would gain more than those that get samples."
     if sign * view.drivers[name][group] <= ALIKE:
         return "It gains about as much per cost as the other groups." if added else "Others gain more per cost."
@@ -138,16 +149,16 @@ def _bounded(view: _View, group: int) -> str | None:
     return None
 
 
-def _is_noise(view: _View, group: int) -> bool:
-    """Whether the group left out gains more per cost than money does where it is spent, in many draws."""
-    form, utility = view.form, view.form.utility
-    own = np.array([group])
-    slopes = -utility.posterior.select(own).slope(form.held[own])[0]
-    mean = float(slopes.mean())
-    served = float(view.margins.after[(view.decision.added > 0) & view.margins.open].max(initial=0.0))
-    if mean <= 0.0 or served <= 0.0:
-        return False
-    return bool(np.mean(slopes / mean * view.margins.now[group] > served) >= NOISE_CHANCE)
+def _noisy(slopes: FloatArray, decision: Decision, margins: Margins) -> BoolArray:
+    """Whether each group [groups] gains more per cost than money does where it is spent, in many draws; slopes: the
+    fall of its loss per sample now [groups, draws]."""
+    mean = slopes.mean(axis=1)
+    served = float(margins.after[(decision.added > 0) & margins.open].max(initial=0.0))
+    if served <= 0.0:
+        return np.zeros(len(mean), dtype=np.bool_)
+    falls = mean > 0.0
+    relative = slopes / np.where(falls, mean, 1.0)[:, None]
+    return np.asarray(falls & ((relative * margins.now[:, None] > served).mean(axis=1) >= NOISE_CHANCE))
 
 
 GAINS = {
@@ -164,10 +175,13 @@ LACKS = {
 }
 
 
-def _drivers(form: Canonical, decision: Decision, margins: Margins) -> dict[str, FloatArray]:
-    """Marginal utility per cost now, split into factors: each one's logarithm against the mean of the groups."""
+def _drivers(form: Canonical, decision: Decision, margins: Margins, steepness: FloatArray) -> dict[str, FloatArray]:
+    """Marginal utility per cost now, split into factors: each one's logarithm against the mean of the groups.
+
+    steepness [groups]: the mean fall of each group's loss per sample now.
+    """
     utility = form.utility
-    loss_slope = -utility.posterior.slope(form.held).mean(axis=1) / utility.unit
+    loss_slope = steepness / utility.unit
     live = utility.counted & form.supplied & (decision.now.slope > 0.0) & (loss_slope > 0.0)
     parts = {
         "curve": loss_slope,

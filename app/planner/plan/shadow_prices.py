@@ -56,19 +56,18 @@ def _whole(form: Canonical, decision: Decision, bound: Bound) -> float:
 
 def _largest_orders(form: Canonical, decision: Decision) -> list[BoundPrice]:
     """What a further sample of each source at its cap would gain beyond what its money buys elsewhere."""
+    market, wanted = form.market, decision.relaxed.orders
+    if not market.offers.capped.any():
+        return []
     gain = _reduced_gains(form, decision)
+    at_cap = np.isfinite(market.limit) & (market.limit > 0.0) & (wanted >= market.limit * (1.0 - LIMIT_ROUNDING))
+    at_cap &= ~market.offers.is_fixed & (gain > PRICE_ROUNDING * decision.relaxed.multiplier * market.share)
     found = []
-    for at, source in enumerate(form.sources):
-        limit, wanted = float(form.market.limit[at]), float(decision.relaxed.orders[at])
-        at_cap = np.isfinite(limit) and limit > 0.0 and wanted >= limit * (1.0 - LIMIT_ROUNDING)
-        if (
-            at_cap
-            and source.fixed_order is None
-            and gain[at] > PRICE_ROUNDING * decision.relaxed.multiplier * form.market.share[at]
-        ):
-            by_total = source.max_total is not None and source.max_total - source.ordered < (source.max_order or np.inf)
-            name = "max_total" if by_total else "max_order"
-            found.append(BoundPrice(Constraint("source", source.key, name), float(gain[at])))
+    for at in np.flatnonzero(at_cap).tolist():
+        source = form.sources[at]
+        by_total = source.max_total is not None and source.max_total - source.ordered < (source.max_order or np.inf)
+        name = "max_total" if by_total else "max_order"
+        found.append(BoundPrice(Constraint("source", source.key, name), float(gain[at])))
     return found
 
 
@@ -79,8 +78,7 @@ def _reduced_gains(form: Canonical, decision: Decision) -> FloatArray:
     worth = gradient * relaxed.terms.slope
     if form.values.crossed:
         worth = gradient @ form.values.tangents(relaxed.counts)[1]
-    orders = np.floor(relaxed.orders).astype(np.int64)
-    prices = [source.next_price(max(int(order) - 1, 0)) for source, order in zip(form.sources, orders, strict=True)]
-    share = np.array(prices, dtype=np.float64) / max(market.budget, 1)
+    orders = np.maximum(np.floor(relaxed.orders).astype(np.int64) - 1, 0)
+    share = market.next_prices(orders) / max(market.budget, 1)
     taken = form.region.samples.T @ decision.rows + (form.region.costs.T @ decision.rows) * share
     return np.asarray(market.effective.T @ worth - relaxed.multiplier * share - taken)

@@ -9,6 +9,7 @@ from app.planner.plan.decide import Decision
 from app.planner.plan.extrapolation import extrapolations
 from app.planner.plan.margins import Margins, next_prices, room, worth
 from app.planner.problem.canonical import Canonical
+from app.planner.quantiles import quantiles
 from app.planner.relaxation.relax import relax
 from app.planner.relaxation.separable import is_separable
 from app.planner.utility.objective import Objective
@@ -241,7 +242,7 @@ def _gainless(form: Canonical, decision: Decision) -> list[Warning]:
     plain = replace(form.utility, objective=Objective("utilitarian"))
     values = Values.of(plain, form.order)
     now = values.moved(form.held).draws(form.held)
-    gain = float(np.quantile(values.moved(decision.counts).draws(decision.counts) - now, 0.95))
+    gain = float(quantiles(values.moved(decision.counts).draws(decision.counts) - now, (0.95,))[0])
     if gain > max(min(float(now.std()), SLIGHT_GAIN), 1e-9):
         return []
     detail = (

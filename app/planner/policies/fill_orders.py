@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csc_array
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
-from app.planner.problem.market import Market
+from app.planner.problem.market import INTEGERS, Market
 
 SAMPLE_ROUNDING = 1e-9
 """A share of a sample that counts as none."""
@@ -61,6 +61,8 @@ class Shelves:
         """The orders with a step more of each of the `ranked` sources that the rest of the budget pays for."""
         market, orders = self.market, orders.copy()
         left = market.budget - market.cost(orders)
+        if self._is_plain and market.budget * len(orders) < INTEGERS:
+            return _topped_up(market, orders, np.array(ranked, dtype=np.int64), left)
         for source in ranked:
             offer, order = market.sources[source], int(orders[source])
             step = int(market.lot[source] if order else market.least[source])
@@ -96,7 +98,8 @@ class Shelves:
         brought = self._brought
         least = np.minimum.reduceat(level[brought.indices], brought.indptr[:-1]) if brought.nnz else np.zeros(0)
         order = np.lexsort((np.arange(len(least)), self._price_per_sample, least))
-        return [int(at) for at in order if np.isfinite(least[at])]
+        found: list[int] = order[np.isfinite(least[order])].tolist()
+        return found
 
     def room(self, orders: IntArray, source: int) -> int:
         """The most samples that the groups' space lets be added to a source's order."""
@@ -106,24 +109,24 @@ class Shelves:
         room = float(_over_groups(_part(self._accepted, np.array([source])), left, np.minimum)[0])
         return int(min(max(room + SAMPLE_ROUNDING, 0.0), float(self.market.most[source])))
 
-    @cached_property
+    @property
     def is_fixed(self) -> BoolArray:
         """Whether a source's order is fixed [S]."""
-        return np.array([source.fixed_order is not None for source in self.market.sources], dtype=np.bool_)
+        return self.market.offers.is_fixed
 
     @cached_property
     def fixed(self) -> IntArray:
         """Orders [S] that are fixed, 0 elsewhere."""
-        return np.array([source.fixed_order or 0 for source in self.market.sources], dtype=np.int64)
+        return np.maximum(self.market.offers.fixed, 0)
 
     @property
     def _is_plain(self) -> bool:
         """Whether whole numbers of samples and of money are all there is to it."""
         return self.market.is_plain and self.space is None
 
-    @cached_property
+    @property
     def _brought(self) -> csc_array:
-        return csc_array(self.market.effective)
+        return self.market.feeds
 
     @cached_property
     def _shares(self) -> csc_array:
@@ -136,9 +139,9 @@ class Shelves:
     def _prices(self) -> "_Prices":
         return _Prices(self.market)
 
-    @cached_property
+    @property
     def _accepted(self) -> csc_array:
-        return csc_array(self.market.delivered)
+        return self.market.brings
 
     def _serve(self, wanted: FloatArray, credit: csc_array, prices: "_Prices | None") -> IntArray:
         """wanted [groups]: the wish; credit [groups, S]: what counts towards it per sample; with prices per money."""
@@ -190,18 +193,34 @@ class Shelves:
         """Price in the first tier of one effective sample of any group [S]."""
         market = self.market
         brought = np.bincount(_columns(self._brought), weights=self._brought.data, minlength=len(market.sources))
-        billed = np.array([source.billed_share for source in market.sources], dtype=np.float64)
-        return np.asarray(market.unit_cost * billed / brought)
+        return np.asarray(market.unit_cost * market.offers.billed_share / brought)
 
 
 def sample_prices(market: Market) -> FloatArray:
     """Millionths per effective sample [groups] from the cheapest source, in its first tier; inf without one."""
     entries = market.effective.tocoo()
     groups, sources = entries.coords
-    billed = np.array([source.billed_share for source in market.sources])
+    billed = market.offers.billed_share
     price = np.full(market.groups, np.inf)
     np.minimum.at(price, groups, (market.unit_cost * billed)[sources] / entries.data)
     return price
+
+
+def _topped_up(market: Market, orders: IntArray, ranked: IntArray, left: int) -> IntArray:
+    """The orders [S] of a plain market with a step more of each of the `ranked` that `left` still pays for, in turn."""
+    step = np.where(orders > 0, market.lot, market.least)[ranked]
+    fits = orders[ranked] + step <= market.most[ranked]
+    ranked, step = ranked[fits], step[fits]
+    cost = step * market.unit_cost[ranked]
+    while len(ranked):
+        # What cannot be paid for now never can be: the rest goes to those behind it.
+        paid = np.cumsum(cost)
+        first = int(np.searchsorted(paid, left, side="right"))
+        orders[ranked[:first]] += step[:first]
+        left -= int(paid[first - 1]) if first else 0
+        rest = np.flatnonzero(cost[first:] <= left) + first
+        ranked, step, cost = ranked[rest], step[rest], cost[rest]
+    return orders
 
 
 class _Prices:

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csc_array
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.problem.constraints import Region, region_of
@@ -115,16 +114,12 @@ class Canonical:
 
     def groups_of(self, source: int) -> IntArray:
         """The groups that a source feeds."""
-        feeds = self._fed
+        feeds = self.market.feeds
         return np.asarray(feeds.indices[feeds.indptr[source] : feeds.indptr[source + 1]], dtype=np.int64)
-
-    @cached_property
-    def _fed(self) -> csc_array:
-        return csc_array(self.market.effective)
 
     def spent_on(self, spent: IntArray | FloatArray) -> FloatArray:
         """Money [groups] of money [S] spent on the sources, shared out by what they bring."""
-        delivered = csc_array(self.market.delivered)
+        delivered = self.market.brings
         whole = np.asarray(delivered.sum(axis=0), dtype=np.float64).ravel()
         return np.asarray(delivered @ (spent / np.where(whole > 0.0, whole, 1.0)))
 

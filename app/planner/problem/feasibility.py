@@ -34,7 +34,7 @@ def check_feasible(form: Canonical) -> None:
     culprits = _fixed_orders(form.market)
     least, reachable = _reachable(form)
     culprits += least
-    if reachable.allows_nothing and not any(source.fixed_order for source in form.market.sources):
+    if reachable.allows_nothing and not (form.market.offers.fixed > 0).any():
         if culprits:
             raise InfeasibleError(tuple(culprits))
         return
@@ -56,11 +56,10 @@ def _once(culprits: Sequence[Culprit]) -> tuple[Culprit, ...]:
 
 def _fixed_orders(market: Market) -> list[Culprit]:
     """Orders held fixed that their source does not sell."""
-    found = []
-    for source in market.sources:
-        if not source.fixed_order:
-            continue
-        order, cap = source.fixed_order, source.cap
+    found: list[Culprit] = []
+    for at in np.flatnonzero(market.offers.fixed > 0).tolist():
+        source = market.sources[at]
+        order, cap = source.fixed_order or 0, source.cap
         if order % source.lot_size:
             whole = order // source.lot_size * source.lot_size
             advice = f"a multiple of {source.lot_size}, such as {count(whole)}"
@@ -125,7 +124,7 @@ def _rich(market: Market, region: Region) -> Market:
     lower = np.where(np.isfinite(region.lower), np.abs(region.lower), 0.0)[rows]
     calls = np.divide(lower, entries.data, out=np.zeros_like(lower), where=entries.data > 0.0)
     np.maximum.at(needed, sources, calls)
-    plenty = [source.affordable(RICH * market.budget) for source in market.sources]
+    plenty = market.offers.affordable(RICH * market.budget)
     most = np.maximum(np.minimum(needed, 1e12), plenty) + market.least + market.lot
     most = np.minimum(most, np.minimum(market.limit, 1e12)).astype(np.int64) // market.lot * market.lot
     return replace(market, most=np.where(most >= market.least, most, 0))

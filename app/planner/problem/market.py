@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array, csr_array
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
+from app.planner.problem.offers import EXACT, Offers
 from app.planner.problem.sources import Source
 
 INTEGERS = 2**62
@@ -32,8 +33,11 @@ class Segments:
     falls: BoolArray
 
     @classmethod
-    def of(cls, sources: Sequence[Source], budget: int) -> "Segments":
+    def of(cls, offers: Offers, budget: int) -> "Segments":
         """The segments of the sources, prices as shares of `budget`."""
+        sources = offers.sources
+        if not offers.has_tiers and not (offers.unit_cost > EXACT).any():
+            return cls.of_one_price(offers, budget)
         rows = [
             # Quotients of integers, rounded once: scaling prices and budget alike changes no bit of them.
             (at, price / max(budget, 1), length, start)
@@ -51,6 +55,14 @@ class Segments:
             falls=np.asarray((starts > 0.0) & (price < before)),
         )
 
+    @classmethod
+    def of_one_price(cls, offers: Offers, budget: int) -> "Segments":
+        """The segments of sources without tiers, one each: the same numbers, all at once."""
+        size = len(offers.sources)
+        price = offers.unit_cost * offers.billed_share / max(budget, 1)
+        nothing = np.zeros(size)
+        return cls(np.arange(size), price, nothing, np.full(size, np.inf), np.zeros(size, dtype=np.bool_))
+
 
 @dataclass(frozen=True)
 class Market:
@@ -60,11 +72,14 @@ class Market:
     unit_cost: millionths per billed sample in the first tier. lot, least: samples. most: the largest order the budget
     pays for, in whole lots, 0 where it is below `least`. limit: the largest order, money aside; inf: none.
     share: unit_cost / budget. rank: position among the group's own sources.
-    effective, delivered [groups, S]: samples that an ordered one brings, weighted by quality or raw.
+    effective, delivered [groups, S]: samples that an ordered one brings, weighted by quality or raw; feeds, brings: the
+    same, source by source.
+    offers: the sources' terms, the same for every budget.
     """
 
     groups: int
     budget: int
+    offers: Offers
     sources: tuple[Source, ...]
     order: IntArray
     group: IntArray
@@ -77,76 +92,72 @@ class Market:
     rank: IntArray
     effective: csr_array
     delivered: csr_array
+    feeds: csc_array
+    brings: csc_array
 
     @classmethod
     def of(cls, sources: Sequence[Source], place: Sequence[int], groups: int, budget: int) -> "Market":
         """The market of `sources`, whose groups are renumbered by `place`; budget in millionths."""
 
-        def rank_of(position: int) -> tuple[int, int, str]:
-            source = sources[position]
-            return min(place[group] for group, _ in source.yields), source.unit_cost, source.key
-
-        order = sorted(range(len(sources)), key=rank_of)
-        listed = [sources[position] for position in order]
-        group = np.array([rank_of(position)[0] for position in order], dtype=np.int64)
-        caps = [source.cap for source in listed]
-        delivered, effective = _brought(listed, place, groups)
+        first = [
+            place[one.yields[0][0]] if len(one.yields) == 1 else min(place[group] for group, _ in one.yields)
+            for one in sources
+        ]
+        ranks = [(group, one.unit_cost, one.key) for group, one in zip(first, sources, strict=True)]
+        order = sorted(range(len(sources)), key=ranks.__getitem__)
+        offers = Offers.of([sources[position] for position in order])
+        group = np.array([first[position] for position in order], dtype=np.int64)
+        delivered, effective = _brought(offers.sources, place, groups)
         return cls(
             groups=groups,
             budget=budget,
-            sources=tuple(listed),
+            offers=offers,
+            sources=offers.sources,
             order=np.array(order, dtype=np.int64),
             group=group,
-            unit_cost=_whole([source.unit_cost for source in listed]),
-            lot=_whole([source.lot_size for source in listed]),
-            least=_whole([source.least for source in listed]),
-            most=np.array([source.affordable(budget) for source in listed], dtype=np.int64),
-            limit=np.array([np.inf if cap is None else cap for cap in caps], dtype=np.float64),
-            # Quotients of integers, rounded once: scaling prices and budget alike changes no bit of them.
-            share=np.array([source.unit_cost / max(budget, 1) for source in listed], dtype=np.float64),
+            unit_cost=offers.unit_cost,
+            lot=offers.lot,
+            least=offers.least,
+            most=offers.affordable(budget),
+            limit=np.where(offers.capped, offers.cap, np.inf),
+            share=offers.shares(budget),
             rank=np.arange(len(group)) - np.searchsorted(group, group),
             effective=effective,
             delivered=delivered,
+            feeds=csc_array(effective),
+            brings=csc_array(delivered),
         )
 
     def with_budget(self, budget: int) -> "Market":
         """The same sources, asked with other money (millionths)."""
-        return replace(
-            self,
-            budget=budget,
-            most=np.array([source.affordable(budget) for source in self.sources], dtype=np.int64),
-            share=np.array([source.unit_cost / max(budget, 1) for source in self.sources], dtype=np.float64),
-        )
+        return replace(self, budget=budget, most=self.offers.affordable(budget), share=self.offers.shares(budget))
 
     @cached_property
     def segments(self) -> Segments:
         """The stretches of one price."""
-        return Segments.of(self.sources, self.budget)
+        return Segments.of(self.offers, self.budget)
 
-    @cached_property
+    @property
     def is_single(self) -> bool:
         """Whether every source feeds one group."""
-        return all(len(source.yields) == 1 for source in self.sources)
+        return self.offers.is_single
 
-    @cached_property
+    @property
     def is_plain(self) -> bool:
         """Whether an ordered sample is one of its group's, at one price, and nothing is held fixed."""
-        return self.is_single and all(
-            source.is_linear
-            and source.fixed_order is None
-            and source.yields[0][1] * source.acceptance_rate * source.quality == 1.0
-            for source in self.sources
-        )
+        return self.offers.is_plain
 
     @cached_property
     def is_convex(self) -> bool:
         """Whether no fixed cost and no falling tier makes a larger order cheaper per sample."""
-        return not self.segments.falls.any() and not any(source.fixed_cost for source in self.sources)
+        if self.offers.has_fixed_costs:
+            return False
+        return not self.offers.has_tiers or not self.segments.falls.any()
 
-    @cached_property
+    @property
     def by_price(self) -> IntArray:
         """The sources [S] by unit_cost, cheapest first."""
-        return np.argsort(self.unit_cost, kind="stable")
+        return self.offers.by_price
 
     def rounded_down(self, orders: FloatArray) -> IntArray:
         """Divisible orders [S] in whole lots, never more and never over budget; below the smallest order: nothing."""
@@ -168,6 +179,20 @@ class Market:
         if self.is_plain:
             return (orders * self.unit_cost).tolist()  # type: ignore[no-any-return]  # tolist is untyped
         return [source.cost(int(order)) for source, order in zip(self.sources, orders, strict=True)]
+
+    def step_costs(self, orders: IntArray, steps: IntArray) -> FloatArray:
+        """What so many samples more than each order cost [S], in millionths."""
+        if self.is_plain and int(steps.max(initial=0)) * int(self.unit_cost.max(initial=0)) < INTEGERS:
+            return (steps * self.unit_cost).astype(np.float64)
+        more = zip(self.sources, orders.tolist(), steps.tolist(), strict=True)
+        return np.array([one.cost(order + step) - one.cost(order) for one, order, step in more], dtype=np.float64)
+
+    def next_prices(self, orders: IntArray) -> FloatArray:
+        """Price of each source's next ordered sample [S] in millionths, fixed costs aside."""
+        if not self.offers.has_tiers:
+            return np.asarray(self.unit_cost * self.offers.billed_share)
+        prices = [source.next_price(order) for source, order in zip(self.sources, orders.tolist(), strict=True)]
+        return np.array(prices, dtype=np.float64)
 
     def added(self, orders: IntArray | FloatArray) -> FloatArray:
         """Effective samples per group [groups] that orders [S] bring."""
@@ -207,8 +232,3 @@ def _brought(sources: Sequence[Source], place: Sequence[int], groups: int) -> tu
     clean = [share * source.acceptance_rate * source.quality for source in sources for _, share in source.yields]
     shape = (groups, len(sources))
     return csr_array((raw, (row, column)), shape=shape), csr_array((clean, (row, column)), shape=shape)
-
-
-def _whole(numbers: Sequence[int]) -> IntArray:
-    """Integers that may pass 64 bits, such as an absurd lot, capped where they can no longer be bought anyway."""
-    return np.array([min(number, 2**62) for number in numbers], dtype=np.int64)

@@ -14,6 +14,7 @@ import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.curves.posterior import Posterior
+from app.planner.quantiles import quantiles
 from app.planner.utility.aggregate import Aggregate, Least, Outer, WeightedSum
 from app.planner.utility.benefit import LEAST_BENEFIT, mean
 from app.planner.utility.kinds import KINDS, UtilityKind, phi
@@ -25,6 +26,8 @@ __all__ = ["LEAST_BENEFIT", "Outer", "Utility", "ValueAndSlope"]
 TAIL = 0.03
 """A group's draws beyond these quantiles count as they: the tails of its band are longer than those of real curves'
 errors (on training worlds the sd is a fifth too large where 90 % intervals hold 90 %), and a sum shows it."""
+BLOCK = 30_000
+"""Curve values computed at a time."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,10 @@ class Utility:
 
     def terms(self, counts: FloatArray) -> ValueAndSlope:
         """V and V' at counts [groups] or [groups, sizes]; where V has a kink, V' is the slope beyond it."""
+        if len(self._blocks) > 1 and counts.ndim == 1:
+            found = [part.terms(counts[rows]) for rows, part in self._blocks]
+            value, gain = (np.concatenate([getattr(one, name) for one in found]) for name in ("value", "slope"))
+            return ValueAndSlope(value, gain)
         if self.posterior.draws == 1:
             value, gain = self._known(counts)
         else:
@@ -154,6 +161,18 @@ class Utility:
             value, gain = mean(each, worth * fall, self.objective.risk)
             gain = gain / unit[..., 0]
         return ValueAndSlope(*self.lagged(value, gain))
+
+    @cached_property
+    def _blocks(self) -> list[tuple[slice, "Utility"]]:
+        """The groups some at a time, whose draws stay in the processor's cache; one entry where that is all of them."""
+        groups, draws = self.posterior.asymptote.shape
+        step = max(1, BLOCK // max(draws, 1))
+        # The mean of the worst draws is a matrix product, whose last digits hang on how many rows it has.
+        is_plain = self.posterior.transfer is None and self.objective.risk in (None, 1.0)
+        if draws == 1 or groups < 2 * step or not is_plain:
+            return [(slice(None), self)]
+        rows = [slice(at, min(at + step, groups)) for at in range(0, groups, step)]
+        return [(one, self.select(one)) for one in rows]
 
     def lagged(self, value: FloatArray, slope: FloatArray) -> tuple[FloatArray, FloatArray]:
         """V and its slope from those of E φ, which they are but for a kind that lags: value [groups, …], slope of equal
@@ -194,31 +213,34 @@ class Utility:
     def draws(self, counts: FloatArray) -> FloatArray:
         """U in every draw of the curves [draws], F taken as linear round the expected values."""
         each = self._each(self.posterior.loss(counts))
-        return self._by_draw(each, each)
+        return self._by_draw(each, each)[0]
 
     def outcomes(self, counts: FloatArray) -> tuple[float, FloatArray]:
         """The mean of `draws`, and U in every draw [draws] as it may turn out: with what strays from the curves."""
-        each = self._each(self.posterior.loss(counts))
-        loss = self.posterior.band(counts)
-        held = np.clip(loss, *np.quantile(loss, (TAIL, 1.0 - TAIL), axis=1)[:, :, None])
-        return float(self._by_draw(each, each).mean()), self._by_draw(each, self._each(held))
+        loss, band = self.posterior.loss_and_band(counts)
+        low, high = quantiles(band, (TAIL, 1.0 - TAIL))
+        held = np.clip(band, low[:, None], high[:, None], out=band)
+        each = self._each(loss)
+        expected, found = self._by_draw(each, each, self._each(held))
+        return float(expected.mean()), found
 
     def _each(self, loss: FloatArray) -> FloatArray:
         """φ [groups, draws] of losses."""
         scaled = np.maximum(loss, 0.0) / self._like(loss, self.unit)
         return phi(self.objective, scaled, self.bounded, self._like(loss, self.goal))[0]
 
-    def _by_draw(self, expected: FloatArray, each: FloatArray) -> FloatArray:
-        """U [draws] from φ [groups, draws], F being linear round the expected values of other draws of it."""
+    def _by_draw(self, expected: FloatArray, *outcomes: FloatArray) -> list[FloatArray]:
+        """U [draws] from φ [groups, draws] of each of the outcomes, F being linear round the `expected` values."""
         first, _ = mean(expected, expected, self.objective.risk)
         value, _ = self.lagged(first, first)
         if self.kind.lags:
             behind = (first < self.reference)[:, None]
-            each = each + self.objective.lambda_ * behind * (each - self.reference)
+            outcomes = tuple(each + self.objective.lambda_ * behind * (each - self.reference) for each in outcomes)
         share = self.gradient(value)
-        return np.asarray((share[:, None] * each).sum(axis=0)) + (self.total(value) - float((share * value).sum()))
+        rest = self.total(value) - float((share * value).sum())
+        return [np.asarray((share[:, None] * each).sum(axis=0)) + rest for each in outcomes]
 
-    def select(self, indices: IntArray) -> "Utility":
+    def select(self, indices: IntArray | slice) -> "Utility":
         """The same utility's terms for the groups at `indices` alone."""
         posterior = self.posterior.part(indices)
         goal = self.goal[indices] if len(self.goal) > 1 else self.goal

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from app.api.http.shapes import Answer, Patch, Shape, examples
+from app.api.http.shapes import Answer, Frame, Patch, Shape, examples
 from app.main import create_app
 from app.settings import Settings
 
@@ -38,7 +38,7 @@ def named(node: Any, seen: set[str]) -> set[str]:
     return seen
 
 
-def all_shapes(kind: type[Shape] = Shape) -> Iterator[type[Shape]]:
+def all_shapes(kind: type[Frame] = Frame) -> Iterator[type[Frame]]:
     yield kind
     for child in kind.__subclasses__():
         yield from all_shapes(child)
@@ -60,7 +60,7 @@ def takes_null(schema: dict[str, Any]) -> bool:
     return schema == {} or schema.get("type") == "null" or any(map(takes_null, schema.get("anyOf", [])))
 
 
-def example_of(shape: type[Shape]) -> dict[str, Any]:
+def example_of(shape: type[Frame]) -> dict[str, Any]:
     room = shape.__module__.split(".")[2]
     found = examples(room).get(shape.__name__)
     return dict(found) if found is not None else LEAST.get(shape.__name__, {})

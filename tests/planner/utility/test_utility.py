@@ -14,7 +14,18 @@ from app.planner.utility.metric import Metric, MetricError
 from app.planner.utility.objective import Objective, ObjectiveError
 from app.planner.utility.parsing import parse
 from app.planner.utility.utility import Utility
-from tests.planner.problems import ACCURACY, MAXIMIN, RMSE, UTILITARIAN, isoelastic, offers, problem, scattered, stated
+from tests.planner.problems import (
+    ACCURACY,
+    MAXIMIN,
+    RMSE,
+    UTILITARIAN,
+    isoelastic,
+    offers,
+    problem,
+    random_curves,
+    scattered,
+    stated,
+)  # fmt: skip
 
 CURVES = [(0.05, 2.0, 0.5, 0.0), (0.2, 5.0, 0.75, 10.0), (0.0, 0.9, 0.25, 0.0)]
 KINDS = [UTILITARIAN, isoelastic(0.0), isoelastic(0.5), isoelastic(1.0), isoelastic(5.0), MAXIMIN]
@@ -186,3 +197,15 @@ def test_a_group_without_a_target_never_falls_short(power: int, bounded: bool) -
     value, worth = phi(Objective("targets", power=power), losses, bounded, no_goal)
     np.testing.assert_array_equal(value, [[0.0, 0.0, 0.0]])
     np.testing.assert_array_equal(worth, [[0.0, 0.0, 0.0]])
+
+
+@pytest.mark.parametrize("objective", [Objective("utilitarian"), Objective("gap")])
+def test_many_groups_are_weighed_block_by_block_to_the_same_bits(objective: Objective) -> None:
+    rng = np.random.default_rng(11)
+    asked = problem(scattered(random_curves(rng, 250), draws=400, seed=2), (), 0.0, objective)
+    utility = Canonical.of(asked).utility
+    counts = rng.uniform(0.0, 5000.0, 250)
+    found = utility.terms(counts)
+    alone = [utility.select(np.array([at])).terms(counts[[at]]) for at in range(250)]
+    assert found.value.tolist() == [one.value[0] for one in alone]
+    assert found.slope.tolist() == [one.slope[0] for one in alone]
