@@ -70,11 +70,13 @@ class Fits(Kept[Fitted]):
 
     `answers` are what was computed from fits, few enough that the fits they hold on to weigh little. `runs`: of a
     project and a recipe, the runs up to a data version; `scored`: of a project, the forecasts up to a state; each
-    together at most half of `max_bytes`.
+    together at most half of `max_bytes`. `records`: of forecasts, at a state of the project.
     """
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(max_bytes, lambda fitted: fitted.posterior.nbytes)
         self.answers: Kept[Any] = Kept(MOST_ANSWERS)
+        # Not among the answers: those are computed from records, and who computes one waits for no other.
+        self.records: Kept[Any] = Kept(MOST_ANSWERS)
         self.scored: Kept[tuple[State, Scored]] = Kept(max_bytes // 2, lambda known: known[1].nbytes)
         self.runs: Kept[tuple[int, Runs]] = Kept(max_bytes // 2, lambda known: known[1].nbytes)

@@ -101,6 +101,6 @@ def record_now(session: Session, fits: Fits, project: Project) -> ForecastRecord
         made = scored(session, fits, state_of(session, project))
         return record_of_scored(project, made.followed_by(scored_of(due)))
 
-    key = ("record", project.id, project.data_version, project.forecasts_due)
-    found: ForecastRecord = fits.answers.get(key, add_up)
+    key = (project.id, project.data_version, project.forecasts_due)
+    found: ForecastRecord = fits.records.get(key, add_up)
     return found
