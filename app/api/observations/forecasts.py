@@ -13,7 +13,7 @@ from app.api.http.transactions import Call, Route, reads
 from app.api.observations.curves import Quantiles
 from app.services.forecasts.record import NAMES, ForecastRecord, record_of
 from app.services.projects.changes import get_member
-from app.store.forecast_tasks import runs_due
+from app.store.forecasts import runs_due
 from app.store.models.observations import Forecast
 from app.store.models.projects import Group
 from app.store.observations import listed_forecasts

@@ -11,8 +11,8 @@ from app.api.http.problems import declared
 from app.api.http.runtime import Runtime, read_body
 from app.api.http.shapes import Answer
 from app.errors import Invalid, Malformed, NotFound, TooLarge, TrancheError, Unavailable, VerifyFailed
+from app.services.vendors.gathering import Gathering
 from app.services.vendors.inbox import Call, Letter, open_letters, receive
-from app.store.gathering import Gathering
 from app.vendors.base import Headers
 
 router = APIRouter(prefix="/v1/hooks", tags=["vendors"])

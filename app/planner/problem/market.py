@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csc_array, csr_array
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
-from app.planner.problem.offers import EXACT, Offers
+from app.planner.problem.offers import LARGEST_EXACT, Offers
 from app.planner.problem.sources import Source
 
 INTEGERS = 2**62
@@ -36,7 +36,7 @@ class Segments:
     def of(cls, offers: Offers, budget: int) -> "Segments":
         """The segments of the sources, prices as shares of `budget`."""
         sources = offers.sources
-        if not offers.has_tiers and not (offers.unit_cost > EXACT).any():
+        if not offers.has_tiers and not (offers.unit_cost > LARGEST_EXACT).any():
             return cls.of_one_price(offers, budget)
         rows = [
             # Quotients of integers, rounded once: scaling prices and budget alike changes no bit of them.

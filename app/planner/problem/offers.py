@@ -14,7 +14,7 @@ from app.planner.problem.sources import MOST, Source
 
 LARGEST = 2**62
 """Integers beyond it, such as an absurd lot, count as it: they can no longer be bought anyway."""
-EXACT = 2**53
+LARGEST_EXACT = 2**53
 """Up to it a double is an integer's own value, so that a quotient of two is rounded once."""
 
 
@@ -65,7 +65,7 @@ class Offers:
         """unit_cost / budget [S]: quotients of integers, rounded once, so that scaling prices and budget alike changes
         no bit of them."""
         money = max(budget, 1)
-        if money <= EXACT and int(self.unit_cost.max(initial=0)) <= EXACT:
+        if money <= LARGEST_EXACT and int(self.unit_cost.max(initial=0)) <= LARGEST_EXACT:
             return np.asarray(self.unit_cost / money)
         return np.array([one.unit_cost / money for one in self.sources], dtype=np.float64)
 

@@ -30,7 +30,7 @@ from app.planner.curves import (
 from app.planner.wording import Warning
 from app.services.curves.archive import archive, unpack
 from app.services.curves.fits import DRAWS, SEED, FitKey, Fitted
-from app.store import fits as store
+from app.store import forecasts as store
 
 MOST_BYTES = 32_000_000
 POINTS = ("counts", "losses", "stderrs", "holdouts")

@@ -17,7 +17,7 @@ from app.services.curves.kept_fits import kept_fit
 from app.services.curves.runs import Runs
 from app.services.forecasts.making import forecasts_of
 from app.services.forecasts.record import ForecastRecord, record_of, record_of_scored, scored, scored_of, state_of
-from app.store import forecast_tasks as tasks
+from app.store import forecasts as store
 from app.store.models.observations import Forecast
 from app.store.models.projects import Project
 
@@ -37,8 +37,8 @@ def owe(session: Session, project: Project, basis: Callable[[], Basis]) -> None:
     """The data version just made brought runs of the project's recipe; `basis`: as it was before, made where the last
     request's is not the same."""
     before = project.data_version - 1
-    same = project.forecasts_due > 0 and tasks.is_due(session, project.id, before)
-    tasks.add(session, project.id, project.data_version, None if same else packed(basis()))
+    same = project.forecasts_due > 0 and store.is_due(session, project.id, before)
+    store.add_task(session, project.id, project.data_version, None if same else packed(basis()))
     project.forecasts_due += 1
 
 
@@ -46,7 +46,7 @@ def made_in_turn(session: Session, fits: Fits, project: Project, now: datetime) 
     """The forecasts of what is due, request by request in the order of their data versions. Stores nothing. Raises
     RuntimeError where nothing says what they are to be made from."""
     basis: Basis | None = None
-    for version, content in tasks.due(session, project.id):
+    for version, content in store.tasks_due(session, project.id):
         basis = unpacked(content) if content is not None else basis
         if basis is None:
             raise RuntimeError(f"the runs of data version {version} are to be forecast, but nothing says from what")
@@ -74,7 +74,7 @@ def forecasts_of_version(
 def pay(session: Session, project: Project, made: Sequence[Made]) -> None:
     """Store forecasts, each request's once, whoever else has made them. The transaction holds the project's lock."""
     for one in made:
-        if tasks.done(session, project.id, one.data_version):
+        if store.task_done(session, project.id, one.data_version):
             session.add_all(one.forecasts)
             project.forecasts_due -= 1
     session.flush()

@@ -11,7 +11,7 @@ from app.planner.arrays import FloatArray
 from app.planner.curves import Posterior
 from app.planner.forecasts import INTERVAL_LEVELS, LEAST_WIDTH, overpromised, promising_less, widening
 from app.services.curves.fits import Fits, Fitted, Scored, State
-from app.store import fits as store_of_fits
+from app.store import forecasts as store_of_forecasts
 from app.store import observations as store
 from app.store.models.observations import KeptRecord
 from app.store.models.projects import Project
@@ -56,13 +56,13 @@ def scored_of(rows: Sequence[Any]) -> Scored:
 def record_of(session: Session, fits: Fits, project: Project) -> ForecastRecord:
     """The project's own record under its present recipe, of the forecasts that are made."""
     state = state_of(session, project)
-    kept = store_of_fits.kept_record(session, *state)
+    kept = store_of_forecasts.kept_record(session, *state)
     return record_from(kept) if kept is not None else record_of_scored(project, scored(session, fits, state))
 
 
 def state_of(session: Session, project: Project) -> State:
     """All that the record goes by."""
-    last, voided = store_of_fits.last_forecast(session, project.id), store.last_voided(session, project.id)
+    last, voided = store_of_forecasts.last_forecast(session, project.id), store.last_voided(session, project.id)
     return State(project.id, project.recipe, last, voided)
 
 

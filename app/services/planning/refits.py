@@ -14,7 +14,7 @@ from app.services.curves.kept_fits import freeze, keep_fit, worth_freezing
 from app.services.forecasts.record import to_be_kept
 from app.services.jobs.plan_watch import Outlook, Purchase
 from app.services.planning.allocations import AllocationQuestion, next_allocation
-from app.store import fits as store
+from app.store import forecasts as store
 from app.store.member_rows import group_rows
 from app.store.models.observations import KeptRecord
 from app.store.models.projects import Project

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from app.errors import Unavailable
-from app.store.gathering import Gathering
+from app.services.vendors.gathering import Gathering
 
 Handle = Callable[[Sequence[int]], Sequence[int | Exception]]
 
