@@ -1,8 +1,8 @@
 """A project in one process: what the service makes of posted runs and a question, without HTTP and a database.
 
 Runs are read and fitted by the service's own `fit_now`, plans are made with the defaults of the API, so that another
-checkout of the repository plays as its service would. What the record of past forecasts adds is left out: it needs a
-database.
+checkout of the repository plays as its service would (one from after `fit_now` took a basis). What the record of past
+forecasts adds is left out: it needs a database.
 """
 
 from collections.abc import Sequence
@@ -21,15 +21,15 @@ from app.planner.problem import Problem
 from app.planner.problem.sources import Source
 from app.planner.simulation.game import unknown
 from app.planner.utility import Metric, Objective
+from app.services.curves.basis import Basis, BasisGroup
 from app.services.curves.fit import fit_now
-from app.services.curves.fits import DRAWS, SEED, FitKey, Fitted
+from app.services.curves.fits import DRAWS, SEED, Fitted
 from app.services.curves.prior import prior_for
+from app.services.curves.runs import EPOCH, runs_of_rows
 from app.services.planning.allocations import AllocationQuestion
 from app.store.models.observations import Observation
-from app.store.models.projects import Group, Project
 
 MILLION = 1_000_000
-NOBODY = UUID(int=0)
 UTILITIES = {
     "mean": Objective("utilitarian"),
     "log": Objective("isoelastic", aversion=1.0),
@@ -72,27 +72,26 @@ class Buyer:
                 metrics={key: {"value": value, **error} for key, value, error in told if np.isfinite(value)},
                 content_hash=f"{number:064d}",
                 holdout="test",
+                observed_at=EPOCH,
+                data_version=1,
             )
         )
 
     def post_again(self) -> None:
         """The last run once more, under another id."""
         last, number = self.runs[-1], len(self.runs)
-        same = {name: getattr(last, name) for name in ("counts", "metrics", "content_hash", "holdout")}
-        self.runs.append(Observation(id=UUID(int=number + 1), **same))
+        said = ("counts", "metrics", "content_hash", "holdout", "observed_at", "data_version")
+        self.runs.append(Observation(id=UUID(int=number + 1), **{name: getattr(last, name) for name in said}))
 
     def fit(self, held: FloatArray) -> Fitted:
         """The curves of all runs so far; held [groups]."""
         metric = self.terms.metric
-        project = Project(
-            id=NOBODY,
-            metric_kind=self.terms.metric_kind,
-            metric_goal=metric.goal,
-            metric_lower=metric.lower,
-            metric_upper=metric.upper,
+        groups = tuple(
+            BasisGroup(number, key, None, None, None, float(count))
+            for number, (key, count) in enumerate(zip(self.terms.keys, held, strict=True))
         )
-        groups = [Group(key=key, weight=1.0) for key in self.terms.keys]
-        return fit_now(project, groups, held, self.runs, FitKey(NOBODY, 0, DRAWS, SEED))
+        basis = Basis("default", self.terms.metric_kind, metric.goal, metric.lower, metric.upper, groups)
+        return fit_now(basis, runs_of_rows(self.runs), DRAWS, SEED)
 
     def problem(
         self, held: FloatArray, money: float, posterior: Posterior, weights: FloatArray | None = None

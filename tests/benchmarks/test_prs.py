@@ -120,7 +120,7 @@ def test_two_runs_write_the_same_bytes(bench: ModuleType, tmp_path: Path, capsys
         bench.write(results, ["equal"], [1, 2], tmp_path / name)
         written.append([(tmp_path / name / file).read_bytes() for file in ("prs.json", "prs_details.json")])
     assert written[0] == written[1]
-    rows = json.loads(written[0][0])
+    rows = json.loads(written[0][0])["results"]
     assert {row["policy"] for row in rows} == {"optimal", "equal", "oracle_fixed"}
     assert {tuple(row) for row in rows} == {bench.KEYS}
     assert all(row["replicates"] == 4 for row in rows)
