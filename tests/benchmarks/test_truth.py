@@ -76,10 +76,10 @@ def test_two_checkouts_are_driven_on_the_same_seeds(tmp_path: Path) -> None:
         subprocess.run(command, check=True, capture_output=True, timeout=300)
 
     measured("2 groups")
-    rows = json.loads(out.read_text())
+    rows = json.loads(out.read_text())["results"]
     assert [(row["side"], row["worlds"], row["share_to_other_side"]) for row in rows] == [
         ("now", 2, 0),
         ("before", 2, 0),
     ]
     measured("step")
-    assert [row["part"] for row in json.loads(out.read_text())] == ["2 groups", "2 groups", "step", "step"]
+    assert [row["part"] for row in json.loads(out.read_text())["results"]] == ["2 groups", "2 groups", "step", "step"]
