@@ -86,14 +86,25 @@ def learnt_error(posterior: Posterior, observations: Observations, asked: Asked,
     found = np.zeros(level.shape)
     if observations.span is None:
         return found
-    for row, (group, holdout) in enumerate(zip(asked.groups, asked.holdouts, strict=True)):
-        seen = np.flatnonzero(observations.points[group].holdouts == holdout)
-        if len(seen):
-            runs, of = _runs_of(observations, int(group), seen), np.full(len(seen), group)
-            odds = [_odds(one / observations.span) for one in (levels(posterior, observations, of, runs), level[row])]
-            ratio = np.exp(-np.abs(np.log(odds[0] / odds[1])).min())
+    seen: dict[tuple[int, int], FloatArray] = {}
+    own = _odds(level / observations.span)
+    for row, (group, holdout) in enumerate(zip(asked.groups.tolist(), asked.holdouts.tolist(), strict=True)):
+        if (group, holdout) not in seen:
+            seen[group, holdout] = _odds_seen(posterior, observations, observations.span, group, holdout)
+        odds = seen[group, holdout]
+        if len(odds):
+            ratio = np.exp(-np.abs(np.log(odds / own[row])).min())
             found[row] = np.nan_to_num(asked.stderrs[row]) * np.sqrt(1.0 - ratio)
     return found
+
+
+def _odds_seen(posterior: Posterior, observations: Observations, span: float, group: int, holdout: int) -> FloatArray:
+    """Of l, at the runs of a group on a holdout [runs, 1]."""
+    seen = np.flatnonzero(observations.points[group].holdouts == holdout)
+    if not len(seen):
+        return np.zeros((0, 1))
+    runs = _runs_of(observations, group, seen)
+    return _odds(levels(posterior, observations, np.full(len(seen), group), runs) / span)
 
 
 def _odds(share: FloatArray) -> FloatArray:
