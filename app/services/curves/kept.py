@@ -22,7 +22,8 @@ class Kept(Generic[Value]):
         self._making = [Lock() for _ in range(STRIPES)]
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """The answer to `key`, made where it is not kept. What `make` raises is raised, and nothing is kept."""
+        """The answer to `key`, made where it is not kept. What `make` raises is raised, and nothing is kept. `make` may
+        not ask here for another answer: two keys may share a lock."""
         with self._making[hash(key) % STRIPES]:
             found = self.find(key)
             if found is not None:
