@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, exists, func, insert, select, tuple_, update
+from sqlalchemy import Row, Table, bindparam, exists, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -69,15 +69,15 @@ class AlikeRun(NamedTuple):
 
 
 # What every post asks for: made once.
-GROUPS = Group.__table__
+GROUPS = cast(Table, Group.__table__)
 COLUMNS = tuple(GROUPS.c[name] for name in ("id", "key", "initial_count", "first_run_count", "weight", "archived_at"))
 OF_PROJECT = select(*COLUMNS).where(GROUPS.c.project_id == bindparam("project")).order_by(GROUPS.c.id)
-SETTLE = update(GROUPS).where(GROUPS.c.id == bindparam("group"))  # type: ignore[arg-type]
-SETTLE_REST = update(GROUPS).where(  # type: ignore[arg-type]
+SETTLE = update(GROUPS).where(GROUPS.c.id == bindparam("group"))
+SETTLE_REST = update(GROUPS).where(
     GROUPS.c.project_id == bindparam("project"), GROUPS.c.archived_at.is_(None), GROUPS.c.first_run_count.is_(None)
 )
 RUNS = Observation.__table__.c
-INSERT = insert(Observation.__table__)  # type: ignore[arg-type]
+INSERT = insert(cast(Table, Observation.__table__))
 CONTENT = select(RUNS.external_id, RUNS.content_hash).where(RUNS.project_id == bindparam("project"))
 CONTENT_OF_NAMES = CONTENT.where(RUNS.external_id.in_(bindparam("some", expanding=True)))
 ALIKE = (

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import Table, bindparam, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.store.models.access import Workspace
@@ -13,7 +14,7 @@ from app.store.models.webhooks import Event, WebhookAttempt, WebhookDelivery, We
 from app.store.reading import Listing
 
 # What every event asks for: made once.
-ENDPOINTS, WORKSPACES = WebhookEndpoint.__table__.c, Workspace.__table__
+ENDPOINTS, WORKSPACES = WebhookEndpoint.__table__.c, cast(Table, Workspace.__table__)
 LISTENERS = (
     select(ENDPOINTS.id, ENDPOINTS.event_types)
     .where(
@@ -25,12 +26,12 @@ LISTENERS = (
     .order_by(ENDPOINTS.id)
 )
 NEXT_SEQUENCE = (
-    update(WORKSPACES)  # type: ignore[arg-type]
+    update(WORKSPACES)
     .where(WORKSPACES.c.id == bindparam("workspace"))
     .values(last_sequence=WORKSPACES.c.last_sequence + 1)
     .returning(WORKSPACES.c.last_sequence)
 )
-INSERT_EVENT = insert(Event.__table__)  # type: ignore[arg-type]
+INSERT_EVENT = insert(cast(Table, Event.__table__))
 EVENT_COLUMNS = tuple(Event.__table__.c.keys())
 
 

@@ -69,11 +69,6 @@ def repeats_among(alike: Iterable[tuple[int, Said]]) -> dict[int, int]:
     return found
 
 
-def distinct(runs: Sequence[SomeRun], repeats: Mapping[UUID, SomeRun]) -> list[SomeRun]:
-    """The runs less the repeats."""
-    return [run for run in runs if run.id not in repeats]
-
-
 def repeated_runs(runs: Sequence[Run], repeats: Mapping[UUID, Run]) -> list[Warning]:
     """The warning that names the repeats among `runs`; none where there are none."""
     return repeats_told([(name_of(run), name_of(repeats[run.id])) for run in runs if run.id in repeats])

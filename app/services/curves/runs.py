@@ -72,10 +72,6 @@ class Runs:
         """Those that a fit at the data version uses: brought by then, and not voided."""
         return self.taken((self.brought <= version) & (self.voided > version))
 
-    def brought_by(self, version: int) -> "Runs":
-        """Those of one data version."""
-        return self.taken(self.brought == version)
-
     def column(self, name: str, group: str) -> FloatArray:
         """One of CELLS of the group [runs]; of one that no run names, as `Runs` says of such."""
         at = self.place.get(group)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from app.services.curves.repeats import distinct, repeated_runs, repeats_of
+from app.services.curves.repeats import repeated_runs, repeats_of
 from app.store.models.observations import Observation
 
 ONE: dict[str, Any] = {
@@ -57,7 +57,7 @@ def test_a_part_of_a_run_is_a_repeat_whichever_came_first() -> None:
 def test_repeats_are_left_out_and_named() -> None:
     runs = [run(number) for number in range(1, 9)]
     repeats = repeats_of(runs)
-    assert distinct(runs, repeats) == runs[:1]
+    assert repeats == {run.id: runs[0] for run in runs[1:]}
     [warning] = repeated_runs(runs, repeats)
     assert (warning.code, warning.group) == ("repeated_runs", None)
     assert "'r2' (as 'r1')" in warning.detail
