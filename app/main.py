@@ -19,8 +19,7 @@ from app.api.projects import groups, keys, projects, sources
 from app.api.purchases import deliveries, ledger, orders, purchases, rounds
 from app.api.vendors import connections, hooks, inbox
 from app.api.vendors import orders as vendor_orders
-from app.api.webhooks import endpoints, events
-from app.api.webhooks.messages import describe_messages
+from app.api.webhooks import endpoints, events, messages
 from app.clock import utc_now
 from app.jobs.client import JobClient
 from app.services.access.keys import peppers
@@ -55,6 +54,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         version=SOFTWARE_VERSION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
+        webhooks=messages.described,
         generate_unique_id_function=operation_id,
     )
     fits = Fits(settings.cache_mb * 1_000_000)
@@ -78,6 +78,5 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     for router in ROUTERS:
         app.include_router(router)
     page_problems.install(app)
-    describe_messages(app)
     finish_contract(app)
     return app
