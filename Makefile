@@ -50,10 +50,13 @@ test-label-studio: .venv/dev.stamp .label-studio/env.stamp  ## drive a round's l
 	.label-studio/env/bin/python -m pip --disable-pip-version-check -q install label-studio==1.23.2
 	@touch $@
 
+test-browser: .venv/dev.stamp  ## drive the dashboard on PostgreSQL too (needs TEST_BROWSER and TEST_DATABASE_URL)
+	$(PYTEST) $(PARALLEL) -m slow tests/web/browser $(TEST_ARGS)
+
 test-chaos: .venv/dev.stamp  ## kill the API and workers 50 times while they work (minutes; CHAOS_KILLS, CHAOS_SEED)
 	$(PYTEST) -n 0 -s -m slow tests/chaos $(TEST_ARGS)
 
-test-all: test test-numerics test-chaos test-label-studio  ## run every test there is, in hours
+test-all: test test-numerics test-browser test-chaos test-label-studio  ## run every test there is, in hours
 
 check: .venv/dev.stamp  ## format, lint, types, layering, OpenAPI drift, migration drift; names old benchmark results
 	$(BIN)/ruff format --check .
@@ -136,6 +139,7 @@ bench: bench-curves bench-allocation bench-prs bench-replay  ## run every benchm
 	$(BIN)/python benchmarks/bench_surrogate.py
 	$(BIN)/python benchmarks/bench_surrogate.py --levels
 
-.PHONY: help setup demo serve test test-all test-chaos test-label-studio test-numerics check check-clients openapi lock wheels \
+.PHONY: help setup demo serve test test-all test-browser test-chaos test-label-studio test-numerics \
+  check check-clients openapi lock wheels \
   bench bench-allocation bench-curves bench-dashboard bench-growth bench-loops bench-peers bench-prs bench-replay bench-shapes \
   bench-simulations bench-truth

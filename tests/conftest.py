@@ -89,8 +89,8 @@ def empty(url: str) -> None:
     engine.dispose()
 
 
-@pytest.fixture(params=BACKENDS)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a migrated, empty database of the kind that is the fixture's parameter."""
     if request.param == "sqlite":
         path = tmp_path / "tranche.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
@@ -98,6 +98,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     url: str = request.getfixturevalue("postgresql_url")
     empty(url)
     return url
+
+
+@pytest.fixture(params=BACKENDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return new_database(request, tmp_path)
 
 
 @pytest.fixture(params=BACKENDS)

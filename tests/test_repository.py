@@ -75,8 +75,8 @@ def test_every_slow_test_has_a_target_and_test_all_runs_them() -> None:
     rules = dict(re.findall(r"^(test[a-z-]*):((?:.+\n)+)", MAKEFILE, re.MULTILINE))
     assert set(everything.split()) == rules.keys() - {"test-all"}
     named = " ".join(re.findall(r"-m slow (tests/\S+)", "".join(rules.values())))
-    marked = re.compile(r"^(?:pytestmark = |    )pytest\.mark\.slow", re.MULTILINE)
-    slow = [path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py") if marked.search(path.read_text())]
+    marked = re.compile(r"(?:^pytestmark = |^    |marks=)pytest\.mark\.slow", re.MULTILINE)
+    slow = [path.relative_to(ROOT) for path in (ROOT / "tests").rglob("*.py") if marked.search(path.read_text())]
     assert slow
     for path in slow:
         assert any(str(place) in named.split() for place in (path, path.parent)), path
