@@ -30,6 +30,8 @@ from tests.api_client import NOW, Api
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 DURABLE = db.SQLITE_PRAGMAS
 BACKENDS = ["sqlite", *(["postgresql"] if os.environ.get("TEST_DATABASE_URL") else [])]
+one_database = pytest.mark.parametrize("database_url", BACKENDS[:1], indirect=True)
+"""For tests of what is decided before a database has any say, such as a body that is refused for its shape."""
 # No property test measures time: a loaded machine may take as long as it needs for an example.
 hypothesis.settings.register_profile("tranche", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("tranche")

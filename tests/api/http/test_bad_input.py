@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.api_client import ACCURACY, RUNS, Api
+from tests.conftest import one_database
 
 JSON = {"Content-Type": "application/json"}
 BUDGET = {"total": "10"}
@@ -25,6 +26,7 @@ PROJECT: dict[str, Any] = {"name": "x", "metric": ACCURACY, "budget": BUDGET}
 GROUP: dict[str, Any] = {"key": "g"}
 
 
+@one_database
 @pytest.mark.parametrize(
     ("change", "pointer"),
     [
@@ -228,6 +230,7 @@ def test_patching_leaves_nothing_half_done(api: Api) -> None:
     assert api.get(f"{path}/groups/A").json() == before
 
 
+@one_database
 @pytest.mark.parametrize(
     ("change", "pointer"),
     [
@@ -271,6 +274,7 @@ def test_a_bad_source_is_refused(api: Api, change: dict[str, Any], pointer: str)
     assert len(api.get(f"{path}/sources").json()["items"]) == 2
 
 
+@one_database
 @pytest.mark.parametrize(
     ("delivers", "pointer"),
     [
@@ -310,6 +314,7 @@ def test_every_fault_of_every_source_is_listed(api: Api) -> None:
     assert api.get(path).json()["data_version"] == 1
 
 
+@one_database
 @pytest.mark.parametrize(
     ("query", "pointer"),
     [
@@ -453,6 +458,7 @@ def test_more_than_ten_thousand_observations_are_refused(api: Api) -> None:
 HEADER = "external_id,group,n,value,stderr,eval_size,holdout,observed_at\n"
 
 
+@one_database
 @pytest.mark.parametrize(
     ("text", "status", "says"),
     [

@@ -9,6 +9,7 @@ import pytest
 from tests.api.http.test_bad_input import problem
 from tests.api.planning.test_allocations import measured
 from tests.api_client import Api
+from tests.conftest import one_database
 
 POLICIES = (
     "optimal", "greedy", "thompson", "worst_first", "equal", "equal_spend", "proportional", "water_filling",
@@ -181,6 +182,7 @@ def test_held_orders_are_kept_and_the_rest_is_optimised(api: Api) -> None:
     assert ordered(api, path, hold="A:12")[1] == {"A": 12, "B": 244}
 
 
+@one_database
 @pytest.mark.parametrize("hold", ["A", "A:", ":5", "A:-1", "A:1.5", "A:x", "A:9999999999", "X:5", ""])
 def test_a_bad_hold_is_named(api: Api, hold: str) -> None:
     body = problem(api.get(f"{api.project()}/allocations/next", params={"hold": hold}), 422)
@@ -189,6 +191,7 @@ def test_a_bad_hold_is_named(api: Api, hold: str) -> None:
     assert twice["errors"][0]["pointer"] == "?hold"
 
 
+@one_database
 @pytest.mark.parametrize("exploration", ["-0.1", "1.1", "nan", "inf", "x"])
 def test_a_bad_exploration_is_named(api: Api, exploration: str) -> None:
     body = problem(api.get(f"{api.project()}/allocations/next", params={"exploration": exploration}), 422)

@@ -10,7 +10,7 @@ from app.store.db import Database
 from tests.api.http.test_bad_input import problem
 from tests.api.planning.test_allocations import measured
 from tests.api_client import Api
-from tests.conftest import new_key
+from tests.conftest import new_key, one_database
 
 
 def curve(scale: float, asymptote: float = 0.0) -> dict[str, float]:
@@ -129,6 +129,7 @@ def test_a_bound_that_stands_in_the_way_is_named(api: Api) -> None:
     assert causes == {"A": "bound", "B": "no_source"}
 
 
+@one_database
 @pytest.mark.parametrize(
     ("question", "pointer"),
     [

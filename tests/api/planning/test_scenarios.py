@@ -9,7 +9,7 @@ from app.store.db import Database
 from tests.api.http.test_bad_input import problem
 from tests.api.planning.test_allocations import measured
 from tests.api_client import Api, run
-from tests.conftest import new_key
+from tests.conftest import new_key, one_database
 
 CURVE = {"asymptote": 0.0, "scale": 1.0, "exponent": 0.5}
 
@@ -202,6 +202,7 @@ def test_where_nothing_is_known_money_is_split_evenly_until_every_curve_is_assum
     assert stated["groups"]["A"]["metric_difference"] is None
 
 
+@one_database
 @pytest.mark.parametrize(
     ("scenario", "pointer"),
     [
@@ -246,6 +247,7 @@ def test_a_bad_scenario_is_named_by_its_pointer(api: Api, scenario: dict[str, An
     assert body["errors"][0]["pointer"] == f"/scenarios/1{pointer}"
 
 
+@one_database
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [

@@ -6,6 +6,7 @@ import pytest
 
 from tests.api.http.test_bad_input import problem
 from tests.api_client import ACCURACY, Api
+from tests.conftest import one_database
 
 LIMIT: dict[str, Any] = {"name": "A at most 40 %", "sources": ["A"], "measure": "cost_share", "max": 0.4}
 
@@ -32,6 +33,7 @@ def test_money_in_a_limit_is_taken_from_its_text(api: Api) -> None:
     assert api.get(path).json()["set_limits"][0]["max"] == "0.10"
 
 
+@one_database
 @pytest.mark.parametrize(
     ("limits", "pointers"),
     [

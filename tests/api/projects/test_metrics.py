@@ -8,6 +8,7 @@ import pytest
 from app.services.projects.metrics import KNOWN_METRICS
 from tests.api.http.test_bad_input import problem
 from tests.api_client import ACCURACY, Api
+from tests.conftest import one_database
 
 BODY: dict[str, Any] = {"name": "x", "budget": 100}
 F1 = {"name": "f1", "kind": "other", "goal": "maximize", "lower": 0.0, "upper": 1.0}
@@ -54,6 +55,7 @@ def test_what_is_left_out_of_a_metric_is_filled_in(api: Api, given: Any, stored:
     assert api.patch(other, json={"metric": given}).json()["metric"] == stored
 
 
+@one_database
 @pytest.mark.parametrize("metric", ["loss", "", {"name": "our score"}, {}, None, 3, ["accuracy"], {"name": None}])
 def test_a_metric_that_is_not_known_says_which_are(api: Api, metric: Any) -> None:
     [fault] = problem(api.post("/v1/projects", json={**BODY, "metric": metric}), 422)["errors"]
@@ -87,6 +89,7 @@ def test_a_bare_budget_is_the_total_of_one_round(api: Api, budget: Any, total: s
     assert api.patch(other, json={"budget": budget}).json()["budget"] == {"total": total, "rounds": 1}
 
 
+@one_database
 @pytest.mark.parametrize("budget", ["much", "-1", -1, True, "NaN", "1e20", "1.0000001", None, []])
 def test_a_bare_budget_that_is_no_amount_is_refused(api: Api, budget: Any) -> None:
     found = problem(api.post("/v1/projects", json={**BODY, "metric": "f1", "budget": budget}), 422)
@@ -126,6 +129,7 @@ def test_a_plain_number_is_its_metric(api: Api, kind: str, short: Any, long: Any
     assert repeat.json()["duplicates"] == 1
 
 
+@one_database
 @pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson"])
 @pytest.mark.parametrize(
     ("run", "pointer"),
