@@ -59,12 +59,18 @@ test-chaos: .venv/dev.stamp  ## kill the API and workers 50 times while they wor
 
 test-all: test test-numerics test-browser test-chaos test-label-studio  ## run every test there is, in hours
 
-check: .venv/dev.stamp  ## format, lint, types, layering, OpenAPI drift, migration drift; names old benchmark results
+check: lint types drift  ## format, lint, layering, types, OpenAPI drift, migration drift; names old benchmark results
+
+lint: .venv/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: .venv/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/mypy --python-version 3.10 -p tranche
-	$(BIN)/lint-imports
+
+drift: .venv/dev.stamp
 	$(BIN)/tranche openapi | diff -u openapi/openapi.json - || \
 	  { echo 'openapi/openapi.json is not what the app serves; write it anew: make openapi'; exit 1; }
 	$(BIN)/tranche migrate --check
@@ -141,6 +147,6 @@ bench: bench-curves bench-allocation bench-prs bench-replay  ## run every benchm
 	$(BIN)/python benchmarks/bench_surrogate.py --levels
 
 .PHONY: help setup demo serve test test-all test-browser test-chaos test-label-studio test-numerics \
-  check check-clients openapi lock wheels \
+  check check-clients drift lint types openapi lock wheels \
   bench bench-allocation bench-curves bench-dashboard bench-growth bench-loops bench-peers bench-prs bench-replay bench-shapes \
   bench-simulations bench-truth
