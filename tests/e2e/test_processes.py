@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import Engine
 
 from app.services.access.secrets import new_secret_key
 from app.settings import Settings
@@ -26,8 +27,8 @@ pytestmark = [
 
 
 @pytest.fixture
-def settings(postgresql_url: str) -> Settings:
-    empty(postgresql_url)
+def settings(postgresql_url: str, postgresql_engine: Engine) -> Settings:
+    empty(postgresql_engine)
     return Settings(database_url=postgresql_url, secret_keys=(SecretStr(new_secret_key()),))
 
 
