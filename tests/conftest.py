@@ -31,7 +31,8 @@ LOOPBACK = (ip_network("127.0.0.0/8"),)
 DURABLE = db.SQLITE_PRAGMAS
 BACKENDS = ["sqlite", *(["postgresql"] if os.environ.get("TEST_DATABASE_URL") else [])]
 one_database = pytest.mark.parametrize("database_url", BACKENDS[:1], indirect=True)
-"""For tests of what is decided before a database has any say, such as a body that is refused for its shape."""
+"""For tests of what no database has a say in: a body refused for its shape, or how a page or a chart is drawn of what
+other tests read on both."""
 # No property test measures time: a loaded machine may take as long as it needs for an example.
 hypothesis.settings.register_profile("tranche", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("tranche")

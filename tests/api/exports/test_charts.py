@@ -7,7 +7,7 @@ import pytest
 from app.store.db import Database
 from tests.api.purchases.test_rounds import accept, propose
 from tests.api_client import RUNS, Api
-from tests.conftest import new_key
+from tests.conftest import new_key, one_database
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -46,6 +46,7 @@ def test_spending_shows_what_the_ledger_says(api: Api, project: str) -> None:
     assert amounts == {"spent": float(spent), "committed": float(there["committed"])}
 
 
+@one_database
 @pytest.mark.parametrize("name", ["progress", "spending"])
 @pytest.mark.parametrize(
     ("format", "media_type", "start"),
@@ -99,6 +100,7 @@ def test_a_chart_is_for_those_who_may_read_the_project(api: Api, project: str, d
     assert api.as_key(new_key(database, "deliver")).get(f"{project}/charts/progress.svg").status_code == 403
 
 
+@one_database
 @pytest.mark.parametrize("name", ["curve", "curves", "marginal-utility", "budget-utility", "budget-targets"])
 def test_charts_of_the_plan_are_served_drawn_and_remembered(api: Api, name: str) -> None:
     hostile = "<script>alert(1)</script>"

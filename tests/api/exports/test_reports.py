@@ -16,7 +16,7 @@ from app.store.db import Database
 from tests.api.exports.test_tables import FORMULA, SCRIPT, bought, path
 from tests.api.purchases.test_rounds import propose
 from tests.api_client import RUNS, Api
-from tests.conftest import new_key
+from tests.conftest import new_key, one_database
 
 __all__ = ["bought", "path"]
 
@@ -68,6 +68,7 @@ def words_of(cell: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", cell)).split())
 
 
+@one_database
 def test_it_answers_in_order(api: Api, bought: str) -> None:
     answer = read(api, bought)
     assert re.findall(r"<h2[^>]*>(.*?)</h2>", answer.text) == SECTIONS
@@ -119,6 +120,7 @@ def test_it_says_what_it_was_made_from(api: Api, path: str) -> None:
         assert said in text, said
 
 
+@one_database
 def test_the_same_question_on_the_same_data_is_the_same_page(api: Api, bought: str) -> None:
     assert read(api, bought, seed=1).content == read(api, bought, seed=1).content
 
@@ -137,6 +139,7 @@ def test_money_warnings_and_rounds_are_those_of_the_api(api: Api, bought: str) -
         assert warning["detail"] in text
 
 
+@one_database
 def test_nothing_is_loaded_and_nothing_runs(api: Api, bought: str) -> None:
     answer = read(api, bought)
     marks = Marks(answer.text)
@@ -151,6 +154,7 @@ def test_nothing_is_loaded_and_nothing_runs(api: Api, bought: str) -> None:
     assert "@import" not in style
 
 
+@one_database
 def test_its_policy_names_its_own_style_and_no_other(api: Api, path: str) -> None:
     answer = read(api, path)
     [style] = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
@@ -162,6 +166,7 @@ def test_its_policy_names_its_own_style_and_no_other(api: Api, path: str) -> Non
     assert outside == f"{inside}; frame-ancestors 'none'; sandbox"
 
 
+@one_database
 def test_names_are_shown_and_not_run(api: Api, bought: str) -> None:
     answer = read(api, bought)
     assert SCRIPT not in answer.text
@@ -174,6 +179,7 @@ def test_names_are_shown_and_not_run(api: Api, bought: str) -> None:
     assert any(FORMULA in one for one in drawn)
 
 
+@one_database
 @pytest.mark.parametrize(("download", "kind"), [("false", "inline"), ("true", "attachment")])
 def test_it_is_read_or_saved_under_a_harmless_name(api: Api, path: str, download: str, kind: str) -> None:
     answer = read(api, path, download=download)
@@ -183,6 +189,7 @@ def test_it_is_read_or_saved_under_a_harmless_name(api: Api, path: str, download
     assert answer.headers["cache-control"] == "private, no-store"
 
 
+@one_database
 def test_of_many_groups_the_first_are_shown_and_the_rest_added_up(
     api: Api, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,6 +206,7 @@ def test_of_many_groups_the_first_are_shown_and_the_rest_added_up(
     assert "groups that stand better than these, 1; they are in the table groups." in text
 
 
+@one_database
 def test_a_project_of_which_nothing_is_known_has_its_report_too(api: Api) -> None:
     made = api.project(metric={"name": "log loss", "kind": "other", "goal": "minimize", "lower": 0.0, "upper": None})
     answer = read(api, made)
