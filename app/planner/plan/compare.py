@@ -1,7 +1,7 @@
 """What orders are worth by another problem's measure, draw by draw, so that answers to varied problems compare."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -37,11 +37,12 @@ class Outlooks:
     """The outlook of any counts, all on the same draws and paths (method.md 5, "How sure").
 
     values: with the groups' draws in the order in which they move together. widening: by what the record of past
-    forecasts widens intervals.
+    forecasts widens intervals. known: what was looked at, by the counts' bytes: rules often buy the same.
     """
 
     values: Values
     widening: float
+    known: dict[bytes, Outlook] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, form: Canonical, widening: float) -> "Outlooks":
@@ -51,17 +52,22 @@ class Outlooks:
 
     def at(self, counts: FloatArray) -> Outlook:
         """At counts [groups] in the solvers' order."""
-        mean, draws = self.values.moved(counts).outcomes(counts)
-        centre = draws.mean()
-        return Outlook(mean, centre + self.widening * (draws - centre))
+        key = counts.tobytes()
+        if key not in self.known:
+            mean, draws = self.values.moved(counts).outcomes(counts)
+            centre = draws.mean()
+            self.known[key] = Outlook(mean, centre + self.widening * (draws - centre))
+        return self.known[key]
 
     def fewer(self, most: int) -> "Outlooks":
         """On so few of the draws that there are no more than `most` curves, or 100 of each group."""
         utility = self.values.utility
         groups, draws = utility.posterior.asymptote.shape
         step = max(1, min(-(-groups * draws // most), draws // LEAST_DRAWS))
+        if step == 1:
+            return self
         posterior = utility.posterior.mapped(lambda values: np.ascontiguousarray(values[..., ::step]))
-        return replace(self, values=replace(self.values, utility=replace(utility, posterior=posterior)))
+        return replace(self, values=replace(self.values, utility=replace(utility, posterior=posterior)), known={})
 
 
 def gain_of(one: Outlook, other: Outlook) -> Gain:

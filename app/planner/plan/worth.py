@@ -38,7 +38,8 @@ def simple_rules(
 ) -> tuple[SimpleRule, BudgetRatio | None]:
     """The best simple rule beside the plan, and what equal counts would need to reach the same."""
     best, gain = best_simple_rule(after, rules)
-    ratios = {name: budget_ratio(decision, outlooks, name) for name in dict.fromkeys(("equal", best))}
+    few = outlooks.fewer(MOST_CURVES)
+    ratios = {name: budget_ratio(decision, few, name) for name in dict.fromkeys(("equal", best))}
     rule = SimpleRule(
         policy=best,
         utility=rules[best].interval,
@@ -51,12 +52,12 @@ def simple_rules(
 
 def budget_ratio(decision: Decision, outlooks: Outlooks, policy: PolicyName) -> BudgetRatio | None:
     """How many times the plan's money the rule would need to reach what the plan reaches; None where it spends none."""
-    spend, few = sum(decision.spent.tolist()), outlooks.fewer(MOST_CURVES)
+    spend = sum(decision.spent.tolist())
     if not spend:
         return None
-    after, tried, reached = few.at(decision.counts), [], []
+    after, tried, reached = outlooks.at(decision.counts), [], []
     for times in TIMES:
-        one = _with_budget(decision.form, few, POLICIES[policy], round(times * spend))
+        one = _with_budget(decision.form, outlooks, POLICIES[policy], round(times * spend))
         if one is not None:
             tried.append(times)
             reached.append(one)

@@ -17,6 +17,8 @@ from app.planner.problem.market import INTEGERS, Market
 SAMPLE_ROUNDING = 1e-9
 """A share of a sample that counts as none."""
 ENDLESS = 2.0**62
+MOST_JUMPS = 1_000
+"""A level is searched by halving where a group would get more lots than this between two of another."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,33 @@ class Shelves:
         order = np.lexsort((np.arange(len(least)), self._price_per_sample, least))
         found: list[int] = order[np.isfinite(least[order])].tolist()
         return found
+
+    def last_level(self, rate: FloatArray, wanted: FloatArray) -> float | None:
+        """The level at which the budget no longer pays for ⌊level · rate⌋ samples of each group [groups], or for as
+        many as are wanted and sold, but for rounding; None where it pays for all, or it is not as plain as that."""
+        market = self.market
+        if not self._is_plain or market.rank.any() or not len(market.group):
+            return None
+        # In lots: what a level gives of each, how many there are, and what one costs.
+        rate = rate[market.group] / market.lot
+        most = np.minimum(market.most, wanted[market.group] * (1.0 + 1e-12)) // market.lot
+        live = (rate > 0.0) & (most > 0.0)
+        rate, most, cost = rate[live], most[live], (market.lot * market.unit_cost)[live].astype(np.float64)
+        if float(cost @ most) <= market.budget:
+            return None
+        start = _divisible_level(rate, most, cost, float(market.budget))
+        had = np.minimum(np.floor(start * rate), most)
+        # Up to the level at which each has one lot more, and no group more than a few.
+        count = np.minimum(np.floor((start + 1.0 / rate.min()) * rate), most) - had
+        if count.max() > MOST_JUMPS:
+            return None
+        source = np.repeat(np.arange(len(rate)), count.astype(np.int64))
+        lot = had[source] + np.arange(len(source)) - np.searchsorted(source, source) + 1.0
+        level = (lot - (SAMPLE_ROUNDING / market.lot[live])[source]) / rate[source]
+        order = np.argsort(level)
+        paid = float(cost @ had) + np.cumsum(cost[source[order]])
+        first = int(np.searchsorted(paid, market.budget, side="right"))
+        return float(level[order[first]]) if first < len(order) else None
 
     def room(self, orders: IntArray, source: int) -> int:
         """The most samples that the groups' space lets be added to a source's order."""
@@ -204,6 +233,19 @@ def sample_prices(market: Market) -> FloatArray:
     price = np.full(market.groups, np.inf)
     np.minimum.at(price, groups, (market.unit_cost * billed)[sources] / entries.data)
     return price
+
+
+def _divisible_level(rate: FloatArray, most: FloatArray, cost: FloatArray, money: float) -> float:
+    """The level at which Σ cost · min(level · rate, most) is the money, less than what all of `most` cost."""
+    end = most / rate
+    order = np.argsort(end)
+    full = np.cumsum((cost * most)[order])
+    # What further levels cost once those before have ended.
+    slope = np.cumsum((cost * rate)[order][::-1])[::-1]
+    spent = full - (cost * most)[order] + slope * end[order]
+    at = int(np.searchsorted(spent, money))
+    before = float(full[at - 1]) if at else 0.0
+    return (money - before) / float(slope[at])
 
 
 def _topped_up(market: Market, orders: IntArray, ranked: IntArray, left: int) -> IntArray:

@@ -6,46 +6,50 @@ step it pays for, until it pays for none. What a capped group cannot take goes t
 samples; `space` [groups]: accepted samples up to a group's max_count, None: any.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.policies.fill_orders import Shelves
+from app.planner.policies.fill_orders import Shelves, sample_prices
 from app.planner.policies.policy import Policy
 from app.planner.problem.market import Market
 
 LEVEL_HALVINGS = 60
 """Halvings of a level: enough for the last bit of a double."""
 FILLED = "What is left would go where a bound or a limit forbids it, or to groups of weight 0."
+NEAR = 1e-14
+"""The level at which the money ends is known to this share of it."""
 MOST_LEVELS = 20
 """So often the level is raised for those that the money left can still serve; then they get single steps."""
 
 
 def equal(market: Market, space: FloatArray | None = None) -> IntArray:
     """Orders [S]: the largest equal count for every group with a source."""
-    shelves = Shelves(market, space)
+    shelves, each = Shelves(market, space), np.ones(market.groups)
     most = int(shelves.offered().max(initial=0.0))
 
     def level(wanted: FloatArray) -> IntArray:
         def orders(count: int) -> IntArray:
             return shelves.fill(np.minimum(wanted, float(count)))
 
-        return orders(_largest(most, lambda count: _paid(market, orders(count))))
+        near = _whole_levels(shelves.last_level(each, wanted))
+        return orders(_largest(most, lambda count: _paid(market, orders(count)), near))
 
-    return _filled_up(shelves, level, market.added, np.ones(market.groups))
+    return _filled_up(shelves, level, market.added, each)
 
 
 def equal_spend(market: Market, space: FloatArray | None = None) -> IntArray:
     """Orders [S]: the same money for every group with a source."""
     shelves = Shelves(market, space)
-    room = np.minimum(shelves.full_cost(), market.budget)
+    room, rate = np.minimum(shelves.full_cost(), market.budget), 1.0 / sample_prices(market)
 
     def level(wanted: FloatArray) -> IntArray:
         def orders(money: int) -> IntArray:
             return shelves.fill_money(np.minimum(np.minimum(room, wanted), money))
 
-        return orders(_largest(market.budget, lambda money: _paid(market, orders(money))))
+        near = _whole_levels(shelves.last_level(rate, np.minimum(room, wanted) * rate))
+        return orders(_largest(market.budget, lambda money: _paid(market, orders(money)), near))
 
     return _filled_up(shelves, level, shelves.cost_of_groups, np.ones(market.groups))
 
@@ -62,7 +66,9 @@ def proportional(market: Market, weights: FloatArray, space: FloatArray | None =
         def orders(scale: float) -> IntArray:
             return shelves.fill(np.minimum(np.minimum(scale * weights * (1.0 + 1e-12), offered), wanted))
 
-        return orders(highest(market, top, orders))
+        last = shelves.last_level(weights * (1.0 + 1e-12), wanted)
+        near = () if last is None else (last * (1.0 - NEAR), last * (1.0 + NEAR))
+        return orders(highest(market, top, orders, near))
 
     return _filled_up(shelves, level, market.added, weights)
 
@@ -110,24 +116,43 @@ def _filled_up(
         orders = more
 
 
-def highest(market: Market, top: float, orders: Callable[[float], IntArray]) -> float:
-    """The highest level from 0 to `top` whose orders [S] the budget pays for; those of level 0 it must pay for."""
+def highest(
+    market: Market, top: float, orders: Callable[[float], IntArray], near: Sequence[float] = ()
+) -> float:
+    """The highest level from 0 to `top` whose orders [S] the budget pays for; those of level 0 it must pay for.
+
+    near: levels on both sides of it, where a higher level never costs less: what they tell need not be asked again.
+    """
     low, high = 0.0, top
     if _paid(market, orders(top)):
         return top
+    paid = [level for level in near if _paid(market, orders(level))]
+    known, dear = max(paid, default=0.0), min((level for level in near if level not in paid), default=np.inf)
     for _ in range(LEVEL_HALVINGS):
         middle = 0.5 * (low + high)
-        low, high = (middle, high) if _paid(market, orders(middle)) else (low, middle)
+        fits = middle <= known or (middle < dear and _paid(market, orders(middle)))
+        low, high = (middle, high) if fits else (low, middle)
     return low
 
 
-def _largest(high: int, fits: Callable[[int], bool]) -> int:
-    """The largest number from 0 to `high` that fits, where smaller ones fit too."""
+def _largest(high: int, fits: Callable[[int], bool], near: Sequence[int] = ()) -> int:
+    """The largest number from 0 to `high` that fits, where smaller ones fit too; `near` are tried first."""
     low = 0
+    for number in near:
+        if low < number <= high:
+            low, high = (number, high) if fits(number) else (low, number - 1)
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)
     return low
+
+
+def _whole_levels(last: float | None) -> tuple[int, ...]:
+    """The whole levels before and at the one at which the money ends, where it is known."""
+    if last is None:
+        return ()
+    level = round(last)
+    return level - 1, level
 
 
 def _paid(market: Market, orders: IntArray) -> bool:

@@ -213,15 +213,21 @@ class Market:
         return self._serve(money, self.unit_cost)
 
     def _serve(self, wanted: IntArray, worth: IntArray) -> IntArray:
+        if not self.rank.any():
+            # One source a group: nothing is left to another, and nothing need be picked.
+            return self._whole(wanted[self.group] // worth, slice(None))
         left = wanted.copy()
         orders = np.zeros_like(self.most)
         for rank in range(int(self.rank.max(initial=-1)) + 1):
             here = np.flatnonzero(self.rank == rank)
-            reach = np.minimum(left[self.group[here]] // worth[here], self.most[here])
-            whole = reach // self.lot[here] * self.lot[here]
-            orders[here] = np.where(whole >= self.least[here], whole, 0)
+            orders[here] = self._whole(left[self.group[here]] // worth[here], here)
             left[self.group[here]] -= orders[here] * worth[here]
         return orders
+
+    def _whole(self, reach: IntArray, here: IntArray | slice) -> IntArray:
+        """Whole lots up to `reach` of the sources `here`, within their limits."""
+        whole = np.minimum(reach, self.most[here]) // self.lot[here] * self.lot[here]
+        return np.where(whole >= self.least[here], whole, 0)
 
 
 def _brought(sources: Sequence[Source], place: Sequence[int], groups: int) -> tuple[csr_array, csr_array]:
