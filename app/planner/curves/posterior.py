@@ -18,6 +18,7 @@ held of the others give it (`transfer`). What is asked stays a question about ow
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,6 +41,10 @@ DRAWN = ("asymptote", "excess", "anchor", "exponent", "offset", "knot", "discrep
 """The posterior's fields that have a number for every group and draw."""
 ARRAYS = (*DRAWN, "reference", "noise")
 """Its fields that are arrays over the groups."""
+
+
+REMEMBERED = 2_000_000
+"""So many numbers a posterior that remembers keeps at the most."""
 
 
 class Diagnostics(NamedTuple):
@@ -89,6 +94,7 @@ class Posterior:
     transfer: how the other groups' counts enter, None where none moves any; reference is an effective count then.
     errors: the runs' errors draw by draw, None where they are no part of it; noise sums them up.
     error_correlation: ρ of what different groups' curves have wrong (`common_errors`); the draws here are independent.
+    remembers: whether it keeps what it worked out last, as a plan's does: its parts ask the same one after the other.
     """
 
     keys: tuple[str, ...]
@@ -108,6 +114,7 @@ class Posterior:
     transfer: Transfer | None = None
     errors: Errors | None = None
     error_correlation: float = 0.0
+    remembers: bool = False
 
     @property
     def draws(self) -> int:
@@ -126,19 +133,19 @@ class Posterior:
         """f at `counts` ≥ 0: [groups] → [groups, draws], [groups, sizes] → [groups, sizes, draws]."""
         n = self._effective(counts)
         inside = np.maximum(n, self._like(n, self.knot))
-        return self._continued(n, inside, self._excess(inside))
+        return self._continued(n, inside, self._known_excess(counts, inside))
 
     def slope(self, counts: FloatArray) -> FloatArray:
         """d f / d n ≤ 0 in loss per sample; shapes as `loss`."""
         n = self._effective(counts)
         inside = np.maximum(n, self._like(n, self.knot))
-        return self._steepness(inside) * self._excess(inside)
+        return self._steepness(inside) * self._known_excess(counts, inside)
 
     def loss_and_slope(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Both at once, to the last bit the same: the power in them is what they cost."""
         n = self._effective(counts)
         inside = np.maximum(n, self._like(n, self.knot))
-        excess = self._excess(inside)
+        excess = self._known_excess(counts, inside)
         return self._continued(n, inside, excess), self._steepness(inside) * excess
 
     def known(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -298,6 +305,7 @@ class Posterior:
             transfer=None,
             errors=Errors.joined(errors, order) if len(errors) == len(parts) else None,
             error_correlation=parts[0].error_correlation,
+            remembers=False,
         )
 
     def replaced(self, indices: IntArray, part: "Posterior") -> "Posterior":
@@ -321,6 +329,22 @@ class Posterior:
         """Own counts as effective ones [groups, (sizes,) draws], or [groups, (sizes,) 1] without transfer."""
         n = np.asarray(counts, dtype=np.float64)[..., None]
         return n if self.transfer is None else n + self._like(n, self.transfer.head_start)
+
+    def _known_excess(self, counts: FloatArray, inside: FloatArray) -> FloatArray:
+        """`_excess` of `inside`, which follows from `counts`."""
+        kept = REMEMBERED // max(inside.size, 1)
+        if counts.ndim > 1 or not self.remembers or not kept:
+            return self._excess(inside)
+        key, known = counts.tobytes(), self._excesses
+        if key not in known:
+            if len(known) >= kept:
+                del known[next(iter(known))]
+            known[key] = self._excess(inside)
+        return known[key]
+
+    @cached_property
+    def _excesses(self) -> dict[bytes, FloatArray]:
+        return {}
 
     def _excess(self, n: FloatArray) -> FloatArray:
         # In place: fresh memory for arrays of this size costs as much as the arithmetic.

@@ -38,7 +38,7 @@ class Cart:
         self.left = market.budget - sum(self.spent)
         self.row_values = self.region.values(market, self.orders)
         self.counts = self.held + market.added(self.orders)
-        self.value = self.values.at(self.counts)
+        self.value = self.values.at(self.counts).copy()
         size = len(self.orders)
         self.step_up, self.step_down = np.zeros(size, np.int64), np.zeros(size, np.int64)
         self.cost_up, self.cost_down = np.zeros(size, np.int64), np.zeros(size, np.int64)

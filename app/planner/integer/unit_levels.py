@@ -48,7 +48,7 @@ class _State:
         own = utility if len(market.group) == market.groups else utility.select(market.group)
         held = held[market.group]
         left = market.budget - market.cost(orders)
-        below, value, above = (own.terms(np.maximum(held + orders + step, 0.0)).value for step in (-1, 0, 1))
+        below, value, above = (own.terms(np.maximum(held + orders + step, 0.0)).value.copy() for step in (-1, 0, 1))
         return cls(own, market, held, orders.copy(), left, below, value, above)
 
     def feed(self) -> bool:

@@ -111,7 +111,7 @@ class Shelves:
             return None
         # In lots: what a level gives of each, how many there are, and what one costs.
         rate = rate[market.group] / market.lot
-        most = np.minimum(market.most, wanted[market.group] * (1.0 + 1e-12)) // market.lot
+        most = np.floor(np.minimum(market.most, wanted[market.group] * (1.0 + 1e-12)) / market.lot)
         live = (rate > 0.0) & (most > 0.0)
         rate, most, cost = rate[live], most[live], (market.lot * market.unit_cost)[live].astype(np.float64)
         if float(cost @ most) <= market.budget:

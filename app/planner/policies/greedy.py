@@ -90,6 +90,8 @@ def _spend(
         left = _merged(utility, market, held, orders, batch, own)
         counts = held + market.added(orders)
         terms = utility.terms(counts)
+    # They are changed step by step.
+    terms = ValueAndSlope(terms.value.copy(), terms.slope.copy())
     reach = _Reach(utility, market, held)
     price = _next_prices(market, orders, shelves.step(orders))
     while True:

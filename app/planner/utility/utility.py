@@ -26,6 +26,8 @@ __all__ = ["LEAST_BENEFIT", "Outer", "Utility", "ValueAndSlope"]
 TAIL = 0.03
 """A group's draws beyond these quantiles count as they: the tails of its band are longer than those of real curves'
 errors (on training worlds the sd is a fifth too large where 90 % intervals hold 90 %), and a sum shows it."""
+MOST_KNOWN = 32
+"""Terms at so many counts are kept at hand."""
 BLOCK = 30_000
 """Curve values computed at a time."""
 
@@ -85,7 +87,7 @@ class Utility:
             weights=scaled / scaled.sum(),
             unit=unit,
             bounded=metric.span is not None,
-            posterior=posterior.select(order),
+            posterior=replace(posterior.select(order), remembers=True),
             goal=np.where(np.isnan(goal), np.inf, goal),
             vectors=vectors / vectors.sum(axis=1, keepdims=True),
             base=np.zeros(len(vectors)),
@@ -147,8 +149,27 @@ class Utility:
 
     def terms(self, counts: FloatArray) -> ValueAndSlope:
         """V and V' at counts [groups] or [groups, sizes]; where V has a kink, V' is the slope beyond it."""
+        if counts.ndim > 1:
+            return self._terms(counts)
+        # Solvers, rules and reasons ask at the same counts, one after the other.
+        key = counts.tobytes()
+        found = self._known_terms.get(key)
+        if found is None:
+            found = self._terms(counts)
+            found.value.flags.writeable = found.slope.flags.writeable = False
+            if len(self._known_terms) == MOST_KNOWN:
+                del self._known_terms[next(iter(self._known_terms))]
+            self._known_terms[key] = found
+        return found
+
+    @cached_property
+    def _known_terms(self) -> dict[bytes, ValueAndSlope]:
+        """The last terms that were asked, by the counts' bytes."""
+        return {}
+
+    def _terms(self, counts: FloatArray) -> ValueAndSlope:
         if len(self._blocks) > 1 and counts.ndim == 1:
-            found = [part.terms(counts[rows]) for rows, part in self._blocks]
+            found = [part._terms(counts[rows]) for rows, part in self._blocks]
             value, gain = (np.concatenate([getattr(one, name) for one in found]) for name in ("value", "slope"))
             return ValueAndSlope(value, gain)
         if self.posterior.draws == 1:
