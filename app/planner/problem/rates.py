@@ -6,7 +6,6 @@ The stated value is the prior, worth `PRIOR_SAMPLES` delivered samples; conjugat
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from scipy.special import betaincinv
 
 PRIOR_SAMPLES = 20.0
@@ -51,6 +50,6 @@ def yields(stated: Sequence[float], delivered: Sequence[int], others: int) -> tu
 
     delivered: samples of each of these groups; others: delivered samples of none of them.
     """
-    total = PRIOR_SAMPLES + float(np.sum(np.asarray(delivered, dtype=np.float64))) + others
+    total = PRIOR_SAMPLES + float(sum(delivered)) + others
     sizes = [PRIOR_SAMPLES * share + count for share, count in zip(stated, delivered, strict=True)]
     return tuple(Rate(size, total - size) for size in sizes)

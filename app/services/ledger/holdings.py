@@ -118,11 +118,13 @@ NOTHING_AWAITED = Awaited()
 
 @dataclass(frozen=True)
 class Holdings:
-    """collected, awaited: by group id. tallies: by source id. rounds: accepted so far."""
+    """collected, awaited: by group id. tallies: by source id. known: the rows of sources it was made with, by id, and
+    what those proved to be. rounds: accepted so far."""
 
     collected: dict[int, Collected]
     awaited: dict[int, Awaited]
     tallies: dict[int, Tally]
+    known: dict[int, tuple[AnySource, SourceRecord]]
     money: Money
     rounds: int
 
@@ -132,7 +134,9 @@ class Holdings:
 
     def record(self, source: AnySource) -> SourceRecord:
         """What the source proved to be, its stated values taken as they stand in the row."""
-        return record_of(source, self.tallies.get(source.id, Tally()))
+        row, record = self.known.get(source.id, (None, None))
+        # A row that was varied for a what-if has the id of the one that it varies.
+        return record if record is not None and row is source else record_of(source, self.tallies.get(source.id, Tally()))
 
 
 def holdings_of(session: Session, project: Project, sources: Sequence[AnySource]) -> Holdings:
@@ -147,6 +151,7 @@ def holdings_of(session: Session, project: Project, sources: Sequence[AnySource]
         collected=collected_counts(session, project.id),
         awaited=awaited_counts(orders, totals, records),
         tallies=tallies,
+        known={source.id: (source, records[source.id]) for source in sources},
         money=money_of_project(session, project.id),
         rounds=round_store.count_accepted(session, project.id),
     )
