@@ -179,6 +179,11 @@ class Posterior:
         """
         return self._walked(counts, self.loss(counts))
 
+    def loss_and_path(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Both at once, to the last bit the same: the power in them is what they cost."""
+        loss = self.loss(counts)
+        return loss, self._walked(counts, loss)
+
     def _walked(self, counts: FloatArray, loss: FloatArray) -> FloatArray:
         """The path at counts from the `loss` there."""
         if not self.threshold.any():

@@ -13,7 +13,7 @@ the run's own luck. A measurement asked for is one row.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import ndtri
@@ -58,8 +58,9 @@ def predict(posterior: Posterior, observations: Observations, asked: Asked, seed
     # Every selection would search the warnings for its groups'.
     posterior = replace(posterior, warnings=())
     errors = _errors(posterior)
-    level, mean, left = shared_error(posterior, observations, asked)
-    shift, own = level * mean, learnt_error(posterior, observations, asked, level)
+    past = _Past(posterior, observations)
+    level, mean, left = _shared_error(past, asked)
+    shift, own = level * mean, _learnt_error(past, asked, level)
     sd = np.hypot(np.hypot(level * left, own), errors.sigma[asked.groups[:, None], errors.node[asked.groups]])
     normal = ndtri(uniforms(seed, tuple(f"forecast:{name}" for name in asked.names), posterior.draws)[:, 0])
     band = at_runs(posterior, asked.groups, asked.runs, Posterior.band).all()
@@ -72,8 +73,50 @@ def shared_error(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """l of the runs asked for [rows, 1], and mean and sd of their holdouts' luck as a share of it, given the runs seen
     [rows, draws]."""
-    level = levels(posterior, observations, asked.groups, asked.runs)
-    total, precision = _seen(posterior, observations, asked.groups, asked.holdouts)
+    return _shared_error(_Past(posterior, observations), asked)
+
+
+@dataclass(frozen=True)
+class _SeenRuns:
+    """Runs of a group on one holdout. away [runs, draws]: how far their losses are from the curve's path; t [runs];
+    level [runs, 1]: l."""
+
+    away: FloatArray
+    t: FloatArray
+    level: FloatArray
+
+
+@dataclass(frozen=True)
+class _Past:
+    """What was seen on holdouts, each group's curve asked once at the runs of each. known: by group and holdout."""
+
+    posterior: Posterior
+    observations: Observations
+    known: dict[tuple[int, int], "_SeenRuns | None"] = field(default_factory=dict)
+
+    def seen(self, group: int, holdout: int) -> _SeenRuns | None:
+        """The runs of the group on the holdout; None where there is none."""
+        if (group, holdout) not in self.known:
+            self.known[group, holdout] = self._seen(group, holdout)
+        return self.known[group, holdout]
+
+    def _seen(self, group: int, holdout: int) -> _SeenRuns | None:
+        points = self.observations.points[group]
+        seen = np.flatnonzero(points.holdouts == holdout)
+        if not len(seen):
+            return None
+        runs, of = _runs_of(self.observations, group, seen), np.full(len(seen), group)
+        loss, path, t = _asked_at_runs(self.posterior, of, runs, _loss_path_and_doublings)
+        return _SeenRuns(points.losses[seen][:, None] - path.all(), t.means(), _level_of(self.observations, loss))
+
+
+def _loss_path_and_doublings(posterior: Posterior, counts: FloatArray) -> tuple[FloatArray, ...]:
+    return (*posterior.loss_and_path(counts), posterior.doublings_below(counts))
+
+
+def _shared_error(past: _Past, asked: Asked) -> tuple[FloatArray, FloatArray, FloatArray]:
+    level = levels(past.posterior, past.observations, asked.groups, asked.runs)
+    total, precision = _seen(past, asked.groups, asked.holdouts)
     stderr = np.nan_to_num(asked.stderrs)[:, None]
     # No evaluation error leaves nothing to learn; a holdout not seen, all of it.
     with np.errstate(divide="ignore"):
@@ -81,30 +124,21 @@ def shared_error(
     return level, total / precision, precision**-0.5
 
 
-def learnt_error(posterior: Posterior, observations: Observations, asked: Asked, level: FloatArray) -> FloatArray:
+def _learnt_error(past: _Past, asked: Asked, level: FloatArray) -> FloatArray:
     """Sd of a run's own luck on a holdout seen before, by the run of the nearest loss there [rows, 1]; level: l."""
-    found = np.zeros(level.shape)
-    if observations.span is None:
+    found, span = np.zeros(level.shape), past.observations.span
+    if span is None:
         return found
-    seen: dict[tuple[int, int], FloatArray] = {}
-    own = _odds(level / observations.span)
+    odds: dict[tuple[int, int], FloatArray] = {}
+    own = _odds(level / span)
     for row, (group, holdout) in enumerate(zip(asked.groups.tolist(), asked.holdouts.tolist(), strict=True)):
-        if (group, holdout) not in seen:
-            seen[group, holdout] = _odds_seen(posterior, observations, observations.span, group, holdout)
-        odds = seen[group, holdout]
-        if len(odds):
-            ratio = np.exp(-np.abs(np.log(odds / own[row])).min())
+        runs = past.seen(group, holdout)
+        if runs is not None:
+            if (group, holdout) not in odds:
+                odds[group, holdout] = _odds(runs.level / span)
+            ratio = np.exp(-np.abs(np.log(odds[group, holdout] / own[row])).min())
             found[row] = np.nan_to_num(asked.stderrs[row]) * np.sqrt(1.0 - ratio)
     return found
-
-
-def _odds_seen(posterior: Posterior, observations: Observations, span: float, group: int, holdout: int) -> FloatArray:
-    """Of l, at the runs of a group on a holdout [runs, 1]."""
-    seen = np.flatnonzero(observations.points[group].holdouts == holdout)
-    if not len(seen):
-        return np.zeros((0, 1))
-    runs = _runs_of(observations, group, seen)
-    return _odds(levels(posterior, observations, np.full(len(seen), group), runs) / span)
 
 
 def _odds(share: FloatArray) -> FloatArray:
@@ -117,7 +151,14 @@ def levels(posterior: Posterior, observations: Observations, groups: IntArray, r
     """l of each row's group at its run [rows, 1]."""
     if observations.span is None:
         return np.ones((len(groups), 1))
-    mean = at_runs(posterior, groups, runs, Posterior.loss).means()[:, None]
+    return _level_of(observations, at_runs(posterior, groups, runs, Posterior.loss))
+
+
+def _level_of(observations: Observations, loss: "AtRuns") -> FloatArray:
+    """l [rows, 1] where the curves' losses are these."""
+    if observations.span is None:
+        return np.ones((len(loss.place), 1))
+    mean = loss.means()[:, None]
     return np.asarray(np.clip(mean, LEAST_LEVEL * observations.span, observations.span))
 
 
@@ -152,38 +193,46 @@ def at_runs(
     ask: Callable[[Posterior, FloatArray], FloatArray],
 ) -> AtRuns:
     """What `ask` says of each row's group at its run's counts [rows, all groups]."""
+    [found] = _asked_at_runs(posterior, groups, runs, lambda picked, counts: (ask(picked, counts),))
+    return found
+
+
+def _asked_at_runs(
+    posterior: Posterior,
+    groups: IntArray,
+    runs: FloatArray,
+    ask: Callable[[Posterior, FloatArray], tuple[FloatArray, ...]],
+) -> list[AtRuns]:
+    """The same of several answers that `ask` gives at once."""
     own = runs[np.arange(len(groups)), groups]
     if posterior.transfer is None:
         pairs, place = np.unique(np.stack([groups, own], axis=1), axis=0, return_inverse=True)
-        return AtRuns(ask(posterior.select(pairs[:, 0].astype(np.int64)), pairs[:, 1]), place)
-    found = np.empty((len(groups), posterior.draws))
+        return [AtRuns(said, place) for said in ask(posterior.part(pairs[:, 0].astype(np.int64)), pairs[:, 1])]
+    found: list[FloatArray] = []
     trained, place = np.unique(runs, axis=0, return_inverse=True)
     for at, counts in enumerate(trained):
         rows = np.flatnonzero(place == at)
-        found[rows] = ask(posterior.moved(counts).select(groups[rows]), own[rows])
-    return AtRuns(found, np.arange(len(groups)))
+        told = ask(posterior.moved(counts).select(groups[rows]), own[rows])
+        found = found or [np.empty((len(groups), posterior.draws)) for _ in told]
+        for answers, said in zip(found, told, strict=True):
+            answers[rows] = said
+    return [AtRuns(answers, np.arange(len(groups))) for answers in found]
 
 
-def _seen(
-    posterior: Posterior, observations: Observations, groups: IntArray, holdouts: IntArray
-) -> tuple[FloatArray, FloatArray]:
+def _seen(past: _Past, groups: IntArray, holdouts: IntArray) -> tuple[FloatArray, FloatArray]:
     """lᵀV⁻¹r and lᵀV⁻¹l of each row's group on its holdout [rows, draws]; 0 where it was not seen."""
-    errors, every = _errors(posterior), np.arange(posterior.draws)
+    errors, every = _errors(past.posterior), np.arange(past.posterior.draws)
     pairs, place = np.unique(np.stack([groups, holdouts], axis=1), axis=0, return_inverse=True)
-    found = np.zeros((2, len(pairs), posterior.draws))
-    for at, (group, holdout) in enumerate(pairs):
-        points = observations.points[group]
-        seen = np.flatnonzero(points.holdouts == holdout)
-        if len(seen):
-            runs, of = _runs_of(observations, int(group), seen), np.full(len(seen), group)
-            away = points.losses[seen][:, None] - at_runs(posterior, of, runs, Posterior.path).all()
-            t = at_runs(posterior, of, runs, Posterior.doublings_below).means()
-            average, together = _average(t)
-            level = average @ levels(posterior, observations, of, runs)
+    found = np.zeros((2, len(pairs), past.posterior.draws))
+    for at, (group, holdout) in enumerate(pairs.tolist()):
+        runs = past.seen(group, holdout)
+        if runs is not None:
+            average, together = _average(runs.t)
+            level = average @ runs.level
             by_node = _weights(average, together, level, errors.sigma[group], errors.kappa[group])
             # A draw's node says how its distances are weighed.
             node = errors.node[group]
-            found[:, at] = (by_node @ (average @ away))[node, every], (by_node @ level)[node, 0]
+            found[:, at] = (by_node @ (average @ runs.away))[node, every], (by_node @ level)[node, 0]
     total, precision = found
     return total[place], precision[place]
 
