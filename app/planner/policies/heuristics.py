@@ -116,9 +116,7 @@ def _filled_up(
         orders = more
 
 
-def highest(
-    market: Market, top: float, orders: Callable[[float], IntArray], near: Sequence[float] = ()
-) -> float:
+def highest(market: Market, top: float, orders: Callable[[float], IntArray], near: Sequence[float] = ()) -> float:
     """The highest level from 0 to `top` whose orders [S] the budget pays for; those of level 0 it must pay for.
 
     near: levels on both sides of it, where a higher level never costs less: what they tell need not be asked again.

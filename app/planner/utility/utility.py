@@ -150,12 +150,12 @@ class Utility:
     def terms(self, counts: FloatArray) -> ValueAndSlope:
         """V and V' at counts [groups] or [groups, sizes]; where V has a kink, V' is the slope beyond it."""
         if counts.ndim > 1:
-            return self._terms(counts)
+            return self.worked_out(counts)
         # Solvers, rules and reasons ask at the same counts, one after the other.
         key = counts.tobytes()
         found = self._known_terms.get(key)
         if found is None:
-            found = self._terms(counts)
+            found = self.worked_out(counts)
             found.value.flags.writeable = found.slope.flags.writeable = False
             if len(self._known_terms) == MOST_KNOWN:
                 del self._known_terms[next(iter(self._known_terms))]
@@ -167,9 +167,10 @@ class Utility:
         """The last terms that were asked, by the counts' bytes."""
         return {}
 
-    def _terms(self, counts: FloatArray) -> ValueAndSlope:
+    def worked_out(self, counts: FloatArray) -> ValueAndSlope:
+        """`terms`, whatever is kept."""
         if len(self._blocks) > 1 and counts.ndim == 1:
-            found = [part._terms(counts[rows]) for rows, part in self._blocks]
+            found = [part.worked_out(counts[rows]) for rows, part in self._blocks]
             value, gain = (np.concatenate([getattr(one, name) for one in found]) for name in ("value", "slope"))
             return ValueAndSlope(value, gain)
         if self.posterior.draws == 1:

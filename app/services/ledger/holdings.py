@@ -136,7 +136,9 @@ class Holdings:
         """What the source proved to be, its stated values taken as they stand in the row."""
         row, record = self.known.get(source.id, (None, None))
         # A row that was varied for a what-if has the id of the one that it varies.
-        return record if record is not None and row is source else record_of(source, self.tallies.get(source.id, Tally()))
+        return (
+            record if record is not None and row is source else record_of(source, self.tallies.get(source.id, Tally()))
+        )
 
 
 def holdings_of(session: Session, project: Project, sources: Sequence[AnySource]) -> Holdings:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.planner.policies.fill_orders import Shelves
 from app.planner.policies.heuristics import equal, equal_spend, proportional
 from app.planner.problem.market import Market
 from app.planner.problem.sources import MOST, Source, SourceError
@@ -28,6 +29,28 @@ def test_a_group_that_waits_for_a_dear_step_does_not_hold_up_the_others() -> Non
         np.testing.assert_array_equal(shop.added(equal(shop)), [0, 25, 25])
         np.testing.assert_array_equal(shop.added(equal_spend(shop)), [0, 25, 25])
         np.testing.assert_array_equal(shop.added(proportional(shop, np.array([0.4, 0.3, 0.3]))), [0, 25, 25])
+
+
+def test_the_level_at_which_the_money_ends_is_known() -> None:
+    """13 of each cost 97.5, a 14th of all three 105."""
+    shop = market(offers([1.0, 2.0, 4.5]), 3, 100.0)
+    assert Shelves(shop).last_level(np.ones(3), np.full(3, np.inf)) == pytest.approx(14.0)
+    assert Shelves(shop).last_level(np.ones(3), np.full(3, 5.0)) is None
+
+
+def test_to_begin_at_that_level_changes_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance, known, halved = np.random.default_rng(3), [], []
+    shops, weights = [], chance.uniform(0.1, 2.0, (60, 5))
+    for _ in range(60):
+        most = [None if chance.random() < 0.5 else int(chance.integers(1, 60)) for _ in range(5)]
+        lots = [int(lot) for lot in chance.choice([1, 1, 1, 5], 5)]
+        prices = chance.choice([0.25, 1.0, 2.0, 3.7], 5).tolist()
+        shops.append(market(offers(prices, most=most, lots=lots), 5, float(chance.integers(1, 400))))
+    for found in (known, halved):
+        for shop, shares in zip(shops, weights, strict=True):
+            found += [equal(shop), equal_spend(shop), proportional(shop, shares), proportional(shop, np.ones(5))]
+        monkeypatch.setattr(Shelves, "last_level", lambda *_: None)
+    np.testing.assert_array_equal(known, halved)
 
 
 def test_a_weight_of_0_is_no_part_of_counts_by_weight() -> None:

@@ -13,7 +13,7 @@ from app.planner.utility.kinds import phi
 from app.planner.utility.metric import Metric, MetricError
 from app.planner.utility.objective import Objective, ObjectiveError
 from app.planner.utility.parsing import parse
-from app.planner.utility.utility import Utility
+from app.planner.utility.utility import MOST_KNOWN, Utility
 from tests.planner.problems import (
     ACCURACY,
     MAXIMIN,
@@ -209,3 +209,16 @@ def test_many_groups_are_weighed_block_by_block_to_the_same_bits(objective: Obje
     alone = [utility.select(np.array([at])).terms(counts[[at]]) for at in range(250)]
     assert found.value.tolist() == [one.value[0] for one in alone]
     assert found.slope.tolist() == [one.slope[0] for one in alone]
+
+
+def test_terms_that_are_kept_are_those_worked_out_anew_and_nobody_changes_them() -> None:
+    rng = np.random.default_rng(12)
+    asked = problem(scattered(random_curves(rng, 3), draws=50, seed=2), (), 0.0, Objective("utilitarian"))
+    utility, fresh = Canonical.of(asked).utility, Canonical.of(asked).utility
+    for counts in [*rng.uniform(0.0, 5000.0, (MOST_KNOWN + 5, 3)), np.zeros(3)] * 2:
+        found, anew = utility.terms(counts), fresh.worked_out(counts)
+        np.testing.assert_array_equal(found.value, anew.value)
+        np.testing.assert_array_equal(found.slope, anew.slope)
+        assert utility.terms(counts) is found
+        with pytest.raises(ValueError, match="read-only"):
+            found.value[0] = 0.0
