@@ -207,7 +207,11 @@ def _asked_at_runs(
     own = runs[np.arange(len(groups)), groups]
     if posterior.transfer is None:
         pairs, place = np.unique(np.stack([groups, own], axis=1), axis=0, return_inverse=True)
-        return [AtRuns(said, place) for said in ask(posterior.part(pairs[:, 0].astype(np.int64)), pairs[:, 1])]
+        picked, counts = pairs[:, 0].astype(np.int64), pairs[:, 1]
+        if len(picked) and picked[0] == picked[-1]:
+            # One group at many counts: its draws need no copy for each.
+            return [AtRuns(said[0], place) for said in ask(posterior.part(picked[:1]), counts[None, :])]
+        return [AtRuns(said, place) for said in ask(posterior.part(picked), counts)]
     found: list[FloatArray] = []
     trained, place = np.unique(runs, axis=0, return_inverse=True)
     for at, counts in enumerate(trained):
