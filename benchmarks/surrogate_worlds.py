@@ -33,7 +33,7 @@ def hyperbolas(
         diagnostics=(Diagnostics(0, 0, 0.0, 0),) * groups,
         residuals=(np.zeros(0),) * groups,
         warnings=(),
-        transfer=Transfer(weights[:, :, None], kappa * column, start, np.zeros(groups), ((),) * groups),
+        transfer=Transfer.of_fit(weights[:, :, None], kappa * column, start, np.zeros(groups), ((),) * groups),
     )
 
 

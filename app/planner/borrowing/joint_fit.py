@@ -146,7 +146,7 @@ def _transfer(
         turn = np.arange(draws) % len(one.kappa)
         weights[g], kappa[g] = one.weights[turn].T, one.kappa[turn]
         received[g] = _received(observations.keys, weighed[g])
-    return Transfer(weights, kappa, observations.held, np.array([one.off for one in weighed]), tuple(received))
+    return Transfer.of_fit(weights, kappa, observations.held, np.array([one.off for one in weighed]), tuple(received))
 
 
 def _received(keys: tuple[str, ...], weighed: Weighed) -> tuple[Received, ...]:

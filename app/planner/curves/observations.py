@@ -48,7 +48,7 @@ class Observations:
     held [groups]: counts held now. span: upper − lower of the metric where both bounds are given, else None.
     runs [runs, groups]: what each run was trained on, and run_of, per group, the run of each of its points; both None
     where only the own counts are known. attributes: each group's attributes. parent: the index of a broader group.
-    Without entries, no group has any.
+    Without entries, no group has any. joint: whether a run trained one model on all its counts, or one for each group.
     """
 
     keys: tuple[str, ...]
@@ -60,6 +60,7 @@ class Observations:
     run_of: tuple[IntArray, ...] | None = None
     attributes: tuple[Mapping[str, str], ...] = ()
     parent: tuple[int | None, ...] = ()
+    joint: bool = False
 
     def __post_init__(self) -> None:
         """Raises ObservationsError where the parts do not fit together."""
@@ -111,6 +112,13 @@ class Observations:
         for g, parent in enumerate(self.parent):
             if parent is not None and (parent == g or not 0 <= parent < groups):
                 raise ObservationsError(f"group {self.keys[g]}: its parent must be the index of another group")
+
+    def trained(self, group: int) -> FloatArray:
+        """What the model of each of a group's points was trained on [points, groups]. Raises ObservationsError where
+        that is not known."""
+        if self.runs is None or self.run_of is None:
+            raise ObservationsError("only the groups' own counts are known, not what else their runs were trained on")
+        return np.asarray(self.runs[self.run_of[group]])
 
     def differences(self, of: IntArray) -> IntArray:
         """The number of attributes in which the groups `of` differ from every group [of, groups]; one that only one

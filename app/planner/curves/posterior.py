@@ -9,8 +9,9 @@ samples. Below the knot the curve continues by its tangent there. Anchoring at a
 order of the losses whatever c and n; a stated curve has m = 1, so that its numbers enter as they are.
 
 Where other groups' data moves this one, n is its effective count: the own count plus the head start that the counts
-held of the others give it (`transfer`). What is asked stays a question about own counts, the others' as they are;
-`moved` asks it with other counts held, so that with all groups at the counts N the losses are
+held of the others give it, and the misfit of a model trained on all adds d M² to f (`transfer`). What is asked stays
+a question about own counts, the others' as they are; `moved` asks it with other counts held, so that with all groups
+at the counts N the losses are
 
     posterior.moved(N).loss(N) [groups, draws],
     d loss_g / d N_h = posterior.moved(N).cross_slope(N) [groups, k, draws].
@@ -43,6 +44,9 @@ ARRAYS = (*DRAWN, "reference", "noise")
 """Its fields that are arrays over the groups."""
 
 
+INVERSE_STEPS = 100
+INVERSE_ROUNDING = 1e-13
+"""A step smaller than this share of the count ends the search for it."""
 REMEMBERED = 2_000_000
 """So many numbers a posterior that remembers keeps at the most."""
 
@@ -127,26 +131,32 @@ class Posterior:
         arrays = [getattr(self, name) for name in ARRAYS]
         if self.errors is not None:
             arrays += [getattr(self.errors, name) for name in _ERRORS]
-        return sum(array.nbytes for array in arrays)
+        borrowed = 0 if self.transfer is None else self.transfer.nbytes
+        return borrowed + sum(int(array.nbytes) for array in arrays)
 
     def loss(self, counts: FloatArray) -> FloatArray:
         """f at `counts` ≥ 0: [groups] → [groups, draws], [groups, sizes] → [groups, sizes, draws]."""
         n = self._effective(counts)
         inside = np.maximum(n, self._like(n, self.knot))
-        return self._continued(n, inside, self._known_excess(counts, inside))
+        value = self._continued(n, inside, self._known_excess(counts, inside))
+        return value if self._clash is None else value + self._clash.harm(counts)
 
     def slope(self, counts: FloatArray) -> FloatArray:
         """d f / d n ≤ 0 in loss per sample; shapes as `loss`."""
         n = self._effective(counts)
         inside = np.maximum(n, self._like(n, self.knot))
-        return self._steepness(inside) * self._known_excess(counts, inside)
+        value = self._steepness(inside) * self._known_excess(counts, inside)
+        return value if self._clash is None else value + self._clash.harm_slope(counts)
 
     def loss_and_slope(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Both at once, to the last bit the same: the power in them is what they cost."""
         n = self._effective(counts)
         inside = np.maximum(n, self._like(n, self.knot))
         excess = self._known_excess(counts, inside)
-        return self._continued(n, inside, excess), self._steepness(inside) * excess
+        value, slope = self._continued(n, inside, excess), self._steepness(inside) * excess
+        if self._clash is None:
+            return value, slope
+        return value + self._clash.harm(counts), slope + self._clash.harm_slope(counts)
 
     def known(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
         """`loss_and_slope` of a posterior of one draw, without the axis of the draws: shapes as `counts`."""
@@ -164,7 +174,9 @@ class Posterior:
         below = n < inside
         if np.count_nonzero(below):
             loss = np.where(below, loss + slope * (n - inside), loss)
-        return loss, slope
+        if self._clash is None:
+            return loss, slope
+        return loss + self._clash.harm(counts)[..., 0], slope + self._clash.harm_slope(counts)[..., 0]
 
     @property
     def not_started(self) -> FloatArray:
@@ -191,6 +203,8 @@ class Posterior:
         n = self._effective(counts)
         threshold = self._like(n, self.threshold)
         waiting = self._like(n, self.asymptote) + self._like(n, self.excess) * (n < threshold)
+        if self._clash is not None:
+            waiting = waiting + self._clash.harm(counts)
         return np.where(threshold > 0.0, waiting, loss)
 
     def without_thresholds(self) -> "Posterior":
@@ -222,6 +236,11 @@ class Posterior:
     def inverse(self, loss: FloatArray) -> FloatArray:
         """Least count ≥ 0 with path(count) ≤ loss: [groups] → [groups, draws], inf where it never gets there."""
         target = np.asarray(loss, dtype=np.float64)[:, None]
+        count = self._least_count(target)
+        return count if self._clash is None else self._least_with_misfit(self._clash, target, count)
+
+    def _least_count(self, target: FloatArray) -> FloatArray:
+        """`inverse` of the curves without misfit at targets [groups, draws or 1]."""
         at_knot = self.asymptote + self._excess(self.knot)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             ratio = (target - self.asymptote) / self.excess
@@ -237,11 +256,43 @@ class Posterior:
         flat = self.excess == 0.0
         return np.where(flat, np.where(target >= self.asymptote, 0.0, np.inf), np.maximum(count, 0.0))
 
+    def _least_with_misfit(self, clash: Transfer, target: FloatArray, plain: FloatArray) -> FloatArray:
+        """`inverse` with misfit, from the counts `plain` [groups, draws] that are enough without it.
+
+        Where the curve steps or is flat, in closed form. Else curve and misfit are convex and fall: at a count that
+        either of them needs for itself the loss is not below the target, and Newton's steps from there never pass it.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            room = np.maximum(np.nan_to_num((target - self.asymptote) / clash.conflict, nan=0.0), 0.0)
+            started = np.maximum(plain, clash.least_for_misfit(room))
+            above = np.nan_to_num((target - self.asymptote - self.excess) / clash.conflict, nan=-1.0)
+        early = np.where(above >= 0.0, clash.least_for_misfit(np.maximum(above, 0.0)), np.inf)
+        early = np.where(early < self.threshold - clash.head_start, early, np.inf)
+        late = np.maximum(started, self.threshold - clash.head_start)
+        stepped = (self.threshold > 0.0) | (self.excess == 0.0)
+        count = np.where(self.threshold > 0.0, np.minimum(early, late), started)
+        plain_only = (clash.conflict == 0.0) | (clash.apart == 0.0)
+        count = np.where(plain_only, plain, count)
+        rest = np.isfinite(count) & ~stepped & ~plain_only
+        for _ in range(INVERSE_STEPS if rest.any() else 0):
+            value, slope = self._at_each(clash, np.where(rest, count, 1.0))
+            step = np.divide(value - target, -slope, out=np.zeros_like(count), where=rest & (slope < 0.0))
+            count = count + np.maximum(step, 0.0)
+            if np.all(step <= INVERSE_ROUNDING * np.maximum(count, 1.0), where=rest):
+                break
+        return count
+
+    def _at_each(self, clash: Transfer, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Loss and slope of every draw at a count of its own [groups, draws]."""
+        n = counts + clash.head_start
+        inside = np.maximum(n, self.knot)
+        excess = self._excess(inside)
+        harm, harm_slope = clash.harm_and_slope(counts)
+        return self._continued(n, inside, excess) + harm, self._steepness(inside) * excess + harm_slope
+
     def mapped(self, pick: Callable[[FloatArray], FloatArray]) -> "Posterior":
         """With `pick` [..., draws] → [..., other draws] of every number that is drawn; the runs' errors stay."""
-        transfer = self.transfer
-        if transfer is not None:
-            transfer = replace(transfer, weights=pick(transfer.weights), kappa=pick(transfer.kappa))
+        transfer = None if self.transfer is None else self.transfer.mapped(pick)
         picked: dict[str, Any] = {name: pick(getattr(self, name)) for name in DRAWN}
         return replace(self, **picked, transfer=transfer)
 
@@ -253,13 +304,21 @@ class Posterior:
         """The same curves were the counts `held` [all groups the curves were fitted with] held of the others."""
         return self if self.transfer is None else replace(self, transfer=self.transfer.moved(held))
 
+    def shifted(self, held: FloatArray) -> "Posterior":
+        """`moved`, but for rounding, quick where few of the counts change."""
+        return self if self.transfer is None else replace(self, transfer=self.transfer.shifted(held))
+
     def cross_slope(self, counts: FloatArray) -> FloatArray:
         """d f_g / d n_h at own counts [groups], the others as held: [groups, all groups, draws], 0 without transfer.
 
         The own column is 0: that slope is `slope`.
         """
-        own = self.slope(counts)[:, None, :]
-        return own * self.transfer.gain_slopes if self.transfer is not None else own * np.zeros((1, len(self.keys), 1))
+        if self.transfer is None:
+            return self.slope(counts)[:, None, :] * np.zeros((1, len(self.keys), 1))
+        if self._clash is None:
+            return self.slope(counts)[:, None, :] * self.transfer.gain_slopes
+        own = self.slope(counts) - self._clash.harm_slope(counts)
+        return own[:, None, :] * self.transfer.gain_slopes + self._clash.harm_slopes(counts)
 
     def select(self, indices: IntArray) -> "Posterior":
         """The same draws for the groups at `indices` alone, in that order."""
@@ -322,13 +381,19 @@ class Posterior:
         return Posterior.joined((kept, part), order)
 
     def parameters(self) -> dict[str, FloatArray]:
-        """Classical symbols, loss = asymptote + scale · (n + offset)^(−exponent), each [groups, draws]."""
+        """Classical symbols, curve = asymptote + scale · (n + offset)^(−exponent), each [groups, draws]; what misfit
+        adds is not in them, and goes to 0 as the own count grows."""
         return {
             "asymptote": self.asymptote,
             "scale": self.excess * self.anchor**self.exponent,
             "exponent": self.exponent,
             "offset": self.offset if self.transfer is None else self.offset + self.transfer.head_start,
         }
+
+    @property
+    def _clash(self) -> Transfer | None:
+        """The transfer where misfit adds to any loss."""
+        return self.transfer if self.transfer is not None and self.transfer.clashes else None
 
     def _effective(self, counts: FloatArray) -> FloatArray:
         """Own counts as effective ones [groups, (sizes,) draws], or [groups, (sizes,) 1] without transfer."""
@@ -403,10 +468,4 @@ def stating(posterior: Posterior, indices: IntArray, stated: Posterior) -> Poste
     transfer = posterior.transfer
     if transfer is None:
         return replaced
-    weights, kappa, off = transfer.weights.copy(), transfer.kappa.copy(), transfer.off.copy()
-    received = list(transfer.received)
-    weights[indices], kappa[indices], off[indices] = 0.0, np.inf, 1.0
-    for at in indices.tolist():
-        received[at] = ()
-    moved = replace(transfer, weights=weights, kappa=kappa, off=off, received=tuple(received))
-    return replace(replaced, transfer=moved)
+    return replace(replaced, transfer=transfer.without(indices))

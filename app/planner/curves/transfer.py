@@ -3,8 +3,21 @@
     n_eff,g = n_g + Σ_{h≠g} gain(w_gh, n_h, κ_g),    gain = w n / (1 + n/κ) for w ≥ 0,  w n for w < 0:
 
 concave and nondecreasing in the counts where w ≥ 0, linear where others harm (saturating harm would not be concave).
+
+One model trained on all groups also fits a group the worse, the more of the mixture is unlike it. Its loss is then its
+curve at n_eff plus the conflict d ≥ 0, in loss units, times the square of the misfit M, the share that is unlike it:
+
+    M_g(n) = S_g / N,    S_g = Σ_{h≠g} max(0, 1 − w_gh) n_h,    N = Σ_h n_h  (own samples included).
+
+With the others' counts held, d M² falls with the own count and is convex in it, down to 0. In all counts together it is
+not convex; but with a total N ≤ T and misfits M ≥ m
+
+    d M² ≥ d (M² N + m² (T − N)) / T,    equal where N = T,
+
+and M² N = S²/N is convex, a square over what it is shared among: what plans are bounded by (`Totals`).
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -34,43 +47,226 @@ class Received:
 
 
 @dataclass(frozen=True)
-class Transfer:
-    """Draws of the transfer weights into `groups` groups from all k of the fit.
+class Totals:
+    """Counts whose sum is at most `most` > 0, at which no misfit is below `least` [groups, draws]."""
 
-    weights w [groups, k, draws], own columns 0. kappa κ [groups, draws]. held [k]: the counts the head start is for.
+    most: float
+    least: FloatArray
+
+    def mapped(self, pick: Callable[[FloatArray], FloatArray]) -> "Totals":
+        """With `pick` of the least misfits."""
+        return replace(self, least=pick(self.least))
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Draws of what the data of all k groups of a fit does to `groups` of them.
+
+    weights w [groups, k, draws], own columns 0. kappa κ, conflict d [groups, draws]; d = 0: none. held [k]: the counts
+    the head start and the misfit are for. own [groups]: where these groups stand among the k.
     off [groups]: posterior mass on no transfer into the group. received: per group its weights; empty where it is off.
+    within: where given, d M² counts as the convex function of all counts that is no more than it within these.
     """
 
     weights: FloatArray
     kappa: FloatArray
+    conflict: FloatArray
     held: FloatArray
+    own: IntArray
     off: FloatArray
     received: tuple[tuple[Received, ...], ...]
+    within: Totals | None = None
+
+    @classmethod
+    def of_fit(
+        cls,
+        weights: FloatArray,
+        kappa: FloatArray,
+        held: FloatArray,
+        off: FloatArray,
+        received: tuple[tuple[Received, ...], ...],
+        conflict: FloatArray | None = None,
+    ) -> "Transfer":
+        """Into all groups of a fit; conflict None: none."""
+        conflict = np.zeros_like(kappa) if conflict is None else conflict
+        return cls(weights, kappa, conflict, held, np.arange(len(held)), off, received)
+
+    @cached_property
+    def moves(self) -> bool:
+        """Whether the others' data moves any curve."""
+        return self.clashes or bool(np.any(self.weights != 0.0))
+
+    @cached_property
+    def clashes(self) -> bool:
+        """Whether misfit adds to any loss."""
+        return bool(np.any(self.conflict != 0.0))
 
     @cached_property
     def head_start(self) -> FloatArray:
         """Σ_h gain(w_gh, held_h, κ_g) [groups, draws]."""
-        return np.asarray(self.gains.sum(axis=1))
+        return np.asarray(self._gained(slice(None), self.held).sum(axis=1))
 
     @property
     def gains(self) -> FloatArray:
         """What each group's held count is worth to each [groups, k, draws]."""
-        return gain(self.weights, self.held[:, None], self.kappa[:, None, :])
+        return self._gained(slice(None), self.held)
+
+    @cached_property
+    def helps(self) -> bool:
+        """Whether no weight is below 0."""
+        return bool(self.weights.min(initial=0.0) >= 0.0)
+
+    def _gained(self, columns: IntArray | slice, counts: FloatArray) -> FloatArray:
+        """What counts of the groups at `columns` are worth to each [groups, columns, draws]."""
+        weights, kappa, n = self.weights[:, columns], self.kappa[:, None, :], counts[:, None]
+        if not self.helps:
+            return gain(weights, n, kappa)
+        # `gain` where nothing harms, in as little memory: plans ask for it most.
+        found = n / kappa
+        found += 1.0
+        np.divide(n, found, out=found)
+        found *= weights
+        return found
 
     @property
     def gain_slopes(self) -> FloatArray:
         """d n_eff,g / d n_h at the held counts [groups, k, draws]."""
-        return gain_slope(self.weights, self.held[:, None], self.kappa[:, None, :])
+        if not self.helps:
+            return gain_slope(self.weights, self.held[:, None], self.kappa[:, None, :])
+        found = self.held[:, None] / self.kappa[:, None, :]
+        found += 1.0
+        np.square(found, out=found)
+        return np.asarray(np.divide(self.weights, found, out=found))
+
+    @cached_property
+    def unlike(self) -> FloatArray:
+        """max(0, 1 − w_gh) [groups, k, draws], own columns 0."""
+        found = 1.0 - np.minimum(self.weights, 1.0)
+        found[np.arange(len(self.own)), self.own] = 0.0
+        return found
+
+    @cached_property
+    def apart(self) -> FloatArray:
+        """S at the held counts [groups, draws]."""
+        return np.asarray(np.matmul(self.held, self.unlike))
+
+    @cached_property
+    def others(self) -> FloatArray:
+        """Σ_{h≠g} of the held counts [groups]."""
+        return np.asarray(np.maximum(self.held.sum() - self.held[self.own], 0.0))
+
+    def misfit(self, counts: FloatArray) -> FloatArray:
+        """M at own counts: [groups] → [groups, draws], [groups, sizes] → [groups, sizes, draws]; 0 without samples."""
+        return self._share(np.asarray(counts)[..., None])[0]
+
+    def harm(self, counts: FloatArray) -> FloatArray:
+        """d M² in loss units; shapes as `misfit`."""
+        return self.harm_and_slope(np.asarray(counts)[..., None])[0]
+
+    def harm_slope(self, counts: FloatArray) -> FloatArray:
+        """d harm / d own count ≤ 0; shapes as `misfit`."""
+        return self.harm_and_slope(np.asarray(counts)[..., None])[1]
+
+    def harm_and_slope(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Both at own counts [groups, (sizes,) 1, or draws: to each its own]."""
+        share, total = self._share(counts)
+        conflict = _like(share, self.conflict)
+        if self.within is None:
+            harm = conflict * share**2
+            return harm, -2.0 * harm / total
+        most, least = self.within.most, _like(share, self.within.least) ** 2
+        there = np.where(np.isfinite(total), total, 0.0)
+        return conflict * (share**2 * there + least * (most - there)) / most, -conflict * (share**2 + least) / most
+
+    def _share(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """M and N at own counts with an axis for the draws; N is inf where there are no samples: nothing is a share."""
+        total = np.asarray(counts + _like(counts, self.others[:, None]), dtype=np.float64)
+        total = np.where(total > 0.0, total, np.inf)
+        return _like(total, self.apart) / total, total
+
+    def harm_slopes(self, counts: FloatArray) -> FloatArray:
+        """d harm_g / d n_h at own counts [groups], the others as held [groups, k, draws]; own columns 0."""
+        misfit, total = self._share(counts[:, None])
+        if self.within is None:
+            found = self.unlike - misfit[:, None, :]
+            found *= (2.0 * self.conflict * misfit / total)[:, None, :]
+        else:
+            found = self.unlike * (2.0 * misfit)[:, None, :]
+            found -= (misfit**2 + self.within.least**2)[:, None, :]
+            found *= (self.conflict / self.within.most)[:, None, :]
+        found[np.arange(len(self.own)), self.own] = 0.0
+        return found
+
+    def least_for_misfit(self, square: FloatArray) -> FloatArray:
+        """Least own counts ≥ 0 with M² ≤ `square` ≥ 0 [groups, draws], inf where there is none."""
+        with np.errstate(divide="ignore"):
+            wanted = np.divide(self.apart, np.sqrt(square), out=np.zeros_like(self.apart), where=self.apart > 0.0)
+        return np.asarray(np.maximum(wanted - self.others[:, None], 0.0))
+
+    def least_misfit(self, counts: FloatArray) -> FloatArray:
+        """The least M [groups, draws] at any mixture of counts [k, points] of all groups."""
+        # A ratio of linear functions is least where one of the points is.
+        apart = np.matmul(np.swapaxes(self.unlike, 1, 2), counts)
+        total = counts.sum(axis=0)
+        return np.asarray((apart / np.where(total > 0.0, total, np.inf)).min(axis=-1))
 
     def moved(self, held: FloatArray) -> "Transfer":
         """The same weights with the counts `held` [k]."""
-        return replace(self, held=np.asarray(held, dtype=np.float64))
+        return self._with(np.asarray(held, dtype=np.float64), {})
+
+    def shifted(self, held: FloatArray) -> "Transfer":
+        """`moved`, but for rounding, from what is known at the counts here: quick where few of them change."""
+        changed = np.flatnonzero(held != self.held)
+        if 2 * len(changed) >= len(held):
+            return self.moved(held)
+        before, after = self.held[changed], held[changed]
+        known = {
+            "head_start": self.head_start + (self._gained(changed, after) - self._gained(changed, before)).sum(axis=1)
+        }
+        if self.clashes:
+            known["apart"] = self.apart + np.matmul(after - before, self.unlike[:, changed])
+        return self._with(held, known)
+
+    def _with(self, held: FloatArray, known: Mapping[str, FloatArray]) -> "Transfer":
+        """With other counts, and what is known there; what does not hang on counts need not be worked out again."""
+        found = replace(self, held=held)
+        vars(found).update(known, clashes=self.clashes, helps=self.helps)
+        if self.clashes:
+            vars(found).update(unlike=self.unlike)
+        return found
 
     def select(self, indices: IntArray) -> "Transfer":
         """Into the groups at `indices` alone, from all k as before."""
         received = tuple(self.received[int(i)] for i in indices)
-        return Transfer(self.weights[indices], self.kappa[indices], self.held, self.off[indices], received)
+        arrays = (self.weights[indices], self.kappa[indices], self.conflict[indices])
+        within = None if self.within is None else self.within.mapped(lambda values: values[indices])
+        return Transfer(*arrays, self.held, self.own[indices], self.off[indices], received, within)
 
     def permuted(self, order: IntArray) -> "Transfer":
         """Of a fit of all groups, with the groups in another order."""
-        return replace(self.select(order), weights=self.weights[np.ix_(order, order)], held=self.held[order])
+        weights, held = self.weights[np.ix_(order, order)], self.held[order]
+        return replace(self.select(order), weights=weights, held=held, own=np.arange(len(order)))
+
+    def mapped(self, pick: Callable[[FloatArray], FloatArray]) -> "Transfer":
+        """With `pick` [..., draws] → [..., other draws] of every number that is drawn."""
+        weights, kappa, conflict = pick(self.weights), pick(self.kappa), pick(self.conflict)
+        within = None if self.within is None else self.within.mapped(pick)
+        return replace(self, weights=weights, kappa=kappa, conflict=conflict, within=within)
+
+    def without(self, indices: IntArray) -> "Transfer":
+        """The groups at `indices` moved by none; they move others as before."""
+        weights, kappa, conflict, off = (x.copy() for x in (self.weights, self.kappa, self.conflict, self.off))
+        weights[indices], kappa[indices], conflict[indices], off[indices] = 0.0, np.inf, 0.0, 1.0
+        dropped = set(indices.tolist())
+        received = tuple(() if at in dropped else one for at, one in enumerate(self.received))
+        return replace(self, weights=weights, kappa=kappa, conflict=conflict, off=off, received=received)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that its arrays take."""
+        return sum(array.nbytes for array in (self.weights, self.kappa, self.conflict, self.held, self.off))
+
+
+def _like(counts: FloatArray, values: FloatArray) -> FloatArray:
+    """[groups, draws] made to broadcast with counts [groups, (sizes,) draws]."""
+    return values if counts.ndim == 2 else values[:, None, :]

@@ -63,4 +63,8 @@ def promising_less(posterior: Posterior, held: FloatArray, measured: BoolArray, 
     with np.errstate(divide="ignore", invalid="ignore"):
         least = np.where(gain > 0.0, -posterior.asymptote / gain, 0.0)
     cut = np.where(measured[:, None], np.maximum(share, least), 0.0)
-    return replace(posterior, asymptote=posterior.asymptote + cut * gain, excess=(1.0 - cut) * posterior.excess)
+    transfer = posterior.transfer
+    if transfer is not None:
+        transfer = replace(transfer, conflict=(1.0 - cut) * transfer.conflict)
+    asymptote, excess = posterior.asymptote + cut * gain, (1.0 - cut) * posterior.excess
+    return replace(posterior, asymptote=asymptote, excess=excess, transfer=transfer)

@@ -38,7 +38,7 @@ class Cart:
         self.left = market.budget - sum(self.spent)
         self.row_values = self.region.values(market, self.orders)
         self.counts = self.held + market.added(self.orders)
-        self.value = self.values.at(self.counts).copy()
+        self._stand()
         size = len(self.orders)
         self.step_up, self.step_down = np.zeros(size, np.int64), np.zeros(size, np.int64)
         self.cost_up, self.cost_down = np.zeros(size, np.int64), np.zeros(size, np.int64)
@@ -67,12 +67,17 @@ class Cart:
             self.row_values = self.region.values(self.market, self.orders)
         self.counts = self.held + self.market.added(self.orders)
         if self.values.crossed:
-            self.value = self.values.at(self.counts)
+            self._stand()
             self._refresh(np.arange(len(self.orders)))
             return
         groups = _entries(self.fed, touched)
         self.value[groups] = self.values.utility.select(groups).terms(self.counts[groups]).value
         self._refresh(np.union1d(_entries(self.market.effective, groups.tolist()), touched))
+
+    def _stand(self) -> None:
+        self.value = self.values.at(self.counts).copy()
+        if self.values.crossed:
+            self.standing = self.values.standing(self.counts)
 
     def _refresh(self, sources: IntArray) -> None:
         market = self.market
@@ -157,7 +162,7 @@ class Cart:
             groups += self.fed.indices[own].tolist()
         counts = np.maximum(counts, 0.0)
         if self.values.crossed:
-            return self.values.total(counts)
+            return self.standing.total_beside(counts)
         value, at = self.value.copy(), np.unique(groups)
         value[at] = self.values.utility.select(at).terms(counts[at]).value
         return self.values.utility.total(value)

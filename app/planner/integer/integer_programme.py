@@ -15,6 +15,7 @@ from app.planner.problem.linear import maximise_whole
 from app.planner.problem.order_programme import Programme
 from app.planner.relaxation.certificate import LEAST_GAIN
 from app.planner.relaxation.cutting_planes import Master
+from app.planner.utility.values import Values
 
 PROGRAMME_ROUNDS = 12
 PROGRAMME_NODES = 4_000
@@ -39,8 +40,14 @@ class Whole:
     proof: str
 
 
-def solve_whole(master: Master, best: Whole, tolerance: float, nodes: int = PROGRAMME_NODES) -> Whole:
-    """The best whole orders, from `best` on, until its gap is at most `tolerance` of the gain or the nodes are used."""
+def solve_whole(
+    master: Master, best: Whole, tolerance: float, nodes: int = PROGRAMME_NODES, values: Values | None = None
+) -> Whole:
+    """The best whole orders, from `best` on, until its gap is at most `tolerance` of the gain or the nodes are used.
+
+    values: what orders are judged by, where the master's are but a bound on them.
+    """
+    values = values or master.values
     orders, utility, bound = best.orders, best.utility, best.bound
     seen: set[bytes] = set()
     for _ in range(PROGRAMME_ROUNDS):
@@ -60,7 +67,7 @@ def solve_whole(master: Master, best: Whole, tolerance: float, nodes: int = PROG
         seen.add(found.tobytes())
         master.cuts.add((master.held + master.programme.market.added(found))[:, None])
         master.refine(solution.columns, scale)
-        cart = _candidate(master, found)
+        cart = _candidate(master, values, found)
         if cart is None:
             continue
         master.cuts.add(cart.counts[:, None])
@@ -81,8 +88,8 @@ def whole_orders(programme: Programme, columns: FloatArray) -> IntArray:
     return np.array(held, dtype=np.int64)
 
 
-def _candidate(master: Master, orders: IntArray) -> Cart | None:
+def _candidate(master: Master, values: Values, orders: IntArray) -> Cart | None:
     """The orders improved, where they are allowed or can be mended."""
     programme = master.programme
-    cart = Cart(programme.market, programme.region, master.values, master.held, orders.copy())
+    cart = Cart(programme.market, programme.region, values, master.held, orders.copy())
     return improve(cart) if cart.is_allowed or repair(cart) else None

@@ -23,7 +23,7 @@ STEP_NOISE = 1e-14
 def improve(cart: Cart) -> Cart:
     """The cart filled up and swapped until nothing helps; from allowed orders it stays within what is allowed."""
     for _ in range(MOVES):
-        if not (_fill(cart) or _swap(cart) or _shift_to_cheaper(cart) or _drop_useless(cart)):
+        if not (_fill(cart) or _swap(cart) or _shift_to_cheaper(cart) or _drop_useless(cart) or _give_back(cart)):
             break
     return cart
 
@@ -258,6 +258,23 @@ def _drop_useless(cart: Cart) -> bool:
         changes = [(source, -int(cart.orders[source]))]
         if cart.market.sources[source].fixed_order is None and _pair_keeps(cart, changes):
             cart.move(changes)
+            return True
+    return False
+
+
+def _give_back(cart: Cart) -> bool:
+    """Take one step back where that alone gains, as it can where groups clash; False where none does."""
+    if not cart.values.clashes:
+        return False
+    _, loss = cart.estimates()
+    total = cart.total
+    for source in _highest(np.where(cart.step_down > 0, -loss, -np.inf), TRIED).tolist():
+        if not loss[source] < 0.0 or not cart.step_down[source]:
+            return False
+        changes = [(source, -int(cart.step_down[source]))]
+        gained = cart.total_after(changes) - total
+        if gained > STEP_NOISE * max(abs(total), 1e-3) and _pair_keeps(cart, changes):
+            cart.move([(source, _strides(cart, changes, 1.5) * changes[0][1])])
             return True
     return False
 

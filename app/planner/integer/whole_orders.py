@@ -35,6 +35,8 @@ MOST_SOURCES, MOST_UNIT_SOURCES = 600, 64
 TIGHT, LOOSE = 1e-8, 9e-5
 """Gaps that the integer programme is asked for, of small and of large problems."""
 SMALL_NODES, LARGE_NODES = 6_000, 4_000
+CLASHING_NODES = 300
+"""Where groups clash its bound is loose, and it is asked for other orders to start from alone."""
 WHOLE = "The integer programme over tangents of every group's value bounds the utility of every allowed order."
 
 Answer = tuple[IntArray, float, str, str]
@@ -166,13 +168,18 @@ class IntegerProgramme:
     """The master with integers, where the gap is worth it."""
 
     def accepts(self, question: Question) -> bool:
-        """Where steps do, the problem is not too large, and there is money."""
+        """Where steps do, the problem is not too large, and there is money; under a bound on clashing groups' values
+        alone, where lots and smallest orders keep steps from what is better."""
         most = MOST_UNIT_SOURCES if question.is_unit else MOST_SOURCES
+        if question.form.values.clashes and has_single_samples(question.form.market):
+            return False
         return not question.rests and len(question.form.sources) <= most and question.form.market.budget > 0
 
     def solve(self, question: Question, best: Whole) -> Whole:
         """The best orders of the programme, improved by steps."""
-        form, small, cuts = question.form, question.is_small, None
+        form, small, cuts, values = question.form, question.is_small, None, question.form.values
+        if values.clashes and question.divisible.master is not None:
+            values = question.divisible.master.values
         if question.divisible.master is not None:
             cuts = question.divisible.master.cuts
             if not small:
@@ -180,8 +187,9 @@ class IntegerProgramme:
                 cuts = cuts.thinned(question.divisible.relaxation.counts, error)
         single = small or question.is_unit
         programme = Programme(form.market, form.region, form.utility.outer.extra, whole=True, single=single)
-        master = Master.of(form.values, programme, form.held, cuts)
-        found = solve_whole(master, best, TIGHT if small else LOOSE, SMALL_NODES if small else LARGE_NODES)
+        master = Master.of(values, programme, form.held, cuts)
+        nodes = CLASHING_NODES if form.values.clashes else SMALL_NODES if small else LARGE_NODES
+        found = solve_whole(master, best, TIGHT if small else LOOSE, nodes, form.values)
         return replace(found, method=best.method + ", integer programme", proof=WHOLE)
 
 

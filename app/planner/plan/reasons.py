@@ -16,6 +16,8 @@ ALIKE = 0.05
 
 NOISY = 0.5
 """Where no factor sets a group further apart than this, in logarithms, what is not known of its curve may decide."""
+WORTH_SAYING = 0.01
+"""What others' samples do to a group is said from this share of its gain on."""
 NOISE_CHANCE = 0.3
 """A group left out gains more than those served in this share of the draws: noise decides."""
 
@@ -34,12 +36,39 @@ class _View:
 
 
 def group_reasons(form: Canonical, decision: Decision, margins: Margins, metric_now: FloatArray) -> tuple[str, ...]:
-    """One sentence per group in canonical order: what decides. metric_now: predictive mean [groups]."""
+    """Per group in canonical order a sentence on what decides, and one on what others' samples do to it where they do.
+
+    metric_now: predictive mean [groups].
+    """
     slopes = -form.utility.posterior.slope(form.held)
     noisy = _noisy(slopes, decision, margins)
     view = _View(form, decision, margins, metric_now, _drivers(form, decision, margins, slopes.mean(axis=1)), noisy)
     decide = _weighed if decision.policy == "optimal" else _by_rule
-    return tuple(_unavailable(form, group) or decide(view, group) for group in range(len(form.keys)))
+    said = [_unavailable(form, group) or decide(view, group) for group in range(len(form.keys))]
+    return tuple(one + more for one, more in zip(said, _from_others(form, decision), strict=True))
+
+
+def _from_others(form: Canonical, decision: Decision) -> list[str]:
+    """Per group, what is bought of others does to it, where it is worth a word: a sentence with a blank before it."""
+    if not form.values.crossed or not decision.added.any():
+        return [""] * len(form.keys)
+    before, after = (form.values.moved(counts).posterior for counts in (form.held, decision.counts))
+    now, then = before.loss(form.held).mean(axis=1), after.loss(decision.counts).mean(axis=1)
+    # With its own purchases alone.
+    alone = before.loss(decision.counts).mean(axis=1)
+    return [_shared(*losses) for losses in zip(now.tolist(), alone.tolist(), then.tolist(), strict=True)]
+
+
+def _shared(now: float, alone: float, then: float) -> str:
+    """From a group's loss now, with its own purchases alone, and with all."""
+    own, others = now - alone, alone - then
+    if others >= WORTH_SAYING * max(now - then, 1e-12):
+        return f" Of its gain, {percent(min(others / (now - then), 1.0))} comes from what is bought of others."
+    if -others < WORTH_SAYING * max(own, 1e-12):
+        return ""
+    if own <= -others:
+        return " What is bought of others makes it worse."
+    return f" What is bought of others takes back {percent(-others / own)} of what its own samples gain."
 
 
 def unspent_reason(form: Canonical, decision: Decision, margins: Margins) -> str | None:

@@ -29,6 +29,8 @@ FREER = 1.2
 """A cap or a price decides where without it a sample would be worth this many times what money buys elsewhere."""
 NEEDIER = 1.5
 """A group is needier than another where a sample is worth this many times as much to it."""
+SLIGHT_MISFIT = 0.01
+"""Misfit that takes less than this share of a group's loss is not worth a word."""
 SLIGHT_GAIN = 0.01
 """A gain in mean benefit above this is never called noise."""
 
@@ -37,7 +39,8 @@ def plan_warnings(
     form: Canonical, decision: Decision, margins: Margins, metric_now: FloatArray, reason: str | None
 ) -> tuple[Warning, ...]:
     """All warnings, group by group in the order of keys. metric_now: predictive draws [groups, draws]."""
-    found = [*_unsupplied(form), *_targets(form, metric_now), *_stale(form), *extrapolations(form, decision)]
+    found = [*_unsupplied(form), *_targets(form, metric_now), *_stale(form), *_conflicts(form)]
+    found += extrapolations(form, decision)
     if decision.policy == "optimal":
         found += [
             *_caps(form, decision, margins),
@@ -92,6 +95,26 @@ def _stale(form: Canonical) -> list[Warning]:
                 " retrain on what is held and post it before buying more."
             )
             found.append(Warning("stale", detail, group=form.keys[at]))
+    return found
+
+
+def _conflicts(form: Canonical) -> list[Warning]:
+    """Groups that a model trained on all fits worse by its misfit than the others' data makes up for."""
+    posterior = form.values.moved(form.held).posterior
+    transfer = posterior.transfer
+    if transfer is None or not transfer.clashes:
+        return []
+    loss, harm = posterior.loss(form.held).mean(axis=1), transfer.harm(form.held).mean(axis=1)
+    brings = replace(posterior, transfer=None).loss(form.held).mean(axis=1) - (loss - harm)
+    found = []
+    for at in np.flatnonzero((harm > brings) & (harm >= SLIGHT_MISFIT * loss)):
+        takes, gives = (percent(max(float(part[at] / loss[at]), 0.0)) for part in (harm, brings))
+        detail = (
+            f"What one model learns from the other groups does not suit it: misfit makes {takes} of its loss, and"
+            f" their data takes {gives} off it. More data is no cure: give the model the"
+            " group as a feature, or train it a model of its own."
+        )
+        found.append(Warning("conflict", detail, group=form.keys[at]))
     return found
 
 

@@ -21,6 +21,8 @@ from app.planner.utility.values import Cuts, Values
 FIRST_TANGENTS = np.concatenate([[0.0], np.geomspace(1e-5, 1.0, 16)])
 """Where the first tangents touch, in shares of what the budget can buy of a group."""
 TANGENT_ROUNDS = 60
+ROUGHLY = 0.2
+"""A gap of this share of what a bound lies above another answer is small."""
 CURVATURE_STEP = 1e-4
 """Share of a count over which the curvature is measured."""
 DIGITS = 1e-15
@@ -32,7 +34,8 @@ LINE = np.array([0.05, 0.15, 0.3, 0.5, 0.7, 0.9])
 class Master:
     """A concave problem: the values V, F as rows, the allowed orders, and the effective counts held [k].
 
-    now: V at the counts held. cuts are shared by all that solve the same values. floor [k]: V must reach it.
+    now: V at the counts held. cuts are shared by all that solve the same values. floor [k]: V must reach it. totals:
+    the least and the largest sum of effective counts that is allowed.
     """
 
     values: Values
@@ -42,6 +45,7 @@ class Master:
     now: FloatArray
     cuts: Cuts
     floor: FloatArray
+    totals: tuple[float, float] = (-np.inf, np.inf)
 
     @classmethod
     def of(cls, values: Values, programme: Programme, held: FloatArray, cuts: Cuts | None = None) -> "Master":
@@ -63,7 +67,7 @@ class Master:
     def linear(self, scale: float) -> tuple[Linear, float]:
         """The programme with the cuts and F in units of `scale`, and the constant that its objective leaves out.
 
-        The rows are the programme's, the cuts', F's.
+        The rows are the programme's, the cuts', the sum of counts where it is limited, and F's.
         """
         outer, at, k = self.outer, self.programme.at, len(self.held)
         shift = np.zeros(outer.extra)
@@ -80,10 +84,21 @@ class Master:
         level = hstack([before, outer.rows, after])
         rhs = outer.rhs - outer.rows @ np.concatenate([self.now, shift])
         rows = self.programme.rows
-        high = np.concatenate([rows.upper, below, rhs / scale])
-        low = np.concatenate([rows.lower, np.full(len(high) - len(rows.lower), -np.inf)])
+        total, least, most = self._total()
+        high = np.concatenate([rows.upper, below, most, rhs / scale])
+        low = np.concatenate([rows.lower, np.full(len(below), -np.inf), least, np.full(len(rhs), -np.inf)])
         lower, upper = self._free(scale)
-        return Linear(objective, csr_array(vstack([rows.matrix, cuts, level])), low, high, lower, upper), constant
+        matrix = csr_array(vstack([rows.matrix, cuts, total, level]))
+        return Linear(objective, matrix, low, high, lower, upper), constant
+
+    def _total(self) -> tuple[csr_array, FloatArray, FloatArray]:
+        """The row of the sum of counts bought, in shares of the most of each, and its bounds; none where it is free."""
+        low, high = self.totals
+        row = np.zeros((int(np.isfinite(low) or np.isfinite(high)), self.programme.columns))
+        size = self.programme.reach.sum()
+        row[:, self.programme.at["n"]] = self.programme.reach / size
+        bounds = (np.array([low, high])[:, None] - self.held.sum()) / size
+        return csr_array(row), bounds[0][: len(row)], bounds[1][: len(row)]
 
     def _free(self, scale: float) -> tuple[FloatArray, FloatArray]:
         """Bounds of the columns; the values of groups that do not count are held."""
@@ -129,9 +144,10 @@ class CutOptimum:
     rounds: int = 0
 
 
-def solve(master: Master, tolerance: float) -> CutOptimum:
+def solve(master: Master, tolerance: float, beside: float | None = None) -> CutOptimum:
     """The divisible optimum, its gap at most `tolerance` of the gain, or as small as the rounds made it.
 
+    beside: an U that is had without it: what lies far above needs no small gap, and what lies below needs no answer.
     Raises SolverError where the linear solver finds no answer although there is one.
     """
     scale = _first_scale(master)
@@ -139,6 +155,8 @@ def solve(master: Master, tolerance: float) -> CutOptimum:
     best = _best_of(master, [columns])
     rounds = 1
     while bound - best.utility > _tolerated(master, best, tolerance) and rounds < TANGENT_ROUNDS:
+        if beside is not None and (bound <= beside or bound - best.utility <= ROUGHLY * (bound - beside)):
+            break
         master.refine(columns, scale)
         scale = max(bound - master.start, LEAST_GAIN)
         solution, lower, columns = _bounded(master, scale)

@@ -16,6 +16,7 @@ from app.planner.relaxation.certificate import CLOSED, LEAST_GAIN, Relaxation
 from app.planner.relaxation.cutting_planes import CutOptimum, Master, solve
 from app.planner.relaxation.separable import LadderSolver, is_separable, relax_separable
 from app.planner.relaxation.tabulation import solve_by_tables
+from app.planner.relaxation.totals import solve_by_total
 from app.planner.utility.utility import Utility
 from app.planner.utility.values import Values
 
@@ -49,6 +50,10 @@ class Divisible:
 
 MARGINS = "The margins at the divisible optimum bound the utility of every order that the budget pays for."
 LEVEL = "Every group that was fed stands at one level, and no order lifts them all above it for the money."
+TOTALS = (
+    "Within every range of how many samples there are in all, a linear programme over tangents of a concave bound on"
+    " every group's value bounds the utility of every allowed order."
+)
 TANGENTS = "A linear programme over tangents of every group's value bounds the utility of every allowed order."
 
 
@@ -155,7 +160,7 @@ def with_base(form: Canonical) -> Canonical:
 
 def _nothing(form: Canonical, utility: Utility) -> Relaxation:
     """No orders at all: what a budget of 0 buys."""
-    terms = utility.terms(form.held)
+    terms = Values.of(utility, form.order).moved(form.held).terms(form.held)
     total = utility.total(terms.value)
     return Relaxation(np.zeros(len(form.market.sources)), form.held.copy(), terms, total, total, 0.0, 0.0)
 
@@ -163,11 +168,16 @@ def _nothing(form: Canonical, utility: Utility) -> Relaxation:
 def _by_cuts(form: Canonical, utility: Utility) -> Divisible:
     values = Values.of(utility, form.order)
     programme = Programme(form.market, form.region, utility.outer.extra, whole=False)
-    master = Master.of(values, programme, form.held)
-    small = len(form.keys) * len(form.sources) <= FINE_SIZE and not values.crossed
-    found = solve(master, FINE_TOLERANCE if small else TOLERANCE)
-    last = _leximin(master, found) if utility.is_level else found
-    gain = max(found.utility - master.start, LEAST_GAIN)
+    method, proof = "cutting planes", TANGENTS
+    if values.clashes:
+        found, master = solve_by_total(values, programme, form.held)
+        last, method, proof = found, "cutting planes by total", TOTALS
+    else:
+        master = Master.of(values, programme, form.held)
+        small = len(form.keys) * len(form.sources) <= FINE_SIZE and not values.crossed
+        found = solve(master, FINE_TOLERANCE if small else TOLERANCE)
+        last = _leximin(master, found) if utility.is_level else found
+    gain = max(found.utility - values.total(form.held), LEAST_GAIN)
     orders = np.maximum(programme.order_of @ last.columns, 0.0)
     relaxation = Relaxation(
         orders=orders,
@@ -178,7 +188,7 @@ def _by_cuts(form: Canonical, utility: Utility) -> Divisible:
         residual=(found.bound - found.utility) / gain,
         multiplier=found.price,
     )
-    return Divisible(relaxation, found.rows, "cutting planes", TANGENTS, master)
+    return Divisible(relaxation, found.rows, method, proof, master)
 
 
 def _leximin(master: Master, found: CutOptimum) -> CutOptimum:

@@ -77,7 +77,7 @@ class ChanceProblem:
         """The question for the groups of the problem that have a target."""
         pending = np.zeros(len(problem.keys)) if problem.pending is None else problem.pending
         transfer, held = problem.posterior.transfer, problem.held + pending
-        crossed = transfer is not None and len(transfer.held) == len(problem.keys) and bool(transfer.weights.any())
+        crossed = transfer is not None and len(transfer.held) == len(problem.keys) and transfer.moves
         posterior = replace(problem.posterior, warnings=())
         if crossed:
             posterior = posterior.moved(held)

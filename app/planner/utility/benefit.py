@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from app.planner.arrays import FloatArray
+from app.planner.arrays import FloatArray, IntArray
 from app.planner.utility.objective import Objective
 
 LEAST_BENEFIT = 1e-3
@@ -82,9 +82,27 @@ def mean(value: FloatArray, slope: FloatArray, risk: float | None) -> tuple[Floa
         return value[..., 0], slope[..., 0]
     if risk is None or risk == 1.0:
         return value.mean(axis=-1), slope.mean(axis=-1)
+    order, share = _worst(value, risk)
+    return np.take_along_axis(value, order, axis=-1) @ share, np.take_along_axis(slope, order, axis=-1) @ share
+
+
+def shares(value: FloatArray, risk: float | None) -> FloatArray:
+    """What each draw counts for in `mean` of φ [..., draws], sums 1."""
+    draws = value.shape[-1]
+    if draws == 1 or risk is None or risk == 1.0:
+        return np.full_like(value, 1.0 / draws)
+    order, share = _worst(value, risk)
+    found = np.zeros_like(value)
+    np.put_along_axis(found, order, np.broadcast_to(share, order.shape), axis=-1)
+    return found
+
+
+def _worst(value: FloatArray, risk: float) -> tuple[IntArray, FloatArray]:
+    """The draws [..., kept] of the worst `risk`, and what each counts for [kept]."""
     # The worst α of D draws: all of the ⌈αD⌉ lowest but for what the last of them exceeds αD by.
+    draws = value.shape[-1]
     kept = int(np.ceil(risk * draws - 1e-9))
     order = np.argpartition(value, kept - 1, axis=-1)[..., :kept]
     share = np.full(kept, 1.0 / (risk * draws))
     share[-1] = 1.0 - share[:-1].sum()
-    return np.take_along_axis(value, order, axis=-1) @ share, np.take_along_axis(slope, order, axis=-1) @ share
+    return order, share

@@ -9,11 +9,12 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.utility.benefit import mean
+from app.planner.curves.transfer import Totals
+from app.planner.utility.benefit import mean, shares
 from app.planner.utility.kinds import phi
 from app.planner.utility.utility import Utility
 
-CROSS_WORK = 400_000
+CROSS_WORK = 800_000
 """Groups squared times draws up to which transfer enters the plan; beyond it the others' counts are held."""
 
 FARTHER = 100.0
@@ -28,11 +29,29 @@ class Values:
     order: IntArray
     crossed: bool
 
+    @property
+    def clashes(self) -> bool:
+        """Whether misfit enters, so that V is not concave in all counts together."""
+        transfer = self.utility.posterior.transfer
+        return self.crossed and transfer is not None and transfer.clashes
+
+    def bounded(self, most: float, mixtures: FloatArray) -> "Values":
+        """V with the misfit's concave bound, no lower than V at counts that are mixtures of those at `mixtures`
+        [k, points] and have a sum of at most `most`."""
+        transfer = self.utility.posterior.transfer
+        if transfer is None:
+            return self
+        there = np.empty_like(mixtures)
+        there[self.order] = mixtures
+        totals = Totals(most, transfer.least_misfit(there))
+        posterior = replace(self.utility.posterior, transfer=replace(transfer, within=totals))
+        return replace(self, utility=replace(self.utility, posterior=posterior))
+
     @classmethod
     def of(cls, utility: Utility, order: IntArray) -> "Values":
         """Crossed where transfer moves any group and the problem is small enough."""
         transfer = utility.posterior.transfer
-        moves = transfer is not None and bool(np.any(transfer.weights != 0.0))
+        moves = transfer is not None and transfer.moves
         return cls(utility, order, moves and not is_held(utility))
 
     def at(self, counts: FloatArray) -> FloatArray:
@@ -43,21 +62,20 @@ class Values:
         """U at counts [k]."""
         return self.utility.total(self.at(counts))
 
+    def standing(self, counts: FloatArray) -> "Values":
+        """The same, quick at counts of which most are those of `counts` [k]."""
+        return replace(self, utility=self.moved(counts)) if self.crossed else self
+
     def tangents(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
         """V [k] and its gradient [k, k] (row g: of V_g) at counts [k]."""
         utility = self.moved(counts)
-        posterior = utility.posterior
+        posterior, unit = utility.posterior, utility.unit[:, None]
         loss = posterior.loss(counts)
-        unit = utility.unit[:, None]
         each, worth = phi(utility.objective, np.maximum(loss, 0.0) / unit, utility.bounded, utility.goal[:, None])
-        fall = np.where(loss > 0.0, worth, 0.0)[:, None, :]
-        slope = -posterior.cross_slope(counts)[:, self.order, :]
-        own = np.arange(len(counts))
-        slope[own, own] = -posterior.slope(counts)
-        gradient = np.empty((len(counts), len(counts)))
-        for other in own:
-            value, gradient[:, other] = mean(each, fall[:, 0] * slope[:, other], utility.objective.risk)
-        gradient = gradient / unit
+        value, _ = mean(each, each, utility.objective.risk)
+        fall = -np.where(loss > 0.0, worth, 0.0) * shares(each, utility.objective.risk) / unit
+        gradient = np.einsum("gd,ghd->gh", fall, posterior.cross_slope(counts))[:, self.order]
+        np.fill_diagonal(gradient, (fall * posterior.slope(counts)).sum(axis=1))
         return utility.lagged(value, gradient)
 
     def moved(self, counts: FloatArray) -> Utility:
@@ -67,6 +85,13 @@ class Values:
         held = np.empty_like(counts)
         held[self.order] = counts
         return replace(self.utility, posterior=self.utility.posterior.moved(held))
+
+    def total_beside(self, counts: FloatArray) -> float:
+        """U at counts [k], but for rounding, from what is known at those it stands at."""
+        held = np.empty_like(counts)
+        held[self.order] = counts
+        near = replace(self.utility, posterior=self.utility.posterior.shifted(held))
+        return self.utility.total(near.terms(counts).value)
 
 
 def is_held(utility: Utility) -> bool:
@@ -113,6 +138,10 @@ class Cuts:
         terms = self.counted.terms(counts[live])
         points = counts.shape[1]
         self._keep(np.repeat(live, points), terms.value.ravel(), terms.slope.ravel(), counts[live].ravel())
+
+    def under(self, values: Values) -> "Cuts":
+        """The same cuts on values that are nowhere higher."""
+        return Cuts(values, self.held, list(self.group), list(self.value), list(self.slope), list(self.at))
 
     def thinned(self, centre: FloatArray, error: float) -> "Cuts":
         """Fewer cuts: near the counts `centre` [k] their envelope rises by up to `error`, far from it by more.

@@ -15,9 +15,13 @@ import numpy as np
 from app.planner.arrays import FloatArray
 from app.planner.utility import Metric
 from app.services.ledger.holdings import held_of
+from app.services.projects.metrics import ModelName
 from app.store.ledger import Collected
 from app.store.member_rows import AnyGroup
 from app.store.models.projects import Project
+
+FIELDS = ("recipe", "kind", "goal", "lower", "upper", "model")
+"""Of `Basis`, besides the groups."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ class BasisGroup:
 
 @dataclass(frozen=True)
 class Basis:
-    """The project's recipe and metric, and its active groups in their order."""
+    """The project's recipe, metric and model, and its active groups in their order. `model`: of a basis packed before
+    projects said it, separate."""
 
     recipe: str
     kind: str
@@ -42,6 +47,7 @@ class Basis:
     lower: float | None
     upper: float | None
     groups: tuple[BasisGroup, ...]
+    model: ModelName = "separate"
 
     @cached_property
     def metric(self) -> Metric:
@@ -72,11 +78,12 @@ def basis_of(project: Project, groups: Sequence[AnyGroup], collected: Mapping[in
             )
             for group in groups
         ),
+        model="joint" if project.model == "joint" else "separate",
     )
 
 
 def packed(basis: Basis) -> bytes:
-    said: dict[str, Any] = {name: getattr(basis, name) for name in ("recipe", "kind", "goal", "lower", "upper")}
+    said: dict[str, Any] = {name: getattr(basis, name) for name in FIELDS}
     said["groups"] = [[*asdict(group).values()] for group in basis.groups]
     return zlib.compress(json.dumps(said, separators=(",", ":")).encode(), 1)
 

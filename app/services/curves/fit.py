@@ -86,6 +86,7 @@ def fit_now(basis: Basis, runs: Runs, draws: int, seed: int) -> Fitted:
         run_of=run_of,
         attributes=tuple(group.attributes or {} for group in basis.groups),
         parent=tuple(place.get(group.parent or "") for group in basis.groups),
+        joint=basis.model == "joint",
     )
     posterior = fit_together(observations, prior_for(basis.metric.span), seed, draws)
     kept = fitted_part(observations)

@@ -35,7 +35,7 @@ from app.store import forecasts as store
 MOST_BYTES = 32_000_000
 POINTS = ("counts", "losses", "stderrs", "holdouts")
 ERRORS = ("node", "sigma", "kappa")
-TRANSFER = ("weights", "kappa", "held", "off")
+TRANSFER = ("weights", "kappa", "held", "off", "conflict")
 WARNING = ("code", "detail", "group", "source")
 
 
@@ -93,6 +93,7 @@ def freeze(fitted: Fitted) -> bytes:
         "assumed": [None if curve is None else vars(curve) for curve in data.assumed],
         "attributes": [dict(one) for one in data.attributes],
         "parent": data.parent,
+        "joint": data.joint,
         "holdouts": fitted.holdouts,
     }
     if posterior.errors is not None:
@@ -117,8 +118,8 @@ def thaw(content: bytes) -> Fitted:
     transfer = None
     if "received" in words:
         received = tuple(tuple(Received(*one) for one in group) for group in words["received"])
-        weights, kappa, held, off = (arrays[f"transfer_{name}"] for name in TRANSFER)
-        transfer = Transfer(weights, kappa, held, off, received)
+        weights, kappa, held, off, conflict = (arrays[f"transfer_{name}"] for name in TRANSFER)
+        transfer = Transfer.of_fit(weights, kappa, held, off, received, conflict)
     keys = tuple(words["keys"])
     posterior = Posterior(
         keys=keys,
@@ -141,6 +142,7 @@ def thaw(content: bytes) -> Fitted:
         run_of=parted("run_of", arrays) if "runs" in arrays else None,
         attributes=tuple(words["attributes"]),
         parent=tuple(words["parent"]),
+        joint=words["joint"],
     )
     return Fitted(posterior, observations, words["holdouts"])
 

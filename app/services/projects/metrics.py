@@ -2,7 +2,13 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
+
+ModelName = Literal["joint", "separate"]
+MODELS: Mapping[str, str] = {"joint": "one model on all groups' data", "separate": "a model for each group"}
+"""What is trained, as pages say it."""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ def freeze(trial: Trial) -> bytes:
     if truths.transfer is not None:
         moved = truths.transfer
         arrays |= {"transfer": moved.weights, "kappa": moved.kappa, "held": moved.held, "off": moved.off}
+        arrays |= {"conflict": moved.conflict} if moved.clashes else {}
     words = {name: kind.dump_python(getattr(rules.problem, name)) for name, kind in PLAIN.items()}
     words |= {"rounds": rules.rounds, "draws": rules.draws, "seed": trial.seed}
     return archive(arrays, words)
@@ -56,7 +57,8 @@ def truths_of(keys: tuple[str, ...], arrays: Mapping[str, FloatArray]) -> Poster
     transfer = None
     if "transfer" in arrays:
         nothing = ((),) * len(keys)
-        transfer = Transfer(arrays["transfer"], arrays["kappa"], arrays["held"], arrays["off"], nothing)
+        weights, kappa, held, off = (arrays[name] for name in ("transfer", "kappa", "held", "off"))
+        transfer = Transfer.of_fit(weights, kappa, held, off, nothing, arrays.get("conflict"))
     # Where no curve waits there are no thresholds.
     drawn: dict[str, Any] = {name: arrays.get(name, np.zeros_like(arrays["asymptote"])) for name in ARRAYS}
     return Posterior(

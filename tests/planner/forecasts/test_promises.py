@@ -1,12 +1,14 @@
 """The share of promised gains that did not come, against simulated ledgers, and curves that promise less."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from app.planner.curves import Observations, Points, Posterior, Prior
+from app.planner.curves import Observations, Points, Posterior, Prior, Transfer
 from app.planner.fitting.fit import fit
 from app.planner.forecasts.predictive import Asked
 from app.planner.forecasts.promises import DOUBTED, overpromised, promised_gains, promising_less
@@ -150,3 +152,14 @@ def test_a_gain_is_promised_beyond_the_largest_size_only(posterior: Posterior) -
     at = [posterior.loss(np.full(3, n)) for n in (200.0, 400.0, 800.0)]
     assert found[0] == 0.0
     np.testing.assert_allclose(found[1:], [np.median(at[0][0] - at[1][0]), np.median(at[0][1] - at[2][1])])
+
+
+def test_what_misfit_leaves_to_gain_is_promised_less_too(posterior: Posterior) -> None:
+    held, every = np.full(3, 100.0), np.full(3, True)
+    shape = (3, posterior.draws)
+    nothing = np.zeros((3, *shape)), np.full(shape, np.inf), held, np.zeros(3), ((),) * 3
+    clashing = replace(posterior, transfer=Transfer.of_fit(*nothing, np.full(shape, 0.3)))
+    less = promising_less(clashing, held, every, 0.4)
+    before, after = (one.loss(held) - one.loss(np.full(3, 900.0)) for one in (clashing, less))
+    np.testing.assert_allclose(after, 0.6 * before, atol=1e-12)
+    np.testing.assert_allclose(less.loss(held), clashing.loss(held), atol=1e-12)

@@ -159,7 +159,7 @@ def test_stated_curves_leave_the_other_groups_draws_as_they_are() -> None:
 
 def test_a_stated_curve_is_moved_by_no_other_group_but_moves_them_as_before() -> None:
     weights = np.full((3, 3, 30), 0.5) * (1.0 - np.eye(3))[:, :, None]
-    transfer = Transfer(weights, np.full((3, 30), 500.0), np.full(3, 50.0), np.zeros(3), ((), (), ()))
+    transfer = Transfer.of_fit(weights, np.full((3, 30), 500.0), np.full(3, 50.0), np.zeros(3), ((), (), ()))
     before = replace(scattered(CURVES, 30, seed=3), transfer=transfer)
     after = stating(before, np.array([1]), stated([(0.2, 1.0, 0.5, 0.0)], 30, keys=["g1"]))
     for held in (np.array([50.0, 50.0, 50.0]), np.array([500.0, 90.0, 10.0])):

@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.planner.curves.posterior import Diagnostics
+from app.planner.curves.transfer import Transfer
 from app.planner.plan.make_plan import make_plan
 from app.planner.plan.plan import Plan
 from app.planner.policies.policy import PolicyName
@@ -17,6 +18,7 @@ from app.planner.problem.problem import Problem
 from app.planner.problem.sources import Source
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
+from tests.planner.joint import joint_posterior
 from tests.planner.problems import (
     ACCURACY,
     MAXIMIN,
@@ -345,3 +347,61 @@ def test_the_baselines_know_how_far_they_are_from_the_optimum() -> None:
     lost = best.utility.after.mean - rule.utility.after.mean
     assert rule.optimality.gap == pytest.approx(lost / gain, rel=0.02)
     assert rule.optimality.method == "equal_spend"
+
+
+def moving_each_other(weight: float, conflict: float, added: tuple[float, float] = (1.0, 1.0)) -> Problem:
+    """Two like groups of 200 samples each, that move each other alike, at two prices."""
+    curves = [(0.05, 1.5, 0.5, 0.0)] * 2
+    weights = np.array([[0.0, weight], [weight, 0.0]])[:, :, None]
+    transfer = Transfer.of_fit(
+        weights, np.full((2, 1), np.inf), np.full(2, 200.0), np.zeros(2), ((), ()), np.full((2, 1), conflict)
+    )
+    return problem(replace(stated(curves), transfer=transfer), offers(list(added)), 100.0, held=[200.0, 200.0])
+
+
+@pytest.mark.parametrize(
+    ("weight", "conflict", "said"),
+    # 1.5 / √200 is .106, 1.5 / √300 .087: half weights take .019 off the loss of .15, M² is 1/16; of weights 0, 1/4.
+    [(0.5, 0.2, set()), (0.5, 0.4, {"g0", "g1"}), (0.0, 0.03, {"g0", "g1"}), (0.0, 0.004, set()), (0.0, 0.0, set())],
+)
+def test_where_misfit_takes_more_than_others_data_brings_another_model_is_the_cure(
+    weight: float, conflict: float, said: set[str]
+) -> None:
+    plan = make_plan(moving_each_other(weight, conflict))
+    assert {warning.group for warning in plan.warnings if warning.code == "conflict"} == said
+
+
+def test_the_conflict_is_told_in_shares_of_the_loss() -> None:
+    plan = make_plan(moving_each_other(0.5, 0.4))
+    detail = next(warning.detail for warning in plan.warnings if warning.code == "conflict")
+    # .4/16 of .05 + .0866 + .025, and .0195 of it.
+    assert "misfit makes 15 % of its loss, and their data takes 12 % off it" in detail
+
+
+def test_reasons_say_what_of_a_gain_comes_from_what_is_bought_of_others() -> None:
+    dear = make_plan(moving_each_other(0.5, 0.0, added=(50.0, 0.5)))
+    assert dear.groups[0].add == 0
+    assert dear.groups[0].reason.endswith("Of its gain, 100 % comes from what is bought of others.")
+    assert "of others" not in dear.groups[1].reason
+    both = make_plan(moving_each_other(0.5, 0.0))
+    # 50 samples of each: 1.5 (300^−½ − 375^−½) in all, to 350 by its own.
+    own = 1.0 - (300.0**-0.5 - 350.0**-0.5) / (300.0**-0.5 - 375.0**-0.5)
+    for group in both.groups:
+        assert group.add == 50
+        assert f"Of its gain, {own:.0%}".replace("%", " %") in group.reason
+
+
+def test_reasons_say_what_others_samples_take_back() -> None:
+    harmed = make_plan(moving_each_other(0.0, 0.2, added=(1.0, 1.0)))
+    assert all("takes back" in group.reason for group in harmed.groups)
+    alone = make_plan(moving_each_other(0.0, 0.0))
+    assert not any("of others" in group.reason for group in alone.groups)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_policy_plans_where_groups_clash(policy: PolicyName) -> None:
+    posterior = joint_posterior(4, groups=3, draws=6, conflict=0.5)
+    plan = make_plan(problem(posterior, offers([1.0, 2.0, 4.0]), 300.0, isoelastic(1.0)), policy)
+    assert plan.spend <= 300 * MONEY
+    assert np.isfinite(plan.utility.after.mean)
+    assert plan.optimality.gap >= 0.0

@@ -219,7 +219,7 @@ def with_transfer(seed: int, groups: int, draws: int, weight: float = 0.6) -> Pr
     rng = np.random.default_rng(seed)
     held = rng.uniform(30.0, 300.0, size=groups)
     weights = rng.uniform(0.0, weight, size=(groups, groups, draws)) * (1.0 - np.eye(groups))[:, :, None]
-    transfer = Transfer(weights, np.full((groups, draws), 800.0), held, np.zeros(groups), ((),) * groups)
+    transfer = Transfer.of_fit(weights, np.full((groups, draws), 800.0), held, np.zeros(groups), ((),) * groups)
     posterior = scattered(random_curves(rng, groups), draws, seed)
     posterior = type(posterior)(**{**posterior.__dict__, "transfer": transfer})
     return problem(posterior, offers(rng.uniform(0.5, 6.0, size=groups).tolist()), 1000.0, held=held.tolist())

@@ -245,7 +245,7 @@ def helped(weight: float, draws: int = 100) -> Posterior:
     posterior = scattered([(0.05, 1.5, 0.5, 0.0), (0.05, 2.5, 0.6, 0.0)], draws, 3)
     weights = np.zeros((2, 2, draws))
     weights[0, 1] = weights[1, 0] = weight
-    transfer = Transfer(weights, np.full((2, draws), 5000.0), np.full(2, 50.0), np.zeros(2), ((), ()))
+    transfer = Transfer.of_fit(weights, np.full((2, draws), 5000.0), np.full(2, 50.0), np.zeros(2), ((), ()))
     return replace(posterior, transfer=transfer)
 
 

@@ -1,5 +1,7 @@
 """A fit that is stored is the fit that was made, to the last bit, and none of other code or another question."""
 
+import json
+import zlib
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -75,8 +77,12 @@ def alike(one: Any, other: Any) -> None:
     [("ab", 12, 0.0), ("abc", 30, 0.8), ("a", 1, 0.0), ("ab", 0, 0.0)],
 )
 def test_what_is_thawed_is_what_was_frozen(keys: str, runs: int, moved: float) -> None:
-    fitted = fit_now(basis(*keys), measured(keys, runs, moved), DRAWS, SEED)
+    project = basis(*keys, model="joint" if moved else "separate")
+    fitted = fit_now(project, measured(keys, runs, moved), DRAWS, SEED)
     assert (fitted.posterior.transfer is not None) == bool(moved)
+    if fitted.posterior.transfer is not None:
+        clashing = replace(fitted.posterior.transfer, conflict=0.1 * fitted.posterior.excess)
+        fitted = replace(fitted, posterior=replace(fitted.posterior, transfer=clashing))
     alike(thaw(freeze(fitted)), fitted)
 
 
@@ -84,6 +90,21 @@ def test_a_stated_curve_and_an_open_metric_are_kept() -> None:
     stated = BasisGroup(1, "a", {"asymptote": 0.1, "scale": 1.0, "exponent": 0.5, "offset": 0.0}, None, None, 10.0)
     fitted = fit_now(Basis("default", "other", "minimize", 0.0, None, (stated,)), measured("b", 3), DRAWS, SEED)
     alike(thaw(freeze(fitted)), fitted)
+
+
+def test_of_separate_models_none_moves_another_and_what_each_run_was_trained_on_is_kept() -> None:
+    fitted = fit_now(basis("a", "b", "c", model="separate"), measured("abc", 30, moved=0.8), DRAWS, SEED)
+    assert fitted.posterior.transfer is None
+    assert not fitted.observations.joint
+    alike(thaw(freeze(fitted)), fitted)
+
+
+def test_a_basis_packed_before_projects_said_their_model_is_separate() -> None:
+    said = basis("a", model="separate")
+    assert unpacked(packed(said)) == said
+    earlier = json.loads(zlib.decompress(packed(said)))
+    del earlier["model"]
+    assert unpacked(zlib.compress(json.dumps(earlier).encode())) == replace(said, model="separate")
 
 
 def test_a_basis_is_unpacked_as_it_was() -> None:

@@ -1,5 +1,6 @@
 """Frozen trials and outcomes: those that earlier versions stored can be read, and are written as they were."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,17 @@ def test_a_trial_is_stored_as_it_was() -> None:
     assert arrays.keys() == again.keys()
     for name, values in arrays.items():
         np.testing.assert_array_equal(values, again[name])
+
+
+def test_conflict_is_stored_with_the_truth() -> None:
+    trial = thaw((DATA / "trial.npz").read_bytes())
+    transfer = trial.truths.transfer
+    assert transfer is not None
+    assert not transfer.clashes
+    clashing = replace(transfer, conflict=np.full_like(transfer.kappa, 0.3))
+    again = thaw(freeze(replace(trial, truths=replace(trial.truths, transfer=clashing)))).truths.transfer
+    assert again is not None
+    np.testing.assert_array_equal(again.conflict, clashing.conflict)
 
 
 def test_stored_outcomes_can_be_read_and_joined_with_new_ones() -> None:
