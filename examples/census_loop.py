@@ -1,4 +1,4 @@
-"""A collection loop on real data: retrain on nested subsets, post, ask what to collect, record it; five rounds.
+"""A collection loop on real data: retrain as planned, post, ask what to collect, record it; five rounds.
 
     python examples/census_loop.py --start          # with a service of its own, on a temporary SQLite file
     TRANCHE_URL=http://localhost:8000 TRANCHE_API_KEY=... python examples/census_loop.py
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from tranche import Client, Observation, Project, nested_subsets
+from tranche import Client, Observation, Project, subsets
 
 from app.demo.service import temporary_service
 
@@ -29,8 +29,6 @@ START = {"White_Male": 310, "White_Female": 140, "Black_Male": 25, "Black_Female
 COST = {"White_Male": 1, "White_Female": 1, "Black_Male": 3, "Black_Female": 3}
 MONEY_PER_ROUND = 500
 TEST_SIZE = {"White_Male": 2500, "White_Female": 2500, "Black_Male": 460, "Black_Female": 450}
-SUBSETS = (0.25, 0.5, 1.0)
-DRAWS = (0, 1)  # every subset is drawn twice, which shows how much of a difference is the luck of the draw
 NUMBERS = ("age", "education_num", "capital_gain", "capital_loss", "hours_per_week")
 
 Samples = Mapping[str, np.ndarray]  # group -> row numbers
@@ -75,23 +73,22 @@ def load(path: Path, seed: int) -> Census:
     )
 
 
-def measure(census: Census, held: Mapping[str, int], name: str) -> Iterator[Observation]:
-    """Retrains on nested subsets of what is held; each run is one observation."""
-    for draw in DRAWS:
-        for size, subset in zip(SUBSETS, nested_subsets(held, SUBSETS, seed=draw), strict=True):
-            training = {group: census.market[group][positions] for group, positions in subset.items()}
-            counts = {group: len(positions) for group, positions in subset.items()}
-            run = f"{name}-{draw}-{size}"
-            yield Observation(counts, census.accuracies(training), run, holdout="test", eval_size=TEST_SIZE)
+def measure(tranche: Client, project: Project, census: Census, name: str) -> Iterator[Observation]:
+    """Retrains on the compositions of what is held that tell most; each run is one observation."""
+    asked = tranche.measurement_plan(project)
+    for number, subset in enumerate(subsets(asked, held_of(tranche, project), seed=0), start=1):
+        training = {group: census.market[group][positions] for group, positions in subset.items()}
+        counts = {group: len(positions) for group, positions in subset.items()}
+        yield Observation(counts, census.accuracies(training), f"{name}-{number}", holdout="test", eval_size=TEST_SIZE)
 
 
 def collect(tranche: Client, census: Census, rounds: int) -> Counter[str]:
     """The loop itself. Returns the counts held in the end."""
     groups = [{"key": g, "initial_count": n, "unit_cost": COST[g]} for g, n in START.items()]
     budget = {"total": MONEY_PER_ROUND * rounds, "rounds": rounds}
-    project = tranche.create_project("census loop", metric="accuracy", budget=budget, groups=groups)
+    project = tranche.create_project("census loop", metric="accuracy", model="joint", budget=budget, groups=groups)
     for number in range(1, rounds + 1):
-        tranche.post_observations(project, measure(census, held_of(tranche, project), f"round-{number}"))
+        tranche.post_observations(project, measure(tranche, project, census, f"round-{number}"))
         plan = tranche.next_allocation(project)
         tranche.record_purchase(project, plan, external_id=f"round-{number}")
         collected = ", ".join(f"{n} {group}" for group, n in plan.add.items())

@@ -6,7 +6,7 @@ TRANCHE_URL=http://localhost:8000 TRANCHE_API_KEY=... python examples/digits_loo
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.svm import SVC
-from tranche import Client, Observation, nested_subsets
+from tranche import Client, Observation, subsets
 
 x, y = load_digits(return_X_y=True)
 order = np.random.default_rng(0).permutation(len(y))
@@ -15,14 +15,14 @@ test, market = order[:600], {str(d): [row for row in order[600:] if y[row] == d]
 with Client() as tranche:
     groups = [{"key": digit, "initial_count": 8, "unit_cost": 1} for digit in market]
     budget = {"total": 240, "rounds": 3}
-    project = tranche.ensure_project(external_id="digits", metric="recall", budget=budget, groups=groups)
+    project = tranche.ensure_project(external_id="digits", metric="recall", model="joint", budget=budget, groups=groups)
     for number in range(len(tranche.rounds(project)), 3):
-        held = {group.key: group.raw_count for group in tranche.groups(project)}
-        for size, subset in enumerate(nested_subsets(held, [0.25, 0.5, 1.0], seed=7)):
+        pools = {group.key: [group.initial_count, group.collected_count] for group in tranche.groups(project)}
+        for subset in subsets(tranche.measurement_plan(project), pools, seed=7):
             rows = [market[digit][i] for digit, positions in subset.items() for i in positions]
             predicted = SVC(gamma=0.001).fit(x[rows], y[rows]).predict(x[test])
-            counts, name = {digit: len(positions) for digit, positions in subset.items()}, f"{number}-{size}"
-            run = Observation.from_predictions(counts, y[test], predicted, y[test], external_id=name, holdout="test")
+            counts = {digit: len(positions) for digit, positions in subset.items()}
+            run = Observation.from_predictions(counts, y[test], predicted, y[test], holdout="test")
             tranche.post_observations(project, [run])
         plan = tranche.next_allocation(project)
         print(plan)

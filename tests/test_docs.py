@@ -139,7 +139,7 @@ def test_the_round_of_the_rounds_page_works(service: Service, tmp_path: Path) ->
 
 def test_the_commands_of_the_planning_page_go_on_from_the_readme(service: Service, tmp_path: Path) -> None:
     asked = blocks("docs/planning.md")
-    assert len(asked) == 5
+    assert len(asked) == 6
     said = service.run(ROUND_BY_CURL[1:] + asked, tmp_path)
     assert '"radio-archive"' in said
     assert '"worth_spending": "' in said
@@ -147,6 +147,7 @@ def test_the_commands_of_the_planning_page_go_on_from_the_readme(service: Servic
         assert f'"name": "{name}"' in said
     assert '"joint_chance"' in said
     assert '"variance_after"' in said
+    assert said.rindex('"model": "separate"') > said.rindex('"model": "joint"')
 
 
 def test_the_commands_of_the_import_page_work(service: Service, tmp_path: Path) -> None:
@@ -281,16 +282,16 @@ def test_the_code_of_the_client_page_works_and_its_loop_may_run_again(monkeypatc
         names: dict[str, Any] = {"train_and_score": train_and_score}
         exec(loop, names)
         project = names["project"]
-        assert seen[:3] == [150, 300, 600]
-        assert len(seen) == 9
-        assert seen[-1] > seen[-4] > 600
+        assert seen[:5] == [600, 300, 150, 300, 450]
+        assert len(seen) == 15
+        assert seen[10] > seen[5] > 600
         left = tranche.next_allocation(project, budget=0).budget.remaining
         assert left == 6000 - sum(entry.spent for entry in tranche.ledger(project))
         assert left < 100
         before = tranche.get_project(project)
         exec(loop, names)
         assert tranche.get_project(project) == before
-        assert len(seen) == 9
+        assert len(seen) == 15
         for code in rest:
             exec(code, names)
         assert names["round"].state == "closed"

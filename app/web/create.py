@@ -19,13 +19,14 @@ from app.errors import Fault, Invalid, Malformed, TrancheError, invalid
 from app.services.observations import observe
 from app.services.observations.drafts import Draft
 from app.services.projects import projects
+from app.services.projects.metrics import MODELS
 from app.store.models.projects import Project
 from app.web.site.visit import Answer, Visit, acts, pages, sees
 
 router = pages()
 
 PROJECT: TypeAdapter[ProjectIn] = TypeAdapter(ProjectIn)
-FIELDS = ("name", "currency", "metric_name", "kind", "goal", "lower", "upper", "total", "rounds")
+FIELDS = ("name", "currency", "metric_name", "kind", "goal", "lower", "upper", "model", "total", "rounds")
 START = {"currency": "USD", "metric_name": "accuracy", "kind": "proportion", "goal": "maximize", "lower": "0",
          "upper": "1", "rounds": "1"}  # fmt: skip
 ROWS_SHOWN = 20
@@ -163,7 +164,7 @@ def document(values: dict[str, str], groups: list[dict[str, Any]]) -> dict[str, 
     bounds = {name: numeral(values[name]) for name in ("lower", "upper")}
     budget = {"total": values["total"], "rounds": numeral(values["rounds"])}
     return {
-        **given({"name": values["name"], "currency": values["currency"]}),
+        **given({name: values[name] for name in ("name", "currency", "model")}),
         "metric": given({**metric, **bounds}),
         "budget": given(budget),
         "groups": groups,
@@ -202,6 +203,7 @@ def show(visit: Visit, values: dict[str, str], groups: str, runs: str, seen: Pre
     error = None if seen is None or seen.good else wrong(seen)
     context: dict[str, Any] = {
         "values": values,
+        "models": MODELS,
         "groups_text": groups,
         "runs_text": runs,
         "seen": seen,

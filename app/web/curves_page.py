@@ -8,14 +8,17 @@ from urllib.parse import urlencode
 from fastapi import Query
 
 from app.charts.words import percent
+from app.errors import Fault, TrancheError, invalid
 from app.services.curves.fits import DRAWS, SEED
 from app.services.forecasts.curves import Curve, known_curves
 from app.services.planning import HARDLY_EVER, Warning
 from app.services.planning.allocations import AllocationQuestion, doubts_by_group
 from app.services.planning.looks import kept_allocation
+from app.services.projects import projects
+from app.services.projects.metrics import MODELS
 from app.store.models.projects import Group, Project
 from app.store.projects import members
-from app.web.site.visit import Answer, Visit, pages, sees, tried
+from app.web.site.visit import Answer, Visit, acts, pages, sees, tried
 
 router = pages()
 
@@ -45,7 +48,20 @@ def curves_page(
     visit: Annotated[Visit, sees()],
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Answer:
-    project = visit.project(project_id)
+    return page_of(visit, visit.project(project_id), page)
+
+
+@router.post("/projects/{project_id}/model")
+def choose_model(project_id: str, visit: Annotated[Visit, acts("write")]) -> Answer:
+    """Says what is trained; the curves are fitted anew."""
+    project, model = visit.project(project_id), visit.said("model")
+    if model not in MODELS:
+        return page_of(visit, project, 1, invalid(Fault("/model", f"choose one of {', '.join(MODELS)}")))
+    projects.update_project(visit.session, project, {"model": model}, visit.now)
+    return visit.redirect(f"/projects/{project.id}/curves", f"The project has {MODELS[model]} now.")
+
+
+def page_of(visit: Visit, project: Project, page: int, refused: TrancheError | None = None) -> Answer:
     groups = members(visit.session, Group, project.id)
     shown = groups[(page - 1) * PER_PAGE : page * PER_PAGE]
     known, error = tried(lambda: lines_of(visit, project, groups, shown))
@@ -64,7 +80,8 @@ def curves_page(
         out_of_reach=HARDLY_EVER,
         chance=percent,
         has_targets=any(group.target is not None for group in shown),
-        error=error,
+        models=MODELS,
+        error=refused or error,
     )
 
 

@@ -21,10 +21,10 @@ from app.web.site.visit import Answer, Visit, pages, sees, tried
 router = pages()
 
 Asked = Annotated[PlanQuery, Depends(plan_query)]
-Runs = Annotated[int, Query(ge=1, le=MAX_RUNS)]
+Runs = Annotated[int | None, Query(ge=1, le=MAX_RUNS)]
 
 
-def looked_at(visit: Visit, project: Project, query: PlanQuery, runs: int = 3) -> Dossier:
+def looked_at(visit: Visit, project: Project, query: PlanQuery, runs: int | None = None) -> Dossier:
     """The question of the plan page. Raises Invalid."""
     question = query.question()
     varied = varied_project(visit.session, project, query.changes(project))
@@ -54,7 +54,7 @@ def report(project_id: str, visit: Annotated[Visit, sees()], query: Asked, downl
 
 
 @router.get("/projects/{project_id}/tables.xlsx")
-def workbook(project_id: str, visit: Annotated[Visit, sees()], query: Asked, runs: Runs = 3) -> Answer:
+def workbook(project_id: str, visit: Annotated[Visit, sees()], query: Asked, runs: Runs = None) -> Answer:
     return workbook_file(looked_at(visit, visit.project(project_id), query, runs))
 
 
@@ -65,7 +65,7 @@ def table(
     format: Ending,
     visit: Annotated[Visit, sees()],
     query: Asked,
-    runs: Runs = 3,
+    runs: Runs = None,
 ) -> Answer:
     return table_file(looked_at(visit, visit.project(project_id), query, runs), name, format)
 

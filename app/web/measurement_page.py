@@ -1,4 +1,4 @@
-"""At which subset sizes to retrain next: runs that cost compute and no samples."""
+"""On which compositions of what is held to retrain next: runs that cost compute and no samples."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ PER_PAGE = 50
 def measurement_page(
     project_id: str,
     visit: Annotated[Visit, sees()],
-    runs: Annotated[int, Query(ge=1, le=MAX_RUNS)] = 3,
+    runs: Annotated[int | None, Query(ge=1, le=MAX_RUNS)] = None,
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Answer:
     project = visit.project(project_id)
@@ -32,6 +32,7 @@ def measurement_page(
         "measurement_plan.html",
         project=project,
         runs=runs,
+        asked=f"runs={runs}" if runs else "",
         most=MAX_RUNS,
         plan=plan,
         groups=groups[begin : begin + PER_PAGE],
@@ -41,6 +42,6 @@ def measurement_page(
     )
 
 
-def asked(visit: Visit, project: Project, runs: int) -> MeasurementPlanOut:
+def asked(visit: Visit, project: Project, runs: int | None) -> MeasurementPlanOut:
     found = measurement_plan_of(visit.session, visit.runtime.fits, project, runs, DRAWS, SEED)
     return plan_shape(project, found, DRAWS, SEED)

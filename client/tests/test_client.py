@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tranche import BudgetRatio, Client, Metric, Observation, SimulationFailed, TrancheError, nested_subsets
+from tranche import BudgetRatio, Client, Metric, Observation, SimulationFailed, TrancheError, subsets
 from tranche.http import LONGEST_BACKOFF_S, RETRIES
 
 PROJECT = {
@@ -430,14 +430,14 @@ FRACTIONS = st.lists(st.floats(0, 1, exclude_min=True), min_size=1, max_size=4)
 
 @given(POOLS, FRACTIONS, st.integers(0, 2**32))
 def test_each_smaller_subset_lies_in_each_larger_one(pools: dict[str, int], sizes: list[float], seed: int) -> None:
-    subsets = nested_subsets(pools, sorted(sizes), seed)
-    for smaller, larger in pairwise(subsets):
+    drawn = subsets(sorted(sizes), pools, seed)
+    for smaller, larger in pairwise(drawn):
         assert all(set(smaller[group]) <= set(larger[group]) for group in pools)
 
 
 @given(POOLS, FRACTIONS, st.integers(0, 2**32))
 def test_a_subset_has_its_size_of_positions_in_the_pool(pools: dict[str, int], sizes: list[float], seed: int) -> None:
-    for fraction, subset in zip(sizes, nested_subsets(pools, sizes, seed), strict=True):
+    for fraction, subset in zip(sizes, subsets(sizes, pools, seed), strict=True):
         for group, held in pools.items():
             positions = subset[group]
             assert positions == sorted(set(positions))
@@ -452,23 +452,37 @@ def test_the_order_of_groups_and_the_other_groups_do_not_matter(
 ) -> None:
     keys = list(pools)
     shuffler.shuffle(keys)
-    whole = nested_subsets(pools, sizes, seed)
-    assert nested_subsets({key: pools[key] for key in keys}, sizes, seed) == whole
+    whole = subsets(sizes, pools, seed)
+    assert subsets(sizes, {key: pools[key] for key in keys}, seed) == whole
     for key in keys:
-        assert nested_subsets({key: pools[key]}, sizes, seed) == [{key: subset[key]} for subset in whole]
+        assert subsets(sizes, {key: pools[key]}, seed) == [{key: subset[key]} for subset in whole]
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60), st.integers(0, 2**32))
 def test_appending_to_a_pool_brings_no_old_sample_into_a_subset(n: int, more: int, size: int, seed: int) -> None:
     held = max(n, size)
-    (before,) = nested_subsets({"a": held}, [{"a": size}], seed)
-    (after,) = nested_subsets({"a": held + more}, [{"a": size}], seed)
+    (before,) = subsets([{"a": size}], {"a": held}, seed)
+    (after,) = subsets([{"a": size}], {"a": held + more}, seed)
     assert {position for position in after["a"] if position < held} <= set(before["a"])
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=4), st.integers(0, 60), st.data(), st.integers(0, 2**32))
+def test_what_came_later_stands_behind_what_was_there(
+    parts: list[int], more: int, data: st.DataObject, seed: int
+) -> None:
+    size = data.draw(st.integers(0, sum(parts)))
+    (before,) = subsets([{"a": size}], {"a": parts}, seed)
+    (after,) = subsets([{"a": size}], {"a": [*parts, more]}, seed)
+    assert after == before
+    (whole,) = subsets([1.0], {"a": parts}, seed)
+    assert whole["a"] == list(range(sum(parts)))
+    (one,) = subsets([{"a": min(size, parts[0])}], {"a": parts[0]}, seed)
+    assert one == subsets([{"a": min(size, parts[0])}], {"a": parts}, seed)[0]
 
 
 def test_seeds_and_groups_draw_different_subsets() -> None:
     sizes = [{"a": 50, "b": 50}]
-    (one,), (two,) = (nested_subsets({"a": 1000, "b": 1000}, sizes, seed) for seed in (1, 2))
+    (one,), (two,) = (subsets(sizes, {"a": 1000, "b": 1000}, seed) for seed in (1, 2))
     assert one["a"] != one["b"]
     assert one["a"] != two["a"]
 
@@ -476,7 +490,7 @@ def test_seeds_and_groups_draw_different_subsets() -> None:
 def test_every_sample_is_as_likely_as_any_other() -> None:
     drawn = np.zeros(10)
     for seed in range(2000):
-        (subset,) = nested_subsets({"a": 10}, [{"a": 3}], seed)
+        (subset,) = subsets([{"a": 3}], {"a": 10}, seed)
         drawn[subset["a"]] += 1
     expected, sd = 600, (2000 * 0.3 * 0.7) ** 0.5
     assert np.abs(drawn - expected).max() < 4.5 * sd
@@ -495,11 +509,11 @@ def test_every_sample_is_as_likely_as_any_other() -> None:
 )
 def test_a_size_that_the_pools_cannot_give_is_refused(size: float | dict[str, int], what: str) -> None:
     with pytest.raises(ValueError, match=what):
-        nested_subsets({"a": 10}, [size], seed=0)
+        subsets([size], {"a": 10}, seed=0)
 
 
 def test_the_draw_is_the_same_on_every_machine() -> None:
-    assert nested_subsets({"a": 12, "b": 6}, [0.5], seed=7) == [{"a": [1, 2, 8, 9, 10, 11], "b": [2, 3, 5]}]
+    assert subsets([0.5], {"a": 12, "b": 6}, seed=7) == [{"a": [1, 2, 8, 9, 10, 11], "b": [2, 3, 5]}]
 
 
 ROW: dict[str, Any] = {
@@ -568,15 +582,28 @@ def test_what_targets_cost_comes_back_with_money_as_decimals() -> None:
     assert short.offer.spend == Decimal("12.50")
 
 
-def test_the_measurement_plan_gives_sizes_for_nested_subsets() -> None:
-    run = {"counts": {"men": 30, "women": 10}, "variance_before": 2.0, "variance_after": 1.0, "reason": "…"}
-    service = Service(ok({"runs": [run], "variance_now": 2.0, "variance_after": 1.0, "gain_over_halving": 0.02,
-                          "advice": "Halving is as good.", "note": None}))  # fmt: skip
-    plan = service.client().measurement_plan("p", 1)
-    assert str(service.requests[0].url).endswith("/v1/projects/p/measurement-plan?runs=1")
+def test_the_subsets_of_a_measurement_plan_are_its_compositions_in_one_order() -> None:
+    counts = [{"men": 100, "women": 40}, {"men": 30, "women": 40}, {"men": 100, "women": 10}]
+    runs = [{"counts": one, "variance_before": 2.0, "variance_after": 1.0, "reason": "…"} for one in counts]
+    service = Service(ok({"runs": runs, "variance_now": 2.0, "variance_after": 1.0, "gain_over_halving": 0.02,
+                          "advice": "Halving is as good.", "order": "…", "note": None}))  # fmt: skip
+    plan = service.client().measurement_plan("p", 3)
+    assert str(service.requests[0].url).endswith("/v1/projects/p/measurement-plan?runs=3")
     assert (plan.gain_over_halving, plan.advice) == (0.02, "Halving is as good.")
-    [subset] = nested_subsets({"men": 100, "women": 40}, [plan.runs[0].counts], seed=1)
-    assert {group: len(positions) for group, positions in subset.items()} == {"men": 30, "women": 10}
+    drawn = subsets(plan, {"men": 100, "women": 40}, seed=1)
+    assert [{group: len(positions) for group, positions in one.items()} for one in drawn] == counts
+    assert drawn[0]["women"] == drawn[1]["women"]
+    assert drawn[0]["men"] == drawn[2]["men"]
+    assert set(drawn[2]["women"]) < set(drawn[0]["women"])
+
+
+def test_the_usual_runs_of_a_measurement_plan_have_no_numbers() -> None:
+    run = {"counts": {"a": 3}, "variance_before": None, "variance_after": None, "reason": "…"}
+    service = Service(ok({"runs": [run], "variance_now": None, "variance_after": None, "gain_over_halving": None,
+                          "advice": "…", "order": "…", "note": None}))  # fmt: skip
+    plan = service.client().measurement_plan("p")
+    assert (plan.variance_now, plan.runs[0].variance_after) == (None, None)
+    assert plan.to_dicts() == [{"run": 1, "group": "a", "count": 3}]
 
 
 def test_orders_can_be_held_and_what_binds_is_told() -> None:

@@ -2,8 +2,8 @@
 
     with Client() as tranche:  # TRANCHE_URL, TRANCHE_API_KEY
         project = tranche.ensure_project(external_id="speech", metric="accuracy", budget=6000, groups=[...])
-        subsets = nested_subsets({"men": 300, "women": 40}, [0.25, 0.5, 1.0], seed=7)
-        tranche.post_observations(project, [train_and_measure(subset) for subset in subsets])  # yours
+        asked = subsets(tranche.measurement_plan(project), {"men": 300, "women": 40}, seed=7)
+        tranche.post_observations(project, [train_and_measure(subset) for subset in asked])  # yours
         plan = tranche.next_allocation(project)
         print(plan)
         tranche.record_purchase(project, plan, external_id="round-1")
@@ -13,6 +13,7 @@ It needs httpx and nothing else.
 
 from tranche.answers import Estimate, Remark
 from tranche.client import Client
+from tranche.compositions import subsets
 from tranche.curves import Curve, Parameter
 from tranche.errors import SimulationFailed, TrancheError
 from tranche.metrics import Metric
@@ -32,7 +33,6 @@ from tranche.questions import (
 from tranche.rounds import Delivery, Entry, GroupProgress, LedgerCheck, Line, Order, Round
 from tranche.rows import Listing
 from tranche.runs import Accepted, Forecast, Forecasts, Observation, StoredObservation
-from tranche.subsets import nested_subsets
 
 __all__ = [
     "Accepted",
@@ -74,5 +74,5 @@ __all__ = [
     "Stop",
     "StoredObservation",
     "TrancheError",
-    "nested_subsets",
+    "subsets",
 ]

@@ -9,6 +9,8 @@ from tranche.answers import Json, known
 
 @dataclass(frozen=True, slots=True)
 class Project:
+    """`model`: joint, one trained on all groups' data, or separate, one for each group."""
+
     id: str
     name: str
     currency: str
@@ -17,6 +19,7 @@ class Project:
     objective: Json
     budget: Json
     external_id: str | None = None
+    model: str = "separate"
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,24 +143,27 @@ class Requirements(Tabular):
 
 @dataclass(frozen=True, slots=True)
 class MeasurementRun:
-    """Subset sizes by group to train the next run on; give them to `nested_subsets` as a size."""
+    """How many samples of each group to train the next run on, and what it tells. `variance_before` and `_after` are
+    None while too little is measured to choose by."""
 
     counts: Mapping[str, int]
-    variance_before: float
-    variance_after: float
     reason: str
+    variance_before: float | None = None
+    variance_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MeasurementPlan(Tabular):
-    """Runs in the order in which they tell most; `note` says why there is none, `advice` whether plainly halved sizes
-    are as good."""
+    """Runs in the order in which they tell most; `subsets` draws what to train them on, by `order`. `note` says why
+    there is none, `advice` whether plainly halved sizes are as good. Numbers are None while too little is measured to
+    choose by: the runs are the usual ones then."""
 
     runs: tuple[MeasurementRun, ...]
-    variance_now: float
-    variance_after: float
-    gain_over_halving: float
+    variance_now: float | None = None
+    variance_after: float | None = None
+    gain_over_halving: float | None = None
     advice: str | None = None
+    order: str = ""
     note: str | None = None
 
     @classmethod

@@ -51,6 +51,12 @@ def test_what_was_checked_is_stored_whole(api: Api, pages: Pages) -> None:
     assert len(api.get(f"{path}/sources").json()["items"]) == 2
 
 
+def test_one_model_for_all_groups_is_chosen_where_it_is_made(api: Api, pages: Pages) -> None:
+    assert send(pages, "create").status_code == 303
+    assert send(pages, "create", name="together", model="joint").status_code == 303
+    assert {one["name"]: one["model"] for one in stored(api)} == {"made by form": "separate", "together": "joint"}
+
+
 @pytest.mark.parametrize(("groups", "runs", "named"), [
     ("key,weight\nA,heavy\nB,1\n", "", "line 2 weight:"),
     ("key,initial_count\nA,1\nB,2,3\n", "", "Line 3 has 3 cells"),

@@ -78,3 +78,14 @@ def test_a_project_without_groups_or_runs_has_a_page(api: Api, pages: Pages) -> 
     answer = pages.get(page_of(api.project()))
     assert answer.status_code == 200
     assert "not yet" in text_of(answer)
+
+
+def test_the_model_is_changed_beside_the_curves(api: Api, pages: Pages, project: str) -> None:
+    page, place = page_of(project), f"{project.removeprefix('/v1')}/model"
+    assert '<option value="separate" selected>' in pages.get(page).text
+    answer = pages.post(place, {"model": "joint"})
+    assert (answer.status_code, answer.headers["location"]) == (303, page)
+    assert api.get(project).json()["model"] == "joint"
+    assert '<option value="joint" selected>' in pages.get(page).text
+    assert "choose one of joint, separate" in text_of(pages.post(place, {"model": "both"}))
+    assert api.get(project).json()["model"] == "joint"

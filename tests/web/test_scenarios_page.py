@@ -92,9 +92,26 @@ def test_the_measurement_plan_is_that_of_the_api(api: Api, pages: Pages, path: s
     plan = api.get(f"{path}/measurement-plan", params={"runs": 2}).json()
     answer = pages.get(f"{path.removeprefix('/v1')}/measurement-plan", params={"runs": 2})
     [rows] = tables(answer)
-    assert rows == [[key, *(f"{run['counts'][key]:,}" for run in plan["runs"])] for key in ("A", "B")]
+    held = {"A": "200", "B": "100"}
+    assert rows == [[key, held[key], *(f"{run['counts'][key]:,}" for run in plan["runs"])] for key in ("A", "B")]
+    assert plan["order"] in text_of(answer)
     assert all(run["reason"] in text_of(answer) for run in plan["runs"])
     assert plan["advice"] in text_of(answer)
+
+
+def test_of_a_project_without_runs_the_page_shows_the_usual_ones_with_what_they_tell(api: Api, pages: Pages) -> None:
+    path = api.project()
+    answer = pages.get(f"{path.removeprefix('/v1')}/measurement-plan")
+    [rows] = tables(answer)
+    assert rows == [
+        ["A", "200", "200", "100", "50", "50", "200"],
+        ["B", "100", "100", "50", "25", "100", "25"],
+    ]
+    assert answer.text.count("<b>") == 6
+    said = text_of(answer)
+    assert "A at a quarter, the rest whole: what the data of A does to the others." in said
+    assert "Too little is measured" in said
+    assert 'value="5"' in answer.text
 
 
 def test_a_number_of_runs_out_of_range_is_refused(pages: Pages, path: str) -> None:

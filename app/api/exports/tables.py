@@ -33,7 +33,7 @@ EXAMPLE = (
 )
 FILE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}, "example": "…"}
 
-Runs = Annotated[int, Query(ge=1, le=MAX_RUNS, description="Training runs of the table measurement-plan")]
+Runs = Annotated[int | None, Query(ge=1, le=MAX_RUNS, description="Training runs of the table measurement-plan")]
 Exploration = Annotated[float | None, Query(ge=0, le=1, allow_inf_nan=False, description="As of the allocation")]
 
 
@@ -91,7 +91,7 @@ def workbook_file(dossier: Dossier) -> StreamingResponse:
     responses={200: {"content": {XLSX: FILE}}},
 )
 def read_workbook(
-    project_id: str, call: Annotated[Call, reads("read")], question: Asked, runs: Runs = 3
+    project_id: str, call: Annotated[Call, reads("read")], question: Asked, runs: Runs = None
 ) -> StreamingResponse:
     """One workbook: a sheet "About" with the question, the data version, the seed, the software version and what each
     column means, and a sheet per table, all from one plan of one data version. A table that cannot be made yet says
@@ -115,7 +115,7 @@ def read_table(
     format: Ending,
     call: Annotated[Call, reads("read")],
     question: Asked,
-    runs: Runs = 3,
+    runs: Runs = None,
 ) -> StreamingResponse:
     """Names: `allocation`, `sources`, `groups`, `warnings`, `budgets`, `scenarios`, `scenario-groups`,
     `measurement-plan`, `rounds`, `round-groups`, `orders`, `spending`, `ledger`, `observations`, `forecasts` and

@@ -35,6 +35,7 @@ from app.errors import Archived, Conflict, Frozen, KeyTaken
 from app.money import plain
 from app.services.projects import projects
 from app.services.projects.changes import restore
+from app.services.projects.metrics import ModelName
 from app.store.models.projects import Project
 from app.store.projects import projects_of_workspace
 
@@ -49,8 +50,10 @@ class BudgetOut(Answer):
 class ProjectIn(Shape):
     """`objective` left out is utilitarian. `value_per_utility` is what one unit of utility is worth in money,
     `smallest_gain` the least gain in utility worth a round: with either, the next allocation says when to stop. A round
-    that costs more than `approval_threshold` needs two keys to accept it. `external_id` is the project's name in your
-    own records: sent again with the same content it answers the project that is there."""
+    that costs more than `approval_threshold` needs two keys to accept it. `model` is joint where one model is trained
+    on all groups' data, separate where each group has a model of its own, so that other groups' counts never enter its
+    curve. `external_id` is the project's name in your own records:
+    sent again with the same content it answers the project that is there."""
 
     external_id: Text | None = None
     name: Text
@@ -59,6 +62,7 @@ class ProjectIn(Shape):
     objective: Objective = Field(default_factory=lambda: Utilitarian(kind="utilitarian"))
     budget: BudgetGiven
     recipe: ShortText = "default"
+    model: ModelName = "separate"
     groups: Annotated[tuple[GroupIn, ...], Field(max_length=20_000)] = ()
     sources: Annotated[tuple[SourceIn, ...], Field(max_length=MAX_SOURCES)] = ()
     set_limits: SetLimits = ()
@@ -78,6 +82,7 @@ class ProjectPatch(Patch):
     objective: Objective = unset()
     budget: BudgetGiven = unset()
     recipe: ShortText = unset()
+    model: ModelName = unset()
     set_limits: SetLimits = unset()
     value_per_utility: PriceIn | None = unset()
     smallest_gain: Positive | None = unset()
@@ -93,6 +98,7 @@ class ProjectOut(Answer):
     objective: Objective
     budget: BudgetOut
     recipe: str
+    model: ModelName
     set_limits: SetLimits
     value_per_utility: MoneyOut | None
     smallest_gain: float | None

@@ -1,8 +1,9 @@
-"""At which subset sizes to retrain next, so that the decision becomes most certain (method.md 9).
+"""On which subsets of what is held to retrain next, so that the decision becomes most certain (method.md 9).
 
 A run measures every group at once, each on a subset of what is held of it; it costs compute and no samples. Runs are
 chosen one after the other, each where the expected posterior variance of the marginal utility per cost, summed over
-the groups at the recommended counts, falls most.
+the groups at the recommended counts, falls most: where one model is trained on all groups' data among compositions,
+and for separate models each group at a size of its own.
 """
 
 from dataclasses import dataclass, replace
@@ -13,8 +14,18 @@ from app.planner.arrays import FloatArray, IntArray
 from app.planner.curves.observations import Observations
 from app.planner.curves.posterior import Posterior
 from app.planner.errors import ProblemError
-from app.planner.forecasts.predictive import Asked, at_runs, levels, shared_error
+from app.planner.forecasts.predictive import Asked, shared_error
+from app.planner.information.compositions import NESTED, Composition, fresh, usual
 from app.planner.information.preposterior import Belief
+from app.planner.information.telling import (
+    Judge,
+    choose_compositions,
+    choose_sizes,
+    halved,
+    is_joint,
+    made,
+    variance_left,
+)
 from app.planner.plan.decide import decide
 from app.planner.plan.margins import marginal_draws
 from app.planner.problem.canonical import Canonical
@@ -22,108 +33,132 @@ from app.planner.problem.problem import Problem
 from app.planner.wording import count, listed, percent
 
 MAX_RUNS = 20
-STEPS = 2.0 ** (-0.5 * np.arange(12))
-"""Subset sizes that are considered, as shares of what is held."""
 WATCHED = 32
 """Groups whose certainty is followed: those whose margins vary most."""
-TRAINED = 0.1
-"""A size this near a measured one, as a share, was trained on already."""
-HALVINGS = 40
-"""More leave nothing of what is held."""
 AS_GOOD = 0.2
 """Runs that leave a standard deviation less than this share below that of plain halving are no better than it: two runs
 typically save .15, and what was bought after them gained .0003 ± .0002 of accuracy over halving."""
+USUAL = "Too little is measured to tell which runs would say most: these are the usual ones."
 MARGIN_ROUNDING = 1e-12
 """A margin whose sd is this share of it is known but for rounding."""
 
 
 @dataclass(frozen=True)
 class MeasurementRun:
-    """One training run on nested subsets of what is held.
+    """One training run on subsets of what is held.
 
-    counts: samples per group, in the problem's order, whole and at most those held. variance_before, variance_after:
-    expected posterior variance of the marginal utility per currency unit at the recommended counts, summed over the
-    groups, before and after this run. reason: one sentence.
+    counts: samples per group, in the problem's order, whole and at most those held. reason: what it tells, a sentence
+    or two. variance_before, variance_after: expected posterior variance of the marginal utility per currency unit at
+    the recommended counts, summed over the groups, before and after this run; None for a usual run.
     """
 
     counts: tuple[int, ...]
-    variance_before: float
-    variance_after: float
     reason: str
+    variance_before: float | None = None
+    variance_after: float | None = None
 
 
 @dataclass(frozen=True)
 class MeasurementPlan:
-    """Runs in the order in which they tell most. keys: groups in the problem's order, of the runs' counts.
+    """Runs in the order in which they tell most. keys: groups in the problem's order, of the runs' counts. held: whole
+    samples of each that can be trained on.
 
-    variance_now, variance_after: as in `MeasurementRun`, before the first and after the last run.
-    variance_halving: what is left after as many runs on plainly halved sizes (`_halved`). advice: what that means, one
-    sentence, None where there is no run.
-    recommended: the counts per group at which the marginal utility is judged.
-    note: why there is no run, None where there is one.
+    advice: how the runs were chosen and what they are worth, one sentence, None where there is no run. note: why there
+    is no run, None where there is one. variance_now, variance_after: as in `MeasurementRun`, before the first and after
+    the last run. variance_halving: what is left after as many runs on plainly halved sizes (`halved`). recommended:
+    the counts per group at which the marginal utility is judged. All four are None for the usual runs.
     """
 
     keys: tuple[str, ...]
-    recommended: tuple[float, ...]
+    held: tuple[int, ...]
     runs: tuple[MeasurementRun, ...]
-    variance_now: float
-    variance_after: float
-    variance_halving: float
     advice: str | None
     note: str | None
+    recommended: tuple[float, ...] | None = None
+    variance_now: float | None = None
+    variance_after: float | None = None
+    variance_halving: float | None = None
 
     @property
-    def gain_over_halving(self) -> float:
+    def gain_over_halving(self) -> float | None:
         """The share by which the runs leave a smaller sd than halved sizes do; below 0 where halving is better."""
+        if self.variance_after is None or self.variance_halving is None:
+            return None
         return _saved(self.variance_after, self.variance_halving)
 
 
-@dataclass(frozen=True)
-class _Question:
-    """What candidates are judged by. held [groups]: whole samples. watched: indices of the groups that are followed.
-    luck [groups, draws]: mean luck of each group's latest holdout, as a share of the level of `observations`."""
-
-    posterior: Posterior
-    held: IntArray
-    watched: IntArray
-    luck: FloatArray
-    observations: Observations
-    seed: int
+def too_little_is_known(observations: Observations) -> bool:
+    """Whether the model that groups share was trained on too few compositions for draws to tell which run would say
+    most, and usual ones are left."""
+    if not is_joint(observations) or all(curve is not None for curve in observations.assumed):
+        return False
+    return len(np.unique(made(observations), axis=0)) < len(NESTED) and bool(_usual_ones(observations))
 
 
-def measurement_plan(problem: Problem, observations: Observations, runs: int, seed: int) -> MeasurementPlan:
-    """The next `runs` training runs, most telling first; observations: what the problem's posterior was fitted to.
+def usual_plan(observations: Observations, runs: int | None) -> MeasurementPlan:
+    """Up to `runs` of the usual training runs of a model that groups share, by default all that were not made yet,
+    where `too_little_is_known`. Raises ProblemError where runs is not from 1 to MAX_RUNS.
+    """
+    _check(runs)
+    keys, chosen = observations.keys, _usual_ones(observations)[:runs]
+    told = tuple(MeasurementRun(one.counts, one.why(keys)) for one in chosen)
+    return MeasurementPlan(keys, tuple(_whole(observations.held).tolist()), told, advice=USUAL, note=None)
+
+
+def _usual_ones(observations: Observations) -> list[Composition]:
+    """The usual runs that were not made yet."""
+    return fresh(usual(observations.keys, _whole(observations.held)), made(observations))
+
+
+def _whole(held: FloatArray) -> IntArray:
+    return np.floor(held).astype(np.int64)
+
+
+def measurement_plan(problem: Problem, observations: Observations, runs: int | None, seed: int) -> MeasurementPlan:
+    """Up to `runs` next training runs, most telling first, by default as many as are usual; observations: what the
+    problem's posterior was fitted to.
 
     Variances are estimated over the posterior's draws; as more knowledge never makes the expected variance larger, an
     estimate that rises is taken as no change. Raises ProblemError where runs is not from 1 to MAX_RUNS.
     """
-    if not 1 <= runs <= MAX_RUNS:
-        raise ProblemError(f"runs is {runs}; ask for 1 to {MAX_RUNS}")
+    _check(runs)
     if observations.keys != problem.keys:
         raise ProblemError("the observations' groups are not the problem's, in its order")
     posterior = replace(problem.posterior, warnings=())
     counts, marginals = _marginals(problem)
-    held = np.floor(problem.held).astype(np.int64)
+    held = _whole(problem.held)
     luck, shared = _shared(posterior, observations, problem.held)
     certain = marginals.std(axis=1) <= MARGIN_ROUNDING * np.abs(marginals).max(axis=1)
     spread = np.where(certain | (held == 0), 0.0, marginals.var(axis=1))
     ranked = np.argsort(-spread, kind="stable")[:WATCHED]
     watched = np.sort(ranked[spread[ranked] > 0.0])
     beliefs = [Belief.of(problem.keys[g], marginals[g], float(posterior.noise[g]), float(shared[g])) for g in watched]
-    question = _Question(posterior, held, watched, luck, observations, seed)
-    chosen, variance = _choose(question, beliefs, runs if posterior.draws > 1 else 0)
+    judge = Judge(posterior, held, watched, luck, observations, seed)
+    joint = is_joint(observations)
+    asked = runs or (len(usual(problem.keys, held)) if joint else len(NESTED))
+    if not beliefs or posterior.draws < 2:
+        asked = 0
+    choose = choose_compositions if joint else choose_sizes
+    chosen, variance = choose(judge, beliefs, asked)
     now, after = float(variance[0].sum()), float(variance[-1].sum())
-    halving = _left(question, beliefs, _halved(observations, held, len(chosen)))
+    halving = variance_left(judge, beliefs, halved(observations, held, len(chosen)))
     return MeasurementPlan(
         keys=problem.keys,
+        held=tuple(held.tolist()),
+        runs=tuple(_run(problem, judge, at, chosen[at], variance) for at in range(len(chosen))),
+        advice=_advice(after, halving) if chosen else None,
+        note=None if chosen else _note(problem.keys, held, watched),
         recommended=tuple(counts.tolist()),
-        runs=tuple(_run(problem, question, at, chosen[at], variance) for at in range(len(chosen))),
         variance_now=now,
         variance_after=after,
         variance_halving=halving,
-        advice=_advice(after, halving) if chosen else None,
-        note=None if chosen else _note(problem, held),
     )
+
+
+def _check(runs: int | None) -> None:
+    """Raises ProblemError where runs is not from 1 to MAX_RUNS."""
+    if runs is not None and not 1 <= runs <= MAX_RUNS:
+        raise ProblemError(f"runs is {runs}; ask for 1 to {MAX_RUNS}")
 
 
 def _marginals(problem: Problem) -> tuple[FloatArray, FloatArray]:
@@ -151,59 +186,6 @@ def _shared(posterior: Posterior, observations: Observations, held: FloatArray) 
     return mean, np.sqrt(((level * sd) ** 2).mean(axis=1))
 
 
-def _choose(question: _Question, beliefs: list[Belief], runs: int) -> tuple[list[IntArray], list[FloatArray]]:
-    """The runs' counts [all groups], and the watched groups' variances before the first and after each."""
-    variance = [np.array([belief.variance() for belief in beliefs])]
-    chosen: list[IntArray] = []
-    if not beliefs:
-        return chosen, variance
-    for _ in range(runs):
-        counts = _best(question, beliefs)
-        means = _measured(question, counts)
-        beliefs = [belief.after(mean, question.seed) for belief, mean in zip(beliefs, means, strict=True)]
-        variance.append(np.minimum(variance[-1], [belief.variance() for belief in beliefs]))
-        chosen.append(counts)
-    return chosen, variance
-
-
-def _best(question: _Question, beliefs: list[Belief]) -> IntArray:
-    """The counts [all groups] of the most telling run: each group's own best size, or with transfer, where every
-    group's loss depends on all counts, the best of one share for all and of one group cut down alone."""
-    candidates = _candidates(question)
-    table = np.array(
-        [
-            [belief.after(mean, question.seed).variance() for belief, mean in zip(beliefs, means, strict=True)]
-            for means in (_measured(question, counts) for counts in candidates)
-        ]
-    )
-    if question.posterior.transfer is not None:
-        return candidates[int(np.argmin(table.sum(axis=1)))]
-    counts = question.held.copy()
-    counts[question.watched] = np.array(candidates)[table.argmin(axis=0), question.watched]
-    return counts
-
-
-def _halved(observations: Observations, held: IntArray, runs: int) -> list[IntArray]:
-    """The counts [all groups] of `runs` runs as anybody would plan them: each group on all that is held of it, then on
-    a half, a quarter and so on, sizes that it was trained on already left out."""
-    counts = np.empty((runs, len(held)), dtype=np.int64)
-    for g, (most, points) in enumerate(zip(held.tolist(), observations.points, strict=True)):
-        sizes = [max(round(most / 2**step), min(most, 1)) for step in range(runs + HALVINGS)]
-        fresh = [size for size in sizes if not np.any(np.abs(points.counts - size) <= TRAINED * size)]
-        counts[:, g] = (fresh + sizes[-1:] * runs)[:runs]
-    return list(counts)
-
-
-def _left(question: _Question, beliefs: list[Belief], runs: list[IntArray]) -> float:
-    """The watched groups' variance, summed, after the runs."""
-    least = np.array([belief.variance() for belief in beliefs])
-    for counts in runs:
-        means = _measured(question, counts)
-        beliefs = [belief.after(mean, question.seed) for belief, mean in zip(beliefs, means, strict=True)]
-        least = np.minimum(least, [belief.variance() for belief in beliefs])
-    return float(least.sum())
-
-
 def _saved(after: float, halving: float) -> float:
     return 1.0 - float(np.sqrt(after / halving)) if halving > 0.0 else 0.0
 
@@ -220,45 +202,29 @@ def _advice(after: float, halving: float) -> str:
     return f"These runs leave the gains per cost {percent(gain)} less uncertain than halving what is held would."
 
 
-def _candidates(question: _Question) -> list[IntArray]:
-    held = question.held
-    shares = [np.maximum(np.round(held * step), np.minimum(held, 1)).astype(np.int64) for step in STEPS]
-    if question.posterior.transfer is None:
-        return shares
-    alone = [np.where(np.arange(len(held)) == g, share, held) for g in question.watched for share in shares[1::2]]
-    return [*shares, *alone]
-
-
-def _measured(question: _Question, counts: IntArray) -> FloatArray:
-    """Mean losses [watched, draws] that a run on `counts` [all groups] would measure."""
-    runs = np.tile(counts.astype(np.float64), (len(question.watched), 1))
-    level = levels(question.posterior, question.observations, question.watched, runs)
-    return (
-        at_runs(question.posterior, question.watched, runs, Posterior.path).all()
-        + level * question.luck[question.watched]
-    )
-
-
-def _run(
-    problem: Problem, question: _Question, at: int, counts: IntArray, variance: list[FloatArray]
-) -> MeasurementRun:
+def _run(problem: Problem, judge: Judge, at: int, run: Composition, variance: list[FloatArray]) -> MeasurementRun:
     before, after = variance[at], variance[at + 1]
     fall = before - after
     place = int(np.argmax(fall))
-    group = int(question.watched[place])
-    key, size = problem.keys[group], f"{count(counts[group])} of its {count(question.held[group])} samples"
+    group = int(judge.watched[place])
+    key, size = problem.keys[group], f"{count(run.counts[group])} of its {count(judge.held[group])} samples"
     if fall[place] <= 0.0:
         reason = "No further run makes the decision clearly more certain."
     else:
         sd = percent(1.0 - float(np.sqrt(after[place] / before[place])))
         reason = f"It tells most about {key}, trained on {size}: the sd of its gain per cost falls by {sd}."
-    return MeasurementRun(tuple(counts.tolist()), float(before.sum()), float(after.sum()), reason)
+    if is_joint(judge.observations):
+        reason = f"{run.why(problem.keys)} {reason}"
+    return MeasurementRun(run.counts, reason, float(before.sum()), float(after.sum()))
 
 
-def _note(problem: Problem, held: IntArray) -> str:
-    bare = [key for key, n in zip(problem.keys, held, strict=True) if n == 0]
-    if len(bare) == len(problem.keys):
+def _note(keys: tuple[str, ...], held: IntArray, watched: IntArray | FloatArray) -> str:
+    """Why there is no run."""
+    bare = [key for key, n in zip(keys, held, strict=True) if n == 0]
+    if len(bare) == len(keys):
         return "No samples are held, so nothing can be trained on; buy some of each group first."
+    if len(watched):
+        return "A model was trained on each of the compositions that are considered; buy samples first."
     if bare:
         return f"The other curves are certain, and nothing is held of {listed(bare)}; buy some samples first."
     return "Every group's gain per cost is certain or 0, so no run would change the decision."

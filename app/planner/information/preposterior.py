@@ -18,6 +18,8 @@ ATOMS = 160
 """Draws that stand for the posterior: the first ones, as draws are in random order."""
 ERRORS_TRIED = 6
 """Errors tried with each draw as the truth."""
+LEAST_REST = 1e-6
+"""A smaller share of the weight is not left exact enough by a difference."""
 LEAST_SD = 1e-9
 """The sd of an error, as a share of the largest loss, is at least this."""
 
@@ -66,12 +68,16 @@ class Belief:
         """
         weight = np.exp(self.log_weight - self.log_weight.max(axis=2, keepdims=True))
         q = self.quantity - self.quantity.mean()
-        total = weight.sum(axis=2)
-        mean = (weight @ q) / total
-        inside = (weight @ q**2) / total - mean**2
+        total, first = weight.sum(axis=2), weight @ q
+        inside = (weight @ q**2) / total - (first / total) ** 2
         truth = np.arange(len(q))
-        weight = self.log_weight.copy()
-        weight[truth, :, truth] = -np.inf
-        weight = np.exp(weight - weight.max(axis=2, keepdims=True))
-        error = q[:, None] - (weight @ q) / weight.sum(axis=2)
+        own = weight[truth, :, truth]
+        rest, others = total - own, first - own * q[:, None]
+        # Where the truth has nearly all the weight a difference loses the others: they are weighed among themselves.
+        lost = np.nonzero(rest < LEAST_REST * total)
+        log_weight = self.log_weight[lost]
+        log_weight[np.arange(len(lost[0])), lost[0]] = -np.inf
+        weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
+        rest[lost], others[lost] = weight.sum(axis=1), weight @ q
+        error = q[:, None] - others / rest
         return float(0.5 * (np.maximum(inside, 0.0) + error**2).mean())

@@ -42,7 +42,7 @@ SHARES = (("half the money", "0.5"), ("half as much again", "1.5"), ("twice the 
 @dataclass
 class Dossier:
     """`project`: as it is stored, or as it is looked at. `scenarios`: to compare, the first with the others; none for
-    the usual ones. `runs`: of the measurement plan. `at`: the time of making."""
+    the usual ones. `runs`: of the measurement plan, None for as many as are usual. `at`: the time of making."""
 
     session: Session
     fits: Fits
@@ -50,7 +50,7 @@ class Dossier:
     question: AllocationQuestion
     at: datetime
     scenarios: Sequence[Scenario] = ()
-    runs: int = 3
+    runs: int | None = None
 
     @cached_property
     def groups(self) -> Sequence[Group]:

@@ -33,7 +33,9 @@ TABLES: Mapping[str, Kind] = MappingProxyType(
         "budgets": Kind("What more or less money would do", plan_tables.budgets_table),
         "scenarios": Kind("Scenarios side by side", plan_tables.scenarios_table),
         "scenario-groups": Kind("What each scenario buys, group by group", plan_tables.scenario_groups_table),
-        "measurement-plan": Kind("At which subset sizes to retrain next", plan_tables.measurement_table),
+        "measurement-plan": Kind(
+            "On which compositions of what is held to retrain next", plan_tables.measurement_table
+        ),
         "rounds": Kind("Rounds, oldest first", purchase_tables.rounds_table),
         "round-groups": Kind(
             "What each round planned for each group beside what came", purchase_tables.round_groups_table

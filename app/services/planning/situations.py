@@ -78,11 +78,16 @@ def situation_of(session: Session, fits: Fits, project: Project, draws: int, see
 def known_situation(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Situation:
     """As `situation_of`. Raises Conflict where nothing at all is known of the metric."""
     situation = situation_of(session, fits, project, draws, seed)
+    refuse_unknown(situation)
+    return situation
+
+
+def refuse_unknown(situation: Situation) -> None:
+    """Raises Conflict where nothing at all is known of the metric."""
     if not situation.known:
         raise Conflict(
             "Nothing is known of the metric yet. Post one evaluated run, or give every group a curve to assume."
         )
-    return situation
 
 
 def round_budget(project: Project, holdings: Holdings, asked: Decimal | None, pointer: str = "?budget") -> Budget:

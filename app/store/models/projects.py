@@ -16,6 +16,7 @@ class Project(Base):
 
     `set_limits` and `objective` name groups and sources by key. Money inside JSON is a decimal string.
     `approval_threshold`: a round that costs more needs two keys. `exhausted_at`: since when nothing more can be bought.
+    `model`: joint, one for all groups, or separate, one for each.
     `content_hash` tells a repeat from another project under the same external id. `forecasts_due`: requests whose runs
     are still to be forecast.
     """
@@ -43,6 +44,7 @@ class Project(Base):
     budget_total: Mapped[Decimal]
     budget_rounds: Mapped[int]
     recipe: Mapped[str] = mapped_column(String(100))
+    model: Mapped[str] = mapped_column(String(20))
     reference_loss: Mapped[float | None]
     data_version: Mapped[int]
     data_at: Mapped[datetime]

@@ -92,6 +92,7 @@ class PlanningCalls(Connection):
     def measurement_plan(
         self, project: str | Identified, runs: int | None = None, *, draws: int | None = None, seed: int | None = None
     ) -> MeasurementPlan:
-        """Asks at which subset sizes the next `runs` training runs tell most; that costs compute and no samples."""
+        """Asks on which compositions of what is held the next training runs tell most, at most `runs`; that costs
+        compute and no samples. `subsets` draws them."""
         query = said({"runs": runs, "draws": draws, "seed": seed})
         return MeasurementPlan.of(self._call("GET", path(project, "measurement-plan"), query=query))

@@ -224,7 +224,8 @@ def test_a_single_table_as_xlsx_has_the_same_rows(api: Api, path: str) -> None:
 
 
 def test_a_project_of_which_nothing_is_known_has_its_tables_too(api: Api) -> None:
-    path = api.project(metric={"name": "log loss", "kind": "other", "goal": "minimize", "lower": 0.0, "upper": None})
+    log_loss = {"name": "log loss", "kind": "other", "goal": "minimize", "lower": 0.0, "upper": None}
+    path = api.project(metric=log_loss, model="separate")
     for row in table(api, path, "allocation"):
         assert row["metric_now_mean"] == row["marginal_utility_per_cost_now"] == ""
     assert [row["exponent_mean"] for row in table(api, path, "groups")] == ["", ""]
@@ -233,6 +234,10 @@ def test_a_project_of_which_nothing_is_known_has_its_tables_too(api: Api) -> Non
     book = sheets(api.get(f"{path}/tables.xlsx"))
     assert "Nothing is known of the metric yet" in book["measurement-plan"]["A1"].value
     assert book["allocation"].max_row == 3
+    api.patch(path, json={"model": "joint"})
+    usual = table(api, path, "measurement-plan")
+    assert {(row["variance_before"], row["variance_after"]) for row in usual} == {("", "")}
+    assert len(usual) == 5 * 2
 
 
 def test_an_empty_table_still_names_its_columns(api: Api, path: str) -> None:

@@ -1,4 +1,4 @@
-"""What to measure next, over HTTP."""
+"""What to measure next, over HTTP: of one model, and of a model for each group."""
 
 import pytest
 
@@ -65,8 +65,39 @@ def test_a_bad_number_of_runs_is_refused(api: Api, runs: str) -> None:
     assert body["errors"][0]["pointer"] == "?runs"
 
 
-def test_while_nothing_is_known_of_the_metric_it_cannot_be_said(api: Api) -> None:
-    path = api.project(metric={"name": "log loss", "goal": "minimize", "lower": 0.0})
+def test_while_too_little_is_measured_the_usual_runs_of_one_model_are_listed(api: Api) -> None:
+    """Whether anything is known of the metric or not: two of them are made, four are left."""
+    path = api.project(metric={"name": "log loss", "goal": "minimize", "lower": 0.0}, model="joint")
+    plan = api.get(f"{path}/measurement-plan").json()
+    assert [(run["counts"]["A"], run["counts"]["B"]) for run in plan["runs"]] == [
+        (200, 100), (100, 50), (50, 25), (50, 100), (200, 25)
+    ]  # fmt: skip
+    assert plan["runs"][3]["reason"] == "A at a quarter, the rest whole: what the data of A does to the others."
+    assert plan["runs"][3]["variance_after"] is plan["variance_now"] is plan["recommended"] is plan["note"] is None
+    assert plan["held"] == {"A": 200, "B": 100}
+    assert "first samples of one fixed order" in plan["order"]
+    assert api.get(f"{path}/measurement-plan?runs=2").json()["runs"] == plan["runs"][:2]
+    made = [run(at, plan["runs"][at]["counts"], A=0.5 + at / 10, B=0.6 + at / 10) for at in (0, 3)]
+    assert api.post(f"{path}/observations", json={"observations": made}).status_code == 201
+    rest = api.get(f"{path}/measurement-plan").json()["runs"]
+    assert rest == [plan["runs"][at] for at in (1, 2, 4)]
+
+
+def test_of_one_model_compositions_are_planned_and_of_separate_ones_each_group_s_own_sizes(api: Api) -> None:
+    path = measured(api)
+    assert api.patch(path, json={"model": "joint"}).status_code == 200
+    plan = api.get(f"{path}/measurement-plan").json()
+    offered = {(50, 100), (100, 100), (200, 25), (200, 50), (25, 12), (12, 6)}
+    assert {(run["counts"]["A"], run["counts"]["B"]) for run in plan["runs"]} < offered
+    assert len(plan["runs"]) == 5
+    assert api.patch(path, json={"model": "separate"}).status_code == 200
+    sizes = api.get(f"{path}/measurement-plan").json()
+    assert len(sizes["runs"]) == 3
+    assert all("the rest whole" not in run["reason"] for run in sizes["runs"])
+
+
+def test_while_nothing_is_known_of_the_metric_it_cannot_be_said_of_separate_models(api: Api) -> None:
+    path = api.project(metric={"name": "log loss", "goal": "minimize", "lower": 0.0}, model="separate")
     assert "Nothing is known" in problem(api.get(f"{path}/measurement-plan"), 409)["detail"]
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from app.api.projects.projects import Metric, ProjectIn
 from app.store.db import Database
+from tests.api.http.test_bad_input import problem
 from tests.api_client import ACCURACY, RUNS, Api
 from tests.conftest import new_key
 
@@ -73,6 +74,7 @@ def test_every_change_of_what_a_plan_depends_on_raises_the_data_version(api: Api
     source = {"key": "C", "group": "C", "unit_cost": "1"}
     changes: list[tuple[str, str, dict[str, Any]]] = [
         ("PATCH", path, {"json": {"objective": {"kind": "maximin"}}}),
+        ("PATCH", path, {"json": {"model": "separate"}}),
         ("POST", f"{path}/groups", {"json": {"key": "C", "unit_cost": "3"}}),
         ("PATCH", f"{path}/groups/C", {"json": {"initial_count": 10}}),
         ("PATCH", f"{path}/sources/C", {"json": {"unit_cost": "2.50"}}),
@@ -357,3 +359,13 @@ def test_null_in_a_patch_restores_the_defaults_of_a_project(api: Api) -> None:
     assert (changed["objective"], changed["recipe"]) == ({"kind": "utilitarian"}, "default")
     assert changed["value_per_utility"] is None
     assert api.patch(path, json={"name": None}).status_code == 422
+
+
+def test_each_group_has_a_model_unless_one_for_all_is_said(api: Api) -> None:
+    path = api.project()
+    assert api.get(path).json()["model"] == "separate"
+    assert api.get(api.project(model="joint")).json()["model"] == "joint"
+    assert api.patch(path, json={"model": "joint"}).json()["model"] == "joint"
+    assert api.patch(path, json={"metric": "r2", "name": "other"}).json()["model"] == "joint"
+    body = problem(api.patch(path, json={"model": "both"}), 422)
+    assert body["errors"][0]["pointer"] == "/model"

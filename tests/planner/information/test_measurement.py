@@ -8,13 +8,13 @@ from scipy.special import ndtri
 from scipy.stats import multivariate_normal
 
 from app.planner.arrays import FloatArray
-from app.planner.curves.observations import Observations, Points
+from app.planner.curves.observations import AssumedCurve, Observations, Points
 from app.planner.curves.posterior import Posterior
 from app.planner.curves.prior import Prior
 from app.planner.curves.transfer import Transfer
 from app.planner.errors import ProblemError
 from app.planner.fitting.fit import fit
-from app.planner.information.measurement import AS_GOOD, measurement_plan
+from app.planner.information.measurement import AS_GOOD, measurement_plan, too_little_is_known, usual_plan
 from app.planner.information.preposterior import Belief
 from app.planner.plan.decide import decide
 from app.planner.plan.margins import marginal_draws, slope_draws
@@ -249,17 +249,125 @@ def test_learnt_curves_are_planned_for_too() -> None:
     assert plan.variance_after < plan.variance_now
 
 
-def test_with_transfer_a_run_is_judged_by_what_it_tells_of_all_groups() -> None:
-    posterior = curved(80, 1)
-    weights = np.zeros((2, 2, 80))
-    weights[0, 1] = weights[1, 0] = np.linspace(0.0, 0.8, 80)
-    transfer = Transfer(weights, np.full((2, 80), 5000.0), np.full(2, 400.0), np.zeros(2), ((), ()))
-    posterior = replace(posterior, transfer=transfer)
-    asked = problem(posterior, offers([1.0, 2.0]), 300.0, held=[400.0, 400.0])
-    plan = measurement_plan(asked, measured(posterior), runs=2, seed=0)
-    shares = [round(400 * 2.0 ** (-0.5 * step)) for step in range(12)]
-    for run in plan.runs:
-        # One share for all, or one group cut down alone.
-        assert run.counts[0] == run.counts[1] or 400 in run.counts
-        assert set(run.counts) <= set(shares)
+def shared_model(posterior: Posterior, *runs: tuple[float, float]) -> Observations:
+    """One model for both groups, trained on these counts, on the mean curve of `posterior`."""
+    counts = np.array(runs, dtype=np.float64).reshape(-1, 2)
+    number, loss = len(counts), posterior.loss(counts.T).mean(axis=2) if runs else np.zeros((2, 0))
+    points = tuple(Points(counts[:, g], loss[g], np.zeros(number), np.zeros(number, dtype=np.int64)) for g in range(2))
+    seen = Observations(posterior.keys, points, (None, None), np.array([400.0, 200.0]), 1.0)
+    return replace(seen, runs=counts, run_of=(np.arange(number),) * 2, joint=True)
+
+
+MADE = ((400.0, 200.0), (200.0, 100.0), (100.0, 50.0))
+
+
+def with_transfer(draws: int) -> Posterior:
+    posterior = curved(draws, 1)
+    weights = np.zeros((2, 2, draws))
+    weights[0, 1] = weights[1, 0] = np.linspace(0.0, 0.8, draws)
+    transfer = Transfer.of_fit(weights, np.full((2, draws), 5000.0), np.array([400.0, 200.0]), np.zeros(2), ((), ()))
+    return replace(posterior, transfer=transfer)
+
+
+def test_of_one_model_the_most_telling_compositions_are_chosen() -> None:
+    """Against every composition's variance, computed one by one."""
+    posterior = with_transfer(80)
+    asked = problem(posterior, offers([1.0, 2.0]), 300.0, held=[400.0, 200.0])
+    seen = shared_model(posterior, *MADE)
+    plan = measurement_plan(asked, seen, runs=2, seed=0)
+    form = Canonical.of(asked)
+    quantity = marginal_draws(form, decide(form, "optimal"))
+    start = [Belief.of(key, quantity[g], float(posterior.noise[g]), 0.0) for g, key in enumerate(asked.keys)]
+
+    def after(beliefs: list[Belief], counts: tuple[int, ...]) -> list[Belief]:
+        moved = posterior.moved(np.array(counts, dtype=np.float64))
+        means = moved.loss(np.array(counts, dtype=np.float64))
+        return [belief.after(means[g], 0) for g, belief in enumerate(beliefs)]
+
+    def left(beliefs: list[Belief]) -> float:
+        return sum(belief.variance() for belief in beliefs)
+
+    offered = [(100, 200), (200, 200), (400, 50), (400, 100), (50, 25), (25, 12)]
+    first = min(offered, key=lambda counts: left(after(start, counts)))
+    assert plan.runs[0].counts == first
+    then = after(start, first)
+    offered.remove(first)
+    assert plan.runs[1].counts == min(offered, key=lambda counts: left(after(then, counts)))
+    assert plan.runs[1].variance_after == pytest.approx(left(after(then, plan.runs[1].counts)), rel=1e-9)
+    assert plan.variance_after is not None
+    assert plan.variance_now is not None
     assert plan.variance_after < plan.variance_now
+    assert all("gain per cost" in run.reason or "No further run" in run.reason for run in plan.runs)
+
+
+def test_a_model_that_was_not_trained_on_all_that_is_held_is_first() -> None:
+    posterior = with_transfer(60)
+    asked = problem(posterior, offers([1.0, 2.0]), 300.0, held=[400.0, 200.0])
+    seen = shared_model(posterior, (150.0, 80.0), (200.0, 100.0), (100.0, 50.0))
+    first = measurement_plan(asked, seen, runs=1, seed=0).runs[0]
+    assert first.counts == (400, 200)
+    assert first.reason.startswith("All that is held")
+
+
+def test_no_composition_is_made_twice_and_none_is_left_in_the_end() -> None:
+    posterior = with_transfer(40)
+    asked = problem(posterior, offers([1.0, 2.0]), 300.0, held=[400.0, 200.0])
+    plan = measurement_plan(asked, shared_model(posterior, *MADE), runs=20, seed=0)
+    planned = [run.counts for run in plan.runs]
+    assert sorted(planned) == [(25, 12), (50, 25), (100, 200), (200, 200), (400, 50), (400, 100)]
+    done = measurement_plan(asked, shared_model(posterior, *MADE, *planned), runs=3, seed=0)
+    assert done.runs == ()
+    assert done.note is not None
+    assert "buy samples first" in done.note
+
+
+def test_left_out_the_number_of_runs_is_the_usual_one() -> None:
+    posterior = with_transfer(40)
+    asked = problem(posterior, offers([1.0, 2.0]), 300.0, held=[400.0, 200.0])
+    assert len(measurement_plan(asked, shared_model(posterior, *MADE), runs=None, seed=0).runs) == 5
+    assert len(measurement_plan(*question(), runs=None, seed=0).runs) == 3
+
+
+def test_a_model_s_groups_in_another_order_get_the_same_runs() -> None:
+    posterior, turned = with_transfer(60), np.array([1, 0])
+    seen = shared_model(posterior, *MADE)
+    asked = problem(posterior, offers([1.0, 2.0]), 300.0, held=[400.0, 200.0])
+    transfer = posterior.transfer
+    assert transfer is not None
+    other = problem(
+        replace(posterior.select(turned), transfer=transfer.permuted(turned)),
+        tuple(replace(source, yields=((1 - source.yields[0][0], 1.0),)) for source in asked.sources),
+        300.0,
+        held=[200.0, 400.0],
+    )
+    straight = measurement_plan(asked, seen, runs=4, seed=0)
+    crossed = measurement_plan(other, seen.permuted(turned), runs=4, seed=0)
+    assert [run.counts[::-1] for run in crossed.runs] == [run.counts for run in straight.runs]
+
+
+def test_the_usual_runs_are_those_not_made_yet_and_never_more_than_asked() -> None:
+    posterior = curved(20, 1)
+    nothing = shared_model(posterior)
+    assert too_little_is_known(nothing)
+    plan = usual_plan(nothing, None)
+    assert [run.counts for run in plan.runs] == [(400, 200), (200, 100), (100, 50), (100, 200), (400, 50)]
+    assert (plan.variance_now, plan.gain_over_halving, plan.recommended, plan.note) == (None, None, None, None)
+    assert plan.held == (400, 200)
+    assert usual_plan(nothing, 2).runs == plan.runs[:2]
+    two = shared_model(posterior, (405.0, 200.0), (400.0, 200.0), (100.0, 205.0))
+    assert not too_little_is_known(two)
+    some = shared_model(posterior, (400.0, 200.0), (400.0, 200.0), (100.0, 205.0))
+    assert too_little_is_known(some)
+    assert usual_plan(some, None).runs == plan.runs[1:3] + plan.runs[4:]
+    with pytest.raises(ProblemError, match="runs is 0"):
+        usual_plan(nothing, 0)
+
+
+def test_of_stated_curves_separate_models_and_nothing_held_there_are_no_usual_runs() -> None:
+    posterior = curved(20, 1)
+    nothing = shared_model(posterior)
+    stated_curve = AssumedCurve(0.1, 1.0, 0.5, 0.0)
+    assert not too_little_is_known(replace(nothing, assumed=(stated_curve,) * 2))
+    assert too_little_is_known(replace(nothing, assumed=(stated_curve, None)))
+    assert not too_little_is_known(replace(nothing, held=np.zeros(2)))
+    assert not too_little_is_known(replace(nothing, runs=None, run_of=None))
