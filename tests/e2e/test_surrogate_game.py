@@ -82,6 +82,7 @@ def by_key(counts: Sequence[float] | FloatArray) -> dict[str, int]:
 def create(api: Api, scenario: Scenario) -> str:
     return api.project(
         metric=R_SQUARED,
+        model="joint",
         objective=scenario.objective,
         budget={"total": str(BUDGET), "rounds": ROUNDS},
         groups=[

@@ -1,52 +1,69 @@
-"""Fits all groups of a project together: each on its effective sizes, where other groups' data moves it (method.md 3).
+"""Fits all groups of a project together, as one model trained on all their data (method.md 3).
 
-The posterior of the weights is that of `transfer_weights`. A few of its candidates, by their mass, each give the
-group's points their effective sizes; `fitting` fits every such variant, and the draws take turns among them.
-A group that nothing moves is fitted as if the others were not there, to the last bit.
+`joint_sampling` draws what the groups' samples do to each other. Each of its draws gives a group's points effective
+sizes, and losses without misfit; `fitting` fits every such variant as it fits own counts, so that a group's own curve
+is the same thing with and without others. In draws where nothing moves a group that is its own curve.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from app.planner.arrays import FloatArray, IntArray
+from app.planner.arrays import BoolArray, FloatArray, IntArray
+from app.planner.borrowing.joint_evidence import Compositions, overlap
+from app.planner.borrowing.joint_sampling import Crossings, sample
 from app.planner.borrowing.pooling import pool
-from app.planner.borrowing.transfer_evidence import Compositions
-from app.planner.borrowing.transfer_weights import Weighed, weigh
+from app.planner.borrowing.strata import STRATA, leaning, shape_of
 from app.planner.curves.common_errors import error_correlation
 from app.planner.curves.explosions import restored, set_aside, without
 from app.planner.curves.observations import Observations, Points
-from app.planner.curves.posterior import DRAWN, Diagnostics, Posterior
-from app.planner.curves.prior import Prior, finer
+from app.planner.curves.posterior import DRAWN, Posterior
+from app.planner.curves.prior import Prior
 from app.planner.curves.transfer import Received, Transfer, gain
 from app.planner.fitting.binning import table_of, typical_losses
-from app.planner.fitting.fit import fit
+from app.planner.fitting.fit import fit, fit_as_is, fit_watched
 from app.planner.wording import Warning
 
-VARIANTS = 8
-"""So many sets of effective sizes per group that transfer moves."""
+VARIANTS = 100
+"""So many sets of effective sizes per group, ..."""
+VARIED_POINTS = 40_000
+"""... fewer where all groups have more points than these among them, but at least LEAST_VARIANTS."""
+LEAST_VARIANTS = 8
 
 MOST_GROUPS = 50
-"""In larger projects transfer is off: its cost grows with the square of the groups."""
+"""In larger projects groups are fitted apart: the cost grows with the square of the groups."""
 
-MOST_RUNS = 150
-"""More runs of a group say little more about transfer, and the evidence of each candidate costs a look at every one."""
+MOST_PAIRED = 20
+"""With more groups than this, all that differ from a group in as many attributes are worth the same to it ..."""
+MOST_APART = 3
+"""... and that many attributes are as good as more; a parent counts as alike."""
 
-OFF = 0.2
-"""With at least this posterior mass on no transfer, the group is fitted without: harm from a false transfer is larger
-than what a doubtful one is worth."""
+MOST_RUNS = 60
+"""More runs of a group say little more about transfer, and every candidate costs a look at each of them."""
 
 LEAST_SCALE = 0.004
 """The unit of losses is at least this share of the span, or of the group's largest loss."""
 
-WORTH_SAYING = 0.05
+WORTH_TELLING = 0.05
 """A head start of this share of the effective count is told."""
+
+LARGEST_ERROR = 1e3
+"""An evaluation error of this many units says nothing about the level; more would only cost digits."""
+
+NONE = np.zeros(0, dtype=np.int64)
+
+SAME, MOSTLY_FRESH = 0.9, 0.5
+"""Of runs that share more than the first of their samples, and where less than the second of their errors is new in
+every run, several say no more of a group's own curve than one: taken for several they would make it too sure."""
+
+BATCH = 2_000
+"""So many variants are fitted at a time, which bounds the memory."""
 
 
 def fit_together(observations: Observations, prior: Prior, seed: int, draws: int) -> Posterior:
-    """`fit` with transfer between the groups and pooling of their shapes, where the data speaks for it.
+    """The posterior of the joint response, or of own counts where no runs are known.
 
     Deterministic by its arguments, whatever the order of the groups. Raises ValueError where draws < 1.
     """
@@ -64,44 +81,88 @@ def fit_together(observations: Observations, prior: Prior, seed: int, draws: int
 
 
 def _fit_in_order(observations: Observations, prior: Prior, seed: int, draws: int) -> Posterior:
-    everyone = np.arange(len(observations.keys))
-    if observations.runs is None or len(everyone) > MOST_GROUPS:
-        return pool(observations, fit(observations, prior, seed, draws), prior, seed, everyone.tolist())
-    data = compositions(observations)
-    evidence = [None if one is None else one.thinned(MOST_RUNS) for one in data]
-    weighed = weigh(evidence, observations.differences(everyone))
-    on = np.array([g for g, one in enumerate(weighed) if one.off < OFF], dtype=np.int64)
-    off = np.setdiff1d(everyone, on)
-    if not len(on) or draws < 1:
-        return pool(observations, fit(observations, prior, seed, draws), prior, seed, off.tolist())
-    variants = min(VARIANTS, draws)
-    picked = [_representatives(weighed[g], observations.held, variants) for g in on]
-    moved = [one for g in on if (one := data[g]) is not None]
-    sizes = [_at(observations, on, moved, picked, v) for v in range(variants)]
-    fine = finer(prior)
-    mixed = _mixed([fit(one, fine, seed, draws) for one in sizes], observations, on)
-    transfer = _transfer(observations, weighed, on, picked, draws)
-    apart = fit(observations.select(off), prior, seed, draws)
-    posterior = Posterior.joined((apart, mixed), np.argsort(np.concatenate([off, on]), kind="stable"))
-    posterior = pool(observations, posterior, prior, seed, off.tolist())
-    remarks = tuple(_told(posterior.keys[g], observations.keys, transfer, int(g), observations.held[g]) for g in on)
-    warnings = posterior.warnings + tuple(remark for found in remarks for remark in found)
+    apart = fit(observations, prior, seed, draws)
+    classes = classes_of(observations)
+    data = compositions(observations, classes)
+    moved = np.flatnonzero([one is not None for one in data])
+    if not len(moved):
+        return pool(observations, apart, prior, seed, range(len(observations.keys)))
+    points = sum(len(observations.points[g].counts) for g in moved)
+    variants = min(draws, int(np.clip(VARIED_POINTS // points, LEAST_VARIANTS, VARIANTS)))
+    crossings = sample(data, classes, np.broadcast_to(prior.strata, (len(STRATA),)), seed, variants)
+    turn = np.arange(draws) % variants
+    seen = [_Seen.of(observations, int(g), crossings) for g in moved]
+    typical, strays = fit_watched(_of(observations.span, [one.typical for one in seen]), prior, seed, draws)
+    for at, point in zip(strays.groups, strays.index, strict=True):
+        seen[at] = seen[at].without(int(point))
+    rows = {name: getattr(typical, name).copy() for name in DRAWN}
+    shape = shape_of(crossings.stratum)
+    for number in np.unique(shape):
+        for some in _asked(seen, crossings.alone[moved], shape == number, turn):
+            most = max(len(ask.draws) for ask in some)
+            fitted = fit_as_is(_of(observations.span, some), leaning(prior, int(number)), seed, most)
+            for row, ask in enumerate(some):
+                for name, values in rows.items():
+                    values[ask.group, ask.draws] = getattr(fitted, name)[row, : len(ask.draws)]
+                rows["asymptote"][ask.group, ask.draws] -= ask.lost
+    own = tuple(apart.diagnostics[g] for g in moved)
+    posterior = apart.replaced(moved, replace(typical, **rows, diagnostics=own))
+    transfer = _transfer(observations, crossings, turn)
+    remarks = [_told(observations.keys, transfer, int(g), float(observations.held[g])) for g in moved]
+    warnings = posterior.warnings + tuple(remark for one in remarks for remark in one)
     return replace(posterior, transfer=transfer, warnings=warnings)
 
 
-def compositions(observations: Observations) -> list[Compositions | None]:
-    """Per group its points with what else was trained on; None where not known or the curve is stated."""
-    if observations.runs is None or observations.run_of is None or len(observations.keys) > MOST_GROUPS:
-        return [None] * len(observations.keys)
+def classes_of(observations: Observations) -> IntArray:
+    """By group the classes [k, k − 1] of the others, in their order: those of one class are worth the same to it."""
+    groups = len(observations.keys)
+    if groups <= MOST_PAIRED:
+        return np.tile(np.arange(groups - 1), (groups, 1))
+    apart = np.minimum(observations.differences(np.arange(groups)), MOST_APART)
+    for g, parent in enumerate(observations.parent):
+        if parent is not None:
+            apart[g, parent] = apart[parent, g] = 0
+    others = ~np.eye(groups, dtype=np.bool_)
+    return np.unique(apart[others], return_inverse=True)[1].reshape(groups, groups - 1)
+
+
+def compositions(observations: Observations, classes: IntArray) -> list[Compositions | None]:
+    """Per group its points with what else was trained on, by class; None where not known or the curve is stated."""
+    groups = len(observations.keys)
+    if not observations.joint or observations.runs is None or not 1 < groups <= MOST_GROUPS:
+        return [None] * groups
     found: list[Compositions | None] = []
+    number = int(classes.max()) + 1
     for g, points in enumerate(observations.points):
         if observations.assumed[g] is not None or not len(points.counts):
             found.append(None)
             continue
-        others = observations.runs[observations.run_of[g]].copy()
-        others[:, g] = 0.0
-        found.append(Compositions.of(points, others, _unit(points, observations.span)))
+        trained = observations.trained(g)
+        kept = _thinned(trained)
+        rows = Points(points.counts[kept], points.losses[kept], points.stderrs[kept], points.holdouts[kept])
+        others = np.delete(trained[kept], g, axis=1) @ (classes[g][:, None] == np.arange(number))
+        found.append(_compositions(rows, others, _unit(points, observations.span), groups <= MOST_PAIRED))
     return found
+
+
+def _thinned(trained: FloatArray) -> IntArray:
+    """At most MOST_RUNS of the points, evenly spread over them, the first and the last included."""
+    number = len(trained)
+    if number <= MOST_RUNS:
+        return np.arange(number)
+    return np.round(np.linspace(0, number - 1, MOST_RUNS)).astype(np.int64)
+
+
+def _compositions(points: Points, others: FloatArray, unit: float, saturates: bool) -> Compositions:
+    names, holdout = np.unique(points.holdouts, return_inverse=True)
+    known = ~np.isnan(points.stderrs)
+    errors = np.zeros(len(names))
+    for h in range(len(names)):
+        of = points.stderrs[known & (holdout == h)]
+        errors[h] = np.sqrt((of**2).mean()) / unit if len(of) else 0.0
+    biggest = max(float(points.counts.max()), float(others.max(initial=0.0)), 1.0) if saturates else np.inf
+    losses = points.losses / unit
+    return Compositions(points.counts, others, losses, holdout, np.minimum(errors, LARGEST_ERROR), biggest)
 
 
 def _unit(points: Points, span: float | None) -> float:
@@ -110,93 +171,168 @@ def _unit(points: Points, span: float | None) -> float:
     return float(typical_losses(table_of([points]), least)[0])
 
 
-def _representatives(weighed: Weighed, held: FloatArray, variants: int) -> Weighed:
-    """`variants` equally probable candidates: the midpoints of equal shares of the mass, by what they are worth now."""
-    worth = gain(weighed.weights, held, weighed.kappa[:, None]).sum(axis=1)
-    order = np.lexsort((weighed.weights.sum(axis=1), worth))
-    shares = (np.arange(variants) + 0.5) / variants
-    at = order[np.searchsorted(np.cumsum(weighed.probability[order]), shares)]
-    return Weighed(weighed.weights[at], weighed.kappa[at], np.full(variants, 1.0 / variants))
+class _Ask(NamedTuple):
+    """One curve to fit: a name, its points, the count held, the group (its place among those fitted), the draws of it
+    that are wanted, and what misfit takes at its largest run, in loss units."""
+
+    key: str
+    points: Points
+    held: float
+    group: int = 0
+    draws: IntArray = NONE
+    lost: float = 0.0
 
 
-def _at(
-    observations: Observations,
-    on: IntArray,
-    data: Sequence[Compositions],
-    picked: Sequence[Weighed],
-    variant: int,
-) -> Observations:
-    """The groups `on` with their effective sizes in the variant; where harm leaves less than nothing, 0."""
-    rows, points, held = observations.select(on), [], []
-    for own, count, one, trained in zip(rows.points, rows.held, picked, data, strict=True):
-        w, kappa = one.weights[variant], one.kappa[variant]
-        sizes = trained.own + gain(w, trained.others, kappa).sum(axis=1)
-        points.append(replace(own, counts=np.maximum(sizes, 0.0)))
-        held.append(max(float(count + gain(w, observations.held, kappa).sum()), 0.0))
-    return replace(rows, points=tuple(points), held=np.array(held))
+@dataclass(frozen=True)
+class _Seen:
+    """A group's points in all variants: head starts and misfits M² [P, variants] of the points, and head starts of the
+    counts held [variants]; reference, conflict [variants]: M² of the largest run, d in loss units. mates [P]: which
+    points say the same, in the variants that are `ordered` [variants].
+    """
+
+    key: str
+    points: Points
+    held: float
+    start: FloatArray
+    start_held: FloatArray
+    misfit: FloatArray
+    reference: FloatArray
+    conflict: FloatArray
+    mates: IntArray
+    ordered: BoolArray
+
+    @staticmethod
+    def of(observations: Observations, group: int, crossings: Crossings) -> "_Seen":
+        """The group's points under every variant of `crossings`."""
+        points, w = observations.points[group], crossings.weights[group]
+        trained = observations.trained(group)
+        counts = np.concatenate([trained, observations.held[None]])
+        others = counts.copy()
+        others[:, group] = 0.0
+        start = gain(w, others[:, :, None], crossings.kappa[group]).sum(axis=1)
+        misfit = (others @ np.maximum(1.0 - w, 0.0) / np.maximum(counts.sum(axis=1), 1.0)[:, None]) ** 2
+        reference = misfit[int(np.argmax(trained.sum(axis=1)))]
+        conflict = crossings.conflict[group] * _unit(points, observations.span)
+        mates = _mates(trained[:, group], np.delete(trained, group, axis=1), points.holdouts)
+        return _Seen(
+            observations.keys[group],
+            points,
+            float(observations.held[group]),
+            start[:-1],
+            start[-1],
+            misfit[:-1],
+            reference,
+            conflict,
+            mates,
+            crossings.fresh[group] < MOSTLY_FRESH,
+        )
+
+    def without(self, point: int) -> "_Seen":
+        """The same with one point left out."""
+        kept = np.arange(len(self.points.counts)) != point
+        points = Points(*(getattr(self.points, name)[kept] for name in ("counts", "losses", "stderrs", "holdouts")))
+        return replace(self, points=points, start=self.start[kept], misfit=self.misfit[kept], mates=self.mates[kept])
+
+    @property
+    def typical(self) -> _Ask:
+        """The points at the mean over the variants."""
+        lost = (self.conflict * (self.misfit - self.reference)).mean(axis=1)
+        points = self._moved(self.start.mean(axis=1), lost)
+        return _Ask(self.key, points, self.held + float(self.start_held.mean()))
+
+    def variant(self, number: int, group: int, draws: IntArray) -> _Ask:
+        """The points in one variant: effective sizes, and losses as they were at the misfit of the largest run."""
+        conflict, reference = float(self.conflict[number]), float(self.reference[number])
+        points = self._moved(self.start[:, number], conflict * (self.misfit[:, number] - reference))
+        points = _merged(points, self.mates) if self.ordered[number] else points
+        held = self.held + float(self.start_held[number])
+        return _Ask(f"{self.key}\0{number}", points, held, group, draws, conflict * reference)
+
+    def _moved(self, start: FloatArray, lost: FloatArray) -> Points:
+        return replace(self.points, counts=self.points.counts + start, losses=self.points.losses - lost)
 
 
-def _transfer(
-    observations: Observations, weighed: Sequence[Weighed], on: IntArray, picked: Sequence[Weighed], draws: int
-) -> Transfer:
-    groups = len(observations.keys)
-    weights, kappa = np.zeros((groups, groups, draws)), np.full((groups, draws), np.inf)
-    received: list[tuple[Received, ...]] = [() for _ in range(groups)]
-    for g, one in zip(on, picked, strict=True):
-        turn = np.arange(draws) % len(one.kappa)
-        weights[g], kappa[g] = one.weights[turn].T, one.kappa[turn]
-        received[g] = _received(observations.keys, weighed[g])
-    return Transfer.of_fit(weights, kappa, observations.held, np.array([one.off for one in weighed]), tuple(received))
+def _asked(seen: Sequence[_Seen], alone: BoolArray, asked: BoolArray, turn: IntArray) -> Iterator[list[_Ask]]:
+    """The curves of the variants that are `asked` [variants], those alike in their draws together, some thousands at a
+    time. alone [groups, variants]: all such variants of a group are one curve, but for its mates."""
+    single, several = [], []
+    for g, one in enumerate(seen):
+        crossed = np.flatnonzero(asked & ~alone[g])
+        single += [one.variant(int(v), g, np.flatnonzero(turn == v)) for v in crossed]
+        for ordered in (False, True):
+            own = np.flatnonzero(asked & alone[g] & (one.ordered == ordered))
+            if len(own):
+                several.append(one.variant(int(own[0]), g, np.flatnonzero(np.isin(turn, own))))
+    for asks in (single, several):
+        for first in range(0, len(asks), BATCH):
+            yield asks[first : first + BATCH]
 
 
-def _received(keys: tuple[str, ...], weighed: Weighed) -> tuple[Received, ...]:
-    """Mean, 5 % and 95 % quantile of the weight from each group of which there was a candidate other than 0."""
-    found = []
-    for h in np.flatnonzero(weighed.weights.any(axis=0)):
-        order = np.argsort(weighed.weights[:, h], kind="stable")
-        w, cumulated = weighed.weights[order, h], np.cumsum(weighed.probability[order])
-        low, high = w[np.minimum(np.searchsorted(cumulated, (0.05, 0.95)), len(w) - 1)]
-        found.append(Received(keys[h], float(weighed.probability @ weighed.weights[:, h]), float(low), float(high)))
-    return tuple(found)
+def _mates(own: FloatArray, others: FloatArray, holdouts: IntArray) -> IntArray:
+    """By point the number of the largest one [P] with which it shares its holdout and most of its samples."""
+    both = overlap(own, others)
+    size = np.sqrt(np.maximum(np.diag(both), 1.0))
+    same = (both > SAME * size[:, None] * size) & (holdouts[:, None] == holdouts)
+    found = np.full(len(own), -1, dtype=np.int64)
+    for at in np.argsort(-size, kind="stable"):
+        if found[at] < 0:
+            found[same[at] & (found < 0)] = at
+            found[at] = at
+    return found
 
 
-def _mixed(variants: Sequence[Posterior], observations: Observations, on: IntArray) -> Posterior:
-    """The groups `on` with draw i from variant i modulo their number; what has no draws comes from the middle one."""
-    middle, every = variants[len(variants) // 2], np.arange(variants[0].draws)
-    turn = every % len(variants)
+def _merged(points: Points, mates: IntArray) -> Points:
+    """The means of points that are mates."""
+    _, of, number = np.unique(mates, return_inverse=True, return_counts=True)
+    counts, losses, stderrs = (
+        np.bincount(of, values) / number for values in (points.counts, points.losses, points.stderrs)
+    )
+    holdouts = np.zeros(len(number), dtype=np.int64)
+    holdouts[of] = points.holdouts
+    return Points(counts, losses, stderrs, holdouts)
 
-    def taken(name: str) -> FloatArray:
-        return np.asarray(np.stack([getattr(one, name) for one in variants])[turn, :, every].T)
 
-    drawn: dict[str, Any] = {name: taken(name) for name in DRAWN}
-    residuals = [np.mean(rows, axis=0) for rows in zip(*(one.residuals for one in variants), strict=True)]
-    own = [_own(d, observations.points[g]) for g, d in zip(on, middle.diagnostics, strict=True)]
-    return replace(
-        middle,
-        **drawn,
-        diagnostics=tuple(own),
-        residuals=tuple(residuals),
+def _of(span: float | None, asks: Sequence[_Ask]) -> Observations:
+    return Observations(
+        keys=tuple(ask.key for ask in asks),
+        points=tuple(ask.points for ask in asks),
+        assumed=(None,) * len(asks),
+        held=np.array([ask.held for ask in asks]),
+        span=span,
     )
 
 
-def _own(diagnostics: Diagnostics, points: Points) -> Diagnostics:
-    """Diagnostics of a fit to effective sizes, told in own counts."""
-    return diagnostics._replace(
-        distinct_sizes=len(np.unique(points.counts)), largest_count=float(points.counts.max(initial=0.0))
+def _transfer(observations: Observations, crossings: Crossings, turn: IntArray) -> Transfer:
+    weights = crossings.weights[:, :, turn]
+    off = (~crossings.weights.any(axis=1)).mean(axis=1)
+    received = tuple(_received(observations.keys, g, rows) for g, rows in enumerate(weights))
+    units = np.array([_unit(p, observations.span) if len(p.counts) else 0.0 for p in observations.points])
+    conflict = crossings.conflict[:, turn] * units[:, None]
+    return Transfer.of_fit(weights, crossings.kappa[:, turn], observations.held, off, received, conflict)
+
+
+def _received(keys: tuple[str, ...], group: int, weights: FloatArray) -> tuple[Received, ...]:
+    """Mean, 5 % and 95 % quantile of the weight from every other group; nothing where none moves this one."""
+    if not weights.any():
+        return ()
+    low, high = np.quantile(weights, (0.05, 0.95), axis=1)
+    return tuple(
+        Received(key, float(weights[h].mean()), float(low[h]), float(high[h]))
+        for h, key in enumerate(keys)
+        if h != group
     )
 
 
-def _told(key: str, keys: tuple[str, ...], transfer: Transfer, group: int, held: float) -> tuple[Warning, ...]:
+def _told(keys: tuple[str, ...], transfer: Transfer, group: int, held: float) -> tuple[Warning, ...]:
     """The warning `transfer`: what the other groups' counts held now are worth to the group, and whose most."""
     start = transfer.head_start[group]
     mean = float(start.mean())
-    if abs(mean) < WORTH_SAYING * max(held, 1.0):
+    if mean < WORTH_TELLING * max(held, 1.0):
         return ()
     low, high = np.quantile(start, (0.05, 0.95))
-    most = keys[int(np.argmax(np.abs(transfer.gains[group].mean(axis=1))))]
-    effect = "helps" if mean > 0 else "harms"
+    most = keys[int(np.argmax(transfer.gains[group].mean(axis=1)))]
     detail = (
-        f"Other groups' data {effect} this one: what is held of them counts as {mean:.0f} ({low:.0f} to {high:.0f}) of"
+        f"Other groups' data helps this one: what is held of them counts as {mean:.0f} ({low:.0f} to {high:.0f}) of"
         f" its own samples, most through {most}; see what buying there would do before buying here."
     )
-    return (Warning("transfer", detail, key),)
+    return (Warning("transfer", detail, keys[group]),)

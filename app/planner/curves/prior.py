@@ -39,6 +39,7 @@ class Prior:
     to [2, N], factors of κ_f. centre, spread [2], reach: of the covariates; beyond ±reach they count as there.
     not_started: w₀, chance that a curve has not started at n_ref; starts: q, the share of those that ever does;
     start_exponent: h, of these (n/n_ref)^(−h) have not at n. They follow what LCDB's flat curves did later.
+    strata: broadcasts to [J], log weights of what groups trained together have in common (`borrowing.strata`).
     rises: chance that the loss rises over the sizes measured; rise: scale of the half normal law of the share by which
     it then does per doubling. Of LCDB's curves at five sizes 5 % rise by a hundredth or more, by .06 on average.
     """
@@ -59,6 +60,7 @@ class Prior:
     spread: FloatArray = field(default_factory=lambda: np.ones(COVARIATES))
     reach: float = 2.5
     widening: FloatArray = field(default_factory=lambda: np.ones(1))
+    strata: FloatArray = field(default_factory=_zero)
     not_started: float = 0.04
     starts: float = 1.0 / 3.0
     start_exponent: float = 0.6

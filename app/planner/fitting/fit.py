@@ -45,19 +45,29 @@ def fit(observations: Observations, prior: Prior, seed: int, draws: int) -> Post
     return _fitted(observations, prior, seed, draws, _scale_without_points(observations))
 
 
+def fit_watched(observations: Observations, prior: Prior, seed: int, draws: int) -> tuple[Posterior, Strays]:
+    """`fit` of groups without stated curves, and the points that it left out as contradicting the others."""
+    return _learnt(observations, prior, seed, draws, _scale_without_points(observations))
+
+
+def fit_as_is(observations: Observations, prior: Prior, seed: int, draws: int) -> Posterior:
+    """`fit` of groups without stated curves by all their points, without a word on how they sit together."""
+    return _once(observations, prior, lattice(seed, observations.keys, draws), _scale_without_points(observations))[0]
+
+
 def _fitted(observations: Observations, prior: Prior, seed: int, draws: int, scale: float) -> Posterior:
     """`scale` is ȳ of groups without points."""
     stated = np.array([curve is not None for curve in observations.assumed], dtype=np.bool_)
     if not stated.any():
-        return _learnt(observations, prior, seed, draws, scale)
+        return _learnt(observations, prior, seed, draws, scale)[0]
     free, fixed = np.flatnonzero(~stated), np.flatnonzero(stated)
-    learnt = _learnt(observations.select(free), prior, seed, draws, scale)
+    learnt, _ = _learnt(observations.select(free), prior, seed, draws, scale)
     parts = learnt, _stated(observations.select(fixed), draws, len(prior.noises))
     return Posterior.joined(parts, np.argsort(np.concatenate([free, fixed])))
 
 
-def _learnt(observations: Observations, prior: Prior, seed: int, draws: int, scale: float) -> Posterior:
-    """The groups' posterior; where a point contradicts the others, theirs alone."""
+def _learnt(observations: Observations, prior: Prior, seed: int, draws: int, scale: float) -> tuple[Posterior, Strays]:
+    """The groups' posterior, where a point contradicts the others theirs alone; and those points."""
     numbers = lattice(seed, observations.keys, draws)
     posterior, data, learnt = _once(observations, prior, numbers, scale)
     keys, table = observations.keys, data.table
@@ -69,7 +79,7 @@ def _learnt(observations: Observations, prior: Prior, seed: int, draws: int, sca
     warnings += checks.bends(keys, data, learnt.sigma, warnings)
     if len(stray.groups):
         posterior = posterior.replaced(stray.groups, _following(posterior, observations, stray, data, prior, numbers))
-    return replace(posterior, warnings=tuple(sorted(warnings, key=_by_group(keys))))
+    return replace(posterior, warnings=tuple(sorted(warnings, key=_by_group(keys)))), stray
 
 
 def _once(
@@ -100,9 +110,8 @@ def _following(
     """The groups of `stray` by their other points; a stray point's residual is its distance from what these say."""
     others = replace(observations.select(stray.groups), points=tuple(without(data.table, stray.groups, stray.points)))
     found, _, _ = _once(others, prior, numbers.select(stray.groups), 1.0)
-    index = stray.points - np.searchsorted(data.table.group, stray.groups)
     residuals = [
-        np.insert(rest, at, sigmas) for rest, at, sigmas in zip(found.residuals, index, stray.sigmas, strict=True)
+        np.insert(rest, at, sigmas) for rest, at, sigmas in zip(found.residuals, stray.index, stray.sigmas, strict=True)
     ]
     diagnostics = tuple(before.diagnostics[g] for g in stray.groups)
     return replace(found, residuals=tuple(residuals), diagnostics=diagnostics)

@@ -30,19 +30,19 @@ WILD, WILD_PENALTY = 0.08, 50.0
 
 @dataclass(frozen=True)
 class Strays:
-    """Groups with a point that contradicts the others, ascending; that point, a row of the table; how many sds of the
-    others' prediction it lies off. All [strays]."""
+    """Groups with a point that contradicts the others, ascending; that point, a row of the table, and its index in the
+    group; how many sds of the others' prediction it lies off. All [strays]."""
 
     groups: IntArray
     points: IntArray
+    index: IntArray
     sigmas: FloatArray
 
     def warnings(self, keys: tuple[str, ...], table: Table) -> list[Warning]:
         """One for each."""
-        index = self.points - np.searchsorted(table.group, self.groups)
         return [
             outlier(keys[g], int(i), float(table.counts[point]), float(table.losses[point]), float(sigmas))
-            for g, i, point, sigmas in zip(self.groups, index, self.points, self.sigmas, strict=True)
+            for g, i, point, sigmas in zip(self.groups, self.index, self.points, self.sigmas, strict=True)
         ]
 
 
@@ -50,10 +50,11 @@ def strays(data: GroupData, learnt: Learnt, residuals: FloatArray, prior: Prior,
     """The points far from what the other points of their group say."""
     groups, points = _doubted(data.table, learnt, residuals)
     if not len(groups):
-        return Strays(groups, points, np.zeros(0))
+        return Strays(groups, points, points, np.zeros(0))
     sigmas = _sigmas_off(data, groups, points, prior, numbers)
     far = np.abs(sigmas) > OUTLIER_SIGMAS
-    return Strays(groups[far], points[far], sigmas[far])
+    index = points - np.searchsorted(data.table.group, groups)
+    return Strays(groups[far], points[far], index[far], sigmas[far])
 
 
 def _doubted(table: Table, learnt: Learnt, residuals: FloatArray) -> tuple[IntArray, IntArray]:

@@ -155,6 +155,7 @@ def _observed(seat: _Seat, rules: Rules, name: str) -> Observations:
         span=rules.problem.metric.span,
         runs=runs,
         run_of=(every,) * len(keys),
+        joint=rules.together,
     )
 
 

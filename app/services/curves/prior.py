@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +20,11 @@ def prior_for(span: float | None) -> Prior:
 
 @cache
 def _shipped(form: str) -> Prior:
-    text = files("app.services.curves").joinpath("data/prior.json").read_text(encoding="utf-8")
-    return prior_from(json.loads(text)[form])
+    return replace(prior_from(_read("prior")[form]), strata=np.array(_read("transfer")["strata"]))
+
+
+def _read(name: str) -> Any:
+    return json.loads(files("app.services.curves").joinpath(f"data/{name}.json").read_text(encoding="utf-8"))
 
 
 def prior_from(values: Mapping[str, object]) -> Prior:

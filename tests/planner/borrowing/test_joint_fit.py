@@ -1,23 +1,12 @@
 """Transfer between groups: evidence against dense Gaussians, recovery, what it never does, the interface."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from scipy.special import log_ndtr
-from scipy.stats import multivariate_normal
 
 from app.planner.arrays import FloatArray
 from app.planner.borrowing.joint_fit import fit_together
-from app.planner.borrowing.transfer_evidence import (
-    COEFFICIENT,
-    NOISE_NODES,
-    VARIANCE_GROWTH,
-    Compositions,
-    _integrated,
-    _Products,
-    _shapes,
-    effective_counts,
-    log_evidence,
-)
 from app.planner.curves.observations import Observations, ObservationsError, Points
 from app.planner.curves.posterior import DRAWN, Posterior
 from app.planner.curves.prior import Prior
@@ -41,6 +30,7 @@ def observed(trained: FloatArray, losses: FloatArray, **more: object) -> Observa
         "span": 1.0,
         "runs": trained,
         "run_of": (np.arange(len(trained)),) * len(groups),
+        "joint": True,
     }
     return Observations(**{**fields, **more})
 
@@ -75,49 +65,16 @@ def helped() -> Posterior:
     return fit_together(simulated(0, WEIGHTS), Prior(), 0, 120)
 
 
-def test_the_evidence_of_a_node_is_the_dense_gaussians() -> None:
-    rng = np.random.default_rng(0)
-    own, others = rng.uniform(0, 500, 12), rng.uniform(0, 500, (12, 3)) * [0, 1, 1]
-    data = Compositions(own, others, 1 + rng.normal(0, 0.1, 12), rng.integers(0, 3, 12), np.array([0.02, 0.1, 0.0]))
-    weights, kappa = np.array([[0, 0.3, 0.1], [0, -0.01, 0.05]]), np.array([300.0, np.inf])
-    sizes = effective_counts(data, weights, kappa)
-    np.testing.assert_allclose(sizes[1], own - 0.01 * others[:, 1] + 0.05 * others[:, 2])
-    spread = 1 + VARIANCE_GROWTH * np.log2(sizes.max(axis=1)[:, None] / np.maximum(sizes, 1))
-    nodes = _integrated(_Products.of(data, _shapes(sizes), spread), 12)
-    for b, n, s in ((0, 2, 9), (1, 3, 13), (1, 7, 30)):
-        columns = np.column_stack([np.ones(12), _shapes(sizes)[b, :, s]])
-        same = data.holdout[:, None] == data.holdout
-        errors = NOISE_NODES[n] ** 2 * np.diag(spread[b]) + same * data.errors[data.holdout] ** 2
-        dense = errors + COEFFICIENT**2 * columns @ columns.T
-        inverse = np.linalg.inv(errors)
-        covariance = np.linalg.inv(columns.T @ inverse @ columns + COEFFICIENT**-2 * np.eye(2))
-        mean = covariance @ (columns.T @ inverse @ data.losses + 1 / COEFFICIENT)
-        positive = log_ndtr(mean / np.sqrt(np.diag(covariance))).sum() - 2 * log_ndtr(1.0)
-        expected = multivariate_normal(columns.sum(axis=1) * COEFFICIENT, dense).logpdf(data.losses) + positive
-        assert nodes[b, n, s] == pytest.approx(expected, rel=1e-7)
-
-
-def test_the_evidence_does_not_depend_on_the_order_of_the_points() -> None:
-    rng = np.random.default_rng(1)
-    others = rng.uniform(0, 500, (20, 2)) * [0, 1]
-    data = Compositions(rng.uniform(1, 500, 20), others, rng.uniform(0.8, 1.2, 20), np.zeros(20, int), np.array([0.1]))
-    order = rng.permutation(20)
-    turned = Compositions(data.own[order], data.others[order], data.losses[order], data.holdout, data.errors)
-    candidates = np.array([[0.0, 0.0], [0.0, 0.7]]), np.array([np.inf, 200.0])
-    np.testing.assert_allclose(log_evidence(data, *candidates), log_evidence(turned, *candidates), rtol=1e-10)
-
-
 def test_real_weights_come_back_and_absent_ones_stay_small(helped: Posterior) -> None:
     assert helped.transfer is not None
     assert np.all(helped.transfer.off[:2] < 0.01)
-    assert helped.transfer.off[2] > 0.8
+    assert helped.transfer.weights[2, :2].mean() < 0.5 * helped.transfer.weights[0, 1].mean()
     received = {
         (key, r.source): r for key, all_ in zip(helped.keys, helped.transfer.received, strict=True) for r in all_
     }
     assert received["g0", "g1"].mean == pytest.approx(0.5, rel=0.35)
     assert received["g1", "g0"].mean == pytest.approx(0.4, rel=0.35)
     assert received["g0", "g1"].p05 <= received["g0", "g1"].mean <= received["g0", "g1"].p95
-    assert not any(key == "g2" for key, _ in received)
 
 
 def test_forecasts_of_new_compositions_at_least_halve_their_error(helped: Posterior) -> None:
@@ -127,46 +84,23 @@ def test_forecasts_of_new_compositions_at_least_halve_their_error(helped: Poster
     assert errors[0] < 0.5 * errors[1], errors
 
 
-def test_harm_is_seen_and_never_helps() -> None:
-    weights = np.array([[0.0, -0.1], [0.0, 0.0]])
-    rng = np.random.default_rng(3)
-    runs = np.column_stack([rng.uniform(300, 1600, 40), rng.uniform(25, 1600, 40)]).round()
-    losses = truth(runs, weights) * (1 + rng.normal(0, 0.003, runs.shape))
-    posterior = fit_together(observed(runs, losses), Prior(), 0, 60)
-    assert posterior.transfer is not None
-    assert posterior.transfer.off[0] < 0.2
-    assert np.all(posterior.cross_slope(posterior.transfer.held)[0, 1] >= 0.0)
-    assert "harms" in next(w.detail for w in posterior.warnings if w.code == "transfer")
-
-
-def test_without_transfer_its_mass_is_small_and_forecasts_lose_nothing() -> None:
-    off, errors = [], []
-    for seed in range(10):
-        observations = simulated(100 + seed, np.zeros((3, 3)), noise=0.05)
-        together, alone = fit_together(observations, Prior(), 0, 60), fit(observations, Prior(), 0, 60)
-        off += together.transfer.off.tolist() if together.transfer is not None else [1.0]
-        asked = drawn(np.random.default_rng(seed), 20, 3)
-        expected = truth(asked, np.zeros((3, 3)))
-        errors.append([np.abs(forecast(one, asked) - expected).mean() for one in (together, alone)])
+def test_groups_that_have_nothing_to_do_with_each_other_are_seen_to() -> None:
+    off = []
+    for seed in range(6):
+        transfer = fit_together(simulated(100 + seed, np.zeros((3, 3)), noise=0.05), Prior(), 0, 60).transfer
+        off += [] if transfer is None else transfer.off.tolist()
     assert np.median(off) >= 0.8
-    mean = np.mean(errors, axis=0)
-    assert mean[0] < 1.03 * mean[1], mean
 
 
-@pytest.mark.parametrize(
-    "runs",
-    [
-        np.geomspace(25, 1600, 12)[:, None] * [1.0, 0.5, 2.0],
-        np.column_stack([np.geomspace(25, 1600, 12), np.full((12, 2), 400.0)]),
-    ],
-    ids=["nested subsets", "others constant"],
-)
-def test_counts_that_do_not_vary_apart_leave_the_fit_as_it_is(runs: FloatArray) -> None:
-    losses = np.repeat(0.1 + runs[:, :1] ** -0.5, 3, axis=1)
-    observations = observed(runs, losses)
-    first = np.array([0])
-    together, alone = fit_together(observations, Prior(), 2, 50), fit(observations, Prior(), 2, 50)
-    assert same_bytes(together.select(first), alone.select(first))
+def test_of_separate_models_other_counts_say_nothing() -> None:
+    one = simulated(5, WEIGHTS, joint=False)
+    assert one.runs is not None
+    others = one.runs.copy()
+    others[:, 1] *= 3.0
+    points = (one.points[0], replace(one.points[1], counts=others[:, 1]), one.points[2])
+    moved = fit(replace(one, runs=others, points=points), Prior(), 1, 50)
+    assert same_bytes(fit(one, Prior(), 1, 50).select(np.array([0])), moved.select(np.array([0])))
+    assert fit_together(one, Prior(), 1, 50).transfer is None
 
 
 def test_own_counts_alone_are_fitted_as_ever() -> None:
@@ -292,13 +226,3 @@ def test_many_runs_are_thinned_for_the_evidence_and_still_tell_who_helps_whom() 
     means = posterior.transfer.weights.mean(axis=2)
     np.testing.assert_allclose(means[0], WEIGHTS[0], atol=0.15)
     np.testing.assert_allclose(means[1], WEIGHTS[1], atol=0.15)
-
-
-def test_thinning_keeps_the_ends_and_spreads_evenly() -> None:
-    n = np.arange(1000.0)
-    whole = Compositions(n, n[:, None], n, np.zeros(1000, dtype=np.int64), np.zeros(1))
-    thin = whole.thinned(150)
-    assert (len(thin.own), thin.own[0], thin.own[-1]) == (150, 0.0, 999.0)
-    assert np.ptp(np.diff(thin.own)) <= 1.0
-    np.testing.assert_array_equal(thin.losses, thin.own)
-    assert whole.thinned(1000) is whole

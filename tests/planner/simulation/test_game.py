@@ -179,7 +179,7 @@ def test_mixed_runs_tell_who_helps_whom() -> None:
             for g in range(3)
         )
         every = np.arange(len(runs))
-        seen = Observations(POLYGENIC_KEYS, points, (None,) * 3, start, 1.0, runs, (every,) * 3)
+        seen = Observations(POLYGENIC_KEYS, points, (None,) * 3, start, 1.0, runs, (every,) * 3, joint=True)
         posterior = fit_together(seen, prior_for(1.0), 0, 200)
         guessed = np.array([posterior.moved(counts).loss(counts).mean(axis=1) for counts in more])
         error[design] = np.abs(guessed - world.losses(more))[~np.eye(3, dtype=np.bool_)[[1, 2, 0]]].mean()
