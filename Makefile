@@ -121,6 +121,9 @@ bench-replay: .venv/dev.stamp  ## play the collection game on census and NHANES 
 bench-loops: .venv/dev.stamp  ## play whole loops on real tasks (BENCH_ARGS, such as --packages DIR --data DIR --against CHECKOUT)
 	$(BIN)/python benchmarks/bench_loops.py $(BENCH_ARGS)
 
+bench-joint: .venv/dev.stamp  ## play one model on many groups (BENCH_ARGS, such as 'families --seeds 16')
+	$(BIN)/python benchmarks/bench_joint.py $(BENCH_ARGS)
+
 bench-shapes: .venv/dev.stamp  ## plan on curves of odd shapes and odd data (BENCH_ARGS, such as --against CHECKOUT)
 	$(BIN)/python benchmarks/bench_shapes.py $(BENCH_ARGS)
 
@@ -148,5 +151,5 @@ bench: bench-curves bench-allocation bench-prs bench-replay  ## run every benchm
 
 .PHONY: help setup demo serve test test-all test-browser test-chaos test-label-studio test-numerics \
   check check-clients drift lint types openapi lock wheels \
-  bench bench-allocation bench-curves bench-dashboard bench-growth bench-loops bench-peers bench-prs bench-replay bench-shapes \
+  bench bench-allocation bench-curves bench-dashboard bench-growth bench-joint bench-loops bench-peers bench-prs bench-replay bench-shapes \
   bench-simulations bench-truth

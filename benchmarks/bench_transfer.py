@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 import results_files
+from mixtures import forecast, observed
 
 from app.planner.arrays import FloatArray
-from app.planner.borrowing.joint_fit import OFF, compositions, fit_together
-from app.planner.borrowing.transfer_weights import weigh
+from app.planner.borrowing.joint_fit import fit_together
 from app.planner.curves.observations import Observations, Points
 from app.planner.curves.posterior import Posterior
 from app.planner.curves.prior import Prior
@@ -40,33 +40,6 @@ SETS = (
 """Name, file, model, metric, the others' count in the runs in which they are present, and the metric's span."""
 
 Result = dict[str, Any]
-
-
-def observed(
-    runs: FloatArray,
-    losses: FloatArray,
-    stderrs: FloatArray,
-    span: float | None,
-    attributes: tuple[dict[str, str], ...] = (),
-) -> Observations:
-    """All groups measured in every run, on one holdout; arrays [runs, groups]. Held: the largest counts."""
-    groups = range(runs.shape[1])
-    one = np.zeros(len(runs), dtype=np.int64)
-    return Observations(
-        keys=tuple(f"g{g}" for g in groups),
-        points=tuple(Points(runs[:, g], losses[:, g], stderrs[:, g], one) for g in groups),
-        assumed=(None,) * len(groups),
-        held=runs.max(axis=0),
-        span=span,
-        runs=runs,
-        run_of=(np.arange(len(runs)),) * len(groups),
-        attributes=attributes,
-    )
-
-
-def forecast(posterior: Posterior, runs: FloatArray) -> FloatArray:
-    """Mean loss of every group in every composition [runs, groups]."""
-    return np.array([posterior.moved(counts).loss(counts).mean(axis=1) for counts in runs])
 
 
 def rms(errors: FloatArray) -> float:
@@ -170,8 +143,7 @@ def untransferred(sets: int) -> Result:
             truth = a + b * (asked + d) ** -c
             observations = observed(runs, losses, np.full(runs.shape, 0.01), 1.0)
             together, alone = fit_together(observations, Prior(), 0, 200), fit(observations, Prior(), 0, 200)
-            everyone = observations.differences(np.arange(len(observations.keys)))
-            off += [one.off for one in weigh(compositions(observations), everyone)]
+            off += together.transfer.off.tolist() if together.transfer is not None else [1.0] * 3
             pair = [np.abs(forecast(one, asked) - truth).mean() for one in (together, alone)]
             differing += int(pair[0] != pair[1])
             errors.append(pair)
@@ -179,7 +151,6 @@ def untransferred(sets: int) -> Result:
         found[f"noise {noise}"] = {
             "sets": sets,
             "median_mass_on_0": float(np.median(off)),
-            "groups_with_transfer_on": float(np.mean(np.array(off) < OFF)),
             "sets_that_differ": differing,
             "mae_with": float(mean[0]),
             "mae_without": float(mean[1]),

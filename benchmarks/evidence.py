@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from evidence_joint import joint
 from evidence_loops import loops, shapes, truth
-from results_files import Row, distinct, markdown, read, select, signed
+from results_files import RESULTS, Row, distinct, markdown, read, select, signed
 
 from app.charts.render import svg
 from app.charts.theme import Spec, finished, palette, titled
@@ -260,6 +261,8 @@ def finding(rows: Sequence[Row]) -> str:
 
 def page() -> str:
     parts = [HEAD, prs(), replay(), surrogate(), loops(), shapes(), truth()]
+    if (RESULTS / "joint.json").exists():
+        parts.append(joint())
     return "\n".join(parts).rstrip() + "\n"
 
 

@@ -5,7 +5,7 @@ The loss is the mean log loss over the entropy of the group's base rate in its t
 
 import csv
 import gzip
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,8 @@ from app.planner.curves.posterior import Posterior
 from app.planner.simulation.worlds import Measured
 
 Learner = Literal["logistic regression", "gradient boosting"]
+Person = dict[str, str]
+"""A row of a file, by column."""
 LEAST = 0.02
 """Predicted chances stay this far from 0 and 1, so that no single row decides a loss."""
 
@@ -35,10 +37,16 @@ class Table:
     rows: tuple[IntArray, ...]
 
 
-def load(path: Path, keys: Sequence[str], left_out: Sequence[str] = ()) -> Table:
+def load(
+    path: Path,
+    keys: Sequence[str],
+    left_out: Sequence[str] = (),
+    group_of: Callable[[Person], str | None] = lambda row: row["group"],
+    label_of: Callable[[Person], int] = lambda row: int(row["y"]),
+) -> Table:
     """The rows of the groups `keys`; words become one column a value, numbers are standardised. No label is used."""
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        people = [row for row in csv.DictReader(file) if row["group"] in keys]
+        people = [row for row in csv.DictReader(file) if group_of(row) in keys]
     columns = [name for name in people[0] if name not in ("y", "group", *left_out)]
     numbers = [name for name in columns if all(is_number(row[name]) for row in people)]
     words = [name for name in columns if name not in numbers]
@@ -48,8 +56,8 @@ def load(path: Path, keys: Sequence[str], left_out: Sequence[str] = ()) -> Table
     if words:
         spelt = np.array([[row[name] for name in words] for row in people])
         parts.append(OneHotEncoder(sparse_output=False).fit_transform(spelt))
-    group = np.array([row["group"] for row in people])
-    y = np.array([int(row["y"]) for row in people])
+    group = np.array([group_of(row) for row in people])
+    y = np.array([label_of(row) for row in people])
     return Table(tuple(keys), np.hstack(parts), y, tuple(np.flatnonzero(group == key) for key in keys))
 
 

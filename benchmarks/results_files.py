@@ -28,6 +28,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "growth.json": SERVICE,
     "inbox.json": ("app/api/vendors", "app/services/vendors", "app/vendors", "app/jobs", "app/store"),
     "jobs.json": ("app/jobs", "app/services/jobs", "app/services/webhooks", "app/store"),
+    "joint.json": PLANNER,
     "loops.json": PLANNER,
     "peers.json": SERVICE,
     "prs.json": PLANNER,
@@ -39,6 +40,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "surrogate.json": PLANNER,
     "surrogate_levels.json": PLANNER,
     "transfer.json": ("app/planner/curves", "app/planner/fitting", "app/planner/borrowing", "app/services/curves/data"),
+    "transfer_prior.json": ("app/planner/borrowing",),
     "truth.json": PLANNER,
 }
 """What each file measures: paths of the repository. The benchmarks' own scripts are not among them."""
