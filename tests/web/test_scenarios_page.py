@@ -100,7 +100,7 @@ def test_the_measurement_plan_is_that_of_the_api(api: Api, pages: Pages, path: s
 
 
 def test_of_a_project_without_runs_the_page_shows_the_usual_ones_with_what_they_tell(api: Api, pages: Pages) -> None:
-    path = api.project()
+    path = api.project(model="joint")
     answer = pages.get(f"{path.removeprefix('/v1')}/measurement-plan")
     [rows] = tables(answer)
     assert rows == [

@@ -109,7 +109,7 @@ def test_pages_of_forecasts_can_be_of_one_group(api: Api) -> None:
 def test_gains_that_never_came_are_promised_less(api: Api) -> None:
     """Groups fall up to 160 samples and then stay as they are: curves and plans promise less, forecasts as before."""
     names = [f"g{number:02d}" for number in range(24)]
-    path = api.project(groups=[{"key": name, "initial_count": 320} for name in names], model="separate")
+    path = api.project(groups=[{"key": name, "initial_count": 320} for name in names])
     rng = np.random.default_rng(3)
 
     def post(*sizes: int) -> None:
