@@ -5,7 +5,7 @@ scaled. With every table zero, the default, all nodes weigh the same whatever th
 whose level has no common meaning.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -209,35 +209,3 @@ def _tilted(x: FloatArray, tilt: FloatArray) -> FloatArray:
     first, second = (x[:, j].reshape(-1, *(1,) * (tilt.ndim - 1)) for j in range(COVARIATES))
     total: FloatArray = first * tilt[0] + second * tilt[1]
     return total
-
-
-FINER_EXPONENTS, FINER_OFFSETS = 21, 15
-"""Numbers of nodes."""
-
-TYPICAL_EXPONENT, EXPONENT_SPREAD = 0.5, 0.6
-"""Learning curves' exponents: log c ~ N(log 0.5, 0.6²). With no such weight a curve seen below its bend only is
-continued by the steepest power and the highest floor that still fit."""
-
-
-def finer(prior: Prior) -> Prior:
-    """The prior with more nodes in c (geometric) and δ (geometric, from 0), and the same noises.
-
-    For groups of which many compositions are known. The nodes of `Prior` are made for five points; dozens tell curves
-    apart that lie between two nodes, which then share what belongs to neither. The finer grid spans the same ranges.
-    Its weights are flat but for the exponent's: so much data leaves the prior little else to say.
-    """
-    exponents = np.geomspace(prior.exponents[0], prior.exponents[-1], FINER_EXPONENTS)
-    log_weight = -0.5 * (np.log(exponents / TYPICAL_EXPONENT) / EXPONENT_SPREAD) ** 2
-    offsets = np.geomspace(prior.offsets[1], prior.offsets[-1], FINER_OFFSETS - 1)
-    return replace(
-        prior,
-        exponents=_numbers(exponents),
-        offsets=(prior.offsets[0], *_numbers(offsets)),
-        shape=np.repeat(log_weight, FINER_OFFSETS)[:, None],
-        shape_tilt=np.zeros(1),
-        floor_tilt=np.zeros(1),
-    )
-
-
-def _numbers(values: FloatArray) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)
