@@ -4,6 +4,7 @@ import ast
 import re
 import tomllib
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -89,12 +90,21 @@ def reachable(starts: list[str]) -> set[str]:
     waiting = list(starts)
     while waiting:
         module = waiting.pop()
-        file = ROOT / (module.replace(".", "/") + ".py")
-        file = file if file.exists() else ROOT / module.replace(".", "/") / "__init__.py"
-        if module in found or not file.exists():
-            continue
-        found.add(module)
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("app", "tests"):
-                waiting += [str(node.module), *(f"{node.module}.{one.name}" for one in node.names)]
+        if module not in found and (imported := imports_of(module)) is not None:
+            found.add(module)
+            waiting += imported
+    return found
+
+
+@cache
+def imports_of(module: str) -> list[str] | None:
+    """What of the app and of its tests a module names in its imports; None where there is no such module."""
+    file = ROOT / (module.replace(".", "/") + ".py")
+    file = file if file.exists() else ROOT / module.replace(".", "/") / "__init__.py"
+    if not file.exists():
+        return None
+    found = []
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("app", "tests"):
+            found += [str(node.module), *(f"{node.module}.{one.name}" for one in node.names)]
     return found

@@ -13,8 +13,10 @@ from app.services.exports.tables import TABLES
 from app.store.db import Database
 from tests.api.exports.test_tables import FORMULA, SCRIPT, bought, path
 from tests.api_client import Api
-from tests.conftest import new_key
+from tests.conftest import new_key, one_database
 from tests.web.browser_client import Pages, text_of
+
+pytestmark = one_database
 
 __all__ = ["bought", "path"]
 

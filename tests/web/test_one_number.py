@@ -13,7 +13,10 @@ from openpyxl import load_workbook
 
 from tests.api.purchases.test_rounds import accept, deliver
 from tests.api_client import Api, run
+from tests.conftest import one_database
 from tests.web.browser_client import Pages, text_of
+
+pytestmark = one_database
 
 NAMES = {"A": "all of A", "B": "the Bs", "C": "the Cs", "D": "the Ds"}
 PANEL: dict[str, Any] = {

@@ -16,6 +16,9 @@ from app.store.db import Database
 from app.store.models.projects import Group, Project
 from app.store.projects import members
 from tests.api_client import RUNS, Api
+from tests.conftest import one_database
+
+pytestmark = one_database
 
 GROUPS = [
     {"key": "A", "name": "all of A", "initial_count": 200, "unit_cost": "1", "target": 0.8},
