@@ -22,8 +22,8 @@ from app.planner.arrays import FloatArray, IntArray
 from app.planner.borrowing.strata import GAIN_SPREAD, LEVEL_SPREAD, OWN, STRATA, weights_of
 
 SIGMAS = np.array([0.004, 0.008, 0.016, 0.032, 0.064, 0.128])
-TYPICAL_SIGMA = 0.016
-"""log σ ~ N(log .016, 1) on the grid."""
+TYPICAL_SIGMA, TYPICAL_SIZE, SIGMA_SPREAD = 0.05, 400.0, 0.7
+"""log σ ~ N(log(.05 √(400/E_ref)), .7²) on the grid: a mean over samples strays the less, the more there are."""
 FRESH = np.array([0.05, 0.25, 1.0])
 """φ."""
 OTHERS = 0.4
@@ -61,23 +61,28 @@ class Compositions:
         return np.asarray(np.maximum(self.own + self.others.sum(axis=1), 1.0))
 
     @cached_property
+    def counted(self) -> FloatArray:
+        """E_ii [P], at least 1."""
+        return np.asarray(np.maximum(self.own + OTHERS * self.others.sum(axis=1), 1.0))
+
+    @cached_property
     def factors(self) -> tuple[FloatArray, FloatArray]:
         """L⁻¹ of V [T, P, P] and the log prior less log det L [T] of every noise node."""
         white, log_weight = [], []
         shared = (self.holdout[:, None] == self.holdout) * (self.errors**2)[self.holdout][:, None]
+        typical = TYPICAL_SIGMA * np.sqrt(TYPICAL_SIZE / self.counted[self.largest])
+        log_prior = -0.5 * (np.log(SIGMAS / np.clip(typical, SIGMAS[0], SIGMAS[-1])) / SIGMA_SPREAD) ** 2
         for fresh in FRESH:
             training = self._training(float(fresh))
-            for sigma in SIGMAS:
+            for sigma, prior in zip(SIGMAS, log_prior, strict=True):
                 lower = np.linalg.cholesky(sigma**2 * training + shared)
                 white.append(np.linalg.inv(lower))
-                prior = -0.5 * np.log(sigma / TYPICAL_SIGMA) ** 2
                 log_weight.append(prior - np.log(np.diag(lower)).sum())
         return np.array(white), np.array(log_weight)
 
     def _training(self, fresh: float) -> FloatArray:
         """C_φ [P, P]."""
-        both = overlap(self.own, self.others)
-        each = np.maximum(np.diag(both), 1.0)
+        both, each = overlap(self.own, self.others), self.counted
         reference = each[self.largest]
         overlapping = (1.0 - fresh) * reference * both / (each[:, None] * each)
         return np.asarray(overlapping + np.diag(fresh * reference / each + JITTER))
@@ -116,11 +121,17 @@ class Looked(NamedTuple):
 
 def effective_counts(data: Compositions, x: FloatArray) -> FloatArray:
     """E [B, P] of candidates x [B, h + OWN]."""
-    w, kappa = weights_of(x), data.biggest * np.exp(x[:, -1])
+    w = weights_of(x)
+    if np.isinf(data.biggest):
+        return np.asarray(data.own + w @ data.others.T)
+    kappa = data.biggest * np.exp(x[:, [-1]])
     found = np.repeat(data.own[None], len(x), axis=0)
-    for h in range(data.others.shape[1]):
-        n = data.others[:, h]
-        found += w[:, h, None] * (n / (1.0 + n / kappa[:, None]))
+    # w n/(1 + n/κ) in one array's memory: candidates are looked at most for this.
+    w, worth = w * kappa, np.empty_like(found)
+    for h, n in enumerate(data.others.T):
+        np.divide(n, np.add(n, kappa, out=worth), out=worth)
+        worth *= w[:, [h]]
+        found += worth
     return found
 
 

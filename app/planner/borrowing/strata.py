@@ -25,7 +25,7 @@ from app.planner.curves.prior import Prior
 TRANSFERS = (0.0, 0.06, 0.2, 0.5, 0.9)
 """t: what a sample of another group is worth, about."""
 EXPONENTS = (0.3, 0.6, 1.2)
-CONFLICTS = (0.0, 0.4)
+CONFLICTS = (0.0, 0.1)
 """D: how much of its typical loss a group may have from models that fit the others, about."""
 GAIN_LEVELS = (0.12, 0.35, 0.8)
 """β: the share of the loss at the largest run that data can still take away."""

@@ -10,8 +10,10 @@ from app.planner.borrowing.joint_evidence import (
     FRESH,
     JITTER,
     OTHERS,
+    SIGMA_SPREAD,
     SIGMAS,
     TYPICAL_SIGMA,
+    TYPICAL_SIZE,
     Compositions,
     coefficients,
     columns,
@@ -69,6 +71,8 @@ def test_the_evidence_of_a_noise_node_is_the_dense_gaussians() -> None:
     looked = look(one, x, stratum)
     mean, precision = coefficients(stratum)
     power, misfit = columns(one, x)
+    largest = int(np.argmax(one.own + one.others.sum(axis=1)))
+    typical = TYPICAL_SIGMA * np.sqrt(TYPICAL_SIZE / (one.own + 0.4 * one.others.sum(axis=1))[largest])
     for b in range(len(x)):
         design = np.column_stack([np.ones(len(one.own)), power[b], misfit[b]])
         for t, (fresh, sigma) in enumerate((f, s) for f in FRESH for s in SIGMAS):
@@ -78,7 +82,7 @@ def test_the_evidence_of_a_noise_node_is_the_dense_gaussians() -> None:
             at = inside @ (design.T @ np.linalg.solve(v, one.losses) + precision[b] * mean[b])
             cut = log_ndtr(at[1:] / np.sqrt(np.diag(inside)[1:])).sum()
             expected = multivariate_normal(design @ mean[b], dense).logpdf(one.losses) + cut
-            expected += 0.5 * len(one.own) * np.log(2 * np.pi) - 0.5 * np.log(sigma / TYPICAL_SIGMA) ** 2
+            expected += 0.5 * len(one.own) * np.log(2 * np.pi) - 0.5 * (np.log(sigma / typical) / SIGMA_SPREAD) ** 2
             assert looked.by_noise[b, t] == pytest.approx(expected, rel=1e-6, abs=1e-5)
             np.testing.assert_allclose(looked.mean[b, t], at, rtol=1e-5, atol=1e-6)
             assert looked.sd[b, t] == pytest.approx(np.sqrt(inside[2, 2]), rel=1e-6)

@@ -7,6 +7,7 @@ import pytest
 
 from app.planner.arrays import FloatArray
 from app.planner.borrowing.joint_fit import fit_together
+from app.planner.borrowing.strata import STRATA
 from app.planner.curves.observations import Observations, ObservationsError, Points
 from app.planner.curves.posterior import DRAWN, Posterior
 from app.planner.curves.prior import Prior
@@ -72,8 +73,11 @@ def test_real_weights_come_back_and_absent_ones_stay_small(helped: Posterior) ->
     received = {
         (key, r.source): r for key, all_ in zip(helped.keys, helped.transfer.received, strict=True) for r in all_
     }
-    assert received["g0", "g1"].mean == pytest.approx(0.5, rel=0.35)
-    assert received["g1", "g0"].mean == pytest.approx(0.4, rel=0.35)
+    # One project's forty runs leave a weight open by a third.
+    others = [fit_together(simulated(seed, WEIGHTS), Prior(), 0, 120).transfer for seed in (1, 2)]
+    means = np.mean([one.weights.mean(axis=2) for one in (helped.transfer, *others) if one], axis=0)
+    assert means[0, 1] == pytest.approx(0.5, rel=0.2)
+    assert means[1, 0] == pytest.approx(0.4, rel=0.2)
     assert received["g0", "g1"].p05 <= received["g0", "g1"].mean <= received["g0", "g1"].p95
 
 
@@ -143,7 +147,9 @@ def test_slopes_are_the_derivatives_of_the_joint_loss(helped: Posterior) -> None
         np.testing.assert_allclose((up - down) / 0.02, expected, rtol=1e-5, atol=1e-12)
 
 
-def test_the_benefit_is_concave_and_never_falls_in_any_direction(helped: Posterior) -> None:
+def test_without_conflict_the_benefit_is_concave_and_never_falls_in_any_direction() -> None:
+    peaceful = Prior(strata=np.where(STRATA[:, 2] > 0.0, -np.inf, 0.0))
+    helped = fit_together(simulated(0, WEIGHTS), peaceful, 0, 120)
     rng = np.random.default_rng(7)
     for a, b in zip(drawn(rng, 10, 3), drawn(rng, 10, 3), strict=True):
         ends = [helped.moved(c).loss(c) for c in (a, b, (a + b) / 2)]
