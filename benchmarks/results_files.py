@@ -1,7 +1,7 @@
 """Results as the benchmarks write them, and Markdown as docs/evidence.md has it.
 
 A file is {"measured": {"code": paths, "parts": {part: stamp}}, "results": what the benchmark found}. A stamp is the
-commit that was measured and the date; `uncommitted` where the code was not yet that of the commit, `from_log` where
+commit that was measured, a hash of the code there, which outlives a commit that is squashed, and the date; `uncommitted` where the code was not yet that of the commit, `from_log` where
 the stamp was not written with the figures but taken from the log of the file. stale.py holds them against the log.
 """
 
@@ -9,6 +9,7 @@ import json
 import subprocess
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +77,25 @@ def write_part(path: Path, part: str, found: Any) -> None:
 def stamp(code: Sequence[str]) -> Stamp:
     """The commit (None where there is no git) and the date in UTC."""
     made: Stamp = {"commit": _git("rev-parse", "HEAD") or None, "date": datetime.now(UTC).date().isoformat()}
+    if content := content_of(code):
+        made["content"] = content
     if _git("status", "--porcelain", "--", *code):
         made["uncommitted"] = True
     return made
 
 
-def _git(*words: str) -> str:
+def content_of(code: Sequence[str], root: Path | None = None) -> str | None:
+    """A hash of what HEAD has at these paths of a repository, this one unless given; None where git cannot tell."""
+    listed = _git("ls-tree", "-r", "HEAD", "--", *code, root=root)
+    return sha256(listed.encode()).hexdigest()[:16] if listed else None
+
+
+def _git(*words: str, root: Path | None = None) -> str:
     """What git says here, nothing where it cannot."""
     try:
-        done = subprocess.run(["git", *words], cwd=RESULTS.parent.parent, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ["git", *words], cwd=root or RESULTS.parent.parent, capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return ""
     return done.stdout.strip()

@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import results_files
+
 ROOT = Path(__file__).parents[1]
 Changed = Callable[[str], Sequence[str] | None]
 """A commit → files that HEAD has otherwise; None where the commit is not known."""
@@ -28,12 +30,14 @@ def git(root: Path, *words: str) -> str | None:
     return done.stdout.strip()
 
 
-def of(measured: Mapping[str, Any], changed: Changed) -> list[str]:
-    """What is to be said of a file with these stamps."""
+def of(measured: Mapping[str, Any], changed: Changed, content: str | None = None) -> list[str]:
+    """What is to be said of a file with these stamps; content: the hash of its code in HEAD, if known."""
     said = []
     for part, stamp in measured["parts"].items():
         commit = stamp["commit"]
         at = f"{'' if part == 'whole' else part + ', '}{(commit or 'no commit')[:10]}, {stamp['date']}"
+        if content is not None and stamp.get("content") == content and "uncommitted" not in stamp:
+            continue
         differ = changed(commit) if commit else None
         if differ is None:
             said.append(f"{at}: unknown here, its age cannot be told")
@@ -62,7 +66,9 @@ def report(root: Path) -> list[str]:
         if not isinstance(content, dict) or "measured" not in content:
             lines.append(f"{path.name}: it does not say what it measured")
             continue
-        lines += [f"{path.name}: {said}" for said in of(content["measured"], changed)]
+        measured = content["measured"]
+        now = results_files.content_of(measured["code"], root)
+        lines += [f"{path.name}: {said}" for said in of(measured, changed, now)]
     return ["Results older than the code that they measure:", *(f"  {line}" for line in lines)] if lines else []
 
 
