@@ -1,8 +1,9 @@
 """Results as the benchmarks write them, and Markdown as docs/evidence.md has it.
 
 A file is {"measured": {"code": paths, "parts": {part: stamp}}, "results": what the benchmark found}. A stamp is the
-commit that was measured, a hash of the code there, which outlives a commit that is squashed, and the date; `uncommitted` where the code was not yet that of the commit, `from_log` where
-the stamp was not written with the figures but taken from the log of the file. stale.py holds them against the log.
+commit that was measured, the date, and as `content` a hash of the code there, which outlives a squashed commit;
+`uncommitted` where the code was not yet that of the commit, `from_log` where the stamp was not written with the figures
+but taken from the log of the file. stale.py holds them against the log.
 """
 
 import json

@@ -89,6 +89,20 @@ def test_each_part_is_held_against_its_own_commit(stale: ModuleType, repository:
     ]
 
 
+def test_the_same_content_is_known_again_where_the_commit_is_not(
+    stale: ModuleType, files: ModuleType, repository: Repository
+) -> None:
+    repository.commit(app__one="1", app__two="1")
+    stamp = {"commit": "0" * 40, "date": DAY, "content": files.content_of(["app/one"], repository.root)}
+    path = repository.root / "benchmarks" / "results" / "one.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"measured": {"code": ["app/one"], "parts": {"whole": stamp}}, "results": []}))
+    repository.commit(app__two="2")
+    assert stale.report(repository.root) == []
+    repository.commit(app__one="2")
+    assert "unknown here" in stale.report(repository.root)[1]
+
+
 def test_what_cannot_be_told_is_said(stale: ModuleType, repository: Repository) -> None:
     repository.commit(app__one="1")
     repository.results("gone.json", ["app/one"], whole="0" * 40)
