@@ -320,6 +320,16 @@ class Posterior:
         own = self.slope(counts) - self._clash.harm_slope(counts)
         return own[:, None, :] * self.transfer.gain_slopes + self._clash.harm_slopes(counts)
 
+    def mean_cross_slope(self, counts: FloatArray, shares: FloatArray) -> FloatArray:
+        """Σ over draws of `shares` [groups, draws] times `cross_slope` [groups, all groups], in far less memory."""
+        if self.transfer is None:
+            return np.zeros((len(self.keys), len(self.keys)))
+        slope = self.slope(counts)
+        if self._clash is None:
+            return self.transfer.mean_gain_slope(shares * slope)
+        curve = shares * (slope - self._clash.harm_slope(counts))
+        return self.transfer.mean_gain_slope(curve) + self._clash.mean_harm_slope(counts, shares)
+
     def select(self, indices: IntArray) -> "Posterior":
         """The same draws for the groups at `indices` alone, in that order."""
         picked = indices.tolist()

@@ -10,11 +10,12 @@ curve at n_eff plus the conflict d ≥ 0, in loss units, times the square of the
     M_g(n) = S_g / N,    S_g = Σ_{h≠g} max(0, 1 − w_gh) n_h,    N = Σ_h n_h  (own samples included).
 
 With the others' counts held, d M² falls with the own count and is convex in it, down to 0. In all counts together it is
-not convex; but with a total N ≤ T and misfits M ≥ m
+not convex; but with a total N between A and T
 
-    d M² ≥ d (M² N + m² (T − N)) / T,    equal where N = T,
+    d M² ≥ d S² / (N (A + T) − A T),    equal where N = A or N = T,
 
-and M² N = S²/N is convex, a square over what it is shared among: what plans are bounded by (`Totals`).
+as N² − N (A + T) + A T = (N − A)(N − T) ≤ 0; a square over what is linear is convex, and no convex function lies
+between the two (`within`). Plans are bounded by it.
 """
 
 from collections.abc import Callable, Mapping
@@ -47,25 +48,14 @@ class Received:
 
 
 @dataclass(frozen=True)
-class Totals:
-    """Counts whose sum is at most `most` > 0, at which no misfit is below `least` [groups, draws]."""
-
-    most: float
-    least: FloatArray
-
-    def mapped(self, pick: Callable[[FloatArray], FloatArray]) -> "Totals":
-        """With `pick` of the least misfits."""
-        return replace(self, least=pick(self.least))
-
-
-@dataclass(frozen=True)
 class Transfer:
     """Draws of what the data of all k groups of a fit does to `groups` of them.
 
     weights w [groups, k, draws], own columns 0. kappa κ, conflict d [groups, draws]; d = 0: none. held [k]: the counts
     the head start and the misfit are for. own [groups]: where these groups stand among the k.
     off [groups]: posterior mass on no transfer into the group. received: per group its weights; empty where it is off.
-    within: where given, d M² counts as the convex function of all counts that is no more than it within these.
+    within: where given, the least and the largest total N; d M² then counts as the highest convex function of S
+    and N that is nowhere above it between them.
     """
 
     weights: FloatArray
@@ -75,7 +65,7 @@ class Transfer:
     own: IntArray
     off: FloatArray
     received: tuple[tuple[Received, ...], ...]
-    within: Totals | None = None
+    within: tuple[float, float] | None = None
 
     @classmethod
     def of_fit(
@@ -169,14 +159,14 @@ class Transfer:
 
     def harm_and_slope(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Both at own counts [groups, (sizes,) 1, or draws: to each its own]."""
-        share, total = self._share(counts)
-        conflict = _like(share, self.conflict)
+        conflict = _like(counts, self.conflict)
         if self.within is None:
+            share, total = self._share(counts)
             harm = conflict * share**2
             return harm, -2.0 * harm / total
-        most, least = self.within.most, _like(share, self.within.least) ** 2
-        there = np.where(np.isfinite(total), total, 0.0)
-        return conflict * (share**2 * there + least * (most - there)) / most, -conflict * (share**2 + least) / most
+        apart, over = _like(counts, self.apart), self._over(counts)
+        harm = conflict * apart**2 / over
+        return harm, -harm * sum(self.within) / over
 
     def _share(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
         """M and N at own counts with an axis for the draws; N is inf where there are no samples: nothing is a share."""
@@ -184,31 +174,47 @@ class Transfer:
         total = np.where(total > 0.0, total, np.inf)
         return _like(total, self.apart) / total, total
 
+    def _over(self, counts: FloatArray) -> FloatArray:
+        """N (A + T) − A T at own counts with an axis for the draws; inf where it is 0 or less, far below all totals."""
+        least, most = self.within or (0.0, 0.0)
+        over = (counts + _like(counts, self.others[:, None])) * (least + most) - least * most
+        return np.where(over > 0.0, over, np.inf)
+
     def harm_slopes(self, counts: FloatArray) -> FloatArray:
         """d harm_g / d n_h at own counts [groups], the others as held [groups, k, draws]; own columns 0."""
-        misfit, total = self._share(counts[:, None])
-        if self.within is None:
-            found = self.unlike - misfit[:, None, :]
-            found *= (2.0 * self.conflict * misfit / total)[:, None, :]
-        else:
-            found = self.unlike * (2.0 * misfit)[:, None, :]
-            found -= (misfit**2 + self.within.least**2)[:, None, :]
-            found *= (self.conflict / self.within.most)[:, None, :]
+        each, all_ = self._harm_parts(counts)
+        found = self.unlike * each[:, None, :]
+        found -= all_[:, None, :]
         found[np.arange(len(self.own)), self.own] = 0.0
         return found
+
+    def mean_harm_slope(self, counts: FloatArray, shares: FloatArray) -> FloatArray:
+        """Σ over draws of `shares` [groups, draws] times `harm_slopes` [groups, k]."""
+        each, all_ = self._harm_parts(counts)
+        found = np.matmul(self.unlike, (shares * each)[:, :, None])[:, :, 0] - (shares * all_).sum(axis=1)[:, None]
+        found[np.arange(len(self.own)), self.own] = 0.0
+        return np.asarray(found)
+
+    def mean_gain_slope(self, shares: FloatArray) -> FloatArray:
+        """Σ over draws of `shares` [groups, draws] times `gain_slopes` [groups, k]."""
+        return np.asarray(np.matmul(self.gain_slopes, shares[:, :, None])[:, :, 0])
+
+    def _harm_parts(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """What a sample of another group adds to the harm [groups, draws]: per unit that it is unlike, less what every
+        sample takes from it."""
+        if self.within is None:
+            misfit, total = self._share(counts[:, None])
+            each = 2.0 * self.conflict * misfit / total
+            return each, each * misfit
+        over = self._over(counts[:, None])
+        each = 2.0 * self.conflict * self.apart / over
+        return each, each * self.apart * (0.5 * sum(self.within)) / over
 
     def least_for_misfit(self, square: FloatArray) -> FloatArray:
         """Least own counts ≥ 0 with M² ≤ `square` ≥ 0 [groups, draws], inf where there is none."""
         with np.errstate(divide="ignore"):
             wanted = np.divide(self.apart, np.sqrt(square), out=np.zeros_like(self.apart), where=self.apart > 0.0)
         return np.asarray(np.maximum(wanted - self.others[:, None], 0.0))
-
-    def least_misfit(self, counts: FloatArray) -> FloatArray:
-        """The least M [groups, draws] at any mixture of counts [k, points] of all groups."""
-        # A ratio of linear functions is least where one of the points is.
-        apart = np.matmul(np.swapaxes(self.unlike, 1, 2), counts)
-        total = counts.sum(axis=0)
-        return np.asarray((apart / np.where(total > 0.0, total, np.inf)).min(axis=-1))
 
     def moved(self, held: FloatArray) -> "Transfer":
         """The same weights with the counts `held` [k]."""
@@ -239,8 +245,7 @@ class Transfer:
         """Into the groups at `indices` alone, from all k as before."""
         received = tuple(self.received[int(i)] for i in indices)
         arrays = (self.weights[indices], self.kappa[indices], self.conflict[indices])
-        within = None if self.within is None else self.within.mapped(lambda values: values[indices])
-        return Transfer(*arrays, self.held, self.own[indices], self.off[indices], received, within)
+        return Transfer(*arrays, self.held, self.own[indices], self.off[indices], received, self.within)
 
     def permuted(self, order: IntArray) -> "Transfer":
         """Of a fit of all groups, with the groups in another order."""
@@ -250,8 +255,7 @@ class Transfer:
     def mapped(self, pick: Callable[[FloatArray], FloatArray]) -> "Transfer":
         """With `pick` [..., draws] → [..., other draws] of every number that is drawn."""
         weights, kappa, conflict = pick(self.weights), pick(self.kappa), pick(self.conflict)
-        within = None if self.within is None else self.within.mapped(pick)
-        return replace(self, weights=weights, kappa=kappa, conflict=conflict, within=within)
+        return replace(self, weights=weights, kappa=kappa, conflict=conflict)
 
     def without(self, indices: IntArray) -> "Transfer":
         """The groups at `indices` moved by none; they move others as before."""

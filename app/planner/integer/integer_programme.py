@@ -23,6 +23,9 @@ PROGRAMME_NODES = 4_000
 
 BLUR = 2e-7
 """The integer solver keeps rows to 1e-7 or so of the gain: its bound is taken to be that much higher."""
+ROUND_ABOUT = 4
+"""So many lots beside the first orders tangents are laid, where all counts move all values: the steps that found the
+divisible optimum left few."""
 SHARE = 0.5
 """The integer solver may leave this share of the tolerance open."""
 
@@ -49,6 +52,8 @@ def solve_whole(
     """
     values = values or master.values
     orders, utility, bound = best.orders, best.utility, best.bound
+    if orders is not None and master.values.crossed:
+        master.cuts.add(_round_about(master, orders))
     seen: set[bytes] = set()
     for _ in range(PROGRAMME_ROUNDS):
         gain = max(utility - master.start, LEAST_GAIN) if orders is not None else np.inf
@@ -74,6 +79,13 @@ def solve_whole(
         if orders is None or cart.total > utility:
             orders, utility = cart.orders, cart.total
     return replace(best, orders=orders, utility=utility, bound=max(bound, utility))
+
+
+def _round_about(master: Master, orders: IntArray) -> FloatArray:
+    """Counts [k, 2 S] some lots of one source more, or less, than the orders: where whole orders are told apart."""
+    market = master.programme.market
+    steps = ROUND_ABOUT * market.effective.toarray() * market.lot
+    return np.maximum((master.held + market.added(orders))[:, None] + np.concatenate([-steps, steps], axis=1), 0.0)
 
 
 def whole_orders(programme: Programme, columns: FloatArray) -> IntArray:

@@ -2,7 +2,8 @@
 
 Kelley's method in one-count form: V_g is bounded by tangents, F is linear rows, the orders a linear programme
 (`order_programme`). Every round adds the tangents at the master's point and on both sides of it, at the distance at
-which a parabola would leave its tangent by as much as it overrates V_g there: the gap falls with its own square.
+which a parabola would leave its tangent by as much as it overrates V_g there: the gap falls with its own square. Where
+all counts move all values, steps find the top first (`ascent`), and the tangents there leave next to nothing open.
 """
 
 from dataclasses import dataclass, field, replace
@@ -14,12 +15,15 @@ from app.planner.arrays import FloatArray
 from app.planner.errors import SolverError
 from app.planner.problem.linear import Linear, Solution, maximise
 from app.planner.problem.order_programme import Programme
+from app.planner.relaxation.ascent import climb
 from app.planner.relaxation.certificate import LEAST_GAIN
 from app.planner.utility.aggregate import Outer
 from app.planner.utility.values import Cuts, Values
 
 FIRST_TANGENTS = np.concatenate([[0.0], np.geomspace(1e-5, 1.0, 16)])
 """Where the first tangents touch, in shares of what the budget can buy of a group."""
+FEWER = 4
+"""One in so many of them does where steps find the top first."""
 TANGENT_ROUNDS = 60
 ROUGHLY = 0.2
 """A gap of this share of what a bound lies above another answer is small."""
@@ -52,7 +56,8 @@ class Master:
         """The master with the first tangents, or with those of a problem in the same values."""
         if cuts is None:
             cuts = Cuts.none(values, held)
-            cuts.add(held[:, None] + FIRST_TANGENTS * programme.reach[:, None])
+            shares = FIRST_TANGENTS[::FEWER] if values.crossed else FIRST_TANGENTS
+            cuts.add(held[:, None] + shares * programme.reach[:, None])
         return cls(values, values.utility.outer, programme, held, values.at(held), cuts, np.full(len(held), -np.inf))
 
     @property
@@ -84,14 +89,14 @@ class Master:
         level = hstack([before, outer.rows, after])
         rhs = outer.rhs - outer.rows @ np.concatenate([self.now, shift])
         rows = self.programme.rows
-        total, least, most = self._total()
+        total, least, most = self.total_row()
         high = np.concatenate([rows.upper, below, most, rhs / scale])
         low = np.concatenate([rows.lower, np.full(len(below), -np.inf), least, np.full(len(rhs), -np.inf)])
         lower, upper = self._free(scale)
         matrix = csr_array(vstack([rows.matrix, cuts, total, level]))
         return Linear(objective, matrix, low, high, lower, upper), constant
 
-    def _total(self) -> tuple[csr_array, FloatArray, FloatArray]:
+    def total_row(self) -> tuple[csr_array, FloatArray, FloatArray]:
         """The row of the sum of counts bought, in shares of the most of each, and its bounds; none where it is free."""
         low, high = self.totals
         row = np.zeros((int(np.isfinite(low) or np.isfinite(high)), self.programme.columns))
@@ -144,15 +149,19 @@ class CutOptimum:
     rounds: int = 0
 
 
-def solve(master: Master, tolerance: float, beside: float | None = None) -> CutOptimum:
+def solve(master: Master, tolerance: float, beside: float | None = None, start: FloatArray | None = None) -> CutOptimum:
     """The divisible optimum, its gap at most `tolerance` of the gain, or as small as the rounds made it.
 
-    beside: an U that is had without it: what lies far above needs no small gap, and what lies below needs no answer.
+    start [columns]: of an answer that may be near. beside: an U that is had without it: what lies far above needs no
+    small gap, and what lies below needs no answer.
     Raises SolverError where the linear solver finds no answer although there is one.
     """
     scale = _first_scale(master)
+    top = climb(master, tolerance, start) if master.values.crossed else None
+    if top is not None:
+        master.cuts.add(master.counts(top)[:, None])
     solution, bound, columns = _bounded(master, scale)
-    best = _best_of(master, [columns])
+    best = _best_of(master, [columns] if top is None else [top, columns])
     rounds = 1
     while bound - best.utility > _tolerated(master, best, tolerance) and rounds < TANGENT_ROUNDS:
         if beside is not None and (bound <= beside or bound - best.utility <= ROUGHLY * (bound - beside)):

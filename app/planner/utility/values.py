@@ -9,7 +9,6 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.curves.transfer import Totals
 from app.planner.utility.benefit import mean, shares
 from app.planner.utility.kinds import phi
 from app.planner.utility.utility import Utility
@@ -35,16 +34,13 @@ class Values:
         transfer = self.utility.posterior.transfer
         return self.crossed and transfer is not None and transfer.clashes
 
-    def bounded(self, most: float, mixtures: FloatArray) -> "Values":
-        """V with the misfit's concave bound, no lower than V at counts that are mixtures of those at `mixtures`
-        [k, points] and have a sum of at most `most`."""
+    def bounded(self, least: float, most: float) -> "Values":
+        """V with the misfit's concave bound: nowhere lower than V at counts with a sum from `least` to `most`, and V
+        where the sum is either."""
         transfer = self.utility.posterior.transfer
         if transfer is None:
             return self
-        there = np.empty_like(mixtures)
-        there[self.order] = mixtures
-        totals = Totals(most, transfer.least_misfit(there))
-        posterior = replace(self.utility.posterior, transfer=replace(transfer, within=totals))
+        posterior = replace(self.utility.posterior, transfer=replace(transfer, within=(least, most)))
         return replace(self, utility=replace(self.utility, posterior=posterior))
 
     @classmethod
@@ -74,7 +70,7 @@ class Values:
         each, worth = phi(utility.objective, np.maximum(loss, 0.0) / unit, utility.bounded, utility.goal[:, None])
         value, _ = mean(each, each, utility.objective.risk)
         fall = -np.where(loss > 0.0, worth, 0.0) * shares(each, utility.objective.risk) / unit
-        gradient = np.einsum("gd,ghd->gh", fall, posterior.cross_slope(counts))[:, self.order]
+        gradient = posterior.mean_cross_slope(counts, fall)[:, self.order]
         np.fill_diagonal(gradient, (fall * posterior.slope(counts)).sum(axis=1))
         return utility.lagged(value, gradient)
 

@@ -44,6 +44,9 @@ def test_slopes_are_difference_quotients(seed: int) -> None:
         others = np.arange(3) != h
         np.testing.assert_allclose(cross[others, h], quotient[others], rtol=1e-4, atol=1e-11)
         assert not cross[h, h].any()
+    shares = np.random.default_rng(seed).uniform(size=(3, 4))
+    found = posterior.moved(counts).mean_cross_slope(counts, shares)
+    np.testing.assert_allclose(found, np.einsum("gd,ghd->gh", shares, cross), rtol=1e-12, atol=1e-15)
     loss, slope = posterior.moved(counts).loss_and_slope(counts)
     np.testing.assert_array_equal(loss, posterior.moved(counts).loss(counts))
     np.testing.assert_array_equal(slope, posterior.moved(counts).slope(counts))

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from app.planner.arrays import FloatArray
-from app.planner.curves.transfer import Totals
 from app.planner.plan.decide import choose, decide
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
@@ -57,7 +56,7 @@ def brute(form: Canonical, seed: int, points: int = 160) -> float:
 
 @pytest.mark.parametrize("conflict", [0.0, 0.2, 0.6])
 def test_hardly_any_random_split_is_better_and_none_is_above_the_bound(conflict: float) -> None:
-    lost = []
+    lost, left = [], []
     for seed in range(12):
         form = Canonical.of(clashing(seed, groups=2 + seed % 3, conflict=conflict))
         found = relax(form, form.utility)
@@ -67,8 +66,9 @@ def test_hardly_any_random_split_is_better_and_none_is_above_the_bound(conflict:
         assert found.relaxation.utility == pytest.approx(form.values.total(found.relaxation.counts), abs=1e-12)
         assert (found.proof == TOTALS) == (conflict > 0.0)
         lost.append((best - found.relaxation.utility) / gain)
-    assert np.quantile(lost, 0.95) <= 0.005
-    assert max(lost) <= 0.02
+        left.append((found.relaxation.bound - found.relaxation.utility) / gain)
+    assert max(lost) <= 1e-4
+    assert max(left) <= 2e-3
 
 
 @pytest.mark.parametrize(
@@ -126,27 +126,27 @@ def test_the_price_is_what_more_money_brings(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_bound_of_the_misfit_is_convex_below_it_and_exact_at_the_largest_total(seed: int) -> None:
+def test_the_bound_of_the_misfit_is_convex_below_it_and_exact_at_both_ends(seed: int) -> None:
     rng = np.random.default_rng(seed)
     posterior = joint_posterior(seed, groups=4, draws=3, conflict=0.5)
     transfer = posterior.transfer
     assert transfer is not None
-    corners = rng.uniform(1.0, 400.0, size=(4, 6))
-    mixtures = corners @ rng.dirichlet(np.ones(6), size=40).T
-    least, most = transfer.least_misfit(corners), float(mixtures.sum(axis=0).max())
-    bound = replace(transfer, within=Totals(most, least))
+    mixtures = rng.uniform(1.0, 400.0, size=(4, 40))
+    sums = mixtures.sum(axis=0)
+    low, high = np.quantile(sums, [0.1, 0.9])
+    mixtures = mixtures[:, (sums >= low) & (sums <= high)]
+    bound = replace(transfer, within=(low, high))
 
     def harms(counts: FloatArray) -> tuple[FloatArray, FloatArray]:
         return transfer.moved(counts).harm(counts), bound.moved(counts).harm(counts)
 
     for one, other in zip(mixtures.T, np.roll(mixtures, 1, axis=1).T, strict=True):
         true, below = harms(one)
-        assert np.all(transfer.moved(one).misfit(one) >= least - 1e-12)
         assert np.all(below <= true + 1e-12)
         between = harms(0.5 * (one + other))[1]
         assert np.all(between <= 0.5 * (below + harms(other)[1]) + 1e-12)
-        at_most = one * most / one.sum()
-        np.testing.assert_allclose(*harms(at_most), rtol=1e-9)
+        for total in (low, high):
+            np.testing.assert_allclose(*harms(one * total / one.sum()), rtol=1e-9)
     counts = mixtures[:, 0]
     for h in range(4):
         step = 1e-3 * np.eye(4)[h]
