@@ -203,7 +203,7 @@ def show(visit: Visit, values: dict[str, str], groups: str, runs: str, seen: Pre
     error = None if seen is None or seen.good else wrong(seen)
     context: dict[str, Any] = {
         "values": values,
-        "models": MODELS,
+        "models": {"": "what is usual for the metric", **MODELS},
         "groups_text": groups,
         "runs_text": runs,
         "seen": seen,

@@ -45,7 +45,8 @@ def tranche(access: Access) -> Iterator[Client]:
 
 @pytest.fixture
 def project(tranche: Client) -> Project:
-    project = tranche.create_project("speech", metric=METRIC, budget={"total": "600", "rounds": 3}, groups=GROUPS)
+    budget = {"total": "600", "rounds": 3}
+    project = tranche.create_project("speech", metric=METRIC, model="separate", budget=budget, groups=GROUPS)
     tranche.post_observations(project, [run(n, f"run-{n}") for n in (50, 100, 200)])
     return project
 
@@ -258,7 +259,8 @@ def test_a_loop_rides_out_a_restart(how: signal.Signals, tmp_path: Path, caplog:
     try:
         served.wait()
         with Client(f"http://127.0.0.1:{served.port}", served.key) as tranche:
-            project = tranche.create_project("p", metric=METRIC, budget={"total": "9", "rounds": 1}, groups=GROUPS)
+            budget = {"total": "9", "rounds": 1}
+            project = tranche.create_project("p", metric=METRIC, model="separate", budget=budget, groups=GROUPS)
             restarted = threading.Timer(0.3, lambda: (served.end(how), time.sleep(2), served.start()))
             restarted.start()
             posted = 0

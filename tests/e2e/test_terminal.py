@@ -27,8 +27,9 @@ def client() -> Iterator[Client]:
 def project(client: Client, request: pytest.FixtureRequest) -> Project:
     groups = [{"key": key, "initial_count": 100, "unit_cost": 1} for key in ("women", "men=all")]
     name = request.node.name
+    budget = {"total": 90, "rounds": 3}
     return client.create_project(
-        name, metric="accuracy", budget={"total": 90, "rounds": 3}, groups=groups, external_id=name
+        name, metric="accuracy", model="separate", budget=budget, groups=groups, external_id=name
     )
 
 

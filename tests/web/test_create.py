@@ -54,7 +54,7 @@ def test_what_was_checked_is_stored_whole(api: Api, pages: Pages) -> None:
 def test_one_model_for_all_groups_is_chosen_where_it_is_made(api: Api, pages: Pages) -> None:
     assert send(pages, "create").status_code == 303
     assert send(pages, "create", name="together", model="joint").status_code == 303
-    assert {one["name"]: one["model"] for one in stored(api)} == {"made by form": "separate", "together": "joint"}
+    assert {one["name"]: one["model"] for one in stored(api)} == {"made by form": "joint", "together": "joint"}
 
 
 @pytest.mark.parametrize(("groups", "runs", "named"), [

@@ -52,7 +52,8 @@ class ProjectIn(Shape):
     `smallest_gain` the least gain in utility worth a round: with either, the next allocation says when to stop. A round
     that costs more than `approval_threshold` needs two keys to accept it. `model` is joint where one model is trained
     on all groups' data, separate where each group has a model of its own, so that other groups' counts never enter its
-    curve. `external_id` is the project's name in your own records:
+    curve; null or left out it is joint, and separate for R² and every other metric to maximise that has no lower bound.
+    `external_id` is the project's name in your own records:
     sent again with the same content it answers the project that is there."""
 
     external_id: Text | None = None
@@ -62,7 +63,7 @@ class ProjectIn(Shape):
     objective: Objective = Field(default_factory=lambda: Utilitarian(kind="utilitarian"))
     budget: BudgetGiven
     recipe: ShortText = "default"
-    model: ModelName = "separate"
+    model: ModelName | None = None
     groups: Annotated[tuple[GroupIn, ...], Field(max_length=20_000)] = ()
     sources: Annotated[tuple[SourceIn, ...], Field(max_length=MAX_SOURCES)] = ()
     set_limits: SetLimits = ()
@@ -82,7 +83,7 @@ class ProjectPatch(Patch):
     objective: Objective = unset()
     budget: BudgetGiven = unset()
     recipe: ShortText = unset()
-    model: ModelName = unset()
+    model: ModelName | None = unset()
     set_limits: SetLimits = unset()
     value_per_utility: PriceIn | None = unset()
     smallest_gain: Positive | None = unset()

@@ -14,7 +14,8 @@ MODELS: Mapping[str, str] = {"joint": "one model on all groups' data", "separate
 @dataclass(frozen=True)
 class KnownMetric:
     """`names` beginning with the one that is listed. `kind` is proportion only where the value is a share of counted
-    examples, `eval_size` of them, so that its error is binomial; what is merely bounded is other. None: no bound."""
+    examples, `eval_size` of them, so that its error is binomial; what is merely bounded is other. None: no bound.
+    explains: whether it is a share of variance explained."""
 
     names: tuple[str, ...]
     kind: str
@@ -22,6 +23,7 @@ class KnownMetric:
     lower: float | None
     upper: float | None
     note: str
+    explains: bool = False
 
 
 def share(*names: str, of: str, goal: str = "maximize") -> KnownMetric:
@@ -65,7 +67,8 @@ KNOWN_METRICS = (
           "kendall", "kendall_tau", note="from −1 to 1", lower=-1.0),
     score("mcc", "matthews_corrcoef", "matthews_correlation", "kappa", "cohen_kappa", "cohens_kappa",
           note="from −1 to 1", lower=-1.0),
-    score("r2", "r_squared", "r2_score", "explained_variance", note="without a lower bound", lower=None),
+    KnownMetric(("r2", "r_squared", "r2_score", "explained_variance"), "other", "maximize", None, 1.0,
+                "without a lower bound; of a model for each group unless said otherwise", explains=True),
     error("wer", "word_error_rate", "cer", "character_error_rate", "ter", "translation_error_rate", "der",
           note="insertions may carry it above 1; fractions or percent alike"),
     error("perplexity", "ppl", note="at least 1", lower=1.0),
@@ -85,3 +88,11 @@ def known_metric(name: str) -> KnownMetric | None:
     """The metric of that name, in any case, with blanks, hyphens and underscores alike."""
     plain = unicodedata.normalize("NFKC", name).strip().casefold()
     return BY_NAME.get(re.sub(r"[\s_-]+", "_", plain))
+
+
+def usual_model(name: str, goal: str, lower: float | None) -> ModelName:
+    """What is trained where a project does not say it: one model, but for shares of variance explained, known by name or
+    by being open below. On such scores plans on one response were no better than on own counts (docs/evidence.md)."""
+    known = known_metric(name)
+    is_open = goal == "maximize" and lower is None
+    return "separate" if is_open or (known is not None and known.explains) else "joint"

@@ -16,6 +16,7 @@ from app.services.ids import as_uuid, new_id
 from app.services.projects import groups as group_service
 from app.services.projects import sources as source_service
 from app.services.projects.changes import Fields, archive, assign, touch
+from app.services.projects.metrics import usual_model
 from app.services.projects.open_orders import refuse_open_orders
 from app.services.projects.references import check_named
 from app.store import observations as observation_store
@@ -73,6 +74,7 @@ def create_project(
     to other projects."""
     if caller.project_ids is not None:
         raise Conflict("This key is limited to named projects and cannot make new ones. Use one without that limit.")
+    usual = usual_model(fields["metric_name"], fields["metric_goal"], fields["metric_lower"])
     project = Project(
         id=new_id(),
         workspace_id=caller.workspace_id,
@@ -80,7 +82,7 @@ def create_project(
         data_at=now,
         created_at=now,
         updated_at=now,
-        **fields,
+        **{**fields, "model": fields.get("model") or usual},
     )
     check_metric(project)
     session.add(project)
@@ -106,11 +108,16 @@ def check_metric(project: Project) -> None:
 
 
 def update_project(session: Session, project: Project, changes: Fields, now: datetime) -> None:
-    """Raises Frozen for the metric or the currency after the first observation, Invalid for bad bounds."""
+    """Raises Frozen for the metric or the currency after the first observation, Invalid for bad bounds. A `model` of None
+    is the usual one of the metric."""
     frozen = [name for name in FROZEN_FIELDS if name in changes and changes[name] != getattr(project, name)]
     if frozen and observation_store.has_observations(session, project.id):
         names = ", ".join(name.replace("metric_", "metric.") for name in frozen)
         raise Frozen(f"{names}: fixed since the first observation. Make a new project to measure differently.")
+    if "model" in changes and changes["model"] is None:
+        metric = {name: getattr(project, name) for name in ("metric_name", "metric_goal", "metric_lower")} | changes
+        usual = usual_model(metric["metric_name"], metric["metric_goal"], metric["metric_lower"])
+        changes = {**changes, "model": usual}
     assign(project, changes, now)
     check_metric(project)
     group_service.check_targets(project, store.members(session, Group, project.id), lambda _: "/metric")

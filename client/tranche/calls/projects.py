@@ -33,7 +33,9 @@ class ProjectCalls(Connection):
     def create_project(
         self, name: str, *, metric: Json | str, budget: Json | Money, groups: Iterable[Json] = (), **more: Any
     ) -> Project:
-        """Creates a project with its groups; `more` takes objective, currency, recipe, model, sources, set_limits, …"""
+        """Creates a project with its groups; `more` takes objective, currency, recipe, model, sources, set_limits, …
+
+        `model` left out is joint, one model on all groups' data, or separate where the metric is R²."""
         body = {"name": name, "metric": metric, "budget": budget, "groups": list(groups), **more}
         return known(Project, self._call("POST", "/v1/projects", body))
 

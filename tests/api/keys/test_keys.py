@@ -55,7 +55,7 @@ def nfc(text: str) -> str:
 
 def made(api: Api, keys: list[str]) -> str:
     groups = [{"key": key, "initial_count": 300, "unit_cost": "1", "weight": 1} for key in keys]
-    body = {"name": "x", "metric": "accuracy", "budget": 200, "groups": groups}
+    body = {"name": "x", "model": "separate", "metric": "accuracy", "budget": 200, "groups": groups}
     answer = api.post("/v1/projects", json=body)
     assert answer.status_code == 201, answer.text
     return f"/v1/projects/{answer.json()['id']}"

@@ -361,11 +361,15 @@ def test_null_in_a_patch_restores_the_defaults_of_a_project(api: Api) -> None:
     assert api.patch(path, json={"name": None}).status_code == 422
 
 
-def test_each_group_has_a_model_unless_one_for_all_is_said(api: Api) -> None:
-    path = api.project()
-    assert api.get(path).json()["model"] == "separate"
-    assert api.get(api.project(model="joint")).json()["model"] == "joint"
-    assert api.patch(path, json={"model": "joint"}).json()["model"] == "joint"
+def test_one_model_for_all_groups_is_usual_but_for_shares_of_variance(api: Api) -> None:
+    path = api.project(model=None)
+    assert api.get(path).json()["model"] == "joint"
+    assert api.get(api.project(model=None, metric="r2")).json()["model"] == "separate"
+    assert api.get(api.project(model="joint", metric="r2")).json()["model"] == "joint"
+    assert api.patch(path, json={"model": "separate"}).json()["model"] == "separate"
+    assert api.patch(path, json={"model": None}).json()["model"] == "joint"
+    # What is there stays as it is, whatever else changes.
     assert api.patch(path, json={"metric": "r2", "name": "other"}).json()["model"] == "joint"
+    assert api.patch(path, json={"model": None}).json()["model"] == "separate"
     body = problem(api.patch(path, json={"model": "both"}), 422)
     assert body["errors"][0]["pointer"] == "/model"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.services.projects.metrics import BY_NAME, KNOWN_METRICS, KnownMetric, known_metric
+from app.services.projects.metrics import BY_NAME, KNOWN_METRICS, KnownMetric, known_metric, usual_model
 
 PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
 
@@ -32,6 +32,22 @@ def test_each_metric_can_be_used_as_it_stands(metric: KnownMetric) -> None:
     if metric.lower is not None and metric.upper is not None:
         assert metric.lower < metric.upper
     assert metric.kind == "other" or (metric.lower, metric.upper) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "goal", "lower", "model"),
+    [
+        ("accuracy", "maximize", 0.0, "joint"),
+        ("log_loss", "minimize", 0.0, "joint"),
+        ("our own", "maximize", -5.0, "joint"),
+        ("R² of ours", "maximize", None, "separate"),
+        ("R2 score", "maximize", 0.0, "separate"),
+        ("Explained-Variance", "maximize", 0.0, "separate"),
+        ("wer", "minimize", 0.0, "joint"),
+    ],
+)
+def test_one_model_is_usual_but_for_shares_of_variance(name: str, goal: str, lower: float | None, model: str) -> None:
+    assert usual_model(name, goal, lower) == model
 
 
 def test_no_name_stands_for_two_metrics() -> None:
