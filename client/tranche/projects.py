@@ -9,7 +9,7 @@ from tranche.answers import Json, known
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """`model`: joint, one trained on all groups' data, or separate, one for each group, as in older servers' answers."""
+    """`model`: joint, one trained on all groups' data, or separate, one for each group (as of older servers)."""
 
     id: str
     name: str

@@ -108,8 +108,8 @@ def check_metric(project: Project) -> None:
 
 
 def update_project(session: Session, project: Project, changes: Fields, now: datetime) -> None:
-    """Raises Frozen for the metric or the currency after the first observation, Invalid for bad bounds. A `model` of None
-    is the usual one of the metric."""
+    """Raises Frozen for the metric or the currency after the first observation, Invalid for bad bounds. A `model` of
+    None is the usual one of the metric."""
     frozen = [name for name in FROZEN_FIELDS if name in changes and changes[name] != getattr(project, name)]
     if frozen and observation_store.has_observations(session, project.id):
         names = ", ".join(name.replace("metric_", "metric.") for name in frozen)
