@@ -1,15 +1,18 @@
 """The page of learning curves says what the API says, without a script."""
 
 import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from app.planner.curves.posterior import Diagnostics
 from app.planner.curves.transfer import Received
 from app.services.forecasts.curves import Curve, Summary
 from app.services.ledger.holdings import NOTHING_AWAITED, Held, Stock
-from app.web.curves_page import line_of
-from tests.api_client import RUNS, Api
+from app.web.curves_page import line_of, worths_of
+from tests.api_client import RUNS, Api, run
+from tests.planner.joint import joint_posterior, losses_at
 from tests.web.browser_client import Pages, text_of
 
 NAME = "<script>alert(1)</script>"
@@ -55,10 +58,66 @@ def test_the_groups_that_teach_the_most_are_named() -> None:
     )
     band = Summary(0.8, {"p05": 0.7, "p95": 0.9})
     stock = Stock(Held(100, 100.0), NOTHING_AWAITED)
-    curve = Curve("A", stock, band, {}, None, [(50, band), (100, band)], [], received, Diagnostics(3, 3, 100, 1), ())
+    curve = Curve(
+        "A", stock, band, {}, None, [(50, band), (100, band)], [], received, None, Diagnostics(3, 3, 100, 1), ()
+    )
     line = line_of(curve, {"A": "one", "B": "B", "C": "sea", "D": "D"}, None)
     assert line.taught == [("sea", 0.4), ("E", 0.3), ("B", 0.2)]
     assert (line.name, line.curve.now, line.doubts) == ("one", band, ())
+
+
+def test_what_samples_are_worth_to_each_other_is_a_table_of_one_model(api: Api, pages: Pages) -> None:
+    path = api.project(model="joint")
+    smaller = [run(9, {"A": 50, "B": 100}, A=0.71, B=0.69)]
+    assert api.post(f"{path}/observations", json={"observations": RUNS + smaller}).status_code == 201
+    page = pages.get(page_of(path)).text
+    table = page[page.index("What a sample of the group above") :].split("</table>")[0]
+    assert table.count('<th scope="col"') >= 3
+    assert table.count('<th scope="row"') == 2
+    for key in "AB":
+        curve = api.get(f"{path}/curves/{key}").json()
+        (one,) = curve["transfer"]
+        weight = one["weight"]
+        assert f"{weight['mean']:.2f}<br><small>{weight['p05']:.2f} to {weight['p95']:.2f}</small>" in table
+        misfit = curve["misfit"]
+        assert (misfit is None) == ("misfit takes" not in table)
+        assert misfit is None or f"{misfit['mean']:.3f}<br>" in table
+    assert api.patch(path, json={"model": "separate"}).status_code == 200
+    assert "What a sample is worth" not in pages.get(page_of(path)).text
+
+
+def test_of_many_groups_the_pairs_that_are_worth_most_are_told() -> None:
+    posterior = joint_posterior(1, groups=14, draws=20, conflict=0.3)
+    transfer = posterior.transfer
+    assert transfer is not None
+    means = transfer.weights.mean(axis=2)
+    received = tuple(
+        tuple(Received(posterior.keys[h], means[g, h], 0.0, 2.0) for h in range(14) if h != g) for g in range(14)
+    )
+    known = replace(posterior, transfer=replace(transfer, received=received))
+    worths = worths_of(known, {key: f"group {key}" for key in posterior.keys})
+    assert worths is not None
+    assert not worths.rows
+    assert [pair.worth.mean for pair in worths.pairs] == sorted(means[means > 0.0], reverse=True)[:12]
+    best = np.unravel_index(np.argmax(means), means.shape)
+    first = worths.pairs[0]
+    assert (first.group, first.source) == tuple(f"group {posterior.keys[at]}" for at in best)
+
+
+def test_what_misfit_takes_stands_beside_the_worths() -> None:
+    posterior = joint_posterior(1, groups=3, draws=20, conflict=0.3)
+    names = dict(zip(posterior.keys, "abc", strict=True))
+    worths = worths_of(posterior, names)
+    assert worths is not None
+    assert worths.clash
+    transfer = posterior.transfer
+    assert transfer is not None
+    calm = replace(posterior, transfer=replace(transfer, conflict=np.zeros((3, 20))))
+    taken = losses_at(posterior, transfer.held) - losses_at(calm, transfer.held)
+    for (_, _, misfit), expected in zip(worths.rows, taken, strict=True):
+        assert misfit is not None
+        assert misfit.mean == pytest.approx(float(expected.mean()), rel=1e-9)
+    assert worths_of(replace(posterior, transfer=None), names) is None
 
 
 def test_groups_are_paged_by_twelve(api: Api, pages: Pages) -> None:

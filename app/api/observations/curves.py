@@ -95,8 +95,9 @@ class CurveOut(Answer):
     in the metric's units; `samples_to_target` are own samples, null where the target is never reached;
     `chance_reachable` is the chance that endless data reaches it, null without a target. `count` clean
     samples are held and `pending` ordered but not delivered; `raw_count` and `raw_pending` are the same whatever their
-    quality. `now` is the metric with what is held and awaited, the `metric_now` of a plan. `warnings` doubt the curve;
-    what a plan doubts besides stands with the plan."""
+    quality. `now` is the metric with what is held and awaited, the `metric_now` of a plan; `misfit` is by how much
+    worse it is for the share of the data that is unlike the group, null where that takes nothing. `warnings` doubt the
+    curve; what a plan doubts besides stands with the plan."""
 
     group: str
     count: int
@@ -110,6 +111,7 @@ class CurveOut(Answer):
     bands: list[BandOut]
     points: list[PointOut]
     transfer: list[TransferOut]
+    misfit: Parameter | None
     diagnostics: DiagnosticsOut
     warnings: list[WarningOut]
 
@@ -125,6 +127,7 @@ def curve_shape(project: Project, curve: Curve) -> CurveOut:
         raw_pending=curve.stock.raw_pending,
         now=Quantiles(mean=curve.now.mean, **curve.now.quantiles),
         bands=[BandOut(count=count, mean=one.mean, **one.quantiles) for count, one in curve.bands],
+        misfit=None if curve.misfit is None else Parameter(mean=curve.misfit.mean, **main_quantiles(curve.misfit)),
         transfer=[TransferOut(source=one.source, weight=WeightOut.model_validate(one)) for one in curve.transfer],
     )
 

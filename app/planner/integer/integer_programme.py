@@ -85,7 +85,8 @@ def _round_about(master: Master, orders: IntArray) -> FloatArray:
     """Counts [k, 2 S] some lots of one source more, or less, than the orders: where whole orders are told apart."""
     market = master.programme.market
     steps = ROUND_ABOUT * market.effective.toarray() * market.lot
-    return np.maximum((master.held + market.added(orders))[:, None] + np.concatenate([-steps, steps], axis=1), 0.0)
+    counts = (master.held + market.added(orders))[:, None]
+    return np.asarray(np.maximum(counts + np.concatenate([-steps, steps], axis=1), 0.0))
 
 
 def whole_orders(programme: Programme, columns: FloatArray) -> IntArray:

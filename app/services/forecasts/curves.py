@@ -59,7 +59,8 @@ class Curve:
     """One group's curve: parameters by name, the metric's band at each count, and what it was learnt from.
 
     now: the metric where the group stands, with what is awaited, as plans have it. chance_reachable: that endless data
-    reaches the target, None without one.
+    reaches the target, None without one. misfit: by how much worse it is there for the share of the data that is unlike
+    the group, None where that takes nothing.
     """
 
     group: str
@@ -70,6 +71,7 @@ class Curve:
     bands: list[tuple[int, Summary]]
     points: list[CurvePoint]
     transfer: tuple[Received, ...]
+    misfit: Summary | None
     diagnostics: Diagnostics
     warnings: tuple[Warning, ...]
 
@@ -155,6 +157,7 @@ def curve_of(
         bands=list(zip(counts, bands, strict=True)),
         points=points,
         transfer=one.transfer.received[0] if one.transfer else (),
+        misfit=misfit_of(one, stock.now),
         diagnostics=one.diagnostics[0],
         warnings=one.warnings,
     )
@@ -198,6 +201,13 @@ def parameters_of(one: Posterior, metric: Metric, group: AnyGroup) -> dict[str, 
         target = metric.to_loss(np.array([group.target]))
         named["samples_to_target"] = np.ceil(one.inverse(target)[0])
     return {name: summary(values) for name, values in named.items()}
+
+
+def misfit_of(one: Posterior, now: float) -> Summary | None:
+    """What misfit takes of a group's metric at its count; None where it takes nothing in any draw."""
+    if one.transfer is None or not one.transfer.clashes:
+        return None
+    return summary(one.transfer.harm(np.array([now]))[0])
 
 
 def chance_reachable(one: Posterior, metric: Metric, group: AnyGroup) -> float | None:

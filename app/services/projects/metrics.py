@@ -92,7 +92,7 @@ def known_metric(name: str) -> KnownMetric | None:
 
 def usual_model(name: str, goal: str, lower: float | None) -> ModelName:
     """What is trained where a project does not say it: one model, but for shares of variance explained, known by name
-    or by being open below. On such scores plans on one response were no better than on own counts (docs/evidence.md)."""
+    or by being open below. On such scores one response planned no better than own counts did (docs/evidence.md)."""
     known = known_metric(name)
     is_open = goal == "maximize" and lower is None
     return "separate" if is_open or (known is not None and known.explains) else "joint"
