@@ -110,13 +110,14 @@ class _Hill:
         lower, upper = (bound[self.free] for bound in self.master.programme.bounds)
         endless, rows = np.full(extra, np.inf), _Rows.of(self.master, self.free)
         asked: dict[str, Any] = {
+            "method": "SLSQP",
             "jac": lambda x: -outer.objective @ self._slope(x),
             "bounds": Bounds(np.concatenate([lower, -endless]), np.concatenate([upper, endless])),
             "constraints": rows.constraints(extra) + self._constraints(),
             "options": {"ftol": rise, "maxiter": MOST_LOOKS},
         }
         first = np.concatenate([self.first, np.zeros(extra)])
-        found = minimize(lambda x: -float(outer.objective @ self._value(x)), first, method="SLSQP", **asked)
+        found = minimize(lambda x: -float(outer.objective @ self._value(x)), first, **asked)
         y = np.clip(found.x[:size], lower, upper)
         return y if np.all(np.isfinite(y)) and rows.kept(y) else None
 
