@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlencode
 
-import numpy as np
 from fastapi import Query
 
 from app.charts.words import percent
 from app.errors import Fault, TrancheError, invalid
-from app.planner.curves import Posterior, Received
 from app.services.curves.fits import DRAWS, SEED
-from app.services.forecasts.curves import Curve, Summary, known_curves, misfit_of
+from app.services.forecasts.curves import Curve, known_curves
+from app.services.forecasts.worths import Worths, worths_of
 from app.services.planning import HARDLY_EVER, Warning
 from app.services.planning.allocations import AllocationQuestion, doubts_by_group
 from app.services.planning.looks import kept_allocation
@@ -27,8 +26,6 @@ router = pages()
 PER_PAGE = 12
 """As charts and plans ask: the same fit serves all three."""
 MOST_SOURCES = 3
-MOST_IN_TABLE = 12
-"""What samples are worth to each other is shown group by group up to so many, beyond for so many pairs."""
 
 
 @dataclass(frozen=True)
@@ -44,29 +41,6 @@ class Line:
     def width(self) -> float:
         """Of the 90 % interval."""
         return (self.curve.now.quantiles["p95"] or 0.0) - (self.curve.now.quantiles["p05"] or 0.0)
-
-
-@dataclass(frozen=True)
-class Pair:
-    """What a sample of the group named `source` is worth to the one named `group`, in own samples."""
-
-    group: str
-    source: str
-    worth: Received
-
-
-@dataclass(frozen=True)
-class Worths:
-    """By the names of the groups: what a sample of each, in its order, is worth to a group, None: own ones, or nothing;
-    and what misfit takes of it now. pairs: instead, where there are many groups, those that are worth most."""
-
-    rows: Sequence[tuple[str, Sequence[Received | None], Summary | None]]
-    pairs: Sequence[Pair]
-
-    @property
-    def clash(self) -> bool:
-        """Whether misfit takes from any."""
-        return any(misfit is not None for _, _, misfit in self.rows)
 
 
 @router.get("/projects/{project_id}/curves")
@@ -124,22 +98,6 @@ def lines_of(
     doubts = doubts_of(visit, project)
     lines = [line_of(known.curve(group), names, doubts) for group in shown]
     return lines, worths_of(known.posterior, names) if project.model == "joint" else None
-
-
-def worths_of(posterior: Posterior, names: Mapping[str, str]) -> Worths | None:
-    """What the groups' samples are worth to each other; None where nothing is known of it."""
-    if posterior.transfer is None:
-        return None
-    received = dict(zip(posterior.keys, posterior.transfer.received, strict=True))
-    if len(received) > MOST_IN_TABLE:
-        pairs = [Pair(names[key], names[one.source], one) for key, row in received.items() for one in row]
-        return Worths((), sorted(pairs, key=lambda pair: -pair.worth.mean)[:MOST_IN_TABLE])
-    rows = []
-    for at, (key, row) in enumerate(received.items()):
-        by_source = {one.source: one for one in row}
-        misfit = misfit_of(posterior.select(np.array([at])), float(posterior.transfer.held[at]))
-        rows.append((names[key], [by_source.get(source) for source in received], misfit))
-    return Worths(rows, ())
 
 
 def doubts_of(visit: Visit, project: Project) -> dict[str, list[Warning]] | None:

@@ -1,18 +1,15 @@
 """The page of learning curves says what the API says, without a script."""
 
 import re
-from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from app.planner.curves.posterior import Diagnostics
 from app.planner.curves.transfer import Received
 from app.services.forecasts.curves import Curve, Summary
 from app.services.ledger.holdings import NOTHING_AWAITED, Held, Stock
-from app.web.curves_page import line_of, worths_of
+from app.web.curves_page import line_of
 from tests.api_client import RUNS, Api, run
-from tests.planner.joint import joint_posterior, losses_at
 from tests.web.browser_client import Pages, text_of
 
 NAME = "<script>alert(1)</script>"
@@ -84,40 +81,6 @@ def test_what_samples_are_worth_to_each_other_is_a_table_of_one_model(api: Api, 
         assert misfit is None or f"{misfit['mean']:.3f}<br>" in table
     assert api.patch(path, json={"model": "separate"}).status_code == 200
     assert "What a sample is worth" not in pages.get(page_of(path)).text
-
-
-def test_of_many_groups_the_pairs_that_are_worth_most_are_told() -> None:
-    posterior = joint_posterior(1, groups=14, draws=20, conflict=0.3)
-    transfer = posterior.transfer
-    assert transfer is not None
-    means = transfer.weights.mean(axis=2)
-    received = tuple(
-        tuple(Received(posterior.keys[h], means[g, h], 0.0, 2.0) for h in range(14) if h != g) for g in range(14)
-    )
-    known = replace(posterior, transfer=replace(transfer, received=received))
-    worths = worths_of(known, {key: f"group {key}" for key in posterior.keys})
-    assert worths is not None
-    assert not worths.rows
-    assert [pair.worth.mean for pair in worths.pairs] == sorted(means[means > 0.0], reverse=True)[:12]
-    best = np.unravel_index(np.argmax(means), means.shape)
-    first = worths.pairs[0]
-    assert (first.group, first.source) == tuple(f"group {posterior.keys[at]}" for at in best)
-
-
-def test_what_misfit_takes_stands_beside_the_worths() -> None:
-    posterior = joint_posterior(1, groups=3, draws=20, conflict=0.3)
-    names = dict(zip(posterior.keys, "abc", strict=True))
-    worths = worths_of(posterior, names)
-    assert worths is not None
-    assert worths.clash
-    transfer = posterior.transfer
-    assert transfer is not None
-    calm = replace(posterior, transfer=replace(transfer, conflict=np.zeros((3, 20))))
-    taken = losses_at(posterior, transfer.held) - losses_at(calm, transfer.held)
-    for (_, _, misfit), expected in zip(worths.rows, taken, strict=True):
-        assert misfit is not None
-        assert misfit.mean == pytest.approx(float(expected.mean()), rel=1e-9)
-    assert worths_of(replace(posterior, transfer=None), names) is None
 
 
 def test_groups_are_paged_by_twelve(api: Api, pages: Pages) -> None:

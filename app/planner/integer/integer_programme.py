@@ -14,7 +14,7 @@ from app.planner.integer.local_search import improve, repair
 from app.planner.problem.linear import maximise_whole
 from app.planner.problem.order_programme import Programme
 from app.planner.relaxation.certificate import LEAST_GAIN
-from app.planner.relaxation.cutting_planes import Master
+from app.planner.relaxation.master import Master
 from app.planner.utility.values import Values
 
 PROGRAMME_ROUNDS = 12

@@ -22,7 +22,7 @@ from app.planner.problem.feasibility import cheapest
 from app.planner.problem.market import Market
 from app.planner.problem.order_programme import Programme
 from app.planner.relaxation.certificate import LEAST_GAIN
-from app.planner.relaxation.cutting_planes import Master
+from app.planner.relaxation.master import Master
 from app.planner.relaxation.relax import Divisible
 from app.planner.utility.utility import Utility
 

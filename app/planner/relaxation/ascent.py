@@ -7,16 +7,14 @@ thirty looks at V and its gradient. Its answer is allowed and proves nothing: ta
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array, diags_array, vstack
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.relaxation.certificate import LEAST_GAIN
-
-if TYPE_CHECKING:
-    from app.planner.relaxation.cutting_planes import Master
+from app.planner.relaxation.master import Master
 
 MOST_STEPPED = 120
 """More columns than this are left to the tangents: a step takes time with their cube."""
@@ -29,7 +27,7 @@ OUTSIDE = 1e-9
 """An answer that misses a row by more than this is none."""
 
 
-def climb(master: "Master", tolerance: float, start: FloatArray | None = None) -> FloatArray | None:
+def climb(master: Master, tolerance: float, start: FloatArray | None = None) -> FloatArray | None:
     """Columns [columns] near the top of U over the allowed orders, or of a hill where V is not concave; None where none
     was found.
 
@@ -59,7 +57,7 @@ class _Rows:
     high: FloatArray
 
     @staticmethod
-    def of(master: "Master", free: IntArray) -> "_Rows":
+    def of(master: Master, free: IntArray) -> "_Rows":
         """The programme's rows and the total's over the columns at `free`, the counts bought put in."""
         programme = master.programme
         rows, (total, least, most) = programme.rows, master.total_row()
@@ -93,7 +91,7 @@ class _Rows:
 class _Hill:
     """U over x: the free columns y, and F's own variables, counted from where they stand in units of `scale`."""
 
-    def __init__(self, master: "Master", free: IntArray, first: FloatArray) -> None:
+    def __init__(self, master: Master, free: IntArray, first: FloatArray) -> None:
         """first [y]: where the steps begin."""
         self.master, self.outer, self.free, self.first = master, master.outer, free, first
         self.rise = master.programme.count_of[:, free].toarray()
@@ -117,9 +115,13 @@ class _Hill:
             "options": {"ftol": rise, "maxiter": MOST_LOOKS},
         }
         first = np.concatenate([self.first, np.zeros(extra)])
-        found = minimize(lambda x: -float(outer.objective @ self._value(x)), first, **asked)
+        found = minimize(self._below, first, **asked)
         y = np.clip(found.x[:size], lower, upper)
         return y if np.all(np.isfinite(y)) and rows.kept(y) else None
+
+    def _below(self, x: FloatArray) -> float:
+        """What is to be made least: U, turned over."""
+        return -float(self.outer.objective @ self._value(x))
 
     def _constraints(self) -> list[dict[str, Any]]:
         """F's rows, and the values that must be reached."""

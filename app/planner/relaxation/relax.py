@@ -13,7 +13,8 @@ from app.planner.problem.canonical import Canonical
 from app.planner.problem.order_programme import Programme
 from app.planner.relaxation import multiplier
 from app.planner.relaxation.certificate import CLOSED, LEAST_GAIN, Relaxation
-from app.planner.relaxation.cutting_planes import CutOptimum, Master, solve
+from app.planner.relaxation.cutting_planes import CutOptimum, solve
+from app.planner.relaxation.master import Master
 from app.planner.relaxation.separable import LadderSolver, is_separable, relax_separable
 from app.planner.relaxation.tabulation import solve_by_tables
 from app.planner.relaxation.totals import solve_by_total

@@ -15,7 +15,8 @@ from app.planner.problem.linear import Linear, maximise
 from app.planner.problem.order_programme import Programme
 from app.planner.relaxation.ascent import climb
 from app.planner.relaxation.certificate import LEAST_GAIN
-from app.planner.relaxation.cutting_planes import CutOptimum, Master, solve
+from app.planner.relaxation.cutting_planes import CutOptimum, solve
+from app.planner.relaxation.master import Master
 from app.planner.utility.values import Values
 
 NEAR_TOTAL = 1e-3

@@ -157,7 +157,7 @@ def curve_of(
         bands=list(zip(counts, bands, strict=True)),
         points=points,
         transfer=one.transfer.received[0] if one.transfer else (),
-        misfit=misfit_of(one, stock.now),
+        misfit=misfits_of(one, np.array([stock.now]))[0],
         diagnostics=one.diagnostics[0],
         warnings=one.warnings,
     )
@@ -203,11 +203,11 @@ def parameters_of(one: Posterior, metric: Metric, group: AnyGroup) -> dict[str, 
     return {name: summary(values) for name, values in named.items()}
 
 
-def misfit_of(one: Posterior, now: float) -> Summary | None:
-    """What misfit takes of a group's metric at its count; None where it takes nothing in any draw."""
-    if one.transfer is None or not one.transfer.clashes:
-        return None
-    return summary(one.transfer.harm(np.array([now]))[0])
+def misfits_of(posterior: Posterior, now: FloatArray) -> list[Summary | None]:
+    """What misfit takes of each group's metric at its count `now` [groups]; None where it takes nothing in any draw."""
+    if posterior.transfer is None:
+        return [None] * len(now)
+    return [summary(taken) if taken.any() else None for taken in posterior.transfer.harm(now)]
 
 
 def chance_reachable(one: Posterior, metric: Metric, group: AnyGroup) -> float | None:

@@ -10,7 +10,7 @@ from app.planner.problem.canonical import Canonical
 from app.planner.problem.order_programme import Programme
 from app.planner.problem.problem import Limit, Problem
 from app.planner.relaxation.ascent import MOST_STEPPED, climb
-from app.planner.relaxation.cutting_planes import Master
+from app.planner.relaxation.master import Master
 from app.planner.utility.objective import Objective
 from tests.planner.problems import UTILITARIAN, offers
 from tests.planner.questions import KINDS
