@@ -139,9 +139,10 @@ def test_the_round_of_the_rounds_page_works(service: Service, tmp_path: Path) ->
 
 def test_the_commands_of_the_planning_page_go_on_from_the_readme(service: Service, tmp_path: Path) -> None:
     asked = blocks("docs/planning.md")
-    assert len(asked) == 6
+    assert len(asked) == 7
     said = service.run(ROUND_BY_CURL[1:] + asked, tmp_path)
     assert '"radio-archive"' in said
+    assert re.search(r"^Valais office (0\.\d+|1\.0)$", said, re.MULTILINE)
     assert '"worth_spending": "' in said
     for name in ("as it is", "half the money", "cheaper Valais", "at least 1,100 of Valais", "what we had in mind"):
         assert f'"name": "{name}"' in said

@@ -11,7 +11,7 @@ from app.api.planning.allocations import read_budget
 from app.errors import Fault, refuse
 from app.services.planning.allocations import AllocationQuestion
 from app.services.planning.policies import POLICY_KEYS, PolicyName
-from app.services.projects.objectives import LABELS, usual
+from app.services.projects.objectives import LABELS, labels_of, usual
 from app.store.models.projects import Project
 
 OWN = "project"
@@ -54,7 +54,7 @@ class PlanQuery:
 
 def objective_choices(project: Project) -> list[tuple[str, str]]:
     own = f"The project's: {project.objective['kind']}"
-    return [(OWN, own), *LABELS.items()]
+    return [(OWN, own), *labels_of(project.stakeholders).items()]
 
 
 def slider_step(most: Decimal) -> Decimal:

@@ -16,10 +16,16 @@ NO_ESTIMATES = ("best_simple_rule", "equal_budget_ratio")
 """What stands beside the estimates in an answer's `utility`."""
 
 
+def shares_of(answer: Json) -> dict[str, float | None]:
+    """The stakeholders' shares by name."""
+    return {one["name"]: one["share"] for one in answer.get("stakeholders", ())}
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Allocation(Tabular):
     """What to buy next; it prints as a table, and its rows are the groups.
 
+    `stakeholders` are the shares of what each would gain were the plan made for it alone, None where that is nothing.
     `utility` has the keys now, after, equal, equal_spend and proportional; `orders` are samples by source; `binding`
     maps the constraints that hold the plan back to what one more unit of them would be worth; `equal_budget_ratio` is
     what equal counts would need to reach the same; `question` is what was asked for the plan.
@@ -39,6 +45,7 @@ class Allocation(Tabular):
     unspent_reason: str | None = None
     orders: Mapping[str, int] = field(default_factory=dict)
     binding: Mapping[str, float | None] = field(default_factory=dict)
+    stakeholders: Mapping[str, float | None] = field(default_factory=dict)
     stop: Stop | None = None
     question: Mapping[str, Any] = field(default_factory=dict)
 
@@ -69,6 +76,7 @@ class Allocation(Tabular):
             groups={item["group"]: GroupPlan.of(item) for item in answer["groups"]},
             orders={item["source"]: item["order"] for item in answer["sources"]},
             binding={item["bound"]: item["shadow_price"] for item in answer.get("binding", ())},
+            stakeholders=shares_of(answer),
             stop=Stop.of(answer.get("stop")),
             warnings=Remark.all_of(answer),
             question=dict(question or {}),

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tranche.answers import Estimate, Json, Remark, known
 from tranche.plan_parts import Gain
-from tranche.plans import NO_ESTIMATES
+from tranche.plans import NO_ESTIMATES, shares_of
 from tranche.rows import Row, Tabular, banded, row_of
 
 
@@ -28,6 +28,7 @@ class ScenarioPlan:
     gain: Gain | None
     infeasible: tuple[Json, ...]
     warnings: tuple[Remark, ...]
+    stakeholders: Mapping[str, float | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, answer: Json) -> "ScenarioPlan":
@@ -47,6 +48,7 @@ class ScenarioPlan:
             spend_difference=None if apart is None else Decimal(apart),
             gain=None if gain is None else known(Gain, gain),
             infeasible=tuple(answer["infeasible"]),
+            stakeholders=shares_of(answer),
             warnings=Remark.all_of(answer),
         )
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ def gain_of(case: dict[str, Any]) -> float:
     """What the known optimum gains over buying nothing."""
     form = Canonical.of(problem_of(case))
     base = case["answer"].get("regret_base")
-    now = form.utility.with_base(np.array(base)) if base else form.utility
+    now = replace(form.utility, base=np.array(base)) if base else form.utility
     return max(abs(case["answer"]["utility"] - now.at(form.held)), 1e-9)
 
 

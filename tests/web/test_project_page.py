@@ -9,7 +9,7 @@ import pytest
 
 from app.charts.words import percent
 from tests.api_client import RUNS, Api, run
-from tests.conftest import new_key
+from tests.conftest import new_key, one_database
 from tests.web.browser_client import Pages, text_of
 
 
@@ -93,6 +93,20 @@ def test_another_objective_can_be_made_the_projects(api: Api, pages: Pages, path
     assert api.get(path).json()["objective"]["kind"] == "maximin"
     refused = pages.post(f"{page_of(path)}/objective", {"objective": "nonsense"})
     assert refused.status_code == 422
+
+
+@one_database
+def test_a_bar_for_each_stakeholder_has_the_share_of_the_api(api: Api, pages: Pages, path: str) -> None:
+    assert "stakeholders fare" not in pages.get(page_of(path)).text
+    worst = {"name": "the <worst> off", "objective": {"kind": "maximin"}}
+    first = {"name": "for A", "objective": {"kind": "utilitarian"}, "weights": {"A": 1}}
+    api.patch(path, json={"stakeholders": [worst, first], "objective": {"kind": "compromise"}})
+    page, plan = pages.get(page_of(path)).text, api.get(f"{path}/allocations/next").json()
+    bars = re.findall(r'<progress max="1" value="([^"]+)" aria-label="([^"]+)">', page)
+    assert {unescape(name): float(value) for value, name in bars} == pytest.approx(
+        {one["name"]: one["share"] for one in plan["stakeholders"]}
+    )
+    assert "A compromise of the stakeholders" in page
 
 
 def test_a_fragment_is_the_plan_alone(pages: Pages, path: str) -> None:

@@ -19,10 +19,12 @@ from app.api.planning.plans import (
     OptimalityOut,
     Policy,
     SourcePlanOut,
+    StakeholderShareOut,
     StopOut,
     UtilityOut,
     group_shape,
     source_plan_shape,
+    stakeholder_shapes,
     stop_shape,
 )
 from app.api.projects.objectives import Objective
@@ -77,6 +79,7 @@ class AllocationOut(Answer):
     binding: list[BoundOut]
     groups: list[GroupPlanOut]
     sources: list[SourcePlanOut]
+    stakeholders: list[StakeholderShareOut]
     stop: StopOut | None
     warnings: list[WarningOut]
 
@@ -107,6 +110,7 @@ def allocation_shape(
             if group.add or not only_bought
         ],
         sources=[source_plan_shape(one) for one in plan.sources if one.order or not only_bought],
+        stakeholders=stakeholder_shapes(plan, known),
         stop=stop_shape(answer.stop),
         warnings=answer.warnings,
     )

@@ -134,6 +134,14 @@ class SourcePlanOut(Answer):
     binding: list[str]
 
 
+class StakeholderShareOut(Answer):
+    """How a stakeholder fares under the plan: `share` of what it would gain were the plan made for it alone (1); below
+    0 where it loses, null where nothing can be gained or nothing is known of the metric yet."""
+
+    name: str
+    share: float | None
+
+
 class StopOut(Answer):
     """How much of the money is worth spending, and what the whole of it buys: `gain` in utility, `worth` in money
     (null without the project's `value_per_utility`). `stop`: nothing is worth spending."""
@@ -143,6 +151,10 @@ class StopOut(Answer):
     gain: float
     worth: MoneyOut | None
     reason: str
+
+
+def stakeholder_shapes(plan: Plan, known: bool) -> list[StakeholderShareOut]:
+    return [StakeholderShareOut(name=one.name, share=one.share if known else None) for one in plan.stakeholders]
 
 
 def budget_shape(plan: Plan, available: Decimal) -> BudgetShare:

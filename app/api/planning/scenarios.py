@@ -32,8 +32,10 @@ from app.api.planning.plans import (
     GainOut,
     MetricOut,
     OptimalityOut,
+    StakeholderShareOut,
     UtilityOut,
     budget_shape,
+    stakeholder_shapes,
 )
 from app.api.projects.groups import AssumedCurve, GroupIn
 from app.api.projects.limits import SetLimits, stored_limits
@@ -139,6 +141,7 @@ class ScenarioOut(Answer):
     optimality: OptimalityOut | None
     groups: dict[str, ScenarioGroupOut]
     sources: dict[str, ScenarioSourceOut]
+    stakeholders: list[StakeholderShareOut]
     difference: DifferenceOut | None
     infeasible: list[FaultShape]
     warnings: list[WarningOut]
@@ -180,7 +183,7 @@ def row_shape(outcome: ScenarioResult, first: ScenarioResult, only_bought: bool)
         culprits = [FaultShape(pointer=one.pointer, detail=one.detail) for one in outcome.culprits]
         return ScenarioOut(
             name=name, policy=None, budget=None, unspent_reason=None, utility=None, shadow_price=None, optimality=None,
-            groups={}, sources={}, difference=None, infeasible=culprits, warnings=[],
+            groups={}, sources={}, stakeholders=[], difference=None, infeasible=culprits, warnings=[],
         )  # fmt: skip
     return ScenarioOut.of(
         plan,
@@ -195,6 +198,7 @@ def row_shape(outcome: ScenarioResult, first: ScenarioResult, only_bought: bool)
             for one in plan.sources
             if one.order or not only_bought
         },
+        stakeholders=stakeholder_shapes(plan, outcome.known),
         difference=difference_shape(plan, first.plan, outcome.gain),
         infeasible=[],
     )

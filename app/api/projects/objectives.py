@@ -77,4 +77,13 @@ class Robust(Kind):
     ]
 
 
-Objective = Annotated[Utilitarian | Isoelastic | Maximin | Cvar | Targets | Gap | Robust, Field(discriminator="kind")]
+class Compromise(Shape):
+    """The least share that any of the project's `stakeholders` gets of what it would gain were the plan made for it
+    alone. `risk` is each stakeholder's own."""
+
+    kind: Literal["compromise"]
+
+
+Own = Utilitarian | Isoelastic | Maximin | Cvar | Targets | Gap | Robust
+OwnObjective = Annotated[Own, Field(discriminator="kind")]
+Objective = Annotated[Own | Compromise, Field(discriminator="kind")]

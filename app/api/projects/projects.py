@@ -31,6 +31,7 @@ from app.api.projects.limits import SetLimits, stored_limits
 from app.api.projects.metrics import BudgetGiven, Metric, MetricIn
 from app.api.projects.objectives import Objective, Utilitarian
 from app.api.projects.sources import MAX_SOURCES, SourceIn, source_fields
+from app.api.projects.stakeholders import Stakeholders
 from app.errors import Archived, Conflict, Frozen, KeyTaken
 from app.money import plain
 from app.services.projects import projects
@@ -52,8 +53,8 @@ class ProjectIn(Shape):
     `smallest_gain` the least gain in utility worth a round: with either, the next allocation says when to stop. A round
     that costs more than `approval_threshold` needs two keys to accept it. `model` is joint where one model is trained
     on all groups' data, separate where each group has a model of its own, so that other groups' counts never enter its
-    curve; null or left out it is joint, and separate for R² and every other metric to maximise that has no lower bound.
-    `external_id` is the project's name in your own records:
+    curve. `stakeholders` judge every plan by their own objectives, and the objective `compromise` serves
+    them all. `external_id` is the project's name in your own records:
     sent again with the same content it answers the project that is there."""
 
     external_id: Text | None = None
@@ -61,6 +62,7 @@ class ProjectIn(Shape):
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
     metric: MetricIn
     objective: Objective = Field(default_factory=lambda: Utilitarian(kind="utilitarian"))
+    stakeholders: Stakeholders = ()
     budget: BudgetGiven
     recipe: ShortText = "default"
     model: ModelName | None = None
@@ -81,6 +83,7 @@ class ProjectPatch(Patch):
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = unset()
     metric: MetricIn = unset()
     objective: Objective = unset()
+    stakeholders: Stakeholders = unset()
     budget: BudgetGiven = unset()
     recipe: ShortText = unset()
     model: ModelName | None = unset()
@@ -97,6 +100,7 @@ class ProjectOut(Answer):
     currency: str
     metric: Metric
     objective: Objective
+    stakeholders: Stakeholders
     budget: BudgetOut
     recipe: str
     model: ModelName
@@ -120,6 +124,8 @@ def project_shape(row: Project) -> ProjectOut:
 def columns(body: ProjectIn | ProjectPatch) -> dict[str, Any]:
     """The columns of the fields that the body sets."""
     fields = said(body) if isinstance(body, ProjectPatch) else body.model_dump(exclude={"groups", "sources"})
+    if "stakeholders" in fields:
+        fields["stakeholders"] = [one.model_dump(mode="json") for one in body.stakeholders]
     if "set_limits" in fields:
         fields["set_limits"] = stored_limits(body.set_limits)
     if "metric" in fields:

@@ -12,7 +12,6 @@ from app.planner.curves.observations import Observations, Points
 from app.planner.plan.decide import decide
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
-from app.planner.utility.kinds import phi
 from app.planner.wording import number
 
 
@@ -72,8 +71,7 @@ def evaluation_advice(
 def _utility_per_loss(form: Canonical, counts: FloatArray) -> FloatArray:
     """w φ'/unit [groups] at counts [groups]."""
     utility = form.values.moved(counts)
-    scaled = np.maximum(utility.posterior.loss(counts), 0.0) / utility.unit[:, None]
-    _, worth = phi(utility.objective, scaled, utility.bounded, utility.goal[:, None])
+    worth = utility.worth(utility.posterior.loss(counts))
     return np.asarray(utility.emphasis * worth.mean(axis=1) / utility.unit)
 
 

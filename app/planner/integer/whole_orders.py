@@ -120,7 +120,7 @@ class RestingPoint:
     def solve(self, question: Question, best: Whole) -> Whole:
         """The divisible orders rounded down, and a step more of those cut most."""
         wanted = question.divisible.relaxation.orders
-        cart = improve_towards(_cart(question.form, _rounded(question.form, wanted)), wanted)
+        cart = improve_towards(_cart(question.form, rounded(question.form, wanted)), wanted)
         return replace(best, orders=cart.orders, utility=cart.total)
 
 
@@ -159,7 +159,7 @@ class LocalSearch:
         """The best of what steps reach from the divisible orders, the baselines and nothing."""
         form, divisible = question.form, question.divisible
         nothing = np.zeros(len(form.sources))
-        starts = [_rounded(form, divisible.relaxation.orders), *question.baselines, _rounded(form, nothing)]
+        starts = [rounded(form, divisible.relaxation.orders), *question.baselines, rounded(form, nothing)]
         cart = _stepped(form, starts)
         return best if cart is None else replace(best, orders=cart.orders, utility=cart.total)
 
@@ -262,7 +262,7 @@ def _cart(form: Canonical, orders: IntArray) -> Cart:
     return Cart(form.market, form.region, form.values, form.held, orders)
 
 
-def _rounded(form: Canonical, orders: FloatArray) -> IntArray:
+def rounded(form: Canonical, orders: FloatArray) -> IntArray:
     """Divisible orders [S] in whole lots, never more; below the smallest order nothing; fixed ones as they are."""
     market = form.market
     whole = np.floor(orders * (1.0 + 1e-12) + 1e-9).astype(np.int64) // market.lot * market.lot

@@ -11,7 +11,8 @@ from app.planner.plan.plan import Gain, Interval
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from app.planner.quantiles import quantiles
-from app.planner.relaxation.relax import with_base
+from app.planner.relaxation.compromise import with_base
+from app.planner.utility.utility import Utility
 from app.planner.utility.values import Values
 
 LEAST_DRAWS = 100
@@ -87,20 +88,20 @@ def chance_above_zero(gain: FloatArray) -> float:
 class UtilityMeasure:
     """A problem's objective, weights and targets as a measure of other problems of the same groups.
 
-    base [vectors]: regret's best values V*, those of this problem throughout.
+    based: what this problem's utility knows of others' best plans, which is kept throughout.
     """
 
     problem: Problem
-    base: FloatArray
+    based: Utility
 
     @classmethod
     def of(cls, problem: Problem) -> "UtilityMeasure":
         """The measure that the problem is solved by."""
-        return cls(problem, with_base(Canonical.of(problem)).utility.base)
+        return cls(problem, with_base(Canonical.of(problem)).utility)
 
     def outlook(self, problem: Problem, orders: Mapping[str, int]) -> Outlook:
         """U once `orders` of the sources of `problem` have come, on the curves of `problem`."""
         form = Canonical.of(replace(self.problem, posterior=problem.posterior, sources=problem.sources, limits=()))
-        form = replace(form, utility=form.utility.with_base(self.base))
+        form = replace(form, utility=form.utility.based(self.based))
         ordered = np.array([orders.get(source.key, 0) for source in form.sources], dtype=np.float64)
         return Outlooks.of(form, problem.widening).at(form.held + form.market.added(ordered))

@@ -7,14 +7,16 @@ from typing import Literal
 import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.integer.whole_orders import best_whole, keep_within
+from app.planner.integer.least_share import least_raised
+from app.planner.integer.whole_orders import Answer, best_whole, keep_within
 from app.planner.policies.heuristics import BASELINES
 from app.planner.policies.policy import Means, PolicyName
 from app.planner.policies.table import POLICIES
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.feasibility import check_feasible
 from app.planner.relaxation.certificate import LEAST_GAIN, Relaxation
-from app.planner.relaxation.relax import Divisible, relax, with_base
+from app.planner.relaxation.compromise import prepared, with_base
+from app.planner.relaxation.relax import Divisible, relax
 from app.planner.utility.utility import ValueAndSlope
 
 Rule = PolicyName | Literal["given"]
@@ -74,11 +76,11 @@ def decide(form: Canonical, policy: Rule, seed: int = 0, given: Mapping[str, int
     checked. seed: of `thompson`. Raises InfeasibleError, SolverError.
     """
     check_feasible(form)
-    form = with_base(form)
-    divisible, means = relax(form, form.utility), Means(seed, _best)
+    form, divisible = prepared(form)
+    means = Means(seed, _best)
     baselines = {row.key: keep_within(form, row.orders(form, means)) for row in BASELINES}
     if policy == "optimal":
-        orders, bound, method, proof = best_whole(form, divisible, list(baselines.values()))
+        orders, bound, method, proof = _whole(form, divisible, list(baselines.values()))
         return _decision(form, policy, divisible, baselines, orders, bound, method, proof)
     if policy == "given":
         orders = np.array([(given or {}).get(source.key, 0) for source in form.sources], dtype=np.int64)
@@ -99,7 +101,15 @@ def choose(form: Canonical, policy: PolicyName, seed: int = 0) -> IntArray:
 
 
 def _best(form: Canonical, others: Sequence[IntArray]) -> IntArray:
-    return best_whole(form, relax(form, form.utility), list(others))[0]
+    return _whole(form, relax(form, form.utility), list(others))[0]
+
+
+def _whole(form: Canonical, divisible: Divisible, baselines: list[IntArray]) -> Answer:
+    """The best whole orders: of a compromise those that raise the least share itself."""
+    found = best_whole(form, divisible, baselines)
+    if not form.utility.kind.needs_stakeholders:
+        return found
+    return least_raised(form, [found[0], *baselines], divisible), *found[1:]
 
 
 def _decision(
@@ -116,7 +126,7 @@ def _decision(
     added = market.added(orders)
     counts = form.held + added
     now, after = values.moved(form.held).terms(form.held), values.moved(counts).terms(counts)
-    start, total = form.utility.total(now.value), form.utility.total(after.value)
+    start, total = (values.moved(held).level(held) for held in (form.held, counts))
     gap = max(0.0, bound - total) / max(abs(bound - start), LEAST_GAIN)
     spent = np.array(market.costs(orders), dtype=np.int64)
     return Decision(

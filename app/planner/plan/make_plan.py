@@ -11,7 +11,16 @@ from app.planner.plan.compare import Outlooks
 from app.planner.plan.decide import Decision, decide
 from app.planner.plan.exploration import decide_exploring
 from app.planner.plan.margins import Margins, room
-from app.planner.plan.plan import Band, GroupPlan, Optimality, Plan, Relaxed, SourcePlan, UtilitySummary
+from app.planner.plan.plan import (
+    Band,
+    GroupPlan,
+    Optimality,
+    Plan,
+    Relaxed,
+    SourcePlan,
+    StakeholderShare,
+    UtilitySummary,
+)
 from app.planner.plan.reasons import group_reasons, unspent_reason
 from app.planner.plan.shadow_prices import bound_prices
 from app.planner.plan.warnings import plan_warnings
@@ -22,6 +31,7 @@ from app.planner.problem.feasibility import check_feasible
 from app.planner.problem.problem import Problem
 from app.planner.quantiles import quantiles
 from app.planner.relaxation.certificate import level_multiplier
+from app.planner.relaxation.compromise import parties_of, shares
 from app.planner.wording import MILLIONTHS
 
 
@@ -79,7 +89,16 @@ def _plan(problem: Problem, decision: Decision) -> Plan:
         warnings=plan_warnings(form, decision, margins, metric_now, reason),
         bounds=bound_prices(form, decision),
         optimum=optimum,
+        stakeholders=_stakeholders(problem, decision),
     )
+
+
+def _stakeholders(problem: Problem, decision: Decision) -> tuple[StakeholderShare, ...]:
+    if not problem.stakeholders:
+        return ()
+    form = Canonical.of(problem)
+    found = shares(form, parties_of(form), decision.counts)
+    return tuple(StakeholderShare(one.name, share) for one, share in zip(problem.stakeholders, found, strict=True))
 
 
 def _group_plans(form: Canonical, decision: Decision, margins: Margins, metric_now: FloatArray) -> dict[str, GroupPlan]:

@@ -10,7 +10,6 @@ import numpy as np
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.plan.decide import Decision
 from app.planner.problem.canonical import Canonical
-from app.planner.utility.kinds import phi
 from app.planner.utility.utility import Utility, ValueAndSlope
 from app.planner.wording import MILLIONTHS
 
@@ -102,6 +101,4 @@ def marginal_draws(form: Canonical, decision: Decision) -> FloatArray:
 def slope_draws(utility: Utility, counts: FloatArray) -> FloatArray:
     """dφ/dn [groups, draws] at counts [groups]: what the mean over draws in V' is taken of, `gap`'s kink left out."""
     loss, slope = utility.posterior.loss_and_slope(counts)
-    unit = utility.unit[:, None]
-    _, worth = phi(utility.objective, np.maximum(loss, 0.0) / unit, utility.bounded, utility.goal[:, None])
-    return np.asarray(worth * np.where(loss > 0.0, -slope, 0.0) / unit)
+    return np.asarray(utility.worth(loss) * np.where(loss > 0.0, -slope, 0.0) / utility.unit[:, None])

@@ -153,6 +153,16 @@ class Relaxed:
 
 
 @dataclass(frozen=True)
+class StakeholderShare:
+    """How a stakeholder fares under the plan. share: of what it would gain were the plan made for it alone (1); below 0
+    where it loses, None where it can gain nothing.
+    """
+
+    name: str
+    share: float | None
+
+
+@dataclass(frozen=True)
 class Plan:
     """What to buy and why; groups and sources in the order of the problem's.
 
@@ -160,6 +170,7 @@ class Plan:
     more could be bought. unspent_reason: None where nothing is left. bounds: the constraints that bind.
     explored: millionths of the spend that went to learning. draw_seed: which draw `thompson` took, else None.
     optimum [groups]: the counts that `optimal` leads to when all the money is its own, None where that was not asked.
+    stakeholders: in the order of `Problem.stakeholders`.
     """
 
     policy: Rule
@@ -177,3 +188,4 @@ class Plan:
     explored: int = 0
     draw_seed: int | None = None
     optimum: FloatArray | None = None
+    stakeholders: tuple[StakeholderShare, ...] = ()

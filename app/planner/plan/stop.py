@@ -12,7 +12,7 @@ from app.planner.problem.canonical import Canonical
 from app.planner.problem.feasibility import check_feasible
 from app.planner.problem.problem import Problem
 from app.planner.relaxation.certificate import CLOSED
-from app.planner.relaxation.relax import relax
+from app.planner.relaxation.compromise import prepared, with_base
 from app.planner.relaxation.separable import is_separable
 from app.planner.wording import MILLIONTHS, money, near, number
 
@@ -57,11 +57,14 @@ def stop_advice(
     """
     _check(value_per_utility, smallest_gain)
     problem = replace(problem, objective=replace(problem.objective, mode="worst_case"))
+    # Stakeholders' shares are of what all the money can bring.
+    whole = with_base(Canonical.of(problem)).utility
 
     @cache
     def best(budget: int) -> tuple[float, float]:
         try:
-            return _best(Canonical.of(replace(problem, budget=budget)), problem.budget)
+            form = Canonical.of(replace(problem, budget=budget))
+            return _best(replace(form, utility=form.utility.based(whole)), problem.budget)
         except InfeasibleError:
             # What must be bought costs more than this; with the whole budget the error is the caller's.
             if budget == problem.budget:
@@ -71,7 +74,7 @@ def stop_advice(
     def utility(budget: int) -> float:
         return best(budget)[0]
 
-    now, all_ = _utility_now(problem), utility(problem.budget)
+    now, all_ = whole.level(Canonical.of(problem).held), utility(problem.budget)
     gain = all_ - now
     stops = []
     if value_per_utility is not None:
@@ -102,16 +105,13 @@ def _best(form: Canonical, whole: int) -> tuple[float, float]:
     the next millionth adds to it; nan where that is not known to the last digits."""
     steps = [source.cost(source.least) for source in form.sources]
     if not form.market.is_convex or max(steps, default=0) > whole / FINE_STEPS:
-        return form.utility.total(decide(form, "optimal").after.value), np.nan
+        decision = decide(form, "optimal")
+        return decision.form.values.moved(decision.counts).level(decision.counts), np.nan
     check_feasible(form)
-    found = relax(form, form.utility).relaxation
+    form, divisible = prepared(form)
+    found = divisible.relaxation
     known = is_separable(form, form.utility) and found.residual <= CLOSED and form.market.budget > 0
     return found.utility, found.multiplier / form.market.budget if known else np.nan
-
-
-def _utility_now(problem: Problem) -> float:
-    form = Canonical.of(replace(problem, budget=0))
-    return form.utility.at(form.held)
 
 
 def _last_worth_its_cost(worth: Callable[[int], float], budget: int) -> int | None:

@@ -53,6 +53,7 @@ class Canonical:
             problem.held,
             replace(problem.posterior, warnings=()),
             order,
+            problem.stakeholders,
         )
         none = np.zeros(len(order))
         pending = none if problem.pending is None else problem.pending[order]

@@ -11,6 +11,7 @@ from app.planner.errors import ProblemError
 from app.planner.problem.sources import Source
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective, ObjectiveError
+from app.planner.utility.stakeholders import Stakeholder
 
 MAX_BUDGET = 10**18
 """Millionths; a trillion of the currency. Whatever an order may cost then fits into 64 bits."""
@@ -64,7 +65,8 @@ class Problem:
     posterior: draws of the groups' curves, its groups in the same order. budget: millionths, ≥ 0.
     raw: accepted samples now, None = held. pending, pending_raw: expected from orders placed but not delivered,
     effective and raw; None = 0, and raw as effective. min_count, max_count: bounds on the raw count after buying,
-    pending included; nan = none; what exceeds max_count already buys no more. widening: by what the record of past
+    pending included; nan = none; what exceeds max_count already buys no more. stakeholders: who else judges plans, and
+    whom `compromise` serves. widening: by what the record of past
     forecasts widens 90 % intervals.
     """
 
@@ -84,6 +86,7 @@ class Problem:
     min_count: FloatArray | None = None
     max_count: FloatArray | None = None
     limits: tuple[Limit, ...] = ()
+    stakeholders: tuple[Stakeholder, ...] = ()
     widening: float = 1.0
 
     def __post_init__(self) -> None:
@@ -108,10 +111,32 @@ class Problem:
             self.objective.check(len(self.keys), int((~np.isnan(self.targets) & (self.weights > 0)).sum()))
         except ObjectiveError as error:
             raise ProblemError(str(error)) from error
+        self._check_stakeholders()
         self._check_reference()
         self._check_sources()
         self._check_counts()
         self._check_limits()
+
+    def _check_stakeholders(self) -> None:
+        """Raises ProblemError where a name occurs twice, weights do not fit, or a compromise serves nobody."""
+        if len({one.name for one in self.stakeholders}) != len(self.stakeholders):
+            raise ProblemError("a stakeholder's name occurs twice; names must be unique")
+        if self.objective.kind == "compromise" and not self.stakeholders:
+            raise ProblemError("the objective compromise needs stakeholders; name at least one")
+        for one in self.stakeholders:
+            weights = one.weighing(self.weights)
+            if len(weights) != len(self.keys):
+                raise ProblemError(
+                    f"stakeholder {one.name}: it needs one weight for each of the {len(self.keys)} groups"
+                )
+            if not (np.all(np.isfinite(weights)) and np.all(weights >= 0) and np.any(weights > 0)):
+                raise ProblemError(
+                    f"stakeholder {one.name}: weights must be finite, at least 0, and one of them above 0"
+                )
+            try:
+                one.objective.check(len(self.keys), int((~np.isnan(self.targets) & (weights > 0)).sum()))
+            except ObjectiveError as error:
+                raise ProblemError(f"stakeholder {one.name}: {error}") from error
 
     def _check_reference(self) -> None:
         """Raises ProblemError where an open metric has no reference loss."""

@@ -150,15 +150,6 @@ def _separable(form: Canonical, utility: Utility, solve: LadderSolver) -> Divisi
     return Divisible(*relax_separable(form, utility, solve), method, proof)
 
 
-def with_base(form: Canonical) -> Canonical:
-    """The problem with the best value of every weight vector alone, which minimax regret compares with."""
-    utility = form.utility
-    if utility.objective.kind != "robust" or utility.objective.mode != "regret":
-        return form
-    best = [relax(form, utility.mix(vector)).relaxation.utility for vector in range(len(utility.vectors))]
-    return replace(form, utility=utility.with_base(np.array(best)))
-
-
 def _nothing(form: Canonical, utility: Utility) -> Relaxation:
     """No orders at all: what a budget of 0 buys."""
     terms = Values.of(utility, form.order).moved(form.held).terms(form.held)

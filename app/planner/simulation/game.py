@@ -22,8 +22,10 @@ from app.planner.policies.slice_tuner import LEAST_EXPONENT, fit_power_laws
 from app.planner.policies.table import POLICIES
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
+from app.planner.relaxation.compromise import parties_of
 from app.planner.simulation.worlds import Measured, World, mixed_runs, nested_runs
 from app.planner.utility.kinds import phi
+from app.planner.utility.utility import Utility
 
 Player = PolicyName | Literal["oracle"]
 """A policy, or `optimal` on the true curves of worlds that know them."""
@@ -218,19 +220,30 @@ def _judged(worlds: Sequence[World], rules: Rules, player: Player, counts: Float
 def judge(rules: Rules, losses: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """U, the worst counted group's and the weighted mean benefit [W, R + 1] of true losses [W, R + 1, k].
 
-    The m̄ of `gap` is that of the start. Regret is judged as the worst case: its best values depend on the world.
+    The m̄ of `gap` is that of the start. Regret is judged as the worst case: its best values depend on the world. A
+    compromise is judged by what its stakeholders could gain as the game begins, by what is known then.
     """
-    form, objective = Canonical.of(rules.problem), rules.problem.objective
-    utility = form.utility
-    flat = losses[:, :, form.order].reshape(-1, len(form.keys)).T
-    scaled = np.maximum(flat, 0.0) / utility.unit[:, None]
-    value, _ = phi(objective, scaled, utility.bounded, utility.goal[:, None])
-    benefit = (1.0 if utility.bounded else 0.0) - scaled
-    # Summed column by column: a matrix product may round as the number of worlds has it.
-    mean = (utility.weights[:, None] * benefit).sum(axis=0)
-    if utility.kind.lags:
-        start = np.repeat(mean.reshape(losses.shape[:2])[:, :1], losses.shape[1], axis=1).ravel()
-        value = value - objective.lambda_ * np.maximum(start - value, 0.0)
+    form = Canonical.of(rules.problem)
     shape = losses.shape[:2]
-    worst = np.where(utility.counted[:, None], benefit, np.inf).min(axis=0)
-    return utility.aggregate.totals(value).reshape(shape), worst.reshape(shape), mean.reshape(shape)
+    flat = losses[:, :, form.order].reshape(-1, len(form.keys)).T
+    scaled = np.maximum(flat, 0.0) / form.utility.unit[:, None]
+    benefit = (1.0 if form.utility.bounded else 0.0) - scaled
+    # Summed column by column: a matrix product may round as the number of worlds has it.
+    mean = (form.utility.weights[:, None] * benefit).sum(axis=0).reshape(shape)
+    worst = np.where(form.utility.counted[:, None], benefit, np.inf).min(axis=0).reshape(shape)
+    if not form.utility.kind.needs_stakeholders:
+        return _totals(form.utility, scaled, shape), worst, mean
+    parties = [one for one in parties_of(form) if one.span > 0.0]
+    levels = [_totals(one.utility, scaled, shape) for one in parties]
+    gained = [(level - level[:, :1]) / one.span for level, one in zip(levels, parties, strict=True)]
+    return np.min(gained, axis=0) if gained else np.zeros(shape), worst, mean
+
+
+def _totals(utility: Utility, scaled: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """U [W, R + 1] of true losses in units of the utility's [groups, W (R + 1)]."""
+    value, _ = phi(utility.objective, scaled, utility.bounded, utility.goal[:, None])
+    if utility.kind.lags:
+        mean = (utility.weights[:, None] * ((1.0 if utility.bounded else 0.0) - scaled)).sum(axis=0)
+        start = np.repeat(mean.reshape(shape)[:, :1], shape[1], axis=1).ravel()
+        value = value - utility.objective.lambda_ * np.maximum(start - value, 0.0)
+    return np.asarray(utility.aggregate.totals(value).reshape(shape))

@@ -18,7 +18,8 @@ class UtilityKind:
     label: what it is for, in lists, with its parameters at their defaults. sentence: what it maximises. parameters:
     their defaults; every kind takes `risk` too. aggregate: F. phi: φ. lags: V is less by λ times what it lacks of the
     mean m̄. has_kinks: whether V has kinks, given the parameters. needs_target: only groups with a target count.
-    needs_vectors: `weight_vectors`, without defaults, stand in for the weights.
+    needs_vectors: `weight_vectors`, without defaults, stand in for the weights. needs_stakeholders: the problem's
+    stakeholders, with utilities of their own, stand in for weights and φ.
     """
 
     key: KindName
@@ -31,6 +32,7 @@ class UtilityKind:
     lags: bool = False
     needs_target: bool = False
     needs_vectors: bool = False
+    needs_stakeholders: bool = False
 
 
 _ROWS = (
@@ -76,6 +78,12 @@ _ROWS = (
         {"mode": "worst_case"},
         aggregate=WorstWeights,
         needs_vectors=True,
+    ),
+    UtilityKind(
+        "compromise",
+        "A compromise of the stakeholders",
+        "the least share of its own best gain that any stakeholder gets",
+        needs_stakeholders=True,
     ),
 )
 KINDS: Mapping[KindName, UtilityKind] = MappingProxyType({row.key: row for row in _ROWS})

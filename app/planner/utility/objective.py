@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Literal, get_args
 
-KindName = Literal["utilitarian", "isoelastic", "maximin", "cvar", "targets", "gap", "robust"]
+KindName = Literal["utilitarian", "isoelastic", "maximin", "cvar", "targets", "gap", "robust", "compromise"]
 Mode = Literal["worst_case", "regret"]
 
 WeightVector = tuple[float, ...]
@@ -40,6 +40,7 @@ class Objective:
     risk: float | None = None
 
     def __post_init__(self) -> None:
+        """Raises ObjectiveError where the kind is unknown, or a parameter is out of its range."""
         check_kind(self.kind)
         _within("aversion", self.aversion, 0.0 <= self.aversion <= MAX_AVERSION, AVERSION_RANGE)
         _within("stop_ratio", self.stop_ratio, 0.0 <= self.stop_ratio < 1.0, "at least 0 and below 1")
@@ -51,6 +52,8 @@ class Objective:
             _within("risk", self.risk, 0.0 < self.risk <= 1.0, "above 0 and at most 1, the share of the worst draws")
         if self.kind == "robust":
             _check_vectors(self.weight_vectors)
+        if self.kind == "compromise" and self.risk is not None:
+            raise ObjectiveError("a compromise takes no risk; each stakeholder's objective may have its own")
 
     def check(self, groups: int, targets: int) -> None:
         """Raises ObjectiveError unless the objective suits so many groups, and `targets` of them that have a target."""

@@ -5,8 +5,16 @@ the common scale [groups, draws] (unit: the metric's span, or the reference loss
 1 − ℓ or, with an open bound, −ℓ. E is the mean over draws, or over the worst `risk` of them. V(n) is a group's value:
 
     V = E φ(m),    and for gap V = E m − λ max(0, m̄ − E m);    V'(n) is its slope, U = F(V) (`aggregate`).
+
+Of compromise, with the stakeholders' utilities U_k, the counts held n⁰ and their own best n*_k,
+
+    U = min_k s_k,    s_k = (U_k(n) − U_k(n⁰)) / (U_k(n*_k) − U_k(n⁰)),
+
+a concave function, has at its optimum coefficients c ≥ 0 with which V_g = Σ_k c_kg V_kg + r_g makes Σ V_g as high
+there, and nowhere lower than U: the same optimum as a plain sum, which is what is solved (`relaxation.compromise`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -20,6 +28,7 @@ from app.planner.utility.benefit import LEAST_BENEFIT, mean
 from app.planner.utility.kinds import KINDS, UtilityKind, phi
 from app.planner.utility.metric import Metric
 from app.planner.utility.objective import Objective
+from app.planner.utility.stakeholders import Stakeholder
 
 __all__ = ["LEAST_BENEFIT", "Outer", "Utility", "ValueAndSlope"]
 
@@ -45,7 +54,9 @@ class Utility:
     """U over the posterior's draws. weights sum to 1; unit > 0; bounded: both of the metric's bounds are given.
 
     goal [groups]: ℓ at the target, inf = none. reference: m̄ of `gap`. vectors [vectors, groups], each summing to 1,
-    and base V* [vectors]: of `robust`. `Utility.of` derives them all from a problem's own numbers.
+    and base V* [vectors]: of `robust`. parts [k]: the stakeholders' utilities, whose own curves are not used; of
+    `compromise` their coefficients c are the vectors, rest is r [groups], base U_k(n⁰) and span [k] what each can gain.
+    `Utility.of` derives them all from a problem's own numbers.
     """
 
     objective: Objective
@@ -57,6 +68,9 @@ class Utility:
     reference: float = 0.0
     vectors: FloatArray = field(default_factory=lambda: np.zeros((0, 1)))
     base: FloatArray = field(default_factory=lambda: np.zeros(0))
+    parts: tuple["Utility", ...] = ()
+    span: FloatArray = field(default_factory=lambda: np.zeros(0))
+    rest: FloatArray = field(default_factory=lambda: np.zeros(1))
 
     @classmethod
     def of(
@@ -69,11 +83,13 @@ class Utility:
         held: FloatArray,
         posterior: Posterior,
         order: IntArray,
+        stakeholders: Sequence[Stakeholder] = (),
     ) -> "Utility":
         """U of a problem whose groups are taken in `order`; the arrays [groups] are in the problem's own.
 
         weights: not all 0. reference_loss: of every group where a bound is open. targets: metric values, nan = none.
-        held: the counts at which `gap` takes m̄. Regret's V* is 0 until `with_base` sets it.
+        held: the counts at which `gap` takes m̄. Regret's V* is 0 until it is known, and the stakeholders count for
+        equally much, whatever they can gain.
         """
         scaled = weights[order] / weights.max()
         unit = np.full(len(order), metric.span or 1.0)
@@ -92,7 +108,19 @@ class Utility:
             vectors=vectors / vectors.sum(axis=1, keepdims=True),
             base=np.zeros(len(vectors)),
         )
-        return replace(utility, reference=utility.mean_benefit(held[order])) if utility.kind.lags else utility
+        if utility.kind.lags:
+            utility = replace(utility, reference=utility.mean_benefit(held[order]))
+        if not stakeholders:
+            return utility
+        parts = tuple(
+            cls.of(one.objective, one.weighing(weights), metric, reference_loss, targets, held, posterior, order)
+            for one in stakeholders
+        )
+        if not utility.kind.needs_stakeholders:
+            return replace(utility, parts=parts)
+        count = len(parts)
+        equally = np.array([part.emphasis for part in parts]) / count
+        return replace(utility, parts=parts, vectors=equally, base=np.zeros(count), span=np.full(count, np.nan))
 
     @property
     def kind(self) -> UtilityKind:
@@ -117,6 +145,8 @@ class Utility:
     @cached_property
     def is_smooth(self) -> bool:
         """Whether every V has a continuous slope."""
+        if self.kind.needs_stakeholders:
+            return all(part.is_smooth for part in self.own_parts)
         objective = self.objective
         jumps = self.kind.has_kinks(objective)
         jumps |= objective.risk is not None and objective.risk < 1.0 and self.posterior.draws > 1
@@ -126,6 +156,8 @@ class Utility:
     @cached_property
     def counted(self) -> BoolArray:
         """The groups U depends on [groups]."""
+        if self.kind.needs_stakeholders:
+            return np.asarray(np.any([part.counted for part in self.parts], axis=0))
         if self.kind.needs_vectors:
             return np.asarray(self.vectors.any(axis=0))
         if self.kind.needs_target:
@@ -140,7 +172,8 @@ class Utility:
     @cached_property
     def aggregate(self) -> Aggregate:
         """F."""
-        return self.kind.aggregate(self.objective, self.weights, self.counted, self.vectors, self.base)
+        weights = np.ones_like(self.weights) if self.kind.needs_stakeholders else self.weights
+        return self.kind.aggregate(self.objective, weights, self.counted, self.vectors, self.base)
 
     @property
     def outer(self) -> Outer:
@@ -169,6 +202,10 @@ class Utility:
 
     def worked_out(self, counts: FloatArray) -> ValueAndSlope:
         """`terms`, whatever is kept."""
+        if self.kind.needs_stakeholders:
+            found = [part.worked_out(counts) for part in self.own_parts]
+            value, gain = (self.blended([getattr(one, name) for one in found]) for name in ("value", "slope"))
+            return ValueAndSlope(value + (self.rest if counts.ndim == 1 else self.rest[:, None]), gain)
         if len(self._blocks) > 1 and counts.ndim == 1:
             found = [part.worked_out(counts[rows]) for rows, part in self._blocks]
             value, gain = (np.concatenate([getattr(one, name) for one in found]) for name in ("value", "slope"))
@@ -183,6 +220,27 @@ class Utility:
             value, gain = mean(each, worth * fall, self.objective.risk)
             gain = gain / unit[..., 0]
         return ValueAndSlope(*self.lagged(value, gain))
+
+    @cached_property
+    def own_parts(self) -> tuple["Utility", ...]:
+        """The stakeholders' utilities on these curves."""
+        return tuple(replace(part, posterior=self.posterior) for part in self.parts)
+
+    def blended(self, each: Sequence[FloatArray]) -> FloatArray:
+        """Σ_k c_kg of the stakeholders' arrays [groups, …]."""
+        like = (..., *(None,) * (each[0].ndim - 1))
+        return np.asarray(sum(share[like] * one for share, one in zip(self.vectors, each, strict=True)))
+
+    def worth(self, loss: FloatArray) -> FloatArray:
+        """−dφ/dℓ [groups, draws] at losses [groups, draws] in the metric's units."""
+        if self.kind.needs_stakeholders:
+            return self.blended([part.worth(loss) for part in self.parts])
+        scaled = np.maximum(loss, 0.0) / self.unit[:, None]
+        return phi(self.objective, scaled, self.bounded, self.goal[:, None])[1]
+
+    def shares(self, counts: FloatArray) -> FloatArray:
+        """s_k [k] at counts [groups], of compromise."""
+        return np.array([part.at(counts) for part in self.own_parts] - self.base) / self.span
 
     @cached_property
     def _blocks(self) -> list[tuple[slice, "Utility"]]:
@@ -227,6 +285,12 @@ class Utility:
         """U at counts [groups]."""
         return self.total(self.terms(counts).value)
 
+    def level(self, counts: FloatArray) -> float:
+        """U at counts [groups], as `at`; of compromise the least share itself, above which the sum lies."""
+        if self.kind.needs_stakeholders and np.isfinite(self.span).all():
+            return float(self.shares(counts).min())
+        return self.at(counts)
+
     def mean_benefit(self, counts: FloatArray) -> float:
         """Σ w E m at counts [groups]."""
         plain = replace(self, objective=Objective("utilitarian", risk=self.objective.risk))
@@ -234,17 +298,30 @@ class Utility:
 
     def draws(self, counts: FloatArray) -> FloatArray:
         """U in every draw of the curves [draws], F taken as linear round the expected values."""
+        if self.kind.needs_stakeholders:
+            part, base, span = self._least(counts)
+            return (part.draws(counts) - base) / span
         each = self._each(self.posterior.loss(counts))
         return self._by_draw(each, each)[0]
 
     def outcomes(self, counts: FloatArray) -> tuple[float, FloatArray]:
         """The mean of `draws`, and U in every draw [draws] as it may turn out: with what strays from the curves."""
+        if self.kind.needs_stakeholders:
+            part, base, span = self._least(counts)
+            level, found = part.outcomes(counts)
+            return (level - base) / span, (found - base) / span
         loss, band = self.posterior.loss_and_band(counts)
         low, high = quantiles(band, (TAIL, 1.0 - TAIL))
         held = np.clip(band, low[:, None], high[:, None], out=band)
         each = self._each(loss)
         expected, found = self._by_draw(each, each, self._each(held))
         return float(expected.mean()), found
+
+    def _least(self, counts: FloatArray) -> tuple["Utility", float, float]:
+        """The stakeholder with the least share, its U_k(n⁰) and what it can gain."""
+        k = int(np.argmin(self.shares(counts)))
+        span = float(self.span[k])
+        return self.own_parts[k], float(self.base[k]), span if span > 0.0 else 1.0
 
     def _each(self, loss: FloatArray) -> FloatArray:
         """φ [groups, draws] of losses."""
@@ -267,16 +344,19 @@ class Utility:
         posterior = self.posterior.part(indices)
         goal = self.goal[indices] if len(self.goal) > 1 else self.goal
         weights, unit, vectors = self.weights[indices], self.unit[indices], self.vectors[:, indices]
-        return replace(self, weights=weights, unit=unit, posterior=posterior, goal=goal, vectors=vectors)
+        rest = self.rest[indices] if len(self.rest) > 1 else self.rest
+        parts = self.parts and tuple(part.select(indices) for part in self.parts)
+        chosen = replace(self, weights=weights, unit=unit, posterior=posterior, goal=goal, vectors=vectors)
+        return replace(chosen, rest=rest, parts=parts) if parts else chosen
 
     def mix(self, vector: int) -> "Utility":
         """Σ w_kg V_g for weight vector k of `robust` alone: the utility whose optimum is V*_k."""
         plain = Objective("utilitarian", risk=self.objective.risk)
         return replace(self, objective=plain, weights=self.vectors[vector])
 
-    def with_base(self, base: FloatArray) -> "Utility":
-        """The same with V* [vectors], the best value of each weight vector alone, for regret."""
-        return replace(self, base=base)
+    def based(self, other: "Utility") -> "Utility":
+        """The same with what `other` knows of the best plans of others: regret's V*, and how the stakeholders count."""
+        return replace(self, vectors=other.vectors, base=other.base, span=other.span, rest=other.rest)
 
     @staticmethod
     def _like(loss: FloatArray, values: FloatArray) -> FloatArray:

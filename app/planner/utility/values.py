@@ -65,6 +65,10 @@ class Values:
     def tangents(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
         """V [k] and its gradient [k, k] (row g: of V_g) at counts [k]."""
         utility = self.moved(counts)
+        if utility.kind.needs_stakeholders:
+            found = [replace(self, utility=part).tangents(counts) for part in self.utility.own_parts]
+            value, gradient = (utility.blended(part) for part in zip(*found, strict=True))
+            return value + utility.rest, gradient
         posterior, unit = utility.posterior, utility.unit[:, None]
         loss = posterior.loss(counts)
         each, worth = phi(utility.objective, np.maximum(loss, 0.0) / unit, utility.bounded, utility.goal[:, None])

@@ -10,7 +10,7 @@ import numpy as np
 from app.money import amount
 from app.planner.curves import Diagnostics, Posterior
 from app.planner.information import MeasurementRun
-from app.planner.plan import GroupPlan, Interval, SourcePlan
+from app.planner.plan import GroupPlan, Interval, SourcePlan, StakeholderShare
 from app.planner.utility import Metric
 from app.planner.wording import Warning
 from app.services.curves.fit import metric_of
@@ -226,6 +226,15 @@ def budgets_table(dossier: Dossier) -> Content[dict[str, Any]]:
         Column("chance_all_targets", "share", "chance that every group with a target reaches it",
                lambda row: row["chance"]),
     ], found.rows  # fmt: skip
+
+
+def stakeholders_table(dossier: Dossier) -> Content[StakeholderShare]:
+    allocation = dossier.allocation
+    return [
+        Column("stakeholder", "text", "name of the stakeholder", lambda one: one.name),
+        Column("share", "number", "of what it would gain were the plan made for it alone; empty: nothing to gain",
+               lambda one: one.share if allocation.known else None),
+    ], allocation.plan.stakeholders  # fmt: skip
 
 
 def scenarios_table(dossier: Dossier) -> Content[ScenarioResult]:

@@ -29,6 +29,7 @@ TABLES: Mapping[str, Kind] = MappingProxyType(
         "allocation": Kind("What to buy next, group by group", plan_tables.allocation_table),
         "sources": Kind("What to order where", plan_tables.sources_table),
         "groups": Kind("Where the groups stand, and their learning curves", plan_tables.groups_table),
+        "stakeholders": Kind("How the stakeholders fare under the plan", plan_tables.stakeholders_table),
         "warnings": Kind("What to check before relying on the plan", plan_tables.warnings_table),
         "budgets": Kind("What more or less money would do", plan_tables.budgets_table),
         "scenarios": Kind("Scenarios side by side", plan_tables.scenarios_table),

@@ -64,5 +64,5 @@ def answer_key(kind: str, project: Project, question: Any) -> Hashable:
     """All that an answer depends on: the data version stands for the data, and for the forecasts made unless many are
     due; the objective may be another one that is only looked at. question: what JSON can say, or is told apart by its
     text."""
-    asked = json.dumps([question, project.objective], sort_keys=True, default=str)
+    asked = json.dumps([question, project.objective, project.stakeholders], sort_keys=True, default=str)
     return kind, project.id, project.data_version, awaited(project), asked

@@ -13,7 +13,7 @@ from app.planner.arrays import FloatArray
 from app.planner.curves import Posterior
 from app.planner.problem import Limit, Problem, Tier
 from app.planner.problem import Source as PlannerSource
-from app.planner.utility import KINDS, Objective, parse
+from app.planner.utility import KINDS, Objective, Stakeholder, parse
 from app.services.curves.fit import metric_of
 from app.services.ledger.holdings import Holdings, SourceRecord
 from app.services.projects.references import over_of
@@ -40,17 +40,17 @@ def problem_of(
 ) -> Problem:
     """The planner's problem; `hold` fixes this round's orders of the named sources.
 
-    Raises Invalid where the objective is about targets and no group has one.
+    Raises Invalid where the objective, or a stakeholder's, is about targets and no group that it weighs has one.
     """
     stocks = [holdings.stock(group) for group in groups]
     keys = tuple(group.key for group in groups)
     place = {group.id: position for position, group in enumerate(groups)}
     offers = tuple(planner_source(source, place, holdings.record(source), hold.get(source.key)) for source in sources)
-    objective, kind = project.objective, project.objective["kind"]
-    has_target = any(group.weight > 0 and group.target is not None for group in groups)
-    if KINDS[kind].needs_target and not has_target:
-        detail = f"the objective {kind!r} needs a group with a weight above 0 and a target; give one a target"
-        raise invalid(Fault("/objective/kind", detail))
+    targeted = {group.key: group.weight for group in groups if group.target is not None}
+    check_target(project.objective, targeted, "/objective/kind")
+    for at, one in enumerate(project.stakeholders):
+        weights = targeted if one["weights"] is None else {key: one["weights"].get(key, 0.0) for key in targeted}
+        check_target(one["objective"], weights, f"/stakeholders/{at}/objective/kind")
     return Problem(
         keys=keys,
         weights=np.array([group.weight for group in groups]),
@@ -59,7 +59,8 @@ def problem_of(
         targets=numbers([group.target for group in groups]),
         reference_loss=np.array([group.reference_loss or project.reference_loss or 1.0 for group in groups]),
         metric=metric_of(project),
-        objective=planner_objective(objective, keys),
+        objective=planner_objective(project.objective, keys),
+        stakeholders=tuple(planner_stakeholder(one, keys) for one in project.stakeholders),
         posterior=posterior,
         sources=offers,
         budget=millionths(budget.available),
@@ -79,6 +80,23 @@ def numbers(values: Sequence[float | None]) -> FloatArray:
 def planner_objective(objective: Mapping[str, Any], keys: Sequence[str]) -> Objective:
     parameters = {name: value for name, value in objective.items() if name != "kind"}
     return parse(objective["kind"], parameters, keys)
+
+
+def check_target(objective: Mapping[str, Any], weights: Mapping[str, float], at: str) -> None:
+    """weights: of the groups with a target. Raises Invalid where the objective is about targets and none counts."""
+    kind = objective["kind"]
+    if KINDS[kind].needs_target and not any(weight > 0 for weight in weights.values()):
+        detail = f"the objective {kind!r} needs a group with a weight above 0 and a target; give one a target"
+        raise invalid(Fault(at, detail))
+
+
+def planner_stakeholder(stakeholder: Mapping[str, Any], keys: Sequence[str]) -> Stakeholder:
+    weights = stakeholder["weights"]
+    return Stakeholder(
+        name=stakeholder["name"],
+        objective=planner_objective(stakeholder["objective"], keys),
+        weights=None if weights is None else tuple(float(weights.get(key, 0.0)) for key in keys),
+    )
 
 
 def planner_limits(

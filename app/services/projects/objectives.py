@@ -1,6 +1,6 @@
 """What a project can maximise: the planner's table of utilities as pages and reports read it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -8,6 +8,15 @@ from app.planner.utility import KINDS, check_kind
 
 LABELS: Mapping[str, str] = MappingProxyType({key: row.label for key, row in KINDS.items() if not row.needs_vectors})
 """Those that can be chosen from a list: their parameters have defaults."""
+
+
+def labels_of(stakeholders: Sequence[Any]) -> dict[str, str]:
+    """Those of LABELS that suit a project with these stakeholders."""
+    return {
+        key: label for key, label in LABELS.items() if stakeholders or not KINDS[check_kind(key)].needs_stakeholders
+    }
+
+
 SENTENCES: Mapping[str, str] = MappingProxyType({key: row.sentence for key, row in KINDS.items()})
 
 

@@ -121,7 +121,7 @@ def update_project(session: Session, project: Project, changes: Fields, now: dat
     assign(project, changes, now)
     check_metric(project)
     group_service.check_targets(project, store.members(session, Group, project.id), lambda _: "/metric")
-    if {"objective", "set_limits"} & changes.keys():
+    if {"objective", "set_limits", "stakeholders"} & changes.keys():
         check_named(session, project)
     touch(project, now)
 

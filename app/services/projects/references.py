@@ -1,7 +1,7 @@
-"""What a project's limits and objective name: groups and sources, by key.
+"""What a project's limits, objective and stakeholders name: groups and sources, by key.
 
-Keys are checked when limits or objective are set, follow a rename, and hold what they name in place: nothing that is
-named can be archived.
+Keys are checked when these are set, follow a rename, and hold what they name in place: nothing that is named can be
+archived.
 """
 
 from collections import Counter
@@ -13,6 +13,7 @@ from typing import Any, Literal
 from sqlalchemy.orm import Session
 
 from app.errors import Fault, InUse, escape, refuse
+from app.planner.utility import KINDS as KINDS_OF_UTILITY
 from app.services.projects.changes import MAX_FAULTS
 from app.store import projects as store
 from app.store.models.projects import Group, Project, Source
@@ -23,7 +24,7 @@ KINDS: dict[str, type[Group] | type[Source]] = {"groups": Group, "sources": Sour
 
 @dataclass(frozen=True)
 class Mention:
-    """A key that limits or objective name: where it stands in the project, of which kind, and what names it."""
+    """A key that limits, objective or stakeholders name: where it stands in the project, of which kind, by what."""
 
     pointer: str
     kind: type[Group] | type[Source]
@@ -35,13 +36,24 @@ def mentions(project: Project) -> Iterator[Mention]:
     for index, limit in enumerate(project.set_limits):
         over = over_of(limit)
         for field in (over, "share_of"):
-            for place, key in enumerate(limit.get(field) or ()):
-                pointer = f"/set_limits/{index}/{field}/{place}"
+            for at, key in enumerate(limit.get(field) or ()):
+                pointer = f"/set_limits/{index}/{field}/{at}"
                 yield Mention(pointer, KINDS[over], key, f"the limit '{limit['name']}'")
-    for index, weights in enumerate(project.objective.get("weight_vectors", ())):
+    for place, weights, by in weighings(project):
         for key in weights:
-            pointer = f"/objective/weight_vectors/{index}/{escape(key)}"
-            yield Mention(pointer, Group, key, f"weight vector {index} of the objective")
+            yield Mention(f"{place}/{escape(key)}", Group, key, by)
+
+
+def weighings(project: Project) -> Iterator[tuple[str, dict[str, float], str]]:
+    """Every map from group to weight: where it stands, it, and what it is."""
+    for index, weights in enumerate(project.objective.get("weight_vectors", ())):
+        yield f"/objective/weight_vectors/{index}", weights, f"weight vector {index} of the objective"
+    for at, one in enumerate(project.stakeholders):
+        by = f"the stakeholder '{one['name']}'"
+        if one["weights"] is not None:
+            yield f"/stakeholders/{at}/weights", one["weights"], by
+        for index, weights in enumerate(one["objective"].get("weight_vectors", ())):
+            yield f"/stakeholders/{at}/objective/weight_vectors/{index}", weights, by
 
 
 def over_of(limit: Mapping[str, Any]) -> Literal["groups", "sources"]:
@@ -50,14 +62,14 @@ def over_of(limit: Mapping[str, Any]) -> Literal["groups", "sources"]:
 
 
 def check_named(session: Session, project: Project) -> None:
-    """Raises Invalid naming every fault of the project's limits and objective."""
+    """Raises Invalid naming every fault of the project's limits, objective and stakeholders."""
     faults = named_faults(session, project)
     refuse(faults[:MAX_FAULTS])
 
 
 def named_faults(session: Session, project: Project) -> list[Fault]:
-    limits, vectors = limit_faults(project.set_limits), vector_faults(project.objective)
-    return [*limits, *vectors, *unknown_faults(session, project)]
+    limits, weights = limit_faults(project.set_limits), weight_faults(project)
+    return [*limits, *weights, *stakeholder_faults(project), *unknown_faults(session, project)]
 
 
 def unknown_faults(session: Session, project: Project) -> list[Fault]:
@@ -80,12 +92,26 @@ def active_keys(
     return {key for key, state in found.items() if state.archived_at is None}
 
 
-def vector_faults(objective: Json) -> list[Fault]:
+def weight_faults(project: Project) -> list[Fault]:
     return [
-        Fault(f"/objective/weight_vectors/{index}", "every weight is 0; give at least one group a weight above 0")
-        for index, weights in enumerate(objective.get("weight_vectors", ()))
+        Fault(place, "every weight is 0; give at least one group a weight above 0")
+        for place, weights, _ in weighings(project)
         if not any(weight > 0 for weight in weights.values())
     ]
+
+
+def stakeholder_faults(project: Project) -> list[Fault]:
+    """Names that occur twice, and a compromise between nobody."""
+    names = [one["name"] for one in project.stakeholders]
+    faults = [
+        Fault(f"/stakeholders/{at}/name", f"'{name}' is named twice; give each stakeholder its own name")
+        for at, name in enumerate(names)
+        if name in names[:at]
+    ]
+    if KINDS_OF_UTILITY[project.objective["kind"]].needs_stakeholders and not names:
+        detail = "a compromise needs stakeholders; name them in 'stakeholders', or choose another objective"
+        faults.append(Fault("/objective/kind", detail))
+    return faults
 
 
 def limit_faults(limits: Sequence[Json]) -> list[Fault]:
@@ -125,7 +151,7 @@ def bound_faults(limit: Json, at: str) -> list[Fault]:
 
 
 def rename(project: Project, kind: type[Group] | type[Source], old: str, new: str) -> None:
-    """Follow a new key wherever limits and objective name the old one."""
+    """Follow a new key wherever limits, objective and stakeholders name the old one."""
 
     def renamed(keys: Sequence[str]) -> list[str]:
         return [new if key == old else key for key in keys]
@@ -135,17 +161,29 @@ def rename(project: Project, kind: type[Group] | type[Source], old: str, new: st
             return limit
         return limit | {field: renamed(limit[field]) for field in (over_of(limit), "share_of") if limit.get(field)}
 
+    def weights_renamed(weights: Mapping[str, float]) -> dict[str, float]:
+        return {new if key == old else key: weight for key, weight in weights.items()}
+
+    def objective_renamed(objective: Json) -> Json:
+        if "weight_vectors" not in objective:
+            return objective
+        return objective | {"weight_vectors": [weights_renamed(weights) for weights in objective["weight_vectors"]]}
+
     project.set_limits = [limit_renamed(limit) for limit in project.set_limits]
-    if kind is Group and "weight_vectors" in project.objective:
-        vectors = [
-            {new if key == old else key: weight for key, weight in weights.items()}
-            for weights in project.objective["weight_vectors"]
+    if kind is Group:
+        project.objective = objective_renamed(project.objective)
+        project.stakeholders = [
+            one
+            | {
+                "objective": objective_renamed(one["objective"]),
+                "weights": None if one["weights"] is None else weights_renamed(one["weights"]),
+            }
+            for one in project.stakeholders
         ]
-        project.objective = project.objective | {"weight_vectors": vectors}
 
 
 def refuse_named(project: Project, kind: type[Group] | type[Source], keys: Collection[str]) -> None:
-    """Raises InUse where limits or objective name any of `keys`, which are about to be archived."""
+    """Raises InUse where limits, objective or stakeholders name any of `keys`, which are about to be archived."""
     faults = [
         Fault(one.pointer, f"{one.by} names the {kind.__name__.lower()} '{one.key}'")
         for one in mentions(project)

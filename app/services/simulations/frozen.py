@@ -10,7 +10,7 @@ from app.planner.arrays import FloatArray
 from app.planner.curves import ARRAYS, Diagnostics, Posterior, Transfer
 from app.planner.problem import Limit, Problem, Source
 from app.planner.simulation import GameResult, Player, Rules, Trial, unplayed
-from app.planner.utility import Metric, Objective
+from app.planner.utility import Metric, Objective, Stakeholder
 from app.services.curves.archive import archive, unpack
 from app.services.curves.prior import prior_for
 
@@ -23,6 +23,7 @@ PLAIN: Mapping[str, TypeAdapter[Any]] = {
     "objective": TypeAdapter(Objective),
     "sources": TypeAdapter(tuple[Source, ...]),
     "limits": TypeAdapter(tuple[Limit, ...]),
+    "stakeholders": TypeAdapter(tuple[Stakeholder, ...]),
     "budget": TypeAdapter(int),
 }
 """Of a problem what is no array."""
@@ -44,7 +45,8 @@ def freeze(trial: Trial) -> bytes:
 
 def thaw(frozen: bytes) -> Trial:
     arrays, words = unpack(frozen)
-    plain = {name: kind.validate_python(words[name]) for name, kind in PLAIN.items()}
+    # Frozen before there were stakeholders, it has none.
+    plain = {name: kind.validate_python(words[name]) for name, kind in PLAIN.items() if name in words}
     by_group: dict[str, Any] = {name: arrays.get(name) for name in BY_GROUP}
     truths = truths_of(plain["keys"], arrays)
     prior = prior_for(plain["metric"].span)

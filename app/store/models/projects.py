@@ -14,7 +14,7 @@ from app.store.models.base import Base, Serial
 class Project(Base):
     """A model to be trained fairly. `reference_loss` is fixed by the first data version (method.md 5).
 
-    `set_limits` and `objective` name groups and sources by key. Money inside JSON is a decimal string.
+    `set_limits`, `objective` and `stakeholders` name groups and sources by key. Money inside JSON is a decimal string.
     `approval_threshold`: a round that costs more needs two keys. `exhausted_at`: since when nothing more can be bought.
     `model`: joint, one for all groups, or separate, one for each.
     `content_hash` tells a repeat from another project under the same external id. `forecasts_due`: requests whose runs
@@ -36,6 +36,7 @@ class Project(Base):
     metric_lower: Mapped[float | None]
     metric_upper: Mapped[float | None]
     objective: Mapped[dict[str, Any]]
+    stakeholders: Mapped[list[dict[str, Any]]]
     set_limits: Mapped[list[dict[str, Any]]]
     value_per_utility: Mapped[Decimal | None]
     smallest_gain: Mapped[float | None]

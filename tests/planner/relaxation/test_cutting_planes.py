@@ -12,7 +12,8 @@ from app.planner.curves.transfer import Transfer
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from app.planner.problem.sources import Source
-from app.planner.relaxation.relax import relax, with_base
+from app.planner.relaxation.compromise import with_base
+from app.planner.relaxation.relax import relax
 from app.planner.utility.objective import Objective
 from app.planner.utility.values import Values
 from tests.planner.numerics import DEEP, PROBLEMS

@@ -9,7 +9,8 @@ from app.planner.arrays import FloatArray
 from app.planner.plan.decide import choose, decide
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
-from app.planner.relaxation.relax import TOTALS, relax, with_base
+from app.planner.relaxation.compromise import with_base
+from app.planner.relaxation.relax import TOTALS, relax
 from app.planner.utility.objective import Objective
 from tests.planner.joint import joint_posterior
 from tests.planner.problems import UTILITARIAN, offers, order_vectors, problem
