@@ -19,6 +19,7 @@ RUN_COLUMNS = (
     Observation.content_hash,
     Observation.counts,
     Observation.metrics,
+    Observation.origin,
     Observation.holdout,
     Observation.observed_at,
     Observation.data_version,
@@ -50,6 +51,7 @@ class NewRun(NamedTuple):
     said_hash: str
     counts: dict[str, int]
     metrics: dict[str, dict[str, float]]
+    origin: dict[str, dict[str, int]] | None
     holdout: str
     recipe: str
     observed_at: datetime
@@ -65,6 +67,7 @@ class AlikeRun(NamedTuple):
     trained_hash: str
     counts: dict[str, int]
     metrics: dict[str, dict[str, float]]
+    origin: dict[str, dict[str, int]] | None
     holdout: str
 
 
@@ -81,7 +84,7 @@ INSERT = insert(cast(Table, Observation.__table__))
 CONTENT = select(RUNS.external_id, RUNS.content_hash).where(RUNS.project_id == bindparam("project"))
 CONTENT_OF_NAMES = CONTENT.where(RUNS.external_id.in_(bindparam("some", expanding=True)))
 ALIKE = (
-    select(RUNS.id, RUNS.external_id, RUNS.trained_hash, RUNS.counts, RUNS.metrics, RUNS.holdout)
+    select(RUNS.id, RUNS.external_id, RUNS.trained_hash, RUNS.counts, RUNS.metrics, RUNS.origin, RUNS.holdout)
     .where(RUNS.project_id == bindparam("project"), RUNS.recipe == bindparam("recipe"), RUNS.voided_at.is_(None))
     .order_by(RUNS.trained_hash, RUNS.said_hash, RUNS.id)
     .limit(MOST_ALIKE)
@@ -112,6 +115,12 @@ def settle_first_counts(session: Session, project_id: UUID, above: Mapping[int, 
     for row in session.identity_map.values():
         if isinstance(row, Group) and row.first_run_count is None and row.archived_at is None:
             set_committed_value(row, "first_run_count", above.get(row.id, row.initial_count))
+
+
+def is_named_by_runs(session: Session, project_id: UUID, source: str) -> bool:
+    """Whether any run, voided or not, says that samples came from the source."""
+    query = select(Observation.origin).where(Observation.project_id == project_id, Observation.origin.is_not(None))
+    return any(source in origin for origin in session.scalars(query))
 
 
 def has_observations(session: Session, project_id: UUID) -> bool:

@@ -15,6 +15,7 @@ from tranche.rows import Listing, Row
 class Observation:
     """One evaluated training run. Runs scored on the same test samples share their `holdout`.
 
+    `origin`: by source and group how many of the counts came from there; the rest is clean.
     A metric is a plain number or a `Metric`. `eval_size` and `stderr`, one for the run or by group, say the error of
     those that state none. Raises ValueError for an error of a group without a metric.
     """
@@ -25,6 +26,7 @@ class Observation:
     holdout: str | None
     recipe: str | None
     observed_at: datetime | None
+    origin: Mapping[str, Mapping[str, int]] | None
 
     def __init__(
         self,
@@ -37,16 +39,23 @@ class Observation:
         *,
         eval_size: int | Mapping[str, int] | None = None,
         stderr: float | Mapping[str, float] | None = None,
+        origin: Mapping[str, Mapping[str, int]] | None = None,
     ) -> None:
         made = {"counts": counts, "metrics": with_errors(metrics, eval_size, stderr), "external_id": external_id}
-        for name, value in {**made, "holdout": holdout, "recipe": recipe, "observed_at": observed_at}.items():
+        for name, value in {**made, "holdout": holdout, "recipe": recipe, "observed_at": observed_at, "origin": origin}.items():
             object.__setattr__(self, name, value)
 
     def to_json(self) -> Json:
         """What is sent. Raises ValueError for a number that is not finite, and for a count that is not whole."""
         counts = {group: whole(n, f"the count of group {group!r}") for group, n in self.counts.items()}
         metrics = {group: _metric_json(group, metric) for group, metric in self.metrics.items()}
-        return {**stated(self), "counts": counts, "metrics": metrics}
+        said = {**stated(self), "counts": counts, "metrics": metrics}
+        if said.pop("origin", None):
+            said["from"] = {
+                source: {group: whole(n, f"the count of {group!r} from {source!r}") for group, n in of_groups.items()}
+                for source, of_groups in (self.origin or {}).items()
+            }
+        return said
 
     @classmethod
     def from_predictions(
@@ -61,7 +70,7 @@ class Observation:
         **more: Any,
     ) -> "Observation":
         """A run from its predictions, scored by group: see `tranche.adapters.from_predictions`; `more` takes
-        external_id, holdout, recipe and observed_at."""
+        external_id, holdout, recipe, observed_at and origin."""
         return cls(counts, adapters.from_predictions(y_true, y_pred, groups, metric, positive=positive), **more)
 
     @classmethod
@@ -135,11 +144,12 @@ class StoredObservation:
     created_at: str
     voided_at: str | None
     void_reason: str | None
+    origin: Mapping[str, Mapping[str, int]] | None = None
 
     @classmethod
     def of(cls, answer: Json) -> "StoredObservation":
         metrics = {group: known(Metric, one) for group, one in answer["metrics"].items()}
-        return known(cls, answer, metrics=metrics)
+        return known(cls, answer, metrics=metrics, origin=answer.get("from"))
 
     def row(self) -> Row:
         """Its names, and a column of counts and one of values per group (`count_…`, `value_…`)."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 from tranche.sheets import ReadAs
 
 from app.api.http.answers import WarningOut
@@ -27,9 +27,10 @@ from app.store.observations import listed_observations
 
 router = APIRouter(prefix="/v1/projects/{project_id}/observations", tags=["observations"], route_class=Route)
 
-CSV_EXAMPLE = """external_id,group,n,value,stderr,eval_size,holdout,observed_at
-run-17,White_Male,150,0.781,,2000,2026-10,2026-11-20T10:00:00Z
-run-17,Black_Female,40,0.842,0.011,,2026-10,2026-11-20T10:00:00Z
+CSV_EXAMPLE = """external_id,group,source,n,value,stderr,eval_size,holdout,observed_at
+run-17,White_Male,,150,0.781,,2000,2026-10,2026-11-20T10:00:00Z
+run-17,White_Male,Web_Scrape,60,,,,,
+run-17,Black_Female,,40,0.842,0.011,,2026-10,2026-11-20T10:00:00Z
 """
 CONTRACT: dict[str, Any] = {
     "requestBody": {
@@ -58,10 +59,15 @@ class ReadingOut(Answer):
 
 
 class ObservationOut(Answer):
+    model_config = ConfigDict(serialize_by_alias=True)
+
     id: UUID
     external_id: str | None
     counts: dict[str, int]
     metrics: dict[str, ReadingOut]
+    origin: Annotated[
+        dict[str, dict[str, int]] | None, Field(validation_alias="origin", serialization_alias="from")
+    ]
     holdout: str
     recipe: str
     observed_at: datetime
@@ -103,8 +109,8 @@ def post_observations(
         str | None, Query(pattern="^zero$", description="'zero' takes the counts a run does not name as 0")
     ] = None,
 ) -> AcceptedOut:
-    """Evaluated training runs, as JSON, one JSON object per line, or CSV with a line per run and group. All or
-    nothing: one bad item refuses the request, naming every bad one. A repeat of an `external_id` is counted, not
+    """Evaluated training runs, as JSON, one JSON object per line, or CSV with a line per run and group, and per
+    source that its samples came from. All or nothing: one bad item refuses the request, naming every bad one. A repeat of an `external_id` is counted, not
     stored again. CSV may be as spreadsheets write it (docs/import.md); `read_as` says how it was understood."""
     project = call.project(project_id)
     runs, read_as = sent

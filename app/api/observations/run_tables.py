@@ -44,6 +44,7 @@ class Line(Shape):
 
     external_id: Text
     group: Key
+    source: Key | None = None
     n: Annotated[int, Field(ge=0, le=1_000_000_000)]
     value: Real | None = None
     stderr: NonNegative | None = None
@@ -61,8 +62,8 @@ ONCE_A_RUN: tuple[OnceARun, ...] = ("holdout", "recipe", "observed_at")
 def runs_of_table(
     body: bytes | str, ignore_extra: bool = False, decimal: str | None = None
 ) -> tuple[list[Draft], ReadAs]:
-    """Lines of one external_id are one run, wherever they stand. A value left empty means: only the count. Raises
-    Malformed, Invalid naming every bad line."""
+    """Lines of one external_id are one run, wherever they stand. A value left empty means: only the count; a `source`:
+    how many of the group's count came from there. Raises Malformed, Invalid naming every bad line."""
     sheet = sheet_of(body, ignore_extra, decimal)
     runs: dict[str, Draft] = {}
     faults = line_faults(sheet.faults)
@@ -98,7 +99,7 @@ def shape_faults(error: ValidationError) -> list[str]:
 def add_line(runs: dict[str, Draft], line: Line, number: int) -> list[str]:
     """Add a line to its run. Returns what contradicts the run's other lines."""
     run = runs.setdefault(line.external_id, Draft(at="", external_id=line.external_id))
-    if line.group in run.counts:
+    if line.source is None and line.group in run.counts:
         return [f"group '{line.group}' stands twice in run '{line.external_id}'"]
     contradictions = []
     for name in ONCE_A_RUN:
@@ -106,6 +107,8 @@ def add_line(runs: dict[str, Draft], line: Line, number: int) -> list[str]:
         if None not in (said, before) and said != before:
             contradictions.append(f"{name} differs from the other lines of run '{line.external_id}'")
         setattr(run, name, before or said)
+    if line.source is not None:
+        return contradictions + add_origin(run, line, line.source, number)
     run.lines[line.group] = number
     run.counts[line.group] = line.n
     if line.value is not None:
@@ -113,3 +116,14 @@ def add_line(runs: dict[str, Draft], line: Line, number: int) -> list[str]:
     elif line.stderr is not None or line.eval_size is not None:
         contradictions.append("a standard error or evaluation size without a value")
     return contradictions
+
+
+def add_origin(run: Draft, line: Line, source: str, number: int) -> list[str]:
+    """Add to a run how many of its group's samples came from a source. Returns what contradicts other lines."""
+    if (source, line.group) in run.origin_lines:
+        return [f"source '{source}' of group '{line.group}' stands twice in run '{line.external_id}'"]
+    run.origin_lines[source, line.group] = number
+    if line.n:
+        run.origin.setdefault(source, {})[line.group] = line.n
+    measured = [name for name in ("value", "stderr", "eval_size") if getattr(line, name) is not None]
+    return [f"{name} stands on a line of source '{source}'; a run measures groups" for name in measured]

@@ -9,7 +9,7 @@ from app.api.http.shapes import Count, InstantIn, NonNegative, Real, Shape, Shor
 from app.api.keys.keys import Key, Keyed
 from app.errors import Fault, escape, refuse
 from app.services.curves.readings import Reading
-from app.services.observations.drafts import Draft
+from app.services.observations.drafts import Draft, without_none
 from app.services.projects.changes import MAX_FAULTS
 
 EvalSize = Annotated[int, Field(strict=True, ge=1, le=10**12), Whole]
@@ -41,12 +41,14 @@ ForAll = Annotated[
 
 class ObservationIn(Shape):
     """One evaluated training run: the samples of each group it was trained on, the metric measured on each: a number,
-    or an object with its error. `eval_size` and `stderr` are those of every metric that says none itself, or by
+    or an object with its error. `from`: by source and group how many of the counts came from there; the rest is
+    clean. `eval_size` and `stderr` are those of every metric that says none itself, or by
     group."""
 
     external_id: Text | None = None
     counts: Annotated[dict[Key, Count], Keyed]
     metrics: Annotated[dict[Key, ReadingGiven], Keyed]
+    origin: Annotated[Annotated[dict[Key, Annotated[dict[Key, Count], Keyed]], Keyed] | None, Field(alias="from")] = None
     eval_size: ForAll[EvalSize] | None = None
     stderr: ForAll[NonNegative] | None = None
     holdout: ShortText | None = None
@@ -98,6 +100,7 @@ def draft(run: ObservationIn, at: str) -> Draft:
         external_id=run.external_id,
         counts=dict(run.counts),
         metrics={key: reading(key, metric) for key, metric in run.metrics.items()},
+        origin=without_none(run.origin or {}),
         holdout=run.holdout,
         recipe=run.recipe,
         observed_at=run.observed_at,

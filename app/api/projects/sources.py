@@ -34,7 +34,7 @@ from app.api.keys.keys import Key, Keyed
 from app.api.keys.paths import KeyInPath, part_of
 from app.api.projects.groups import Replaced
 from app.errors import Archived as ArchivedError
-from app.errors import Conflict, InUse, KeyTaken, MissingKeys
+from app.errors import Conflict, Frozen, InUse, KeyTaken, MissingKeys
 from app.money import plain
 from app.services.ledger.holdings import SourceRecord, holdings_of
 from app.services.projects import sources
@@ -258,7 +258,7 @@ def read_source(
     return shape_of(call, project, get_member(call.session, project, Source, key, archived=archived))
 
 
-@router.patch("/{key}", summary="Change a source", responses=declared(KeyTaken))
+@router.patch("/{key}", summary="Change a source", responses=declared(KeyTaken, Frozen))
 def update_source(
     project_id: str, key: KeyInPath, body: SourcePatch, call: Annotated[Call, changes("write")]
 ) -> SourceOut:

@@ -22,6 +22,8 @@ class Run(Protocol):
     @property
     def metrics(self) -> Mapping[str, Any]: ...
     @property
+    def origin(self) -> Mapping[str, Any] | None: ...
+    @property
     def holdout(self) -> str: ...
 
 
@@ -33,14 +35,15 @@ NAMED = 5
 def repeats_of(runs: Sequence[SomeRun]) -> dict[UUID, SomeRun]:
     """The runs all of whose measurements another one has, by their ids, each with that other one.
 
-    The same samples of every group, the same holdout, and for every group it measures the same value, standard error
+    The same samples of every group, of the same origin, the same holdout, and for every group it measures the same value, standard error
     and evaluation size. Of equal runs the first is the one; a run that measures more comes before one that measures
     less. Another seed or another subset gives another value.
     """
     trained: dict[Hashable, list[int]] = {}
     for row, run in enumerate(runs):
         counts = frozenset((key, count) for key, count in run.counts.items() if count)
-        trained.setdefault((counts, run.holdout), []).append(row)
+        came = frozenset((key, *sorted(of.items())) for key, of in (run.origin or {}).items())
+        trained.setdefault((counts, came, run.holdout), []).append(row)
     found: dict[UUID, SomeRun] = {}
     for rows in trained.values():
         if len(rows) > 1:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import numpy as np
@@ -14,6 +14,8 @@ from app.services.curves.readings import Reading
 from app.services.curves.repeats import repeats_among
 
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+Pair: TypeAlias = tuple[str, str]
+"""A source and a group that it delivers."""
 NOT_VOIDED = np.iinfo(np.int64).max
 CELLS = ("counts", "values", "stderrs", "eval_sizes")
 """Fields of `Runs` that have a number for every run and group."""
@@ -27,7 +29,8 @@ class Runs:
 
     place: the column of each group that any run names. counts, values, stderrs, eval_sizes [runs, columns]: 0 samples
     where a run does not name the group, nan where nothing was measured or said. holdout: numbers into `holdouts`.
-    observed: microseconds since 1970. brought, voided: the data versions that brought a run and that voided it,
+    mixed [runs, pairs]: samples of the counts that came from a source, pair: the column of each source and group that
+    any run names. observed: microseconds since 1970. brought, voided: the data versions that brought a run and that voided it,
     NOT_VOIDED where none did.
     """
 
@@ -44,6 +47,8 @@ class Runs:
     values: FloatArray
     stderrs: FloatArray
     eval_sizes: FloatArray
+    pair: Mapping[Pair, int]
+    mixed: FloatArray
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -51,7 +56,7 @@ class Runs:
     @property
     def nbytes(self) -> int:
         """About what they take in memory."""
-        cells = (self.counts, self.values, self.stderrs, self.eval_sizes)
+        cells = (self.counts, self.values, self.stderrs, self.eval_sizes, self.mixed)
         return sum(one.nbytes for one in cells) + BYTES_A_RUN * len(self)
 
     def taken(self, rows: IntArray | BoolArray) -> "Runs":
@@ -65,7 +70,7 @@ class Runs:
             ids=tuple(self.ids[row] for row in picked),
             external_ids=tuple(self.external_ids[row] for row in picked),
             hashes=tuple(self.hashes[row] for row in picked),
-            **{name: getattr(self, name)[at] for name in ("holdout", "observed", "brought", "voided", *CELLS)},
+            **{name: getattr(self, name)[at] for name in ("holdout", "observed", "brought", "voided", "mixed", *CELLS)},
         )
 
     def as_of(self, version: int) -> "Runs":
@@ -78,6 +83,11 @@ class Runs:
         if at is None:
             return np.full(len(self), 0.0 if name == "counts" else np.nan)
         return np.asarray(getattr(self, name)[:, at])
+
+    def came_from(self, source: str, group: str) -> FloatArray:
+        """How many of the group's samples came from the source [runs]."""
+        at = self.pair.get((source, group))
+        return np.zeros(len(self)) if at is None else np.asarray(self.mixed[:, at])
 
     def measured(self, group: str) -> IntArray:
         """The rows of the runs in which the group was measured."""
@@ -95,7 +105,7 @@ class Runs:
     @cached_property
     def repeats(self) -> Mapping[int, int]:
         """The rows of runs all of whose measurements another one has, each with that other's row (see `repeats`)."""
-        trained = self.counts + 0.0
+        trained = np.concatenate([self.counts, self.mixed], axis=1) + 0.0
         alike: dict[Any, list[int]] = {}
         for row, holdout in enumerate(self.holdout.tolist()):
             alike.setdefault((holdout, trained[row].tobytes()), []).append(row)
@@ -159,6 +169,16 @@ def runs_of_rows(rows: Iterable[Any]) -> Runs:
     """Rows of `store.run_rows` as columns."""
     listed, columns = list(rows), _Columns()
     where = [(columns.of(row.counts), columns.of(row.metrics)) for row in listed]
+    came = {
+        (number, (source, group)): count
+        for number, row in enumerate(listed)
+        for source, of_groups in (row.origin or {}).items()
+        for group, count in of_groups.items()
+    }
+    pair = {one: at for at, one in enumerate(dict.fromkeys(one for _, one in came))}
+    mixed = np.zeros((len(listed), len(pair)))
+    for (number, one), count in came.items():
+        mixed[number, pair[one]] = count
     shape = (len(listed), len(columns.place))
     counts, cells = np.zeros(shape), np.full((3, *shape), np.nan)
     for number, (row, (trained, measured)) in enumerate(zip(listed, where, strict=True)):
@@ -179,6 +199,8 @@ def runs_of_rows(rows: Iterable[Any]) -> Runs:
         values=cells[0],
         stderrs=cells[1],
         eval_sizes=cells[2],
+        pair=pair,
+        mixed=mixed,
     )
 
 
@@ -196,6 +218,12 @@ def joined(parts: Sequence[Runs]) -> Runs:
     names = dict.fromkeys(name for part in parts for name in part.holdouts)
     codes = {name: code for code, name in enumerate(names)}
     place = {key: at for at, key in enumerate(dict.fromkeys(key for part in parts for key in part.place))}
+    pair = {one: at for at, one in enumerate(dict.fromkeys(one for part in parts for one in part.pair))}
+    mixed = np.zeros((sum(map(len, parts)), len(pair)))
+    first = 0
+    for part in parts:
+        mixed[first : first + len(part), [pair[one] for one in part.pair]] = part.mixed
+        first += len(part)
     cells: dict[str, Any] = {}
     for name in CELLS:
         table = np.full((sum(map(len, parts)), len(place)), 0.0 if name == "counts" else np.nan)
@@ -215,6 +243,8 @@ def joined(parts: Sequence[Runs]) -> Runs:
         **{name: np.concatenate([getattr(part, name) for part in parts]) for name in ("observed", "brought", "voided")},
         place=place,
         **cells,
+        pair=pair,
+        mixed=mixed,
     )
     return found.taken(np.array(sorted(range(len(found)), key=found.ids.__getitem__), dtype=np.int64))
 

@@ -19,12 +19,14 @@ from app.tables.shape import Column
 
 @dataclass(frozen=True)
 class MeasuredRun:
-    """What a run says of one group: how many of its samples it was trained on, and the metric where it was measured."""
+    """What a run says of one group: how many of its samples it was trained on, and the metric where it was measured;
+    or how many of them came from a `source`."""
 
     run: Observation
     group: str
     count: int
     reading: Reading | None
+    source: str | None = None
 
     @classmethod
     def of(cls, run: Observation, group: str) -> "MeasuredRun":
@@ -44,6 +46,8 @@ def observations_table(dossier: Dossier) -> Content[MeasuredRun]:
             Column("stderr", "number", "its standard error, as posted", lambda reading: reading.stderr),
             Column("eval_size", "count", "evaluation samples, as posted", lambda reading: reading.eval_size),
         ]),
+        Column("source", "text", "that so many of the group's samples came from; empty: the line is of all",
+               lambda one: one.source),
         within(lambda one: one.run, [
             Column("holdout", "text", "what it was scored on", lambda run: run.holdout),
             Column("recipe", "text", "how it was trained; only runs of the project's recipe are fitted",
@@ -56,10 +60,12 @@ def observations_table(dossier: Dossier) -> Content[MeasuredRun]:
 
 
 def all_measured(dossier: Dossier) -> Iterator[MeasuredRun]:
-    """Each group that a run was trained on or measured on; voided runs last."""
+    """Each group that a run was trained on or measured on, then what came from each source; voided runs last."""
     for voided in (False, True):
         for run in paged(listed_observations(dossier.session, dossier.project.id, voided)):
             yield from (MeasuredRun.of(run, key) for key in dict.fromkeys((*run.counts, *run.metrics)))
+            for source, of_groups in (run.origin or {}).items():
+                yield from (MeasuredRun(run, key, count, None, source) for key, count in of_groups.items())
 
 
 def forecasts_table(dossier: Dossier) -> Content[tuple[Forecast, str]]:

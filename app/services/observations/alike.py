@@ -16,9 +16,10 @@ from app.store.observations import AlikeRun, NewRun, alike_runs
 HASH_LENGTH = 32
 
 
-def trained_hash(holdout: str, counts: Mapping[str, int]) -> str:
-    """Alike for runs on the same samples and holdout."""
-    return digest([holdout, {key: count for key, count in counts.items() if count}])[:HASH_LENGTH]
+def trained_hash(holdout: str, counts: Mapping[str, int], origin: Mapping[str, Any] | None = None) -> str:
+    """Alike for runs on the same samples, of the same origin, and holdout."""
+    some = {key: count for key, count in counts.items() if count}
+    return digest([holdout, some, origin] if origin else [holdout, some])[:HASH_LENGTH]
 
 
 def said_hash(metrics: Mapping[str, Mapping[str, float]]) -> str:

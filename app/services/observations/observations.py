@@ -17,6 +17,7 @@ from app.services.observations.doubts import doubtful_groups, units_of
 from app.services.observations.drafts import Draft
 from app.services.projects.changes import MAX_FAULTS, touch
 from app.store import observations as store
+from app.store.member_rows import source_rows
 from app.store.models.observations import Observation
 from app.store.models.projects import Project
 from app.store.observations import CountedGroup, NewRun
@@ -48,6 +49,7 @@ def accept(
             draft.counts = {**dict.fromkeys(active, 0), **draft.counts}
     fresh, taken = unseen(session, project, drafts)
     faults = [fault for draft in fresh for fault in draft_faults(project, active, groups, draft)]
+    faults += origin_faults(session, project, groups, fresh)
     refuse(faults[:MAX_FAULTS])
     if taken:
         raise KeyTaken(f"{taken[0].pointer}: {taken[0].detail}", tuple(taken[:MAX_FAULTS]))
@@ -91,6 +93,38 @@ def draft_faults(
     return [*faults, *reading_faults(project, draft)]
 
 
+def origin_faults(
+    session: Session, project: Project, groups: Mapping[str, CountedGroup], drafts: Sequence[Draft]
+) -> list[Fault]:
+    """What of the samples' origin cannot be: unknown sources, ones that do not deliver to the group, and more from
+    sources than there is in all. Archived sources delivered what they did."""
+    named = {source for draft in drafts for source in draft.origin}
+    if not named:
+        return []
+    known = {one.key: {share.group_id for share in one.yields}
+             for one in source_rows(session, project.id, archived=None, keys=named)}  # fmt: skip
+    faults = []
+    for draft in drafts:
+        total: dict[str, int] = {}
+        for source, counts in draft.origin.items():
+            if source not in known:
+                faults.append(Fault(draft.place_of_source(source), f"there is no source '{source}' in this project"))
+                continue
+            for key, count in counts.items():
+                total[key] = total.get(key, 0) + count
+                if key in draft.counts and (key not in groups or groups[key].id not in known[source]):
+                    detail = f"the source '{source}' does not deliver to '{key}'"
+                    faults.append(Fault(draft.place_of_source(source, key), detail))
+                elif key not in draft.counts:
+                    faults.append(Fault(draft.place_of_source(source, key), f"'{key}' has no count in this run"))
+        for key, count in total.items():
+            if count > draft.counts.get(key, count):
+                most = max(draft.origin, key=lambda source, of=key, run=draft: run.origin[source].get(of, 0))
+                detail = f"{count} samples of '{key}' came from sources, but the run was trained on {draft.counts[key]}"
+                faults.append(Fault(draft.place_of_source(most), f"{detail} in all; lower one or raise the other"))
+    return faults
+
+
 def reading_faults(project: Project, draft: Draft) -> list[Fault]:
     lower = -math.inf if project.metric_lower is None else project.metric_lower
     upper = math.inf if project.metric_upper is None else project.metric_upper
@@ -131,7 +165,7 @@ def unseen(session: Session, project: Project, drafts: Sequence[Draft]) -> tuple
 def is_repeat(project: Project, draft: Draft, row: Observation) -> bool:
     """Whether the draft says what is stored: as it was posted but for counts of 0, or as an export says it, with the
     defaults filled in and instants in whole seconds."""
-    if without_zeros(draft.counts) != without_zeros(row.counts):
+    if without_zeros(draft.counts) != without_zeros(row.counts) or draft.origin != (row.origin or {}):
         return False
     if replace(draft, counts=row.counts).content == row.content_hash:
         return True
@@ -164,10 +198,11 @@ def stored(project: Project, draft: Draft, now: datetime) -> NewRun:
         project_id=project.id,
         external_id=draft.external_id,
         content_hash=draft.content,
-        trained_hash=trained_hash(holdout, draft.counts),
+        trained_hash=trained_hash(holdout, draft.counts, draft.origin),
         said_hash=said_hash(metrics),
         counts=draft.counts,
         metrics=metrics,
+        origin=draft.origin or None,
         holdout=holdout,
         recipe=draft.recipe or project.recipe,
         observed_at=draft.observed_at or now,

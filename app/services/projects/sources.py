@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, Fault, escape, refuse
+from app.errors import Conflict, Fault, Frozen, escape, refuse
 from app.money import plain
 from app.services.projects.changes import (
     MAX_FAULTS,
@@ -30,6 +30,7 @@ from app.store.member_rows import AnySource, SourceRow, YieldRow, source_rows
 from app.store.member_writes import NEW, change_rows, change_yields, insert_rows
 from app.store.models.projects import Group, Project, Source
 from app.store.models.vendors import VendorConnection
+from app.store.observations import is_named_by_runs
 from app.store.projects import State
 from app.store.reading import find
 
@@ -175,8 +176,10 @@ def order_faults(source: AnySource) -> list[tuple[str, str]]:
 
 
 def update_source(session: Session, project: Project, source: Source, changes: Fields, now: datetime) -> None:
-    """Raises KeyTaken for a key in use, Invalid."""
+    """Raises Frozen for a new key once a run names the old one, KeyTaken for a key in use, Invalid."""
     if changes.get("key", source.key) != source.key:
+        if is_named_by_runs(session, project.id, source.key):
+            raise Frozen(f"Runs say what they were trained on of '{source.key}': its key is fixed. Its name may change.")
         refuse_taken(session, project, Source, [changes["key"]], "")
         rename(project, Source, source.key, changes["key"])
     [row] = source_rows(session, project.id, archived=None, keys=[source.key])

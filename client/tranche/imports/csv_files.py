@@ -56,7 +56,13 @@ def runs_of(sheet: Sheet) -> list[Observation]:
 
 def add_line(run: dict[str, Any], cells: dict[str, Any]) -> list[tuple[str, str]]:
     """Add a line to its run. Returns what contradicts its other lines, by column."""
-    group, faults = cells["group"], []
+    group, source, faults = cells["group"], cells.get("source"), []
+    if source is not None:
+        of_source = run.setdefault("origin", {}).setdefault(source, {})
+        if group in of_source:
+            return [("source", f"'{source}' of '{group}' stands twice in run '{cells['external_id']}'")]
+        of_source[group] = cells["n"]
+        return [(name, "stands on a line of a source") for name in ("value", "stderr", "eval_size") if name in cells]
     if group in run["counts"]:
         return [("group", f"'{group}' stands twice in run '{cells['external_id']}'")]
     run["counts"][group] = cells["n"]

@@ -6,6 +6,7 @@ from tranche.sheets.table import Column, Sheet, read_table
 RUN_COLUMNS = (
     Column("external_id", needed=True),
     Column("group", needed=True),
+    Column("source"),
     Column("n", "count", needed=True),
     Column("value", "real", needed=True),
     Column("stderr", "real", alike="value"),

@@ -36,6 +36,7 @@ def test_what_was_said_before_is_a_repeat_of_the_first() -> None:
         {"counts": {"A": 10, "B": 6}},
         {"counts": {"A": 10, "B": 5, "C": 1}},
         {"holdout": "h2"},
+        {"origin": {"s": {"A": 5}}},
         {"metrics": {**ONE["metrics"], "A": {"value": 0.5000001, "stderr": 0.1}}},
         {"metrics": {**ONE["metrics"], "A": {"value": 0.5, "stderr": 0.2}}},
         {"metrics": {**ONE["metrics"], "B": {"value": 0.25, "eval_size": 11}}},

@@ -40,6 +40,7 @@ def stored_rows(draw: st.DrawFn) -> list[Any]:
             content_hash=f"{number:064}",
             counts=draw(st.dictionaries(st.sampled_from(KEYS), st.sampled_from([0, 1, 2]))),
             metrics=draw(st.dictionaries(st.sampled_from(KEYS), readings(), min_size=1)),
+            origin=draw(st.sampled_from([None, {"s": {"a": 1}}, {"s": {"a": 1, "b": 1}, "t": {"a": 1}}])),
             holdout=draw(st.sampled_from(["h", "i"])),
             observed_at=START + timedelta(microseconds=draw(st.integers(0, 3))),
             data_version=number,
@@ -55,6 +56,8 @@ def same(one: Runs, other: Runs) -> None:
     for name in ("observed", "brought", "voided"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     assert [one.holdouts[code] for code in one.holdout] == [other.holdouts[code] for code in other.holdout]
+    for at in {**one.pair, **other.pair}:
+        np.testing.assert_array_equal(one.came_from(*at), other.came_from(*at))
     for key in KEYS:
         for name in CELLS:
             np.testing.assert_array_equal(one.column(name, key), other.column(name, key))
@@ -69,6 +72,9 @@ def test_columns_say_what_the_rows_say(rows: Sequence[Any]) -> None:
         assert [reading_of(runs, row, key) for row in measured] == [
             Reading(**rows[row].metrics[key]) for row in measured
         ]
+    for source, key in runs.pair:
+        came = [(row.origin or {}).get(source, {}).get(key, 0) for row in rows]
+        assert runs.came_from(source, key).tolist() == came
     told = [[row.counts.get(key, 0) for key in KEYS] for row in rows]
     np.testing.assert_array_equal(runs.compositions(KEYS), np.array(told, dtype=float).reshape(-1, len(KEYS)))
     order = sorted(range(len(rows)), key=lambda row: (rows[row].observed_at, row))
