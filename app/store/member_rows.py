@@ -66,7 +66,9 @@ class SourceRow:
     lot_size: int
     max_total: int | None
     acceptance_rate: float
-    quality: float
+    quality: float | None
+    quality_p05: float | None
+    quality_p95: float | None
     lead_time_days: int | None
     license: str | None
     provenance: str | None

@@ -42,7 +42,13 @@ class Observation:
         origin: Mapping[str, Mapping[str, int]] | None = None,
     ) -> None:
         made = {"counts": counts, "metrics": with_errors(metrics, eval_size, stderr), "external_id": external_id}
-        for name, value in {**made, "holdout": holdout, "recipe": recipe, "observed_at": observed_at, "origin": origin}.items():
+        for name, value in {
+            **made,
+            "holdout": holdout,
+            "recipe": recipe,
+            "observed_at": observed_at,
+            "origin": origin,
+        }.items():
             object.__setattr__(self, name, value)
 
     def to_json(self) -> Json:

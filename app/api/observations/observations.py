@@ -65,9 +65,7 @@ class ObservationOut(Answer):
     external_id: str | None
     counts: dict[str, int]
     metrics: dict[str, ReadingOut]
-    origin: Annotated[
-        dict[str, dict[str, int]] | None, Field(validation_alias="origin", serialization_alias="from")
-    ]
+    origin: Annotated[dict[str, dict[str, int]] | None, Field(validation_alias="origin", serialization_alias="from")]
     holdout: str
     recipe: str
     observed_at: datetime
@@ -109,9 +107,10 @@ def post_observations(
         str | None, Query(pattern="^zero$", description="'zero' takes the counts a run does not name as 0")
     ] = None,
 ) -> AcceptedOut:
-    """Evaluated training runs, as JSON, one JSON object per line, or CSV with a line per run and group, and per
-    source that its samples came from. All or nothing: one bad item refuses the request, naming every bad one. A repeat of an `external_id` is counted, not
-    stored again. CSV may be as spreadsheets write it (docs/import.md); `read_as` says how it was understood."""
+    """Evaluated training runs, as JSON, one JSON object per line, or CSV with a line per run and group, and per source
+    that its samples came from. All or nothing: one bad item refuses the request, naming every bad one. A repeat of an
+    `external_id` is counted, not stored again. CSV may be as spreadsheets write it (docs/import.md); `read_as` says how
+    it was understood."""
     project = call.project(project_id)
     runs, read_as = sent
     done = observe.post(call.session, project, runs, missing == "zero", call.now, call.enqueue)

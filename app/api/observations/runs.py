@@ -39,6 +39,9 @@ ForAll = Annotated[
 ]
 
 
+Origin = Annotated[dict[Key, Annotated[dict[Key, Count], Keyed]], Keyed]
+
+
 class ObservationIn(Shape):
     """One evaluated training run: the samples of each group it was trained on, the metric measured on each: a number,
     or an object with its error. `from`: by source and group how many of the counts came from there; the rest is
@@ -48,7 +51,7 @@ class ObservationIn(Shape):
     external_id: Text | None = None
     counts: Annotated[dict[Key, Count], Keyed]
     metrics: Annotated[dict[Key, ReadingGiven], Keyed]
-    origin: Annotated[Annotated[dict[Key, Annotated[dict[Key, Count], Keyed]], Keyed] | None, Field(alias="from")] = None
+    origin: Annotated[Origin | None, Field(alias="from")] = None
     eval_size: ForAll[EvalSize] | None = None
     stderr: ForAll[NonNegative] | None = None
     holdout: ShortText | None = None

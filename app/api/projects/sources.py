@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict, Field, PlainSerializer
+from pydantic import ConfigDict, Field, PlainSerializer, model_validator
 
 from app.api.http.answers import IntervalOut
 from app.api.http.bulk import list_body, list_contract
@@ -36,6 +36,7 @@ from app.api.projects.groups import Replaced
 from app.errors import Archived as ArchivedError
 from app.errors import Conflict, Frozen, InUse, KeyTaken, MissingKeys
 from app.money import plain
+from app.services.curves.fit import learnt_of
 from app.services.ledger.holdings import SourceRecord, holdings_of
 from app.services.projects import sources
 from app.services.projects.changes import get_member, touch
@@ -66,12 +67,34 @@ class PriceTier(Shape):
     unit_cost: Annotated[PriceIn, PlainSerializer(plain, return_type=str)]
 
 
+Worth = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-0.3, le=1.5)]
+
+
+class QualityIn(Shape):
+    """A quality that is not known for sure: its 90 % interval. Below 0, samples harm their own group."""
+
+    p05: Worth
+    p95: Worth
+
+    @model_validator(mode="after")
+    def ordered(self) -> Self:
+        """Raises ValueError where the ends are the wrong way round."""
+        if self.p05 > self.p95:
+            raise ValueError("p05 is above p95; swap them")
+        return self
+
+
+Quality = Share | QualityIn | None
+"""Exact, or with doubt, or null: learned from the runs that say what they were trained on."""
+
+
 PriceTiers = Annotated[tuple[PriceTier, ...], Field(max_length=50)]
 
 
 class SourceIn(Shape):
     """Anything samples can be bought from: of one `group`, or of several, `yields` being the shares of the delivered
-    samples. Of these `acceptance_rate` pass review; one accepted sample is worth `quality` clean ones. An order is 0,
+    samples. Of these `acceptance_rate` pass review; one accepted sample is worth `quality` clean ones: a
+    number, an interval, or null where runs are to tell (`from`). An order is 0,
     or a multiple of `lot_size` from `min_order` to `max_order`, and costs `fixed_cost` plus its samples' prices, paid
     for what is `billed`; all orders together are at most `max_total`."""
 
@@ -90,7 +113,7 @@ class SourceIn(Shape):
     lot_size: LotSize = 1
     max_total: Count | None = None
     acceptance_rate: Share = 1.0
-    quality: Share = 1.0
+    quality: Quality = 1.0
     license: Text | None = None
     provenance: LongText | None = None
     connection: UUID | None = None
@@ -99,7 +122,7 @@ class SourceIn(Shape):
 
 class SourceTerms(Patch):
     """Price and amounts of a source. Fields left out stay as they are; null takes an optional one away, or restores
-    the default."""
+    the default; a `quality` of null is learned."""
 
     made_from = SourceIn
 
@@ -113,7 +136,7 @@ class SourceTerms(Patch):
     lot_size: LotSize = unset()
     max_total: Count | None = unset()
     acceptance_rate: Share = unset()
-    quality: Share = unset()
+    quality: Quality = unset()
 
 
 class SourcePatch(SourceTerms):
@@ -134,6 +157,13 @@ class RateOut(IntervalOut):
     """A share as deliveries show it, the stated value being the prior: mean and 90 % interval."""
 
 
+class QualityOut(IntervalOut):
+    """What an accepted sample is worth in clean ones: mean and 90 % interval, and how many measurements of groups, on
+    mixtures of known origin, it was learned from."""
+
+    runs: int
+
+
 class SourceRecordOut(Answer):
     """What the source proved to be: samples ordered, accepted and rejected so far, and the rates that plans use."""
 
@@ -142,6 +172,7 @@ class SourceRecordOut(Answer):
     rejected: int
     acceptance_rate: RateOut
     yields: dict[str, RateOut]
+    quality: QualityOut
 
 
 class SourceOut(Answer):
@@ -163,7 +194,7 @@ class SourceOut(Answer):
     lot_size: int
     max_total: int | None
     acceptance_rate: float
-    quality: float
+    quality: float | QualityIn | None
     license: str | None
     provenance: str | None
     connection: UUID | None
@@ -179,7 +210,26 @@ def source_fields(body: SourceIn | SourceTerms) -> dict[str, Any]:
     fields = said(body) if isinstance(body, SourceTerms) else body.model_dump()
     if "price_tiers" in fields:
         fields["price_tiers"] = [tier.model_dump(mode="json") for tier in body.price_tiers]
+    if "quality" in fields:
+        fields |= quality_fields(body.quality)
     return fields
+
+
+def quality_fields(said: float | QualityIn | None) -> dict[str, Any]:
+    """A quality as it is stored."""
+    between = said if isinstance(said, QualityIn) else None
+    return {
+        "quality": None if isinstance(said, QualityIn) else said,
+        "quality_p05": between and between.p05,
+        "quality_p95": between and between.p95,
+    }
+
+
+def stated_quality(row: Source) -> float | QualityIn | None:
+    """A quality as it was said."""
+    if row.quality is not None or row.quality_p05 is None or row.quality_p95 is None:
+        return row.quality
+    return QualityIn(p05=row.quality_p05, p95=row.quality_p95)
 
 
 def source_shape(row: Source, groups: Mapping[int, Group], record: SourceRecord) -> SourceOut:
@@ -189,6 +239,7 @@ def source_shape(row: Source, groups: Mapping[int, Group], record: SourceRecord)
         row,
         group=next(iter(yields)) if len(yields) == 1 else None,
         yields=yields,
+        quality=stated_quality(row),
         record=SourceRecordOut.of(record, acceptance_rate=record.acceptance, yields=rates),
         connection=row.connection_id,
     )
@@ -196,7 +247,8 @@ def source_shape(row: Source, groups: Mapping[int, Group], record: SourceRecord)
 
 def shapes_of(call: Call, project: Project, rows: Sequence[Source]) -> list[SourceOut]:
     groups = members_by_id(call.session, Group, [one.group_id for row in rows for one in row.yields])
-    holdings = holdings_of(call.session, project, rows)
+    learnt = learnt_of(call.session, call.runtime.fits, project, rows)
+    holdings = holdings_of(call.session, project, rows, learnt)
     return [source_shape(row, groups, holdings.record(row)) for row in rows]
 
 

@@ -36,7 +36,8 @@ class Table:
 
     group, counts, losses, stderrs [P] as posted; row [P]: each point's row. Rows [T] are sorted by group, count and
     holdout: row_group, row_count, row_pair (its (group, holdout), numbered from 0). errors [pairs]: s_h, the rms of
-    the known errors on a holdout, 0 where none is known. n_ref [G]: the largest count, at least 1.
+    the known errors on a holdout, 0 where none is known. n_ref [G]: the largest count, at least 1. most_cells: groups
+    with more rows are binned.
     """
 
     groups: int
@@ -50,6 +51,7 @@ class Table:
     row_pair: IntArray
     errors: FloatArray
     n_ref: FloatArray
+    most_cells: int = MAX_CELLS
 
     @cached_property
     def shared(self) -> FloatArray:
@@ -60,7 +62,7 @@ class Table:
     def binned(self) -> IntArray:
         """1 for groups whose rows are too many to stand alone, else 0 [G]."""
         rows = np.bincount(self.row_group, minlength=self.groups)
-        return (rows > MAX_CELLS).astype(np.int64)
+        return (rows > self.most_cells).astype(np.int64)
 
     @cached_property
     def new_size(self) -> BoolArray:
@@ -89,7 +91,7 @@ class Table:
         return owner
 
 
-def table_of(points: Sequence[Points]) -> Table:
+def table_of(points: Sequence[Points], most_cells: int = MAX_CELLS) -> Table:
     """The flat table of `points`, one entry per group."""
     group, every = in_a_row(points)
     counts, losses, stderrs = every.counts, every.losses, every.stderrs
@@ -112,6 +114,7 @@ def table_of(points: Sequence[Points]) -> Table:
         row_pair=pair[first],
         errors=np.sqrt(squares / np.maximum(np.bincount(pair, known), 1.0)),
         n_ref=n_ref,
+        most_cells=most_cells,
     )
 
 

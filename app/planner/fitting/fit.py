@@ -132,11 +132,15 @@ def _sizes(observations: Observations) -> list[int]:
     return [len(points.counts) for points in observations.points]
 
 
-def data_of(observations: Observations, table: Table, prior: Prior, scale: float) -> GroupData:
-    """What the grid needs to know of the groups; `scale` is ȳ of groups without points."""
+def data_of(
+    observations: Observations, table: Table, prior: Prior, scale: float, units: FloatArray | None = None
+) -> GroupData:
+    """What the grid needs to know of the groups; `scale` is ȳ of groups without points. units [groups]: ȳ of all, where
+    it is not to be their own."""
     measured = np.array(_sizes(observations), dtype=np.int64) > 0
     luck = luck_of(table, observations.span)
-    units = np.where(measured, _units(replace(table, losses=luck.losses), observations.span), scale)
+    if units is None:
+        units = np.where(measured, _units(replace(table, losses=luck.losses), observations.span), scale)
     # Without points, the count held is all there is to pin the scale-free curve to.
     n_ref = np.where(measured, table.n_ref, np.maximum(observations.held, 1.0))
     held = observations.held

@@ -6,14 +6,16 @@ Small enough to be written down with runs that are forecast later, when the grou
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
 from app.planner.arrays import FloatArray
+from app.planner.quality import Worth
 from app.planner.utility import Metric
+from app.services.curves.qualities import Worths
 from app.services.ledger.holdings import held_of
 from app.services.projects.metrics import ModelName
 from app.store.ledger import Collected
@@ -39,7 +41,7 @@ class BasisGroup:
 @dataclass(frozen=True)
 class Basis:
     """The project's recipe, metric and model, and its active groups in their order. `model`: of a basis packed before
-    projects said it, separate."""
+    projects said it, separate. `worths`: what is said of sources that are not known to be clean."""
 
     recipe: str
     kind: str
@@ -48,6 +50,7 @@ class Basis:
     upper: float | None
     groups: tuple[BasisGroup, ...]
     model: ModelName = "separate"
+    worths: Worths = field(default_factory=dict)
 
     @cached_property
     def metric(self) -> Metric:
@@ -59,7 +62,7 @@ class Basis:
         return np.array([group.held for group in self.groups], dtype=np.float64)
 
 
-def basis_of(project: Project, groups: Sequence[AnyGroup], collected: Mapping[int, Collected]) -> Basis:
+def basis_of(project: Project, groups: Sequence[AnyGroup], collected: Mapping[int, Collected], worths: Worths) -> Basis:
     """groups: the project's active ones. collected: what orders brought, by group id."""
     return Basis(
         recipe=project.recipe,
@@ -79,16 +82,19 @@ def basis_of(project: Project, groups: Sequence[AnyGroup], collected: Mapping[in
             for group in groups
         ),
         model="joint" if project.model == "joint" else "separate",
+        worths=worths,
     )
 
 
 def packed(basis: Basis) -> bytes:
     said: dict[str, Any] = {name: getattr(basis, name) for name in FIELDS}
     said["groups"] = [[*asdict(group).values()] for group in basis.groups]
+    said["worths"] = {key: [worth.mean, worth.sd] for key, worth in basis.worths.items()}
     return zlib.compress(json.dumps(said, separators=(",", ":")).encode(), 1)
 
 
 def unpacked(content: bytes) -> Basis:
     """What `packed` packed."""
     said = json.loads(zlib.decompress(content))
-    return Basis(**{**said, "groups": tuple(BasisGroup(*group) for group in said["groups"])})
+    worths = {key: Worth(*parts) for key, parts in said.get("worths", {}).items()}
+    return Basis(**{**said, "groups": tuple(BasisGroup(*group) for group in said["groups"]), "worths": worths})

@@ -1,6 +1,6 @@
 """A project's runs as the planner's observations, and the fit of its curves that is kept."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,12 +14,13 @@ from app.services.curves.basis import Basis, basis_of
 from app.services.curves.fits import FitKey, Fits, Fitted
 from app.services.curves.kept_fits import kept_fit
 from app.services.curves.prior import prior_for
+from app.services.curves.qualities import NOTHING_LEARNT, Learnt, in_clean, learn, worth_of, worths_of
 from app.services.curves.readings import standard_errors
 from app.services.curves.repeats import repeats_told
 from app.services.curves.runs import Runs, runs_of_rows
 from app.store import observations as store
 from app.store.ledger import collected_counts
-from app.store.member_rows import AnyGroup
+from app.store.member_rows import AnyGroup, AnySource, group_rows
 from app.store.models.projects import Project
 
 
@@ -41,7 +42,7 @@ def fitted(session: Session, fits: Fits, project: Project, groups: Sequence[AnyG
         found = kept_fit(session, key)
         if found is not None:
             return found
-        basis = basis_of(project, groups, collected_counts(session, project.id))
+        basis = basis_of(project, groups, collected_counts(session, project.id), worths_of(session, project))
         return fit_now(basis, present_runs(session, fits, project), draws, seed)
 
     return fits.get(key, fit)
@@ -72,6 +73,8 @@ def fit_now(basis: Basis, runs: Runs, draws: int, seed: int) -> Fitted:
     keys = [group.key for group in basis.groups]
     told = repeats_told([(runs.name(row), runs.name(first)) for row, first in sorted(runs.repeats.items())])
     runs = runs.taken(runs.distinct)
+    learnt = learn(basis.kind, basis.metric, basis.worths, runs, keys)
+    runs = in_clean(runs, basis.worths, learnt)
     holdouts = {name: code for code, name in enumerate(sorted(runs.holdouts[code] for code in np.unique(runs.holdout)))}
     codes = np.array([holdouts.get(name, -1) for name in runs.holdouts], dtype=np.int64)[runs.holdout]
     place = {key: index for index, key in enumerate(keys)}
@@ -91,7 +94,24 @@ def fit_now(basis: Basis, runs: Runs, draws: int, seed: int) -> Fitted:
     posterior = fit_together(observations, prior_for(basis.metric.span), seed, draws)
     kept = fitted_part(observations)
     told += drifts(kept, runs.in_time)
-    return Fitted(replace(posterior, warnings=(*told, *posterior.warnings)), kept, holdouts)
+    return Fitted(replace(posterior, warnings=(*told, *posterior.warnings)), kept, holdouts, learnt)
+
+
+def learnt_of(session: Session, fits: Fits, project: Project, sources: Iterable[AnySource]) -> Learnt:
+    """What the runs of a fit now say of `sources`, kept while neither they nor what is said of sources change."""
+    if all(worth_of(source).is_exact for source in sources):
+        return NOTHING_LEARNT
+    runs = present_runs(session, fits, project)
+    if not runs.pair:
+        return NOTHING_LEARNT
+    worths, groups = worths_of(session, project), [group.key for group in group_rows(session, project.id)]
+    key = (project.id, project.recipe, hash(runs.ids), hash(frozenset(worths.items())), hash(tuple(groups)))
+
+    def look() -> Learnt:
+        return learn(project.metric_kind, metric_of(project), worths, runs.taken(runs.distinct), groups)
+
+    found: Learnt = fits.qualities.get(key, look)
+    return found
 
 
 def points_of(basis: Basis, key: str, runs: Runs, rows: IntArray, holdouts: IntArray) -> Points:

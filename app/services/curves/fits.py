@@ -9,6 +9,7 @@ import numpy as np
 from app.planner.arrays import FloatArray
 from app.planner.curves import Observations, Posterior
 from app.services.curves.kept import Kept
+from app.services.curves.qualities import NOTHING_LEARNT, Learnt
 from app.services.curves.runs import Runs
 
 DRAWS, SEED = 300, 0
@@ -18,11 +19,13 @@ MOST_ANSWERS = 16
 
 @dataclass(frozen=True)
 class Fitted:
-    """The curves of a project's groups, in their order, with what they were fitted to and the codes of its holdouts."""
+    """The curves of a project's groups, in their order, with what they were fitted to, the codes of its holdouts, and
+    what the runs say of sources."""
 
     posterior: Posterior
     observations: Observations
     holdouts: dict[str, int]
+    learnt: Learnt = NOTHING_LEARNT
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Fits(Kept[Fitted]):
 
     `answers` are what was computed from fits, few enough that the fits they hold on to weigh little. `runs`: of a
     project and a recipe, the runs up to a data version; `scored`: of a project, the forecasts up to a state; each
-    together at most half of `max_bytes`. `records`: of forecasts, at a state of the project.
+    together at most half of `max_bytes`. `records`: of forecasts, at a state of the project. `qualities`: of sources.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -78,5 +81,6 @@ class Fits(Kept[Fitted]):
         self.answers: Kept[Any] = Kept(MOST_ANSWERS)
         # Not among the answers: those are computed from records, and who computes one waits for no other.
         self.records: Kept[Any] = Kept(MOST_ANSWERS)
+        self.qualities: Kept[Any] = Kept(MOST_ANSWERS)
         self.scored: Kept[tuple[State, Scored]] = Kept(max_bytes // 2, lambda known: known[1].nbytes)
         self.runs: Kept[tuple[int, Runs]] = Kept(max_bytes // 2, lambda known: known[1].nbytes)

@@ -27,9 +27,11 @@ from app.planner.curves import (
     Received,
     Transfer,
 )
+from app.planner.quality import QUALITIES, Quality, Worth
 from app.planner.wording import Warning
 from app.services.curves.archive import archive, unpack
 from app.services.curves.fits import DRAWS, SEED, FitKey, Fitted
+from app.services.curves.qualities import Learnt, Trained
 from app.store import forecasts as store
 
 MOST_BYTES = 32_000_000
@@ -81,7 +83,7 @@ def sources_of(folder: Traversable) -> list[Traversable]:
 
 def freeze(fitted: Fitted) -> bytes:
     """The fit as bytes, `thaw` of which is the same to the last bit."""
-    posterior, data = fitted.posterior, fitted.observations
+    posterior, data, learnt = fitted.posterior, fitted.observations, fitted.learnt
     arrays: dict[str, Any] = {name: getattr(posterior, name) for name in ARRAYS}
     arrays |= flat("residuals", posterior.residuals)
     words: dict[str, Any] = {
@@ -95,7 +97,10 @@ def freeze(fitted: Fitted) -> bytes:
         "parent": data.parent,
         "joint": data.joint,
         "holdouts": fitted.holdouts,
+        "qualities": [[key, worth.mean, worth.sd, one.runs] for (key, worth), one in learnt.qualities.items()],
+        "trained": {key: [one.clean, one.came] for key, one in learnt.trained.items()},
     }
+    arrays |= flat("quality_weights", [one.weights for one in learnt.qualities.values()])
     if posterior.errors is not None:
         arrays |= {f"errors_{name}": getattr(posterior.errors, name) for name in ERRORS}
     if posterior.transfer is not None:
@@ -144,7 +149,12 @@ def thaw(content: bytes) -> Fitted:
         parent=tuple(words["parent"]),
         joint=words["joint"],
     )
-    return Fitted(posterior, observations, words["holdouts"])
+    qualities = {
+        (key, Worth(mean, sd)): Quality(QUALITIES, weights, runs)
+        for (key, mean, sd, runs), weights in zip(words["qualities"], parted("quality_weights", arrays), strict=True)
+    }
+    trained = {key: Trained(clean, came) for key, (clean, came) in words["trained"].items()}
+    return Fitted(posterior, observations, words["holdouts"], Learnt(qualities, trained))
 
 
 def plain(value: Any) -> Any:

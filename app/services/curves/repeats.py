@@ -35,9 +35,9 @@ NAMED = 5
 def repeats_of(runs: Sequence[SomeRun]) -> dict[UUID, SomeRun]:
     """The runs all of whose measurements another one has, by their ids, each with that other one.
 
-    The same samples of every group, of the same origin, the same holdout, and for every group it measures the same value, standard error
-    and evaluation size. Of equal runs the first is the one; a run that measures more comes before one that measures
-    less. Another seed or another subset gives another value.
+    The same samples of every group, of the same origin, the same holdout, and for every group it measures the same
+    value, standard error and evaluation size. Of equal runs the first is the one; a run that measures more comes before
+    one that measures less. Another seed or another subset gives another value.
     """
     trained: dict[Hashable, list[int]] = {}
     for row, run in enumerate(runs):

@@ -28,9 +28,9 @@ class Runs:
     """Runs in the order of their ids, all [runs] unless said otherwise.
 
     place: the column of each group that any run names. counts, values, stderrs, eval_sizes [runs, columns]: 0 samples
-    where a run does not name the group, nan where nothing was measured or said. holdout: numbers into `holdouts`.
-    mixed [runs, pairs]: samples of the counts that came from a source, pair: the column of each source and group that
-    any run names. observed: microseconds since 1970. brought, voided: the data versions that brought a run and that voided it,
+    where a run does not name the group, nan where nothing was measured or said. holdout: numbers into `holdouts`. mixed
+    [runs, pairs]: samples of the counts that came from a source, pair: the column of each source and group that any run
+    names. observed: microseconds since 1970. brought, voided: the data versions that brought a run and that voided it,
     NOT_VOIDED where none did.
     """
 

@@ -15,6 +15,7 @@ from app.planner.utility import Metric
 from app.planner.wording import Warning
 from app.services.curves.fit import fitted, metric_of, present_runs
 from app.services.curves.fits import Fits
+from app.services.curves.qualities import in_clean, worths_of
 from app.services.curves.readings import standard_errors
 from app.services.curves.runs import CELLS, Runs
 from app.services.forecasts.due import record_now
@@ -104,13 +105,14 @@ def known_curves(session: Session, fits: Fits, project: Project, draws: int, see
     groups = group_rows(session, project.id)
     learnt = fitted(session, fits, project, groups, draws, seed)
     record = record_now(session, fits, project)
-    holdings = holdings_of(session, project, source_rows(session, project.id))
+    holdings = holdings_of(session, project, source_rows(session, project.id), learnt.learnt)
+    runs = in_clean(present_runs(session, fits, project), worths_of(session, project), learnt.learnt)
     now = counts_now([holdings.stock(group) for group in groups])
     return Known(
         project=project,
         learnt=learnt.posterior.moved(now),
         posterior=record.curves(learnt).moved(now),
-        runs=present_runs(session, fits, project),
+        runs=runs,
         place={group.key: index for index, group in enumerate(groups)},
         holdings=holdings,
         factors=record.widening,

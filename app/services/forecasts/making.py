@@ -10,6 +10,7 @@ from app.planner.arrays import FloatArray
 from app.planner.forecasts import Asked, predict, promised_gains, score
 from app.services.curves.basis import Basis
 from app.services.curves.fits import SEED, Fitted
+from app.services.curves.qualities import in_clean
 from app.services.curves.readings import standard_errors
 from app.services.curves.runs import Runs
 from app.services.forecasts.record import NAMES, PROBABILITIES
@@ -24,6 +25,7 @@ def forecasts_of(project_id: UUID, basis: Basis, known: Fitted, fresh: Runs, now
     """A scored forecast for every measurement in `fresh` of a group that had been measured before; known: what was
     fitted to the runs before, on that basis."""
     made: list[Forecast] = []
+    fresh = in_clean(fresh, basis.worths, known.learnt)
     trained = fresh.compositions([group.key for group in basis.groups])
     asked_for = [
         (index, row)

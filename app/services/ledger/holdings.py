@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.planner.problem import Rate, acceptance, yields
+from app.planner.quality import Quality
+from app.services.curves.qualities import NOTHING_LEARNT, Learnt, at_the_start, worth_of
 from app.store import rounds as round_store
 from app.store.ledger import Collected, Money, Totals, collected_counts, money_of_project, totals_of_orders
 from app.store.member_rows import AnyGroup, AnySource
@@ -46,13 +48,14 @@ def held_of(group: AnyGroup, collected: Mapping[int, Collected]) -> Held:
 @dataclass(frozen=True)
 class SourceRecord:
     """What a source proved to be: samples ordered so far (cancelled orders aside), its acceptance rate, and its
-    yields by group id, the stated values being their priors."""
+    yields by group id, the stated values being their priors; and its quality, as stated or as runs tell it."""
 
     ordered: int
     accepted: int
     rejected: int
     acceptance: Rate
     yields: dict[int, Rate]
+    quality: Quality
 
 
 @dataclass(frozen=True)
@@ -95,20 +98,25 @@ class Stock:
 
 @dataclass
 class Tally:
-    """A source's orders added up: ordered, accepted, rejected, delivered samples by group, of none, in all."""
+    """A source's orders added up: ordered, accepted, rejected, delivered samples by group, of none, in all; and the
+    accepted ones by group, with what the orders said they would be worth."""
 
     ordered: int = 0
     accepted: int = 0
     rejected: int = 0
     delivered: dict[int, int] = field(default_factory=dict)
     total: int = 0
+    accepted_of: dict[int, Collected] = field(default_factory=dict)
 
     def add(self, order: Order, totals: Totals) -> None:
         self.ordered += order.quantity
         self.accepted += totals.in_state("accepted")
         self.rejected += totals.in_state("rejected")
         self.total += totals.delivered
-        for (group_id, _), count in totals.counts.items():
+        for (group_id, state), count in totals.counts.items():
+            if group_id is not None and state == "accepted":
+                so_far = self.accepted_of.get(group_id, NONE_COLLECTED)
+                self.accepted_of[group_id] = Collected(so_far.count + count, so_far.effective + count * order.quality)
             if group_id is not None:
                 self.delivered[group_id] = self.delivered.get(group_id, 0) + count
 
@@ -127,39 +135,75 @@ class Holdings:
     known: dict[int, tuple[AnySource, SourceRecord]]
     money: Money
     rounds: int
+    learnt: Learnt = NOTHING_LEARNT
 
     def stock(self, group: AnyGroup) -> Stock:
         """What the group has and awaits."""
-        return Stock(held_of(group, self.collected), self.awaited.get(group.id, NOTHING_AWAITED))
+        held = held_of(group, self.collected)
+        less = self._less_at_the_start(group)
+        held = Held(held.raw, max(0.0, held.effective - less)) if less else held
+        return Stock(held, self.awaited.get(group.id, NOTHING_AWAITED))
+
+    def _less_at_the_start(self, group: AnyGroup) -> float:
+        """By how much what was there at the start is worth less than as many clean samples."""
+        trained = self.learnt.trained.get(group.key)
+        if trained is None:
+            return 0.0
+        by_key = {source.key: (source, record) for source, record in self.known.values() if source.key in trained.came}
+        brought = {
+            key: self.tallies.get(source.id, Tally()).accepted_of.get(group.id, NONE_COLLECTED).count
+            for key, (source, _) in by_key.items()
+        }
+        came = at_the_start(group.initial_count, trained, brought)
+        return sum((1.0 - by_key[key][1].quality.mean) * n for key, n in came.items() if key in by_key)
 
     def record(self, source: AnySource) -> SourceRecord:
         """What the source proved to be, its stated values taken as they stand in the row."""
         row, record = self.known.get(source.id, (None, None))
         # A row that was varied for a what-if has the id of the one that it varies.
         return (
-            record if record is not None and row is source else record_of(source, self.tallies.get(source.id, Tally()))
+            record
+            if record is not None and row is source
+            else record_of(source, self.tallies.get(source.id, Tally()), self.learnt)
         )
 
 
-def holdings_of(session: Session, project: Project, sources: Sequence[AnySource]) -> Holdings:
-    """All that buying has brought so far; `sources`: the project's, whose rates tell what open orders still bring."""
+def holdings_of(
+    session: Session, project: Project, sources: Sequence[AnySource], learnt: Learnt = NOTHING_LEARNT
+) -> Holdings:
+    """All that buying has brought so far; `sources`: the project's, whose rates tell what open orders still bring.
+    learnt: what runs say of them. What came from a source of which the quality is not known for sure counts by what is
+    known now, all else as it was ordered."""
     orders = round_store.orders_of_project(session, project.id)
     totals = totals_of_orders(session, project.id)
     tallies: dict[int, Tally] = {}
     for order in orders:
         tallies.setdefault(order.source_id, Tally()).add(order, totals.get(order.id, Totals()))
-    records = {source.id: record_of(source, tallies.get(source.id, Tally())) for source in sources}
+    records = {source.id: record_of(source, tallies.get(source.id, Tally()), learnt) for source in sources}
     return Holdings(
-        collected=collected_counts(session, project.id),
+        collected=as_known_now(collected_counts(session, project.id), tallies, records),
         awaited=awaited_counts(orders, totals, records),
         tallies=tallies,
         known={source.id: (source, records[source.id]) for source in sources},
         money=money_of_project(session, project.id),
         rounds=round_store.count_accepted(session, project.id),
+        learnt=learnt,
     )
 
 
-def record_of(source: AnySource, tally: Tally) -> SourceRecord:
+def as_known_now(
+    collected: dict[int, Collected], tallies: Mapping[int, Tally], records: Mapping[int, SourceRecord]
+) -> dict[int, Collected]:
+    """What orders brought by group id, where the quality of sources is not known for sure by what is known now."""
+    found = dict(collected)
+    for source_id, record in records.items():
+        for group_id, one in () if record.quality.is_exact else tallies.get(source_id, Tally()).accepted_of.items():
+            more = record.quality.mean * one.count - one.effective
+            found[group_id] = Collected(found[group_id].count, max(0.0, found[group_id].effective + more))
+    return found
+
+
+def record_of(source: AnySource, tally: Tally, learnt: Learnt) -> SourceRecord:
     groups = [one.group_id for one in source.yields]
     delivered = [tally.delivered.get(group_id, 0) for group_id in groups]
     rates = yields([one.share for one in source.yields], delivered, tally.total - sum(delivered))
@@ -169,6 +213,7 @@ def record_of(source: AnySource, tally: Tally) -> SourceRecord:
         rejected=tally.rejected,
         acceptance=acceptance(source.acceptance_rate, tally.accepted, tally.rejected),
         yields=dict(zip(groups, rates, strict=True)),
+        quality=learnt.quality(source.key, worth_of(source)),
     )
 
 
@@ -184,11 +229,12 @@ def awaited_counts(
         mine, record = totals.get(order.id, Totals()), records.get(order.source_id)
         rate = record.acceptance.mean if record else order.acceptance_rate
         shares = {group_id: one.mean for group_id, one in record.yields.items()} if record else stated_yields(order)
+        quality = record.quality.mean if record and not record.quality.is_exact else order.quality
         owed = max(0, order.quantity - mine.delivered)
         for group_id in shares.keys() | {group for group, state in mine.counts if state == "pending" and group}:
             samples = rate * (owed * shares.get(group_id, 0.0) + mine.counts.get((group_id, "pending"), 0))
             before = found.get(group_id, Awaited())
-            found[group_id] = Awaited(before.count + samples, before.effective + order.quality * samples)
+            found[group_id] = Awaited(before.count + samples, before.effective + quality * samples)
     return found
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.services.curves.basis import Basis, basis_of
+from app.services.curves.qualities import worths_of
 from app.services.enqueue import Enqueue
 from app.services.forecasts import due
 from app.services.jobs import plan_watch
@@ -25,7 +26,8 @@ def post(
     Raises as `observations.accept`."""
 
     def basis() -> Basis:
-        return basis_of(project, group_rows(session, project.id), collected_counts(session, project.id))
+        groups, collected = group_rows(session, project.id), collected_counts(session, project.id)
+        return basis_of(project, groups, collected, worths_of(session, project))
 
     done = observations.accept(session, project, drafts, missing_is_zero, now)
     if any(run.recipe == project.recipe for run in done.stored):

@@ -150,7 +150,7 @@ def planner_source(
         ordered=record.ordered,
         project_tiers=source.tier_scope == "project",
         acceptance_rate=record.acceptance.mean,
-        quality=source.quality,
+        quality=record.quality.mean,
         billed="accepted" if source.billed == "accepted" else "delivered",
         fixed_order=order,
     )

@@ -71,7 +71,7 @@ def situation_of(session: Session, fits: Fits, project: Project, draws: int, see
         fitted=replace(learnt, posterior=record.curves(learnt)),
         known=known,
         widening=record.widening,
-        holdings=holdings_of(session, project, sources),
+        holdings=holdings_of(session, project, sources, learnt.learnt),
     )
 
 

@@ -53,6 +53,8 @@ DEFAULTS: dict[str, Any] = {
     "max_total": None,
     "acceptance_rate": 1.0,
     "quality": 1.0,
+    "quality_p05": None,
+    "quality_p95": None,
     "lead_time_days": None,
     "license": None,
     "provenance": None,
@@ -179,7 +181,7 @@ def update_source(session: Session, project: Project, source: Source, changes: F
     """Raises Frozen for a new key once a run names the old one, KeyTaken for a key in use, Invalid."""
     if changes.get("key", source.key) != source.key:
         if is_named_by_runs(session, project.id, source.key):
-            raise Frozen(f"Runs say what they were trained on of '{source.key}': its key is fixed. Its name may change.")
+            raise Frozen(f"Runs name '{source.key}' as where samples came from: its key is fixed. Its name may change.")
         refuse_taken(session, project, Source, [changes["key"]], "")
         rename(project, Source, source.key, changes["key"])
     [row] = source_rows(session, project.id, archived=None, keys=[source.key])

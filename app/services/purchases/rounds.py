@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.errors import Conflict, Fault, NotFound, escape
 from app.services.access.audit import write_audit
 from app.services.access.keys import Caller
+from app.services.curves.qualities import worth_of
 from app.services.enqueue import Enqueue
 from app.services.ids import new_id
 from app.services.ledger import ledger
@@ -146,7 +147,7 @@ def make_orders(
             quantity=line["quantity"],
             terms=line["terms"],
             acceptance_rate=sources[key].acceptance_rate,
-            quality=sources[key].quality,
+            quality=worth_of(sources[key]).mean,
             yields={str(one.group_id): one.share for one in sources[key].yields},
             cost=Decimal(line["cost"]),
             created_at=now,

@@ -92,7 +92,8 @@ class SourceYield(Base):
 
 
 class Source(Base):
-    """`price_tiers`: [{from, unit_cost}], ascending, the prices as decimal strings."""
+    """`price_tiers`: [{from, unit_cost}], ascending, the prices as decimal strings. `quality`: exact, or None where it
+    is learned, from the 90 % interval `quality_p05` to `quality_p95` where one is said."""
 
     __tablename__ = "sources"
     __table_args__ = (Index("uq_sources_project_id_key", "project_id", "key", unique=True),)
@@ -112,7 +113,9 @@ class Source(Base):
     lot_size: Mapped[int]
     max_total: Mapped[int | None]
     acceptance_rate: Mapped[float]
-    quality: Mapped[float]
+    quality: Mapped[float | None]
+    quality_p05: Mapped[float | None]
+    quality_p95: Mapped[float | None]
     lead_time_days: Mapped[int | None]
     license: Mapped[str | None] = mapped_column(String(200))
     provenance: Mapped[str | None] = mapped_column(Text)

@@ -163,8 +163,9 @@ def test_null_restores_the_defaults_of_a_source(api: Api) -> None:
     path = api.project()
     made = api.post(f"{path}/sources", json=OFFER | {"yields": None, "group": "A", "key": "s"}).json()
     plain = api.post(f"{path}/sources", json={"key": "p", "group": "A", "unit_cost": made["unit_cost"]}).json()
-    terms = OFFER.keys() - {"key", "yields", "unit_cost"}
-    changed = api.patch(f"{path}/sources/s", json=dict.fromkeys(terms)).json()
+    # A quality of null is one to be learned.
+    terms = OFFER.keys() - {"key", "yields", "unit_cost", "quality"}
+    changed = api.patch(f"{path}/sources/s", json={**dict.fromkeys(terms), "quality": 1.0}).json()
     assert changed | {"key": "p"} == plain
     problem(api.patch(f"{path}/sources/s", json={"unit_cost": None}), 422)
     nulls = {"key": "n", "group": "A", "unit_cost": made["unit_cost"], **dict.fromkeys(terms)}

@@ -9,6 +9,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
+from app.planner.quality import Worth
 from app.services.curves import kept_fits
 from app.services.curves.basis import Basis, BasisGroup, packed, unpacked
 from app.services.curves.fit import fit_now
@@ -44,6 +45,7 @@ def measured(keys: str, number: int, moved: float = 0.0) -> Runs:
                 content_hash=str(run),
                 counts=counts,
                 metrics=metrics,
+                origin={"s": {keys[0]: counts[keys[0]] // 2}} if run % 3 == 2 else None,
                 holdout="h",
                 observed_at=START,
                 data_version=1,
@@ -64,6 +66,10 @@ def alike(one: Any, other: Any) -> None:
     elif is_dataclass(one):
         for part in fields(one):
             alike(getattr(one, part.name), getattr(other, part.name))
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            alike(one[key], other[key])
     elif isinstance(one, tuple):
         assert len(one) == len(other)
         for mine, theirs in zip(one, other, strict=True):
@@ -77,9 +83,10 @@ def alike(one: Any, other: Any) -> None:
     [("ab", 12, 0.0), ("abc", 30, 0.8), ("a", 1, 0.0), ("ab", 0, 0.0)],
 )
 def test_what_is_thawed_is_what_was_frozen(keys: str, runs: int, moved: float) -> None:
-    project = basis(*keys, model="joint" if moved else "separate")
+    project = basis(*keys, model="joint" if moved else "separate", worths={"s": Worth(), "t": Worth(0.5, 0.0)})
     fitted = fit_now(project, measured(keys, runs, moved), DRAWS, SEED)
     assert (fitted.posterior.transfer is not None) == bool(moved)
+    assert bool(fitted.learnt.qualities) == (runs > 2)
     if fitted.posterior.transfer is not None:
         clashing = replace(fitted.posterior.transfer, conflict=0.1 * fitted.posterior.excess)
         fitted = replace(fitted, posterior=replace(fitted.posterior, transfer=clashing))
@@ -103,12 +110,12 @@ def test_a_basis_packed_before_projects_said_their_model_is_separate() -> None:
     said = basis("a", model="separate")
     assert unpacked(packed(said)) == said
     earlier = json.loads(zlib.decompress(packed(said)))
-    del earlier["model"]
+    del earlier["model"], earlier["worths"]
     assert unpacked(zlib.compress(json.dumps(earlier).encode())) == replace(said, model="separate")
 
 
 def test_a_basis_is_unpacked_as_it_was() -> None:
-    said = basis("a", "b")
+    said = basis("a", "b", worths={"s": Worth(), "t": Worth(0.5, 0.0)})
     assert unpacked(packed(said)) == said
     nothing = Basis("r", "other", "minimize", 0.0, None, ())
     assert unpacked(packed(nothing)) == nothing

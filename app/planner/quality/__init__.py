@@ -1,0 +1,7 @@
+"""What a sample of a source is worth in clean ones: what runs on mixtures say of it, and which pilots would."""
+
+from app.planner.quality.learning import learn_qualities
+from app.planner.quality.mixtures import Mixture
+from app.planner.quality.worth import QUALITIES, Quality, Worth
+
+__all__ = ["QUALITIES", "Mixture", "Quality", "Worth", "learn_qualities"]

@@ -1,0 +1,94 @@
+"""Intervals of learned qualities, and how often a pilot decides: simulated runs on known mixtures.
+
+    python benchmarks/bench_quality.py [--games 200]
+
+The table of pilots has one truth, q = .625 on 1.5 n^-.4 + .04, as `docs/evidence.md` says; "decided": the 90 % interval
+is clear of the price ratio. The table of games draws the truth: q from the prior, and the curve anew in every game.
+Writes benchmarks/results/quality.md.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from app.planner.curves import Points
+from app.planner.quality import Mixture, Quality, Worth, learn_qualities
+from app.services.curves.prior import prior_for
+
+RESULT = Path(__file__).parent / "results" / "quality.md"
+CLEAN = (125.0, 250.0, 500.0, 1000.0)
+PILOTS = {
+    "250 on top of 1,000 clean": ((1000, 250),),
+    "1,000 on top, two sizes": ((1000, 250), (1000, 1000)),
+    "250 swapped onto clean 125, 250, 500": ((125, 250), (250, 250), (500, 250)),
+    "500 swapped onto clean 0, 125, 250, 500": ((0, 500), (125, 500), (250, 500), (500, 500)),
+}
+RATIOS = (0.4, 0.5, 0.8)
+Curve = tuple[float, float, float]
+PRIOR = prior_for(1.0)
+
+
+def learned(
+    pilot: tuple[tuple[int, int], ...], truth: float, curve: Curve, noise: float, rng: np.random.Generator
+) -> Quality:
+    """What the clean runs and those with the pilot say of the source."""
+    a, b, d = curve
+    clean, came = np.array([*((n, 0.0) for n in CLEAN), *pilot]).T
+    losses = a * np.maximum(clean + truth * came, 5.0) ** -b + d + rng.normal(0.0, noise, len(clean))
+    losses = np.clip(losses, 1e-3, 0.999)
+    points = Points(clean + came, losses, np.full(len(clean), np.nan), np.zeros(len(clean), dtype=np.int64))
+    return learn_qualities([Mixture(points, ("s",), came[:, None])], {"s": Worth()}, 1.0, PRIOR)["s"]
+
+
+def fixed(_: np.random.Generator) -> tuple[float, Curve]:
+    return 0.625, (1.5, 0.4, 0.04)
+
+
+def drawn(rng: np.random.Generator) -> tuple[float, Curve]:
+    """q of the prior, as far as the grid goes; losses of .05 to .35 at 1,000."""
+    quality = 2.0
+    while not -0.3 <= quality <= 1.5:
+        quality = rng.normal(0.7, 0.4)
+    exponent, floor, level = (
+        rng.uniform(0.2, 0.7),
+        rng.uniform(0.0, 0.6),
+        np.exp(rng.uniform(np.log(0.05), np.log(0.3))),
+    )
+    return quality, (level * (1.0 - floor) * 1000.0**exponent, exponent, level * floor)
+
+
+def row(
+    pilot: tuple[tuple[int, int], ...],
+    noise: float,
+    games: int,
+    world: Callable[[np.random.Generator], tuple[float, Curve]],
+) -> list[float]:
+    """Mean error, mean width and cover of the 90 % interval, and the share decided at each ratio."""
+    rng = np.random.default_rng(20)
+    found = []
+    for _ in range(games):
+        truth, curve = world(rng)
+        one = learned(pilot, truth, curve, noise * (1.0 if world is fixed else curve[2] + 0.1), rng)
+        decided = [float(not one.p05 <= ratio <= one.p95) for ratio in RATIOS]
+        found.append([one.mean - truth, one.p95 - one.p05, float(one.p05 <= truth <= one.p95), *decided])
+    return [float(value) for value in np.mean(found, axis=0)]
+
+
+def table(games: int, world: Callable[[np.random.Generator], tuple[float, Curve]], noises: tuple[float, ...]) -> str:
+head = "| pilot | noise | mean error | 90 % width | covers | decided at .4 / .5 / .8 |\n| --- | --- | --- | --- | --- |
+--- |\n" lines = [] for noise in noises: for name, pilot in PILOTS.items(): error, width, covers, *decided = row(pilot,
+noise, games, world) shares = " / ".join(f"{one:.2f}" for one in decided) lines.append(f"| {name} | {noise:g} |
+{error:+.3f} | {width:.2f} | {covers:.3f} | {shares} |") print(lines[-1], flush=True) return head + "\n".join(lines) +
+"\n"
+
+
+def main() -> None: parser = argparse.ArgumentParser(description=__doc__) parser.add_argument("--games", type=int,
+default=200) games = parser.parse_args().games text = ( f"# Learned qualities\n\n{games} games a row.\n\n## One truth, q
+= .625\n\n{table(games, fixed, (0.003, 0.01))}" ) text += f"\n## Truths of the prior, curves anew; noise as a share of
+the floor and .1\n\n{table(games, drawn, (0.02, 0.06))}" RESULT.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

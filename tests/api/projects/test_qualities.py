@@ -1,0 +1,86 @@
+"""Qualities of sources over HTTP: stated, stated with doubt, learned from runs that say what they were trained on."""
+
+from typing import Any
+
+import pytest
+
+from tests.api_client import Api
+from tests.conftest import one_database
+
+METRIC = {"name": "error", "kind": "other", "goal": "minimize", "lower": 0.0, "upper": 1.0}
+NOISY = {"key": "noisy", "group": "A", "unit_cost": "0.5"}
+
+
+def loss(worth: float) -> float:
+    """.0525 at 2,500 clean samples."""
+    return float(1.625 * worth**-0.5 + 0.02)
+
+
+def raw(clean: int, noisy: int, quality: float) -> dict[str, Any]:
+    """A run posted by its raw counts."""
+    value = loss(clean + quality * noisy)
+    came = {"from": {"noisy": {"A": noisy}}} if noisy else {}
+    return {"counts": {"A": clean + noisy}, "metrics": {"A": {"value": value, "stderr": 0.002}}, **came}
+
+
+def project(api: Api, initial: int, **source: Any) -> str:
+    groups = [{"key": "A", "initial_count": initial, "unit_cost": "1"}]
+    path = api.project(metric=METRIC, groups=groups, model="separate", budget={"total": "5000", "rounds": 1})
+    answer = api.post(f"{path}/sources", json={**NOISY, "quality": None, **source})
+    assert answer.status_code == 201, answer.text
+    return path
+
+
+def test_a_quality_is_stated_or_learned_and_given_back(api: Api) -> None:
+    path = project(api, 1000)
+    said = api.get(f"{path}/sources/noisy").json()
+    assert said["quality"] is None
+    assert said["record"]["quality"]["mean"] == pytest.approx(0.686, abs=0.002)
+    for quality, mean in (({"p05": 0.4, "p95": 0.8}, 0.6), (0.3, 0.3), ({"p05": 0.625, "p95": 0.625}, 0.625)):
+        changed = api.patch(f"{path}/sources/noisy", json={"quality": quality}).json()
+        assert changed["quality"] == quality
+        assert changed["record"]["quality"]["mean"] == pytest.approx(mean, abs=0.01)
+    assert api.patch(f"{path}/sources/noisy", json={"quality": None}).json()["quality"] is None
+
+
+@one_database
+@pytest.mark.parametrize("quality", [{"p05": 0.8, "p95": 0.4}, {"p05": 0.4}, {"p05": -1, "p95": 0.4}, 0, 1.2, "high"])
+def test_a_quality_that_cannot_be_is_refused(api: Api, quality: Any) -> None:
+    path = project(api, 1000)
+    answer = api.patch(f"{path}/sources/noisy", json={"quality": quality})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"].startswith("/quality")
+
+
+@one_database
+@pytest.mark.parametrize("way", ["held at the start", "bought"])
+def test_raw_counts_that_say_where_they_came_from_count_for_what_they_are_worth(api: Api, way: str) -> None:
+    """1,000 real and 5,000 synthetic samples, worth .3 each: 2,500, whose loss is .0525."""
+    path = project(api, 6000 if way == "held at the start" else 1000)
+    if way == "bought":
+        answer = api.post(f"{path}/purchases", json={"external_id": "p", "orders": {"noisy": 5000}})
+        assert answer.status_code == 201, answer.text
+    runs = [raw(clean, 0, 0.3) for clean in (125, 250, 500, 1000)]
+    runs += [raw(125, 500, 0.3), raw(250, 1000, 0.3), raw(500, 2000, 0.3), raw(1000, 5000, 0.3)]
+    assert api.post(f"{path}/observations", json={"observations": runs}).status_code == 201
+    record = api.get(f"{path}/sources/noisy").json()["record"]["quality"]
+    assert record["p05"] < 0.3 < record["p95"]
+    assert record["runs"] == 4
+    [group] = api.get(f"{path}/allocations/next").json()["groups"]
+    assert group["metric_now"]["mean"] == pytest.approx(0.0525, abs=0.001)
+    assert group["raw_count"] == 6000
+    assert group["count"] == pytest.approx(1000 + 5000 * record["mean"], abs=1)
+    curve = api.get(f"{path}/curves/A").json()
+    assert max(one["count"] for one in curve["points"]) == pytest.approx(2500, abs=200)
+
+
+@one_database
+def test_runs_on_clean_samples_alone_may_say_so(api: Api) -> None:
+    answers = []
+    for origin in ({}, {"from": {}}, {"from": {"noisy": {"A": 0}}}):
+        path = project(api, 1000, quality=0.5)
+        runs = [{**raw(n, 0, 1.0), **origin} for n in (125, 250, 500, 1000)]
+        api.post(f"{path}/observations", json={"observations": runs})
+        answer = api.get(f"{path}/allocations/next").json()
+        answers.append((answer["groups"], answer["sources"], answer["utility"]))
+    assert answers[0] == answers[1] == answers[2]
