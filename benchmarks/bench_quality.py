@@ -77,17 +77,26 @@ def row(
 
 
 def table(games: int, world: Callable[[np.random.Generator], tuple[float, Curve]], noises: tuple[float, ...]) -> str:
-head = "| pilot | noise | mean error | 90 % width | covers | decided at .4 / .5 / .8 |\n| --- | --- | --- | --- | --- |
---- |\n" lines = [] for noise in noises: for name, pilot in PILOTS.items(): error, width, covers, *decided = row(pilot,
-noise, games, world) shares = " / ".join(f"{one:.2f}" for one in decided) lines.append(f"| {name} | {noise:g} |
-{error:+.3f} | {width:.2f} | {covers:.3f} | {shares} |") print(lines[-1], flush=True) return head + "\n".join(lines) +
-"\n"
+    lines = ["| pilot | noise | mean error | 90 % width | covers | decided at .4 / .5 / .8 |", "| --- " * 6 + "|"]
+    for noise in noises:
+        for name, pilot in PILOTS.items():
+            error, width, covers, *decided = row(pilot, noise, games, world)
+            shares = " / ".join(f"{one:.2f}" for one in decided)
+            lines.append(f"| {name} | {noise:g} | {error:+.3f} | {width:.2f} | {covers:.3f} | {shares} |")
+            print(lines[-1], flush=True)
+    return "\n".join(lines) + "\n"
 
 
-def main() -> None: parser = argparse.ArgumentParser(description=__doc__) parser.add_argument("--games", type=int,
-default=200) games = parser.parse_args().games text = ( f"# Learned qualities\n\n{games} games a row.\n\n## One truth, q
-= .625\n\n{table(games, fixed, (0.003, 0.01))}" ) text += f"\n## Truths of the prior, curves anew; noise as a share of
-the floor and .1\n\n{table(games, drawn, (0.02, 0.06))}" RESULT.write_text(text)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--games", type=int, default=200)
+    games = parser.parse_args().games
+    one = table(games, fixed, (0.003, 0.01))
+    many = table(games, drawn, (0.02, 0.06))
+    RESULT.write_text(
+        f"# Learned qualities\n\n{games} games a row.\n\n## One truth, q = .625\n\n{one}\n"
+        f"## Truths of the prior, curves anew; noise as a share of the floor and .1\n\n{many}"
+    )
 
 
 if __name__ == "__main__":

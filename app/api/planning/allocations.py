@@ -109,8 +109,9 @@ def allocation_shape(
             for group in plan.groups
             if group.add or not only_bought
         ],
-        sources=[source_plan_shape(one) for one in plan.sources if one.order or not only_bought],
-        stakeholders=stakeholder_shapes(plan, known),
+        sources=[
+            source_plan_shape(one, answer.verdicts[one.key]) for one in plan.sources if one.order or not only_bought
+        ],
         stop=stop_shape(answer.stop),
         warnings=answer.warnings,
     )

@@ -10,9 +10,11 @@ from pydantic import BeforeValidator, Field
 from app.api.http.answers import IntervalOut
 from app.api.http.shapes import Answer, MoneyOut
 from app.money import amount
-from app.services.planning import Band, EvaluationAdvice, GroupPlan, Plan, SourcePlan, StopAdvice
+from app.services.planning import Band, EvaluationAdvice, GroupPlan, Judged, Plan, SourcePlan, StopAdvice, Verdict
 from app.services.planning.policies import PolicyName
 
+MOST_MONEY = 10**18
+"""Millionths; what is worth more is not told further."""
 Exploration = Annotated[float | None, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
 Policy = Annotated[PolicyName, Query(description="How to split the money: 'optimal', or a policy to compare it with")]
 
@@ -125,13 +127,18 @@ class GroupPlanOut(Answer):
 
 
 class SourcePlanOut(Answer):
-    """What to order where; `group` is null for a source of several. `binding` names the limits that decided it."""
+    """What to order where; `group` is null for a source of several. `binding` names the limits that decided it.
+    `break_even`: the unit price up to which it is worth more than the cheapest other way to its groups, null where
+    there is none. `verdict`: whether its price lies below that, above it, or within what is not known of the
+    quality."""
 
     source: str
     group: str | None
     order: int
     cost: MoneyOut
     binding: list[str]
+    verdict: Verdict
+    break_even: MoneyOut | None
 
 
 class StakeholderShareOut(Answer):
@@ -186,13 +193,16 @@ def metric_shape(band: Band) -> MetricOut:
     return MetricOut(mean=band.mean, p05=band.p05, p50=band.p50, p95=band.p95)
 
 
-def source_plan_shape(one: SourcePlan) -> SourcePlanOut:
+def source_plan_shape(one: SourcePlan, judged: Judged) -> SourcePlanOut:
+    even = judged.break_even
     return SourcePlanOut(
         source=one.key,
         group=one.groups[0] if len(one.groups) == 1 else None,
         order=one.order,
         cost=amount(one.cost),
         binding=["hold" if name == "fixed_order" else name for name in one.binding],
+        verdict=judged.verdict,
+        break_even=None if even is None else amount(max(0, int(min(even.mean, MOST_MONEY)))),
     )
 
 

@@ -103,7 +103,7 @@ class SourceIn(Shape):
     kind: Kind = "vendor"
     group: Key | None = None
     yields: Yields | None = None
-    unit_cost: PriceIn
+    unit_cost: MoneyIn
     billed: Billed = "delivered"
     price_tiers: PriceTiers = ()
     tier_scope: TierScope = "order"
@@ -126,7 +126,7 @@ class SourceTerms(Patch):
 
     made_from = SourceIn
 
-    unit_cost: PriceIn = unset()
+    unit_cost: MoneyIn = unset()
     billed: Billed = unset()
     price_tiers: PriceTiers = unset()
     tier_scope: TierScope = unset()

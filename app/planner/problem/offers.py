@@ -14,6 +14,8 @@ from app.planner.problem.sources import MOST, Source
 
 LARGEST = 2**62
 """Integers beyond it, such as an absurd lot, count as it: they can no longer be bought anyway."""
+FREE = 1
+"""Millionths by which solvers rank samples that cost nothing: they divide by prices. Costs are exact all the same."""
 LARGEST_EXACT = 2**53
 """Up to it a double is an integer's own value, so that a quotient of two is rounded once."""
 
@@ -22,9 +24,9 @@ LARGEST_EXACT = 2**53
 class Offers:
     """Arrays [S] in the order of `sources`.
 
-    unit_cost: millionths per billed sample in the first tier. lot, least: samples. cap: the largest order, LARGEST
-    where there is no limit; capped: whether there is one. linear: whether a sample costs unit_cost and nothing else.
-    fixed: orders held fixed, −1 where none is.
+    unit_cost: millionths per billed sample in the first tier, FREE where it costs nothing. lot, least: samples. cap:
+    the largest order, LARGEST where there is no limit; capped: whether there is one. linear: whether a sample costs
+    unit_cost and nothing else. fixed: orders held fixed, −1 where none is.
     """
 
     sources: tuple[Source, ...]
@@ -43,7 +45,7 @@ class Offers:
         simple = [not one.tiers and not one.fixed_cost and one.billed == "delivered" for one in sources]
         return cls(
             sources=tuple(sources),
-            unit_cost=whole([one.unit_cost for one in sources]),
+            unit_cost=whole([one.unit_cost or FREE for one in sources]),
             lot=whole([one.lot_size for one in sources]),
             least=whole([one.least for one in sources]),
             cap=whole([LARGEST if cap is None else cap for cap in caps]),
@@ -58,7 +60,8 @@ class Offers:
         """The largest orders [S] that `money` millionths pay for: `Source.affordable` of each."""
         if money > LARGEST or not self.linear.all():
             return np.array([one.affordable(money) for one in self.sources], dtype=np.int64)
-        most = np.minimum(np.minimum(self.cap, MOST), money // self.unit_cost) // self.lot * self.lot
+        most = np.where(self.is_free, self.cap, np.minimum(np.minimum(self.cap, MOST), money // self.unit_cost))
+        most = most // self.lot * self.lot
         return np.where(most >= self.least, most, 0)
 
     def shares(self, budget: int) -> FloatArray:
@@ -67,12 +70,17 @@ class Offers:
         money = max(budget, 1)
         if money <= LARGEST_EXACT and int(self.unit_cost.max(initial=0)) <= LARGEST_EXACT:
             return np.asarray(self.unit_cost / money)
-        return np.array([one.unit_cost / money for one in self.sources], dtype=np.float64)
+        return np.array([(one.unit_cost or FREE) / money for one in self.sources], dtype=np.float64)
 
     @cached_property
     def is_fixed(self) -> BoolArray:
         """Whether an order is held fixed [S]."""
         return self.fixed >= 0
+
+    @cached_property
+    def is_free(self) -> BoolArray:
+        """Whether a sample costs nothing [S]."""
+        return np.array([not one.unit_cost for one in self.sources], dtype=np.bool_)
 
     @cached_property
     def is_single(self) -> bool:
@@ -86,6 +94,7 @@ class Offers:
             self.is_single
             and bool(self.linear.all())
             and not self.is_fixed.any()
+            and not self.is_free.any()
             and all(one.yields[0][1] * one.acceptance_rate * one.quality == 1.0 for one in self.sources)
         )
 

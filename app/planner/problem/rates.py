@@ -6,7 +6,7 @@ The stated value is the prior, worth `PRIOR_SAMPLES` delivered samples; conjugat
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.special import betaincinv
+from scipy.special import betainc, betaincinv
 
 PRIOR_SAMPLES = 20.0
 """How many delivered samples a stated value counts for."""
@@ -33,6 +33,12 @@ class Rate:
     @property
     def p95(self) -> float:
         return self._quantile(0.95)
+
+    def worst(self, share: float) -> float:
+        """The mean of the worst `share` (above 0, up to 1) of it."""
+        if share >= 1.0 or self.failure <= 0.0 or self.success <= 0.0:
+            return self.mean
+        return float(self.mean * betainc(self.success + 1.0, self.failure, self._quantile(share)) / share)
 
     def _quantile(self, level: float) -> float:
         if self.failure <= 0.0 or self.success <= 0.0:

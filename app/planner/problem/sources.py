@@ -12,6 +12,10 @@ BILLION = 10**9
 """The share of the ordered samples that is billed is taken in whole billionths, so that every cost is exact."""
 
 
+BEST_QUALITY = 1.5
+"""Samples are worth at most so many of those that are called clean."""
+
+
 class SourceError(ValueError):
     """A source's numbers contradict themselves; the message names it."""
 
@@ -29,12 +33,12 @@ class Source:
     """An offer of samples; money in millionths of the currency, orders in ordered samples.
 
     yields: (index of a group, share of the delivered samples that belong to it), ascending; the rest is of no use.
-    unit_cost: price of a sample, that of the first tier where there are `tiers`. An order is 0 or a multiple of
-    lot_size between min_order and max_order (None: no limit). fixed_cost: once per order above 0.
-    max_total: over the project, of which `ordered` are ordered already. project_tiers: tiers count from `ordered`.
-    acceptance_rate α: share that passes review. quality q: clean samples that an accepted one is worth.
-    billed: whether the price is charged on the ordered samples x or on α·x, tiers included.
-    fixed_order: this round's order is held at this; the rest is optimised.
+    unit_cost: price of a sample, that of the first tier where there are `tiers`; 0 only where there is a limit. An
+    order is 0 or a multiple of lot_size between min_order and max_order (None: no limit). fixed_cost: once per order
+    above 0. max_total: over the project, of which `ordered` are ordered already. project_tiers: tiers count from
+    `ordered`. acceptance_rate α: share that passes review. quality q: clean samples that an accepted one is worth.
+    billed: whether the price is charged on the ordered samples x or on α·x, tiers included. fixed_order: this round's
+    order is held at this; the rest is optimised.
     """
 
     key: str
@@ -55,17 +59,19 @@ class Source:
 
     def __post_init__(self) -> None:
         """Raises SourceError where a term is out of its range."""
-        if self.unit_cost <= 0:
-            raise SourceError(f"source {self.key}: unit_cost is {self.unit_cost} millionths; it must be above 0")
+        if self.unit_cost < 0 or (not self.unit_cost and (self.cap is None or self.tiers)):
+            needed = "above 0, or 0 with a max_order or max_total and without tiers"
+            raise SourceError(f"source {self.key}: unit_cost is {self.unit_cost} millionths; it must be {needed}")
         if self.lot_size < 1:
             raise SourceError(f"source {self.key}: lot_size is {self.lot_size}; it must be at least 1")
         for name in ("min_order", "max_order", "fixed_cost", "max_total", "ordered", "fixed_order"):
             number = getattr(self, name)
             if number is not None and number < 0:
                 raise SourceError(f"source {self.key}: {name} is {number}; it must be at least 0")
-        for name in ("acceptance_rate", "quality"):
-            if not 0.0 < getattr(self, name) <= 1.0:
-                raise SourceError(f"source {self.key}: {name} is {getattr(self, name)}; it must lie above 0, up to 1")
+        for name, most in (("acceptance_rate", 1.0), ("quality", BEST_QUALITY)):
+            if not 0.0 < getattr(self, name) <= most:
+                detail = f"{name} is {getattr(self, name)}; it must lie above 0, up to {most:g}"
+                raise SourceError(f"source {self.key}: {detail}")
         self._check_yields()
         self._check_tiers()
 
@@ -147,7 +153,7 @@ class Source:
         """The largest order in whole lots that its limits allow and `money` millionths pay for; 0: none."""
         cap = self.cap
         most = MOST if cap is None else min(cap, MOST)
-        if self.is_linear:
+        if self.is_linear and self.unit_cost:
             most = min(most, money // self.unit_cost)
         low, high = 0, most // self.lot_size
         if self.cost(high * self.lot_size) <= money:

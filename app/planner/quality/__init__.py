@@ -2,6 +2,7 @@
 
 from app.planner.quality.learning import learn_qualities
 from app.planner.quality.mixtures import Mixture
+from app.planner.quality.verdicts import Judged, Verdict, judged
 from app.planner.quality.worth import QUALITIES, Quality, Worth
 
-__all__ = ["QUALITIES", "Mixture", "Quality", "Worth", "learn_qualities"]
+__all__ = ["QUALITIES", "Judged", "Mixture", "Quality", "Verdict", "Worth", "judged", "learn_qualities"]

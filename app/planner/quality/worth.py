@@ -4,7 +4,7 @@ The grid runs from samples that harm the group they are of (below 0) to ones bet
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -55,7 +55,9 @@ class Quality:
     runs: int = 0
 
     @classmethod
+    @lru_cache(maxsize=1024)
     def exact(cls, value: float) -> "Quality":
+        """Known for sure; most sources are alike."""
         return cls(np.array([value]), np.ones(1))
 
     @classmethod
@@ -73,6 +75,8 @@ class Quality:
 
     @property
     def mean(self) -> float:
+        if self.is_exact:
+            return float(self.values[0])
         return float(self.weights @ self.values)
 
     @property
@@ -96,5 +100,7 @@ class Quality:
 
     def worst(self, share: float) -> float:
         """The mean of the worst `share` (above 0, up to 1) of it."""
+        if share >= 1.0 or self.is_exact:
+            return self.mean
         kept = np.diff(np.minimum(np.append(0.0, np.cumsum(self.weights)), share))
         return float(kept @ self.values / kept.sum())

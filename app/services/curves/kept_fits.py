@@ -98,6 +98,7 @@ def freeze(fitted: Fitted) -> bytes:
         "joint": data.joint,
         "holdouts": fitted.holdouts,
         "qualities": [[key, worth.mean, worth.sd, one.runs] for (key, worth), one in learnt.qualities.items()],
+        "bare": learnt.bare,
         "trained": {key: [one.clean, one.came] for key, one in learnt.trained.items()},
     }
     arrays |= flat("quality_weights", [one.weights for one in learnt.qualities.values()])
@@ -154,7 +155,7 @@ def thaw(content: bytes) -> Fitted:
         for (key, mean, sd, runs), weights in zip(words["qualities"], parted("quality_weights", arrays), strict=True)
     }
     trained = {key: Trained(clean, came) for key, (clean, came) in words["trained"].items()}
-    return Fitted(posterior, observations, words["holdouts"], Learnt(qualities, trained))
+    return Fitted(posterior, observations, words["holdouts"], Learnt(qualities, trained, words["bare"]))
 
 
 def plain(value: Any) -> Any:

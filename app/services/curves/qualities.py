@@ -57,10 +57,11 @@ class Trained:
 @dataclass(frozen=True)
 class Learnt:
     """What runs say of sources. qualities: by source and what was said of it. trained: by group, where runs name any
-    source."""
+    source. bare: by group the most samples of a run that names none of them."""
 
     qualities: Mapping[tuple[str, Worth], Quality] = field(default_factory=dict)
     trained: Mapping[str, Trained] = field(default_factory=dict)
+    bare: Mapping[str, int] = field(default_factory=dict)
 
     def quality(self, key: str, worth: Worth) -> Quality:
         """What is known of a source of which `worth` is said."""
@@ -77,15 +78,26 @@ NOTHING_LEARNT = Learnt()
 def learn(kind: str, metric: Metric, worths: Worths, runs: Runs, groups: Iterable[str]) -> Learnt:
     """What `runs`, those that a fit is to use, say of the sources that they name; kind: of the metric. groups: those
     that are fitted."""
+    bare = _bare(runs)
     if not runs.pair:
-        return NOTHING_LEARNT
+        return Learnt(bare=bare)
     named = {source: worths.get(source, CLEAN) for source, _ in runs.pair}
     trained = {key: _trained(runs, key) for key in dict.fromkeys(key for _, key in runs.pair)}
     if all(worth.is_exact for worth in named.values()):
-        return Learnt(trained=trained)
+        return Learnt(trained=trained, bare=bare)
     mixtures = [one for key in groups if (one := _mixture(kind, metric, runs, key)) is not None]
     found = learn_qualities(mixtures, named, metric.span, prior_for(metric.span))
-    return Learnt({(key, named[key]): one for key, one in found.items() if not one.is_exact}, trained)
+    return Learnt({(key, named[key]): one for key, one in found.items() if not one.is_exact}, trained, bare)
+
+
+def _bare(runs: Runs) -> dict[str, int]:
+    named = {key for _, key in runs.pair}
+    most = runs.counts.max(axis=0, initial=0.0)
+    found = {key: int(most[at]) for key, at in runs.place.items() if key not in named}
+    for key in named:
+        came = np.sum([runs.came_from(source, of) for source, of in runs.pair if of == key], axis=0)
+        found[key] = int(runs.column("counts", key)[came == 0.0].max(initial=0.0))
+    return found
 
 
 def _trained(runs: Runs, group: str) -> Trained:

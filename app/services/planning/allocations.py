@@ -13,6 +13,7 @@ from app.planner.information import EvaluationAdvice, evaluation_advice
 from app.planner.plan import Band, Plan, StopAdvice, make_plan, stop_advice
 from app.planner.policies import PolicyName
 from app.planner.problem import Problem
+from app.planner.quality import Judged
 from app.planner.utility import Metric
 from app.planner.wording import Warning
 from app.services.curves.fit import metric_of
@@ -26,6 +27,7 @@ from app.services.planning.situations import (
     round_budget,
     situation_of,
 )
+from app.services.planning.verdicts import mixed_unknown, verdicts_of
 from app.store.member_rows import AnyGroup
 from app.store.models.projects import Project
 
@@ -56,8 +58,9 @@ class AllocationQuestion:
 class Allocation:
     """The plan, with what it was made from. `known` is False where nothing at all is known of the metric.
 
-    `bounds`: JSON pointers of the constraints that bind, with their shadow prices. `stop` is None for a project that
-    says neither what utility is worth nor which gain is too small. `evaluation`: by group.
+    `verdicts`: by source, whether it is worth its price. `bounds`: JSON pointers of the constraints that bind, with
+    their shadow prices. `stop` is None for a project that says neither what utility is worth nor which gain is too
+    small. `evaluation`: by group.
     """
 
     problem: Problem
@@ -67,6 +70,7 @@ class Allocation:
     known: bool
     warnings: tuple[Warning, ...]
     bounds: Mapping[str, float]
+    verdicts: Mapping[str, Judged]
     stop: StopAdvice | None = None
     evaluation: Mapping[str, EvaluationAdvice] = field(default_factory=dict)
 
@@ -102,14 +106,16 @@ def planned(
     plan = widened(plan, metric_of(project), situation.widening)
     rounds = situation.holdings.rounds
     said = (*worn(rounds, list(situation.fitted.holdouts)), *counts_without_purchase(rounds, situation.groups))
+    said += (*mixed_unknown(situation.groups, situation.sources, situation.holdings, situation.fitted.learnt),)
+    verdicts = verdicts_of(problem, situation.sources, situation.holdings)
     warnings = (*situation.fitted.posterior.warnings, *plan.warnings, *said)
     bounds = {bound_pointer(project, one.constraint): one.shadow_price for one in plan.bounds}
     if not situation.known:
-        return Allocation(problem, plan, rounds + 1, budget, False, warnings, {})
+        return Allocation(problem, plan, rounds + 1, budget, False, warnings, {}, verdicts)
     advised = evaluation_advice(problem, situation.fitted.observations, plan.optimum) if evaluating else ()
     evaluation = {advice.key: advice for advice in advised}
     stop = stop_of(project, problem)
-    return Allocation(problem, plan, rounds + 1, budget, True, warnings, bounds, stop, evaluation)
+    return Allocation(problem, plan, rounds + 1, budget, True, warnings, bounds, verdicts, stop, evaluation)
 
 
 def doubts_by_group(allocation: Allocation) -> dict[str, list[Warning]]:

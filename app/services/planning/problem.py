@@ -20,6 +20,9 @@ from app.services.projects.references import over_of
 from app.store.member_rows import AnyGroup, AnySource
 from app.store.models.projects import Project
 
+LEAST_QUALITY = 1e-6
+"""Samples that are worth less, or do harm, are not ordered."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -45,12 +48,15 @@ def problem_of(
     stocks = [holdings.stock(group) for group in groups]
     keys = tuple(group.key for group in groups)
     place = {group.id: position for position, group in enumerate(groups)}
-    offers = tuple(planner_source(source, place, holdings.record(source), hold.get(source.key)) for source in sources)
-    targeted = {group.key: group.weight for group in groups if group.target is not None}
-    check_target(project.objective, targeted, "/objective/kind")
-    for at, one in enumerate(project.stakeholders):
-        weights = targeted if one["weights"] is None else {key: one["weights"].get(key, 0.0) for key in targeted}
-        check_target(one["objective"], weights, f"/stakeholders/{at}/objective/kind")
+    objective, kind = project.objective, project.objective["kind"]
+    risk = objective.get("risk") or 1.0
+    offers = tuple(
+        planner_source(source, place, holdings.record(source), hold.get(source.key), risk) for source in sources
+    )
+    has_target = any(group.weight > 0 and group.target is not None for group in groups)
+    if KINDS[kind].needs_target and not has_target:
+        detail = f"the objective {kind!r} needs a group with a weight above 0 and a target; give one a target"
+        raise invalid(Fault("/objective/kind", detail))
     return Problem(
         keys=keys,
         weights=np.array([group.weight for group in groups]),
@@ -131,10 +137,13 @@ def planner_limit(limit: Mapping[str, Any], places: Mapping[str, Mapping[str, in
 
 
 def planner_source(
-    source: AnySource, place: Mapping[int, int], record: SourceRecord, order: int | None
+    source: AnySource, place: Mapping[int, int], record: SourceRecord, order: int | None, risk: float
 ) -> PlannerSource:
-    """The offer at the rates its deliveries showed. `place`: a group's position by its id; what the source delivers of
-    archived groups is of no use. `order`: what this round's order is held at."""
+    """The offer at the rates its deliveries and runs showed. `place`: a group's position by its id; what the source
+    delivers of archived groups is of no use. `order`: what this round's order is held at. `risk`: acceptance and
+    quality are the mean of their worst such share, as utilities are: for certain, that is their own where it is 1."""
+    quality = record.quality.worst(risk)
+    harms = quality < LEAST_QUALITY
     return PlannerSource(
         key=source.key,
         yields=tuple(
@@ -142,15 +151,15 @@ def planner_source(
         ),
         unit_cost=millionths(source.unit_cost),
         min_order=source.min_order,
-        max_order=source.max_order,
+        max_order=0 if harms else source.max_order,
         lot_size=source.lot_size,
         tiers=tuple(Tier(tier["from"], millionths(Decimal(tier["unit_cost"]))) for tier in source.price_tiers),
         fixed_cost=millionths(source.fixed_cost),
         max_total=source.max_total,
         ordered=record.ordered,
         project_tiers=source.tier_scope == "project",
-        acceptance_rate=record.acceptance.mean,
-        quality=record.quality.mean,
+        acceptance_rate=record.acceptance.worst(risk),
+        quality=LEAST_QUALITY if harms else quality,
         billed="accepted" if source.billed == "accepted" else "delivered",
         fixed_order=order,
     )

@@ -142,7 +142,14 @@ def connect(source: SourceRow, item: Fields, known: Collection[UUID]) -> list[tu
 
 def terms_faults(source: AnySource) -> list[tuple[str, str]]:
     """What is wrong with the prices and amounts of a source, whose first tier is folded into its unit cost."""
-    return [*tier_faults(source), *fold_first_tier(source), *order_faults(source)]
+    return [*free_faults(source), *tier_faults(source), *fold_first_tier(source), *order_faults(source)]
+
+
+def free_faults(source: AnySource) -> list[tuple[str, str]]:
+    """Samples that cost nothing need a limit, or there is no end to them."""
+    if source.unit_cost or (not source.price_tiers and not (source.max_order is None and source.max_total is None)):
+        return []
+    return [("unit_cost", "a price of 0 needs a max_order or a max_total, and no price_tiers")]
 
 
 def fold_first_tier(source: AnySource) -> list[tuple[str, str]]:

@@ -84,3 +84,71 @@ def test_runs_on_clean_samples_alone_may_say_so(api: Api) -> None:
         answer = api.get(f"{path}/allocations/next").json()
         answers.append((answer["groups"], answer["sources"], answer["utility"]))
     assert answers[0] == answers[1] == answers[2]
+
+
+CURVE = {"asymptote": 0.0, "scale": 1.0, "exponent": 0.5, "offset": 0.0}
+
+
+def two_ways(api: Api, quality: Any, price: str, **source: Any) -> str:
+    """One group of a stated curve, clean samples at 1."""
+    groups = [{"key": "A", "initial_count": 1000, "unit_cost": "1", "assumed_curve": CURVE}]
+    path = api.project(metric=METRIC, groups=groups, budget={"total": "1000", "rounds": 1})
+    answer = api.post(f"{path}/sources", json={**NOISY, "quality": quality, "unit_cost": price, **source})
+    assert answer.status_code == 201, answer.text
+    return path
+
+
+@one_database
+def test_the_plan_buys_by_quality_and_says_up_to_which_price(api: Api) -> None:
+    exact = {"p05": 0.625, "p95": 0.625}
+    for quality, price, order, verdict in ((exact, "0.5", 2000, "buy"), (exact, "0.63", 0, "leave")):
+        path = two_ways(api, quality, price)
+        plan = api.get(f"{path}/allocations/next").json()
+        sources = {one["source"]: one for one in plan["sources"]}
+        assert (sources["noisy"]["order"], sources["noisy"]["verdict"]) == (order, verdict)
+        assert sources["noisy"]["break_even"] == "0.625000" or float(sources["noisy"]["break_even"]) == 0.625
+        [group] = plan["groups"]
+        assert group["count_after"] == (2250 if order else 2000)
+    path = two_ways(api, {"p05": 0.4, "p95": 0.8}, "0.5")
+    plan = api.get(f"{path}/allocations/next").json()
+    assert {one["source"]: one["verdict"] for one in plan["sources"]}["noisy"] == "undecided"
+
+
+@one_database
+def test_risk_counts_on_the_worst_of_quality(api: Api) -> None:
+    path = two_ways(api, {"p05": 0.4, "p95": 0.8}, "0.5")
+    for risk, order in ((1.0, 2000), (0.25, 0)):
+        api.patch(path, json={"objective": {"kind": "utilitarian", "risk": risk}})
+        sources = {one["source"]: one for one in api.get(f"{path}/allocations/next").json()["sources"]}
+        assert sources["noisy"]["order"] == order
+
+
+@one_database
+def test_what_costs_nothing_is_taken_up_to_its_limit_unless_it_harms(api: Api) -> None:
+    path = two_ways(api, 0.3, "0", max_order=500)
+    plan = api.get(f"{path}/allocations/next").json()
+    sources = {one["source"]: one for one in plan["sources"]}
+    assert (sources["noisy"]["order"], sources["noisy"]["cost"]) == (500, "0.00")
+    assert (sources["A"]["order"], sources["A"]["cost"]) == (1000, "1000.00")
+    api.patch(f"{path}/sources/noisy", json={"quality": {"p05": -0.3, "p95": -0.1}})
+    plan = api.get(f"{path}/allocations/next").json()
+    sources = {one["source"]: one for one in plan["sources"]}
+    assert (sources["noisy"]["order"], sources["noisy"]["verdict"]) == (0, "leave")
+    for change in ({"max_order": None}, {"price_tiers": [{"from": 10, "unit_cost": "1"}]}):
+        answer = api.patch(f"{path}/sources/noisy", json=change)
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["pointer"] == "/unit_cost"
+
+
+@one_database
+def test_mixed_runs_that_do_not_say_so_are_named(api: Api) -> None:
+    path = project(api, 1000, quality=0.3)
+    api.post(f"{path}/purchases", json={"external_id": "p", "orders": {"noisy": 5000}})
+    bare = {key: value for key, value in raw(1000, 5000, 0.3).items() if key != "from"}
+    api.post(f"{path}/observations", json={"observations": [raw(500, 0, 1), raw(1000, 0, 1)]})
+    codes = [one["code"] for one in api.get(f"{path}/allocations/next").json()["warnings"]]
+    assert "mixed_unknown" not in codes
+    api.post(f"{path}/observations", json={"observations": [bare]})
+    warnings = api.get(f"{path}/allocations/next").json()["warnings"]
+    [told] = [one for one in warnings if one["code"] == "mixed_unknown"]
+    assert (told["group"], told["source"]) == ("A", "noisy")
