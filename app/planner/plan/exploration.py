@@ -6,21 +6,26 @@ which the run measures against the last one: a shared holdout's error cancels, b
 What choosing by the mean would then lose less is the knowledge gradient (Frazier, Powell and Dayanik 2009)
 
     K_g = s_g (ζ Φ(ζ) + φ(ζ)),    ζ = −|q̄_g − max_{h≠g} q̄_h| / s_g.
+
+Where a share is asked for, sources of which acceptance or quality are not known for sure are tried by the same rule
+(`quality.trying`). Money that would teach nothing goes back to the policy.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import ndtr
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.errors import InfeasibleError, ProblemError
 from app.planner.plan.decide import Decision, decide
-from app.planner.plan.margins import marginal_draws
+from app.planner.plan.margins import marginal_draws, room, worth
 from app.planner.policies.fill_orders import Shelves, sample_prices
 from app.planner.policies.policy import PolicyName
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
+from app.planner.quality.trying import doubtful, gains_of_trying, knowledge_gradient
+from app.planner.wording import MILLIONTHS
 
 FLAT_CHANCE = 0.1
 """A group whose curve has not started with this chance or more, that of the warning, is explored by default. At half of
@@ -28,6 +33,9 @@ it steps keep .02 more of the best gain, but where nothing starts twice as much 
 
 SHARE_EACH, LARGEST_SHARE = 0.1, 0.2
 """The share of the money that is explored by default for each such group, and for all of them together."""
+
+STRETCH = 0.01
+"""A curve's slope is that over so large a step, as a share of the count."""
 
 MONEY_PARTS = 16
 """The money for exploring is given out in so many equal parts."""
@@ -75,8 +83,10 @@ def decide_exploring(
         first = decide(form, policy, seed)
         money = min(money, first.left)
     more = explore(form, first, money, among)
-    if whole is not None and not more.any():
-        return whole, 0
+    if not more.any():
+        return whole or decide(form, policy, seed), 0
+    if whole is None:
+        first = _with_what_is_left(problem, form, first, more, money, policy, seed)
     orders = first.orders + more
     costs = (form.market.costs(some) for some in (orders, first.orders))
     spent = np.subtract(*(np.array(cost, dtype=np.int64) for cost in costs))
@@ -97,6 +107,24 @@ def _with_less(problem: Problem, form: Canonical, money: int) -> Canonical:
     return form.with_budget(budget)
 
 
+def _with_what_is_left(
+    problem: Problem, form: Canonical, first: Decision, more: IntArray, money: int, policy: PolicyName, seed: int
+) -> Decision:
+    """The policy's decision with the money that exploring `more` [S] does not take, where both fit together; `first`:
+    that without any of the `money` set apart."""
+    taken = form.market.cost(first.orders + more) - form.market.cost(first.orders)
+    if taken >= money:
+        return first
+    try:
+        larger = decide(_with_less(problem, form, taken), policy, seed)
+    except InfeasibleError:
+        return first
+    both = larger.orders + more
+    market = form.market
+    fits = np.all(both <= market.most) and market.cost(both) <= market.budget and form.region.allows(market, both)
+    return larger if fits else first
+
+
 def _with_rest(form: Canonical, whole: Decision, orders: IntArray, marginals: FloatArray | None) -> IntArray:
     """The orders [S] with the steps that what both parts left over still pays for, to the groups that gain most;
     marginals: those of `whole`, worked out where None."""
@@ -105,7 +133,7 @@ def _with_rest(form: Canonical, whole: Decision, orders: IntArray, marginals: Fl
     price = Shelves(form.market, form.space).next_step_cost(orders)
     for group in np.argsort(-mean, kind="stable").tolist():
         if mean[group] > 0.0 and price[group] <= left:
-            orders, cost = _buy(form, orders, group, left, left)
+            orders, cost = _buy(form, orders, group, form.sources_of(group).tolist(), left, left)
             left -= cost
     return orders
 
@@ -115,29 +143,50 @@ def explore(form: Canonical, decision: Decision, money: int, among: BoolArray | 
     groups [groups] they may serve, None: all.
 
     The problem's budget pays for both. Each part goes to the group for which some number of the parts left has the
-    largest rise of K per part, from its cheapest source; a group that no source can serve further is passed over.
+    largest rise of K per part, from its cheapest source, or to the source that is tried, where there are no `among`;
+    what cannot be served further is passed over.
     """
     marginals = marginal_draws(form, decision)
     orders, left = decision.orders.copy(), money
-    parts = np.zeros(len(form.keys), dtype=np.int64)
+    groups = len(form.keys)
     open_ = form.supplied & form.utility.counted & (marginals.var(axis=1) > 0.0)
     if among is not None:
         open_ &= among
     table = _gains(form, decision, marginals, money / MONEY_PARTS, open_)
     # Money set apart for some groups is theirs, though its last parts may teach no more.
     least = 0.0 if among is None else np.where(table.max(axis=1) > 0.0, np.finfo(np.float64).tiny, 0.0)
+    if among is None and doubtful(form).any():
+        tried = _gains_of_sources(form, decision, money)
+        table, least = np.vstack([table, tried]), np.zeros(groups + len(tried))
+        open_ = np.append(open_, tried.max(axis=1) > 0.0)
+    parts = np.zeros(len(table), dtype=np.int64)
     for spent in range(MONEY_PARTS):
         rates = np.where(open_, np.maximum(_rates(table, parts, MONEY_PARTS - spent), least), -np.inf)
         while rates.max(initial=-np.inf) > 0.0:
-            group = int(np.argmax(rates))
+            at = int(np.argmax(rates))
+            serving = form.sources_of(at).tolist() if at < groups else [at - groups]
             purse = left - money * (MONEY_PARTS - 1 - spent) // MONEY_PARTS
-            orders, cost = _buy(form, orders, group, purse, left)
+            group = at if at < groups else int(form.groups_of(at - groups)[0])
+            orders, cost = _buy(form, orders, group, serving, purse, left)
             if cost:
                 left -= cost
-                parts[group] += 1
+                parts[at] += 1
                 break
-            rates[group], open_[group] = -np.inf, False
+            rates[at], open_[at] = -np.inf, False
     return orders - decision.orders
+
+
+def _gains_of_sources(form: Canonical, decision: Decision, money: int) -> FloatArray:
+    """`gains_of_trying` [S, parts] of 0 to MONEY_PARTS parts of the money."""
+    market = form.market
+    terms = form.values.moved(decision.counts).terms(decision.counts)
+    prices = market.next_prices(decision.orders) / MILLIONTHS
+    value = np.asarray(market.effective.T @ worth(form, decision.counts, terms)) / prices
+    posterior = form.values.moved(decision.counts).posterior
+    batch = np.maximum(decision.counts, 1.0)
+    fall = (posterior.path(batch) - posterior.path(batch * (1.0 + STRETCH))).mean(axis=1) / (batch * STRETCH)
+    sizes = money / MONEY_PARTS * np.arange(MONEY_PARTS + 1)
+    return gains_of_trying(form, value, fall, posterior.noise, sizes, room(form, decision.orders))
 
 
 def _gains(form: Canonical, decision: Decision, marginals: FloatArray, money: float, open_: BoolArray) -> FloatArray:
@@ -160,13 +209,6 @@ def _gains(form: Canonical, decision: Decision, marginals: FloatArray, money: fl
     return table
 
 
-def knowledge_gradient(step: FloatArray, gap: FloatArray) -> FloatArray:
-    """K for steps of sd `step` of a mean that lies `gap` ≥ 0 from its best rival, broadcasting; 0 where step is."""
-    sure = step > 0.0
-    z = -gap / np.where(sure, step, 1.0)
-    return np.where(sure, step * (z * ndtr(z) + np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)), 0.0)
-
-
 def _best_of_others(mean: FloatArray) -> FloatArray:
     """The largest of the other groups' means [groups]; a group alone is compared with itself."""
     if len(mean) == 1:
@@ -186,14 +228,17 @@ def _rates(table: FloatArray, parts: IntArray, most: int) -> FloatArray:
     return np.asarray(rise.max(axis=1))
 
 
-def _buy(form: Canonical, orders: IntArray, group: int, purse: int, left: int) -> tuple[IntArray, int]:
-    """Steps for a group for about `purse` millionths, one at least if `left` pays for it; the orders and their cost."""
+def _buy(
+    form: Canonical, orders: IntArray, group: int, serving: Sequence[int], purse: int, left: int
+) -> tuple[IntArray, int]:
+    """Steps for a group from the sources `serving` it for about `purse` millionths, one at least if `left` pays for
+    it; the orders and their cost."""
     market, shelves, start = form.market, Shelves(form.market, form.space), orders
     spent = 0
     while True:
         able = [
             (cost / brought, at, step, cost)
-            for at in form.sources_of(group).tolist()
+            for at in serving
             for step, cost, brought in [_step(form, shelves, orders, group, at)]
             if step and spent + cost <= (purse if spent else left)
         ]

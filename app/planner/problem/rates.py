@@ -27,6 +27,11 @@ class Rate:
         return self.success / (self.success + self.failure)
 
     @property
+    def weight(self) -> float:
+        """So many samples it counts for."""
+        return self.success + self.failure
+
+    @property
     def p05(self) -> float:
         return self._quantile(0.05)
 

@@ -37,6 +37,8 @@ class Source:
     order is 0 or a multiple of lot_size between min_order and max_order (None: no limit). fixed_cost: once per order
     above 0. max_total: over the project, of which `ordered` are ordered already. project_tiers: tiers count from
     `ordered`. acceptance_rate α: share that passes review. quality q: clean samples that an accepted one is worth.
+    quality_variance: of q, where it is not known for sure. acceptance_weight: delivered samples that what is known of α
+    counts for, None where it is known for sure.
     billed: whether the price is charged on the ordered samples x or on α·x, tiers included. fixed_order: this round's
     order is held at this; the rest is optimised.
     """
@@ -54,6 +56,8 @@ class Source:
     project_tiers: bool = False
     acceptance_rate: float = 1.0
     quality: float = 1.0
+    quality_variance: float = 0.0
+    acceptance_weight: float | None = None
     billed: Literal["delivered", "accepted"] = "delivered"
     fixed_order: int | None = None
 

@@ -160,6 +160,8 @@ def planner_source(
         project_tiers=source.tier_scope == "project",
         acceptance_rate=record.acceptance.worst(risk),
         quality=LEAST_QUALITY if harms else quality,
+        quality_variance=record.quality.variance,
+        acceptance_weight=None if record.acceptance.failure <= 0.0 else record.acceptance.weight,
         billed="accepted" if source.billed == "accepted" else "delivered",
         fixed_order=order,
     )

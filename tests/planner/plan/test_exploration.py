@@ -1,6 +1,7 @@
 """Where money teaches most: the knowledge gradient against quadrature, and what exploring must keep."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ from hypothesis import strategies as st
 from app.planner.curves.posterior import Posterior
 from app.planner.errors import ProblemError
 from app.planner.plan.decide import decide
-from app.planner.plan.exploration import MONEY_PARTS, SHARE_EACH, decide_exploring, explore, knowledge_gradient
+from app.planner.plan.exploration import MONEY_PARTS, SHARE_EACH, decide_exploring, explore
 from app.planner.plan.make_plan import make_plan
 from app.planner.plan.margins import Margins, marginal_draws
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Limit, Problem
+from app.planner.quality.trying import knowledge_gradient
 from tests.planner.problems import MONEY, offers, problem, stated
 
 
@@ -194,3 +196,56 @@ def test_only_the_optimal_policy_explores_by_default() -> None:
     question = of_three(with_a_flat_group(0.1))
     for policy in ("equal", "greedy", "worst_first"):
         assert make_plan(question, policy).explored == 0
+
+
+def two_vendors(weight: float | None, budget: float = 1000.0, **more: Any) -> Problem:
+    """One group; s0 accepts .60 for sure, s1 about .55."""
+    known, other = offers((1.0, 1.0), groups=(0, 0))
+    sources = (
+        replace(known, acceptance_rate=0.6),
+        replace(other, acceptance_rate=0.55, acceptance_weight=weight, **more),
+    )
+    return problem(stated([(0.1, 2.0, 0.5, 0.0)], draws=100), sources, budget, held=[200.0])
+
+
+@pytest.mark.parametrize("least", [0, 150])
+def test_a_promising_vendor_that_is_hardly_known_is_tried(least: int) -> None:
+    plan = make_plan(two_vendors(20.0, min_order=least), exploration=0.2)
+    orders = {one.key: one.order for one in plan.sources}
+    assert orders["s1"] >= max(20, least)
+    assert sum(orders.values()) == 1000
+    assert make_plan(two_vendors(20.0), exploration=0.0).sources[1].order == 0
+
+
+def test_money_that_would_teach_nothing_goes_back_to_the_policy() -> None:
+    for asked_of in (two_vendors(None), two_vendors(1e6)):
+        plan = make_plan(asked_of, exploration=0.5)
+        assert [one.order for one in plan.sources] == [1000, 0]
+        assert (plan.explored, plan.unspent) == (0, 0)
+
+
+def test_a_vendor_of_unknown_quality_is_tried_where_the_curve_would_tell() -> None:
+    known, other = offers((1.0, 0.5), groups=(0, 0), most=(None, None))
+    for variance, tried in ((0.03, True), (0.0, False)):
+        sources = (known, replace(other, quality=0.48, quality_variance=variance))
+        asked_of = problem(stated([(0.1, 2.0, 0.5, 0.0)], draws=100), sources, 1000.0, held=[200.0])
+        assert (make_plan(asked_of, exploration=0.2).sources[1].order > 0) == tried
+
+
+def test_exploring_vendors_pays_over_campaigns() -> None:
+    """Four rounds of 1,000; the second vendor's rate drawn from what is believed of it, each round's deliveries seen."""
+    rng = np.random.default_rng(5)
+    brought = {0.0: 0.0, 0.2: 0.0}
+    for rate in rng.beta(11.0, 9.0, size=40):
+        for share in brought:
+            success, failure = 11.0, 9.0
+            for _ in range(4):
+                mean = success / (success + failure)
+                asked_of = two_vendors(success + failure)
+                known, other = asked_of.sources
+                asked_of = replace(asked_of, sources=(known, replace(other, acceptance_rate=mean)))
+                first, second = (one.order for one in make_plan(asked_of, exploration=share).sources)
+                accepted = rng.binomial(second, rate)
+                brought[share] += 0.6 * first + rate * second
+                success, failure = success + accepted, failure + second - accepted
+    assert brought[0.2] > 1.02 * brought[0.0]
