@@ -201,10 +201,8 @@ def test_only_the_optimal_policy_explores_by_default() -> None:
 def two_vendors(weight: float | None, budget: float = 1000.0, **more: Any) -> Problem:
     """One group; s0 accepts .60 for sure, s1 about .55."""
     known, other = offers((1.0, 1.0), groups=(0, 0))
-    sources = (
-        replace(known, acceptance_rate=0.6),
-        replace(other, acceptance_rate=0.55, acceptance_weight=weight, **more),
-    )
+    promising = replace(other, acceptance_rate=0.55, acceptance_weight=weight, **more)
+    sources = (replace(known, acceptance_rate=0.6), promising)
     return problem(stated([(0.1, 2.0, 0.5, 0.0)], draws=100), sources, budget, held=[200.0])
 
 
@@ -229,14 +227,14 @@ def test_a_vendor_of_unknown_quality_is_tried_where_the_curve_would_tell() -> No
     for variance, tried in ((0.03, True), (0.0, False)):
         sources = (known, replace(other, quality=0.48, quality_variance=variance))
         asked_of = problem(stated([(0.1, 2.0, 0.5, 0.0)], draws=100), sources, 1000.0, held=[200.0])
-        assert (make_plan(asked_of, exploration=0.2).sources[1].order > 0) == tried
+        assert (make_plan(asked_of, exploration=0.2).sources[1].order >= 40) == tried
 
 
 def test_exploring_vendors_pays_over_campaigns() -> None:
-    """Four rounds of 1,000; the second vendor's rate drawn from what is believed of it, each round's deliveries seen."""
+    """Four rounds of 1,000; the second vendor's rate drawn from what is believed of it, and each delivery seen."""
     rng = np.random.default_rng(5)
     brought = {0.0: 0.0, 0.2: 0.0}
-    for rate in rng.beta(11.0, 9.0, size=40):
+    for rate in rng.beta(11.0, 9.0, size=30):
         for share in brought:
             success, failure = 11.0, 9.0
             for _ in range(4):
