@@ -19,6 +19,8 @@ from scipy.special import ndtr
 from app.planner.arrays import BoolArray, FloatArray
 from app.planner.problem.canonical import Canonical
 
+CLEAREST = 1e-12
+"""Of a stated curve, on which runs have no error, a batch tells the quality but for this."""
 TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -53,10 +55,10 @@ def gains_of_trying(
             variance = alpha * (1.0 - alpha) / (known + 1.0)
             spread = spread + variance * ordered / (ordered + known) / alpha**2
         if source.quality_variance > 0.0:
-            seen = sum(
-                ((fall[group] * brought * ordered / max(quality, 1e-9)) ** 2 / max(2.0 * noise[group] ** 2, TINY))
-                for group, brought in _brought(form, at)
-            )
+            seen = 0.0 * money
+            for group, brought in _brought(form, at):
+                signal = (fall[group] * brought * ordered / quality) ** 2
+                seen = seen + signal / np.maximum(2.0 * noise[group] ** 2, CLEAREST * signal + TINY)
             told = source.quality_variance * seen
             spread = spread + source.quality_variance * told / (told + 1.0) / quality**2
         rival = float(np.max(np.delete(np.where(open_, value, 0.0), at), initial=0.0))
