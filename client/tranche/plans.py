@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 
-from tranche.answers import Estimate, Json, Remark, known
+from tranche.answers import Estimate, Json, Remark, known, money
 from tranche.display import plan_text
 from tranche.notebook import plan_html
 from tranche.plan_parts import Budget, BudgetRatio, GroupPlan, SimpleRule, Stop
@@ -25,8 +25,8 @@ def shares_of(answer: Json) -> dict[str, float | None]:
 class Allocation(Tabular):
     """What to buy next; it prints as a table, and its rows are the groups.
 
-    `stakeholders` are the shares of what each would gain were the plan made for it alone, None where that is nothing.
-    `utility` has the keys now, after, equal, equal_spend and proportional; `orders` are samples by source; `binding`
+    `utility` has the keys now, after, equal, equal_spend and proportional; `orders` are samples by source, `verdicts`
+    whether each is worth its price (buy, leave, undecided) and `break_even` up to which it would be; `binding`
     maps the constraints that hold the plan back to what one more unit of them would be worth; `equal_budget_ratio` is
     what equal counts would need to reach the same; `question` is what was asked for the plan.
     """
@@ -44,6 +44,8 @@ class Allocation(Tabular):
     shadow_price: float | None = None
     unspent_reason: str | None = None
     orders: Mapping[str, int] = field(default_factory=dict)
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    break_even: Mapping[str, Decimal | None] = field(default_factory=dict)
     binding: Mapping[str, float | None] = field(default_factory=dict)
     stakeholders: Mapping[str, float | None] = field(default_factory=dict)
     stop: Stop | None = None
@@ -75,6 +77,8 @@ class Allocation(Tabular):
             budget=Budget(**{one.name: Decimal(answer["budget"][one.name]) for one in fields(Budget)}),
             groups={item["group"]: GroupPlan.of(item) for item in answer["groups"]},
             orders={item["source"]: item["order"] for item in answer["sources"]},
+            verdicts={item["source"]: item["verdict"] for item in answer["sources"] if "verdict" in item},
+            break_even={item["source"]: money(item.get("break_even")) for item in answer["sources"]},
             binding={item["bound"]: item["shadow_price"] for item in answer.get("binding", ())},
             stakeholders=shares_of(answer),
             stop=Stop.of(answer.get("stop")),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from tranche.answers import Json, known
+from tranche.answers import Estimate, Json, known
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`group` is None for a source of several groups; `yields` are their shares of its delivered samples."""
+    """`group` is None for a source of several groups; `yields` are their shares of its delivered samples. `quality`:
+    exact, an interval {p05, p95}, or None where it is learned; `learned` is what is known of it."""
 
     key: str
     group: str | None
@@ -53,10 +54,12 @@ class Source:
     max_total: int | None = None
     fixed_cost: Decimal = Decimal(0)
     acceptance_rate: float = 1.0
-    quality: float = 1.0
+    quality: float | Mapping[str, float] | None = 1.0
     lead_time_days: int | None = None
+    learned: Estimate | None = None
 
     @classmethod
     def of(cls, answer: Json) -> "Source":
         fixed_cost = Decimal(answer.get("fixed_cost", "0"))
-        return known(cls, answer, unit_cost=Decimal(answer["unit_cost"]), fixed_cost=fixed_cost)
+        learned = Estimate.of(answer.get("record", {}).get("quality"))
+        return known(cls, answer, unit_cost=Decimal(answer["unit_cost"]), fixed_cost=fixed_cost, learned=learned)

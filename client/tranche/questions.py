@@ -155,6 +155,37 @@ class MeasurementRun:
 
 
 @dataclass(frozen=True, slots=True)
+class PilotRun:
+    """A run with a pilot: `counts` by group, of which `origin` from the source; `sd` of the quality, expected then."""
+
+    counts: Mapping[str, int]
+    origin: Mapping[str, Mapping[str, int]]
+    sd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pilot:
+    """Runs that tell what a source's samples are worth, and whether they likely decide if it is worth its price."""
+
+    source: str
+    group: str
+    count: int
+    runs: tuple[PilotRun, ...]
+    sd_now: float
+    sd_after: float
+    break_even: float | None
+    chance_decided: float | None
+    verdict: str
+    advice: str
+
+    @classmethod
+    def of(cls, answer: Json | None) -> "Pilot | None":
+        if answer is None:
+            return None
+        return known(cls, answer, runs=tuple(known(PilotRun, one, origin=one["from"]) for one in answer["runs"]))
+
+
+@dataclass(frozen=True, slots=True)
 class MeasurementPlan(Tabular):
     """Runs in the order in which they tell most; `subsets` draws what to train them on, by `order`. `note` says why
     there is none, `advice` whether plainly halved sizes are as good. Numbers are None while too little is measured to
@@ -167,10 +198,12 @@ class MeasurementPlan(Tabular):
     advice: str | None = None
     order: str = ""
     note: str | None = None
+    pilot: Pilot | None = None
 
     @classmethod
     def of(cls, answer: Json) -> "MeasurementPlan":
-        return known(cls, answer, runs=tuple(known(MeasurementRun, one) for one in answer["runs"]))
+        runs = tuple(known(MeasurementRun, one) for one in answer["runs"])
+        return known(cls, answer, runs=runs, pilot=Pilot.of(answer.get("pilot")))
 
     def to_dicts(self) -> list[Row]:
         """A row per group and run."""

@@ -61,9 +61,9 @@ class Pilot:
 def plan_pilot(
     curve: Posterior, quality: Quality, clean: int, size: int, runs: int, break_even: float | None, seed: int
 ) -> Pilot:
-    """Up to `runs` runs with a pilot of `size` samples. curve: of the one group that they are of. clean: samples held of
-    it that came from nowhere else. break_even: the quality at which the source is worth its price. Raises ValueError
-    where size or runs is below 1."""
+    """Up to `runs` runs with a pilot of `size` samples. curve: of the one group that they are of. clean: samples of it
+    that are held and clean. break_even: the quality at which the source is worth its price. Raises ValueError where
+    size or runs is below 1."""
     if size < 1 or runs < 1:
         raise ValueError(f"a pilot of {size} samples in {runs} runs; both must be at least 1")
     options = _options(clean, size)

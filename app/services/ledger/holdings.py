@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.planner.problem import Rate, acceptance, yields
 from app.planner.quality import Quality
-from app.services.curves.qualities import NOTHING_LEARNT, Learnt, at_the_start, worth_of
+from app.services.curves.qualities import CLEAN, NOTHING_LEARNT, Learnt, at_the_start, worth_of
 from app.store import rounds as round_store
 from app.store.ledger import Collected, Money, Totals, collected_counts, money_of_project, totals_of_orders
 from app.store.member_rows import AnyGroup, AnySource
@@ -144,18 +144,32 @@ class Holdings:
         held = Held(held.raw, max(0.0, held.effective - less)) if less else held
         return Stock(held, self.awaited.get(group.id, NOTHING_AWAITED))
 
+    def clean(self, group: AnyGroup) -> int:
+        """How many of the samples held of the group did not come from sources whose samples are not clean."""
+        came = sum(
+            self.tallies[source.id].accepted_of.get(group.id, NONE_COLLECTED).count
+            for source, _ in self.known.values()
+            if source.id in self.tallies and worth_of(source) != CLEAN
+        )
+        return max(0, held_of(group, self.collected).raw - came - round(sum(self._from_the_start(group).values())))
+
     def _less_at_the_start(self, group: AnyGroup) -> float:
         """By how much what was there at the start is worth less than as many clean samples."""
+        quality = {source.key: record.quality.mean for source, record in self.known.values()}
+        return sum((1.0 - quality.get(key, 1.0)) * n for key, n in self._from_the_start(group).items())
+
+    def _from_the_start(self, group: AnyGroup) -> dict[str, float]:
+        """How many of the group's samples at the start came from sources."""
         trained = self.learnt.trained.get(group.key)
         if trained is None:
-            return 0.0
-        by_key = {source.key: (source, record) for source, record in self.known.values() if source.key in trained.came}
+            return {}
+        ids = {source.key: source.id for source, _ in self.known.values()}
         brought = {
-            key: self.tallies.get(source.id, Tally()).accepted_of.get(group.id, NONE_COLLECTED).count
-            for key, (source, _) in by_key.items()
+            key: self.tallies.get(ids[key], Tally()).accepted_of.get(group.id, NONE_COLLECTED).count
+            for key in trained.came
+            if key in ids
         }
-        came = at_the_start(group.initial_count, trained, brought)
-        return sum((1.0 - by_key[key][1].quality.mean) * n for key, n in came.items() if key in by_key)
+        return at_the_start(group.initial_count, trained, brought)
 
     def record(self, source: AnySource) -> SourceRecord:
         """What the source proved to be, its stated values taken as they stand in the row."""

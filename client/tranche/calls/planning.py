@@ -90,9 +90,16 @@ class PlanningCalls(Connection):
         return Simulation.of(answer)
 
     def measurement_plan(
-        self, project: str | Identified, runs: int | None = None, *, draws: int | None = None, seed: int | None = None
+        self,
+        project: str | Identified,
+        runs: int | None = None,
+        *,
+        draws: int | None = None,
+        seed: int | None = None,
+        pilot: tuple[str, int] | None = None,
     ) -> MeasurementPlan:
         """Asks on which compositions of what is held the next training runs tell most, at most `runs`; that costs
-        compute and no samples. `subsets` draws them."""
-        query = said({"runs": runs, "draws": draws, "seed": seed})
+        compute and no samples. `subsets` draws them. `pilot`: a source and a number of its samples, with which runs
+        would tell what these are worth."""
+        query = said({"runs": runs, "draws": draws, "seed": seed, "pilot": pilot and f"{pilot[0]}:{pilot[1]}"})
         return MeasurementPlan.of(self._call("GET", path(project, "measurement-plan"), query=query))

@@ -152,3 +152,43 @@ def test_mixed_runs_that_do_not_say_so_are_named(api: Api) -> None:
     warnings = api.get(f"{path}/allocations/next").json()["warnings"]
     [told] = [one for one in warnings if one["code"] == "mixed_unknown"]
     assert (told["group"], told["source"]) == ("A", "noisy")
+
+
+@one_database
+def test_a_pilot_is_swapped_onto_clean_subsets_and_says_whether_it_decides(api: Api) -> None:
+    path = project(api, 1000, unit_cost="0.3")
+    api.post(f"{path}/observations", json={"observations": [raw(n, 0, 1) for n in (125, 250, 500, 1000)]})
+    plan = api.get(f"{path}/measurement-plan", params={"pilot": "noisy:250"}).json()
+    pilot = plan["pilot"]
+    assert (pilot["source"], pilot["group"], pilot["count"]) == ("noisy", "A", 250)
+    assert pilot["break_even"] == pytest.approx(0.3)
+    assert pilot["sd_after"] < 0.6 * pilot["sd_now"]
+    assert len(pilot["runs"]) == 3
+    for one in pilot["runs"]:
+        [(_, of_group)] = one["from"].items()
+        assert of_group["A"] <= min(250, one["counts"]["A"])
+        assert one["counts"]["A"] - of_group["A"] <= 1000
+    assert pilot["verdict"] == "decides"
+    # Its runs, made and posted as they stand, tell it.
+    made = []
+    for number, one in enumerate(pilot["runs"]):
+        noisy = one["from"]["noisy"]["A"]
+        made.append({**raw(one["counts"]["A"] - noisy, noisy, 0.625), "external_id": f"pilot-{number}"})
+    assert api.post(f"{path}/observations", json={"observations": made}).status_code == 201
+    record = api.get(f"{path}/sources/noisy").json()["record"]["quality"]
+    assert record["p05"] < 0.625 < record["p95"]
+    assert record["p95"] - record["p05"] < 0.6
+    [verdict] = [
+        one["verdict"] for one in api.get(f"{path}/allocations/next").json()["sources"] if one["source"] == "noisy"
+    ]
+    assert verdict == "buy"
+    assert "pilot" not in plan or api.get(f"{path}/measurement-plan").json()["pilot"] is None
+
+
+@one_database
+@pytest.mark.parametrize("asked", ["noisy", "noisy:0", ":5", "nosy:250", "noisy:many"])
+def test_a_pilot_that_cannot_be_is_refused(api: Api, asked: str) -> None:
+    path = two_ways(api, None, "0.5")
+    answer = api.get(f"{path}/measurement-plan", params={"pilot": asked})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "?pilot"
