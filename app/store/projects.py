@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Row as RowOf
 from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session, object_mapper
 
@@ -58,11 +57,11 @@ def hold_project(session: Session, project_id: UUID) -> None:
     session.execute(select(Project.id).where(Project.id == project_id).with_for_update(read=True, key_share=True))
 
 
-def discounted_sources(session: Session, project_id: UUID) -> Sequence[RowOf[Any]]:
+def discounted_sources(session: Session, project_id: UUID) -> list[Any]:
     """Key and quality of the project's sources, archived ones too, whose samples are not said to be clean."""
     query = select(Source.key, Source.quality, Source.quality_p05, Source.quality_p95)
     query = query.where(Source.project_id == project_id, (Source.quality.is_(None)) | (Source.quality != 1.0))
-    return session.execute(query).all()
+    return list(session.execute(query))
 
 
 def listed_members(session: Session, kind: type[Member], project_id: UUID, archived: bool | None) -> Listing[Member]:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Query
 
 from app.api.planning.allocations import AllocationOut, allocation_json, allocation_shape
-from app.api.planning.plans import GroupPlanOut
+from app.api.planning.plans import GroupPlanOut, SourcePlanOut
 from app.api.purchases.rounds import QueryIn
 from app.charts.words import percent
 from app.errors import Conflict, Fault, TrancheError, invalid
@@ -158,8 +158,35 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
             ({"budget": query.budget} if query.budget else {}) | {"policy": query.policy, "objective": query.objective}
         ),
         "has_targets": any(group.target is not None for group in groups),
+        "worth": [worth_words(project, one) for one in doubtful_sources(plan)[:PER_PAGE]],
         "finding": purchase([(names.get(one.group, one.group), one.add) for one in bought]),
         **rule_of(plan),
+    }
+
+
+PILOT = 250
+"""Samples of the pilot that is proposed for a source of which it is undecided whether it is worth its price."""
+
+
+def doubtful_sources(plan: AllocationOut) -> list[SourcePlanOut]:
+    """Those whose samples are not as good as clean ones for sure, the undecided first."""
+    found = [one for one in plan.sources if (one.quality.p05, one.quality.p95) != (1.0, 1.0)]
+    return sorted(found, key=lambda one: one.verdict != "undecided")
+
+
+def worth_words(project: Project, one: SourcePlanOut) -> dict[str, str]:
+    """What a source is worth, in words, and where a pilot of it is planned."""
+    known, quality = one.quality, f"worth {one.quality.mean:.2f} of a clean sample"
+    if known.p05 != known.p95:
+        quality += f" ({known.p05:.2f} to {known.p95:.2f})"
+    if one.break_even is not None:
+        quality += f", pays below {one.break_even:.3g} {project.currency} a piece"
+    pilot = urlencode({"pilot": f"{one.source}:{PILOT}"})
+    return {
+        "source": one.source,
+        "verdict": one.verdict,
+        "words": quality,
+        "pilot": f"/projects/{project.id}/measurement-plan?{pilot}" if one.verdict == "undecided" else "",
     }
 
 

@@ -128,9 +128,9 @@ class GroupPlanOut(Answer):
 
 class SourcePlanOut(Answer):
     """What to order where; `group` is null for a source of several. `binding` names the limits that decided it.
-    `break_even`: the unit price up to which it is worth more than the cheapest other way to its groups, null where
-    there is none. `verdict`: whether its price lies below that, above it, or within what is not known of the
-    quality."""
+    `quality`: clean samples that an accepted one is worth. `break_even`: the unit price up to which it is worth more
+    than the cheapest other way to its groups, null where there is none. `verdict`: whether its price lies below that,
+    above it, or within what is not known of the quality."""
 
     source: str
     group: str | None
@@ -139,6 +139,7 @@ class SourcePlanOut(Answer):
     binding: list[str]
     verdict: Verdict
     break_even: MoneyOut | None
+    quality: IntervalOut
 
 
 class StakeholderShareOut(Answer):
@@ -202,6 +203,7 @@ def source_plan_shape(one: SourcePlan, judged: Judged) -> SourcePlanOut:
         cost=amount(one.cost),
         binding=["hold" if name == "fixed_order" else name for name in one.binding],
         verdict=judged.verdict,
+        quality=IntervalOut.model_validate(judged.quality),
         break_even=None if even is None else amount(max(0, int(min(even.mean, MOST_MONEY)))),
     )
 

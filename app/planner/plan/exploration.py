@@ -184,7 +184,8 @@ def _gains_of_sources(form: Canonical, decision: Decision, money: int) -> FloatA
     value = np.asarray(market.effective.T @ worth(form, decision.counts, terms)) / prices
     posterior = form.values.moved(decision.counts).posterior
     batch = np.maximum(decision.counts, 1.0)
-    fall = (posterior.path(batch) - posterior.path(batch * (1.0 + STRETCH))).mean(axis=1) / (batch * STRETCH)
+    lower = posterior.path(batch) - posterior.path(batch * (1.0 + STRETCH))
+    fall = np.asarray(lower.mean(axis=1) / (batch * STRETCH), dtype=np.float64)
     sizes = money / MONEY_PARTS * np.arange(MONEY_PARTS + 1)
     return gains_of_trying(form, value, fall, posterior.noise, sizes, room(form, decision.orders))
 

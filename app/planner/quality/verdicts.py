@@ -36,6 +36,7 @@ class Judged:
 
     verdict: Verdict
     break_even: Ends | None
+    quality: Quality
 
 
 def judged(sources: Sequence[Source], qualities: Mapping[str, Quality]) -> dict[str, Judged]:
@@ -69,7 +70,7 @@ def _judge(source: Source, quality: Quality, cheapest: Mapping[int, list[tuple[f
     known = [(share, price) for share, price in rivals if price is not None and np.isfinite(price.mean)]
     if len(known) < len(rivals):
         alone: Verdict = "buy" if quality.p05 > 0.0 else "undecided" if quality.p95 > 0.0 else "leave"
-        return Judged(alone, None)
+        return Judged(alone, None, quality)
     brought = source.acceptance_rate / source.billed_share
 
     def even(worth: float, end: int) -> float:
@@ -79,5 +80,6 @@ def _judge(source: Source, quality: Quality, cheapest: Mapping[int, list[tuple[f
     low, high = quality.p05, quality.p95
     found = Ends(even(quality.mean, 0), even(low, 1 if low > 0.0 else 0), even(high, 2 if high > 0.0 else 0))
     if source.unit_cost <= found.least and low > 0.0:
-        return Judged("buy", found)
-    return Judged("leave" if source.unit_cost > found.most or high <= 0.0 else "undecided", found)
+        return Judged("buy", found, quality)
+    verdict: Verdict = "leave" if source.unit_cost > found.most or high <= 0.0 else "undecided"
+    return Judged(verdict, found, quality)

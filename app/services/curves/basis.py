@@ -15,8 +15,8 @@ import numpy as np
 from app.planner.arrays import FloatArray
 from app.planner.quality import Worth
 from app.planner.utility import Metric
-from app.services.curves.qualities import Worths
 from app.services.ledger.holdings import held_of
+from app.services.ledger.worths import Worths
 from app.services.projects.metrics import ModelName
 from app.store.ledger import Collected
 from app.store.member_rows import AnyGroup

@@ -14,10 +14,11 @@ from app.services.curves.basis import Basis, basis_of
 from app.services.curves.fits import FitKey, Fits, Fitted
 from app.services.curves.kept_fits import kept_fit
 from app.services.curves.prior import prior_for
-from app.services.curves.qualities import NOTHING_LEARNT, Learnt, in_clean, learn, worth_of, worths_of
+from app.services.curves.qualities import in_clean, learn, worths_of
 from app.services.curves.readings import standard_errors
 from app.services.curves.repeats import repeats_told
 from app.services.curves.runs import Runs, runs_of_rows
+from app.services.ledger.worths import NOTHING_LEARNT, Learnt, worth_of
 from app.store import observations as store
 from app.store.ledger import collected_counts
 from app.store.member_rows import AnyGroup, AnySource, group_rows

@@ -9,8 +9,8 @@ import numpy as np
 from app.planner.arrays import FloatArray
 from app.planner.curves import Observations, Posterior
 from app.services.curves.kept import Kept
-from app.services.curves.qualities import NOTHING_LEARNT, Learnt
 from app.services.curves.runs import Runs
+from app.services.ledger.worths import NOTHING_LEARNT, Learnt
 
 DRAWS, SEED = 300, 0
 """Posterior draws and their seed where a question names no others: so that most questions share a fit."""

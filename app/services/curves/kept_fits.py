@@ -31,7 +31,7 @@ from app.planner.quality import QUALITIES, Quality, Worth
 from app.planner.wording import Warning
 from app.services.curves.archive import archive, unpack
 from app.services.curves.fits import DRAWS, SEED, FitKey, Fitted
-from app.services.curves.qualities import Learnt, Trained
+from app.services.ledger.worths import Learnt, Trained
 from app.store import forecasts as store
 
 MOST_BYTES = 32_000_000

@@ -91,6 +91,13 @@ def sources_table(dossier: Dossier) -> Content[SourcePlan]:
                    lambda it: it.acceptance_rate),
             Column("lead_time_days", "count", "days from order to delivery", lambda it: it.lead_time_days),
         ]),
+        within(lambda one: dossier.allocation.verdicts[one.key], [
+            interval("quality", "clean samples that an accepted one is worth",
+                     lambda it: (it.quality.mean, it.quality.p05, it.quality.p95)),
+            Column("verdict", "text", "whether it is worth its price: buy, leave or undecided", lambda it: it.verdict),
+            Column("break_even", "money", f"unit price up to which it would be, {currency}",
+                   lambda it: None if it.break_even is None else amount(max(0, int(it.break_even.mean)))),
+        ]),
         Column("limits", "text", "what decided the order", lambda one: " ".join(one.binding)),
     ], dossier.allocation.plan.sources  # fmt: skip
 

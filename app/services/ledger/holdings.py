@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.planner.problem import Rate, acceptance, yields
 from app.planner.quality import Quality
-from app.services.curves.qualities import CLEAN, NOTHING_LEARNT, Learnt, at_the_start, worth_of
+from app.services.ledger.worths import CLEAN, NOTHING_LEARNT, Learnt, at_the_start, worth_of
 from app.store import rounds as round_store
 from app.store.ledger import Collected, Money, Totals, collected_counts, money_of_project, totals_of_orders
 from app.store.member_rows import AnyGroup, AnySource

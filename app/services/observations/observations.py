@@ -119,7 +119,7 @@ def origin_faults(
                     faults.append(Fault(draft.place_of_source(source, key), f"'{key}' has no count in this run"))
         for key, count in total.items():
             if count > draft.counts.get(key, count):
-                most = max(draft.origin, key=lambda source, of=key, run=draft: run.origin[source].get(of, 0))
+                most = max((counts.get(key, 0), source) for source, counts in draft.origin.items())[1]
                 detail = f"{count} samples of '{key}' came from sources, but the run was trained on {draft.counts[key]}"
                 faults.append(Fault(draft.place_of_source(most), f"{detail} in all; lower one or raise the other"))
     return faults

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from app.planner.problem import Problem
 from app.planner.quality import Judged, judged
 from app.planner.wording import Warning
-from app.services.curves.qualities import CLEAN, Learnt, worth_of
 from app.services.ledger.holdings import Holdings
+from app.services.ledger.worths import CLEAN, Learnt, worth_of
 from app.store.member_rows import AnyGroup, AnySource
 
 

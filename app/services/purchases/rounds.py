@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from app.errors import Conflict, Fault, NotFound, escape
 from app.services.access.audit import write_audit
 from app.services.access.keys import Caller
-from app.services.curves.qualities import worth_of
 from app.services.enqueue import Enqueue
 from app.services.ids import new_id
 from app.services.ledger import ledger
@@ -21,6 +20,7 @@ from app.services.ledger.holdings import holdings_of, left_of
 from app.services.ledger.ledger import Cause
 from app.services.ledger.orders import about_order, about_round
 from app.services.ledger.terms import terms_of
+from app.services.ledger.worths import worth_of
 from app.services.projects.changes import touch
 from app.services.vendors.placing import ask_to_place, places_orders
 from app.services.vendors.schedule import ask_to_reconcile

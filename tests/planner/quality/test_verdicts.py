@@ -48,7 +48,7 @@ def test_a_source_alone_for_a_group_has_no_other_way_to_compare() -> None:
     doubtful = Quality.of(Worth(0.0, 0.1))
     for quality, verdict in ((CLEAN, "buy"), (doubtful, "undecided"), (Quality.exact(-0.2), "leave")):
         found = judged([offer("s", 1.0)], {"s": quality})["s"]
-        assert (found.verdict, found.break_even) == (verdict, None)
+        assert (found.verdict, found.break_even, found.quality) == (verdict, None, quality)
     closed = judged([offer("s", 1.0), offer("t", 1.0, max_order=0)], {"s": CLEAN, "t": CLEAN})
     assert closed["s"].break_even is None
     assert closed["t"].break_even is not None
