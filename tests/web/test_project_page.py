@@ -238,7 +238,7 @@ def test_sources_that_are_not_clean_say_what_they_are_worth_and_link_a_pilot(api
     shown = text_of(pages.get(unescape(link)))
     assert "A pilot of 250 samples from web & co" in shown
     assert "the quality of 'web & co' is known to" in shown
-    assert pages.get(f"{page_of(path)}/measurement-plan?pilot=nothing").status_code == 200
+    assert pages.get(f"{page_of(path)}/measurement-plan?pilot=nothing").status_code == 422
     api.patch(f"{path}/sources/web%20%26%20co", json={"quality": 0.8})
     answer = pages.get(page_of(path))
     assert "worth 0.80 of a clean sample, pays below 0.8 USD a piece: buy" in text_of(answer)
