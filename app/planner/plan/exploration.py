@@ -186,7 +186,7 @@ def _gains_of_sources(form: Canonical, decision: Decision, money: int) -> FloatA
     batch = np.maximum(decision.counts, 1.0)
     lower = posterior.path(batch) - posterior.path(batch * (1.0 + STRETCH))
     fall = np.asarray(lower.mean(axis=1) / (batch * STRETCH), dtype=np.float64)
-    sizes = money / MONEY_PARTS * np.arange(MONEY_PARTS + 1)
+    sizes = np.linspace(0.0, float(money), MONEY_PARTS + 1)
     return gains_of_trying(form, value, fall, posterior.noise, sizes, room(form, decision.orders))
 
 
