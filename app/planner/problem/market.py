@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csc_array, csr_array
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
-from app.planner.problem.offers import FREE, LARGEST_EXACT, Offers
+from app.planner.problem.offers import RANKED_PRICE, LARGEST_EXACT, Offers
 from app.planner.problem.sources import Source
 
 INTEGERS = 2**62
@@ -40,7 +40,7 @@ class Segments:
             return cls.of_one_price(offers, budget)
         rows = [
             # Quotients of integers, rounded once: scaling prices and budget alike changes no bit of them.
-            (at, (price or FREE) / max(budget, 1), length, start)
+            (at, (price or RANKED_PRICE) / max(budget, 1), length, start)
             for at, source in enumerate(sources)
             for start, length, price in source.segments()
         ]

@@ -14,7 +14,7 @@ from app.planner.problem.sources import MOST, Source
 
 LARGEST = 2**62
 """Integers beyond it, such as an absurd lot, count as it: they can no longer be bought anyway."""
-FREE = 1
+RANKED_PRICE = 1
 """Millionths by which solvers rank samples that cost nothing: they divide by prices. Costs are exact all the same."""
 LARGEST_EXACT = 2**53
 """Up to it a double is an integer's own value, so that a quotient of two is rounded once."""
@@ -24,7 +24,7 @@ LARGEST_EXACT = 2**53
 class Offers:
     """Arrays [S] in the order of `sources`.
 
-    unit_cost: millionths per billed sample in the first tier, FREE where it costs nothing. lot, least: samples. cap:
+    unit_cost: millionths per billed sample in the first tier, RANKED_PRICE where it costs nothing. lot, least: samples. cap:
     the largest order, LARGEST where there is no limit; capped: whether there is one. linear: whether a sample costs
     unit_cost and nothing else. fixed: orders held fixed, −1 where none is.
     """
@@ -45,7 +45,7 @@ class Offers:
         simple = [not one.tiers and not one.fixed_cost and one.billed == "delivered" for one in sources]
         return cls(
             sources=tuple(sources),
-            unit_cost=whole([one.unit_cost or FREE for one in sources]),
+            unit_cost=whole([one.unit_cost or RANKED_PRICE for one in sources]),
             lot=whole([one.lot_size for one in sources]),
             least=whole([one.least for one in sources]),
             cap=whole([LARGEST if cap is None else cap for cap in caps]),
@@ -70,7 +70,7 @@ class Offers:
         money = max(budget, 1)
         if money <= LARGEST_EXACT and int(self.unit_cost.max(initial=0)) <= LARGEST_EXACT:
             return np.asarray(self.unit_cost / money)
-        return np.array([(one.unit_cost or FREE) / money for one in self.sources], dtype=np.float64)
+        return np.array([(one.unit_cost or RANKED_PRICE) / money for one in self.sources], dtype=np.float64)
 
     @cached_property
     def is_fixed(self) -> BoolArray:

@@ -19,12 +19,12 @@ MOST_LOOKS = 80
 """So many times, over all sources, a group's evidence is asked along the grid, ..."""
 MOST_GROUPS_EACH, MOST_GROUPS_OF_TWO = 20, 4
 """... of so many groups for one source, and for two together: those with most runs that say something."""
-SWEEPS = 2
+TURNS = 2
 """How often each of more than two sources has its turn."""
 
 COARSE = 4
 """Two sources' evidence is asked at every so manieth quality, a spline says the rest, ..."""
-CLOSE, MOST_CLOSE = 6.0, 700
+NEAR_BEST, MOST_NEAR = 6.0, 700
 """... and where at most so many pairs lie within so much log of the best, they are asked themselves."""
 
 
@@ -48,7 +48,7 @@ def learn_qualities(
         elif len(part) == 2:
             found |= _pair(naming, (part[0], part[1]), worths, span, prior)
         else:
-            for source in part * SWEEPS:
+            for source in part * TURNS:
                 mine = [one for one in naming if source in one.sources]
                 evidence = _along(mine[:each], source, found, span, prior)
                 found[source] = Quality.of(worths[source], evidence, _runs(mine, source))
@@ -107,10 +107,10 @@ def _pair(
     coarse = asked(nodes[:, None], nodes[None, :])
     evidence = np.asarray(RectBivariateSpline(nodes, nodes, coarse)(*2 * (np.arange(len(QUALITIES)),)))
     # Between nodes a spline may swing above all of them.
-    evidence = np.minimum(evidence, coarse.max() + CLOSE)
+    evidence = np.minimum(evidence, coarse.max() + NEAR_BEST)
     said = worths[sources[0]].log_density[:, None] + worths[sources[1]].log_density
-    close = np.argwhere(evidence + said > (evidence + said).max() - CLOSE)
-    if len(close) <= MOST_CLOSE:
+    close = np.argwhere(evidence + said > (evidence + said).max() - NEAR_BEST)
+    if len(close) <= MOST_NEAR:
         evidence[tuple(close.T)] = asked(*close.T)
     weights = np.exp(evidence + said - (evidence + said).max())
     weights /= weights.sum()
