@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csc_array, csr_array
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
-from app.planner.problem.offers import RANKED_PRICE, LARGEST_EXACT, Offers
+from app.planner.problem.offers import LARGEST_EXACT, RANKED_PRICE, Offers
 from app.planner.problem.sources import Source
 
 INTEGERS = 2**62

@@ -22,7 +22,7 @@ APART = 1e-9
 runs, so that the evidence is smooth in the quality."""
 
 
-ONE_SIZE = 1e-6
+SAME_COUNT = 1e-6
 """Counts that differ by less than this share of them are one size."""
 
 
@@ -78,7 +78,7 @@ class Mixture:
 def typical_loss(points: Points) -> float:
     """The mean loss of the two runs of most samples, and of those as large as the second."""
     second = np.sort(points.counts)[-min(2, len(points.counts))]
-    return float(points.losses[points.counts >= second * (1.0 - ONE_SIZE)].mean())
+    return float(points.losses[points.counts >= second * (1.0 - SAME_COUNT)].mean())
 
 
 def joined_by_group(mixtures: Sequence[Mixture], asked: Sequence[str]) -> list[tuple[str, ...]]:
