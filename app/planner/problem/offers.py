@@ -25,8 +25,8 @@ class Offers:
     """Arrays [S] in the order of `sources`.
 
     unit_cost: millionths per billed sample in the first tier, RANKED_PRICE where it costs nothing. lot, least: samples.
-    cap: the largest order, LARGEST where there is no limit; capped: whether there is one. linear: whether a sample costs
-    unit_cost and nothing else. fixed: orders held fixed, −1 where none is.
+    cap: the largest order, LARGEST where there is no limit; capped: whether there is one. linear: whether a sample
+    costs unit_cost and nothing else. fixed: orders held fixed, −1 where none is.
     """
 
     sources: tuple[Source, ...]
