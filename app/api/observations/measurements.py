@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict, Field
+from pydantic import AliasChoices, ConfigDict, Field
 
 from app.api.http.answers import Draws, Seed
 from app.api.http.etags import question_tag
@@ -55,7 +55,9 @@ class PilotRunOut(Answer):
     model_config = ConfigDict(serialize_by_alias=True)
 
     counts: dict[str, int]
-    origin: Annotated[dict[str, dict[str, int]], Field(serialization_alias="from")]
+    origin: Annotated[
+        dict[str, dict[str, int]], Field(validation_alias=AliasChoices("origin", "from"), serialization_alias="from")
+    ]
     sd: float
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import AliasChoices, ConfigDict, Field, StringConstraints
 from tranche.sheets import ReadAs
 
 from app.api.http.answers import WarningOut
@@ -65,7 +65,10 @@ class ObservationOut(Answer):
     external_id: str | None
     counts: dict[str, int]
     metrics: dict[str, ReadingOut]
-    origin: Annotated[dict[str, dict[str, int]] | None, Field(validation_alias="origin", serialization_alias="from")]
+    origin: Annotated[
+        dict[str, dict[str, int]] | None,
+        Field(validation_alias=AliasChoices("origin", "from"), serialization_alias="from"),
+    ]
     holdout: str
     recipe: str
     observed_at: datetime
