@@ -27,6 +27,8 @@ PLAIN: Mapping[str, TypeAdapter[Any]] = {
     "budget": TypeAdapter(int),
 }
 """Of a problem what is no array."""
+KNOWN_FOR_SURE = {"quality_variance": 0.0, "acceptance_weight": None}
+"""Fields of a source that are written only where they say something: earlier versions wrote none of them."""
 
 
 def freeze(trial: Trial) -> bytes:
@@ -39,6 +41,10 @@ def freeze(trial: Trial) -> bytes:
         arrays |= {"transfer": moved.weights, "kappa": moved.kappa, "held": moved.held, "off": moved.off}
         arrays |= {"conflict": moved.conflict} if moved.clashes else {}
     words = {name: kind.dump_python(getattr(rules.problem, name)) for name, kind in PLAIN.items()}
+    for source in words["sources"]:
+        for name, value in KNOWN_FOR_SURE.items():
+            if source[name] == value:
+                del source[name]
     words |= {"rounds": rules.rounds, "draws": rules.draws, "seed": trial.seed}
     return archive(arrays, words)
 

@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from app.api.http.shapes import Answer, Frame, Patch, Shape, examples
+from app.api.projects.sources import SourceIn
 
 CONTRACT: dict[str, Any] = json.loads((Path(__file__).parents[3] / "openapi" / "openapi.json").read_text("utf-8"))
 SCHEMAS: dict[str, Any] = CONTRACT["components"]["schemas"]
@@ -51,8 +52,9 @@ OPTIONAL = [
     (name, field)
     for name in sorted(BODIES)
     for field in SCHEMAS[name].get("properties", {})
-    if field not in SCHEMAS[name].get("required", [])
+    if field not in SCHEMAS[name].get("required", []) and field != "quality"
 ]
+"""But for a source's quality, of which null says that it is to be learned (docs/api.md)."""
 
 
 def takes_null(schema: dict[str, Any]) -> bool:
@@ -94,6 +96,14 @@ def test_null_in_a_patch_restores_the_default_or_is_refused(name: str, field: st
         changed = shape.model_validate({field: None})
         assert getattr(changed, field) == default
         assert changed.model_fields_set == {field}
+
+
+@pytest.mark.parametrize("name", ["SourceIn", "SourcePatch", "SourceTerms"])
+def test_a_quality_of_null_is_one_to_be_learned(name: str) -> None:
+    shape = SHAPES[name]
+    assert takes_null(SCHEMAS[name]["properties"]["quality"])
+    assert shape.model_validate(example_of(shape) | {"quality": None}).quality is None
+    assert SourceIn.model_validate(example_of(SourceIn) | {}).quality == 1.0
 
 
 def test_answers_take_no_nulls_that_their_types_do_not_know() -> None:
