@@ -91,6 +91,7 @@ def content_of(dossier: Dossier) -> dict[str, Any]:
         "better": percent(allocation.plan.utility.best_simple_rule.gain.p_better),
         "rule": rule_of(allocation),
         "orders": Part.of(orders, ORDERS),
+        "worth": Part.of(worth_lines(dossier), ORDERS),
         "orders_feed": any(line.feeds != line.name for line in orders),
         "bought": Part.of(bought, BOUGHT),
         "awaited": any(line.plan.pending for line in bought),
@@ -137,6 +138,18 @@ def order_lines(dossier: Dossier) -> list[OrderLine]:
             feeds = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
             lines.append(OrderLine(one, dossier.sources[one.key], feeds))
     return sorted(lines, key=lambda line: -line.plan.cost)
+
+
+def worth_lines(dossier: Dossier) -> list[tuple[str, str, str]]:
+    """Sources whose samples are not as good as clean ones for sure: name, what they are worth, and the verdict."""
+    currency, found = dossier.project.currency, []
+    for key, one in dossier.allocation.verdicts.items():
+        quality, even = one.quality, one.break_even
+        if (quality.p05, quality.p95) != (1.0, 1.0):
+            price = None if even is None else amount(max(0, int(even.mean)))
+            said = words.worth(quality.mean, quality.p05, quality.p95, price, currency)
+            found.append((dossier.sources[key].name or key, said, one.verdict))
+    return found
 
 
 def bounds_of(allocation: Allocation, currency: str) -> list[tuple[str, str]]:

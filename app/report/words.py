@@ -44,3 +44,11 @@ def purchase(bought: Sequence[tuple[str, int]]) -> str:
     others = len(bought) - 3
     more = f" and samples from {others:,} other group{'s' if others > 1 else ''}" if others > 0 else ""
     return f"Collect {', '.join(said)}{more}."
+
+
+def worth(quality: float, p05: float, p95: float, break_even: Decimal | None, currency: str) -> str:
+    """ "worth 0.62 of a clean sample (0.56 to 0.68), pays below 0.62 CHF a piece"."""
+    said = f"worth {quality:.2f} of a clean sample"
+    if p05 != p95:
+        said += f" ({p05:.2f} to {p95:.2f})"
+    return said if break_even is None else f"{said}, pays below {break_even:.3g} {currency} a piece"

@@ -13,7 +13,7 @@ from app.api.purchases.rounds import QueryIn
 from app.charts.words import percent
 from app.errors import Conflict, Fault, TrancheError, invalid
 from app.money import plain
-from app.report.words import purchase
+from app.report.words import purchase, worth
 from app.services.ledger.holdings import left_of
 from app.services.planning.looks import look_at
 from app.services.planning.policies import CHOICES, PLAYERS
@@ -176,16 +176,13 @@ def doubtful_sources(plan: AllocationOut) -> list[SourcePlanOut]:
 
 def worth_words(project: Project, one: SourcePlanOut) -> dict[str, str]:
     """What a source is worth, in words, and where a pilot of it is planned."""
-    known, quality = one.quality, f"worth {one.quality.mean:.2f} of a clean sample"
-    if known.p05 != known.p95:
-        quality += f" ({known.p05:.2f} to {known.p95:.2f})"
-    if one.break_even is not None:
-        quality += f", pays below {one.break_even:.3g} {project.currency} a piece"
+    known = one.quality
+    words = worth(known.mean, known.p05, known.p95, one.break_even, project.currency)
     pilot = urlencode({"pilot": f"{one.source}:{PILOT}"})
     return {
         "source": one.source,
         "verdict": one.verdict,
-        "words": quality,
+        "words": words,
         "pilot": f"/projects/{project.id}/measurement-plan?{pilot}" if one.verdict == "undecided" else "",
     }
 

@@ -60,7 +60,7 @@ ALLOCATION: dict[str, Any] = {
             "reason": "most gained per dollar",
         }
     ],
-    "sources": [],
+    "sources": [{"source": "web", "order": 3, "verdict": "undecided", "break_even": "0.62"}],
     "warnings": [{"code": "few_points", "group": "Black_Female", "source": None, "detail": "measure more"}],
 }
 
@@ -345,13 +345,18 @@ def test_observations_leave_out_what_is_not_given_and_take_numpys_numbers() -> N
     service = Service(ok(ACCEPTED))
     metrics = {"a": Metric(np.float32(0.5), stderr=np.float64(0.25)), "b": Metric(0.7, eval_size=20)}
     run = Observation(
-        {"a": np.int64(3), "b": 0}, metrics, holdout="h", observed_at=datetime(2026, 1, 2, tzinfo=timezone.utc)
+        {"a": np.int64(3), "b": 0},
+        metrics,
+        holdout="h",
+        observed_at=datetime(2026, 1, 2, tzinfo=timezone.utc),
+        origin={"web": {"a": np.int64(2)}},
     )
     assert service.client().post_observations("p", [run]).accepted == 1
     assert json.loads(service.requests[0].content) == {
         "observations": [
             {
                 "counts": {"a": 3, "b": 0},
+                "from": {"web": {"a": 2}},
                 "metrics": {"a": {"value": 0.5, "stderr": 0.25}, "b": {"value": 0.7, "eval_size": 20}},
                 "holdout": "h",
                 "observed_at": "2026-01-02T00:00:00+00:00",
@@ -381,6 +386,24 @@ def test_money_is_exact_both_ways() -> None:
     assert json.loads(service.requests[0].content)["unit_cost"] == "0.10"
 
 
+def test_a_source_of_learned_quality_says_what_is_known_and_a_pilot_of_it_is_read() -> None:
+    known = {"mean": 0.62, "p05": 0.56, "p95": 0.68, "runs": 3}
+    source = {"key": "web", "group": "a", "unit_cost": "0.10", "quality": None, "record": {"quality": known}}
+    run = {"counts": {"a": 375}, "from": {"web": {"a": 250}}, "sd": 0.09}
+    pilot = {"source": "web", "group": "a", "count": 250, "runs": [run], "sd_now": 0.38, "sd_after": 0.09,
+             "break_even": 0.5, "chance_decided": 0.7, "verdict": "decides", "advice": "…"}  # fmt: skip
+    service = Service(ok(source), ok({"runs": [], "pilot": pilot}))
+    made = service.client().add_source("p", "web", group="a", unit_cost="0.10", quality=None)
+    assert made.quality is None
+    assert made.learned is not None
+    assert (made.learned.mean, made.learned.p05) == (0.62, 0.56)
+    assert json.loads(service.requests[0].content)["quality"] is None
+    plan = service.client().measurement_plan("p", pilot=("web", 250))
+    assert dict(service.requests[1].url.params) == {"pilot": "web:250"}
+    assert plan.pilot is not None
+    assert plan.pilot.runs[0].origin == {"web": {"a": 250}}
+
+
 def test_an_allocation_is_read_by_group_key() -> None:
     service = Service(ok(ALLOCATION))
     plan = service.client().next_allocation("p", budget=Decimal("2500.10"), seed=0)
@@ -388,6 +411,7 @@ def test_an_allocation_is_read_by_group_key() -> None:
     assert plan.add["Black_Female"] == 610
     assert plan.add["White_Male"] == 0
     assert plan.budget.unspent == Decimal("0.50")
+    assert (plan.orders, plan.verdicts, plan.break_even) == ({"web": 3}, {"web": "undecided"}, {"web": Decimal("0.62")})
     assert plan.groups["Black_Female"].cost == 1830
     assert plan.groups["Black_Female"].metric_after is None
     assert plan.utility.keys() == {"now", "after"}

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.report.words import money, purchase
+from app.report.words import money, purchase, worth
 
 LINES = [("women", 1200), ("men", 30), ("A", 2), ("B", 1), ("C", 1)]
 
@@ -26,3 +26,10 @@ def test_what_to_buy_is_one_sentence(count: int, said: str) -> None:
 def test_money_has_a_minus_sign_and_its_currency_where_it_is_told() -> None:
     assert money(Decimal("-1234.5"), "USD") == "−1,234.50 USD"
     assert money(Decimal(0)) == "0.00"
+
+
+def test_what_a_source_is_worth_is_said_with_its_doubt_and_the_price_that_it_pays() -> None:
+    assert worth(0.62, 0.56, 0.68, Decimal("0.62"), "CHF") == (
+        "worth 0.62 of a clean sample (0.56 to 0.68), pays below 0.62 CHF a piece"
+    )
+    assert worth(0.8, 0.8, 0.8, None, "CHF") == "worth 0.80 of a clean sample"

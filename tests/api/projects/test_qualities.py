@@ -192,3 +192,16 @@ def test_a_pilot_that_cannot_be_is_refused(api: Api, asked: str) -> None:
     answer = api.get(f"{path}/measurement-plan", params={"pilot": asked})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "?pilot"
+
+
+@one_database
+@pytest.mark.parametrize(("price", "orders"), [("0.5", (182, 1636)), ("0.9", (1000, 0))])
+def test_a_least_share_of_clean_samples_is_bought_beside_a_noisy_tier(
+    api: Api, price: str, orders: tuple[int, int]
+) -> None:
+    """A clean sample for 1.75 noisy ones, a tenth clean at least: the noisy are bought down to the floor, or none."""
+    path = two_ways(api, 1 / 1.75, price)
+    limit = {"name": "a tenth clean", "sources": ["A"], "measure": "count_share", "min": 0.1}
+    assert api.patch(path, json={"set_limits": [limit]}).status_code == 200
+    sources = {one["source"]: one["order"] for one in api.get(f"{path}/allocations/next").json()["sources"]}
+    assert (sources["A"], sources["noisy"]) == pytest.approx(orders, abs=2)

@@ -110,3 +110,22 @@ def test_the_order_of_sources_and_runs_changes_nothing(names: list[str], seed: i
     first, second = (learn_qualities([some], worths, 1.0, PRIOR) for some in (one, other))
     for source in worths:
         np.testing.assert_allclose(first[source].weights, second[source].weights, atol=1e-6)
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.06])
+def test_intervals_cover_qualities_drawn_from_what_is_believed(noise: float) -> None:
+    """Curves anew in every game; .90 is meant, .85 to .95 in 200 games (benchmarks/bench_quality.py)."""
+    rng = np.random.default_rng(8)
+    covered = []
+    for _ in range(200):
+        truth = float(np.clip(rng.normal(0.7, 0.4), -0.3, 1.5))
+        exponent, floor = rng.uniform(0.2, 0.7), rng.uniform(0.0, 0.6)
+        level = np.exp(rng.uniform(np.log(0.05), np.log(0.3)))
+        clean, came = np.array([*((n, 0.0) for n in CLEAN), *SWAPPED]).T
+        worth = np.maximum((clean + truth * came) / 1000.0, 0.005)
+        losses = level * (floor + (1.0 - floor) * worth**-exponent)
+        losses = np.clip(losses + rng.normal(0.0, noise * (level * floor + 0.1), len(losses)), 0.001, 0.999)
+        points = Points(clean + came, losses, np.full(len(losses), np.nan), np.zeros(len(losses), dtype=np.int64))
+        found = learn_qualities([Mixture(points, ("s",), came[:, None])], {"s": Worth()}, 1.0, PRIOR)["s"]
+        covered.append(found.p05 <= truth <= found.p95)
+    assert 0.82 <= np.mean(covered) <= 0.97
