@@ -15,6 +15,7 @@ from app.planner.curves.posterior import point_estimate
 from app.planner.policies.fill_orders import Shelves
 from app.planner.policies.policy import Policy
 from app.planner.problem.market import Market
+from app.planner.problem.offers import RANKED_PRICE
 from app.planner.relaxation.tabulation import tabulate
 from app.planner.utility.objective import Objective
 from app.planner.utility.utility import Utility, ValueAndSlope
@@ -178,7 +179,9 @@ def _next_prices(market: Market, orders: IntArray, step: IntArray) -> FloatArray
 
 def _next_price(market: Market, source: int, orders: IntArray, step: IntArray) -> float:
     order, added, offer = int(orders[source]), int(step[source]), market.sources[source]
-    return (offer.cost(order + added) - offer.cost(order)) / added if added else float("inf")
+    if not added:
+        return float("inf")
+    return max(offer.cost(order + added) - offer.cost(order), RANKED_PRICE) / added
 
 
 class _Reach:

@@ -151,7 +151,7 @@ def planner_source(
         ),
         unit_cost=millionths(source.unit_cost),
         min_order=source.min_order,
-        max_order=0 if harms else source.max_order,
+        max_order=0 if harms and order is None else source.max_order,
         lot_size=source.lot_size,
         tiers=tuple(Tier(tier["from"], millionths(Decimal(tier["unit_cost"]))) for tier in source.price_tiers),
         fixed_cost=millionths(source.fixed_cost),

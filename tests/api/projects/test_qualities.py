@@ -134,6 +134,10 @@ def test_what_costs_nothing_is_taken_up_to_its_limit_unless_it_harms(api: Api) -
     plan = api.get(f"{path}/allocations/next").json()
     sources = {one["source"]: one for one in plan["sources"]}
     assert (sources["noisy"]["order"], sources["noisy"]["verdict"]) == (0, "leave")
+    # Who holds an order from it all the same gets it, counted as nothing.
+    held = api.get(f"{path}/allocations/next?hold=noisy:100").json()
+    assert {one["source"]: one["order"] for one in held["sources"]} == {"A": 1000, "noisy": 100}
+    assert held["groups"][0]["count_after"] == 2000
     for change in ({"max_order": None}, {"price_tiers": [{"from": 10, "unit_cost": "1"}]}):
         answer = api.patch(f"{path}/sources/noisy", json=change)
         assert answer.status_code == 422

@@ -405,3 +405,16 @@ def test_every_policy_plans_where_groups_clash(policy: PolicyName) -> None:
     assert plan.spend <= 300 * MONEY
     assert np.isfinite(plan.utility.after.mean)
     assert plan.optimality.gap >= 0.0
+
+
+@pytest.mark.parametrize("policy", get_args(PolicyName))
+@pytest.mark.parametrize("budget", [0.0, 1000.0])
+def test_samples_that_cost_nothing_are_paid_with_nothing_by_every_policy(policy: PolicyName, budget: float) -> None:
+    sources = offers((1.0, 0.0, 2.0), groups=(0, 0, 1), most=(None, 300, None))
+    curves = stated([(0.1, 2.0, 0.5, 0.0)] * 2, draws=20)
+    plan = make_plan(problem(curves, sources, budget, held=[200.0, 200.0]), policy)
+    orders = {one.key: (one.order, one.cost) for one in plan.sources}
+    assert orders["s1"][1] == 0
+    assert plan.spend == orders["s0"][1] + orders["s2"][1] <= budget * MONEY
+    if policy in ("optimal", "greedy"):
+        assert orders["s1"][0] == 300
