@@ -4,7 +4,8 @@
 
 The table of pilots has one truth, q = .625 on 1.5 n^-.4 + .04, as `docs/evidence.md` says; "decided": the 90 % interval
 is clear of the price ratio. The table of games draws the truth: q from the prior, and the curve anew in every game.
-Writes benchmarks/results/quality.md.
+The campaigns try a second vendor of unknown acceptance rate by `exploration`, or never. Writes
+benchmarks/results/quality.md.
 """
 
 import argparse
@@ -13,8 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from app.planner.curves import Points
+from app.planner.borrowing import fit_together
+from app.planner.curves import AssumedCurve, Observations, Points
+from app.planner.plan import make_plan
+from app.planner.problem import Problem, Source
 from app.planner.quality import Mixture, Quality, Worth, learn_qualities
+from app.planner.utility import Metric, Objective
 from app.services.curves.prior import prior_for
 
 RESULT = Path(__file__).parent / "results" / "quality.md"
@@ -26,6 +31,7 @@ PILOTS = {
     "500 swapped onto clean 0, 125, 250, 500": ((0, 500), (125, 500), (250, 500), (500, 500)),
 }
 RATIOS = (0.4, 0.5, 0.8)
+ROUNDS, SHARE = 4, 0.2
 Curve = tuple[float, float, float]
 PRIOR = prior_for(1.0)
 
@@ -87,15 +93,66 @@ def table(games: int, world: Callable[[np.random.Generator], tuple[float, Curve]
     return "\n".join(lines) + "\n"
 
 
+def campaign(rate: float, share: float, rng: np.random.Generator) -> float:
+    """Accepted samples of four rounds: one vendor accepts .60 for sure, the other `rate`, believed .55 ± .11."""
+    success, failure, brought = 11.0, 9.0, 0.0
+    for _ in range(ROUNDS):
+        known = Source("known", ((0, 1.0),), 1_000_000, acceptance_rate=0.6)
+        mean = success / (success + failure)
+        other = Source("other", ((0, 1.0),), 1_000_000, acceptance_rate=mean, acceptance_weight=success + failure)
+        sure, tried = (one.order for one in make_plan(asked((known, other)), exploration=share).sources)
+        accepted = int(rng.binomial(tried, rate))
+        brought += 0.6 * sure + accepted
+        success, failure = success + accepted, failure + tried - accepted
+    return brought
+
+
+def asked(sources: tuple[Source, ...]) -> Problem:
+    """A round of 1,000 for one group on a stated curve."""
+    none = np.zeros(0)
+    nothing = Points(none, none, none, none.astype(np.int64))
+    curve = AssumedCurve(0.1, 2.0, 0.5, 0.0)
+    held = np.array([200.0])
+    return Problem(
+        keys=("a",),
+        weights=np.ones(1),
+        held=held,
+        targets=np.full(1, np.nan),
+        reference_loss=None,
+        metric=Metric("minimize", 0.0, 1.0),
+        objective=Objective("utilitarian"),
+        posterior=fit_together(Observations(("a",), (nothing,), (curve,), held, 1.0), PRIOR, 0, 50),
+        sources=sources,
+        budget=1_000_000_000,
+    )
+
+
+def campaigns(games: int) -> str:
+    """What trying the second vendor brings, paired by its rate."""
+    rates = np.random.default_rng(7).beta(11.0, 9.0, size=games)
+    never, tried = (
+        np.array([campaign(rate, share, np.random.default_rng(at)) for at, rate in enumerate(rates)])
+        for share in (0.0, SHARE)
+    )
+    gain = tried - never
+    error = gain.std() / np.sqrt(games)
+    brought = f"never exploring {never.mean():.0f} accepted samples, with {SHARE:g} {tried.mean():.0f}"
+    return f"{brought}: +{gain.mean():.0f} ± {error:.0f}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--games", type=int, default=200)
     games = parser.parse_args().games
     one = table(games, fixed, (0.003, 0.01))
     many = table(games, drawn, (0.02, 0.06))
+    tried = campaigns(games)
+    print(tried)
     RESULT.write_text(
         f"# Learned qualities\n\n{games} games a row.\n\n## One truth, q = .625\n\n{one}\n"
-        f"## Truths of the prior, curves anew; noise as a share of the floor and .1\n\n{many}"
+        f"## Truths of the prior, curves anew; noise as a share of the floor and .1\n\n{many}\n"
+        f"## Campaigns of {ROUNDS} rounds of 1,000\n\n"
+        f"One vendor accepts .60 for sure, the other .55 ± .11, drawn from that: {tried}.\n"
     )
 
 

@@ -209,3 +209,16 @@ def test_a_least_share_of_clean_samples_is_bought_beside_a_noisy_tier(
     assert api.patch(path, json={"set_limits": [limit]}).status_code == 200
     sources = {one["source"]: one["order"] for one in api.get(f"{path}/allocations/next").json()["sources"]}
     assert (sources["A"], sources["noisy"]) == pytest.approx(orders, abs=2)
+
+
+@one_database
+def test_a_scenario_may_say_another_quality(api: Api) -> None:
+    path = two_ways(api, None, "0.65")
+    said: list[Any] = [0.3, 0.9, {"p05": 0.6, "p95": 0.8}]
+    scenarios = [{"name": f"{at}", "sources": {"noisy": {"quality": one}}} for at, one in enumerate(said)]
+    answer = api.post(f"{path}/allocations/what-if", json={"scenarios": scenarios}).json()
+    orders = [{key: part["order"] for key, part in one["sources"].items()} for one in answer["scenarios"]]
+    assert [one["noisy"] for one in orders] == [0, 1538, 1538]
+    after = [1.0 - one["groups"]["A"]["metric_after"]["mean"] for one in answer["scenarios"]]
+    worth = [2000, 1000 + 0.9 * 1538, 1000 + 0.7 * 1538]
+    assert after == pytest.approx([1.0 - n**-0.5 for n in worth], abs=1e-4)
