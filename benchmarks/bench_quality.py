@@ -5,12 +5,11 @@
 The table of pilots has one truth, q = .625 on 1.5 n^-.4 + .04, as `docs/evidence.md` says; "decided": the 90 % interval
 is clear of the price ratio. The table of games draws the truth: q from the prior, and the curve anew in every game.
 The campaigns try a second vendor of unknown acceptance rate by `exploration`, or never. Writes
-benchmarks/results/quality.md.
+benchmarks/results/quality.json.
 """
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
@@ -21,8 +20,9 @@ from app.planner.problem import Problem, Source
 from app.planner.quality import Mixture, Quality, Worth, learn_qualities
 from app.planner.utility import Metric, Objective
 from app.services.curves.prior import prior_for
+from benchmarks.results_files import RESULTS, markdown, write
 
-RESULT = Path(__file__).parent / "results" / "quality.md"
+RESULT = RESULTS / "quality.json"
 CLEAN = (125.0, 250.0, 500.0, 1000.0)
 PILOTS = {
     "250 on top of 1,000 clean": ((1000, 250),),
@@ -82,15 +82,20 @@ def row(
     return [float(value) for value in np.mean(found, axis=0)]
 
 
-def table(games: int, world: Callable[[np.random.Generator], tuple[float, Curve]], noises: tuple[float, ...]) -> str:
-    lines = ["| pilot | noise | mean error | 90 % width | covers | decided at .4 / .5 / .8 |", "| --- " * 6 + "|"]
-    for noise in noises:
-        for name, pilot in PILOTS.items():
-            error, width, covers, *decided = row(pilot, noise, games, world)
-            shares = " / ".join(f"{one:.2f}" for one in decided)
-            lines.append(f"| {name} | {noise:g} | {error:+.3f} | {width:.2f} | {covers:.3f} | {shares} |")
-            print(lines[-1], flush=True)
-    return "\n".join(lines) + "\n"
+def rows(
+    games: int, world: Callable[[np.random.Generator], tuple[float, Curve]], noises: tuple[float, ...]
+) -> list[dict[str, object]]:
+    """A row per noise and pilot; `decided` at each of the RATIOS."""
+    names = ("mean_error", "width", "cover", "decided_40", "decided_50", "decided_80")
+    found = [
+        {"pilot": name, "noise": noise} | dict(zip(names, row(pilot, noise, games, world), strict=True))
+        for noise in noises
+        for name, pilot in PILOTS.items()
+    ]
+    print(
+        markdown(list(found[0]), [[f"{v:.3f}" if isinstance(v, float) else v for v in one.values()] for one in found])
+    )
+    return found
 
 
 def campaign(rate: float, share: float, rng: np.random.Generator) -> float:
@@ -127,33 +132,29 @@ def asked(sources: tuple[Source, ...]) -> Problem:
     )
 
 
-def campaigns(games: int) -> str:
-    """What trying the second vendor brings, paired by its rate."""
+def campaigns(games: int) -> dict[str, float]:
+    """Accepted samples without and with trying the second vendor, paired by its rate."""
     rates = np.random.default_rng(7).beta(11.0, 9.0, size=games)
     never, tried = (
         np.array([campaign(rate, share, np.random.default_rng(at)) for at, rate in enumerate(rates)])
         for share in (0.0, SHARE)
     )
     gain = tried - never
-    error = gain.std() / np.sqrt(games)
-    brought = f"never exploring {never.mean():.0f} accepted samples, with {SHARE:g} {tried.mean():.0f}"
-    return f"{brought}: +{gain.mean():.0f} ± {error:.0f}"
+    return {"never": never.mean(), "tried": tried.mean(), "gain": gain.mean(), "se": gain.std() / np.sqrt(games)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--games", type=int, default=200)
     games = parser.parse_args().games
-    one = table(games, fixed, (0.003, 0.01))
-    many = table(games, drawn, (0.02, 0.06))
-    tried = campaigns(games)
-    print(tried)
-    RESULT.write_text(
-        f"# Learned qualities\n\n{games} games a row.\n\n## One truth, q = .625\n\n{one}\n"
-        f"## Truths of the prior, curves anew; noise as a share of the floor and .1\n\n{many}\n"
-        f"## Campaigns of {ROUNDS} rounds of 1,000\n\n"
-        f"One vendor accepts .60 for sure, the other .55 ± .11, drawn from that: {tried}.\n"
-    )
+    found = {
+        "games": games,
+        "one_truth": rows(games, fixed, (0.003, 0.01)),
+        "drawn_truths": rows(games, drawn, (0.02, 0.06)),
+        "campaigns": campaigns(games),
+    }
+    print(found["campaigns"])
+    write(RESULT, found)
 
 
 if __name__ == "__main__":

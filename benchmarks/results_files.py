@@ -35,6 +35,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "peers.json": SERVICE,
     "prs.json": PLANNER,
     "prs_details.json": PLANNER,
+    "quality.json": PLANNER,
     "receivers.json": ("app/api/webhooks", "app/services/webhooks", "app/jobs", "app/outbound", "app/store"),
     "replay.json": PLANNER,
     "shapes.json": PLANNER,
