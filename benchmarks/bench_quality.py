@@ -12,6 +12,7 @@ import argparse
 from collections.abc import Callable
 
 import numpy as np
+from results_files import RESULTS, markdown, write
 
 from app.planner.borrowing import fit_together
 from app.planner.curves import AssumedCurve, Observations, Points
@@ -20,7 +21,6 @@ from app.planner.problem import Problem, Source
 from app.planner.quality import Mixture, Quality, Worth, learn_qualities
 from app.planner.utility import Metric, Objective
 from app.services.curves.prior import prior_for
-from benchmarks.results_files import RESULTS, markdown, write
 
 RESULT = RESULTS / "quality.json"
 CLEAN = (125.0, 250.0, 500.0, 1000.0)
