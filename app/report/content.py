@@ -142,7 +142,8 @@ def order_lines(dossier: Dossier) -> list[OrderLine]:
 
 def worth_lines(dossier: Dossier) -> list[tuple[str, str, str]]:
     """Sources whose samples are not as good as clean ones for sure: name, what they are worth, and the verdict."""
-    currency, found = dossier.project.currency, []
+    currency = dossier.project.currency
+    found: list[tuple[str, str, str]] = []
     for key, one in dossier.allocation.verdicts.items():
         quality, even = one.quality, one.break_even
         if (quality.p05, quality.p95) != (1.0, 1.0):

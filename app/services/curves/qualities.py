@@ -29,7 +29,7 @@ def learn(kind: str, metric: Metric, worths: Worths, runs: Runs, groups: Iterabl
     if not runs.pair:
         return Learnt(bare=bare)
     named = {source: worths.get(source, CLEAN) for source, _ in runs.pair}
-    trained = {key: _trained(runs, key) for key in dict.fromkeys(key for _, key in runs.pair)}
+    trained = {key: _trained(runs, key) for key in runs.sources_of}
     if all(worth.is_exact for worth in named.values()):
         return Learnt(trained=trained, bare=bare)
     mixtures = [one for key in groups if (one := _mixture(kind, metric, runs, key)) is not None]
@@ -38,24 +38,23 @@ def learn(kind: str, metric: Metric, worths: Worths, runs: Runs, groups: Iterabl
 
 
 def _bare(runs: Runs) -> dict[str, int]:
-    named = {key for _, key in runs.pair}
     most = runs.counts.max(axis=0, initial=0.0)
-    found = {key: int(most[at]) for key, at in runs.place.items() if key not in named}
-    for key in named:
-        came = np.sum([runs.came_from(source, of) for source, of in runs.pair if of == key], axis=0)
+    found = {key: int(most[at]) for key, at in runs.place.items() if key not in runs.sources_of}
+    for key, sources in runs.sources_of.items():
+        came = np.sum([runs.came_from(source, key) for source in sources], axis=0)
         found[key] = int(runs.column("counts", key)[came == 0.0].max(initial=0.0))
     return found
 
 
 def _trained(runs: Runs, group: str) -> Trained:
-    came = {source: runs.came_from(source, group) for source, key in runs.pair if key == group}
+    came = {source: runs.came_from(source, group) for source in runs.sources_of[group]}
     clean = runs.column("counts", group) - np.sum(list(came.values()), axis=0)
     return Trained(int(clean.max(initial=0.0)), {source: int(n.max(initial=0.0)) for source, n in came.items()})
 
 
 def _mixture(kind: str, metric: Metric, runs: Runs, group: str) -> Mixture | None:
     """The group's measurements, None where no source had a part in any."""
-    sources = tuple(sorted(source for source, key in runs.pair if key == group))
+    sources = runs.sources_of.get(group, ())
     rows = runs.measured(group)
     if not sources or not len(rows):
         return None

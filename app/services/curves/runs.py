@@ -97,6 +97,14 @@ class Runs:
         """What each run was trained on [runs, groups]."""
         return np.stack([self.column("counts", key) for key in groups], axis=1) if groups else np.zeros((len(self), 0))
 
+    @cached_property
+    def sources_of(self) -> Mapping[str, tuple[str, ...]]:
+        """The sources that any run names, by group, in the order of their keys."""
+        found: dict[str, list[str]] = {}
+        for source, group in self.pair:
+            found.setdefault(group, []).append(source)
+        return {group: tuple(sorted(sources)) for group, sources in found.items()}
+
     @property
     def in_time(self) -> IntArray:
         """Each run's place in the order in which they were observed; of those of one instant, as they came in."""

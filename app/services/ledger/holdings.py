@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -146,28 +147,39 @@ class Holdings:
 
     def clean(self, group: AnyGroup) -> int:
         """How many of the samples held of the group did not come from sources whose samples are not clean."""
-        came = sum(
-            self.tallies[source.id].accepted_of.get(group.id, NONE_COLLECTED).count
-            for source, _ in self.known.values()
-            if source.id in self.tallies and worth_of(source) != CLEAN
-        )
-        return max(0, held_of(group, self.collected).raw - came - round(sum(self._from_the_start(group).values())))
+        came = self._brought_unclean.get(group.id, 0) + round(sum(self._from_the_start(group).values()))
+        return max(0, held_of(group, self.collected).raw - came)
+
+    @cached_property
+    def _brought_unclean(self) -> dict[int, int]:
+        """By group id what orders brought from sources whose samples are not clean."""
+        found: dict[int, int] = {}
+        for source, _ in self.known.values():
+            for group_id, one in () if worth_of(source) == CLEAN else self._tally(source).accepted_of.items():
+                found[group_id] = found.get(group_id, 0) + one.count
+        return found
+
+    @cached_property
+    def _by_key(self) -> dict[str, tuple[AnySource, SourceRecord]]:
+        return {source.key: (source, record) for source, record in self.known.values()}
+
+    def _tally(self, source: AnySource) -> Tally:
+        return self.tallies.get(source.id, Tally())
 
     def _less_at_the_start(self, group: AnyGroup) -> float:
         """By how much what was there at the start is worth less than as many clean samples."""
-        quality = {source.key: record.quality.mean for source, record in self.known.values()}
-        return sum((1.0 - quality.get(key, 1.0)) * n for key, n in self._from_the_start(group).items())
+        came = self._from_the_start(group)
+        return sum((1.0 - self._by_key[key][1].quality.mean) * n for key, n in came.items() if key in self._by_key)
 
     def _from_the_start(self, group: AnyGroup) -> dict[str, float]:
         """How many of the group's samples at the start came from sources."""
         trained = self.learnt.trained.get(group.key)
         if trained is None:
             return {}
-        ids = {source.key: source.id for source, _ in self.known.values()}
         brought = {
-            key: self.tallies.get(ids[key], Tally()).accepted_of.get(group.id, NONE_COLLECTED).count
+            key: self._tally(self._by_key[key][0]).accepted_of.get(group.id, NONE_COLLECTED).count
             for key in trained.came
-            if key in ids
+            if key in self._by_key
         }
         return at_the_start(group.initial_count, trained, brought)
 
