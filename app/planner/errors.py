@@ -15,14 +15,15 @@ class ProblemError(ValueError):
 @dataclass(frozen=True)
 class Constraint:
     """Which number of the problem holds orders back: the budget, the `field` of the group or the source `key`, such as
-    min_count or max_order, or the limit over a set, whose name is `key`."""
+    min_count or max_order, or the limit over a set, whose name is `key`; or the licence rule, which is no number."""
 
-    kind: Literal["budget", "group", "source", "set"]
+    kind: Literal["budget", "group", "source", "set", "licence"]
     key: str = ""
     field: str = ""
 
 
 BUDGET = Constraint("budget")
+LICENCE = Constraint("licence")
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,8 @@ def _binding(form: Canonical, decision: Decision, at: int, full: bool) -> tuple[
     wanted = float(decision.relaxed.orders[at]) if decision.policy == "optimal" else float(order)
     if source.fixed_order is not None:
         return ("fixed_order",)
+    if source.excluded:
+        return ("licence_rule",)
     binding = []
     if full and (source.cap is None or order + (source.lot_size if order else source.least) <= source.cap):
         binding.append("bounds")

@@ -120,6 +120,8 @@ def _unavailable(form: Canonical, group: int) -> str | None:
         return "No source sells samples of it."
     if market.budget == 0:
         return "There is no money to spend."
+    if all(form.sources[at].excluded for at in own):
+        return "The licence rule excludes every source of it."
     if all(form.sources[at].cap == 0 for at in own):
         return "Its sources sell less than their smallest order."
     if not market.most[own].any():

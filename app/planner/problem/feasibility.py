@@ -2,7 +2,8 @@
 
 Simple faults are found by arithmetic and taken out of the way: an order held fixed beyond its source's own limits, a
 group's least count beyond its largest or beyond what all sources sell. What remains is asked of a programme without
-money: the least total miss of the limits, then, with these moved, the least money that meets them all.
+money: the least total miss of the limits, then, with these moved, the least money that meets them all. Where the
+licence rule excludes sources, the same is asked without it: what only they could mend is the rule's doing.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import numpy as np
 from scipy.sparse import csr_array, hstack
 
 from app.planner.arrays import FloatArray, IntArray
-from app.planner.errors import BUDGET, Constraint, Culprit, InfeasibleError
+from app.planner.errors import BUDGET, LICENCE, Constraint, Culprit, InfeasibleError
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.constraints import Bound, Region
 from app.planner.problem.linear import Linear, Solution, maximise, maximise_whole
@@ -25,33 +26,52 @@ FEASIBILITY_NODES = 2_000
 RICH = 10
 """Money is no object at so many times the budget, where a limit does not say how much it calls for."""
 LARGER = 1e4
+NAMED_SOURCES = 5
+"""The most excluded sources that a sentence names."""
 MISS_ROUNDING = 1e-7
 """A miss below this share of a row's size is rounding."""
 
 
 def check_feasible(form: Canonical) -> None:
     """Raises InfeasibleError with every culprit where no orders keep the budget, the bounds and the limits."""
+    culprits = _culprits(form)
+    excluded = [source.key for source in form.market.sources if source.excluded]
+    if culprits and excluded:
+        left = _culprits(replace(form, market=form.market.released()))
+        if {one.constraint for one in culprits} - {one.constraint for one in left}:
+            culprits = [_rule(excluded), *left]
+    if culprits:
+        raise InfeasibleError(tuple(culprits))
+
+
+def _rule(excluded: Sequence[str]) -> Culprit:
+    """The licence rule, without which these sources would do."""
+    names = ", ".join(sorted(excluded)[:NAMED_SOURCES])
+    more = f" and {len(excluded) - NAMED_SOURCES} more" if len(excluded) > NAMED_SOURCES else ""
+    change = f"Relax the licence rule, or settle the terms of the sources that it excludes: {names}{more}."
+    return Culprit(LICENCE, float(len(excluded)), 0.0, change)
+
+
+def _culprits(form: Canonical) -> list[Culprit]:
+    """Every constraint that must give way, none where orders are found."""
     culprits = _fixed_orders(form.market)
     least, reachable = _reachable(form)
     culprits += least
     if reachable.allows_nothing and not (form.market.offers.fixed > 0).any():
-        if culprits:
-            raise InfeasibleError(tuple(culprits))
-        return
+        return culprits
     if not _fixed_orders(form.market):
         culprits += _together(form.market, reachable)
-    if culprits:
-        raise InfeasibleError(_once(culprits))
+    return _once(culprits)
 
 
-def _once(culprits: Sequence[Culprit]) -> tuple[Culprit, ...]:
+def _once(culprits: Sequence[Culprit]) -> list[Culprit]:
     """Each constraint once: a least count that gave way twice, from what it was to what it must be."""
     found: dict[Constraint, Culprit] = {}
     for one in culprits:
         first = found.get(one.constraint, one)
         change = one.change.replace(f"from {number_of(one.have)} ", f"from {number_of(first.have)} ")
         found[one.constraint] = replace(one, have=first.have, change=change)
-    return tuple(found.values())
+    return list(found.values())
 
 
 def _fixed_orders(market: Market) -> list[Culprit]:

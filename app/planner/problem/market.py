@@ -132,6 +132,13 @@ class Market:
         """The same sources, asked with other money (millionths)."""
         return replace(self, budget=budget, most=self.offers.affordable(budget), share=self.offers.shares(budget))
 
+    def released(self) -> "Market":
+        """The same sources without the licence rule."""
+        offers = Offers.of([replace(source, excluded=False) for source in self.sources])
+        limit = np.where(offers.capped, offers.cap, np.inf)
+        most = offers.affordable(self.budget)
+        return replace(self, offers=offers, sources=offers.sources, most=most, limit=limit)
+
     @cached_property
     def segments(self) -> Segments:
         """The stretches of one price."""

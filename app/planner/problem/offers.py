@@ -41,7 +41,8 @@ class Offers:
     @classmethod
     def of(cls, sources: Sequence[Source]) -> "Offers":
         """The terms of the sources."""
-        caps = [None if one.max_order is None and one.max_total is None else one.cap for one in sources]
+        open_ended = [one.max_order is None and one.max_total is None and not one.excluded for one in sources]
+        caps = [None if without else one.cap for without, one in zip(open_ended, sources, strict=True)]
         simple = [not one.tiers and not one.fixed_cost and one.billed == "delivered" for one in sources]
         return cls(
             sources=tuple(sources),

@@ -33,14 +33,12 @@ class Source:
     """An offer of samples; money in millionths of the currency, orders in ordered samples.
 
     yields: (index of a group, share of the delivered samples that belong to it), ascending; the rest is of no use.
-    unit_cost: price of a sample, that of the first tier where there are `tiers`; 0 only where there is a limit. An
-    order is 0 or a multiple of lot_size between min_order and max_order (None: no limit). fixed_cost: once per order
-    above 0. max_total: over the project, of which `ordered` are ordered already. project_tiers: tiers count from
-    `ordered`. acceptance_rate α: share that passes review. quality q: clean samples that an accepted one is worth.
-    quality_variance: of q, where it is not known for sure. acceptance_weight: delivered samples that what is known of α
-    counts for, None where it is known for sure.
-    billed: whether the price is charged on the ordered samples x or on α·x, tiers included. fixed_order: this round's
-    order is held at this; the rest is optimised.
+    unit_cost: price of a sample, that of the first tier where there are `tiers`. An order is 0 or a multiple of
+    lot_size between min_order and max_order (None: no limit). fixed_cost: once per order above 0.
+    max_total: over the project, of which `ordered` are ordered already. project_tiers: tiers count from `ordered`.
+    acceptance_rate α: share that passes review. quality q: clean samples that an accepted one is worth.
+    billed: whether the price is charged on the ordered samples x or on α·x, tiers included.
+    fixed_order: this round's order is held at this; the rest is optimised. excluded: the licence rule allows no order.
     """
 
     key: str
@@ -60,6 +58,7 @@ class Source:
     acceptance_weight: float | None = None
     billed: Literal["delivered", "accepted"] = "delivered"
     fixed_order: int | None = None
+    excluded: bool = False
 
     def __post_init__(self) -> None:
         """Raises SourceError where a term is out of its range."""
@@ -102,7 +101,9 @@ class Source:
 
     @property
     def cap(self) -> int | None:
-        """The largest order in whole lots, 0 where that lies below the smallest; None: no limit."""
+        """The largest order in whole lots, 0 where that lies below the smallest or is excluded; None: no limit."""
+        if self.excluded:
+            return 0
         limits = [self.max_order, None if self.max_total is None else max(0, self.max_total - self.ordered)]
         known = [limit for limit in limits if limit is not None]
         if not known:

@@ -24,12 +24,13 @@ def rough_cost(problem: Problem, missing: FloatArray) -> int:
     """About what the samples missing [groups in the problem's order] cost, in millionths: each group from its cheapest
     source alone, and the dearest of the smallest orders beside."""
     cheapest: dict[int, int] = {}
-    for source in problem.sources:
+    allowed = [source for source in problem.sources if not source.excluded]
+    for source in allowed:
         for group, share in source.yields:
             rate = share * source.acceptance_rate * source.quality
             cost = source.cost(max(int(np.ceil(missing[group] / rate)), 1))
             cheapest[group] = min(cost, cheapest.get(group, cost))
-    return sum(cheapest.values()) + max((source.cost(source.least) for source in problem.sources), default=0)
+    return sum(cheapest.values()) + max((source.cost(source.least) for source in allowed), default=0)
 
 
 def most_of(problem: Problem, group: int, wanted: float, rough: int) -> float:
