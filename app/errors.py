@@ -17,6 +17,7 @@ TrancheError
 │   ├── MissingKeys              a whole list leaves out keys that exist
 │   ├── InUse                    limits or objective name it: take it out of there first
 │   ├── Infeasible               constraints that cannot be met together: `errors` lists all culprits
+│   ├── LicenceRule              the project's licence rule allows no order from a source of the round
 │   ├── CallRunning              the first call with this Idempotency-Key still runs
 │   └── SecretKeyMissing         a secret is to be kept, and no key is set to encrypt it with
 ├── PreconditionFailed      412  If-Match names another version
@@ -146,6 +147,10 @@ class InUse(Conflict):
 
 class Infeasible(Conflict):
     title = "The constraints cannot be met together"
+
+
+class LicenceRule(Conflict):
+    title = "The licence rule allows no such order"
 
 
 class CallRunning(Conflict):

@@ -20,7 +20,7 @@ from app.store.access import key_name
 from app.store.models.projects import Source
 from app.store.rounds import listed_rounds
 
-ORDERS, BOUGHT, STANDING, WARNINGS, ROUNDS, BOUNDS = 40, 25, 30, 25, 30, 8
+ORDERS, BOUGHT, STANDING, WARNINGS, ROUNDS, BOUNDS, EXCLUDED = 40, 25, 30, 25, 30, 8, 20
 """Rows that are shown of each table; what is left out is added up and told."""
 ALIKE = 6
 """Warnings of one code."""
@@ -91,7 +91,7 @@ def content_of(dossier: Dossier) -> dict[str, Any]:
         "better": percent(allocation.plan.utility.best_simple_rule.gain.p_better),
         "rule": rule_of(allocation),
         "orders": Part.of(orders, ORDERS),
-        "worth": Part.of(worth_lines(dossier), ORDERS),
+        "excluded": Part.of([one.source for one in allocation.excluded], EXCLUDED),
         "orders_feed": any(line.feeds != line.name for line in orders),
         "bought": Part.of(bought, BOUGHT),
         "awaited": any(line.plan.pending for line in bought),

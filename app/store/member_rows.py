@@ -72,6 +72,13 @@ class SourceRow:
     lead_time_days: int | None
     license: str | None
     provenance: str | None
+    terms: dict[str, Any]
+    license_url: str | None
+    method: str | None
+    collected_from: str | None
+    collected_to: str | None
+    derived_from: list[str]
+    consent: str | None
     connection_id: UUID | None
     archived_at: datetime | None
     yields: list[YieldRow]

@@ -23,11 +23,14 @@ from app.store.ledger import money_of_project
 from app.store.models.projects import Group, Project
 from app.store.projects import members
 from app.web.plan_query import OWN, PlanQuery, objective_choices, slider_step
+from app.web.site.chips import licence_chips
 from app.web.site.visit import Answer, Visit, acts, pages, sees, tried
 
 router = pages()
 
 PER_PAGE = 50
+CHIPS = 20
+"""Sources that are named with their licences."""
 CURVES = 12
 """Groups whose curves are drawn: those of the page that get the most."""
 
@@ -161,6 +164,24 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
         "worth": [worth_words(project, one) for one in doubtful_sources(plan)[:PER_PAGE]],
         "finding": purchase([(names.get(one.group, one.group), one.add) for one in bought]),
         **rule_of(plan),
+        **licences_of(visit, project, plan, query),
+    }
+
+
+def licences_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuery) -> dict[str, Any]:
+    """The sources that the plan orders from, those that the licence rule leaves out, their chips, and the address of
+    the two scenarios that say what the rule costs."""
+    ordered = sorted((one for one in plan.sources if one.order), key=lambda one: -one.cost)[:CHIPS]
+    named = [*(one.source for one in ordered), *(one.source for one in plan.excluded[:CHIPS])]
+    chips = licence_chips(visit.session, project, named)
+    rows = [("with the licence rule", OWN), ("without it", "none")]
+    asked = [("budget", query.budget), ("policy", query.policy), ("objective", query.objective), ("orders", "")]
+    pairs = [pair for name, rule in rows for pair in [("name", name), *asked, ("licence_rule", rule)]]
+    return {
+        "ordered": [one for one in ordered if one.source in chips],
+        "excluded": plan.excluded[:CHIPS],
+        "chips": chips,
+        "without_rule": f"/projects/{project.id}/scenarios?{urlencode(pairs)}",
     }
 
 

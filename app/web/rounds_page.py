@@ -23,6 +23,7 @@ from app.store.models.projects import Group, Project
 from app.store.models.purchases import Round
 from app.store.projects import members
 from app.store.rounds import listed_rounds, orders_of_rounds
+from app.web.site.chips import licence_chips
 from app.web.site.live import watched
 from app.web.site.visit import Answer, Visit, acts, pages, sees
 
@@ -77,6 +78,7 @@ def shown(
         round=now,
         tag=tag_of(now),
         names=names,
+        chips=licence_chips(visit.session, project, [one.source for one in now.orders or now.lines]),
         waiting=waiting,
         words=sorted({(str(one.connection.id), one.connection.name, one.word) for one in waiting if one.mappable}),
         open=now.state in OPEN,

@@ -29,6 +29,7 @@ router = pages()
 
 ROWS = 4
 GROUPS = 50
+LICENCE_RULES = [(OWN, "The project's"), ("none", "None")]
 ORDER = re.compile(r"(.+?:\s*[0-9]+(?:\.0+)?)(?:[,;\s]+|$)", re.DOTALL)
 Texts = Annotated[list[str] | None, Query(max_length=ROWS)]
 
@@ -42,6 +43,7 @@ class Row:
     policy: str = "optimal"
     objective: str = OWN
     orders: str = ""
+    licence_rule: str = OWN
 
     @property
     def blank(self) -> bool:
@@ -56,7 +58,7 @@ class Row:
             name=self.name[:200] or f"scenario {place + 1}",
             budget=question.budget,
             policy=question.policy,
-            project=query.changes(project),
+            project=query.changes(project) | ({"licence_rule": None} if self.licence_rule == "none" else {}),
             orders=read_hold(parts) if parts else None,
         )
 
@@ -72,10 +74,15 @@ def order_texts(text: str) -> list[str]:
 
 
 def form_rows(
-    name: Texts = None, budget: Texts = None, policy: Texts = None, objective: Texts = None, orders: Texts = None
+    name: Texts = None,
+    budget: Texts = None,
+    policy: Texts = None,
+    objective: Texts = None,
+    orders: Texts = None,
+    licence_rule: Texts = None,
 ) -> list[Row]:
-    given = zip_longest(*(one or [] for one in (name, budget, policy, objective, orders)), fillvalue="")
-    rows = [Row(a.strip(), b.strip(), c or "optimal", d or OWN, e.strip()) for a, b, c, d, e in given]
+    given = zip_longest(*(one or [] for one in (name, budget, policy, objective, orders, licence_rule)), fillvalue="")
+    rows = [Row(a.strip(), b.strip(), c or "optimal", d or OWN, e.strip(), f or OWN) for a, b, c, d, e, f in given]
     return [*rows, *(Row() for _ in range(ROWS - len(rows)))]
 
 
@@ -146,4 +153,5 @@ def context_of(visit: Visit, project: Project, rows: list[Row], found: list[Scen
         "left_out": max(0, len(shown) - GROUPS),
         "policies": CHOICES,
         "objectives": objective_choices(project),
+        "licence_rules": LICENCE_RULES,
     }

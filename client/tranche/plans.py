@@ -28,7 +28,8 @@ class Allocation(Tabular):
     `utility` has the keys now, after, equal, equal_spend and proportional; `orders` are samples by source, `verdicts`
     whether each is worth its price (buy, leave, undecided) and `break_even` up to which it would be; `binding`
     maps the constraints that hold the plan back to what one more unit of them would be worth; `equal_budget_ratio` is
-    what equal counts would need to reach the same; `question` is what was asked for the plan.
+    what equal counts would need to reach the same; `question` is what was asked for the plan. `excluded` maps the
+    sources that the licence rule leaves out to what it has against them.
     """
 
     round: int
@@ -50,6 +51,7 @@ class Allocation(Tabular):
     stakeholders: Mapping[str, float | None] = field(default_factory=dict)
     stop: Stop | None = None
     question: Mapping[str, Any] = field(default_factory=dict)
+    excluded: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return plan_text(self)
@@ -84,4 +86,10 @@ class Allocation(Tabular):
             stop=Stop.of(answer.get("stop")),
             warnings=Remark.all_of(answer),
             question=dict(question or {}),
+            excluded={item["source"]: because(item) for item in answer.get("excluded", ())},
         )
+
+
+def because(excluded: Json) -> str:
+    """What the licence rule has against a source, such as "commercial is forbidden, not allowed"."""
+    return ", ".join(f"{one['term']} is {one['value']}, not {one['required']}" for one in excluded["because"])

@@ -27,6 +27,7 @@ from app.api.planning.plans import (
     stakeholder_shapes,
     stop_shape,
 )
+from app.api.projects.licences import ExcludedOut
 from app.api.projects.objectives import Objective
 from app.errors import Fault, Infeasible, invalid
 from app.money import amount
@@ -58,8 +59,8 @@ class BoundOut(Answer):
 class AllocationOut(Answer):
     """What to buy in the next round, why, how sure, and how simple splits of the same money would do. `binding` are the
     constraints that hold it back; `stop` says when to stop buying, where the project has a `value_per_utility` or a
-    `smallest_gain`. `draw_seed` says which draw the policy `thompson` took; `exploration` is null where it was
-    left out."""
+    `smallest_gain`. `excluded` are the sources from which the project's `licence_rule` allows no order. `draw_seed`
+    says which draw the policy `thompson` took; `exploration` is null where it was left out."""
 
     round: int
     policy: PolicyName
@@ -79,7 +80,7 @@ class AllocationOut(Answer):
     binding: list[BoundOut]
     groups: list[GroupPlanOut]
     sources: list[SourcePlanOut]
-    stakeholders: list[StakeholderShareOut]
+    excluded: list[ExcludedOut]
     stop: StopOut | None
     warnings: list[WarningOut]
 

@@ -38,6 +38,7 @@ from app.api.planning.plans import (
     stakeholder_shapes,
 )
 from app.api.projects.groups import AssumedCurve, GroupIn
+from app.api.projects.licences import LicenceRule, stored_rule
 from app.api.projects.limits import SetLimits, stored_limits
 from app.api.projects.objectives import Objective
 from app.api.projects.sources import SourceTerms, source_fields
@@ -83,7 +84,8 @@ Orders = Annotated[dict[Key, Count], Field(max_length=MAX_NAMED), Keyed]
 
 class ScenarioIn(Shape):
     """What is to be different; what is left out is as it is. `sources` and `groups` change terms by key, `hold` fixes
-    some of the orders, `orders` is a whole split typed in, to be judged as it stands. `budget` may be any."""
+    some of the orders, `orders` is a whole split typed in, to be judged as it stands. `budget` may be any.
+    `licence_rule` is another rule, null is none: the difference is what the rule costs."""
 
     name: Text | None = None
     budget: MoneyIn | None = None
@@ -91,6 +93,7 @@ class ScenarioIn(Shape):
     policy: PolicyName = "optimal"
     exploration: Exploration = None
     set_limits: SetLimits | None = None
+    licence_rule: LicenceRule | None = None
     groups: Annotated[dict[Key, GroupTerms], Field(max_length=MAX_NAMED), Keyed] = Field(default_factory=dict)
     sources: Annotated[dict[Key, SourceTerms], Field(max_length=MAX_NAMED), Keyed] = Field(default_factory=dict)
     hold: Orders = Field(default_factory=dict)
@@ -164,6 +167,8 @@ def scenario_of(body: ScenarioIn, index: int) -> Scenario:
         project["objective"] = body.objective.model_dump()
     if body.set_limits is not None:
         project["set_limits"] = stored_limits(body.set_limits)
+    if "licence_rule" in body.model_fields_set:
+        project["licence_rule"] = stored_rule(body.licence_rule)
     return Scenario(
         name=body.name or f"scenario {index + 1}",
         budget=body.budget,

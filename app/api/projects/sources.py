@@ -33,11 +33,13 @@ from app.api.http.transactions import BulkRoute, Call, Route, changes, posts, re
 from app.api.keys.keys import Key, Keyed
 from app.api.keys.paths import KeyInPath, part_of
 from app.api.projects.groups import Replaced
+from app.api.projects.licences import DateText, EffectiveTermsOut, Method, Origins, TermsIn, WebAddress, terms_shape
 from app.errors import Archived as ArchivedError
 from app.errors import Conflict, Frozen, InUse, KeyTaken, MissingKeys
 from app.money import plain
 from app.services.curves.fit import learnt_of
 from app.services.ledger.holdings import SourceRecord, holdings_of
+from app.services.licences import effective_terms
 from app.services.projects import sources
 from app.services.projects.changes import get_member, touch
 from app.store.models.projects import Group, Project, Source
@@ -96,7 +98,8 @@ class SourceIn(Shape):
     samples. Of these `acceptance_rate` pass review; one accepted sample is worth `quality` clean ones: a
     number, an interval, or null where runs are to tell (`from`). An order is 0,
     or a multiple of `lot_size` from `min_order` to `max_order`, and costs `fixed_cost` plus its samples' prices, paid
-    for what is `billed`; all orders together are at most `max_total`."""
+    for what is `billed`; all orders together are at most `max_total`. `license` is best an SPDX identifier: what a
+    known one permits need not be said in `terms`."""
 
     key: Key
     name: Text | None = None
@@ -118,6 +121,14 @@ class SourceIn(Shape):
     provenance: LongText | None = None
     connection: UUID | None = None
     lead_time_days: Days | None = None
+
+    terms: TermsIn | None = None
+    license_url: WebAddress | None = None
+    method: Method | None = None
+    collected_from: DateText | None = None
+    collected_to: DateText | None = None
+    derived_from: Origins = ()
+    consent: LongText | None = None
 
 
 class SourceTerms(Patch):
@@ -152,6 +163,14 @@ class SourcePatch(SourceTerms):
     connection: UUID | None = unset()
     lead_time_days: Days | None = unset()
 
+    terms: TermsIn | None = unset()
+    license_url: WebAddress | None = unset()
+    method: Method | None = unset()
+    collected_from: DateText | None = unset()
+    collected_to: DateText | None = unset()
+    derived_from: Origins = unset()
+    consent: LongText | None = unset()
+
 
 class RateOut(IntervalOut):
     """A share as deliveries show it, the stated value being the prior: mean and 90 % interval."""
@@ -177,7 +196,7 @@ class SourceRecordOut(Answer):
 
 class SourceOut(Answer):
     """`group` is null for a source of several; `yields` names them all. `record`: what deliveries showed, beside what
-    is stated."""
+    is stated. `effective_terms`: what the licence permits, by `terms` and else by what is known of it."""
 
     key: str
     name: str | None
@@ -199,6 +218,14 @@ class SourceOut(Answer):
     provenance: str | None
     connection: UUID | None
     lead_time_days: int | None
+    terms: TermsIn
+    effective_terms: EffectiveTermsOut
+    license_url: str | None
+    method: Method | None
+    collected_from: str | None
+    collected_to: str | None
+    derived_from: list[str]
+    consent: str | None
     record: SourceRecordOut
     created_at: datetime
     updated_at: datetime
@@ -210,8 +237,10 @@ def source_fields(body: SourceIn | SourceTerms) -> dict[str, Any]:
     fields = said(body) if isinstance(body, SourceTerms) else body.model_dump()
     if "price_tiers" in fields:
         fields["price_tiers"] = [tier.model_dump(mode="json") for tier in body.price_tiers]
-    if "quality" in fields:
-        fields |= quality_fields(body.quality)
+    if "terms" in fields:
+        fields["terms"] = {name: value for name, value in (fields["terms"] or {}).items() if value is not None}
+    if "derived_from" in fields:
+        fields["derived_from"] = list(fields["derived_from"])
     return fields
 
 
@@ -242,6 +271,7 @@ def source_shape(row: Source, groups: Mapping[int, Group], record: SourceRecord)
         quality=stated_quality(row),
         record=SourceRecordOut.of(record, acceptance_rate=record.acceptance, yields=rates),
         connection=row.connection_id,
+        effective_terms=terms_shape(row.license, effective_terms(row.license, row.terms)),
     )
 
 

@@ -15,7 +15,7 @@ from app.api.purchases.orders import OrderOut, get_order, order_shape, progress_
 from app.errors import Conflict, Fault, KeyTaken, NotFound, invalid
 from app.services.ledger.deliveries import Recording, record_delivery
 from app.services.purchases.rounds import get_round
-from app.store.models.purchases import Order
+from app.store.models.purchases import Delivery, Order
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["rounds"], route_class=Route)
 
@@ -29,13 +29,16 @@ class CountsIn(Shape):
 
 
 class DeliveryIn(Shape):
-    """What came. `cost` is what the vendor charged for it, where that is not the order's price."""
+    """What came. `cost` is what the vendor charged for it, where that is not the order's price. `license` is what the
+    lot came with: where its source is under another one, all of it is counted as unmapped until a correction maps
+    it."""
 
     external_id: Text | None = None
     groups: Annotated[dict[Key, CountsIn], Field(max_length=20_000, default_factory=dict), Keyed]
     unmapped: Count = 0
     cost: MoneyIn | None = None
     note: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = None
+    license: Text | None = None
 
 
 class ChangesIn(Shape):
@@ -61,6 +64,7 @@ class DeliveryOut(Answer):
     id: UUID
     kind: str
     external_id: str | None
+    license: str | None
     order: OrderOut
     data_version: int
     warnings: list[WarningOut]
@@ -78,7 +82,7 @@ def post_delivery(
     """Counts and spending change together. Name an `external_id`, or send an Idempotency-Key, so that a repeat has no
     second effect."""
     groups = {key: counts.model_dump() for key, counts in body.groups.items()}
-    said = Recording("delivery", body.external_id, groups, body.unmapped, body.cost, body.note)
+    said = Recording("delivery", body.external_id, groups, body.unmapped, body.cost, body.note, body.license)
     return recorded(call, project_id, number, order_id, said)
 
 
@@ -109,7 +113,20 @@ def recorded(call: Call, project_id: str, number: int, order_id: str, said: Reco
         raise NotFound(f"There is no such order in round {number}.")
     row, _ = record_delivery(call.session, project, purchase, order, said, call.caller, call.now, call.enqueue)
     shape = order_shape(progress_one(call, project, order))
-    return DeliveryOut.of(row, project, order=shape, warnings=delivery_warnings(order, shape))
+    warnings = [*licence_warnings(row, said, shape), *delivery_warnings(order, shape)]
+    return DeliveryOut.of(row, project, order=shape, warnings=warnings)
+
+
+def licence_warnings(row: Delivery, said: Recording, shape: OrderOut) -> list[WarningOut]:
+    """What to do about a lot that was not counted as it was said, for its licence."""
+    if row.groups == said.stored:
+        return []
+    detail = (
+        f"This lot came under '{row.license}', and its source '{shape.source}' is under another licence or names none:"
+        " it is counted as unmapped. Settle which holds, then map it by a correction: fewer `unmapped`, more of its"
+        " groups."
+    )
+    return [WarningOut(code="licence_differs", group=None, source=shape.source, detail=detail)]
 
 
 def delivery_warnings(order: Order, shape: OrderOut) -> list[WarningOut]:

@@ -17,7 +17,7 @@ from app.api.planning.allocations import AllocationOut, allocation_json
 from app.api.planning.plans import MetricOut, Policy
 from app.api.planning.scenarios import DrawsIn, SeedIn
 from app.api.purchases.orders import OrderOut, order_shape
-from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, PreconditionRequired, invalid
+from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, LicenceRule, PreconditionRequired, invalid
 from app.services.curves.fits import DRAWS, SEED
 from app.services.ledger.holdings import money_of
 from app.services.planning.allocations import AllocationQuestion
@@ -255,7 +255,9 @@ def edit_round(project_id: str, number: int, body: RoundPatch, call: Annotated[C
     return shape_of(call, project, row)
 
 
-@router.post("/{number}/accept", summary="Accept a round", responses=declared(Conflict, PreconditionRequired))
+@router.post(
+    "/{number}/accept", summary="Accept a round", responses=declared(Conflict, LicenceRule, PreconditionRequired)
+)
 def accept_round(project_id: str, number: int, call: Annotated[Call, buys("buy")]) -> RoundOut:
     """Commits the money: needs the round's ETag as If-Match. Over the project's `approval_threshold` a second key must
     accept as well."""

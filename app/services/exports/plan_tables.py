@@ -74,6 +74,7 @@ def warnings_by_group(dossier: Dossier) -> dict[str, list[str]]:
 
 def sources_table(dossier: Dossier) -> Content[SourcePlan]:
     currency = dossier.project.currency
+    why_excluded = {one.source: ", ".join(map(str, one.because)) for one in dossier.allocation.excluded}
     return [
         Column("source", "text", "key of the source", lambda one: one.key),
         Column("name", "text", "name of the source", lambda one: dossier.sources[one.key].name),
@@ -90,14 +91,11 @@ def sources_table(dossier: Dossier) -> Content[SourcePlan]:
             Column("acceptance_rate", "share", "share of delivered samples that passes review, as stated",
                    lambda it: it.acceptance_rate),
             Column("lead_time_days", "count", "days from order to delivery", lambda it: it.lead_time_days),
+            Column("license", "text", "the licence that it delivers under", lambda it: it.license),
+            Column("method", "text", "how its samples come to be", lambda it: it.method),
         ]),
-        within(lambda one: dossier.allocation.verdicts[one.key], [
-            interval("quality", "clean samples that an accepted one is worth",
-                     lambda it: (it.quality.mean, it.quality.p05, it.quality.p95)),
-            Column("verdict", "text", "whether it is worth its price: buy, leave or undecided", lambda it: it.verdict),
-            Column("break_even", "money", f"unit price up to which it would be, {currency}",
-                   lambda it: None if it.break_even is None else amount(max(0, int(it.break_even.mean)))),
-        ]),
+        Column("excluded", "text", "why the project's licence rule allows no order",
+               lambda one: why_excluded.get(one.key)),
         Column("limits", "text", "what decided the order", lambda one: " ".join(one.binding)),
     ], dossier.allocation.plan.sources  # fmt: skip
 

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -19,11 +20,12 @@ from app.services.jobs import plan_watch
 from app.services.ledger import ledger
 from app.services.ledger.ledger import Cause
 from app.services.ledger.orders import about_order
+from app.services.licences import same_licence
 from app.services.projects.changes import touch
 from app.services.webhooks.events import record
 from app.store import ledger as store
 from app.store.ledger import Cell, Totals
-from app.store.models.projects import Group, Project
+from app.store.models.projects import Group, Project, Source
 from app.store.models.purchases import Delivery, Order, Round
 from app.store.projects import members, members_by_key
 from app.store.reading import find
@@ -36,7 +38,7 @@ UNMAPPED = ""
 @dataclass(frozen=True)
 class Recording:
     """What is said of an order. groups: group key → state → samples, more or (in a correction) fewer. unmapped:
-    samples of no known group. cost: stated in place of the order's terms."""
+    samples of no known group. cost: stated in place of the order's terms. license: what the lot came with."""
 
     kind: str
     external_id: str | None
@@ -44,6 +46,7 @@ class Recording:
     unmapped: int
     cost: Decimal | None
     note: str | None
+    license: str | None = None
 
     @property
     def stored(self) -> dict[str, dict[str, int]]:
@@ -52,8 +55,16 @@ class Recording:
 
     def content(self, order: Order) -> str:
         """A hash of all that was said: equal for a repeat, other for another delivery."""
-        said = [str(order.id), self.kind, self.stored, None if self.cost is None else str(self.cost), self.note]
+        said: list[Any] = [str(order.id), self.kind, self.stored]
+        said += [None if self.cost is None else str(self.cost), self.note]
+        said += [] if self.license is None else [self.license]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def all_unmapped(self) -> "Recording":
+        """The same samples, none of them counted for a group."""
+        count = sum(sum(by_state.values()) for by_state in self.groups.values())
+        return replace(self, groups={}, unmapped=self.unmapped + count)
 
 
 def record_delivery(
@@ -66,7 +77,8 @@ def record_delivery(
     now: datetime,
     enqueue: Enqueue,
 ) -> tuple[Delivery, bool]:
-    """Store what was said with the entries it makes; the second value is False for a repeat of an external id.
+    """Store what was said with the entries it makes; the second value is False for a repeat of an external id. A lot
+    whose licence is not its source's counts for no group until a correction says that it does.
 
     Raises KeyTaken for an external id used for something else, Conflict for a cancelled order, Invalid for unknown
     groups and for totals below 0.
@@ -76,17 +88,21 @@ def record_delivery(
         return repeat, False
     if order.state == "cancelled":
         raise Conflict("The order is cancelled, so nothing can be recorded for it. Record it at another order.")
-    changes = changes_of(session, project, said)
+    content, changes = said.content(order), changes_of(session, project, said)
+    if licence_differs(session, order, said.license):
+        said = said.all_unmapped
+        changes = changes_of(session, project, said)
     row = Delivery(
         id=new_id(),
         project_id=project.id,
         order_id=order.id,
         kind=said.kind,
         external_id=said.external_id,
-        content_hash=said.content(order),
+        content_hash=content,
         groups=said.stored,
         cost=said.cost,
         note=said.note,
+        license=said.license,
         api_key_id=caller.key_id,
         created_at=now,
     )
@@ -97,6 +113,11 @@ def record_delivery(
     after_delivery(session, project, purchase, order, now, enqueue)
     write_audit(session, project, caller, f"order.{said.kind}", f"order:{order.id}", {"delivery": str(row.id)}, now)
     return row, True
+
+
+def licence_differs(session: Session, order: Order, licence: str | None) -> bool:
+    """Whether a lot of the order that comes under `licence` comes under another than its source is known to have."""
+    return licence is not None and not same_licence(licence, session.get_one(Source, order.source_id).license)
 
 
 def after_delivery(

@@ -18,6 +18,7 @@ from app.planner.utility import Metric
 from app.planner.wording import Warning
 from app.services.curves.fit import metric_of
 from app.services.curves.fits import DRAWS, SEED, Fits
+from app.services.licences import Excluded, judge
 from app.services.planning.problem import Budget
 from app.services.planning.situations import (
     Situation,
@@ -27,14 +28,13 @@ from app.services.planning.situations import (
     round_budget,
     situation_of,
 )
-from app.services.planning.verdicts import mixed_unknown, verdicts_of
-from app.store.member_rows import AnyGroup
+from app.store.member_rows import AnyGroup, AnySource
 from app.store.models.projects import Project
 
 WORN_ROUNDS = 5
 """So many rounds decided on one holdout wear it out."""
 NAMED = 10
-"""The most groups that a sentence names."""
+"""The most groups or sources that a sentence names."""
 PROBABILITIES = np.array([0.05, 0.5, 0.95])
 
 
@@ -58,9 +58,9 @@ class AllocationQuestion:
 class Allocation:
     """The plan, with what it was made from. `known` is False where nothing at all is known of the metric.
 
-    `verdicts`: by source, whether it is worth its price. `bounds`: JSON pointers of the constraints that bind, with
-    their shadow prices. `stop` is None for a project that says neither what utility is worth nor which gain is too
-    small. `evaluation`: by group.
+    `bounds`: JSON pointers of the constraints that bind, with their shadow prices. `stop` is None for a project that
+    says neither what utility is worth nor which gain is too small. `evaluation`: by group. `excluded`: the sources
+    from which the licence rule allows no order.
     """
 
     problem: Problem
@@ -73,6 +73,7 @@ class Allocation:
     verdicts: Mapping[str, Judged]
     stop: StopAdvice | None = None
     evaluation: Mapping[str, EvaluationAdvice] = field(default_factory=dict)
+    excluded: tuple[Excluded, ...] = ()
 
 
 def next_allocation(
@@ -105,17 +106,20 @@ def planned(
     plan = feasibly(project, lambda: make_plan(problem, policy, exploration=exploration, seed=question.seed))
     plan = widened(plan, metric_of(project), situation.widening)
     rounds = situation.holdings.rounds
-    said = (*worn(rounds, list(situation.fitted.holdouts)), *counts_without_purchase(rounds, situation.groups))
-    said += (*mixed_unknown(situation.groups, situation.sources, situation.holdings, situation.fitted.learnt),)
-    verdicts = verdicts_of(problem, situation.sources, situation.holdings)
+    excluded, doubted = by_licence(project, situation.sources)
+    said = (
+        *worn(rounds, list(situation.fitted.holdouts)),
+        *counts_without_purchase(rounds, situation.groups),
+        *doubted,
+    )
     warnings = (*situation.fitted.posterior.warnings, *plan.warnings, *said)
     bounds = {bound_pointer(project, one.constraint): one.shadow_price for one in plan.bounds}
     if not situation.known:
-        return Allocation(problem, plan, rounds + 1, budget, False, warnings, {}, verdicts)
+        return Allocation(problem, plan, rounds + 1, budget, False, warnings, {}, excluded=excluded)
     advised = evaluation_advice(problem, situation.fitted.observations, plan.optimum) if evaluating else ()
     evaluation = {advice.key: advice for advice in advised}
     stop = stop_of(project, problem)
-    return Allocation(problem, plan, rounds + 1, budget, True, warnings, bounds, verdicts, stop, evaluation)
+    return Allocation(problem, plan, rounds + 1, budget, True, warnings, bounds, stop, evaluation, excluded)
 
 
 def doubts_by_group(allocation: Allocation) -> dict[str, list[Warning]]:
@@ -136,6 +140,11 @@ def worn(rounds: int, holdouts: Sequence[str]) -> list[Warning]:
     return [Warning("holdout_worn", detail)]
 
 
+def named(keys: Sequence[str]) -> str:
+    """The keys as a sentence lists them."""
+    return ", ".join(keys[:NAMED]) + (f" and {len(keys) - NAMED} more" if len(keys) > NAMED else "")
+
+
 def counts_without_purchase(rounds: int, groups: Sequence[AnyGroup]) -> list[Warning]:
     """Counts that rose since the first run while nothing was bought: the budget does not know what they cost."""
     raised = [
@@ -145,13 +154,28 @@ def counts_without_purchase(rounds: int, groups: Sequence[AnyGroup]) -> list[War
     ]
     if rounds or not raised:
         return []
-    names = ", ".join(raised[:NAMED]) + (f" and {len(raised) - NAMED} more" if len(raised) > NAMED else "")
     detail = (
         "initial_count was raised after the first run, but nothing was bought, so the whole budget is still to be"
-        f" spent: {names}. If these samples were bought for this budget, set initial_count back and record them by"
-        " POST …/purchases, which counts them and spends their cost."
+        f" spent: {named(raised)}. If these samples were bought for this budget, set initial_count back and record them"
+        " by POST …/purchases, which counts them and spends their cost."
     )
     return [Warning("counts_without_purchase", detail)]
+
+
+def by_licence(project: Project, sources: Sequence[AnySource]) -> tuple[tuple[Excluded, ...], list[Warning]]:
+    """The sources that the licence rule excludes, and one warning for those whose terms it lets pass unspecified."""
+    if project.licence_rule is None:
+        return (), []
+    verdicts = [(source.key, *judge(project.licence_rule, source)) for source in sources]
+    excluded = tuple(Excluded(key, because) for key, because, _ in verdicts if because)
+    doubted = [key for key, because, doubts in verdicts if doubts and not because]
+    if not doubted:
+        return excluded, []
+    detail = (
+        f"What the licence rule requires is not specified for {named(doubted)}: their orders are allowed because the"
+        " rule only warns. Settle their terms before you train on what they deliver."
+    )
+    return excluded, [Warning("licence_unspecified", detail)]
 
 
 def stop_of(project: Project, problem: Problem) -> StopAdvice | None:

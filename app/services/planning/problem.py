@@ -16,6 +16,7 @@ from app.planner.problem import Source as PlannerSource
 from app.planner.utility import KINDS, Objective, Stakeholder, parse
 from app.services.curves.fit import metric_of
 from app.services.ledger.holdings import Holdings, SourceRecord
+from app.services.licences import judge
 from app.services.projects.references import over_of
 from app.store.member_rows import AnyGroup, AnySource
 from app.store.models.projects import Project
@@ -41,13 +42,24 @@ def problem_of(
     budget: Budget,
     hold: Mapping[str, int],
 ) -> Problem:
-    """The planner's problem; `hold` fixes this round's orders of the named sources.
+    """The planner's problem; `hold` fixes this round's orders of the named sources. Those that the project's licence
+    rule excludes are in it, with no orders allowed.
 
     Raises Invalid where the objective, or a stakeholder's, is about targets and no group that it weighs has one.
     """
     stocks = [holdings.stock(group) for group in groups]
     keys = tuple(group.key for group in groups)
     place = {group.id: position for position, group in enumerate(groups)}
+    offers = tuple(
+        planner_source(
+            source,
+            place,
+            holdings.record(source),
+            hold.get(source.key),
+            excluded=bool(judge(project.licence_rule, source)[0]),
+        )
+        for source in sources
+    )
     objective, kind = project.objective, project.objective["kind"]
     risk = objective.get("risk") or 1.0
     offers = tuple(
@@ -137,13 +149,10 @@ def planner_limit(limit: Mapping[str, Any], places: Mapping[str, Mapping[str, in
 
 
 def planner_source(
-    source: AnySource, place: Mapping[int, int], record: SourceRecord, order: int | None, risk: float
+    source: AnySource, place: Mapping[int, int], record: SourceRecord, order: int | None, *, excluded: bool
 ) -> PlannerSource:
-    """The offer at the rates its deliveries and runs showed. `place`: a group's position by its id; what the source
-    delivers of archived groups is of no use. `order`: what this round's order is held at. `risk`: acceptance and
-    quality are the mean of their worst such share, as utilities are: for certain, that is their own where it is 1."""
-    quality = record.quality.worst(risk)
-    harms = quality < LEAST_QUALITY
+    """The offer at the rates its deliveries showed. `place`: a group's position by its id; what the source delivers of
+    archived groups is of no use. `order`: what this round's order is held at. `excluded`: by the licence rule."""
     return PlannerSource(
         key=source.key,
         yields=tuple(
@@ -164,4 +173,5 @@ def planner_source(
         acceptance_weight=None if record.acceptance.failure <= 0.0 else record.acceptance.weight,
         billed="accepted" if source.billed == "accepted" else "delivered",
         fixed_order=order,
+        excluded=excluded,
     )

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.errors import Conflict, Fault, Infeasible, invalid, refuse
 from app.money import MILLIONTH, amount, grouped
 from app.planner.arrays import FloatArray
-from app.planner.errors import Constraint, Culprit, InfeasibleError, SolverError
+from app.planner.errors import LICENCE, Constraint, Culprit, InfeasibleError, SolverError
 from app.planner.problem import Problem
 from app.services.curves.fit import fitted, metric_of
 from app.services.curves.fits import Fits, Fitted
@@ -124,15 +124,20 @@ def feasibly(project: Project, plan: Callable[[], Planned]) -> Planned:
 
 def culprit_faults(project: Project, culprits: Sequence[Culprit]) -> tuple[Fault, ...]:
     """Each culprit with the field that it is, what there is, what is needed and the least change."""
-    return tuple(
-        Fault(bound_pointer(project, one.constraint), f"{one.change} ({words_of(project, one)})") for one in culprits
-    )
+    return tuple(Fault(bound_pointer(project, one.constraint), detail_of(project, one)) for one in culprits)
+
+
+def detail_of(project: Project, culprit: Culprit) -> str:
+    """The least change, with both sides of what is a number."""
+    return culprit.change if culprit.constraint == LICENCE else f"{culprit.change} ({words_of(project, culprit)})"
 
 
 def bound_pointer(project: Project, constraint: Constraint) -> str:
     """Where the project says it: a group's min_count at '/groups/KEY/min_count'."""
     if constraint.kind == "budget":
         return "/budget"
+    if constraint == LICENCE:
+        return "/licence_rule"
     if constraint.kind == "set":
         names = [limit["name"] for limit in project.set_limits]
         return f"/set_limits/{names.index(constraint.key)}"

@@ -34,8 +34,8 @@ Row = TypeVar("Row", GroupRow, SourceRow)
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is to be different, None and empty being as it is. `project`: objective and set_limits. `groups`, `sources`:
-    column values by key. `hold` fixes some orders; `orders` are a whole split typed in."""
+    """What is to be different, None and empty being as it is. `project`: objective, set_limits and licence_rule.
+    `groups`, `sources`: column values by key. `hold` fixes some orders; `orders` are a whole split typed in."""
 
     name: str
     budget: Decimal | None = None

@@ -58,6 +58,13 @@ DEFAULTS: dict[str, Any] = {
     "lead_time_days": None,
     "license": None,
     "provenance": None,
+    "terms": {},
+    "license_url": None,
+    "method": None,
+    "collected_from": None,
+    "collected_to": None,
+    "derived_from": [],
+    "consent": None,
     "connection_id": None,
     "archived_at": None,
 }
@@ -92,7 +99,7 @@ def fill(session: Session, project: Project, rows: Sequence[SourceRow], items: S
         if not wrong and delivered:
             of_group = {groups[key].id: share for key, share in delivered.items()}
             row.yields = [YieldRow(group_id, of_group[group_id]) for group_id in sorted(of_group)]
-        wrong += terms_faults(row)
+        wrong += [*terms_faults(row), *date_faults(row)]
         faults += [Fault(pointer(at, index, field), detail) for field, detail in wrong]
     refuse(faults[:MAX_FAULTS])
 
@@ -150,6 +157,13 @@ def free_faults(source: AnySource) -> list[tuple[str, str]]:
     if source.unit_cost or (not source.price_tiers and not (source.max_order is None and source.max_total is None)):
         return []
     return [("unit_cost", "a price of 0 needs a max_order or a max_total, and no price_tiers")]
+
+
+def date_faults(source: AnySource) -> list[tuple[str, str]]:
+    first, last = source.collected_from, source.collected_to
+    if first is None or last is None or first <= last:
+        return []
+    return [("collected_to", f"must not be before collected_from: got {last} after {first}")]
 
 
 def fold_first_tier(source: AnySource) -> list[tuple[str, str]]:

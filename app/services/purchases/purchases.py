@@ -216,7 +216,7 @@ def as_it_came(problem: Problem, came: Mapping[str, Arrived]) -> Problem:
 
 def as_delivered(source: PlannerSource, places: Mapping[str, int], came: Arrived | None) -> PlannerSource:
     """The offer with its order fixed, at the shares that came instead of those that were to be expected."""
-    free = replace(source, min_order=0, max_order=None, max_total=None, lot_size=1, fixed_order=0)
+    free = replace(source, min_order=0, max_order=None, max_total=None, lot_size=1, fixed_order=0, excluded=False)
     counts = {} if came is None else {places[key]: n for key, n in came.accepted.items() if key in places}
     if came is None or not counts:
         return free

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, Fault, NotFound, escape
+from app.errors import Conflict, Fault, LicenceRule, NotFound, escape
 from app.services.access.audit import write_audit
 from app.services.access.keys import Caller
 from app.services.enqueue import Enqueue
@@ -20,7 +20,7 @@ from app.services.ledger.holdings import holdings_of, left_of
 from app.services.ledger.ledger import Cause
 from app.services.ledger.orders import about_order, about_round
 from app.services.ledger.terms import terms_of
-from app.services.ledger.worths import worth_of
+from app.services.licences import judge
 from app.services.projects.changes import touch
 from app.services.vendors.placing import ask_to_place, places_orders
 from app.services.vendors.schedule import ask_to_reconcile
@@ -52,12 +52,13 @@ def accept(session: Session, project: Project, row: Round, caller: Caller, now: 
     """Approve the purchase; with enough approvals its orders are made and their cost is committed.
 
     A round that costs more than the project's `approval_threshold` needs two different keys. Raises Conflict for a
-    round that is not proposed, over the budget, or whose sources changed since.
+    round that is not proposed, over the budget, or whose sources changed since, LicenceRule.
     """
     require(row, "proposed", "accepted")
     if caller.key_id in row.approvals:
         raise Conflict("This key has approved the round already; the second approval must come from another key.")
     sources = sources_of(session, project, row)
+    refuse_unlicensed(project, sources)
     refuse_overspending(session, project, row)
     if not approve(session, project, row, caller, now):
         return
@@ -119,6 +120,19 @@ def sources_of(session: Session, project: Project, row: Round) -> dict[str, Sour
         hint = "Edit the round, with the same orders if you take the new prices, or cancel it."
         raise Conflict(f"{faults[0].detail}. {hint}", tuple(faults))
     return found
+
+
+def refuse_unlicensed(project: Project, sources: Mapping[str, Source]) -> None:
+    """Raises LicenceRule where the project's rule, as it stands now, allows no order from one of the sources."""
+    because = {key: judge(project.licence_rule, source)[0] for key, source in sorted(sources.items())}
+    faults = [
+        Fault(f"/lines/{escape(key)}", f"the licence rule excludes '{key}': {', '.join(map(str, found))}")
+        for key, found in because.items()
+        if found
+    ]
+    if faults:
+        hint = "Settle the terms of the source, change the licence_rule of the project, or edit or cancel the round."
+        raise LicenceRule(f"T{faults[0].detail[1:]}. {hint}", tuple(faults))
 
 
 def refuse_overspending(session: Session, project: Project, row: Round) -> None:
@@ -193,7 +207,8 @@ def mark_placed(
 def tell_exhausted(session: Session, project: Project, now: datetime, enqueue: Enqueue) -> None:
     """One event when what is left pays for no sample of any source; a raised budget arms it again."""
     left = left_of(project, money_of_project(session, project.id))
-    prices = [source.unit_cost for source in members(session, Source, project.id)]
+    sources = members(session, Source, project.id)
+    prices = [source.unit_cost for source in sources if not judge(project.licence_rule, source)[0]]
     exhausted = left <= 0 or (bool(prices) and left < min(prices))
     if exhausted and project.exhausted_at is None:
         data = {"url": f"/v1/projects/{project.id}", "left": str(left)}

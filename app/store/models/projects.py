@@ -16,7 +16,7 @@ class Project(Base):
 
     `set_limits`, `objective` and `stakeholders` name groups and sources by key. Money inside JSON is a decimal string.
     `approval_threshold`: a round that costs more needs two keys. `exhausted_at`: since when nothing more can be bought.
-    `model`: joint, one for all groups, or separate, one for each.
+    `model`: joint, one for all groups, or separate, one for each. `licence_rule`: {require, methods, unspecified}.
     `content_hash` tells a repeat from another project under the same external id. `forecasts_due`: requests whose runs
     are still to be forecast.
     """
@@ -38,6 +38,7 @@ class Project(Base):
     objective: Mapped[dict[str, Any]]
     stakeholders: Mapped[list[dict[str, Any]]]
     set_limits: Mapped[list[dict[str, Any]]]
+    licence_rule: Mapped[dict[str, Any] | None]
     value_per_utility: Mapped[Decimal | None]
     smallest_gain: Mapped[float | None]
     approval_threshold: Mapped[Decimal | None]
@@ -92,8 +93,8 @@ class SourceYield(Base):
 
 
 class Source(Base):
-    """`price_tiers`: [{from, unit_cost}], ascending, the prices as decimal strings. `quality`: exact, or None where it
-    is learned, from the 90 % interval `quality_p05` to `quality_p95` where one is said."""
+    """`price_tiers`: [{from, unit_cost}], ascending, the prices as decimal strings. `terms`: what is stated of its
+    licence, by name. `collected_from`, `collected_to`: dates as ISO 8601 writes them."""
 
     __tablename__ = "sources"
     __table_args__ = (Index("uq_sources_project_id_key", "project_id", "key", unique=True),)
@@ -119,6 +120,13 @@ class Source(Base):
     lead_time_days: Mapped[int | None]
     license: Mapped[str | None] = mapped_column(String(200))
     provenance: Mapped[str | None] = mapped_column(Text)
+    terms: Mapped[dict[str, Any]]
+    license_url: Mapped[str | None] = mapped_column(String(2000))
+    method: Mapped[str | None] = mapped_column(String(20))
+    collected_from: Mapped[str | None] = mapped_column(String(10))
+    collected_to: Mapped[str | None] = mapped_column(String(10))
+    derived_from: Mapped[list[str]]
+    consent: Mapped[str | None] = mapped_column(String(2000))
     connection_id: Mapped[UUID | None] = mapped_column(ForeignKey("vendor_connections.id"), index=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -76,7 +76,7 @@ class Order(Base):
 
 class Delivery(Base):
     """What was recorded by hand: samples that came (`delivery`), or a correction of what was recorded before.
-    `groups`: group key → {state: count}."""
+    `groups`: group key → {state: count}. `license`: what the lot came with, where that was said."""
 
     __tablename__ = "deliveries"
     __table_args__ = (Index("uq_deliveries_project_id_external_id", "project_id", "external_id", unique=True),)
@@ -90,6 +90,7 @@ class Delivery(Base):
     groups: Mapped[dict[str, Any]]
     cost: Mapped[Decimal | None]
     note: Mapped[str | None] = mapped_column(String(500))
+    license: Mapped[str | None] = mapped_column(String(200))
     api_key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
     created_at: Mapped[datetime]
 
