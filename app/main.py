@@ -9,7 +9,7 @@ from fastapi_offline import FastAPIOffline
 
 from app.api import health, jobs
 from app.api.contract import finish_contract, operation_id
-from app.api.exports import charts, reports, tables
+from app.api.exports import charts, provenance, reports, tables
 from app.api.http import problems
 from app.api.http.runtime import SOFTWARE_VERSION, Runtime
 from app.api.keys.paths import WholeParts
@@ -73,6 +73,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     app.include_router(charts.router)
     app.include_router(tables.router)
     app.include_router(reports.router)
+    app.include_router(provenance.router)
     for module in (groups, sources, vendor_orders):
         app.include_router(module.bulk)
     for router in ROUTERS:

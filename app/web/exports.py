@@ -5,13 +5,16 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Query
 
+from app.api.exports.provenance import markdown_file
 from app.api.exports.reports import report_page
 from app.api.exports.tables import Ending, table_file, workbook_file
 from app.services.exports.dossier import Dossier
 from app.services.exports.tables import TABLES
+from app.services.ledger.provenance import provenance_of
 from app.services.planning import MAX_RUNS
 from app.services.planning.policies import CHOICES
 from app.services.planning.variations import varied_project
+from app.services.vendors.counts import vendor_folds
 from app.store.models.projects import Project
 from app.web.plan_query import PlanQuery, objective_choices
 from app.web.project_page import plan_query
@@ -51,6 +54,13 @@ def exports_page(project_id: str, visit: Annotated[Visit, sees()], query: Asked)
 @router.get("/projects/{project_id}/report")
 def report(project_id: str, visit: Annotated[Visit, sees()], query: Asked, download: bool = False) -> Answer:
     return report_page(looked_at(visit, visit.project(project_id), query), download)
+
+
+@router.get("/projects/{project_id}/provenance.md")
+def provenance(project_id: str, visit: Annotated[Visit, sees()]) -> Answer:
+    project = visit.project(project_id)
+    card = provenance_of(visit.session, project, vendor_folds(visit.session, project.id))
+    return markdown_file(card, project, visit.now)
 
 
 @router.get("/projects/{project_id}/tables.xlsx")

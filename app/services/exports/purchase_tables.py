@@ -9,9 +9,11 @@ from app.services.exports.columns import Content, group_key, group_name, round_n
 from app.services.exports.dossier import Dossier
 from app.services.exports.paging import paged
 from app.services.ledger.deliveries import over_delivered
+from app.services.ledger.provenance import Lot, provenance_of
 from app.services.ledger.terms import Terms
 from app.services.purchases.progress import GroupProgress, OrderProgress, progress_of
 from app.services.purchases.timeline import Stage, stages_of
+from app.services.vendors.counts import vendor_folds
 from app.store.access import key_name
 from app.store.ledger import listed_entries
 from app.store.member_rows import group_rows
@@ -192,3 +194,43 @@ def ledger_table(dossier: Dossier) -> Content[LedgerEntry]:
         Column("api_key_name", "text", "name of that key", lambda one: key_name(one, one.api_key_id)),
         Column("created_at", "instant", "when it was made (UTC)", lambda one: one.created_at),
     ], paged(listed_entries(session, project.id))
+
+
+def provenance_table(dossier: Dossier) -> Content[tuple[Lot, str | None]]:
+    session, project = dossier.session, dossier.project
+    lots = provenance_of(session, project, vendor_folds(session, project.id)).lots
+
+    def state(name: str) -> Column[tuple[Lot, str | None]]:
+        counts = f"samples more, or fewer, that are {name}"
+        return Column(name, "count", counts, lambda one: one[0].groups.get(one[1] or "", {}).get(name, 0))
+
+    return [
+        round_number(lambda one: one[0].round),
+        Column("kind", "text", "initial, delivery, correction or vendor", lambda one: one[0].kind),
+        group_key(lambda one: one[1]),
+        *map(state, ("accepted", "rejected", "pending")),
+        Column("unmapped", "count", "samples more, or fewer, of no known group",
+               lambda one: 0 if one[1] else one[0].unmapped),
+        Column("license", "text", "what the lot came with, or its source's", lambda one: one[0].license),
+        within(lambda one: one[0].terms, [
+            Column("commercial", "text", "whether commercial use is allowed", lambda it: it.commercial),
+            Column("derivatives", "text", "whether derivatives are allowed", lambda it: it.derivatives),
+            Column("redistribution", "text", "whether passing on is allowed", lambda it: it.redistribution),
+        ]),
+        within(lambda one: one[0].source, [
+            Column("source", "text", "key of the source", lambda it: it.key),
+            Column("license_url", "text", "where the licence stands", lambda it: it.license_url),
+            Column("method", "text", "how its samples come to be", lambda it: it.method),
+            Column("collected_from", "text", "first day of collecting", lambda it: it.collected_from),
+            Column("collected_to", "text", "last day of collecting", lambda it: it.collected_to),
+            Column("derived_from", "long text", "what it was made from", lambda it: "; ".join(it.derived_from)),
+            Column("consent", "long text", "by which consent", lambda it: it.consent),
+        ]),
+        within(lambda one: one[0], [
+            Column("order", "text", "id of the order", lambda it: None if it.order is None else str(it.order)),
+            Column("delivery", "text", "id of what was recorded",
+                   lambda it: None if it.delivery is None else str(it.delivery)),
+            Column("note", "long text", "as it was recorded", lambda it: it.note),
+            Column("created_at", "instant", "when it was recorded (UTC)", lambda it: it.created_at),
+        ]),
+    ], ((lot, key) for lot in lots for key in [*lot.groups, *([None] if lot.unmapped else [])])  # fmt: skip

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tranche.answers import Json
 from tranche.http import Connection, Identified, path, said
 
 
@@ -19,6 +20,14 @@ class ExportCalls(Connection):
     def table_xlsx(self, project: str | Identified, name: str, **question: Any) -> bytes:
         """A table as a workbook."""
         return self._file(path(project, "tables", f"{name}.xlsx"), said(question)).content
+
+    def provenance(self, project: str | Identified) -> Json:
+        """Where every sample that is held comes from: `lots` with their licences, and whether they add up."""
+        return self._call("GET", path(project, "provenance.json"))
+
+    def provenance_md(self, project: str | Identified) -> str:
+        """The same as Markdown, to be kept beside the data."""
+        return self._file(path(project, "provenance.md"), {}).text
 
     def tables_xlsx(self, project: str | Identified, **question: Any) -> bytes:
         """All tables in one workbook."""
