@@ -16,7 +16,7 @@ from app.api.keys.paths import WholeParts
 from app.api.observations import curves, forecasts, measurements, observations
 from app.api.planning import allocations, requirements, scenarios, simulations
 from app.api.projects import groups, keys, projects, sources
-from app.api.purchases import deliveries, ledger, orders, purchases, rounds
+from app.api.purchases import deliveries, ledger, manifests, orders, purchases, rounds
 from app.api.vendors import connections, hooks, inbox
 from app.api.vendors import orders as vendor_orders
 from app.api.webhooks import endpoints, events, messages
@@ -64,7 +64,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     problems.install(app)
     resources = (projects, groups, sources, observations, curves, forecasts, measurements)
     planning = (allocations, scenarios, requirements, simulations)
-    buying = (rounds, purchases, orders, deliveries, ledger)
+    buying = (rounds, purchases, orders, deliveries, manifests, ledger)
     vendors = (connections, inbox, vendor_orders, hooks)
     for module in (*resources, *planning, *buying, *vendors, events, endpoints, jobs, keys, health):
         app.include_router(module.router)
@@ -74,7 +74,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     app.include_router(tables.router)
     app.include_router(reports.router)
     app.include_router(provenance.router)
-    for module in (groups, sources, vendor_orders):
+    for module in (groups, sources, manifests, vendor_orders):
         app.include_router(module.bulk)
     for router in ROUTERS:
         app.include_router(router)

@@ -1,6 +1,6 @@
 """The ledger's sums: every total is a sum of entries, and no entry is ever changed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.store.models.purchases import AuditEntry, Delivery, LedgerEntry, Order
+from app.store.models.purchases import AuditEntry, Delivery, LedgerEntry, Manifest, Order
 from app.store.reading import Listing, in_parts, rows_of
 
 Cell = tuple[int | None, str]
@@ -113,3 +113,25 @@ def listed_audit(session: Session, project_id: UUID) -> Listing[AuditEntry]:
 def deliveries_of_orders(session: Session, order_ids: Collection[UUID]) -> Sequence[Delivery]:
     """Everything recorded by hand for these orders, in the order it was recorded."""
     return list(in_parts(session, select(Delivery).order_by(Delivery.id), Delivery.order_id, sorted(order_ids)))
+
+
+def manifests_of_orders(session: Session, order_ids: Collection[UUID]) -> Sequence[Manifest]:
+    """Oldest first."""
+    query = select(Manifest).order_by(Manifest.created_at, Manifest.id)
+    return list(in_parts(session, query, Manifest.order_id, sorted(order_ids)))
+
+
+def listed_manifests(session: Session, order_id: UUID) -> Listing[Manifest]:
+    return Listing(session, select(Manifest).where(Manifest.order_id == order_id), Manifest.id)
+
+
+def manifest_ids(session: Session, project_id: UUID) -> frozenset[UUID]:
+    """Those of the project whose items were counted."""
+    query = select(Manifest.id).where(Manifest.project_id == project_id, Manifest.delivery_id.is_not(None))
+    return frozenset(session.scalars(query))
+
+
+def item_hashes(session: Session, project_id: UUID) -> Iterator[tuple[UUID, bytes]]:
+    """Each manifest of the project whose items were counted, with their hashes, one after the other."""
+    for manifest_id in sorted(manifest_ids(session, project_id)):
+        yield manifest_id, session.scalars(select(Manifest.hashes).where(Manifest.id == manifest_id)).one()

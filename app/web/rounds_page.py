@@ -11,6 +11,7 @@ from app.api.http.etags import etag_of
 from app.api.purchases.deliveries import DeliveryIn
 from app.api.purchases.rounds import RoundOut, round_shape, summary_of
 from app.errors import Fault, NotFound, PreconditionFailed, TrancheError, invalid
+from app.services.intake.manifests import manifests_of
 from app.services.ledger.deliveries import Recording, record_delivery
 from app.services.ledger.holdings import left_of
 from app.services.purchases import rounds
@@ -78,6 +79,7 @@ def shown(
         round=now,
         tag=tag_of(now),
         names=names,
+        manifests=manifests_of(visit.session, [one.id for one in now.orders]),
         chips=licence_chips(visit.session, project, [one.source for one in now.orders or now.lines]),
         waiting=waiting,
         words=sorted({(str(one.connection.id), one.connection.name, one.word) for one in waiting if one.mappable}),

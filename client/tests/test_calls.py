@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tranche import Allocation, Budget, Client, Project, TrancheError
+from tranche import Allocation, Budget, Client, Project, Round, TrancheError
 
 PROJECT: dict[str, Any] = {
     "id": "p", "name": "speech", "currency": "USD", "data_version": 1, "metric": {"name": "accuracy"},
@@ -141,3 +141,39 @@ def test_an_order_that_a_round_does_not_have_is_named() -> None:
 def test_a_file_that_is_refused_is_an_error_and_no_file() -> None:
     with pytest.raises(TrancheError, match="404 Not found"):
         Service({"title": "Not found", "status": 404}, 404).client.report("p")
+
+
+def test_a_manifest_is_sent_as_it_is_and_told_rule_by_rule() -> None:
+    answers = iter([{"rows": 1, "accepted": 1, "rules": []}, ROUND])
+    asked: list[httpx.Request] = []
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json=next(answers), headers={"ETag": '"v2"'})
+
+    client = Client("http://tranche.test", "key", transport=httpx.MockTransport(serve))
+    counts = dict.fromkeys(("delivered", "accepted", "rejected", "pending", "unmapped", "over_delivered"), 0)
+    order = {
+        "id": "o", "source": "women", "state": "placed", "quantity": 40, "cost": "100.00", "spent": "0.00",
+        "committed": "100.00", "groups": {}, **counts,
+    }  # fmt: skip
+    seen = Round.of("p", {**ROUND, "orders": [order]}, '"v1"')
+    found = client.send_manifest(seen, "women", "item,group\na,women\n", license="CC-BY-4.0")
+    assert found["accepted"] == 1
+    sent = asked[0]
+    assert (sent.method, sent.url.path, dict(sent.url.params)) == (
+        "POST", "/v1/projects/p/orders/o/manifests", {"license": "CC-BY-4.0"},
+    )  # fmt: skip
+    assert sent.content == b"item,group\na,women\n"
+    assert sent.headers["Content-Type"] == "text/csv"
+    assert seen.etag == '"v2"'
+
+
+def test_a_plan_says_what_the_licence_rule_leaves_out() -> None:
+    because = [{"term": "commercial", "value": "forbidden", "required": "allowed"}]
+    budget = {"available": "1.00", "spend": "0.00", "unspent": "1.00", "remaining": "1.00"}
+    answer = {
+        "round": 1, "policy": "optimal", "data_version": 1, "seed": 0, "budget": budget, "utility": None, "groups": [],
+        "sources": [], "warnings": [], "excluded": [{"source": "nc", "because": because}],
+    }  # fmt: skip
+    assert Allocation.of(answer).excluded == {"nc": "commercial is forbidden, not allowed"}

@@ -87,6 +87,12 @@ class Connection:
             refuse(response)
         return response
 
+    def _sent(self, path: str, content: bytes, kind: str, query: Query | None = None) -> Json:
+        """The answer to a body that is no JSON, of the content type `kind`. Raises TrancheError where it is refused."""
+        headers = {"Content-Type": kind, "Idempotency-Key": str(uuid.uuid4())}
+        request = self._http.build_request("POST", path, params=query or None, content=content, headers=headers)
+        return answer_of(self._send(request))
+
     def _answer(
         self,
         method: str,

@@ -166,3 +166,25 @@ def test_a_recorded_purchase_is_shown_as_any_closed_round(api: Api, pages: Pages
     assert "invoice &lt;b&gt;4711&lt;/b&gt;" in shown.text
     assert "Close the round" not in words
     assert "Round 1" in text_of(pages.get(f"{page_of(made)}/rounds"))
+
+
+def test_a_manifest_is_told_rule_by_rule(api: Api, pages: Pages, round_path: str) -> None:
+    act(pages, round_path, "accept")
+    project = round_path.removesuffix("/rounds/1")
+    rules = [
+        {"kind": "range", "column": "age", "max": 120},
+        {"kind": "required", "columns": ["<b>"], "severity": "note"},
+    ]
+    api.patch(project, json={"intake_rules": rules})
+    order = next(one["id"] for one in api.get(round_path).json()["orders"] if one["source"] == "A")
+    body = "item,group,age,<b>\none,A,33,x\ntwo,A,190,\n"
+    sent = api.post(f"{project}/orders/{order}/manifests", content=body, headers={"Content-Type": "text/csv"})
+    assert sent.status_code == 201, sent.text
+    shown = pages.get(page_of(round_path))
+    assert "<b> :" not in shown.text
+    text = text_of(shown)
+    assert "What came from A, rule by rule" in text
+    assert "2 rows, 1 accepted, 1 rejected." in text
+    assert "rows rejected range age: 1 of 2 rows break it (rows 2)" in text
+    assert "noted required <b>: 1 of 2 rows break it (rows 2)" in text
+    assert "holds unique item: 0 of 2 rows repeat an earlier row" in text

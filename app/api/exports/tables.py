@@ -118,9 +118,9 @@ def read_table(
     runs: Runs = None,
 ) -> StreamingResponse:
     """Names: `allocation`, `sources`, `groups`, `warnings`, `budgets`, `scenarios`, `scenario-groups`,
-    `measurement-plan`, `rounds`, `round-groups`, `orders`, `spending`, `ledger`, `provenance`, `observations`,
-    `forecasts` and `simulations`. The last three columns of the CSV, and the sheet "About" of the XLSX, are the data
-    version, the seed and the software version. In the CSV an apostrophe stands before text that a spreadsheet would run
-    as a formula."""
+    `measurement-plan`, `rounds`, `round-groups`, `orders`, `spending`, `ledger`, `provenance`, `manifests`,
+    `observations`, `forecasts` and `simulations`. The last three columns of the CSV, and the sheet "About" of the XLSX,
+    are the data version, the seed and the software version. In the CSV an apostrophe stands before text that a
+    spreadsheet would run as a formula."""
     project = call.project(project_id)
     return table_file(Dossier(call.session, call.runtime.fits, project, question, call.now, runs=runs), name, format)

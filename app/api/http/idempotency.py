@@ -28,6 +28,7 @@ class Call(Protocol):
     headers: dict[str, str]
     idempotency_key: str | None
     shows_secret: bool
+    remembered: bytes | None
 
     @property
     def session(self) -> Session: ...
@@ -74,7 +75,7 @@ def remember(call: Call, answer: Response) -> None:
             key=key,
             body_hash=body_hash(call),
             status=answer.status_code,
-            answer=kept(call, bytes(answer.body)),
+            answer=kept(call, call.remembered or bytes(answer.body)),
             headers=call.headers,
             created_at=call.now,
         )

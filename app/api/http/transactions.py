@@ -52,6 +52,7 @@ class Call:
     """One request as a route sees it. `session` is open while the route runs; `headers` go into the answer.
 
     shows_secret: the answer's field `secret` is not kept for repeats of the request.
+    remembered: what is kept of the answer for repeats, where it shows more than may be kept.
     `writes`: whether the route may change anything. `status`: of the answer, where it is not the route's.
     """
 
@@ -65,6 +66,7 @@ class Call:
     idempotency_key: str | None = None
     headers: dict[str, str] = field(default_factory=dict, init=False)
     shows_secret: bool = field(default=False, init=False)
+    remembered: bytes | None = field(default=None, init=False)
     open_session: Session | None = field(default=None, init=False)
     writes: bool = field(default=False, init=False)
     status: int | None = field(default=None, init=False)

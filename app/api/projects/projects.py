@@ -27,6 +27,7 @@ from app.api.http.shapes import (
 )
 from app.api.http.transactions import Call, Route, changes, posts, reads
 from app.api.projects.groups import GroupIn
+from app.api.projects.intake_rules import IntakeRules, stored_intake
 from app.api.projects.licences import LicenceRule, stored_rule
 from app.api.projects.limits import SetLimits, stored_limits
 from app.api.projects.metrics import BudgetGiven, Metric, MetricIn
@@ -54,9 +55,9 @@ class ProjectIn(Shape):
     `smallest_gain` the least gain in utility worth a round: with either, the next allocation says when to stop. A round
     that costs more than `approval_threshold` needs two keys to accept it. `model` is joint where one model is trained
     on all groups' data, separate where each group has a model of its own, so that other groups' counts never enter its
-    curve. By a `licence_rule` no plan orders from a source whose licence does not permit what it requires.
-    `external_id` is the project's name in your own records: sent again with the same content it answers the project
-    that is there."""
+    curve. By a `licence_rule` no plan orders from a source whose licence does not permit what it requires; every
+    manifest of what came is held against the `intake_rules`. `external_id` is the project's name in your own records:
+    sent again with the same content it answers the project that is there."""
 
     external_id: Text | None = None
     name: Text
@@ -71,6 +72,7 @@ class ProjectIn(Shape):
     sources: Annotated[tuple[SourceIn, ...], Field(max_length=MAX_SOURCES)] = ()
     set_limits: SetLimits = ()
     licence_rule: LicenceRule | None = None
+    intake_rules: IntakeRules = ()
     value_per_utility: PriceIn | None = None
     smallest_gain: Positive | None = None
     approval_threshold: MoneyIn | None = None
@@ -91,6 +93,7 @@ class ProjectPatch(Patch):
     model: ModelName | None = unset()
     set_limits: SetLimits = unset()
     licence_rule: LicenceRule | None = unset()
+    intake_rules: IntakeRules = unset()
     value_per_utility: PriceIn | None = unset()
     smallest_gain: Positive | None = unset()
     approval_threshold: MoneyIn | None = unset()
@@ -109,6 +112,7 @@ class ProjectOut(Answer):
     model: ModelName
     set_limits: SetLimits
     licence_rule: LicenceRule | None
+    intake_rules: IntakeRules
     value_per_utility: MoneyOut | None
     smallest_gain: float | None
     approval_threshold: MoneyOut | None
@@ -134,6 +138,8 @@ def columns(body: ProjectIn | ProjectPatch) -> dict[str, Any]:
         fields["set_limits"] = stored_limits(body.set_limits)
     if "licence_rule" in fields:
         fields["licence_rule"] = stored_rule(body.licence_rule)
+    if "intake_rules" in fields:
+        fields["intake_rules"] = stored_intake(body.intake_rules)
     if "metric" in fields:
         fields |= {f"metric_{name}": value for name, value in fields.pop("metric").items()}
     if "budget" in fields:

@@ -15,7 +15,7 @@ from app.api.purchases.orders import OrderOut, get_order, order_shape, progress_
 from app.errors import Conflict, Fault, KeyTaken, NotFound, invalid
 from app.services.ledger.deliveries import Recording, record_delivery
 from app.services.purchases.rounds import get_round
-from app.store.models.purchases import Delivery, Order
+from app.store.models.purchases import Order
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["rounds"], route_class=Route)
 
@@ -113,16 +113,14 @@ def recorded(call: Call, project_id: str, number: int, order_id: str, said: Reco
         raise NotFound(f"There is no such order in round {number}.")
     row, _ = record_delivery(call.session, project, purchase, order, said, call.caller, call.now, call.enqueue)
     shape = order_shape(progress_one(call, project, order))
-    warnings = [*licence_warnings(row, said, shape), *delivery_warnings(order, shape)]
-    return DeliveryOut.of(row, project, order=shape, warnings=warnings)
+    differs = licence_warning(row.license, shape) if row.groups != said.stored else []
+    return DeliveryOut.of(row, project, order=shape, warnings=[*differs, *delivery_warnings(order, shape)])
 
 
-def licence_warnings(row: Delivery, said: Recording, shape: OrderOut) -> list[WarningOut]:
+def licence_warning(licence: str | None, shape: OrderOut) -> list[WarningOut]:
     """What to do about a lot that was not counted as it was said, for its licence."""
-    if row.groups == said.stored:
-        return []
     detail = (
-        f"This lot came under '{row.license}', and its source '{shape.source}' is under another licence or names none:"
+        f"This lot came under '{licence}', and its source '{shape.source}' is under another licence or names none:"
         " it is counted as unmapped. Settle which holds, then map it by a correction: fewer `unmapped`, more of its"
         " groups."
     )

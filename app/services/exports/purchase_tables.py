@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate
+from typing import Any
 
-from app.services.exports.columns import Content, group_key, group_name, round_number, within
+from app.services.exports.columns import Content, group_key, group_name, keys_in_one, round_number, within
 from app.services.exports.dossier import Dossier
 from app.services.exports.paging import paged
+from app.services.intake.manifests import manifests_of
 from app.services.ledger.deliveries import over_delivered
 from app.services.ledger.provenance import Lot, provenance_of
 from app.services.ledger.terms import Terms
@@ -17,7 +19,7 @@ from app.services.vendors.counts import vendor_folds
 from app.store.access import key_name
 from app.store.ledger import listed_entries
 from app.store.member_rows import group_rows
-from app.store.models.purchases import LedgerEntry, Round
+from app.store.models.purchases import LedgerEntry, Manifest, Round
 from app.store.rounds import ACCEPTED, listed_rounds, orders_of_project, rounds_of_project
 from app.tables.shape import Column
 
@@ -234,3 +236,29 @@ def provenance_table(dossier: Dossier) -> Content[tuple[Lot, str | None]]:
             Column("created_at", "instant", "when it was recorded (UTC)", lambda it: it.created_at),
         ]),
     ], ((lot, key) for lot in lots for key in [*lot.groups, *([None] if lot.unmapped else [])])  # fmt: skip
+
+
+def manifests_table(dossier: Dossier) -> Content[tuple[Manifest, dict[str, Any]]]:
+    orders = orders_of_project(dossier.session, dossier.project.id, cancelled=True)
+    found = manifests_of(dossier.session, [one.id for one in orders])
+    return [
+        within(lambda one: one[0], [
+            Column("manifest", "text", "id of the manifest", lambda it: str(it.id)),
+            Column("order", "text", "id of the order", lambda it: str(it.order_id)),
+            Column("delivery", "text", "what it was recorded as; empty where it is held back",
+                   lambda it: None if it.delivery_id is None else str(it.delivery_id)),
+            Column("rows", "count", "rows of the manifest", lambda it: it.answer["rows"]),
+            Column("accepted", "count", "of them accepted", lambda it: it.answer["accepted"]),
+            Column("rejected", "count", "of them rejected", lambda it: it.answer["rejected"]),
+            Column("held", "count", "of them held back", lambda it: it.answer["held"]),
+            Column("unmapped", "count", "of them of no known group", lambda it: it.answer["unmapped"]),
+        ]),
+        within(lambda one: one[1], [
+            Column("rule", "text", "kind of the intake rule", lambda it: it["kind"]),
+            Column("columns", "text", "what it looks at", lambda it: keys_in_one(it["columns"])),
+            Column("severity", "text", "what becomes of what breaks it", lambda it: it["severity"]),
+            Column("violations", "count", "rows that break it", lambda it: it["violations"]),
+            Column("says", "long text", "what became of it", lambda it: it["says"]),
+        ]),
+        Column("created_at", "instant", "when it came (UTC)", lambda one: one[0].created_at),
+    ], ((row, rule) for order in orders for row in found.get(order.id, ()) for rule in row.answer["rules"])  # fmt: skip

@@ -45,6 +45,7 @@ TABLES: Mapping[str, Kind] = MappingProxyType(
         "spending": Kind("What the rounds have cost", purchase_tables.spending_table),
         "ledger": Kind("The ledger: every total is a sum of these", purchase_tables.ledger_table),
         "provenance": Kind("Where every sample comes from, lot by lot", purchase_tables.provenance_table),
+        "manifests": Kind("What came, manifest by manifest and rule by rule", purchase_tables.manifests_table),
         "observations": Kind("Every evaluated training run, a line per group", record_tables.observations_table),
         "forecasts": Kind(
             "What was forecast of each run before it was posted, and how that fared", record_tables.forecasts_table

@@ -17,6 +17,7 @@ class Project(Base):
     `set_limits`, `objective` and `stakeholders` name groups and sources by key. Money inside JSON is a decimal string.
     `approval_threshold`: a round that costs more needs two keys. `exhausted_at`: since when nothing more can be bought.
     `model`: joint, one for all groups, or separate, one for each. `licence_rule`: {require, methods, unspecified}.
+    `intake_rules`: what manifests are held against, each {kind, severity, …}.
     `content_hash` tells a repeat from another project under the same external id. `forecasts_due`: requests whose runs
     are still to be forecast.
     """
@@ -39,6 +40,7 @@ class Project(Base):
     stakeholders: Mapped[list[dict[str, Any]]]
     set_limits: Mapped[list[dict[str, Any]]]
     licence_rule: Mapped[dict[str, Any] | None]
+    intake_rules: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     value_per_utility: Mapped[Decimal | None]
     smallest_gain: Mapped[float | None]
     approval_threshold: Mapped[Decimal | None]
@@ -120,12 +122,12 @@ class Source(Base):
     lead_time_days: Mapped[int | None]
     license: Mapped[str | None] = mapped_column(String(200))
     provenance: Mapped[str | None] = mapped_column(Text)
-    terms: Mapped[dict[str, Any]]
+    terms: Mapped[dict[str, Any]] = mapped_column(default=dict)
     license_url: Mapped[str | None] = mapped_column(String(2000))
     method: Mapped[str | None] = mapped_column(String(20))
     collected_from: Mapped[str | None] = mapped_column(String(10))
     collected_to: Mapped[str | None] = mapped_column(String(10))
-    derived_from: Mapped[list[str]]
+    derived_from: Mapped[list[str]] = mapped_column(default=list)
     consent: Mapped[str | None] = mapped_column(String(2000))
     connection_id: Mapped[UUID | None] = mapped_column(ForeignKey("vendor_connections.id"), index=True)
     created_at: Mapped[datetime]

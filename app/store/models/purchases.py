@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, deferred, mapped_column
 
 from app.store.models.base import Base, Serial
 
@@ -91,6 +91,24 @@ class Delivery(Base):
     cost: Mapped[Decimal | None]
     note: Mapped[str | None] = mapped_column(String(500))
     license: Mapped[str | None] = mapped_column(String(200))
+    api_key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
+    created_at: Mapped[datetime]
+
+
+class Manifest(Base):
+    """What is kept of a manifest: its rows' counts and the outcome of each rule (`answer`), without contents; `hashes`
+    of the items that counted, eight bytes each, ascending. `delivery_id` is null where a rule held all of it back."""
+
+    __tablename__ = "manifests"
+    __table_args__ = (Index("uq_manifests_order_id_digest", "order_id", "digest", unique=True),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"), index=True)
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"))
+    delivery_id: Mapped[UUID | None] = mapped_column(ForeignKey("deliveries.id"))
+    digest: Mapped[str] = mapped_column(String(64))
+    answer: Mapped[dict[str, Any]]
+    hashes: Mapped[bytes] = deferred(mapped_column(LargeBinary, nullable=False))
     api_key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
     created_at: Mapped[datetime]
 

@@ -95,6 +95,21 @@ class PurchaseCalls(Connection):
         said_of = {"unmapped": unmapped, "refund": refund, "external_id": external_id, "note": note}
         return self._recorded(round, order, "corrections", groups, said_of)
 
+    def send_manifest(
+        self, round: Round, order: str | Order, rows: str | bytes, *, kind: str = "text/csv", license: str | None = None
+    ) -> Json:
+        """Sends what came of an order row by row, as CSV or (kind "application/x-ndjson") JSON lines with the columns
+        `item` and `group`; it gives what became of it, rule by rule. Then the round is read anew."""
+        order_id = order.id if isinstance(order, Order) else round.order_of(order).id
+        address = path(round.project_id, "orders", order_id, "manifests")
+        answer = self._sent(address, rows.encode() if isinstance(rows, str) else rows, kind, said({"license": license}))
+        round.read(*self._call_tagged("GET", path(round.project_id, "rounds", str(round.number))))
+        return answer
+
+    def manifests(self, project: str | Identified, order_id: str) -> Listing[Json]:
+        """What became of each manifest of an order, without items."""
+        return Listing(self._items(path(project, "orders", order_id, "manifests")))
+
     def get_order(self, project: str | Identified, order_id: str) -> Order:
         return Order.of(self._call("GET", path(project, "orders", order_id)))
 

@@ -1,6 +1,7 @@
 """Tables of text as spreadsheets and programs write them, read without guessing. The standard library alone."""
 
 from tranche.sheets.faults import SheetError, SheetFault, SheetFaults
+from tranche.sheets.grid import best_separator, without_sep_line
 from tranche.sheets.table import Column, ReadAs, Sheet, decimal_mark, plain, read_table
 from tranche.sheets.tables import GROUP_COLUMNS, RUN_COLUMNS, read_groups, read_runs, template
 from tranche.sheets.text import decoded
@@ -14,6 +15,7 @@ __all__ = [
     "SheetError",
     "SheetFault",
     "SheetFaults",
+    "best_separator",
     "decimal_mark",
     "decoded",
     "plain",
@@ -21,4 +23,5 @@ __all__ = [
     "read_runs",
     "read_table",
     "template",
+    "without_sep_line",
 ]

@@ -20,7 +20,13 @@ LEAST: dict[str, dict[str, Any]] = {
     "CostLimit": {"name": "all", "measure": "cost"},
     "CountLimit": {"name": "all", "measure": "count"},
     "ShareLimit": {"name": "all", "measure": "cost_share"},
+    "DeterminesRule": {"kind": "determines", "columns": ["a"], "column": "b"},
+    "MixRule": {"kind": "mix", "column": "a", "shares": {"x": 1.0}, "tv_at_most": 0.1},
+    "RangeRule": {"kind": "range", "column": "a", "min": 0.0, "max": 1.0},
     "ReadingIn": {"value": 0.5},
+    "RequiredRule": {"kind": "required", "columns": ["a"]},
+    "UniqueRule": {"kind": "unique", "columns": ["a"]},
+    "ValuesRule": {"kind": "values", "column": "a", "values": ["x"]},
     "Robust": {"kind": "robust", "weight_vectors": [{"a": 1.0}]},
     **{name: {"kind": name.lower()} for name in ("Utilitarian", "Isoelastic", "Maximin", "Cvar", "Targets", "Gap")},
 }
