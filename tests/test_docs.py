@@ -137,6 +137,15 @@ def test_the_round_of_the_rounds_page_works(service: Service, tmp_path: Path) ->
     assert '"state":"closed"' in said
 
 
+def test_the_commands_of_the_provenance_page_go_on_from_an_accepted_round(service: Service, tmp_path: Path) -> None:
+    said = service.run(ROUND_BY_CURL[1:] + blocks("docs/rounds.md")[:2] + blocks("docs/provenance.md"), tmp_path)
+    assert '"unspecified":"warn"' in said
+    assert '"name": "without"' in said
+    assert "row 2 has '17', below 18" in said
+    assert '"accepted": 1' in said
+    assert "add up to what the ledger says" in (tmp_path / "provenance.md").read_text()
+
+
 def test_the_commands_of_the_planning_page_go_on_from_the_readme(service: Service, tmp_path: Path) -> None:
     asked = blocks("docs/planning.md")
     assert len(asked) == 7

@@ -147,29 +147,26 @@ def judged(
     """The sum of what the first reading kept, and the shown rows of a second."""
     size = len(sums.group)
     known = came_before(sums.hashes, earlier)
-    fine = ~known
+    fine, mapped = ~known, sums.group != UNKNOWN
     found: dict[int, Broken] = {}
     # A mix is asked of the rows that count: of all that the other rules leave.
     for at, rule in sorted(enumerate(rules), key=lambda one: one[1].kind == "mix"):
-        found[at] = rule.judge(fine & (sums.group != UNKNOWN))
+        found[at] = rule.judge(fine & mapped)
         if rule.severity == "row":
             fine[found[at].rows] = False
     held = any(found[at].violations and rule.severity == "lot" for at, rule in enumerate(rules))
     texts = shown_texts(kind, body, wanted, [*found.values()], known)
     results = [result_of(rule, found[at], texts, wanted) for at, rule in enumerate(rules)]
     results.insert(2, repeated(known, texts, size))
-    counts = {
-        key: (int((mine & fine).sum()), int((mine & ~fine).sum()))
-        for at, key in enumerate(keys)
-        if (mine := sums.group == at).any()
-    }
+    passed, rejected = (np.bincount(sums.group[mapped & part], minlength=len(keys)).tolist() for part in (fine, ~fine))
+    counts = {key: (good, bad) for key, good, bad in zip(keys, passed, rejected, strict=True) if good or bad}
     return Judged(
         rows=size,
         groups=counts,
-        unmapped=int((sums.group == UNKNOWN).sum()),
+        unmapped=int((~mapped).sum()),
         held=held,
         results=tuple(results),
-        hashes=np.unique(sums.hashes[fine & (sums.group != UNKNOWN)]),
+        hashes=np.unique(sums.hashes[fine & mapped]),
         digest=hashlib.sha256(body).hexdigest(),
         kept_rules=stored,
     )

@@ -40,6 +40,15 @@ def test_a_trial_is_stored_as_it_was() -> None:
         np.testing.assert_array_equal(values, again[name])
 
 
+def test_what_the_licence_rule_excludes_is_stored() -> None:
+    trial = thaw((DATA / "trial.npz").read_bytes())
+    asked = trial.rules.problem
+    assert not any(source.excluded for source in asked.sources)
+    without = replace(asked, sources=(replace(asked.sources[0], excluded=True), *asked.sources[1:]))
+    again = thaw(freeze(replace(trial, rules=replace(trial.rules, problem=without))))
+    assert [source.excluded for source in again.rules.problem.sources] == [True, False, False]
+
+
 def test_conflict_is_stored_with_the_truth() -> None:
     trial = thaw((DATA / "trial.npz").read_bytes())
     transfer = trial.truths.transfer
