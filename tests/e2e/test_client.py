@@ -51,6 +51,18 @@ def project(tranche: Client) -> Project:
     return project
 
 
+def test_a_manifest_becomes_a_delivery(tranche: Client, project: Project) -> None:
+    round = tranche.propose_round(project, tranche.next_allocation(project), external_id="rows")
+    tranche.accept_round(round)
+    order = round.orders[0]
+    rows = f"item,group\na,{order.source}\nb,{order.source}\nb,{order.source}\n"
+    sent = tranche.send_manifest(round, order, rows)
+    assert (sent["accepted"], sent["rejected"]) == (2, 1)
+    assert (round.order_of(order.source).accepted, round.order_of(order.source).rejected) == (2, 1)
+    [kept] = tranche.manifests(project, order.id)
+    assert (kept["id"], kept["rows"]) == (sent["id"], 3)
+
+
 def test_a_round_lives_from_the_plan_to_its_close(tranche: Client, project: Project) -> None:
     plan = tranche.next_allocation(project, exploration=0.0, seed=3, hold={"men": 20})
     proposed = tranche.propose_round(project, plan, external_id="one")
@@ -65,6 +77,10 @@ def test_a_round_lives_from_the_plan_to_its_close(tranche: Client, project: Proj
     order = accepted.order_of("men")
     assert tranche.record_delivery(accepted, order, {"men": 30}, note="all at once").order.id == order.id
     tranche.correct_delivery(accepted, "women", {"women": {"accepted": 2, "rejected": -2}}, note="recounted")
+    card = tranche.provenance(project)
+    assert card["adds_up"]
+    assert sorted(lot["kind"] for lot in card["lots"]) == ["correction", "delivery", "delivery", "initial"]
+    assert tranche.provenance_md(project).startswith("# Provenance of speech")
     closed = tranche.close_round(accepted)
     assert (closed.state, closed.spent, closed.committed) == ("closed", Decimal("145.00"), Decimal("0.00"))
     assert [row["accepted"] for row in sorted(closed.to_dicts(), key=lambda row: row["source"])] == [30, 38]

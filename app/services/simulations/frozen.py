@@ -41,9 +41,10 @@ def freeze(trial: Trial) -> bytes:
         arrays |= {"transfer": moved.weights, "kappa": moved.kappa, "held": moved.held, "off": moved.off}
         arrays |= {"conflict": moved.conflict} if moved.clashes else {}
     words = {name: kind.dump_python(getattr(rules.problem, name)) for name, kind in PLAIN.items()}
-    for source in words["sources"]:
-        # Said where it is so, as of thresholds: trials without a licence rule are written as they ever were.
-        source |= {"excluded": True} if source.pop("excluded") else {}
+    # Exclusions are said where there are any, as thresholds are: other trials are written as they ever were.
+    words["sources"] = [
+        {name: value for name, value in source.items() if name != "excluded" or value} for source in words["sources"]
+    ]
     words |= {"rounds": rules.rounds, "draws": rules.draws, "seed": trial.seed}
     return archive(arrays, words)
 
