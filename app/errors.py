@@ -18,6 +18,7 @@ TrancheError
 │   ├── InUse                    limits or objective name it: take it out of there first
 │   ├── Infeasible               constraints that cannot be met together: `errors` lists all culprits
 │   ├── LicenceRule              the project's licence rule allows no order from a source of the round
+│   ├── NothingDelivered         no source has delivered yet: there is nothing to be credited with
 │   ├── CallRunning              the first call with this Idempotency-Key still runs
 │   └── SecretKeyMissing         a secret is to be kept, and no key is set to encrypt it with
 ├── PreconditionFailed      412  If-Match names another version
@@ -151,6 +152,10 @@ class Infeasible(Conflict):
 
 class LicenceRule(Conflict):
     title = "The licence rule allows no such order"
+
+
+class NothingDelivered(Conflict):
+    title = "Nothing was delivered yet"
 
 
 class CallRunning(Conflict):

@@ -14,7 +14,7 @@ from app.api.http import problems
 from app.api.http.runtime import SOFTWARE_VERSION, Runtime
 from app.api.keys.paths import WholeParts
 from app.api.observations import curves, forecasts, measurements, observations
-from app.api.planning import allocations, requirements, scenarios, simulations
+from app.api.planning import allocations, requirements, scenarios, simulations, source_values
 from app.api.projects import groups, keys, projects, sources
 from app.api.purchases import deliveries, ledger, manifests, orders, purchases, rounds
 from app.api.vendors import connections, hooks, inbox
@@ -62,7 +62,8 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     app.state.webhooks = hooks.gather_webhooks(app.state.runtime)
     app.add_middleware(WholeParts)
     problems.install(app)
-    resources = (projects, groups, sources, observations, curves, forecasts, measurements)
+    # What the sources are worth stands where a source of the key "value" would: it comes first.
+    resources = (projects, groups, source_values, sources, observations, curves, forecasts, measurements)
     planning = (allocations, scenarios, requirements, simulations)
     buying = (rounds, purchases, orders, deliveries, manifests, ledger)
     vendors = (connections, inbox, vendor_orders, hooks)

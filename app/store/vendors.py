@@ -56,6 +56,11 @@ def connections_by_hash(session: Session, hashes: Iterable[str]) -> dict[str, Ve
     return {row.token_hash: row for row in found}
 
 
+def connections_by_id(session: Session, ids: Iterable[UUID]) -> dict[UUID, VendorConnection]:
+    found = in_parts(session, select(VendorConnection), VendorConnection.id, sorted(ids))
+    return {row.id: row for row in found}
+
+
 def insert_deliveries(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[tuple[UUID, str], int]:
     """The new rows' ids by connection and delivery id; of those that are there already, nothing. The connections' rows
     of `locked_wakeups` are held: who stores the same deliveries in another order waits, and nobody waits for him."""

@@ -11,13 +11,14 @@ from app.api.http.etags import etag_of
 from app.api.purchases.deliveries import DeliveryIn
 from app.api.purchases.rounds import RoundOut, round_shape, summary_of
 from app.errors import Fault, NotFound, PreconditionFailed, TrancheError, invalid
-from app.services.intake.manifests import manifests_of
+from app.services.curves.fits import DRAWS, SEED
 from app.services.ledger.deliveries import Recording, record_delivery
 from app.services.ledger.holdings import left_of
 from app.services.purchases import rounds
 from app.services.purchases.progress import progress_of
 from app.services.purchases.rounds import get_round
 from app.services.purchases.timeline import Stage, Waiting, stages_of, waiting_of
+from app.services.valuation.source_values import kept_source_values
 from app.store.db import Session
 from app.store.ledger import money_of_project
 from app.store.models.projects import Group, Project
@@ -26,7 +27,7 @@ from app.store.projects import members
 from app.store.rounds import listed_rounds, orders_of_rounds
 from app.web.site.chips import licence_chips
 from app.web.site.live import watched
-from app.web.site.visit import Answer, Visit, acts, pages, sees
+from app.web.site.visit import Answer, Visit, acts, pages, sees, tried
 
 router = pages()
 
@@ -48,7 +49,11 @@ def rounds_list(
     more = f"{visit.path}?after={last}" if last else None
     money = money_of_project(visit.session, project.id)
     left = left_of(project, money)
-    return visit.render("rounds.html", project=project, rounds=shown, more=more, money=money, left=left)
+    values, _ = tried(lambda: kept_source_values(visit.session, visit.runtime.fits, project, "sources", DRAWS, SEED))
+    most = max((one.worth.value.mean for one in values.items), default=0.0) if values else 0.0
+    return visit.render(
+        "rounds.html", project=project, rounds=shown, more=more, money=money, left=left, values=values, most=most
+    )
 
 
 def bars_of(stage: Stage, budget: Decimal) -> list[tuple[str, float, float]]:

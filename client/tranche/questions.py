@@ -267,3 +267,26 @@ class Simulation(Tabular):
     def to_dicts(self) -> list[Row]:
         """A row per policy, the oracle last."""
         return [one.row() for one in (*self.policies, self.oracle)]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceValue:
+    """What a source, or a vendor, has delivered and cost, and what that is worth: its Shapley value in utility, as a
+    share of all, and per 1,000 of money; None where that is not known."""
+
+    source: str
+    delivered: int
+    spent: Decimal
+    value: Mapping[str, float | None]
+    share: float | None
+    value_per_1000: Mapping[str, float | None] | None
+    leave_one_out: float
+    closing_costs: float | None
+
+    @classmethod
+    def of(cls, answer: Json) -> "SourceValue":
+        return known(cls, answer, spent=Decimal(answer["spent"]))
+
+    def row(self) -> Row:
+        named = ("source", "delivered", "spent", "share", "leave_one_out", "closing_costs")
+        return {name: getattr(self, name) for name in named} | {"value": self.value["mean"]}

@@ -7,8 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api.exports.test_tables import table
+from tests.api.planning.test_source_values import two_vendors
 from tests.api_client import RUNS, Api
-from tests.conftest import new_key
+from tests.conftest import new_key, one_database
 from tests.web.browser_client import Pages, text_of
 
 
@@ -168,23 +170,14 @@ def test_a_recorded_purchase_is_shown_as_any_closed_round(api: Api, pages: Pages
     assert "Round 1" in text_of(pages.get(f"{page_of(made)}/rounds"))
 
 
-def test_a_manifest_is_told_rule_by_rule(api: Api, pages: Pages, round_path: str) -> None:
-    act(pages, round_path, "accept")
-    project = round_path.removesuffix("/rounds/1")
-    rules = [
-        {"kind": "range", "column": "age", "max": 120},
-        {"kind": "required", "columns": ["<b>"], "severity": "note"},
-    ]
-    api.patch(project, json={"intake_rules": rules})
-    order = next(one["id"] for one in api.get(round_path).json()["orders"] if one["source"] == "A")
-    body = "item,group,age,<b>\none,A,33,x\ntwo,A,190,\n"
-    sent = api.post(f"{project}/orders/{order}/manifests", content=body, headers={"Content-Type": "text/csv"})
-    assert sent.status_code == 201, sent.text
-    shown = pages.get(page_of(round_path))
-    assert "<b> :" not in shown.text
-    text = text_of(shown)
-    assert "What came from A, rule by rule" in text
-    assert "2 rows, 1 accepted, 1 rejected." in text
-    assert "rows rejected range age: 1 of 2 rows break it (rows 2)" in text
-    assert "noted required <b>: 1 of 2 rows break it (rows 2)" in text
-    assert "holds unique item: 0 of 2 rows repeat an earlier row" in text
+@one_database
+def test_what_sources_have_been_worth_is_what_the_api_and_the_table_say(api: Api, pages: Pages) -> None:
+    path = two_vendors(api)
+    items = api.get(f"{path}/sources/value").json()["items"]
+    rows = table(api, path, "source-values")
+    assert [row["source"] for row in rows] == [one["source"] for one in items]
+    assert [Decimal(row["spent"]) for row in rows] == [Decimal(one["spent"]) for one in items]
+    assert [float(row["value_mean"]) for row in rows] == pytest.approx([one["value"]["mean"] for one in items])
+    said = text_of(pages.get(path.removeprefix("/v1") + "/rounds"))
+    assert "What each source has been worth" in said
+    assert "50.0" in said

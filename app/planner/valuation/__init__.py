@@ -1,5 +1,5 @@
 """What each source's deliveries are worth, and what shutting a source would cost."""
 
-from app.planner.valuation.source_values import Delivered, PlayerValue, SourceValues, closing_costs, source_values
+from app.planner.valuation.deliveries import Delivered, PlayerValue, SourceValues, closing_costs, source_values
 
 __all__ = ["Delivered", "PlayerValue", "SourceValues", "closing_costs", "source_values"]

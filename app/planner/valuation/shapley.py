@@ -15,7 +15,7 @@ from app.planner.arrays import BoolArray, FloatArray, IntArray
 Worth = Callable[[BoolArray], FloatArray]
 """v [coalitions, draws] of coalitions [coalitions, k]: who is in."""
 
-ENOUGH = 0.02
+PRECISE = 0.02
 """Permutations end where no standard error exceeds this share of the largest value ..."""
 FEWEST_PAIRS = 16
 """... after so many antithetic pairs at least."""
@@ -24,7 +24,7 @@ FEWEST_PAIRS = 16
 def coalitions(players: int, first: int = 0, last: int | None = None) -> BoolArray:
     """Who is in [coalitions, k], of those numbered from `first` to before `last`: bit s of the number says so of s."""
     numbers = np.arange(first, 2**players if last is None else last)
-    return (numbers[:, None] >> np.arange(players)) & 1 == 1
+    return np.asarray((numbers[:, None] >> np.arange(players)) & 1 == 1)
 
 
 def exact(worth: FloatArray) -> FloatArray:
@@ -63,7 +63,7 @@ def by_permutations(worth: Worth, players: int, most: int, seed: int) -> tuple[F
         pairs, seen = pairs + 1, seen + 2 * players
         values = total.mean(axis=1) / pairs
         errors = np.sqrt(np.maximum(square / pairs - values**2, 0.0) / max(pairs - 1, 1))
-        is_near = pairs >= FEWEST_PAIRS and errors.max() <= ENOUGH * np.abs(values).max()
+        is_near = pairs >= FEWEST_PAIRS and errors.max() <= PRECISE * np.abs(values).max()
         if is_near or seen + 2 * players > most:
             return total / pairs, errors
 

@@ -30,6 +30,7 @@ from app.services.planning.policies import BASELINE_KEYS, PLAYERS
 from app.services.planning.scenarios import ScenarioResult
 from app.services.planning.situations import Situation, situation_of
 from app.services.planning.variations import Scenario
+from app.services.valuation.source_values import Valuation, kept_source_values
 from app.store.ledger import Money, money_of_project
 from app.store.member_rows import group_rows
 from app.store.models.projects import Group, Project, Source
@@ -109,6 +110,12 @@ class Dossier:
         """Raises as `measurement_plan_of`."""
         draws, seed = self.question.draws, self.question.seed
         return measurement_plan_of(self.session, self.fits, self.project, self.runs, draws, seed)
+
+    @cached_property
+    def source_values(self) -> Valuation:
+        """Raises as `source_values_of`."""
+        draws, seed = self.question.draws, self.question.seed
+        return kept_source_values(self.session, self.fits, self.project, "sources", draws, seed)
 
     @cached_property
     def record(self) -> ForecastRecord:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
-from app.services.exports.columns import Content, group_key, group_name, keys_in_one, round_number, within
+from app.services.exports.columns import Content, group_key, group_name, interval, round_number, within
 from app.services.exports.dossier import Dossier
 from app.services.exports.paging import paged
 from app.services.intake.manifests import manifests_of
@@ -15,6 +15,7 @@ from app.services.ledger.provenance import Lot, provenance_of
 from app.services.ledger.terms import Terms
 from app.services.purchases.progress import GroupProgress, OrderProgress, progress_of
 from app.services.purchases.timeline import Stage, stages_of
+from app.services.valuation.source_values import Item
 from app.services.vendors.counts import vendor_folds
 from app.store.access import key_name
 from app.store.ledger import listed_entries
@@ -173,6 +174,25 @@ def spending_of(dossier: Dossier) -> Iterator[Spending]:
     stages = stages_of(dossier.session, dossier.project, rounds)
     spent_so_far = accumulate(stages[one.number].spent for one in rounds)
     return (Spending(one, stages[one.number], spent) for one, spent in zip(rounds, spent_so_far, strict=True))
+
+
+def source_values_table(dossier: Dossier) -> Content[Item]:
+    currency, found = dossier.project.currency, dossier.source_values
+    return [
+        Column("source", "text", "key of the source", lambda one: one.source),
+        Column("delivered", "count", "accepted samples that it delivered", lambda one: one.delivered),
+        Column("spent", "money", f"what they cost, {currency}", lambda one: one.spent),
+        interval("value", "utility that its deliveries are worth (Shapley)",
+                 lambda one: (one.worth.value.mean, one.worth.value.p05, one.worth.value.p95)),
+        Column("share", "number", "of what all deliveries are worth", lambda one: one.worth.share),
+        within(lambda one: one.value_per_1000, [
+            interval("value_per_1000", f"utility per 1,000 {currency} spent on it", lambda it: it),
+        ]),
+        Column("leave_one_out", "number", "utility that would be missing without it alone",
+               lambda one: one.worth.leave_one_out),
+        Column("closing_costs", "number", "by how much the next round's utility falls where it is shut",
+               lambda one: one.closing_costs),
+    ], found.items  # fmt: skip
 
 
 def ledger_table(dossier: Dossier) -> Content[LedgerEntry]:

@@ -100,13 +100,14 @@ class Stock:
 @dataclass
 class Tally:
     """A source's orders added up: ordered, accepted, rejected, delivered samples by group, of none, in all; and the
-    accepted ones by group, with what the orders said they would be worth."""
+    accepted ones by group, with what the orders said they would be worth; and what was spent."""
 
     ordered: int = 0
     accepted: int = 0
     rejected: int = 0
     delivered: dict[int, int] = field(default_factory=dict)
     total: int = 0
+    spent: Decimal = Decimal(0)
     accepted_of: dict[int, Collected] = field(default_factory=dict)
 
     def add(self, order: Order, totals: Totals) -> None:
@@ -114,6 +115,7 @@ class Tally:
         self.accepted += totals.in_state("accepted")
         self.rejected += totals.in_state("rejected")
         self.total += totals.delivered
+        self.spent += totals.spent
         for (group_id, state), count in totals.counts.items():
             if group_id is not None and state == "accepted":
                 so_far = self.accepted_of.get(group_id, NONE_COLLECTED)

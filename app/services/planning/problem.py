@@ -151,8 +151,12 @@ def planner_limit(limit: Mapping[str, Any], places: Mapping[str, Mapping[str, in
 def planner_source(
     source: AnySource, place: Mapping[int, int], record: SourceRecord, order: int | None, *, excluded: bool
 ) -> PlannerSource:
-    """The offer at the rates its deliveries showed. `place`: a group's position by its id; what the source delivers of
-    archived groups is of no use. `order`: what this round's order is held at. `excluded`: by the licence rule."""
+    """The offer at the rates its deliveries and runs showed. `place`: a group's position by its id; what the source
+    delivers of archived groups is of no use. `order`: what this round's order is held at. `risk`: acceptance and
+    quality are the mean of their worst such share, as utilities are: for certain, that is their own where it is 1.
+    `excluded`: by the licence rule."""
+    quality = record.quality.worst(risk)
+    harms = quality < LEAST_QUALITY
     return PlannerSource(
         key=source.key,
         yields=tuple(

@@ -6,7 +6,7 @@ from tranche.answers import Json, Money
 from tranche.errors import SimulationFailed
 from tranche.http import Connection, Identified, path, said
 from tranche.plans import Allocation
-from tranche.questions import MeasurementPlan, Requirements, ScenarioPlan, Simulation
+from tranche.questions import MeasurementPlan, Requirements, ScenarioPlan, Simulation, SourceValue
 from tranche.rows import Listing
 
 POLL_S = 1.0
@@ -103,3 +103,17 @@ class PlanningCalls(Connection):
         would tell what these are worth."""
         query = said({"runs": runs, "draws": draws, "seed": seed, "pilot": pilot and f"{pilot[0]}:{pilot[1]}"})
         return MeasurementPlan.of(self._call("GET", path(project, "measurement-plan"), query=query))
+
+    def source_values(
+        self,
+        project: str | Identified,
+        *,
+        players: str | None = None,
+        draws: int | None = None,
+        seed: int | None = None,
+    ) -> Listing[SourceValue]:
+        """Asks what each source's deliveries have been worth, the most valuable first; `players` "vendors" joins the
+        sources of a connection. Raises Conflict where none has delivered."""
+        query = said({"players": players, "draws": draws, "seed": seed})
+        answer = self._call("GET", path(project, "sources", "value"), query=query)
+        return Listing(SourceValue.of(one) for one in answer["items"])

@@ -24,7 +24,7 @@ from app.planner.valuation.shapley import by_permutations, coalitions, exact
 
 MOST_EXACT, MOST_AT_MEAN = 12, 20
 """Up to so many players all coalitions are looked at, draw by draw; and up to so many at the mean over draws."""
-MOST_CURVES = 40_000_000
+MOST_VALUED_CURVES = 40_000_000
 """Curve values, coalitions times groups times draws, that a valuation may ask for."""
 CHUNK = 2**15
 """Coalitions looked at together at the mean."""
@@ -106,14 +106,14 @@ def source_values(problem: Problem, delivered: Sequence[Delivered], seed: int = 
     players = len(delivered)
     each = _Coalitions(_thinned(form, players), initial, brought)
     error = 0.0
-    if players <= MOST_EXACT and 2**players * len(form.keys) * each.draws <= MOST_CURVES:
+    if players <= MOST_EXACT and 2**players * len(form.keys) * each.draws <= MOST_VALUED_CURVES:
         found = exact(each.worth(coalitions(players)))
     elif players <= MOST_AT_MEAN and not form.values.crossed and not form.utility.kind.needs_stakeholders:
         steps = range(0, 2**players, CHUNK)
         parts = [coalitions(players, at, min(at + CHUNK, 2**players)) for at in steps]
         found = exact(np.concatenate([each.worth_at_mean(part) for part in parts]))
     else:
-        found, errors = by_permutations(each.worth, players, MOST_CURVES // (len(form.keys) * each.draws), seed)
+        found, errors = by_permutations(each.worth, players, MOST_VALUED_CURVES // (len(form.keys) * each.draws), seed)
         error = float(errors.max())
     everybody = np.ones(players, dtype=np.bool_)
     base, whole = each.expected(~everybody), each.expected(everybody)
@@ -139,10 +139,10 @@ def source_values(problem: Problem, delivered: Sequence[Delivered], seed: int = 
 
 
 def _thinned(form: Canonical, players: int) -> Values:
-    """The values on so few draws, 100 at least, that the curves to be asked are no more than MOST_CURVES."""
+    """The values on so few draws, 100 at least, that the curves to be asked are no more than MOST_VALUED_CURVES."""
     looked_at = min(2**players, 2**MOST_EXACT)
     together = Outlooks.of(form, 1.0)
-    return together.fewer(max(1, MOST_CURVES // looked_at)).values
+    return together.fewer(max(1, MOST_VALUED_CURVES // looked_at)).values
 
 
 def closing_costs(problem: Problem, players: Sequence[Collection[str]]) -> tuple[float | None, ...]:

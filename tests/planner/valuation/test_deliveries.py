@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
+from app.planner.relaxation.relax import relax
 from app.planner.utility.objective import Objective
 from app.planner.utility.stakeholders import Stakeholder
-from app.planner.valuation import source_values as module
-from app.planner.valuation.source_values import Delivered, closing_costs, source_values
+from app.planner.valuation import deliveries
+from app.planner.valuation.deliveries import Delivered, closing_costs, source_values
 from tests.planner.joint import joint_posterior
 from tests.planner.problems import MAXIMIN, UTILITARIAN, offers, problem, random_curves, scattered, stated
 
@@ -50,9 +52,9 @@ def test_shares_sum_to_one_and_every_way_agrees(seed: int, players: int) -> None
         assert values.sum() == pytest.approx(found.total, abs=1e-9)
     assert sum(one.share or 0.0 for one in found.players) == pytest.approx(1.0 if values.any() else 0.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "MOST_EXACT", 0)
+        patch.setattr(deliveries, "MOST_EXACT", 0)
         at_mean = source_values(asked, came)
-        patch.setattr(module, "MOST_AT_MEAN", 0)
+        patch.setattr(deliveries, "MOST_AT_MEAN", 0)
         sampled = source_values(asked, came, seed=seed)
     assert np.allclose([one.value.mean for one in at_mean.players], values, atol=1e-9)
     assert np.allclose([one.value.mean for one in sampled.players], values, atol=6.0 * sampled.error + 1e-9)
@@ -78,9 +80,6 @@ def test_joint_groups_and_a_compromise_are_valued_too() -> None:
 
 
 def _span(asked: Problem) -> float:
-    from app.planner.problem.canonical import Canonical
-    from app.planner.relaxation.relax import relax
-
     form = Canonical.of(asked)
     found = relax(form, form.utility).relaxation
     return found.utility - form.values.total(form.held)

@@ -1,0 +1,1 @@
+"""What the sources of a project have been worth so far."""
