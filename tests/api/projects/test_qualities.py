@@ -1,8 +1,10 @@
 """Qualities of sources over HTTP: stated, stated with doubt, learned from runs that say what they were trained on."""
 
+from math import ceil
 from typing import Any
 
 import pytest
+from scipy.stats import beta
 
 from tests.api_client import Api
 from tests.conftest import one_database
@@ -121,6 +123,26 @@ def test_risk_counts_on_the_worst_of_quality(api: Api) -> None:
         api.patch(path, json={"objective": {"kind": "utilitarian", "risk": risk}})
         sources = {one["source"]: one for one in api.get(f"{path}/allocations/next").json()["sources"]}
         assert sources["noisy"]["order"] == order
+
+
+@one_database
+def test_risk_reaches_a_floor_at_the_worst_of_what_may_be_accepted(api: Api) -> None:
+    """The same for acceptance: stated .75 is Beta(15, 5), so 510 more are 680 ordered on average, more the less `risk`
+    is, by SciPy's beta."""
+    groups = [
+        {"key": "A", "weight": 0, "min_count": 510, "assumed_curve": CURVE},
+        {"key": "B", "unit_cost": "1", "assumed_curve": CURVE},
+    ]
+    path = api.project(metric=METRIC, groups=groups, model="separate", budget={"total": "2000", "rounds": 1})
+    source = {"key": "panel", "group": "A", "unit_cost": "1", "acceptance_rate": 0.75}
+    assert api.post(f"{path}/sources", json=source).status_code == 201
+    law = beta(15, 5)
+    for risk in (1.0, 0.6, 0.1):
+        api.patch(path, json={"objective": {"kind": "utilitarian", "risk": risk}})
+        orders = {one["source"]: one["order"] for one in api.get(f"{path}/allocations/next").json()["sources"]}
+        rate = law.expect(lambda x: x, lb=0, ub=law.ppf(risk), conditional=True)
+        assert orders["panel"] == ceil(510 / rate - 1e-9)
+        assert law.sf(510 / orders["panel"]) >= 1.0 - risk
 
 
 @one_database
