@@ -12,6 +12,7 @@ from app.report import words
 from app.services.exports.dossier import Dossier
 from app.services.exports.purchase_tables import approved_by_names, spending_of
 from app.services.exports.tables import table_of
+from app.services.ledger.terms import price_of
 from app.services.planning import GroupPlan, SourcePlan, Warning
 from app.services.planning.allocations import Allocation, doubts_by_group
 from app.services.planning.policies import PLAYERS, RULES
@@ -55,6 +56,10 @@ class OrderLine:
     @property
     def name(self) -> str:
         return self.source.name or self.source.key
+
+    @property
+    def unit_cost(self) -> Decimal:
+        return price_of(self.source)
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ class SourceRow:
     name: str | None
     kind: str
     unit_cost: Decimal
+    labels_per_item: int
     billed: str
     price_tiers: list[dict[str, Any]]
     tier_scope: str

@@ -51,6 +51,7 @@ class Source:
     min_order: int | None = None
     max_order: int | None = None
     lot_size: int | None = None
+    labels_per_item: int = 1
     max_total: int | None = None
     fixed_cost: Decimal = Decimal(0)
     acceptance_rate: float = 1.0

@@ -25,6 +25,7 @@ SOURCES = [
         "kind": "site",
         "yields": {"A": 0.25, "B": 0.5},
         "unit_cost": "3.5",
+        "labels_per_item": 5,
         "billed": "accepted",
         "price_tiers": [{"from": 100, "unit_cost": "3.25"}],
         "tier_scope": "project",

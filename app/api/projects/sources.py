@@ -50,6 +50,8 @@ bulk = APIRouter(prefix=router.prefix, tags=["sources"], route_class=BulkRoute)
 
 MAX_SOURCES = 20_000
 Kind = Literal["vendor", "site", "synthetic", "archive", "other"]
+MAX_LABELS = 1000
+Labels = Annotated[int, Field(strict=True, ge=1, le=MAX_LABELS), Whole]
 LotSize = Annotated[int, Field(strict=True, ge=1, le=MAX_COUNT), Whole]
 Billed = Literal["delivered", "accepted"]
 TierScope = Literal["order", "project"]
@@ -98,8 +100,10 @@ class SourceIn(Shape):
     samples. Of these `acceptance_rate` pass review; one accepted sample is worth `quality` clean ones: a
     number, an interval, or null where runs are to tell (`from`). An order is 0,
     or a multiple of `lot_size` from `min_order` to `max_order`, and costs `fixed_cost` plus its samples' prices, paid
-    for what is `billed`; all orders together are at most `max_total`. `license` is best an SPDX identifier: what a
-    known one permits need not be said in `terms`."""
+    for what is `billed`; all orders together are at most `max_total`. Where an item carries several labels, each a
+    sample, `labels_per_item` says how many: `unit_cost` and `price_tiers` are then prices of an item, a sample costs
+    its share of them (rounded up to a millionth), and orders, still in samples, are whole items. `license` is best an
+    SPDX identifier: what a known one permits need not be said in `terms`."""
 
     key: Key
     name: Text | None = None
@@ -107,6 +111,7 @@ class SourceIn(Shape):
     group: Key | None = None
     yields: Yields | None = None
     unit_cost: MoneyIn
+    labels_per_item: Labels = 1
     billed: Billed = "delivered"
     price_tiers: PriceTiers = ()
     tier_scope: TierScope = "order"
@@ -138,6 +143,7 @@ class SourceTerms(Patch):
     made_from = SourceIn
 
     unit_cost: MoneyIn = unset()
+    labels_per_item: Labels = unset()
     billed: Billed = unset()
     price_tiers: PriceTiers = unset()
     tier_scope: TierScope = unset()
@@ -204,6 +210,7 @@ class SourceOut(Answer):
     group: str | None
     yields: dict[str, float]
     unit_cost: MoneyOut
+    labels_per_item: int
     billed: Billed
     price_tiers: PriceTiers
     tier_scope: TierScope

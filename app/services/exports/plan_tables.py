@@ -29,8 +29,10 @@ from app.services.exports.columns import (
 from app.services.exports.dossier import Dossier
 from app.services.forecasts.curves import Summary, bands_at, chance_reachable, counts_now, parameters_of
 from app.services.ledger.holdings import Stock
+from app.services.ledger.terms import price_of
 from app.services.planning.allocations import doubts_by_group
 from app.services.planning.scenarios import ScenarioResult
+from app.services.projects.sources import lot_of
 from app.store.member_rows import AnyGroup
 from app.tables.shape import Column
 
@@ -83,11 +85,11 @@ def sources_table(dossier: Dossier) -> Content[SourcePlan]:
         Column("order", "count", "samples to order in this round", lambda one: one.order),
         Column("cost", "money", f"what the order costs, {currency}", lambda one: amount(one.cost)),
         within(lambda one: dossier.sources[one.key], [
-            Column("unit_cost", "money", f"price of a sample, before tiers, {currency}", lambda it: it.unit_cost),
+            Column("unit_cost", "money", f"price of a sample, before tiers, {currency}", price_of),
             Column("fixed_cost", "money", f"price of ordering at all, {currency}", lambda it: it.fixed_cost),
             Column("min_order", "count", "least order", lambda it: it.min_order),
             Column("max_order", "count", "largest order", lambda it: it.max_order),
-            Column("lot_size", "count", "orders are whole lots of so many samples", lambda it: it.lot_size),
+            Column("lot_size", "count", "orders are whole lots of so many samples", lot_of),
             Column("acceptance_rate", "share", "share of delivered samples that passes review, as stated",
                    lambda it: it.acceptance_rate),
             Column("lead_time_days", "count", "days from order to delivery", lambda it: it.lead_time_days),

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from typing import Any
 
+from app.money import MILLIONTH
+from app.store.member_rows import AnySource
 from app.store.models.projects import Source
 
 
@@ -54,11 +56,26 @@ class Terms:
         return cost
 
 
+def price_of(source: AnySource) -> Decimal:
+    """What a sample costs before tiers: of the price of an item the share of one of its labels."""
+    return _share(source, source.unit_cost)
+
+
+def tiers_of(source: AnySource) -> tuple[tuple[int, Decimal], ...]:
+    """(from, what a sample beyond it costs), ascending."""
+    return tuple((int(tier["from"]), _share(source, Decimal(tier["unit_cost"]))) for tier in source.price_tiers)
+
+
+def _share(source: AnySource, cost: Decimal) -> Decimal:
+    # Rounded up, so that no order costs less than its items, nor a sample nothing.
+    return (cost / source.labels_per_item).quantize(MILLIONTH, ROUND_UP)
+
+
 def terms_of(source: Source, ordered: int) -> Terms:
     """The source's present terms; `ordered` samples were ordered from it before."""
     return Terms(
-        unit_cost=source.unit_cost,
-        tiers=tuple((int(tier["from"]), Decimal(tier["unit_cost"])) for tier in source.price_tiers),
+        unit_cost=price_of(source),
+        tiers=tiers_of(source),
         fixed_cost=source.fixed_cost,
         billed=source.billed,
         start=ordered if source.tier_scope == "project" else 0,

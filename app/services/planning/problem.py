@@ -16,8 +16,10 @@ from app.planner.problem import Source as PlannerSource
 from app.planner.utility import KINDS, Objective, Stakeholder, parse
 from app.services.curves.fit import metric_of
 from app.services.ledger.holdings import Holdings, SourceRecord
+from app.services.ledger.terms import price_of, tiers_of
 from app.services.licences import judge
 from app.services.projects.references import over_of
+from app.services.projects.sources import lot_of
 from app.store.member_rows import AnyGroup, AnySource
 from app.store.models.projects import Project
 
@@ -162,11 +164,11 @@ def planner_source(
         yields=tuple(
             sorted((place[group_id], rate.mean) for group_id, rate in record.yields.items() if group_id in place)
         ),
-        unit_cost=millionths(source.unit_cost),
+        unit_cost=millionths(price_of(source)),
         min_order=source.min_order,
         max_order=0 if harms and order is None else source.max_order,
-        lot_size=source.lot_size,
-        tiers=tuple(Tier(tier["from"], millionths(Decimal(tier["unit_cost"]))) for tier in source.price_tiers),
+        lot_size=lot_of(source),
+        tiers=tuple(Tier(start, millionths(price)) for start, price in tiers_of(source)),
         fixed_cost=millionths(source.fixed_cost),
         max_total=source.max_total,
         ordered=record.ordered,

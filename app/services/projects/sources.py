@@ -43,6 +43,7 @@ DEFAULTS: dict[str, Any] = {
     "name": None,
     "kind": "vendor",
     "unit_cost": Decimal(0),
+    "labels_per_item": 1,
     "billed": "delivered",
     "price_tiers": [],
     "tier_scope": "order",
@@ -99,7 +100,7 @@ def fill(session: Session, project: Project, rows: Sequence[SourceRow], items: S
         if not wrong and delivered:
             of_group = {groups[key].id: share for key, share in delivered.items()}
             row.yields = [YieldRow(group_id, of_group[group_id]) for group_id in sorted(of_group)]
-        wrong += [*terms_faults(row), *date_faults(row)]
+        wrong += [*terms_faults(row), *date_faults(row), *label_faults(row)]
         faults += [Fault(pointer(at, index, field), detail) for field, detail in wrong]
     refuse(faults[:MAX_FAULTS])
 
@@ -166,6 +167,13 @@ def date_faults(source: AnySource) -> list[tuple[str, str]]:
     return [("collected_to", f"must not be before collected_from: got {last} after {first}")]
 
 
+def label_faults(source: AnySource) -> list[tuple[str, str]]:
+    """Vendors are asked for items by the sample."""
+    if source.connection_id is None or source.labels_per_item == 1:
+        return []
+    return [("labels_per_item", "must be 1 for a source with a vendor connection, whose orders count items")]
+
+
 def fold_first_tier(source: AnySource) -> list[tuple[str, str]]:
     """A first tier from 0 is the unit cost said again: it is not kept, and a fault where it says another."""
     first = source.price_tiers[0] if source.price_tiers else None
@@ -187,10 +195,16 @@ def tier_faults(source: AnySource) -> list[tuple[str, str]]:
     ]
 
 
+def lot_of(source: AnySource) -> int:
+    """Orders are multiples of so many samples: whole lots, and whole items."""
+    return math.lcm(source.lot_size, source.labels_per_item)
+
+
 def order_faults(source: AnySource) -> list[tuple[str, str]]:
     """An order must be possible at all: some multiple of the lot within the minimum and each maximum."""
-    least = -(-max(source.min_order, 1) // source.lot_size) * source.lot_size
-    smallest = f"min_order {source.min_order} in lots of {source.lot_size} is at least {least}"
+    lot = lot_of(source)
+    least = -(-max(source.min_order, 1) // lot) * lot
+    smallest = f"min_order {source.min_order} in lots of {lot} is at least {least}"
     return [
         (field, f"no order fits: {smallest}, above {field} {most}; raise {field} or lower the others")
         for field, most in (("max_order", source.max_order), ("max_total", source.max_total))

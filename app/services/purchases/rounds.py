@@ -19,7 +19,8 @@ from app.services.ledger import ledger
 from app.services.ledger.holdings import holdings_of, left_of
 from app.services.ledger.ledger import Cause
 from app.services.ledger.orders import about_order, about_round
-from app.services.ledger.terms import terms_of
+from app.services.ledger.terms import price_of, terms_of
+from app.services.ledger.worths import worth_of
 from app.services.licences import judge
 from app.services.projects.changes import touch
 from app.services.vendors.placing import ask_to_place, places_orders
@@ -208,7 +209,7 @@ def tell_exhausted(session: Session, project: Project, now: datetime, enqueue: E
     """One event when what is left pays for no sample of any source; a raised budget arms it again."""
     left = left_of(project, money_of_project(session, project.id))
     sources = members(session, Source, project.id)
-    prices = [source.unit_cost for source in sources if not judge(project.licence_rule, source)[0]]
+    prices = [price_of(source) for source in sources if not judge(project.licence_rule, source)[0]]
     exhausted = left <= 0 or (bool(prices) and left < min(prices))
     if exhausted and project.exhausted_at is None:
         data = {"url": f"/v1/projects/{project.id}", "left": str(left)}

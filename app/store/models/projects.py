@@ -107,6 +107,7 @@ class Source(Base):
     name: Mapped[str | None] = mapped_column(String(200))
     kind: Mapped[str] = mapped_column(String(20))
     unit_cost: Mapped[Decimal]
+    labels_per_item: Mapped[int] = mapped_column(default=1)
     billed: Mapped[str] = mapped_column(String(20))
     price_tiers: Mapped[list[dict[str, Any]]]
     tier_scope: Mapped[str] = mapped_column(String(20))

@@ -85,7 +85,7 @@ class ProjectCalls(Connection):
         **more: Any,
     ) -> Source:
         """Adds an offer for a `group`, or for several with their shares (`yields`); `more` takes kind, name, min_order,
-        max_order, lot_size, fixed_cost, price_tiers, ..."""
+        max_order, lot_size, labels_per_item, fixed_cost, price_tiers, ..."""
         delivers = {"group": group} if yields is None else {"yields": dict(yields)}
         offer = {"key": key, "unit_cost": unit_cost, **delivers, **more}
         return Source.of(self._call("POST", path(project, "sources"), offer))

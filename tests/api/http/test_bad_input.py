@@ -255,6 +255,8 @@ def test_patching_leaves_nothing_half_done(api: Api) -> None:
         ({"price_tiers": {"from": 10, "unit_cost": "1"}}, "/price_tiers"),
         ({"max_total": -1}, "/max_total"),
         ({"max_total": 50, "min_order": 60}, "/max_total"),
+        ({"labels_per_item": 0}, "/labels_per_item"),
+        ({"labels_per_item": 4, "lot_size": 6, "max_order": 11}, "/max_order"),
         ({"acceptance_rate": 0}, "/acceptance_rate"),
         ({"acceptance_rate": 1.01}, "/acceptance_rate"),
         ({"acceptance_rate": 1e-300}, "/acceptance_rate"),

@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.api.http.test_bad_input import problem
 from tests.api_client import Api
+from tests.conftest import one_database
 
 OFFER: dict[str, Any] = {
     "key": "clinic-7",
@@ -11,6 +12,7 @@ OFFER: dict[str, Any] = {
     "kind": "site",
     "yields": {"A": 0.55, "B": 0.35},
     "unit_cost": "2.40",
+    "labels_per_item": 5,
     "billed": "accepted",
     "price_tiers": [{"from": 1000, "unit_cost": "2.10"}, {"from": 5000, "unit_cost": "1.999999"}],
     "tier_scope": "project",
@@ -170,3 +172,34 @@ def test_null_restores_the_defaults_of_a_source(api: Api) -> None:
     problem(api.patch(f"{path}/sources/s", json={"unit_cost": None}), 422)
     nulls = {"key": "n", "group": "A", "unit_cost": made["unit_cost"], **dict.fromkeys(terms)}
     assert api.post(f"{path}/sources", json=nulls).json() | {"key": "p"} == plain
+
+
+@one_database
+def test_several_labels_an_item_are_planned_as_samples_at_their_share_of_its_price(api: Api) -> None:
+    """Against the arithmetic done by hand: price ÷ labels, lots of whole items."""
+    curve = {"asymptote": 0.0, "scale": 1.0, "exponent": 0.5}
+    groups = [{"key": key, "initial_count": 50, "assumed_curve": curve} for key in "AB"]
+    shares = {"key": "images", "yields": {"A": 0.66, "B": 0.34}, "lot_size": 2}
+    said = {"unit_cost": "0.30", "labels_per_item": 3, "price_tiers": [{"from": 300, "unit_cost": "0.24"}]}
+    by_hand = {"unit_cost": "0.10", "lot_size": 6, "price_tiers": [{"from": 300, "unit_cost": "0.08"}]}
+    plans, costs = [], []
+    for terms in (said, by_hand):
+        path = api.project(groups=groups, sources=[shares | terms], budget={"total": "100", "rounds": 1})
+        plan = api.get(f"{path}/allocations/next").json()
+        plans.append([plan[part] for part in ("sources", "groups", "utility", "budget")])
+        made = api.post(f"{path}/rounds", json={"external_id": "r", "data_version": plan["data_version"]})
+        costs.append(made.json()["cost"])
+    assert plans[0] == plans[1]
+    assert costs[0] == costs[1] == plans[0][0][0]["cost"]
+    assert plans[0][0][0]["order"] % 6 == 0
+
+
+@one_database
+def test_vendors_are_asked_for_items_of_one_label(api: Api) -> None:
+    made = api.post("/v1/vendor-connections", json={"name": "v", "kind": "standard"}).json()
+    path = api.project()
+    before = api.get(f"{path}/sources/A").json()
+    changes = {"connection": made["id"], "labels_per_item": 2}
+    [fault] = problem(api.patch(f"{path}/sources/A", json=changes), 422)["errors"]
+    assert fault["pointer"] == "/labels_per_item"
+    assert api.get(f"{path}/sources/A").json() == before

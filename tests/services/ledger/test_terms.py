@@ -1,11 +1,13 @@
 """An order's price: each sample costs its tier's price, exactly."""
 
 from decimal import Decimal
+from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.services.ledger.terms import Terms
+from app.services.ledger.terms import Terms, price_of, terms_of
+from app.services.projects.sources import lot_of, new_source
 
 PRICES = st.decimals("0.000001", "99999", places=6)
 TIERS = st.lists(st.tuples(st.integers(1, 60), PRICES), max_size=4, unique_by=lambda tier: tier[0]).map(sorted)
@@ -32,3 +34,23 @@ def test_terms_survive_storage(
 ) -> None:
     terms = Terms(unit_cost, tuple(tiers), fixed, "accepted", start)
     assert Terms.read(terms.stored()) == terms
+
+
+@given(PRICES, st.integers(1, 12), st.integers(1, 12), st.integers(1, 20))
+def test_whole_items_cost_their_price_to_a_millionth_a_label(price: Decimal, labels: int, lot: int, lots: int) -> None:
+    source = new_source(
+        {
+            "unit_cost": price,
+            "labels_per_item": labels,
+            "lot_size": lot,
+            "price_tiers": [{"from": 0, "unit_cost": price}],
+        },
+        [],
+    )
+    order = lots * lot_of(source)
+    items, rest = divmod(order, labels)
+    assert (rest, order % lot) == (0, 0)
+    assert lot_of(source) <= lot * labels
+    paid, due = terms_of(source, 0).cost(order), items * Fraction(price)
+    assert Fraction(0) <= Fraction(paid) - due < Fraction(order, 10**6)
+    assert price_of(source) > 0
