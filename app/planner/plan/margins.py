@@ -41,12 +41,27 @@ class Margins:
 
 def worth(form: Canonical, counts: FloatArray, terms: ValueAndSlope) -> FloatArray:
     """Utility per effective sample [k] at counts [k] and their terms, what it does for other groups included."""
-    utility = form.utility
-    share = utility.emphasis if utility.is_additive or utility.is_level else utility.gradient(terms.value)
+    share = _shares(form, terms)
     if not form.values.crossed:
         return np.asarray(share * terms.slope)
     _, gradient = form.values.tangents(counts)
     return np.asarray(share @ gradient)
+
+
+def taught(form: Canonical, counts: FloatArray, terms: ValueAndSlope) -> FloatArray:
+    """Utility that a sample of each group (columns) is worth by what it does for each other group [k, k]."""
+    if not form.values.crossed:
+        return np.zeros((len(counts), len(counts)))
+    _, gradient = form.values.tangents(counts)
+    found = _shares(form, terms)[:, None] * gradient
+    np.fill_diagonal(found, 0.0)
+    return np.asarray(found)
+
+
+def _shares(form: Canonical, terms: ValueAndSlope) -> FloatArray:
+    """What a group's value counts for in the utility at the margin [k]."""
+    utility = form.utility
+    return utility.emphasis if utility.is_additive or utility.is_level else utility.gradient(terms.value)
 
 
 def room(form: Canonical, orders: IntArray) -> BoolArray:

@@ -6,7 +6,7 @@ import numpy as np
 
 from app.planner.arrays import BoolArray, FloatArray
 from app.planner.plan.decide import Decision
-from app.planner.plan.margins import Margins, room
+from app.planner.plan.margins import Margins, room, taught
 from app.planner.policies.table import POLICIES
 from app.planner.problem.canonical import Canonical
 from app.planner.wording import count, money, number, percent
@@ -139,8 +139,28 @@ def _worthless(form: Canonical, decision: Decision, group: int) -> str | None:
     return None
 
 
+def _for_others(view: _View, group: int) -> str | None:
+    """Why samples are bought for a group that by itself can gain nothing that counts."""
+    form, decision = view.form, view.decision
+    counted, own = form.utility.counted, form.sources_of(group)
+    if decision.added[group] <= 0.0 or (counted[group] and decision.now.slope[group] > 0.0):
+        return None
+    why = "Its own curve is at its floor" if counted[group] else "Its weight is 0"
+    lessons = taught(form, form.held, decision.now)[:, group]
+    if lessons.max() > 0.0:
+        learner = form.keys[int(np.argmax(lessons))]
+        return f"{why}; its samples are bought for what they teach others, most of all '{learner}'."
+    along = own[decision.orders[own] > 0]
+    if any(counted[other] for at in along.tolist() for other in form.groups_of(at).tolist() if other != group):
+        return f"{why}; its samples come along from sources of groups that count."
+    return None
+
+
 def _weighed(view: _View, group: int) -> str:
     form, added = view.form, round(float(view.decision.accepted[group]))
+    others = (_bounded(view, group) or _for_others(view, group)) if added else None
+    if others:
+        return others
     worthless = _worthless(form, view.decision, group)
     if worthless:
         return worthless

@@ -391,6 +391,23 @@ def test_reasons_say_what_of_a_gain_comes_from_what_is_bought_of_others() -> Non
         assert f"Of its gain, {own:.0%}".replace("%", " %") in group.reason
 
 
+def test_reasons_say_for_whose_sake_samples_of_a_group_that_does_not_count_are_bought() -> None:
+    cheap = replace(moving_each_other(0.5, 0.0, added=(50.0, 0.5)), weights=np.array([1.0, 0.0]))
+    [served, unweighed] = make_plan(cheap).groups
+    assert (served.add, unweighed.add) == (0, 200)
+    assert unweighed.reason == "Its weight is 0; its samples are bought for what they teach others, most of all 'g0'."
+    assert served.reason.endswith("Of its gain, 100 % comes from what is bought of others.")
+    apart = replace(moving_each_other(0.0, 0.0), weights=np.array([1.0, 0.0]))
+    assert make_plan(apart).groups[1].reason == "Its weight is 0, so it does not count."
+
+
+def test_reasons_say_that_samples_come_along_with_those_of_groups_that_count() -> None:
+    curves = stated([(0.05, 1.0, 0.5, 0.0)] * 2, draws=5)
+    both = Source("both", ((0, 0.5), (1, 0.5)), MONEY)
+    plan = make_plan(problem(curves, (both,), 100.0, held=[200.0, 200.0], weights=[1.0, 0.0]))
+    assert plan.groups[1].reason == "Its weight is 0; its samples come along from sources of groups that count."
+
+
 def test_reasons_say_what_others_samples_take_back() -> None:
     harmed = make_plan(moving_each_other(0.0, 0.2, added=(1.0, 1.0)))
     assert all("takes back" in group.reason for group in harmed.groups)
