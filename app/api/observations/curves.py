@@ -92,7 +92,9 @@ class DiagnosticsOut(Answer):
 
 class CurveOut(Answer):
     """A group's learning curve: loss = asymptote + scale · (n + offset)^−exponent over its posterior. `asymptote` is
-    in the metric's units; `samples_to_target` are own samples, null where the target is never reached;
+    in the metric's units; `offset` is one of 0, 1/20, 1/4, 1 and 4 times the largest size in each draw, weighed by the
+    runs and by what real curves had: few sizes say little of it, so it is shrunk to these, and the `exponent`, which
+    makes up for it, with it. `samples_to_target` are own samples, null where the target is never reached;
     `chance_reachable` is the chance that endless data reaches it, null without a target. `count` clean
     samples are held and `pending` ordered but not delivered; `raw_count` and `raw_pending` are the same whatever their
     quality. `now` is the metric with what is held and awaited, the `metric_now` of a plan; `misfit` is by how much
