@@ -36,6 +36,9 @@ STILL_CHANCE = 0.1
 """A group whose curve has not started with this chance (method.md 2) or more is named: of LCDB's curves that fell by a
 tenth or more over their measured sizes, one in fifty is, or one in twenty where they are single splits."""
 
+NEAR_BOUND = 0.01
+"""Points within two standard errors of the worst value, and this share of the span at the most, are at it."""
+
 NOTHING_LEFT = 0.05
 """A loss below this share of the span stands near the metric's best value: that it stands still needs no saying."""
 
@@ -131,6 +134,7 @@ def remarks(
     ]
     for code, detail, holds in _extremes(table, units, span):
         found += [Warning(code, detail, keys[g]) for g in np.flatnonzero(holds)]
+    found += _at_worst(keys, table, span)
     best = np.flatnonzero((points > 0) & (table.last <= 0.0))
     found += [Warning("at_bound", _perfect(float(examples[g])), keys[g]) for g in best]
     wide = trend.doublings >= WIDE_DOUBLINGS
@@ -140,6 +144,19 @@ def remarks(
     found += [Warning("fell", _fell(one), keys[one.group]) for one in fallen]
     found += [Warning("not_started", _still(float(not_started[g])), keys[g]) for g in np.flatnonzero(still)]
     return found
+
+
+def _at_worst(keys: tuple[str, ...], table: Table, span: float | None) -> list[Warning]:
+    """Groups with some runs at the metric's worst value, or within their errors of it, where it does not stay."""
+    if span is None:
+        return []
+    error = np.minimum(2.0 * np.nan_to_num(table.stderrs), NEAR_BOUND * span)
+    worst = table.losses >= span - error
+    many = np.bincount(table.group, worst, minlength=table.groups)
+    left = typical_losses(table, np.zeros(table.groups)) < span
+    largest = np.zeros(table.groups)
+    np.maximum.at(largest, table.group[worst], table.counts[worst])
+    return [Warning("at_bound", _clipped(int(many[g]), largest[g]), keys[g]) for g in np.flatnonzero((many > 0) & left)]
 
 
 def _extremes(table: Table, units: FloatArray, span: float | None) -> list[tuple[str, str, BoolArray]]:
@@ -191,6 +208,14 @@ def _still(chance: float) -> str:
         f"The loss has not moved over the sizes measured, by more than its scatter: the group has not started to learn"
         f" (chance {percent(chance)}), or is at its floor. Buy a part for it and measure at several times the largest"
         " size; `exploration` says how much."
+    )
+
+
+def _clipped(many: int, largest: float) -> str:
+    runs = "One point is" if many == 1 else f"{many} points are"
+    return (
+        f"{runs} at the metric's worst value, at up to {largest:,.0f} samples: it cannot show how far beyond"
+        " the model is, and the curve takes that for its course. Leave such runs out, or use a finer metric."
     )
 
 

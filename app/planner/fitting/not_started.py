@@ -28,8 +28,9 @@ from app.planner.fitting.grid import Level, Nodes, draw_level, log_mass
 from app.planner.fitting.holdout_luck import without_luck
 from app.planner.fitting.sampling import Frame, Learnt
 
-LEAST_SIZES, LEAST_RATIO = 3, 4.0
-"""Fewer sizes, or a smaller factor from the smallest to the largest, cannot show that a loss stands still."""
+LEAST_SIZES, LEAST_RATIO = 3, 3.0
+"""Fewer sizes, or a smaller factor from the smallest to the largest, cannot show that a loss stands still. What others'
+samples are worth pulls the sizes of a joint model together: runs that shrink by four span three and a half or so."""
 
 LEAST_EXAMPLES = 1.0
 """Losses whose errors are worth fewer examples M are drawn in to the middle, and look flat whatever they are."""

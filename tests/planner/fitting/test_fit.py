@@ -237,6 +237,17 @@ def test_extreme_scores_and_errors_are_said(losses: FloatArray, stderr: float, c
     assert codes(points(np.array([20.0, 40.0, 80.0, 160.0, 320.0]), losses, stderr)) == [code]
 
 
+def test_single_runs_at_the_worst_value_are_counted() -> None:
+    """Clipped to .999 where the loss is above 1."""
+    counts = np.array([20.0, 40.0, 80.0, 160.0, 320.0])
+    losses = np.array([0.999, 0.999, 0.7, 0.5, 0.36])
+    [said] = fit(observed(points(counts, losses, 0.001)), Prior(), 0, 100).warnings
+    assert said.code == "at_bound"
+    assert said.detail.startswith("2 points are at the metric's worst value, at up to 40 samples")
+    assert codes(points(counts, losses, 0.0004)) == []
+    assert codes(points(counts, np.minimum(losses, 0.98), 0.2)) == []
+
+
 def test_sizes_a_million_times_apart_are_said() -> None:
     counts = np.array([1.0, 1e3, 1e6, 1e9])
     assert codes(points(counts, 0.05 + 0.4 * counts**-0.1)) == ["wide_range"]

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import kstest, multivariate_normal, norm
 
 from app.planner.arrays import FloatArray
+from app.planner.borrowing import fit_together
 from app.planner.curves.observations import Observations, Points
 from app.planner.curves.posterior import Posterior
 from app.planner.curves.prior import Prior
@@ -89,6 +90,20 @@ def test_the_chance_is_that_of_the_integrals_done_by_brute_force(losses: FloatAr
     assert found > 0.01
     # Nodes that hold little each are left out of the family's integral; where the prior tells nodes apart, many do.
     assert found == pytest.approx(brute_force(observed(losses), prior), rel=0.12 if bounded else 0.05)
+
+
+@pytest.mark.parametrize("joint", [True, False])
+@pytest.mark.parametrize(("slope", "said"), [(0.0, True), (0.1, False), (0.3, False)])
+def test_a_group_that_has_not_moved_beside_one_that_learns_is_named(joint: bool, slope: float, said: bool) -> None:
+    """Three sizes at .62 ± .004, one model on both groups or one each."""
+    sizes, rng = np.array([25.0, 50.0, 100.0]), np.random.default_rng(4)
+    still = 0.62 * (sizes / 100.0) ** -slope + 0.004 * rng.normal(size=3)
+    seen = observed(sizes**-0.5 + 0.05, still, sizes=sizes, stderr=0.007)
+    runs = np.stack([sizes, sizes], axis=1)
+    seen = replace(seen, runs=runs, run_of=(np.arange(3),) * 2, attributes=({}, {}), parent=(None, None), joint=joint)
+    posterior = fit_together(seen, prior_for(1.0), 0, 100)
+    assert [one.group for one in posterior.warnings if one.code == "not_started"] == ["g1"] * said
+    assert (posterior.not_started[1] > 0.2) == said
 
 
 def test_a_curve_that_fell_has_started_however_flat_it_ends() -> None:
