@@ -32,6 +32,11 @@ WAVES = (3, 4)
 BEND_CHANCE, LEAST_BEND = 0.02, 0.01
 """Chance of calling a power law bent, and the least departure from it, as a share of the loss, that is called so."""
 
+KINK_SIZES, KINK_CHANCE = 8, 0.005
+"""Of so few cells, waves leave a kink in the middle to what noise is told by: slopes that change at one size are asked
+for as well. That takes so much of the chance of calling a power law bent. With more cells it would call clean ones so,
+of which the curve that is asked beside is but near."""
+
 FALL, FALL_CHANCE = 4.0, 5e-3
 """Standard errors by which the metric must get worse, and the chance that noise alone does so in a group."""
 
@@ -63,7 +68,8 @@ class Fall(NamedTuple):
 def bent(data: GroupData, sigma: FloatArray) -> IntArray:
     """Groups of seven sizes or more that no power law follows, ascending; sigma [G]: σ as a share of ȳ.
 
-    By the F test of slow waves in log n beside the nearest curve (Seber and Wild, Nonlinear Regression, 1989, 5.9).
+    By the F test of slow waves in log n beside the nearest curve (Seber and Wild, Nonlinear Regression, 1989, 5.9), and
+    of few cells by that of a kink at any inner one.
     """
     # Luck taken for a constant per holdout, the form in which it looks most like a bend.
     table = data.table
@@ -86,22 +92,47 @@ def bent(data: GroupData, sigma: FloatArray) -> IntArray:
 
 
 def _bent(y: FloatArray, r: FloatArray, level: FloatArray, covariance: FloatArray) -> BoolArray:
-    """True where waves in proportion to `level` explain what the nearest curve leaves [B]; y, r = n / n_ref [B, K]."""
+    """True where waves, or a kink, in proportion to `level` explain what the nearest curve leaves [B]; y, r = n / n_ref
+    [B, K], ascending."""
     root = np.linalg.cholesky(covariance)
     whiten = np.linalg.inv(root)
     white = whiten @ y[:, :, None]
     curve = _derivatives(r, *_nearest(whiten, white, r))[: 3 if y.shape[1] < FOUR_FROM else 4]
     x = np.pi * np.log(r) / np.minimum(np.log(r.min(axis=1, keepdims=True)), -LEAST_DIVISOR)
-    basis = whiten @ np.stack([*curve, *(level * np.cos(k * x) for k in WAVES)], axis=2)
+
+    def explain(shapes: list[FloatArray], chance: float) -> BoolArray:
+        return _explain([level * shape for shape in shapes], curve, white, root, whiten, level, chance)
+
+    if y.shape[1] > KINK_SIZES:
+        return explain([np.cos(k * x) for k in WAVES], BEND_CHANCE)
+    found = explain([np.cos(k * x) for k in WAVES], BEND_CHANCE - KINK_CHANCE)
+    inner = range(2, y.shape[1] - 2)
+    for at in inner:
+        found |= explain([np.maximum(x[:, at, None] - x, 0.0)], KINK_CHANCE / len(inner))
+    return found
+
+
+def _explain(
+    shapes: list[FloatArray],
+    curve: list[FloatArray],
+    white: FloatArray,
+    root: FloatArray,
+    whiten: FloatArray,
+    level: FloatArray,
+    chance: float,
+) -> BoolArray:
+    """Whether `shapes` [B, K] beside the derivatives `curve` [B, K] explain so much of the whitened losses `white`
+    [B, K, 1] as noise does with less than `chance` [B]; root, whiten: the covariance's root and its inverse."""
+    basis = whiten @ np.stack([*curve, *shapes], axis=2)
     q = np.linalg.qr(basis / np.maximum(np.linalg.norm(basis, axis=1, keepdims=True), LEAST_DIVISOR))[0]
     along = q.swapaxes(1, 2) @ white
     rest = ((white - q @ along) ** 2).sum(axis=(1, 2))
     waves = along[:, len(curve) :]
-    freedom = y.shape[1] - q.shape[2]
+    freedom = q.shape[1] - q.shape[2]
     ratio = (waves**2).mean(axis=(1, 2)) * freedom / np.maximum(rest, LEAST_DIVISOR)
     departure = (root @ q[:, :, len(curve) :] @ waves)[:, :, 0] / level
     large = (departure**2).mean(axis=1) > LEAST_BEND**2
-    return np.asarray(large & (fdtrc(len(WAVES), freedom, ratio) < BEND_CHANCE))
+    return np.asarray(large & (fdtrc(len(shapes), freedom, ratio) < chance))
 
 
 def _nearest(whiten: FloatArray, white: FloatArray, r: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -121,11 +121,14 @@ def test_most_bends_are_named(curve: Curve, sizes: FloatArray, noise: float, sha
     assert found["outlier"] < 0.05 * GROUPS
 
 
-@pytest.mark.parametrize("curve", [halting, still])
-def test_the_cleaner_the_runs_the_more_bends_are_named(curve: Curve) -> None:
-    found = [named(fitted(curve, SIZES, noise))["bends"] for noise in (1e-4, 1e-3, 0.01, 0.03, 0.1)]
+@pytest.mark.parametrize(
+    ("curve", "sizes"),
+    [(halting, SIZES), (still, SIZES), (halting, SIZES[:8]), (still, SIZES[:8]), (steeper, SIZES[:8])],
+)
+def test_the_cleaner_the_runs_the_more_bends_are_named(curve: Curve, sizes: FloatArray) -> None:
+    found = [named(fitted(curve, sizes, noise))["bends"] for noise in (1e-4, 1e-3, 0.01, 0.03, 0.1)]
     assert found == sorted(found, reverse=True)
-    assert found[0] > found[-1]
+    assert found[0] > max(found[-1], 0.5 * GROUPS)
 
 
 def test_holdouts_that_change_half_way_are_no_bend() -> None:
