@@ -101,7 +101,9 @@ def _bent(y: FloatArray, r: FloatArray, level: FloatArray, covariance: FloatArra
     x = np.pi * np.log(r) / np.minimum(np.log(r.min(axis=1, keepdims=True)), -LEAST_DIVISOR)
 
     def explain(shapes: list[FloatArray], chance: float) -> BoolArray:
-        return _explain([level * shape for shape in shapes], curve, white, root, whiten, level, chance)
+        return _explain(
+            [level * shape for shape in shapes], curve, white, np.asarray(root), np.asarray(whiten), level, chance
+        )
 
     if y.shape[1] > KINK_SIZES:
         return explain([np.cos(k * x) for k in WAVES], BEND_CHANCE)
