@@ -18,7 +18,7 @@ from app.planner.relaxation.master import Master
 
 MOST_STEPPED = 120
 """More columns than this are left to the tangents: a step takes time with their cube."""
-MOST_LOOKS = 60
+MOST_ASCENTS = 60
 """So many steps at the most."""
 LAST_RISE, LEAST_RISE = 0.1, 1e-14
 """Steps end where U rises by less than the square of the tolerance times the first, as a share of what a column brings:
@@ -112,7 +112,7 @@ class _Hill:
             "jac": lambda x: -outer.objective @ self._slope(x),
             "bounds": Bounds(np.concatenate([lower, -endless]), np.concatenate([upper, endless])),
             "constraints": rows.constraints(extra) + self._constraints(),
-            "options": {"ftol": rise, "maxiter": MOST_LOOKS},
+            "options": {"ftol": rise, "maxiter": MOST_ASCENTS},
         }
         first = np.concatenate([self.first, np.zeros(extra)])
         found = minimize(self._below, first, **asked)
