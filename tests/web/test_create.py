@@ -156,7 +156,7 @@ def test_the_exported_groups_make_the_same_groups(api: Api, pages: Pages) -> Non
     assert [one["unit_cost"] for one in api.get(f"{made}/sources").json()["items"]] == ["1234.50"]
 
 
-@pytest.mark.parametrize(("name", "first"), [("groups", "key,name,"), ("runs", "external_id,group,n,value,")])
+@pytest.mark.parametrize(("name", "first"), [("groups", "key,name,"), ("runs", "external_id,group,source,n,value,")])
 def test_there_are_tables_to_start_from(pages: Pages, name: str, first: str) -> None:
     answer = pages.get(f"/projects/new/{name}.csv")
     assert answer.text.startswith(first)

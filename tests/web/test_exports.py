@@ -69,7 +69,7 @@ def test_the_report_is_of_the_plan_that_is_shown(api: Api, pages: Pages, path: s
 
 @pytest.mark.parametrize(("place", "names"), [
     ("", ["allocation", "spending"]),
-    ("/rounds", ["rounds"]),
+    ("/rounds", ["rounds", "source-values"]),
     ("/curves", ["groups"]),
     ("/rounds/1", ["round-groups", "orders"]),
     ("/measurement-plan?runs=2", ["measurement-plan"]),
