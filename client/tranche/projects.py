@@ -1,10 +1,11 @@
 """Projects, their groups, and the sources that samples are ordered from. Money is a `Decimal`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 
 from tranche.answers import Estimate, Json, known
+from tranche.rows import Row, banded
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +66,7 @@ class Source:
         fixed_cost = Decimal(answer.get("fixed_cost", "0"))
         learned = Estimate.of(answer.get("record", {}).get("quality"))
         return known(cls, answer, unit_cost=Decimal(answer["unit_cost"]), fixed_cost=fixed_cost, learned=learned)
+
+    def row(self) -> Row:
+        names = [one.name for one in fields(self) if one.name not in ("yields", "quality", "learned")]
+        return {**{name: getattr(self, name) for name in names}, **banded("quality", self.learned)}

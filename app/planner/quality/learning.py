@@ -7,7 +7,6 @@ group's runs name are learnt together, and of more, each with the others at what
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.interpolate import RectBivariateSpline
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.curves.prior import Prior
@@ -105,6 +104,8 @@ def _pair(
 
     nodes = np.arange(0, len(QUALITIES), COARSE)
     coarse = asked(nodes[:, None], nodes[None, :])
+    from scipy.interpolate import RectBivariateSpline  # here: few projects learn two together, and it weighs 24 MB
+
     evidence = np.asarray(RectBivariateSpline(nodes, nodes, coarse)(*2 * (np.arange(len(QUALITIES)),)))
     # Between nodes a spline may swing above all of them.
     evidence = np.minimum(evidence, coarse.max() + NEAR_BEST)
