@@ -16,9 +16,9 @@ OTHER_SPLITS = ("equal", "equal_spend", "proportional")
 INTRODUCTION = """
 Census income (UCI Adult): a model predicts who earns over 50,000 dollars. There are 2,500 USD for more
 samples: 1 USD for one collected from white people, 3 USD for one from Black people. What is known comes from
-{runs} training runs of a logistic regression, really measured, on {splits} random splits of the data. Every
-group counts the same: the utility is the mean of the four accuracies (and a split in proportion to the
-weights is the equal one).
+{runs} training runs of one logistic regression for all four groups, really measured, on {splits} random splits of
+the data: what is collected from one group teaches it about the others too. Every group counts the same: the
+utility is the mean of the four accuracies (and a split in proportion to the weights is the equal one).
 """
 
 FAREWELL = """
