@@ -98,12 +98,29 @@ def test_without_scripts_the_form_plans_again_and_the_button_proposes(visitor: V
 
 
 def test_the_page_is_accessible_at_every_width_in_both_schemes(visitor: Visitor, census: str) -> None:
-    visitor.sign_in(path=census)
+    judges = [
+        {"name": "product & research", "objective": {"kind": "utilitarian"}},
+        {"name": "audit", "objective": {"kind": "maximin"}},
+    ]
+    offers = [
+        {"key": "web", "group": "Black_Male", "unit_cost": "1.50", "quality": None, "license": "CC-BY-4.0"},
+        {"key": "archive", "group": "Black_Male", "unit_cost": "1", "license": "CC-BY-NC-4.0"},
+    ]
+    rule = {"require": ["commercial"], "unspecified": "warn"}
+    with service(visitor) as api:
+        for offer in offers:
+            assert api.post(f"/v1{census}/sources", json=offer).status_code == 201
+        tag = {"If-Match": api.get(f"/v1{census}").headers["etag"]}
+        changed = api.patch(f"/v1{census}", json={"stakeholders": judges, "licence_rule": rule}, headers=tag)
+        assert changed.status_code == 200, changed.text
+    page = visitor.sign_in(path=census)
+    for said in ("product & research", "What sources are worth", "left out by the licence rule"):
+        expect(page.get_by_text(said).first).to_be_visible()
     visitor.pictures("plan")
     assert visitor.violations() == []
 
 
-@pytest.mark.parametrize("place", ["scenarios", "measurement-plan"])
+@pytest.mark.parametrize("place", ["scenarios", "measurement-plan", "curves"])
 def test_scenarios_and_the_measurement_plan_are_accessible(visitor: Visitor, census: str, place: str) -> None:
     visitor.sign_in(path=f"{census}/{place}")
     visitor.pictures(place)
