@@ -169,7 +169,7 @@ class Cart:
 
     def keeps(self, samples: FloatArray, costs: FloatArray) -> BoolArray:
         """Whether every row is missed by no more than now after steps of so many samples and millionths [S]."""
-        return self.region.keeps(self.market, self.row_values, samples, costs)
+        return self.region.keeps(self.market, self.row_values, self.orders, samples, costs)
 
 
 def _entries(matrix: csc_array | csr_array, lines: Sequence[int]) -> IntArray:

@@ -96,6 +96,7 @@ def whole_orders(programme: Programme, columns: FloatArray) -> IntArray:
     lots = np.floor(programme.order_of @ columns / market.lot * (1.0 + 1e-7) + 1e-6).astype(np.int64)
     orders = np.minimum(lots * market.lot, market.most)
     orders = np.where(orders >= market.least, orders, 0)
+    orders[programme.shut(columns)] = 0
     fixed = [source.fixed_order for source in market.sources]
     held = [order if kept is None else kept for order, kept in zip(orders.tolist(), fixed, strict=True)]
     return np.array(held, dtype=np.int64)

@@ -51,7 +51,7 @@ def _repeats(cart: Cart, source: int, step: int, missed: FloatArray) -> int:
     if abs(step) != offer.lot_size or cart.left < 0:
         return 1
     cost = int(cart.cost_up[source] if step > 0 else -cart.cost_down[source])
-    row, column, per_sample, per_share = cart.region.entries
+    row, column, (per_sample, per_share, _) = cart.region.entries
     own = column == source
     moved = np.abs(per_sample * step + per_share * cost / max(cart.market.budget, 1))[own]
     needed = missed[row[own]]

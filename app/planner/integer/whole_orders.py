@@ -15,6 +15,7 @@ from app.planner.arrays import FloatArray, IntArray
 from app.planner.integer.exchange import Cart
 from app.planner.integer.integer_programme import Whole, solve_whole
 from app.planner.integer.local_search import improve, improve_towards, repair
+from app.planner.integer.named_sources import Named
 from app.planner.integer.unit_levels import level_up
 from app.planner.integer.unit_samples import has_single_samples, top_up
 from app.planner.problem.canonical import Canonical
@@ -80,10 +81,11 @@ class Question:
     @property
     def near(self) -> float:
         """The gap at which no later way is asked."""
-        market = self.form.market
+        market, region = self.form.market, self.form.region
         if not self.is_small:
             return LOOSE
-        return TIGHT if not market.is_convex or np.any(market.least > 1) else SETTLED_GAP
+        stepped = not market.is_convex or np.any(market.least > 1) or region.counted.any()
+        return TIGHT if stepped else SETTLED_GAP
 
     def gap(self, found: Whole) -> float:
         """What the answer leaves open, as a share of the gain."""
@@ -158,8 +160,11 @@ class LocalSearch:
     def solve(self, question: Question, best: Whole) -> Whole:
         """The best of what steps reach from the divisible orders, the baselines and nothing."""
         form, divisible = question.form, question.divisible
-        nothing = np.zeros(len(form.sources))
-        starts = [rounded(form, divisible.relaxation.orders), *question.baselines, rounded(form, nothing)]
+        nothing, first = np.zeros(len(form.sources)), rounded(form, divisible.relaxation.orders)
+        if form.region.counted.any():
+            near = mended(form, first)
+            first = first if near is None else near
+        starts = [first, *question.baselines, rounded(form, nothing)]
         cart = _stepped(form, starts)
         return best if cart is None else replace(best, orders=cart.orders, utility=cart.total)
 
@@ -228,8 +233,22 @@ def mended(form: Canonical, orders: IntArray) -> IntArray | None:
     """The orders changed as little as steps can until bounds and limits are kept; None where steps do not get there."""
     if form.region.allows(form.market, orders) and form.market.cost(orders) <= form.market.budget:
         return orders
+    if form.region.counted.any():
+        named = Named.near(form, orders)
+        return None if named is None else mended(named.form, named.started(orders))
     cart = _cart(form, orders.copy())
     return cart.orders if repair(cart) else None
+
+
+def within(form: Canonical, rule: Callable[[Canonical], IntArray]) -> IntArray:
+    """A rule's orders [S] by `keep_within`; where limits on the number of orders forbid them, its orders among sources
+    that they allow."""
+    orders = rule(form)
+    if form.region.counted.any() and not form.region.allows(form.market, orders):
+        named = Named.near(form, orders)
+        if named is not None:
+            return keep_within(named.form, named.ordered(rule))
+    return keep_within(form, orders)
 
 
 def _from_starts(question: Question, best: Whole, path: Path) -> Whole:

@@ -8,7 +8,7 @@ import numpy as np
 
 from app.planner.arrays import FloatArray, IntArray
 from app.planner.integer.least_share import least_raised
-from app.planner.integer.whole_orders import Answer, best_whole, keep_within
+from app.planner.integer.whole_orders import Answer, best_whole, within
 from app.planner.policies.heuristics import BASELINES
 from app.planner.policies.policy import Means, PolicyName
 from app.planner.policies.table import POLICIES
@@ -78,14 +78,14 @@ def decide(form: Canonical, policy: Rule, seed: int = 0, given: Mapping[str, int
     check_feasible(form)
     form, divisible = prepared(form)
     means = Means(seed, _best)
-    baselines = {row.key: keep_within(form, row.orders(form, means)) for row in BASELINES}
+    baselines = {row.key: _ordered(form, row.key, means) for row in BASELINES}
     if policy == "optimal":
         orders, bound, method, proof = _whole(form, divisible, list(baselines.values()))
         return _decision(form, policy, divisible, baselines, orders, bound, method, proof)
     if policy == "given":
         orders = np.array([(given or {}).get(source.key, 0) for source in form.sources], dtype=np.int64)
     else:
-        orders = baselines[policy] if policy in baselines else keep_within(form, POLICIES[policy].orders(form, means))
+        orders = baselines[policy] if policy in baselines else _ordered(form, policy, means)
     return _decision(form, policy, divisible, baselines, orders, divisible.relaxation.bound, policy, divisible.proof)
 
 
@@ -96,8 +96,13 @@ def choose(form: Canonical, policy: PolicyName, seed: int = 0) -> IntArray:
     """
     check_feasible(form)
     form = with_base(form)
-    orders = POLICIES[policy].orders(form, Means(seed, _best))
-    return orders if policy == "optimal" else keep_within(form, orders)
+    means = Means(seed, _best)
+    return POLICIES[policy].orders(form, means) if policy == "optimal" else _ordered(form, policy, means)
+
+
+def _ordered(form: Canonical, policy: PolicyName, means: Means) -> IntArray:
+    """The policy's orders [S] within the bounds and limits."""
+    return within(form, lambda part: POLICIES[policy].orders(part, means))
 
 
 def _best(form: Canonical, others: Sequence[IntArray]) -> IntArray:

@@ -73,7 +73,7 @@ def room(form: Canonical, orders: IntArray) -> BoolArray:
         return found
     costs = form.market.step_costs(orders, steps)
     values = form.region.values(form.market, orders)
-    return found & form.region.keeps(form.market, values, steps.astype(np.float64), costs)
+    return found & form.region.keeps(form.market, values, orders, steps.astype(np.float64), costs)
 
 
 def _per_cost(form: Canonical, orders: IntArray, value: FloatArray) -> FloatArray:

@@ -31,14 +31,18 @@ class BoundPrice:
 def bound_prices(form: Canonical, decision: Decision) -> tuple[BoundPrice, ...]:
     """The budget's, the groups', the limits' and the sources' largest orders', where they are above 0.
 
-    Lots, smallest orders and fixed costs are not in them: they belong to the divisible optimum.
+    Lots, smallest orders and fixed costs are not in them: they belong to the divisible optimum. Nor are limits on how
+    many sources get an order: no share of an order more can be allowed.
     """
     price = decision.relaxed.multiplier
     if decision.policy != "optimal" or not np.isfinite(price):
         return ()
     budget = max(form.market.budget, 1)
     found = [BoundPrice(BUDGET, price * MILLIONTHS / budget)] if price > 0.0 else []
-    for bound, value in zip(form.region.bounds, decision.rows.tolist(), strict=True):
+    counts_orders = form.region.counts_orders.tolist()
+    for bound, value, whole in zip(form.region.bounds, decision.rows.tolist(), counts_orders, strict=True):
+        if whole:
+            continue
         # A limit on a share r is the row Σ_M − r Σ_all: its price is that of the row times Σ_all.
         worth = value * (1.0 if bound.share is None else _whole(form, decision, bound))
         unit = bound.unit / MILLIONTHS if bound.unit > 1.0 else 1.0
@@ -61,7 +65,8 @@ def _largest_orders(form: Canonical, decision: Decision) -> list[BoundPrice]:
         return []
     gain = _reduced_gains(form, decision)
     at_cap = np.isfinite(market.limit) & (market.limit > 0.0) & (wanted >= market.limit * (1.0 - LIMIT_ROUNDING))
-    at_cap &= ~market.offers.is_fixed & (gain > PRICE_ROUNDING * decision.relaxed.multiplier * market.share)
+    # What a sample more of a counted source is worth hangs on whether it gets an order at all.
+    at_cap &= ~market.offers.is_fixed & ~form.region.counted & (gain > PRICE_ROUNDING * decision.relaxed.multiplier * market.share)
     found = []
     for at in np.flatnonzero(at_cap).tolist():
         source = form.sources[at]

@@ -1,6 +1,7 @@
 """Which orders are allowed beside the budget: bounds of groups and limits over sets, as linear rows (method.md 6).
 
-R rows lower ≤ X x + C c ≤ upper, x [S] the orders in samples, c [S] their costs as shares of the budget.
+R rows lower ≤ X x + C c + O o ≤ upper, x [S] the orders in samples, c [S] their costs as shares of the budget, o [S] 1
+where x is above 0.
 """
 
 from collections.abc import Sequence
@@ -42,10 +43,11 @@ class Bound:
 
 @dataclass(frozen=True)
 class Region:
-    """samples X, costs C [R, S]; lower, upper [R], infinite where there is none; bounds: what each row says."""
+    """samples X, costs C, opens O [R, S]; lower, upper [R], infinite where there is none; bounds: what each row says."""
 
     samples: csr_array
     costs: csr_array
+    opens: csr_array
     lower: FloatArray
     upper: FloatArray
     bounds: tuple[Bound, ...]
@@ -57,6 +59,7 @@ class Region:
         return cls(
             samples=csr_array(vstack([none, *(part.samples for part in parts)])),
             costs=csr_array(vstack([none, *(part.costs for part in parts)])),
+            opens=csr_array(vstack([none, *(part.opens for part in parts)])),
             lower=np.concatenate([np.zeros(0), *(part.lower for part in parts)]),
             upper=np.concatenate([np.zeros(0), *(part.upper for part in parts)]),
             bounds=tuple(bound for part in parts for bound in part.bounds),
@@ -68,23 +71,37 @@ class Region:
         return not self.bounds
 
     @cached_property
-    def entries(self) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
-        """Row, source, X and C of every place where X or C is not 0."""
-        samples, costs = self.samples.tocoo(), self.costs.tocoo()
+    def counts_orders(self) -> BoolArray:
+        """The rows [R] that say how many sources get an order."""
+        return np.diff(self.opens.indptr) > 0
+
+    @cached_property
+    def counted(self) -> BoolArray:
+        """The sources [S] whose order, however small, counts in such a row."""
+        found = np.zeros(self.opens.shape[1], dtype=np.bool_)
+        found[self.opens.indices] = True
+        return found
+
+    @cached_property
+    def entries(self) -> tuple[IntArray, IntArray, FloatArray]:
+        """Row and source of every place where X, C or O is not 0, and the three there [3, places]."""
+        matrices = [self.samples.tocoo(), self.costs.tocoo(), self.opens.tocoo()]
         size = self.samples.shape[1]
         keys, place = np.unique(
-            np.concatenate([part.coords[0].astype(np.int64) * size + part.coords[1] for part in (samples, costs)]),
+            np.concatenate([part.coords[0].astype(np.int64) * size + part.coords[1] for part in matrices]),
             return_inverse=True,
         )
-        parts = np.zeros((2, len(keys)))
-        parts[0, place[: samples.nnz]] = samples.data
-        parts[1, place[samples.nnz :]] = costs.data
-        return keys // size, keys % size, parts[0], parts[1]
+        parts = np.zeros((3, len(keys)))
+        ends = np.cumsum([part.nnz for part in matrices])
+        for at, (part, places) in enumerate(zip(matrices, np.split(place, ends[:-1]), strict=True)):
+            parts[at, places] = part.data
+        return keys // size, keys % size, parts
 
     def values(self, market: Market, orders: IntArray) -> FloatArray:
         """The rows' values [R] at whole orders [S]."""
         shares = np.array([cost / max(market.budget, 1) for cost in market.costs(orders)])
-        return np.asarray(self.samples @ orders + self.costs @ shares, dtype=np.float64)
+        found = np.asarray(self.samples @ orders + self.costs @ shares, dtype=np.float64)
+        return found + self.opens @ (orders > 0) if self.counted.any() else found
 
     def missed(self, values: FloatArray) -> FloatArray:
         """By how much each row [R] is missed at its value, 0 where it is kept."""
@@ -97,17 +114,21 @@ class Region:
         """Whether whole orders [S] keep every row."""
         return self.is_open or not self.missed(self.values(market, orders)).any()
 
-    def keeps(self, market: Market, values: FloatArray, samples: FloatArray, costs: FloatArray) -> BoolArray:
+    def keeps(
+        self, market: Market, values: FloatArray, orders: IntArray, samples: FloatArray, costs: FloatArray
+    ) -> BoolArray:
         """Whether every row, of these values [R], is missed by no more than now after a step of each source alone.
 
-        samples, costs [S]: what the steps add, in ordered samples and in millionths.
+        orders [S]: as they are; samples, costs [S]: what the steps add, in ordered samples and in millionths.
         """
         fine = np.ones(len(samples), dtype=np.bool_)
         if self.is_open:
             return fine
-        row, source, per_sample, per_share = self.entries
+        row, source, (per_sample, per_share, per_order) = self.entries
         before, lower, upper = values[row], self.lower[row], self.upper[row]
         after = before + per_sample * samples[source] + per_share * costs[source] / max(market.budget, 1)
+        opened = np.subtract(orders + samples > 0.0, orders > 0, dtype=np.float64)
+        after = after + per_order * opened[source]
         away = np.maximum(np.maximum(lower - after, after - upper), 0.0)
         was = np.maximum(np.maximum(lower - before, before - upper), 0.0)
         bad = away > np.maximum(was, SLACK * np.maximum(np.abs(before), 1e-3))
@@ -129,7 +150,8 @@ class Region:
         """The region with the rows [R] marked left out."""
         kept = np.flatnonzero(~rows)
         bounds = tuple(self.bounds[at] for at in kept)
-        return Region(self.samples[kept], self.costs[kept], self.lower[kept], self.upper[kept], bounds)
+        parts = (part[kept] for part in (self.samples, self.costs, self.opens))
+        return Region(*parts, self.lower[kept], self.upper[kept], bounds)
 
 
 def region_of(
@@ -170,7 +192,7 @@ def _groups(
         for at in rows.tolist()
     )
     empty = csr_array((len(rows), len(market.sources)))
-    return Region(csr_array(market.delivered[rows]), empty, low[rows], high[rows], bounds)
+    return Region(csr_array(market.delivered[rows]), empty, empty, low[rows], high[rows], bounds)
 
 
 def _shares(limit: Limit) -> list[tuple[float | None, float | None, float | None]]:
@@ -201,7 +223,9 @@ def _limit(
     high = np.inf if maximum is None else (maximum - offset) / unit
     line = csr_array((weights @ market.delivered if by_group else weights).reshape(1, -1))
     empty = csr_array(line.shape)
-    samples, costs = (empty, line) if limit.measure in ("cost", "cost_share") else (line, empty)
+    of_money = limit.measure in ("cost", "cost_share")
+    samples, costs = (empty, line) if of_money else (line, empty)
+    samples, opens = (empty, line) if limit.measure == "orders" else (samples, empty)
     constraint = Constraint("set", limit.name)
     bound = Bound(
         constraint,
@@ -211,6 +235,6 @@ def _limit(
         share,
         whole=np.asarray(whole @ market.delivered if by_group else whole),
         whole_held=float(whole @ raw) if by_group else 0.0,
-        of_money=limit.measure in ("cost", "cost_share"),
+        of_money=of_money,
     )
-    return Region(samples, costs, np.array([low]), np.array([high]), (bound,))
+    return Region(samples, costs, opens, np.array([low]), np.array([high]), (bound,))

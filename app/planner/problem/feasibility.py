@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse import csr_array, hstack
 
-from app.planner.arrays import FloatArray, IntArray
+from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.errors import BUDGET, LICENCE, Constraint, Culprit, InfeasibleError
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.constraints import Bound, Region
@@ -132,13 +132,23 @@ def _together(market: Market, region: Region) -> list[Culprit]:
     need = 0 if orders is None else market.cost(orders)
     if need > market.budget:
         change = f"Raise the budget from {money(market.budget)} to {money(need)}, the least that meets all bounds."
+        culprits += _too_many_orders(replace(programme, market=market, region=moved, money=True))
         culprits.append(Culprit(BUDGET, float(market.budget), float(need), change))
     return culprits
 
 
+def _too_many_orders(programme: Programme) -> list[Culprit]:
+    """The limits that call for more orders than the budget pays for, where fewer would do with the budget there is."""
+    counting = programme.region.counts_orders & np.isfinite(programme.region.lower)
+    if not counting.any():
+        return []
+    misses, columns = _least_miss(programme, counting)
+    return _missed(programme, (misses[0], np.zeros_like(misses[1])), columns)
+
+
 def _rich(market: Market, region: Region) -> Market:
     """The market as it were with all the money that its limits could call for."""
-    needed = np.zeros(len(market.sources))
+    needed = np.maximum(market.offers.fixed, 0).astype(np.float64)
     per_sample = region.costs.multiply(market.share[None, :]) + region.samples
     rows, sources = (entries := per_sample.tocoo()).coords
     lower = np.where(np.isfinite(region.lower), np.abs(region.lower), 0.0)[rows]
@@ -150,24 +160,29 @@ def _rich(market: Market, region: Region) -> Market:
     return replace(market, most=np.where(most >= market.least, most, 0))
 
 
-def _least_miss(programme: Programme) -> tuple[tuple[FloatArray, FloatArray], FloatArray]:
-    """By how much the lower and the upper bounds [R] must give way at least, and orders that then keep them.
+def _least_miss(
+    programme: Programme, lowered: BoolArray | None = None
+) -> tuple[tuple[FloatArray, FloatArray], FloatArray]:
+    """By how much the lower and the upper bounds [R] must give way at least, and orders that then keep them; nothing
+    where there are none. lowered [R]: whose lower bounds may give way, and no others; None: all.
 
     Lower bounds give way first: without them buying nothing is nearly always allowed.
     """
     region = programme.region
     size = np.maximum(np.where(np.isfinite(region.lower), np.abs(region.lower), 0.0), 1e-9)
     size = np.maximum(size, np.where(np.isfinite(region.upper), np.abs(region.upper), 0.0))
+    size = np.where(region.counts_orders, np.maximum(size, 1.0), size)
+    free = np.isfinite(region.lower) if lowered is None else lowered
     rows, scale = programme.rows, programme.row_scale
-    first, count_ = 0, len(region.bounds)
+    first, count_ = int(programme.money), len(region.bounds)
     pick = csr_array((scale, (np.arange(count_) + first, np.arange(count_))), shape=(len(rows.lower), count_))
     matrix = csr_array(hstack([rows.matrix, pick, -pick]))
     none = np.zeros(programme.columns)
     lower, upper = programme.bounds
     for penalty in (1e6, 1.0):
-        worst = np.where(np.isfinite(region.upper), np.inf, 0.0)
+        worst = np.where(np.isfinite(region.upper) & (lowered is None), np.inf, 0.0)
         objective = np.concatenate([none, -1.0 / size, -penalty / size])
-        high = np.concatenate([upper, np.where(np.isfinite(region.lower), np.inf, 0.0), worst])
+        high = np.concatenate([upper, np.where(free, np.inf, 0.0), worst])
         question = Linear(
             objective, matrix, rows.lower, rows.upper, np.concatenate([lower, np.zeros(2 * count_)]), high
         )
@@ -175,6 +190,7 @@ def _least_miss(programme: Programme) -> tuple[tuple[FloatArray, FloatArray], Fl
         if found is not None:
             misses = np.maximum(found[programme.columns :], 0.0)
             misses = np.where(misses > MISS_ROUNDING * np.concatenate([size, size]), misses, 0.0)
+            misses = np.where(np.tile(region.counts_orders, 2), np.rint(misses), misses)
             return (misses[:count_], misses[count_:]), found[: programme.columns]
     return (np.zeros(count_), np.zeros(count_)), none
 
@@ -255,7 +271,9 @@ def _cheapest(programme: Programme) -> IntArray | None:
     solution = _solved(Linear(-cost, rows.matrix, rows.lower, rows.upper, lower, upper), programme)
     if solution.columns is None:
         return None
-    return whole_lots(programme.market, programme.order_of @ solution.columns)
+    orders = programme.order_of @ solution.columns
+    orders[programme.shut(solution.columns)] = 0.0
+    return whole_lots(programme.market, orders)
 
 
 def whole_lots(market: Market, orders: FloatArray) -> IntArray:

@@ -134,7 +134,16 @@ class Market:
 
     def released(self) -> "Market":
         """The same sources without the licence rule."""
-        offers = Offers.of([replace(source, excluded=False) for source in self.sources])
+        return self._offering([replace(source, excluded=False) for source in self.sources])
+
+    def closing(self, closed: BoolArray) -> "Market":
+        """The same sources, of which those marked [S] sell nothing."""
+        pairs = zip(self.sources, closed.tolist(), strict=True)
+        return self._offering([replace(source, max_order=0) if shut else source for source, shut in pairs])
+
+    def _offering(self, sources: Sequence[Source]) -> "Market":
+        """The same market on other terms that leave prices, lots and yields as they are."""
+        offers = Offers.of(sources)
         limit = np.where(offers.capped, offers.cap, np.inf)
         most = offers.affordable(self.budget)
         return replace(self, offers=offers, sources=offers.sources, most=most, limit=limit)

@@ -5,7 +5,7 @@ effective samples bought, in shares of the most that the budget can buy;  t [k] 
 (`cutting_planes`) and rows of F;  open: 1 where a source has an order;  full: 1 where a falling tier is reached;  lots.
 
     u_j ≤ p_j · length_j,    Σ u + Σ fixed · open ≤ 1,    n = E u,    x_s = Σ_j u_j / p_j = lot · lots_s,
-    least · open ≤ x ≤ most · open,    lower ≤ X x + C c ≤ upper    (`constraints`).
+    least · open ≤ x ≤ most · open,    lower ≤ X x + C c + O open ≤ upper    (`constraints`).
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,8 @@ from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.problem.constraints import Region
 from app.planner.problem.market import Market
 
+HALF = 0.5
+"""A solver's 0 and 1 lie on either side of it."""
 LARGE = 1e7
 """Orders of more lots than this are not held to whole lots by the solver, which counts to about this many."""
 
@@ -50,8 +52,9 @@ class Programme:
     def width(self) -> FloatArray:
         """The most money [J] that a segment can take: what its source sells there, and what there is."""
         segments, market = self.market.segments, self.market
-        # A fixed cost that leaves no money for the smallest order would be forgotten: only open sources pay theirs.
-        shut = self._fixed & (market.most == 0)
+        # A fixed cost that leaves no money for the smallest order would be forgotten, and so would the order itself
+        # where orders are counted: only open sources pay and count.
+        shut = (self._fixed | self.region.counted) & (market.most == 0)
         most = market.most.astype(np.float64) if self.whole else np.where(shut, 0.0, market.limit)
         length = np.minimum(segments.length, np.maximum(most[segments.source] - segments.starts, 0.0))
         width = length * segments.price
@@ -64,10 +67,11 @@ class Programme:
 
     @cached_property
     def opened(self) -> IntArray:
-        """The sources [open] of which a small order is no part of a large one."""
+        """The sources [open] of which a small order is no part of a large one, or of which orders are counted."""
         market = self.market
         stepped = market.least > (market.lot if self.whole else 1)
-        return np.flatnonzero((self._fixed | stepped if self.whole else self._fixed) & (market.most > 0))
+        switched = self._fixed | self.region.counted
+        return np.flatnonzero((switched | stepped if self.whole else switched) & (market.most > 0))
 
     @cached_property
     def filled(self) -> IntArray:
@@ -130,6 +134,16 @@ class Programme:
         )
         values = np.concatenate([np.ones(len(segments.price)), fixed])
         return csr_array((values, (row, column)), shape=(len(market.sources), self.columns))
+
+    @cached_property
+    def open_of(self) -> csr_array:
+        """open [S, columns], nothing for sources that need none."""
+        places = (self.opened, np.arange(self.at["open"].start, self.at["open"].stop))
+        return csr_array((np.ones(len(self.opened)), places), shape=(len(self.market.sources), self.columns))
+
+    def shut(self, columns: FloatArray) -> IntArray:
+        """The sources that a solution [columns] shuts: a solver leaves them a sample that its tolerances hide."""
+        return self.opened[columns[self.at["open"]] < HALF]
 
     @cached_property
     def count_of(self) -> csr_array:
@@ -210,7 +224,9 @@ class Programme:
     @cached_property
     def _limited(self) -> csr_array:
         """The region's rows over the columns."""
-        return csr_array(self.region.samples @ self.order_of + self.region.costs @ self.cost_of)
+        region = self.region
+        found = csr_array(region.samples @ self.order_of + region.costs @ self.cost_of)
+        return csr_array(found + region.opens @ self.open_of) if region.counted.any() else found
 
     @cached_property
     def row_scale(self) -> FloatArray:
@@ -221,13 +237,16 @@ class Programme:
         return np.asarray(1.0 / np.where(size > 0.0, size, 1.0))
 
     def _opening(self) -> ProgrammeRows:
-        """least · open ≤ x ≤ most · open, each in shares of `most`."""
+        """least · open ≤ x ≤ most · open, each in shares of `most`. Where orders are counted the first is in shares of
+        `least`: as a share of a huge order the smallest would lie below what the solver tells from 0."""
         market, opened = self.market, self.opened
         most = np.maximum(market.most[opened], 1).astype(np.float64)
         order = csr_array(diags_array(1.0 / most) @ self.order_of[opened])
         pick = self._pick("open", np.arange(len(opened)))
-        least = market.least[opened] / most if self.whole else np.zeros(len(opened))
-        matrix = vstack([order - pick, diags_array(least) @ pick - order])
+        counted = self.region.counted[opened]
+        least = np.where(counted | self.whole, market.least[opened], 0) / most
+        size = np.where(counted, most / market.least[opened], 1.0)
+        matrix = vstack([order - pick, diags_array(least * size) @ pick - diags_array(size) @ order])
         return _at_most(csr_array(matrix), np.zeros(2 * len(opened)))
 
     def _filling(self) -> ProgrammeRows:

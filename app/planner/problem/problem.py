@@ -21,14 +21,14 @@ MAX_BUDGET = 10**18
 class Limit:
     """A limit over a named set: of sources, this round's orders; of groups, the raw counts after buying.
 
-    members: indices into Problem.sources or Problem.keys. measure: cost and cost_share only over sources, cost in
-    millionths. share_of: a share is of these members' sum, None: of everything's.
+    members: indices into Problem.sources or Problem.keys. measure: cost, cost_share and orders only over sources, cost
+    in millionths; orders: how many of the members get an order. share_of: a share is of these members' sum, None: of everything's.
     """
 
     name: str
     over: Literal["sources", "groups"]
     members: tuple[int, ...]
-    measure: Literal["cost", "count", "cost_share", "count_share"]
+    measure: Literal["cost", "count", "cost_share", "count_share", "orders"]
     share_of: tuple[int, ...] | None = None
     minimum: float | None = None
     maximum: float | None = None
@@ -37,7 +37,7 @@ class Limit:
         """Raises ProblemError where it limits nothing, or its bounds cannot be."""
         if not self.members:
             raise ProblemError(f"limit {self.name}: it names no {self.over}; name at least one")
-        if self.over == "groups" and self.measure in ("cost", "cost_share"):
+        if self.over == "groups" and self.measure in ("cost", "cost_share", "orders"):
             raise ProblemError(f"limit {self.name}: {self.measure} can only be limited over sources")
         if self.minimum is None and self.maximum is None:
             raise ProblemError(f"limit {self.name}: it needs a min or a max")
@@ -49,6 +49,17 @@ class Limit:
             )
         if len(bounds) == 2 and bounds[0] > bounds[1]:
             raise ProblemError(f"limit {self.name}: min is {bounds[0]:g}, above max {bounds[1]:g}")
+        if self.measure == "orders":
+            self._check_orders(bounds)
+
+    def _check_orders(self, bounds: list[float]) -> None:
+        """Raises ProblemError where they are no whole numbers, or more orders are asked for than there are members."""
+        if any(bound % 1.0 for bound in bounds):
+            raise ProblemError(f"limit {self.name}: min and max of orders must be whole numbers")
+        if self.minimum is not None and self.minimum > len(self.members):
+            raise ProblemError(
+                f"limit {self.name}: min is {self.minimum:g}, but it names {len(self.members)} sources; name more"
+            )
 
     @property
     def is_share(self) -> bool:

@@ -113,11 +113,14 @@ def _lifted(form: Canonical, need: Need, orders: IntArray) -> IntArray:
         if not len(short):
             break
         feeds = market.effective[[int(short[0])]].tocoo().coords[1].tolist()
-        able = [at for at in feeds if orders[at] + _step(form, orders, at) <= market.most[at]]
+        steps = np.array([_step(form, orders, at) for at in range(len(orders))])
+        values = form.region.values(market, orders)
+        keeps = form.region.keeps(market, values, orders, steps.astype(np.float64), market.step_costs(orders, steps))
+        able = [at for at in feeds if orders[at] + steps[at] <= market.most[at] and keeps[at]]
         if not able:
             break
-        best = min(able, key=lambda at: market.sources[at].cost(int(orders[at]) + _step(form, orders, at)))
-        orders[best] += _step(form, orders, best)
+        best = min(able, key=lambda at: market.sources[at].cost(int(orders[at] + steps[at])))
+        orders[best] += steps[best]
     return orders
 
 
