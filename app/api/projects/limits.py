@@ -51,7 +51,15 @@ class ShareLimit(Limit):
     max: Fraction | None = None
 
 
-SetLimit = Annotated[CostLimit | CountLimit | ShareLimit, Field(discriminator="measure")]
+class OrdersLimit(Limit):
+    """How many of the sources get an order this round, however small."""
+
+    measure: Literal["orders"]
+    min: Count | None = None
+    max: Count | None = None
+
+
+SetLimit = Annotated[CostLimit | CountLimit | OrdersLimit | ShareLimit, Field(discriminator="measure")]
 SetLimits = Annotated[tuple[SetLimit, ...], Field(max_length=MAX_LIMITS)]
 
 

@@ -44,6 +44,8 @@ Answer = tuple[IntArray, float, str, str]
 """Orders [S], the bound, and method and proof as in `Optimality`."""
 Path = Callable[[Utility, Market, FloatArray, IntArray], tuple[IntArray, float]]
 """Orders [S] reached from affordable ones, and U there."""
+Rule = Callable[[Canonical], IntArray]
+"""Orders [S] of a problem."""
 
 
 @dataclass(frozen=True)
@@ -222,13 +224,6 @@ def best_whole(form: Canonical, divisible: Divisible, baselines: list[IntArray])
     return orders, best.bound if question.rests else max(best.bound, best.utility), best.method, best.proof
 
 
-def keep_within(form: Canonical, orders: IntArray) -> IntArray:
-    """Orders of a rule that does not know the bounds and limits, changed as little as steps can until they are kept."""
-    kept = mended(form, orders)
-    least = cheapest(form) if kept is None else kept
-    return orders if least is None else least
-
-
 def mended(form: Canonical, orders: IntArray) -> IntArray | None:
     """The orders changed as little as steps can until bounds and limits are kept; None where steps do not get there."""
     if form.region.allows(form.market, orders) and form.market.cost(orders) <= form.market.budget:
@@ -240,15 +235,22 @@ def mended(form: Canonical, orders: IntArray) -> IntArray | None:
     return cart.orders if repair(cart) else None
 
 
-def within(form: Canonical, rule: Callable[[Canonical], IntArray]) -> IntArray:
-    """A rule's orders [S] by `keep_within`; where limits on the number of orders forbid them, its orders among sources
-    that they allow."""
+def within(form: Canonical, rule: Rule) -> IntArray:
+    """A rule's orders [S] by `fitted`; where steps do not get there, the cheapest that bounds and limits allow."""
+    orders = fitted(form, rule)
+    least = cheapest(form) if orders is None else orders
+    return rule(form) if least is None else least
+
+
+def fitted(form: Canonical, rule: Rule) -> IntArray | None:
+    """Orders of a rule that does not know the bounds and limits, changed as little as steps can until they are kept;
+    where too many or too few sources get one, its orders among sources that may. None where steps do not get there.
+    """
     orders = rule(form)
     if form.region.counted.any() and not form.region.allows(form.market, orders):
         named = Named.near(form, orders)
-        if named is not None:
-            return keep_within(named.form, named.ordered(rule))
-    return keep_within(form, orders)
+        return None if named is None else mended(named.form, named.ordered(rule))
+    return mended(form, orders)
 
 
 def _from_starts(question: Question, best: Whole, path: Path) -> Whole:

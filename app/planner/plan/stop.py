@@ -104,7 +104,7 @@ def _best(form: Canonical, whole: int) -> tuple[float, float]:
     """The optimal policy's utility, of divisible orders where every step costs little of the `whole` budget, and what
     the next millionth adds to it; nan where that is not known to the last digits."""
     steps = [source.cost(source.least) for source in form.sources]
-    if not form.market.is_convex or max(steps, default=0) > whole / FINE_STEPS:
+    if not form.market.is_convex or form.region.counted.any() or max(steps, default=0) > whole / FINE_STEPS:
         decision = decide(form, "optimal")
         return decision.form.values.moved(decision.counts).level(decision.counts), np.nan
     check_feasible(form)

@@ -154,6 +154,9 @@ def _limits(form: Canonical, decision: Decision) -> list[Warning]:
     found = []
     price = decision.relaxed.multiplier
     for row, (bound, worth_of) in enumerate(zip(form.region.bounds, decision.rows.tolist(), strict=True)):
+        if form.region.counts_orders[row]:
+            found += _number_of_orders(form, decision, row)
+            continue
         if abs(worth_of) <= SLIGHT_GAIN * price * _row_size(form, row) or not price > 0.0:
             continue
         upper = worth_of > 0.0
@@ -169,6 +172,18 @@ def _limits(form: Canonical, decision: Decision) -> list[Warning]:
         detail = f"The limit {name} is at its {side}, {said}, and costs utility: {change} it if that is not meant."
         found.append(Warning("bound_binds", detail))
     return found
+
+
+def _number_of_orders(form: Canonical, decision: Decision, row: int) -> list[Warning]:
+    """A limit on how many sources get an order, where it is at its edge: it has no price per unit."""
+    region = form.region
+    value = float(region.values(form.market, decision.orders)[row])
+    if value not in (region.lower[row], region.upper[row]):
+        return []
+    side = "largest" if value == region.upper[row] else "least"
+    said = "1 order" if value == 1.0 else f"{count(value)} orders"
+    detail = f"The limit {region.bounds[row].lower.key} is at its {side}, {said}: a scenario without it says its cost."
+    return [Warning("bound_binds", detail)]
 
 
 def _row_size(form: Canonical, row: int) -> float:

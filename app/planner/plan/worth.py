@@ -7,7 +7,7 @@ as a multiple of what the plan spends (method.md 8, "Worth").
 import numpy as np
 
 from app.planner.arrays import FloatArray
-from app.planner.integer.whole_orders import mended
+from app.planner.integer.whole_orders import fitted
 from app.planner.plan.compare import Outlook, Outlooks, gain_of
 from app.planner.plan.decide import Decision
 from app.planner.plan.plan import BudgetRatio, Gain, SimpleRule
@@ -74,7 +74,8 @@ def budget_ratio(decision: Decision, outlooks: Outlooks, policy: PolicyName) -> 
 def _with_budget(form: Canonical, outlooks: Outlooks, rule: Policy, budget: int) -> Outlook | None:
     """What the rule reaches with other money; None where that does not pay for what must be bought."""
     other = form.with_budget(budget)
-    orders = mended(other, rule.orders(other, Means(0, lambda _, __: np.zeros(0, dtype=np.int64))))
+    means = Means(0, lambda _, __: np.zeros(0, dtype=np.int64))
+    orders = fitted(other, lambda part: rule.orders(part, means))
     return None if orders is None else outlooks.at(form.held + form.market.added(orders))
 
 

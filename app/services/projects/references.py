@@ -22,6 +22,14 @@ Json = dict[str, Any]
 KINDS: dict[str, type[Group] | type[Source]] = {"groups": Group, "sources": Source}
 
 
+ONLY_OF_SOURCES = {
+    "cost": "money paid to sources",
+    "cost_share": "money paid to sources",
+    "orders": "how many sources get an order",
+}
+"""Measures of limits that groups do not have, and what they are."""
+
+
 @dataclass(frozen=True)
 class Mention:
     """A key that limits, objective or stakeholders name: where it stands in the project, of which kind, by what."""
@@ -132,8 +140,9 @@ def member_faults(limit: Json, at: str) -> list[Fault]:
         return [Fault(f"{at}/sources", "name the members of the limit: either 'sources' or 'groups'")]
     [over] = named
     faults = []
-    if over == "groups" and limit["measure"] in ("cost", "cost_share"):
-        detail = f"'{limit['measure']}' is money paid to sources; name 'sources', or measure 'count'"
+    measured = ONLY_OF_SOURCES.get(limit["measure"])
+    if over == "groups" and measured is not None:
+        detail = f"'{limit['measure']}' is {measured}; name 'sources', or measure 'count'"
         faults.append(Fault(f"{at}/groups", detail))
     for field in (over, "share_of"):
         twice = [key for key, times in Counter(limit.get(field) or ()).items() if times > 1]
@@ -147,6 +156,9 @@ def bound_faults(limit: Json, at: str) -> list[Fault]:
         return [Fault(f"{at}/min", "a limit needs 'min', 'max' or both")]
     if low is not None and high is not None and Decimal(str(low)) > Decimal(str(high)):
         return [Fault(f"{at}/min", f"must not be above 'max': got {low} and {high}")]
+    named = limit.get("sources") or ()
+    if limit["measure"] == "orders" and low is not None and named and low > len(named):
+        return [Fault(f"{at}/min", f"must not be above the number of 'sources', {len(named)}: got {low}")]
     return []
 
 

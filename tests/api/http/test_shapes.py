@@ -19,6 +19,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "BudgetIn": {"total": "10"},
     "CostLimit": {"name": "all", "measure": "cost"},
     "CountLimit": {"name": "all", "measure": "count"},
+    "OrdersLimit": {"name": "all", "measure": "orders"},
     "ShareLimit": {"name": "all", "measure": "cost_share"},
     "DeterminesRule": {"kind": "determines", "columns": ["a"], "column": "b"},
     "MixRule": {"kind": "mix", "column": "a", "shares": {"x": 1.0}, "tv_at_most": 0.1},

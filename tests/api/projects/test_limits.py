@@ -20,6 +20,7 @@ def test_limits_come_back_as_they_were_sent(api: Api) -> None:
         {"name": "money", "sources": ["A", "B"], "measure": "cost", "min": "10.00", "max": "999999999999.999999"},
         {"name": "samples", "groups": ["A", "B"], "measure": "count", "min": 500},
         {"name": "clean", "sources": ["A"], "measure": "count_share", "share_of": ["A", "B"], "min": 0.1},
+        {"name": "vendors", "sources": ["A", "B"], "measure": "orders", "min": 1, "max": 1},
         LIMIT,
     ]
     path = api.project(set_limits=limits)
@@ -53,6 +54,10 @@ def test_money_in_a_limit_is_taken_from_its_text(api: Api) -> None:
         (limited(measure="count", max=0.5), ["/set_limits/0/max"]),
         (limited(measure="count", max=-1), ["/set_limits/0/max"]),
         (limited(measure="count", max=3, share_of=["B"]), ["/set_limits/0/share_of"]),
+        (limited(measure="orders", sources=None, groups=["A"], max=1), ["/set_limits/0/groups"]),
+        (limited(measure="orders", max=1.5), ["/set_limits/0/max"]),
+        (limited(measure="orders", min=2, max=None), ["/set_limits/0/min"]),
+        (limited(measure="orders", max=1, share_of=["B"]), ["/set_limits/0/share_of"]),
         (limited(measure="cost", max="-1"), ["/set_limits/0/max"]),
         (limited(measure="cost", max="NaN"), ["/set_limits/0/max"]),
         (limited(measure="cost", min="2", max="1.999999"), ["/set_limits/0/min"]),
