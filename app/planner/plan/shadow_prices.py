@@ -66,7 +66,11 @@ def _largest_orders(form: Canonical, decision: Decision) -> list[BoundPrice]:
     gain = _reduced_gains(form, decision)
     at_cap = np.isfinite(market.limit) & (market.limit > 0.0) & (wanted >= market.limit * (1.0 - LIMIT_ROUNDING))
     # What a sample more of a counted source is worth hangs on whether it gets an order at all.
-    at_cap &= ~market.offers.is_fixed & ~form.region.counted & (gain > PRICE_ROUNDING * decision.relaxed.multiplier * market.share)
+    at_cap &= (
+        ~market.offers.is_fixed
+        & ~form.region.counted
+        & (gain > PRICE_ROUNDING * decision.relaxed.multiplier * market.share)
+    )
     found = []
     for at in np.flatnonzero(at_cap).tolist():
         source = form.sources[at]

@@ -59,12 +59,6 @@ def culprits(asked: Problem) -> dict[str, Culprit]:
     return {name_of(one.constraint): one for one in error.value.culprits}
 
 
-def ordered_from(decision: Decision, limit: Limit, keys: list[str]) -> int:
-    """How many of the limit's sources, of a problem with these keys, get an order."""
-    orders = by_key(decision)
-    return sum(orders[keys[at]] > 0 for at in limit.members)
-
-
 def test_at_most_one_vendor_is_the_one_that_serves_both_groups() -> None:
     free = decide(Canonical.of(three_vendors()), "optimal")
     one = decide(Canonical.of(three_vendors(vendors(most=1))), "optimal")
@@ -163,7 +157,8 @@ def test_small_problems_have_the_whole_optimum(seed: int, kind: Objective) -> No
     except InfeasibleError:
         assert best_by_trying_all(Canonical.of(asked)) == -np.inf
         return
-    assert keeps(asked.limits[-1], ordered_from(decision, asked.limits[-1], [one.key for one in asked.sources]))
+    limit, orders = asked.limits[-1], by_key(decision)
+    assert keeps(limit, sum(orders[asked.sources[at].key] > 0 for at in limit.members))
     form = decision.form
     best = best_by_trying_all(form)
     gain = max(best - form.utility.at(form.held), 1e-9)
@@ -175,9 +170,9 @@ def test_small_problems_have_the_whole_optimum(seed: int, kind: Objective) -> No
 @given(st.integers(0, 2**32 - 1), st.sampled_from(KINDS))
 def test_every_policy_keeps_the_limit_or_is_told_what_makes_room(seed: int, kind: Objective) -> None:
     asked = limited(general(seed, kind), seed)
-    limit, keys = asked.limits[-1], [one.key for one in asked.sources]
+    limit, form = asked.limits[-1], Canonical.of(asked)
     try:
-        found = [decide_exploring(asked, policy, 0.0, seed=3)[0] for policy in POLICIES]
+        found = {policy: choose(form, policy, seed=3) for policy in POLICIES}
     except InfeasibleError as error:
         # Buying nothing keeps all but the least number.
         assert limit.minimum
@@ -187,11 +182,12 @@ def test_every_policy_keeps_the_limit_or_is_told_what_makes_room(seed: int, kind
         budget = asked.budget if "set:number of orders" in needs else round(needs["budget"])
         choose(Canonical.of(replace(asked, budget=budget, limits=(*asked.limits[:-1], lower))), "equal")
         return
-    found.append(decide_exploring(asked, "optimal", 0.3, seed=3)[0])
-    for decision in found:
-        assert keeps(limit, ordered_from(decision, limit, keys)), decision.policy
-        assert decision.form.region.allows(decision.form.market, decision.orders), decision.policy
-        assert decision.left >= 0
+    exploring = decide_exploring(asked, "optimal", 0.3, seed=3)[0].orders
+    members = np.isin([one.key for one in form.sources], [asked.sources[at].key for at in limit.members])
+    for policy, orders in (*found.items(), ("exploring", exploring)):
+        assert keeps(limit, int((orders[members] > 0).sum())), policy
+        assert form.region.allows(form.market, orders), policy
+        assert form.market.cost(orders) <= asked.budget, policy
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
