@@ -43,7 +43,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class Region:
-    """samples X, costs C, opens O [R, S]; lower, upper [R], infinite where there is none; bounds: what each row says."""
+    """samples X, costs C, opens O [R, S]; lower, upper [R], infinite where there is none; bounds: what rows say."""
 
     samples: csr_array
     costs: csr_array

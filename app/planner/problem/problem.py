@@ -22,7 +22,8 @@ class Limit:
     """A limit over a named set: of sources, this round's orders; of groups, the raw counts after buying.
 
     members: indices into Problem.sources or Problem.keys. measure: cost, cost_share and orders only over sources, cost
-    in millionths; orders: how many of the members get an order. share_of: a share is of these members' sum, None: of everything's.
+    in millionths; orders: how many of the members get an order. share_of: a share is of these members' sum, None: of
+    everything's.
     """
 
     name: str
