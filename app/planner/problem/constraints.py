@@ -150,8 +150,8 @@ class Region:
         """The region with the rows [R] marked left out."""
         kept = np.flatnonzero(~rows)
         bounds = tuple(self.bounds[at] for at in kept)
-        parts = (part[kept] for part in (self.samples, self.costs, self.opens))
-        return Region(*parts, self.lower[kept], self.upper[kept], bounds)
+        samples, costs, opens = self.samples[kept], self.costs[kept], self.opens[kept]
+        return Region(samples, costs, opens, self.lower[kept], self.upper[kept], bounds)
 
 
 def region_of(

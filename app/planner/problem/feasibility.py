@@ -125,10 +125,12 @@ def number_of(value: float) -> str:
 def _together(market: Market, region: Region) -> list[Culprit]:
     """The limits that cannot be met together whatever the money, and the budget where it is too small for the rest."""
     programme = Programme(market=_rich(market, region), region=region, extra=0, whole=True, money=False)
-    misses, columns = _least_miss(programme)
-    culprits = _missed(programme, misses, columns)
-    moved = replace(region, lower=region.lower - misses[0], upper=region.upper + misses[1])
-    orders = _cheapest(replace(programme, region=moved))
+    culprits, moved, orders = [], region, _cheapest(programme)
+    if orders is None or not region.allows(programme.market, orders):
+        misses, columns = _least_miss(programme)
+        culprits = _missed(programme, misses, columns)
+        moved = replace(region, lower=region.lower - misses[0], upper=region.upper + misses[1])
+        orders = _cheapest(replace(programme, region=moved))
     need = 0 if orders is None else market.cost(orders)
     if need > market.budget:
         change = f"Raise the budget from {money(market.budget)} to {money(need)}, the least that meets all bounds."

@@ -5,7 +5,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.planner.errors import Culprit, InfeasibleError
@@ -149,6 +149,7 @@ def keeps(limit: Limit, number: int) -> bool:
 
 
 @settings(max_examples=2 * EXAMPLES, deadline=None)
+@example(78, KINDS[8])  # beside a share's row the solver sees a miss where there is none
 @given(st.integers(0, 2**32 - 1), st.sampled_from(KINDS))
 def test_small_problems_have_the_whole_optimum(seed: int, kind: Objective) -> None:
     asked = limited(small(seed, kind), seed)
