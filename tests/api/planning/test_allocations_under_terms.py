@@ -162,6 +162,25 @@ def test_a_share_of_the_money_holds(api: Api, share: float) -> None:
     assert share <= float(cost["A"] / sum(cost.values())) <= share + 0.05
 
 
+@one_database
+def test_only_so_many_vendors_get_an_order_and_a_scenario_says_what_that_costs(api: Api) -> None:
+    limit: dict[str, Any] = {"name": "vendors", "sources": ["A", "B", "mixed"], "measure": "orders", "max": 1}
+    path = measured(api, sources=[MIXED], set_limits=[limit])
+    plan, orders = ordered(api, path)
+    assert sum(order > 0 for order in orders.values()) == 1
+    assert any("vendors is at its largest, 1 order" in warning["detail"] for warning in plan["warnings"])
+    scenarios = [{"name": "as it is"}, {"name": "any", "set_limits": []}]
+    found = api.post(f"{path}/allocations/what-if", json={"scenarios": scenarios}).json()["scenarios"]
+    assert found[1]["difference"]["utility"]["mean"] > 0
+    assert "/set_limits/0" in needs(problem(api.get(f"{path}/allocations/next?hold=A:10&hold=B:10"), 409))
+    api.patch(
+        path, json={"set_limits": [{"name": "vendors", "sources": ["A", "B", "mixed"], "measure": "orders", "min": 3}]}
+    )
+    api.patch(f"{path}/sources/B", json={"min_order": 200})
+    found = needs(problem(api.get(f"{path}/allocations/next"), 409))
+    assert found == {"/set_limits/0": "2", "/budget": "501.00"}
+
+
 def test_what_binds_is_named_with_what_more_of_it_would_be_worth(api: Api) -> None:
     path = measured(api)
     api.patch(f"{path}/groups/B", json={"max_count": 150})
