@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, diags_array, hstack, vstack
 
 from app.planner.arrays import BoolArray, FloatArray, IntArray
 from app.planner.errors import Constraint
@@ -19,8 +19,8 @@ from app.planner.problem.order_programme import Programme
 
 NAMING_NODES = 2_000
 NAMING_GAP = 1e-6
-THRIFT = 1e-3
-"""What the orders cost counts this much beside the money that stays with those who had it: between equals."""
+STAYS, THRIFT = 0.1, 1e-3
+"""How much money that stays with its source, and what the orders cost, count beside money that stays with its group."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,17 @@ class Named:
 
     @classmethod
     def near(cls, form: Canonical, orders: IntArray) -> "Named | None":
-        """The sources with which most of the money of orders [S] stays where it is; None where none were found."""
+        """The sources with which most of the money of orders [S] can stay with its groups, and then with its sources;
+        None where none were found.
+        """
         programme = Programme(form.market, form.region, 0, whole=True)
-        solution = maximise_whole(_question(programme, orders), programme.integrality, NAMING_GAP, NAMING_NODES)
+        integrality = np.concatenate([programme.integrality, np.zeros(len(form.keys), dtype=np.int64)])
+        solution = maximise_whole(_question(form, programme, orders), integrality, NAMING_GAP, NAMING_NODES)
         if solution.columns is None:
             return None
-        region, market = form.region, form.market
-        named = programme.open_of @ solution.columns > 0.0
-        named[programme.shut(solution.columns)] = False
+        region, market, columns = form.region, form.market, solution.columns[: programme.columns]
+        named = programme.open_of @ columns > 0.0
+        named[programme.shut(columns)] = False
         # A source that only largest numbers count need not be ordered from.
         least = region.opens[np.flatnonzero(np.isfinite(region.lower))]
         must = named & (np.asarray(least.sum(axis=0)).ravel() > 0.0)
@@ -63,16 +66,28 @@ class Named:
         return self.started(orders)
 
 
-def _question(programme: Programme, orders: IntArray) -> Linear:
-    """The most of the orders' money that stays with its source, within the programme's rows."""
-    market, rows = programme.market, programme.rows
+def _question(form: Canonical, programme: Programme, orders: IntArray) -> Linear:
+    """The programme with a column served ≤ 1 more for each group: at most the number of its sources that are open."""
+    market, rows, groups = form.market, programme.rows, len(form.keys)
     money = np.array(market.costs(orders), dtype=np.float64) / max(market.budget, 1)
     cost: FloatArray = np.ones(len(money)) @ programme.cost_of
-    objective = money @ programme.open_of - THRIFT * cost
+    objective = STAYS * (money @ programme.open_of) - THRIFT * cost
     lower, upper = (bound.copy() for bound in programme.bounds)
     values = slice(programme.at["t"].start, programme.at["z"].stop)
     lower[values] = upper[values] = 0.0
-    return Linear(objective, rows.matrix, rows.lower, rows.upper, lower, upper)
+    feeds = csr_array(market.effective > 0.0, dtype=np.float64)
+    # Sources that no such limit counts are there whichever are named.
+    served = feeds @ (~form.region.counted & (market.most > 0)) > 0.0
+    link = csr_array(hstack([-feeds @ programme.open_of, diags_array(np.ones(groups))]))
+    beside = csr_array(hstack([rows.matrix, csr_array((rows.matrix.shape[0], groups))]))
+    return Linear(
+        np.concatenate([objective, form.spent_on(money)]),
+        csr_array(vstack([beside, link])),
+        np.concatenate([rows.lower, np.full(groups, -np.inf)]),
+        np.concatenate([rows.upper, served.astype(np.float64)]),
+        np.concatenate([lower, np.zeros(groups)]),
+        np.concatenate([upper, np.ones(groups)]),
+    )
 
 
 def _smallest_orders(form: Canonical, must: BoolArray) -> Region:

@@ -112,6 +112,14 @@ def test_limits_that_cannot_be_are_refused(limit: dict[str, object], said: str) 
         Limit(**(fields | limit))  # type: ignore[arg-type]
 
 
+def test_a_rule_for_all_groups_serves_them_all_from_the_vendor_that_can() -> None:
+    form = Canonical.of(three_vendors(vendors(most=1)))
+    wanted = {"S1": 0, "S2": 0, "S3": 909}
+    for policy in ("equal", "equal_spend", "proportional", "greedy"):
+        orders = choose(form, policy).tolist()
+        assert dict(zip((one.key for one in form.sources), orders, strict=True)) == wanted, policy
+
+
 def test_what_counts_need_comes_from_as_few_vendors_as_are_allowed() -> None:
     need = Need(np.array([100.0, 100.0]))
     for limits, cost in (((), 200), ((vendors(most=1),), 220), ((vendors(least=3),), 200.2)):
