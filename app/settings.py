@@ -14,6 +14,8 @@ class Settings(BaseSettings):
 
     secret_keys is read from `TRANCHE_SECRET_KEY`: 32 bytes in base64, a comma list for rotation, newest first.
     public_url: where others reach the service, such as https://tranche.example.com; unset: host and port.
+    lock_timeout_s, statement_timeout_s, idle_in_transaction_timeout_s, keepalive_s: of sessions on PostgreSQL; 0: the
+    server's own.
     outbound_allow: networks that webhooks and vendors may live in although they are not public, a comma list.
     """
 
@@ -25,6 +27,10 @@ class Settings(BaseSettings):
     public_url: str | None = Field(None, pattern=r"^https?://[^\s]+$", max_length=500)
     processes: int = Field(1, ge=1, le=64)
     pool_size: int = Field(10, ge=1, le=200)
+    lock_timeout_s: float = Field(10, ge=0, le=3600)
+    statement_timeout_s: float = Field(60, ge=0, le=86_400)
+    idle_in_transaction_timeout_s: float = Field(300, ge=0, le=86_400)
+    keepalive_s: int = Field(30, ge=0, le=7200)
     cache_mb: int = Field(100, ge=0, le=100_000)
     plan_change_threshold: float = Field(0.05, ge=0, le=1)
     log_level: Literal["info", "warning", "error"] = "info"

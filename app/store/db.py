@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine, create_engine, event, orm
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, orm
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -67,17 +67,43 @@ def connect(settings: Settings) -> Database:
         event.listen(engine, "connect", prepare_sqlite)
         event.listen(engine, "begin", begin_sqlite)
         return Database(engine, engine, engine.execution_options(sqlite_begin="BEGIN IMMEDIATE"))
-    engine = create_engine(settings.database_url, pool_pre_ping=True, **options)
+    engine = create_engine(settings.database_url, connect_args=session_limits(settings), pool_pre_ping=True, **options)
     reads = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return Database(engine, reads, engine)
 
 
 def connect_engine(settings: Settings, pool_size: int) -> Engine:
     """The same database as the job engine wants to see it: its transactions begin at their first write."""
-    engine = create_engine(settings.database_url, pool_pre_ping=True, pool_size=pool_size, **POOL)
-    if engine.dialect.name == "sqlite":
+    options = {**POOL, "pool_size": pool_size, "pool_pre_ping": True}
+    if settings.database_url.startswith("sqlite"):
+        engine = create_engine(settings.database_url, **options)
         event.listen(engine, "connect", prepare_sqlite_for_engine)
-    return engine
+        return engine
+    return create_engine(settings.database_url, connect_args=session_limits(settings), **options)
+
+
+def session_limits(settings: Settings) -> dict[str, Any]:
+    """libpq's parameters by which no session on PostgreSQL waits, works or idles for ever: at this end of the
+    connection and, by `options`, at the server's. What the URL says itself comes last there, and wins.
+
+    A limit of 0 is left out, so that a pooler which takes no `options` can be used.
+    """
+    milliseconds = {
+        "lock_timeout": settings.lock_timeout_s,
+        "statement_timeout": settings.statement_timeout_s,
+        "idle_in_transaction_session_timeout": settings.idle_in_transaction_timeout_s,
+    }
+    limits = [f"{name}={round(1000 * seconds)}" for name, seconds in milliseconds.items() if seconds]
+    ours: dict[str, Any] = {}
+    if settings.keepalive_s:
+        # Silence of so long is asked about three times; then the other end is taken for gone.
+        again = max(settings.keepalive_s // 3, 1)
+        ours = {"keepalives_idle": settings.keepalive_s, "keepalives_interval": again, "keepalives_count": 3}
+        limits += [f"tcp_{name}={value}" for name, value in ours.items()]
+    theirs = make_url(settings.database_url).query
+    options = " ".join([*(f"-c {limit}" for limit in limits), str(theirs.get("options", ""))]).strip()
+    kept = {name: value for name, value in ours.items() if name not in theirs}
+    return kept | ({"options": options} if options else {})
 
 
 def prepare_sqlite_for_engine(connection: Any, record: object) -> None:

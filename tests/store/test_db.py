@@ -1,5 +1,6 @@
 """The store keeps what it is given, and its migrations make what its models say."""
 
+import os
 import threading
 from decimal import Decimal
 from pathlib import Path
@@ -10,19 +11,21 @@ from dbos import DBOS
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, inspect, make_url, text
 
 from app.errors import Unavailable
 from app.services.ids import new_id
 from app.settings import Settings
 from app.store import db
-from app.store.db import Database, connect
+from app.store.db import Database, connect, connect_engine, session_limits
 from app.store.models.access import Workspace
 from app.store.models.base import Money
 from app.store.models.projects import Project
 from app.store.schema import ENGINE_TABLES, drift, is_current, migrate, migration_config, newest_revision
 from tests.api_client import NOW
 from tests.conftest import DURABLE
+
+needs_a_server = pytest.mark.skipif(not os.environ.get("TEST_DATABASE_URL"), reason="SQLite has no sessions")
 
 
 def test_migrations_make_what_the_models_say(database: Database, settings: Settings) -> None:
@@ -142,6 +145,42 @@ def test_a_server_that_is_away_is_unavailable() -> None:
     with pytest.raises(Unavailable), database.reading() as session:
         session.execute(text("SELECT 1"))
     database.close()
+
+
+@needs_a_server
+def test_a_row_that_another_holds_is_unavailable_in_time(postgresql_url: str) -> None:
+    """And the connection is free again: who waited keeps nobody else from the database."""
+    settings = Settings(database_url=postgresql_url, lock_timeout_s=0.2, pool_size=1)
+    holder, database = connect(settings), connect(settings)
+    held = text("SELECT pg_advisory_xact_lock(77)")
+    with holder.writing() as holding:
+        holding.execute(held)
+        with pytest.raises(Unavailable) as refused, database.writing() as session:
+            session.execute(held)
+        with database.reading() as session:
+            assert session.scalar(text("SELECT 1")) == 1
+    holder.close()
+    database.close()
+    assert refused.value.headers["Retry-After"]
+
+
+@needs_a_server
+def test_sessions_of_the_service_and_of_the_engine_have_limits(postgresql_url: str) -> None:
+    url = make_url(postgresql_url).update_query_dict({"options": "-c statement_timeout=7000"})
+    settings = Settings(database_url=url.render_as_string(hide_password=False), keepalive_s=20)
+    database, engine = connect(settings), connect_engine(settings, 1)
+    names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", "tcp_keepalives_idle")
+    for one in (database.engine, engine):
+        with one.connect() as connection:
+            limits = [connection.scalar(text(f"SHOW {name}")) for name in names]
+            # The server's end of a connection that is no socket file.
+            assert limits == ["10s", "7s", "5min", "20"]
+        one.dispose()
+
+
+def test_limits_of_0_ask_nothing_of_the_server() -> None:
+    none = {"lock_timeout_s": 0, "statement_timeout_s": 0, "idle_in_transaction_timeout_s": 0, "keepalive_s": 0}
+    assert session_limits(Settings(database_url="postgresql://h/d", **none)) == {}
 
 
 def test_sqlite_survives_a_power_cut_and_checks_its_references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
