@@ -55,7 +55,7 @@ def stored_project(total: Decimal) -> tuple[Workspace, Project]:
     project = Project(
         id=new_id(), workspace_id=workspace.id, name="p", currency="USD", metric_name="m", metric_kind="other",
         metric_goal="maximize", metric_lower=None, metric_upper=1.0, objective={"kind": "utilitarian"},
-        set_limits=[], value_per_utility=None, smallest_gain=None, budget_total=total, budget_rounds=1,
+        stakeholders=[], set_limits=[], value_per_utility=None, smallest_gain=None, budget_total=total, budget_rounds=1,
         recipe="default", model="joint", reference_loss=None, data_version=1, data_at=NOW,
         created_at=NOW, updated_at=NOW, archived_at=None,
     )  # fmt: skip
