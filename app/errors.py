@@ -28,6 +28,8 @@ TrancheError
 ├── Invalid                 422  read, but not acceptable: `errors` says where and why
 │   └── IdempotencyKeyReused     the same Idempotency-Key with another body
 └── Unavailable             503  the database is busy or away: try again
+    ├── DatabaseFailed           its disk is full, its file read-only, missing or damaged
+    └── OutcomeUnknown           it was lost in COMMIT: the change was made whole, or not at all
 """
 
 import re
@@ -198,6 +200,14 @@ class IdempotencyKeyReused(Invalid):
 class Unavailable(TrancheError):
     status = 503
     title = "The service is busy"
+
+
+class DatabaseFailed(Unavailable):
+    title = "The database cannot be used"
+
+
+class OutcomeUnknown(Unavailable):
+    title = "It is not known whether it was done"
 
 
 def refuse(faults: Sequence[Fault]) -> None:

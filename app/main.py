@@ -26,6 +26,7 @@ from app.services.access.keys import peppers
 from app.services.curves.fits import Fits
 from app.settings import Settings
 from app.store.db import connect
+from app.store.upkeep.readiness import Readiness
 from app.web import ROUTERS
 from app.web.site import problems as page_problems
 
@@ -58,7 +59,9 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         generate_unique_id_function=operation_id,
     )
     fits = Fits(settings.cache_mb * 1_000_000)
-    app.state.runtime = Runtime(settings, database, clock, peppers(settings.secret_keys), fits, engine.enqueue)
+    app.state.runtime = Runtime(
+        settings, database, clock, peppers(settings.secret_keys), fits, engine.enqueue, Readiness(database)
+    )
     app.state.webhooks = hooks.gather_webhooks(app.state.runtime)
     app.add_middleware(WholeParts)
     problems.install(app)

@@ -5,9 +5,11 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,6 +155,44 @@ def test_a_worker_needs_the_newest_schema(tranche: Tranche) -> None:
     refused = tranche("worker")
     assert refused.code == 2
     assert "tranche migrate" in refused.err
+
+
+def no_database(path: Path) -> None:
+    path.write_text("no database " * 1000)
+
+
+def newer(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        connection.execute("INSERT INTO alembic_version VALUES ('9999')")
+
+
+@pytest.mark.parametrize("words", [["serve"], ["worker"], ["migrate"], ["key", "create", "--scopes", "read"]])
+@pytest.mark.parametrize(
+    ("folder", "make", "says"),
+    [("gone", None, "missing"), ("", no_database, "damaged"), ("", newer, "made by a newer Tranche")],
+)
+def test_a_start_that_cannot_work_is_one_sentence_with_the_path(
+    tmp_path: Path, tranche: Tranche, words: list[str], folder: str, make: Callable[[Path], None] | None, says: str
+) -> None:
+    path = tmp_path / folder / "some.db"
+    if make:
+        make(path)
+    was = path.read_bytes() if make else b""
+    done = tranche(*words, TRANCHE_DATABASE_URL=f"sqlite:///{path}")
+    assert (done.code, done.out) == (2, "")
+    assert str(path) in done.err
+    assert says in done.err
+    assert len(done.err.strip().splitlines()) == 1
+    assert not make or path.read_bytes()[100:] == was[100:]
+
+
+def test_a_server_that_is_away_is_named_without_its_password(tranche: Tranche) -> None:
+    done = tranche("migrate", TRANCHE_DATABASE_URL="postgresql://me:secret@127.0.0.1:1/none")
+    assert done.code == 2
+    assert "127.0.0.1:1/none" in done.err
+    assert "cannot be reached" in done.err
+    assert "secret" not in done.err
 
 
 def test_a_port_that_is_taken_is_said(tranche: Tranche) -> None:

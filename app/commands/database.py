@@ -6,24 +6,37 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from tempfile import TemporaryDirectory
 
+from sqlalchemy import make_url
+
 from app.errors import Unavailable
 from app.settings import Settings
 from app.store.db import Database, connect
-from app.store.schema import drift, is_current
-
-OLD_SCHEMA = "the database lacks the newest schema. Run: tranche migrate"
+from app.store.schema import drift, is_current, refuse_newer, require_current
+from app.store.upkeep.faults import faults_told
 
 
 @contextmanager
 def ready_database(settings: Settings) -> Iterator[Database]:
-    """Raises Unavailable where the schema is not the newest."""
+    """Raises Unavailable where the database cannot be used, or its schema is not the newest."""
     with closing(connect(settings)) as database:
-        if not is_current(database):
+        with named(settings):
             # One SQLite file belongs to one service; a shared server is migrated on purpose, not by whoever is first.
-            if not settings.database_url.startswith("sqlite"):
-                raise Unavailable(OLD_SCHEMA)
-            migrate(settings)
+            if settings.database_url.startswith("sqlite") and not is_current(database):
+                migrate(settings)
+            require_current(database)
         yield database
+
+
+@contextmanager
+def named(settings: Settings) -> Iterator[None]:
+    """What is said of the database says which: whoever starts a service may know. Raises Unavailable."""
+    url = make_url(settings.database_url)
+    name = url.database if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+    try:
+        with faults_told():
+            yield
+    except Unavailable as error:
+        raise Unavailable(f"{name}: {error.detail}") from error
 
 
 def run_migrate(options: argparse.Namespace) -> int:
@@ -35,10 +48,17 @@ def run_migrate(options: argparse.Namespace) -> int:
 
 
 def migrate(settings: Settings) -> None:
-    """Ours and the job engine's, which takes a second to import: who finds all in place need not wait for it."""
-    from app.jobs.schema import migrate as migrate_all
+    """Ours and the job engine's, which takes a second to import: who finds all in place need not wait for it.
 
-    migrate_all(settings)
+    Raises Unavailable where the database cannot be used, or was made by newer software.
+    """
+    with named(settings):
+        # The engine would try for long, and tell its own story.
+        with closing(connect(settings)) as database:
+            refuse_newer(database)
+        from app.jobs.schema import migrate as migrate_all
+
+        migrate_all(settings)
 
 
 def check_migrations() -> int:

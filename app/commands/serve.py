@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from app.clock import utc_now
-from app.commands.database import OLD_SCHEMA, ready_database
-from app.errors import Unavailable
+from app.commands.database import named, ready_database
 from app.jobs.supervisor import Supervisor, stop_on_signal, stop_together, when_parent_ends
 from app.logs import hide_hook_tokens, quiet_engine
 from app.settings import Settings
@@ -47,12 +46,12 @@ def run_serve(options: argparse.Namespace) -> int:
         log_to_stderr(settings)
         serve_for_parent(settings, options.on_socket)
         return 0
-    if settings.database_url.startswith("sqlite"):
-        from app.jobs.schema import migrate_engine
-
-        # Ours may be the newest while a newer job engine brings tables of its own.
-        migrate_engine(settings)
     with ready_database(settings) as database:
+        if settings.database_url.startswith("sqlite"):
+            from app.jobs.schema import migrate_engine
+
+            # Ours may be the newest while a newer job engine brings tables of its own.
+            migrate_engine(settings)
         advise_on_keys(database)
     log_to_stderr(settings)
     with Supervisor() if not options.no_worker else nullcontext():
@@ -121,12 +120,11 @@ def advise_on_keys(database: Database) -> None:
 
 def run_worker(options: argparse.Namespace) -> int:
     from app.jobs.worker import work
-    from app.store.schema import is_current
+    from app.store.schema import require_current
 
     settings = Settings()
-    with closing(connect(settings)) as database:
-        if not is_current(database):
-            raise Unavailable(OLD_SCHEMA)
+    with closing(connect(settings)) as database, named(settings):
+        require_current(database)
     log_to_stderr(settings)
     leave_code_alone()
     stop = stop_on_signal()

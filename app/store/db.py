@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, orm
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app.errors import Unavailable
 from app.settings import Settings
+from app.store.upkeep.faults import faults_told
 
 Session: TypeAlias = orm.Session
 
@@ -36,27 +34,21 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session on one consistent snapshot; nothing it does is kept."""
-        with busy_is_unavailable(), Session(self.reads) as session:
+        with faults_told(), Session(self.reads) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A session committed at the end of the block, or rolled back where the block raises."""
-        with busy_is_unavailable(), Session(self.writes, expire_on_commit=False) as session, session.begin():
+        with faults_told(), Session(self.writes, expire_on_commit=False) as session:
             yield session
+            session.flush()
+            # Whoever is cut off up to here knows that nothing was done.
+            with faults_told(committing=True):
+                session.commit()
 
     def close(self) -> None:
         self.engine.dispose()
-
-
-@contextmanager
-def busy_is_unavailable() -> Iterator[None]:
-    """Raises Unavailable for a lock not won in time, a full pool or a lost server: the caller may try again."""
-    try:
-        yield
-    except (OperationalError, PoolTimeout) as error:
-        detail = "The database is busy or cannot be reached. Nothing was changed; try again."
-        raise Unavailable(detail, headers={"Retry-After": "1"}) from error
 
 
 def connect(settings: Settings) -> Database:

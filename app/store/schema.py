@@ -3,13 +3,15 @@
 import re
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from sqlalchemy import column, inspect, select, table
 
+from app.errors import Unavailable
 from app.settings import Settings
 from app.store.db import Database
 from app.store.models.metadata import metadata
+from app.store.upkeep.faults import faults_told
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -17,6 +19,13 @@ if TYPE_CHECKING:
 # Alembic is loaded where the schema is changed: who only asks whether it is the newest does without its 11 MB.
 REVISION = re.compile(r'^(down_)?revision = "(\w+)"', re.MULTILINE)
 APPLIED = table("alembic_version", column("version_num"))
+
+State: TypeAlias = Literal["current", "older", "newer"]
+OLDER_SCHEMA = "The database lacks the newest schema. Run: tranche migrate"
+NEWER_SCHEMA = (
+    "The database was made by a newer Tranche than this one. Run that one, or restore a backup of before the upgrade:"
+    " tranche restore"
+)
 
 # The job engine's tables, which share the file on SQLite; on PostgreSQL they have a schema of their own.
 ENGINE_TABLES = frozenset(
@@ -66,23 +75,50 @@ def is_ours(name: str | None, kind: str, _parents: object) -> bool:
 
 
 def is_current(database: Database) -> bool:
-    """Whether the database answers and has the newest schema."""
-    with database.engine.connect() as connection:
+    """Whether the database answers and has the newest schema. Raises Unavailable."""
+    return state_of(database) == "current"
+
+
+def require_current(database: Database) -> None:
+    """Raises Unavailable where the schema is not the newest, or is newer than this software."""
+    state = state_of(database)
+    if state != "current":
+        raise Unavailable(NEWER_SCHEMA if state == "newer" else OLDER_SCHEMA, headers={"Retry-After": "5"})
+
+
+def refuse_newer(database: Database) -> None:
+    """Raises Unavailable where the database cannot be used, or was made by newer software."""
+    if state_of(database) == "newer":
+        raise Unavailable(NEWER_SCHEMA)
+
+
+def state_of(database: Database) -> State:
+    """Empty databases are older. Raises Unavailable."""
+    with faults_told(), database.engine.connect() as connection:
         if not inspect(connection).has_table(APPLIED.name):
-            return False
-        return connection.scalars(select(APPLIED.c.version_num)).all() == [newest_revision()]
+            return "older"
+        applied = set(connection.scalars(select(APPLIED.c.version_num)))
+    if not applied <= revisions():
+        return "newer"
+    return "current" if applied == {newest_revision()} else "older"
+
+
+@cache
+def revisions() -> frozenset[str]:
+    """All that this software knows, by the text of the migrations."""
+    return frozenset(name for is_before, name in named_revisions() if not is_before)
 
 
 @cache
 def newest_revision() -> str:
-    """The one that no other follows, by the text of the migrations."""
-    made: set[str] = set()
-    followed: set[str] = set()
-    for file in (migrations_folder() / "versions").glob("*.py"):
-        for is_before, name in REVISION.findall(file.read_text()):
-            (followed if is_before else made).add(name)
-    [newest] = made - followed
+    """The one that no other follows."""
+    [newest] = revisions() - {name for is_before, name in named_revisions() if is_before}
     return newest
+
+
+def named_revisions() -> list[tuple[str, str]]:
+    files = (migrations_folder() / "versions").glob("*.py")
+    return [(is_before, name) for file in files for is_before, name in REVISION.findall(file.read_text())]
 
 
 def drift(database: Database) -> list[str]:

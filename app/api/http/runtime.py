@@ -13,6 +13,7 @@ from app.services.curves.fits import Fits
 from app.services.enqueue import Enqueue
 from app.settings import Settings
 from app.store.db import Database
+from app.store.upkeep.readiness import Readiness
 
 SOFTWARE_VERSION = version("tranche")
 MAX_BODY = 10_000_000
@@ -28,6 +29,7 @@ class Runtime:
     hash_keys: Sequence[bytes]
     fits: Fits
     enqueue: Enqueue
+    readiness: Readiness
 
     def identify(self, token: str | None) -> Caller:
         """The caller behind a bearer token. Raises Unauthenticated."""
