@@ -11,8 +11,8 @@ from sqlalchemy import make_url
 from app.errors import Unavailable
 from app.settings import Settings
 from app.store.db import Database, connect
+from app.store.faults import faults_told
 from app.store.schema import drift, is_current, refuse_newer, require_current
-from app.store.upkeep.faults import faults_told
 
 
 @contextmanager

@@ -23,8 +23,7 @@ from app.services.observations.drafts import Draft
 from app.services.planning.allocations import AllocationQuestion, next_allocation
 from app.services.planning.policies import POLICY_KEYS, PolicyName
 from app.services.projects import projects
-from app.store.db import Database
-from app.store.memory import memory_database
+from app.store.db import Database, memory_database
 from app.store.models.access import Workspace
 
 PROJECT: TypeAdapter[ProjectIn] = TypeAdapter(ProjectIn)

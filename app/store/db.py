@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, orm
+from sqlalchemy.pool import StaticPool
 
 from app.settings import Settings
-from app.store.upkeep.faults import faults_told
+from app.store.faults import faults_told
+from app.store.models.metadata import metadata
 
 Session: TypeAlias = orm.Session
 
@@ -62,6 +64,16 @@ def connect(settings: Settings) -> Database:
     engine = create_engine(settings.database_url, connect_args=session_limits(settings), pool_pre_ping=True, **options)
     reads = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return Database(engine, reads, engine)
+
+
+def memory_database() -> Database:
+    """An empty database in memory with the newest schema, of one thread, for a question that leaves nothing behind: it is
+    gone when it is closed."""
+    engine = create_engine("sqlite://", poolclass=StaticPool, hide_parameters=True)
+    event.listen(engine, "connect", prepare_sqlite)
+    event.listen(engine, "begin", begin_sqlite)
+    metadata.create_all(engine)
+    return Database(engine, engine, engine)
 
 
 def connect_engine(settings: Settings, pool_size: int) -> Engine:

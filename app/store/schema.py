@@ -10,8 +10,8 @@ from sqlalchemy import column, inspect, select, table
 from app.errors import Unavailable
 from app.settings import Settings
 from app.store.db import Database
+from app.store.faults import faults_told
 from app.store.models.metadata import metadata
-from app.store.upkeep.faults import faults_told
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -17,13 +17,13 @@ from app.errors import Unavailable
 from app.services.ids import new_id
 from app.settings import Settings
 from app.store import db
-from app.store.db import Database, connect, connect_engine, session_limits
+from app.store.db import Database, connect, connect_engine, memory_database, session_limits
 from app.store.models.access import Workspace
 from app.store.models.base import Money
 from app.store.models.projects import Project
 from app.store.schema import ENGINE_TABLES, drift, is_current, migrate, migration_config, newest_revision
 from tests.api_client import NOW
-from tests.conftest import DURABLE
+from tests.conftest import DURABLE, new_workspace
 
 needs_a_server = pytest.mark.skipif(not os.environ.get("TEST_DATABASE_URL"), reason="SQLite has no sessions")
 
@@ -207,3 +207,15 @@ def test_the_engines_tables_are_known_by_name(tmp_path: Path, database: Database
     finally:
         with database.engine.begin() as connection:
             connection.execute(text("DROP TABLE stray"))
+
+
+def test_a_database_in_memory_has_the_newest_schema_and_is_gone_when_closed() -> None:
+    database = memory_database()
+    assert drift(database) == []
+    with database.writing() as session:
+        new_workspace(session)
+    with database.reading() as session:
+        assert session.query(Workspace).count() == 1
+    database.close()
+    with memory_database().reading() as session:
+        assert session.query(Workspace).count() == 0

@@ -1,1 +1,1 @@
-"""Keeping the database: what goes wrong in it told apart, and whether it can be written."""
+"""Keeping the database: whether it can be written."""

@@ -9,8 +9,8 @@ from sqlalchemy import update
 
 from app.errors import DatabaseFailed, Unavailable
 from app.store.db import BUSY_TIMEOUT_MS, Database
+from app.store.faults import LOOK_AGAIN, MOVED, faults_told
 from app.store.schema import APPLIED, require_current
-from app.store.upkeep.faults import LOOK_AGAIN, MOVED, faults_told
 
 WRITE_EVERY_S, AFTER_A_FAILURE_S = 10.0, 1.0
 PATIENCE_MS = 500

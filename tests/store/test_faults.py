@@ -12,10 +12,9 @@ from sqlalchemy.exc import IntegrityError
 from app.errors import DatabaseFailed, OutcomeUnknown, Unavailable
 from app.services.ids import new_id
 from app.settings import Settings
-from app.store import db
+from app.store import db, faults
 from app.store.db import Database, connect
 from app.store.models.access import Workspace
-from app.store.upkeep import faults
 from tests.api_client import NOW
 
 
