@@ -240,6 +240,20 @@ def test_networks_that_are_none_are_named(tranche: Tranche) -> None:
     assert "10.0.0.1/8" in refused.err
 
 
+def test_a_backup_is_restored_by_name(tranche: Tranche, tmp_path: Path) -> None:
+    token = tranche("key", "create", "--scopes", "read").out.strip()
+    file = str(tmp_path / "backup")
+    assert (tranche("backup", file).code, tranche("backup", file).code) == (0, 2)
+    (tmp_path / "cli.db").unlink()
+    assert tranche("restore", file).code == 0
+    refused = tranche("restore", file)
+    assert (refused.code, "--replace" in refused.err) == (2, True)
+    assert tranche("restore", "--replace", file).code == 0
+    api = Api(Settings(database_url=f"sqlite:///{tmp_path}/cli.db"), token)
+    assert api.get("/v1/projects").status_code == 200
+    api.close()
+
+
 def test_renewing_secrets_lets_the_old_key_go(tranche: Tranche, tmp_path: Path) -> None:
     old, new = (new_secret_key() for _ in range(2))
     url = f"sqlite:///{tmp_path}/cli.db"

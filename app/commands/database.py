@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sqlalchemy import make_url
@@ -58,7 +59,32 @@ def migrate(settings: Settings) -> None:
             refuse_newer(database)
         from app.jobs.schema import migrate as migrate_all
 
-        migrate_all(settings)
+        kept = migrate_all(settings)
+    if kept is not None:
+        print(f"The database of before the migration is kept as {kept}; delete it once all is well.", file=sys.stderr)
+
+
+def run_backup(options: argparse.Namespace) -> int:
+    from app.store.upkeep.backups import back_up
+
+    settings = Settings()
+    with named(settings):
+        back_up(settings, Path(options.file))
+    return 0
+
+
+def run_restore(options: argparse.Namespace) -> int:
+    from app.store.upkeep.alone import alone
+    from app.store.upkeep.backups import restore
+
+    settings = Settings()
+    with named(settings), alone(settings):
+        restore(settings, Path(options.file), replace=options.replace)
+        with closing(connect(settings)) as database:
+            current = is_current(database)
+    if not current and not settings.database_url.startswith("sqlite"):
+        print("The backup is of an older version. Run: tranche migrate", file=sys.stderr)
+    return 0
 
 
 def check_migrations() -> int:

@@ -67,8 +67,8 @@ def connect(settings: Settings) -> Database:
 
 
 def memory_database() -> Database:
-    """An empty database in memory with the newest schema, of one thread, for a question that leaves nothing behind: it is
-    gone when it is closed."""
+    """An empty database with the newest schema, of one thread, for a question that leaves nothing behind: it is gone
+    when it is closed."""
     engine = create_engine("sqlite://", poolclass=StaticPool, hide_parameters=True)
     event.listen(engine, "connect", prepare_sqlite)
     event.listen(engine, "begin", begin_sqlite)

@@ -1,1 +1,1 @@
-"""Keeping the database: whether it can be written."""
+"""Keeping the database: whether it can be written, its backups, and who changes its schema."""
