@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     cache_mb: int = Field(100, ge=0, le=100_000)
     plan_change_threshold: float = Field(0.05, ge=0, le=1)
     log_level: Literal["info", "warning", "error"] = "info"
+    shutdown_grace_s: float = Field(10, ge=0, le=3600)
     job_poll_s: float = Field(0.5, ge=0.01, le=60)
     job_retention_days: float = Field(14, gt=0, le=3650)
     worker_id: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,100}$")

@@ -7,13 +7,16 @@ import os
 import signal
 import socket
 import sys
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 
+from app.api.stopping import Stoppable
 from app.clock import utc_now
 from app.commands.database import named, ready_database
+from app.commands.graceful import GracefulServer
 from app.jobs.supervisor import Supervisor, stop_on_signal, stop_together, when_parent_ends
 from app.logs import hide_hook_tokens, quiet_engine
 from app.settings import Settings
@@ -25,15 +28,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SHUTDOWN_S = 10
-"""What requests under way get when the service stops; a stream that somebody watches would never end by itself."""
-STOP_WITHIN_S = SHUTDOWN_S + 5.0
+STOP_AFTER_GRACE_S = 5.0
+"""What a process gets to end after the grace of its calls, until it is killed."""
 KEEP_ALIVE_S = 75
 """Longer than clients and proxies keep an idle connection (5 to 60 s): whoever closes first must not be the service,
 or a request that is just being sent is lost."""
 SERVER: dict[str, Any] = {
     "log_config": None,
-    "timeout_graceful_shutdown": SHUTDOWN_S,
     "timeout_keep_alive": KEEP_ALIVE_S,
 }
 NO_KEY = "No API key exists yet. Make one with: tranche key create --scopes admin"
@@ -54,16 +55,35 @@ def run_serve(options: argparse.Namespace) -> int:
             migrate_engine(settings)
         advise_on_keys(database)
     log_to_stderr(settings)
-    with Supervisor() if not options.no_worker else nullcontext():
+    worker = None if options.no_worker else Supervisor()
+    with worker or nullcontext():
         if settings.processes > 1:
             serve_together(settings)
         else:
-            serve_alone(settings)
+            serve_alone(settings, worker)
     return 0
 
 
-def serve_alone(settings: Settings) -> None:
-    uvicorn.run(load_app(settings), host=settings.host, port=settings.port, **SERVER)
+def serve_alone(settings: Settings, worker: Supervisor | None) -> None:
+    server = server_of(settings, worker)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
+
+
+def server_of(settings: Settings, worker: Supervisor | None = None) -> GracefulServer:
+    """worker: to be stopped by whoever ends the process, after the calls."""
+    calls = Stoppable(load_app(settings))
+
+    def leave() -> None:
+        if worker is not None:
+            worker.stop()
+        logging.shutdown()
+        os._exit(0)
+
+    config = uvicorn.Config(calls, host=settings.host, port=settings.port, **SERVER)
+    return GracefulServer(config, calls, settings.shutdown_grace_s, leave)
 
 
 def serve_together(settings: Settings) -> None:
@@ -73,8 +93,9 @@ def serve_together(settings: Settings) -> None:
     with uvicorn.Config("", host=settings.host, port=settings.port, log_config=None).bind_socket() as listener:
         port = str(listener.getsockname()[1])
         words = ["serve", "--host", settings.host, "--port", port, "--on-socket", str(listener.fileno())]
+        within_s = settings.shutdown_grace_s + STOP_AFTER_GRACE_S
         serving = [
-            Supervisor(stop_within_s=STOP_WITHIN_S, words=words, name=f"process {number}", sockets=[listener.fileno()])
+            Supervisor(stop_within_s=within_s, words=words, name=f"process {number}", sockets=[listener.fileno()])
             for number in range(1, settings.processes + 1)
         ]
         for one in serving:
@@ -86,7 +107,7 @@ def serve_together(settings: Settings) -> None:
 
 def serve_for_parent(settings: Settings, listener: int) -> None:
     """Serve the socket of this number, inherited, as long as the parent lives."""
-    server = uvicorn.Server(uvicorn.Config(load_app(settings), **SERVER))
+    server = server_of(settings)
 
     def stop() -> None:
         server.should_exit = True

@@ -56,11 +56,15 @@ class Supervisor:
         wait_s = FIRST_WAIT_S
         while not self.stopping.is_set():
             began = monotonic()
-            code = self.run_once()
+            try:
+                became = f"ended with {self.run_once()}"
+            except OSError as error:
+                # As where the host has no process or no memory left for it: that may pass.
+                became = f"cannot be started ({error.strerror})"
             if self.stopping.is_set():
                 return
             wait_s = FIRST_WAIT_S if monotonic() - began > STEADY_S else wait_s
-            log.error("%s ended with %s; it is started again in %.1f s", self.name, code, wait_s)
+            log.error("%s %s; it is started again in %.1f s", self.name, became, wait_s)
             self.stopping.wait(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
