@@ -75,7 +75,8 @@ def _question(form: Canonical, programme: Programme, orders: IntArray) -> Linear
     lower, upper = (bound.copy() for bound in programme.bounds)
     values = slice(programme.at["t"].start, programme.at["z"].stop)
     lower[values] = upper[values] = 0.0
-    feeds = csr_array(market.effective > 0.0, dtype=np.float64)
+    feeds = market.effective.copy()
+    feeds.data = np.ones_like(feeds.data)
     # Sources that no such limit counts are there whichever are named.
     served = feeds @ (~form.region.counted & (market.most > 0)) > 0.0
     link = csr_array(hstack([-feeds @ programme.open_of, diags_array(np.ones(groups))]))
