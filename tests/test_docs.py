@@ -259,7 +259,7 @@ def test_the_commands_for_postgresql_work(tmp_path: Path, postgresql_url: str) -
     url = postgresql_url.replace("postgresql+psycopg://", "postgresql://")
     served = re.sub(r"postgresql://\S+", url.replace("\\", ""), commands).replace("tranche serve", "tranche serve &")
     wait = f"until curl -sf http://127.0.0.1:{port}/readyz; do sleep 0.2; done"
-    assert run_commands(served + wait, tmp_path, TRANCHE_PORT=str(port)) == '{"status":"ok"}'
+    assert '"status":"ok"' in run_commands(served + wait, tmp_path, TRANCHE_PORT=str(port))
 
 
 def test_every_warning_has_its_line() -> None:

@@ -8,6 +8,8 @@ from app.api.http.problems import declared
 from app.api.http.runtime import Runtime
 from app.api.http.shapes import Answer
 from app.errors import Unavailable
+from app.services.jobs.workers import SILENT
+from app.store.jobs import any_worker_since, shared_now
 
 router = APIRouter(tags=["service"])
 
@@ -16,14 +18,23 @@ class Health(Answer):
     status: Literal["ok"]
 
 
+class Readiness(Health):
+    """worker: `silent` where none was heard of for a minute; calls are answered, and jobs wait."""
+
+    worker: Literal["heard", "silent"]
+
+
 @router.get("/healthz", summary="Is the process alive?")
 def health() -> Health:
     return Health(status="ok")
 
 
 @router.get("/readyz", summary="Can it serve?", responses=declared(Unavailable))
-def readiness(request: Request) -> Health:
-    """Ready means: the database answers, has the newest schema, and takes what is written to it."""
+def readiness(request: Request) -> Readiness:
+    """Ready means: the database answers, has the newest schema, and takes what is written to it. A service without a
+    worker is ready, and says so."""
     runtime: Runtime = request.app.state.runtime
     runtime.readiness.check()
-    return Health(status="ok")
+    with runtime.database.reading() as session:
+        heard = any_worker_since(session, shared_now(session) - SILENT)
+    return Readiness(status="ok", worker="heard" if heard else "silent")

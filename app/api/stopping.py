@@ -28,7 +28,8 @@ class Stoppable:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if self.stopping:
+        refused = self.stopping
+        if refused:
             await answer(Unavailable(STOPPING, headers=COME_BACK))(scope, receive, send)
             return
         answered = False

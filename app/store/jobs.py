@@ -80,6 +80,11 @@ def silent_workers(session: Session, before: datetime, limit: int = 10) -> Seque
     return session.scalars(query.with_for_update(skip_locked=True)).all()
 
 
+def any_worker_since(session: Session, instant: datetime) -> bool:
+    """Whether any was heard of since then."""
+    return session.scalar(select(Worker.id).where(Worker.seen_at >= instant).limit(1)) is not None
+
+
 def forget_worker(session: Session, worker_id: str, life: UUID) -> None:
     session.execute(delete(Worker).where(Worker.id == worker_id, Worker.life == life))
 

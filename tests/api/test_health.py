@@ -1,17 +1,31 @@
 """Health, documentation and the start of the service."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from app.services.jobs.workers import SILENT, Process, take_seat
 from app.settings import Settings
+from app.store.db import Database
+from app.store.jobs import shared_now
 from tests.api_client import Api
 
 
 def test_the_process_is_alive_and_ready(api: Api) -> None:
     anyone = api.as_key(None)
     assert anyone.get("/healthz").json() == {"status": "ok"}
-    assert anyone.get("/readyz").json() == {"status": "ok"}
+    assert anyone.get("/readyz").json() == {"status": "ok", "worker": "silent"}
+
+
+def test_readiness_says_whether_a_worker_was_heard_of(api: Api, database: Database) -> None:
+    said = []
+    for late in (timedelta(0), SILENT * 1.1):
+        with database.writing() as session:
+            row = take_seat(session, "w", Process("one", 1, lambda _: False), shared_now(session) - late)
+        said.append(api.get("/readyz").json()["worker"])
+    assert row.id == "w"
+    assert said == ["heard", "silent"]
 
 
 def test_a_database_without_the_newest_schema_is_not_ready(tmp_path: Path) -> None:
