@@ -179,8 +179,11 @@ def test_sessions_of_the_service_and_of_the_engine_have_limits(postgresql_url: s
 
 
 def test_limits_of_0_ask_nothing_of_the_server() -> None:
-    none = {"lock_timeout_s": 0, "statement_timeout_s": 0, "idle_in_transaction_timeout_s": 0, "keepalive_s": 0}
-    assert session_limits(Settings(database_url="postgresql://h/d", **none)) == {}
+    url = "postgresql://h/d"
+    unlimited = Settings(
+        database_url=url, lock_timeout_s=0, statement_timeout_s=0, idle_in_transaction_timeout_s=0, keepalive_s=0
+    )
+    assert session_limits(unlimited) == {}
 
 
 def test_sqlite_survives_a_power_cut_and_checks_its_references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

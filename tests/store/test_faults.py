@@ -118,6 +118,7 @@ def test_a_server_that_is_away_is_told_from_a_busy_one() -> None:
 def test_what_is_lost_in_commit_is_not_called_undone(postgresql_url: str, in_commit: bool) -> None:
     database = connect(Settings(database_url=postgresql_url))
     other = connect(Settings(database_url=postgresql_url))
+    pid: int | None = None
 
     def cut_off(connection: object) -> None:
         with other.engine.connect() as admin:
@@ -133,7 +134,6 @@ def test_what_is_lost_in_commit_is_not_called_undone(postgresql_url: str, in_com
                 cut_off(None)
             session.execute(text("SELECT 1"))
 
-    pid: int | None = None
     with pytest.raises(Unavailable) as lost:
         write()
     database.close()
