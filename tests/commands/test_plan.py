@@ -48,7 +48,11 @@ def test_a_plan_to_buy_is_code_0_and_a_table(plan: Plan) -> None:
     done = plan("project.yaml", "runs.csv")
     assert (done.code, done.err) == (0, "")
     first, _, header, *_ = done.out.splitlines()
-    assert re.fullmatch(r"Collect \d+ samples from \w+, \d+ from \w+\. That costs 2,000\.00 of 2,000\.00 USD\.", first)
+    said = r"Collect \d+ samples from \w+, \d+ from \w+\. That costs ([\d,.]+) of 2,000\.00 USD\."
+    found = re.fullmatch(said, first)
+    assert found is not None
+    # What is left pays for no sample more: the cheaper one costs 1.50.
+    assert 1998.5 < float(found[1].replace(",", "")) <= 2000
     assert header.split()[:4] == ["group", "now", "add", "cost"]
     assert "WARNINGS" in done.out
 

@@ -149,6 +149,7 @@ def revision_in(script: Path) -> str | None:
 
 
 def refuse_unknown(applied: str) -> None:
+    """Raises Unavailable where a newer version wrote it."""
     if applied not in revisions():
         raise Unavailable(NEWER_SCHEMA)
 
