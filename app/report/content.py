@@ -97,6 +97,7 @@ def content_of(dossier: Dossier) -> dict[str, Any]:
         "rule": rule_of(allocation),
         "orders": Part.of(orders, ORDERS),
         "excluded": Part.of([one.source for one in allocation.excluded], EXCLUDED),
+        "worth": Part.of(worth_lines(dossier), ORDERS),
         "orders_feed": any(line.feeds != line.name for line in orders),
         "bought": Part.of(bought, BOUGHT),
         "awaited": any(line.plan.pending for line in bought),

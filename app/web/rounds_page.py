@@ -12,6 +12,7 @@ from app.api.purchases.deliveries import DeliveryIn
 from app.api.purchases.rounds import RoundOut, round_shape, summary_of
 from app.errors import Fault, NotFound, PreconditionFailed, TrancheError, invalid
 from app.services.curves.fits import DRAWS, SEED
+from app.services.intake.manifests import manifests_of
 from app.services.ledger.deliveries import Recording, record_delivery
 from app.services.ledger.holdings import left_of
 from app.services.purchases import rounds

@@ -25,6 +25,7 @@ def shares_of(answer: Json) -> dict[str, float | None]:
 class Allocation(Tabular):
     """What to buy next; it prints as a table, and its rows are the groups.
 
+    `stakeholders` are the shares of what each would gain were the plan made for it alone, None where that is nothing.
     `utility` has the keys now, after, equal, equal_spend and proportional; `orders` are samples by source, `verdicts`
     whether each is worth its price (buy, leave, undecided) and `break_even` up to which it would be; `binding`
     maps the constraints that hold the plan back to what one more unit of them would be worth; `equal_budget_ratio` is

@@ -58,6 +58,7 @@ class Source:
     acceptance_rate: float = 1.0
     quality: float | Mapping[str, float] | None = 1.0
     lead_time_days: int | None = None
+    learned: Estimate | None = None
     license: str | None = None
     method: str | None = None
 

@@ -227,6 +227,24 @@ def test_the_script_that_draws_is_kept_for_ever_and_another_is_not_there(pages: 
     assert pages.get("/static/vega-0.js").status_code == 404
 
 
+def test_sources_that_are_not_clean_say_what_they_are_worth_and_link_a_pilot(api: Api, pages: Pages, path: str) -> None:
+    offer = {"key": "web & co", "group": "A", "unit_cost": "0.50", "quality": None}
+    assert "What sources are worth" not in text_of(pages.get(page_of(path)))
+    assert api.post(f"{path}/sources", json=offer).status_code == 201
+    answer = pages.get(page_of(path))
+    assert "web & co : worth 0.69 of a clean sample" in text_of(answer)
+    assert "USD a piece: undecided" in text_of(answer)
+    [link] = re.findall(r'href="([^"]*pilot=[^"]*)"', answer.text)
+    shown = text_of(pages.get(unescape(link)))
+    assert "A pilot of 250 samples from web & co" in shown
+    assert "the quality of 'web & co' is known to" in shown
+    assert pages.get(f"{page_of(path)}/measurement-plan?pilot=nothing").status_code == 422
+    api.patch(f"{path}/sources/web%20%26%20co", json={"quality": 0.8})
+    answer = pages.get(page_of(path))
+    assert "worth 0.80 of a clean sample, pays below 0.8 USD a piece: buy" in text_of(answer)
+    assert "pilot=" not in answer.text
+
+
 def test_the_page_names_what_the_licence_rule_leaves_out_and_what_that_costs(api: Api, pages: Pages) -> None:
     sources = [
         {"key": "nc", "group": "A", "unit_cost": "1", "license": "CC-BY-NC-4.0"},

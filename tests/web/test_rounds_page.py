@@ -181,3 +181,25 @@ def test_what_sources_have_been_worth_is_what_the_api_and_the_table_say(api: Api
     said = text_of(pages.get(path.removeprefix("/v1") + "/rounds"))
     assert "What each source has been worth" in said
     assert "50.0" in said
+
+
+def test_a_manifest_is_told_rule_by_rule(api: Api, pages: Pages, round_path: str) -> None:
+    act(pages, round_path, "accept")
+    project = round_path.removesuffix("/rounds/1")
+    rules = [
+        {"kind": "range", "column": "age", "max": 120},
+        {"kind": "required", "columns": ["<b>"], "severity": "note"},
+    ]
+    api.patch(project, json={"intake_rules": rules})
+    order = next(one["id"] for one in api.get(round_path).json()["orders"] if one["source"] == "A")
+    body = "item,group,age,<b>\none,A,33,x\ntwo,A,190,\n"
+    sent = api.post(f"{project}/orders/{order}/manifests", content=body, headers={"Content-Type": "text/csv"})
+    assert sent.status_code == 201, sent.text
+    shown = pages.get(page_of(round_path))
+    assert "<b> :" not in shown.text
+    text = text_of(shown)
+    assert "What came from A, rule by rule" in text
+    assert "2 rows, 1 accepted, 1 rejected." in text
+    assert "rows rejected range age: 1 of 2 rows break it (rows 2)" in text
+    assert "noted required <b>: 1 of 2 rows break it (rows 2)" in text
+    assert "holds unique item: 0 of 2 rows repeat an earlier row" in text

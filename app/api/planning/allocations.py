@@ -80,6 +80,7 @@ class AllocationOut(Answer):
     binding: list[BoundOut]
     groups: list[GroupPlanOut]
     sources: list[SourcePlanOut]
+    stakeholders: list[StakeholderShareOut]
     excluded: list[ExcludedOut]
     stop: StopOut | None
     warnings: list[WarningOut]
@@ -113,6 +114,7 @@ def allocation_shape(
         sources=[
             source_plan_shape(one, answer.verdicts[one.key]) for one in plan.sources if one.order or not only_bought
         ],
+        stakeholders=stakeholder_shapes(plan, known),
         stop=stop_shape(answer.stop),
         warnings=answer.warnings,
     )

@@ -55,9 +55,11 @@ class ProjectIn(Shape):
     `smallest_gain` the least gain in utility worth a round: with either, the next allocation says when to stop. A round
     that costs more than `approval_threshold` needs two keys to accept it. `model` is joint where one model is trained
     on all groups' data, separate where each group has a model of its own, so that other groups' counts never enter its
-    curve. By a `licence_rule` no plan orders from a source whose licence does not permit what it requires; every
-    manifest of what came is held against the `intake_rules`. `external_id` is the project's name in your own records:
-    sent again with the same content it answers the project that is there."""
+    curve; null or left out it is joint, and separate for R² and every other metric to maximise that has no lower bound.
+    `stakeholders` judge every plan by their own objectives, and the objective `compromise` serves them all. By a
+    `licence_rule` no plan orders from a source whose licence does not permit what it requires; every manifest of what
+    came is held against the `intake_rules`. `external_id` is the project's name in your own records: sent again with
+    the same content it answers the project that is there."""
 
     external_id: Text | None = None
     name: Text

@@ -244,6 +244,8 @@ def source_fields(body: SourceIn | SourceTerms) -> dict[str, Any]:
     fields = said(body) if isinstance(body, SourceTerms) else body.model_dump()
     if "price_tiers" in fields:
         fields["price_tiers"] = [tier.model_dump(mode="json") for tier in body.price_tiers]
+    if "quality" in fields:
+        fields |= quality_fields(body.quality)
     if "terms" in fields:
         fields["terms"] = {name: value for name, value in (fields["terms"] or {}).items() if value is not None}
     if "derived_from" in fields:

@@ -33,12 +33,14 @@ class Source:
     """An offer of samples; money in millionths of the currency, orders in ordered samples.
 
     yields: (index of a group, share of the delivered samples that belong to it), ascending; the rest is of no use.
-    unit_cost: price of a sample, that of the first tier where there are `tiers`. An order is 0 or a multiple of
-    lot_size between min_order and max_order (None: no limit). fixed_cost: once per order above 0.
-    max_total: over the project, of which `ordered` are ordered already. project_tiers: tiers count from `ordered`.
-    acceptance_rate α: share that passes review. quality q: clean samples that an accepted one is worth.
-    billed: whether the price is charged on the ordered samples x or on α·x, tiers included.
-    fixed_order: this round's order is held at this; the rest is optimised. excluded: the licence rule allows no order.
+    unit_cost: price of a sample, that of the first tier where there are `tiers`; 0 only where there is a limit. An
+    order is 0 or a multiple of lot_size between min_order and max_order (None: no limit). fixed_cost: once per order
+    above 0. max_total: over the project, of which `ordered` are ordered already. project_tiers: tiers count from
+    `ordered`. acceptance_rate α: share that passes review. quality q: clean samples that an accepted one is worth.
+    quality_variance: of q, where it is not known for sure. acceptance_weight: delivered samples that what is known of α
+    counts for, None where it is known for sure.
+    billed: whether the price is charged on the ordered samples x or on α·x, tiers included. fixed_order: this round's
+    order is held at this; the rest is optimised. excluded: the licence rule allows no order.
     """
 
     key: str

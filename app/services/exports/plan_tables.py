@@ -96,6 +96,13 @@ def sources_table(dossier: Dossier) -> Content[SourcePlan]:
             Column("license", "text", "the licence that it delivers under", lambda it: it.license),
             Column("method", "text", "how its samples come to be", lambda it: it.method),
         ]),
+        within(lambda one: dossier.allocation.verdicts[one.key], [
+            interval("quality", "clean samples that an accepted one is worth",
+                     lambda it: (it.quality.mean, it.quality.p05, it.quality.p95)),
+            Column("verdict", "text", "whether it is worth its price: buy, leave or undecided", lambda it: it.verdict),
+            Column("break_even", "money", f"unit price up to which it would be, {currency}",
+                   lambda it: None if it.break_even is None else amount(max(0, int(it.break_even.mean)))),
+        ]),
         Column("excluded", "text", "why the project's licence rule allows no order",
                lambda one: why_excluded.get(one.key)),
         Column("limits", "text", "what decided the order", lambda one: " ".join(one.binding)),

@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
-from app.services.exports.columns import Content, group_key, group_name, interval, round_number, within
+from app.services.exports.columns import Content, group_key, group_name, interval, keys_in_one, round_number, within
 from app.services.exports.dossier import Dossier
 from app.services.exports.paging import paged
 from app.services.intake.manifests import manifests_of

@@ -4,9 +4,9 @@ import csv
 import io
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from tranche.sheets import SheetError, best_separator, without_sep_line
 
@@ -15,13 +15,11 @@ from app.strict_json import Number, parse_json
 
 Kind = Literal["text/csv", "application/x-ndjson"]
 Cells = tuple[str, ...]
-Line = TypeVar("Line", str, bytes)
 
 HEAD = 100_000
 """Bytes in which the header of a table stands."""
 LONGEST = 10_000
 """Signs of a cell; beyond it a quote was left open, or contents are sent that belong elsewhere."""
-LONGEST_LINE = 1_000_000
 MOST_COLUMNS = 1_000
 NAMED_COLUMNS = 50
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -46,8 +44,9 @@ def csv_rows(body: bytes, wanted: Mapping[str, str]) -> Iterator[Cells]:
     except SheetError as error:
         raise Malformed(str(error)) from None
     text = io.TextIOWrapper(io.BytesIO(body), codec, newline="")
-    lines = itertools.islice(bounded(text), skipped, None)
-    reader = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)
+    for _ in range(skipped):
+        text.readline()
+    reader = csv.reader(text, delimiter=separator, strict=True, skipinitialspace=True)
     rows = (row for row in lines_of(reader, body, codec, skipped) if any(cell.strip() for cell in row))
     header = [name.strip() for name in next(rows, [])]
     refuse_header(header, wanted)
@@ -59,14 +58,6 @@ def csv_rows(body: bytes, wanted: Mapping[str, str]) -> Iterator[Cells]:
             raise Malformed(f"Line {line} has {len(row)} cells; the header has {len(header)}.")
         *cells, _ = pick(row)
         yield tuple(cell.strip() for cell in cells)
-
-
-def bounded(lines: Iterable[Line]) -> Iterator[Line]:
-    """The lines. Raises Malformed for one so long that it alone would take much memory."""
-    for number, line in enumerate(lines, start=1):
-        if len(line) > LONGEST_LINE:
-            raise Malformed(f"Line {number} is longer than {LONGEST_LINE:,} characters; send a row per line.")
-        yield line
 
 
 def lines_of(reader: Any, body: bytes, codec: str, skipped: int) -> Iterator[list[str]]:
@@ -121,7 +112,7 @@ def refuse_lacking(lacking: Sequence[str], there: Sequence[str], wanted: Mapping
 def json_rows(body: bytes, wanted: Mapping[str, str]) -> Iterator[Cells]:
     """Of one JSON object per line. Raises Malformed, and Invalid once all are read."""
     seen: dict[str, None] = {}
-    for number, line in enumerate(bounded(io.BytesIO(body)), start=1):
+    for number, line in enumerate(io.BytesIO(body), start=1):
         if not line.strip():
             continue
         try:

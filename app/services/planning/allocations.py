@@ -28,6 +28,7 @@ from app.services.planning.situations import (
     round_budget,
     situation_of,
 )
+from app.services.planning.verdicts import mixed_unknown, verdicts_of
 from app.store.member_rows import AnyGroup, AnySource
 from app.store.models.projects import Project
 
@@ -58,9 +59,9 @@ class AllocationQuestion:
 class Allocation:
     """The plan, with what it was made from. `known` is False where nothing at all is known of the metric.
 
-    `bounds`: JSON pointers of the constraints that bind, with their shadow prices. `stop` is None for a project that
-    says neither what utility is worth nor which gain is too small. `evaluation`: by group. `excluded`: the sources
-    from which the licence rule allows no order.
+    `verdicts`: by source, whether it is worth its price. `bounds`: JSON pointers of the constraints that bind, with
+    their shadow prices. `stop` is None for a project that says neither what utility is worth nor which gain is too
+    small. `evaluation`: by group. `excluded`: the sources from which the licence rule allows no order.
     """
 
     problem: Problem
@@ -110,16 +111,18 @@ def planned(
     said = (
         *worn(rounds, list(situation.fitted.holdouts)),
         *counts_without_purchase(rounds, situation.groups),
+        *mixed_unknown(situation.groups, situation.sources, situation.holdings, situation.fitted.learnt),
         *doubted,
     )
+    verdicts = verdicts_of(problem, situation.sources, situation.holdings)
     warnings = (*situation.fitted.posterior.warnings, *plan.warnings, *said)
     bounds = {bound_pointer(project, one.constraint): one.shadow_price for one in plan.bounds}
     if not situation.known:
-        return Allocation(problem, plan, rounds + 1, budget, False, warnings, {}, excluded=excluded)
+        return Allocation(problem, plan, rounds + 1, budget, False, warnings, {}, verdicts, excluded=excluded)
     advised = evaluation_advice(problem, situation.fitted.observations, plan.optimum) if evaluating else ()
     evaluation = {advice.key: advice for advice in advised}
     stop = stop_of(project, problem)
-    return Allocation(problem, plan, rounds + 1, budget, True, warnings, bounds, stop, evaluation, excluded)
+    return Allocation(problem, plan, rounds + 1, budget, True, warnings, bounds, verdicts, stop, evaluation, excluded)
 
 
 def doubts_by_group(allocation: Allocation) -> dict[str, list[Warning]]:

@@ -52,25 +52,23 @@ def problem_of(
     stocks = [holdings.stock(group) for group in groups]
     keys = tuple(group.key for group in groups)
     place = {group.id: position for position, group in enumerate(groups)}
+    risk = project.objective.get("risk") or 1.0
     offers = tuple(
         planner_source(
             source,
             place,
             holdings.record(source),
             hold.get(source.key),
+            risk,
             excluded=bool(judge(project.licence_rule, source)[0]),
         )
         for source in sources
     )
-    objective, kind = project.objective, project.objective["kind"]
-    risk = objective.get("risk") or 1.0
-    offers = tuple(
-        planner_source(source, place, holdings.record(source), hold.get(source.key), risk) for source in sources
-    )
-    has_target = any(group.weight > 0 and group.target is not None for group in groups)
-    if KINDS[kind].needs_target and not has_target:
-        detail = f"the objective {kind!r} needs a group with a weight above 0 and a target; give one a target"
-        raise invalid(Fault("/objective/kind", detail))
+    targeted = {group.key: group.weight for group in groups if group.target is not None}
+    check_target(project.objective, targeted, "/objective/kind")
+    for at, one in enumerate(project.stakeholders):
+        weights = targeted if one["weights"] is None else {key: one["weights"].get(key, 0.0) for key in targeted}
+        check_target(one["objective"], weights, f"/stakeholders/{at}/objective/kind")
     return Problem(
         keys=keys,
         weights=np.array([group.weight for group in groups]),
@@ -151,7 +149,7 @@ def planner_limit(limit: Mapping[str, Any], places: Mapping[str, Mapping[str, in
 
 
 def planner_source(
-    source: AnySource, place: Mapping[int, int], record: SourceRecord, order: int | None, *, excluded: bool
+    source: AnySource, place: Mapping[int, int], record: SourceRecord, order: int | None, risk: float, *, excluded: bool
 ) -> PlannerSource:
     """The offer at the rates its deliveries and runs showed. `place`: a group's position by its id; what the source
     delivers of archived groups is of no use. `order`: what this round's order is held at. `risk`: acceptance and

@@ -27,8 +27,8 @@ PLAIN: Mapping[str, TypeAdapter[Any]] = {
     "budget": TypeAdapter(int),
 }
 """Of a problem what is no array."""
-KNOWN_FOR_SURE = {"quality_variance": 0.0, "acceptance_weight": None}
-"""Fields of a source that are written only where they say something: earlier versions wrote none of them."""
+USUALLY = {"quality_variance": 0.0, "acceptance_weight": None, "excluded": False}
+"""Fields of a source that are written only where they say something else: earlier versions wrote none of them."""
 
 
 def freeze(trial: Trial) -> bytes:
@@ -41,17 +41,19 @@ def freeze(trial: Trial) -> bytes:
         arrays |= {"transfer": moved.weights, "kappa": moved.kappa, "held": moved.held, "off": moved.off}
         arrays |= {"conflict": moved.conflict} if moved.clashes else {}
     words = {name: kind.dump_python(getattr(rules.problem, name)) for name, kind in PLAIN.items()}
-    # Exclusions are said where there are any, as thresholds are: other trials are written as they ever were.
     words["sources"] = [
-        {name: value for name, value in source.items() if name != "excluded" or value} for source in words["sources"]
+        {name: value for name, value in source.items() if name not in USUALLY or value != USUALLY[name]}
+        for source in words["sources"]
     ]
+    if not words["stakeholders"]:
+        del words["stakeholders"]
     words |= {"rounds": rules.rounds, "draws": rules.draws, "seed": trial.seed}
     return archive(arrays, words)
 
 
 def thaw(frozen: bytes) -> Trial:
     arrays, words = unpack(frozen)
-    # Frozen before there were stakeholders, it has none.
+    # Stakeholders are written only where there are some.
     plain = {name: kind.validate_python(words[name]) for name, kind in PLAIN.items() if name in words}
     by_group: dict[str, Any] = {name: arrays.get(name) for name in BY_GROUP}
     truths = truths_of(plain["keys"], arrays)

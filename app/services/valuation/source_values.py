@@ -104,16 +104,16 @@ def _brought(session: Session, situation: Situation, players: Players) -> Mappin
     """What every player that delivered brought, by its key or its vendor's name; archived sources' deliveries too."""
     holdings = situation.holdings
     sources = members_by_id(session, Source, holdings.tallies)
-    vendors: dict[UUID | None, VendorConnection] = {}
+    vendors: dict[UUID, VendorConnection] = {}
     if players == "vendors":
         ids = {one.connection_id for one in sources.values() if one.connection_id}
-        vendors = {**connections_by_id(session, ids)}
+        vendors = connections_by_id(session, ids)
     found: dict[str, _Player] = defaultdict(_Player)
     for source_id, tally in holdings.tallies.items():
         if not tally.accepted:
             continue
         source = sources[source_id]
-        vendor = vendors.get(source.connection_id)
+        vendor = vendors.get(source.connection_id) if source.connection_id else None
         one = found[source.key if vendor is None else vendor.name]
         quality = holdings.record(source).quality
         for group_id, came in tally.accepted_of.items():

@@ -95,7 +95,8 @@ class SourceYield(Base):
 
 
 class Source(Base):
-    """`price_tiers`: [{from, unit_cost}], ascending, the prices as decimal strings. `terms`: what is stated of its
+    """`price_tiers`: [{from, unit_cost}], ascending, the prices as decimal strings. `quality`: exact, or None where it
+    is learned, from the 90 % interval `quality_p05` to `quality_p95` where one is said. `terms`: what is stated of its
     licence, by name. `collected_from`, `collected_to`: dates as ISO 8601 writes them."""
 
     __tablename__ = "sources"

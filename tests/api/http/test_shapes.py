@@ -26,6 +26,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "RangeRule": {"kind": "range", "column": "a", "min": 0.0, "max": 1.0},
     "ReadingIn": {"value": 0.5},
     "RequiredRule": {"kind": "required", "columns": ["a"]},
+    "Stakeholder": {"name": "audit", "objective": {"kind": "maximin"}},
     "UniqueRule": {"kind": "unique", "columns": ["a"]},
     "ValuesRule": {"kind": "values", "column": "a", "values": ["x"]},
     "Robust": {"kind": "robust", "weight_vectors": [{"a": 1.0}]},
