@@ -10,6 +10,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from app.planner.curves.observations import Observations, Points
 from app.planner.curves.posterior import Posterior
 from app.planner.curves.prior import Prior
 from app.planner.fitting.fit import fit
+from app.services.curves.prior import prior_for
 
 HERE = Path(__file__).parent
 DRAWS = 300
@@ -182,12 +184,14 @@ def lone(counts: FloatArray, losses: FloatArray, stderrs: FloatArray) -> Points:
     return Points(counts, losses, stderrs, np.arange(len(counts)))
 
 
-def pooled_errors(projects: Sequence[tuple[Observations, FloatArray, FloatArray]]) -> Result:
+def pooled_errors(
+    projects: Sequence[tuple[Observations, FloatArray, FloatArray]], prior: Prior | None = None
+) -> Result:
     """Mean |log forecast/truth| of the groups of few points, alone and pooled; projects: data, asked counts, truth."""
-    errors, on = [], 0
+    errors, on, prior = [], 0, prior or Prior()
     for observations, asked, truth in projects:
         few = np.array([len(points.counts) < 5 for points in observations.points])
-        together, alone = fit_together(observations, Prior(), 0, 200), fit(observations, Prior(), 0, 200)
+        together, alone = fit_together(observations, prior, 0, 200), fit(observations, prior, 0, 200)
         on += any(warning.code == "pooled_prior" for warning in together.warnings)
         for_each = [np.abs(np.log(one.loss(asked).mean(axis=1) / truth))[few].mean() for one in (alone, together)]
         errors.append(for_each)
@@ -221,6 +225,27 @@ def pooled_simulation(related: bool) -> Result:
             truth.append(a + b * asked[-1] ** -c)
         projects.append((apart(points), np.array(asked), np.array(truth)))
     return pooled_errors(projects)
+
+
+def pooled_on_the_same_models(spread: float | None) -> Result:
+    """Four groups of five sizes, 3 % noise, and a rare one of three, 15 %, scored on the same models; exponents .4 give
+    or take the spread, or from .1 to 1.2."""
+    projects = []
+    for seed in range(48):
+        rng = np.random.default_rng(seed)
+        exponents = rng.uniform(0.1, 1.2, 5) if spread is None else rng.normal(0.4, spread, 5).clip(0.1)
+        scales = 1.2 * np.exp(rng.normal(0, 0.25, 5))
+        points, runs = [], np.full((5, 5), 200.0)
+        for g, (a, c) in enumerate(zip(scales, exponents, strict=True)):
+            n = np.array([50.0, 100.0, 200.0] if g == 4 else [200.0, 400.0, 800.0, 1600.0, 3200.0])
+            noise = 0.15 if g == 4 else 0.03
+            losses = np.minimum(0.99, a * n**-c * np.exp(rng.normal(0, noise, len(n))))
+            points.append(lone(n, losses, noise * losses))
+            runs[: len(n), g] = n
+        run_of = tuple(np.arange(len(one.counts)) for one in points)
+        observations = replace(apart(points), runs=runs, run_of=run_of)
+        projects.append((observations, np.full(5, 5000.0), scales * 5000.0**-exponents))
+    return pooled_errors(projects, prior_for(1.0))
 
 
 def apart(points: Sequence[Points]) -> Observations:
@@ -260,6 +285,8 @@ def main() -> None:
     parts["speed, 20 groups of 30 runs, CPU s"] = speed
     parts["pooling, like curves"] = lambda: pooled_simulation(related=True)
     parts["pooling, unlike curves"] = lambda: pooled_simulation(related=False)
+    for said, spread in (("exponents ± .08", 0.08), ("exponents ± .02", 0.02), ("exponents .1 to 1.2", None)):
+        parts[f"pooling, same models, {said}"] = lambda spread=spread: pooled_on_the_same_models(spread)
     parts["pooling, LCDB"] = lambda: pooled_lcdb(asked.data)
     results: Result = {}
     for name, part in parts.items():

@@ -11,11 +11,11 @@ m is chosen by the evidence, each group judged by what the others alone say of i
 
 and m = 0 stands unless the product over the groups speaks for more.
 
-Groups of few sizes borrow from all others, if the evidence is clear. Those whose own points show a shape learn little
-from them of what the next samples bring: they borrow too, from groups that the same models were scored on, at sizes
-like their own, and under a prior that knows what curves that have nothing in common look like (decision 0021). Under
-a flat prior, which does not, groups scored on the same models lean on the shape that they have in common
-(`common_shape`, decision 0086).
+Groups of few sizes borrow from groups that the same models were scored on, whatever their sizes, and else from all
+others, if the evidence is clear. Those whose own points show a shape learn little from them of what the next samples
+bring: they borrow too, from groups that the same models were scored on, at sizes like their own, and under a prior that
+knows what curves that have nothing in common look like (decision 0021; for few sizes 0115). Under a flat prior, which
+does not, groups scored on the same models lean on the shape that they have in common (`common_shape`, decision 0086).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -88,6 +88,9 @@ def pool(observations: Observations, posterior: Posterior, prior: Prior, seed: i
     if together and not prior.by_level:
         unsure = [g for g in judged if sizes[g] <= MANY_SIZES]
         borrow(*lending.in_common(_scored_together(observations, unsure, known)))
+    if rare := _scored_together(observations, sorted(few - borrowed), known):
+        same = rare | _scored_together(observations, judged, known)
+        borrow(*lending.on_average([g for g in judged if g in same], list(rare), same, SPOKEN_FOR))
     if (left := sorted(few - borrowed)) and len(known) > 1:
         borrow(*lending.on_average(judged, left, dict.fromkeys({*left, *judged}, known)))
     if together and prior.by_level:

@@ -60,6 +60,40 @@ def test_unlike_groups_are_left_as_they_are_nearly_always() -> None:
     assert unchanged >= 18
 
 
+def on_the_same_models(seed: int, alike: bool) -> tuple[Observations, float]:
+    """Four groups of five sizes and a rare one, the last, scored on the same models; its true loss at 5,000."""
+    rng = np.random.default_rng(seed)
+    exponents = rng.normal(0.4, 0.05, 5).clip(0.1) if alike else rng.uniform(0.1, 1.2, 5)
+    scales = 1.2 * np.exp(rng.normal(0, 0.25, 5))
+    points, runs = [], np.full((5, 5), 200.0)
+    for g, (a, c) in enumerate(zip(scales, exponents, strict=True)):
+        n = np.array([50.0, 100.0, 200.0] if g == 4 else [200.0, 400.0, 800.0, 1600.0, 3200.0])
+        noise = 0.15 if g == 4 else 0.03
+        losses = np.minimum(0.99, a * n**-c * np.exp(rng.normal(0, noise, len(n))))
+        points.append(Points(n, losses, noise * losses, np.arange(len(n))))
+        runs[: len(n), g] = n
+    run_of = tuple(np.arange(len(one.counts)) for one in points)
+    held = np.array([one.counts.max() for one in points])
+    keys = tuple("abcde")
+    observations = Observations(keys, tuple(points), (None,) * 5, held, 1.0, runs=runs, run_of=run_of)
+    return observations, float(scales[4] * 5000.0 ** -exponents[4])
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_rare_group_leans_on_those_that_the_same_models_were_scored_on(alike: bool) -> None:
+    errors = []
+    for seed in range(12):
+        observations, truth = on_the_same_models(seed, alike)
+        alone = fit(observations, prior_for(1.0), 0, 100)
+        both = alone, pool(observations, alone, prior_for(1.0), 0, range(5))
+        errors.append([abs(np.log(np.median(one.loss(np.full(5, 5000.0))[4]) / truth)) for one in both])
+    own, leaning = np.mean(errors, axis=0)
+    change = np.diff(errors, axis=1)[:, 0]
+    assert change.mean() <= change.std(ddof=1) / np.sqrt(len(change))
+    if alike:
+        assert leaning <= 0.35 < own
+
+
 def test_only_groups_of_few_points_borrow_and_are_told_so() -> None:
     observations, _ = project(1, alike=True)
     together, alone = fit_together(observations, Prior(), 0, 150), fit(observations, Prior(), 0, 150)
