@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.jobs.worker import GRACE_S
+from app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -93,8 +94,11 @@ def test_compose_runs_jobs_in_workers_of_their_own() -> None:
     compose = (ROOT / "compose.yaml").read_text()
     assert 'command: ["tranche", "serve", "--no-worker"]' in compose
     assert 'command: ["tranche", "worker"]' in compose
-    [grace_s] = re.findall(r"stop_grace_period: (\d+)s", compose)
-    assert int(grace_s) >= GRACE_S + 10
+    serve, work = re.findall(r"stop_grace_period: (\d+)s", compose)
+    assert int(serve) >= Settings().shutdown_grace_s + 10
+    assert int(work) >= GRACE_S + 10
+    # Its job done, the one that migrates stays ended.
+    assert compose.count("restart: unless-stopped") == 3
 
 
 def test_nothing_committed_names_a_machine(request: pytest.FixtureRequest) -> None:
