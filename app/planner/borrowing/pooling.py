@@ -88,7 +88,8 @@ def pool(observations: Observations, posterior: Posterior, prior: Prior, seed: i
     if together and not prior.by_level:
         unsure = [g for g in judged if sizes[g] <= MANY_SIZES]
         borrow(*lending.in_common(_scored_together(observations, unsure, known)))
-    if rare := _scored_together(observations, sorted(few - borrowed), known):
+    rare = _scored_together(observations, sorted(few - borrowed), known) if prior.by_level else {}
+    if rare:
         same = rare | _scored_together(observations, judged, known)
         borrow(*lending.on_average([g for g in judged if g in same], list(rare), same, SPOKEN_FOR))
     if (left := sorted(few - borrowed)) and len(known) > 1:
@@ -160,7 +161,7 @@ def _scored_together(
     n_ref [groups] where only those at sizes like its own count."""
     if observations.runs is None or observations.run_of is None:
         return {}
-    scored = {g: set(observations.run_of[g].tolist()) for g in known}
+    scored = {g: set(observations.run_of[g].tolist()) for g in {*known, *groups}}
 
     def alike(one: int, other: int) -> bool:
         if references is not None and not 1.0 / LIKE <= references[other] / references[one] <= LIKE:

@@ -94,6 +94,19 @@ def test_a_rare_group_leans_on_those_that_the_same_models_were_scored_on(alike: 
         assert leaning <= 0.35 < own
 
 
+def test_a_group_without_a_run_of_its_own_leans_on_nobody_that_was_scored_beside_it() -> None:
+    observations, _ = on_the_same_models(0, alike=True)
+    none = np.zeros(0)
+    points = (*observations.points[:3], Points(none, none, none, none.astype(np.int64)), observations.points[4])
+    assert observations.run_of is not None
+    run_of = (*observations.run_of[:3], none.astype(np.int64), observations.run_of[4])
+    observations = replace(observations, points=points, run_of=run_of)
+    alone = fit(observations, prior_for(1.0), 0, 50)
+    moved = changed(pool(observations, alone, prior_for(1.0), 0, range(5)), alone)
+    assert 4 in moved
+    assert 3 not in moved
+
+
 def test_only_groups_of_few_points_borrow_and_are_told_so() -> None:
     observations, _ = project(1, alike=True)
     together, alone = fit_together(observations, Prior(), 0, 150), fit(observations, Prior(), 0, 150)
