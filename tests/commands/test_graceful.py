@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 from threading import Thread
-from time import sleep
 from typing import Any
 
 import httpx
@@ -21,9 +20,13 @@ import uvicorn
 from fastapi import FastAPI
 from app.api.stopping import Stoppable
 from app.commands.graceful import GracefulServer
-app = FastAPI()
+app, begun = FastAPI(), []
+@app.get("/begun")
+def has_begun():
+    return begun
 @app.get("/compute")
 def compute(seconds: float):
+    begun.append(seconds)
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
         time.sleep(0.01)
@@ -34,7 +37,7 @@ GracefulServer(config, calls, float(sys.argv[2]), lambda: os._exit(7)).run()
 """
 
 
-@pytest.mark.parametrize(("seconds", "ends"), [(1.5, True), (60.0, False)])
+@pytest.mark.parametrize(("seconds", "ends"), [(3.0, True), (60.0, False)])
 def test_a_stop_lets_calls_end_or_gives_them_up_and_refuses_new_ones(seconds: float, ends: bool) -> None:
     port, grace_s = free_port(), PATIENCE_S if ends else 1.5
     process = subprocess.Popen([sys.executable, "-c", SERVICE, str(port), str(grace_s)])
@@ -49,7 +52,7 @@ def test_a_stop_lets_calls_end_or_gives_them_up_and_refuses_new_ones(seconds: fl
             until(lambda: is_up(client))
             caller = Thread(target=call)
             caller.start()
-            sleep(0.5)
+            until(lambda: seconds in client.get("/begun").json())
             process.send_signal(signal.SIGTERM)
             until(lambda: client.get("/compute?seconds=0").status_code == 503)
             refused = client.get("/compute?seconds=0")

@@ -88,8 +88,7 @@ def pool(observations: Observations, posterior: Posterior, prior: Prior, seed: i
     if together and not prior.by_level:
         unsure = [g for g in judged if sizes[g] <= MANY_SIZES]
         borrow(*lending.in_common(_scored_together(observations, unsure, known)))
-    rare = _scored_together(observations, sorted(few - borrowed), known) if prior.by_level else {}
-    if rare:
+    if together and prior.by_level and (rare := _scored_together(observations, sorted(few - borrowed), known)):
         same = rare | _scored_together(observations, judged, known)
         borrow(*lending.on_average([g for g in judged if g in same], list(rare), same, SPOKEN_FOR))
     if (left := sorted(few - borrowed)) and len(known) > 1:

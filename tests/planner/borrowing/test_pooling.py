@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.planner.borrowing import pooling
 from app.planner.borrowing.joint_fit import fit_together
 from app.planner.borrowing.pooling import _leaning, _ratio, _said, pool
 from app.planner.borrowing.shape_tables import at, plain, told_at
@@ -105,6 +106,15 @@ def test_a_group_without_a_run_of_its_own_leans_on_nobody_that_was_scored_beside
     moved = changed(pool(observations, alone, prior_for(1.0), 0, range(5)), alone)
     assert 4 in moved
     assert 3 not in moved
+
+
+def test_in_large_projects_a_rare_group_needs_clear_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To hold every group's runs against every other's would take the square of their number."""
+    observations, _ = on_the_same_models(0, alike=True)
+    alone = fit(observations, prior_for(1.0), 0, 50)
+    assert 4 in changed(pool(observations, alone, prior_for(1.0), 0, range(5)), alone)
+    monkeypatch.setattr(pooling, "MOST_ALIKE", 4)
+    assert changed(pool(observations, alone, prior_for(1.0), 0, range(5)), alone) == []
 
 
 def test_only_groups_of_few_points_borrow_and_are_told_so() -> None:
