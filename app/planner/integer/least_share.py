@@ -8,8 +8,8 @@ from app.planner.problem.canonical import Canonical
 from app.planner.relaxation.relax import Divisible
 
 MOST_STEPS = 200
-SWAPPED = 12
-"""Up to so many sources lots are exchanged between any two."""
+SWAPPED, CLIMBED = 12, 128
+"""Up to so many sources lots are exchanged between any two; up to so many are they tried one by one at all."""
 
 
 def least_raised(form: Canonical, starts: list[IntArray], divisible: Divisible) -> IntArray:
@@ -27,7 +27,7 @@ def least_raised(form: Canonical, starts: list[IntArray], divisible: Divisible) 
 
 def _climbed(form: Canonical, orders: IntArray, level: float) -> tuple[IntArray, float]:
     """The orders by steps that raise the least share most, and that share."""
-    for _ in range(MOST_STEPS):
+    for _ in range(MOST_STEPS if len(orders) <= CLIMBED else 0):
         found = [(other, _level(form, other)) for other in _neighbours(form, orders)]
         other, reached = max(found, key=lambda one: one[1], default=(orders, level))
         if reached <= level:

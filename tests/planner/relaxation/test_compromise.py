@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.planner.curves.posterior import Posterior
 from app.planner.errors import ProblemError
+from app.planner.integer import least_share
 from app.planner.plan.decide import choose, decide
 from app.planner.plan.make_plan import make_plan
 from app.planner.plan.stop import stop_advice
@@ -135,6 +136,17 @@ def test_the_bound_holds_and_is_reached_when_samples_are_divisible(
         orders = split * budget / np.array([1.0, 1.0, 2.0])
         counts = form.held + form.market.added(orders)
         assert form.values.moved(counts).level(counts) <= found.bound + 1e-9
+
+
+def test_where_there_are_many_sources_no_lot_is_tried_and_nothing_is_worse_than_a_simple_rule(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    form = Canonical.of(small(3))
+    least, tried = measure(form), decide(form, "optimal")
+    monkeypatch.setattr(least_share, "CLIMBED", 0)
+    monkeypatch.setattr(least_share, "_neighbours", lambda *_: pytest.fail("a lot was tried"))
+    decision = decide(form, "optimal")
+    assert least(tried.orders) >= least(decision.orders) >= max(map(least, decision.baselines.values()))
 
 
 def test_one_stakeholder_alone_is_served_as_by_its_objective() -> None:
