@@ -75,6 +75,11 @@ class _Coalitions:
     def draws(self) -> int:
         return self.values.utility.posterior.draws
 
+    @property
+    def is_tabled(self) -> bool:
+        """Whether every group's value hangs on its own count alone, so that `worth_at_mean` may be asked."""
+        return not self.values.crossed and not self.values.utility.kind.needs_stakeholders
+
     def worth(self, members: BoolArray) -> FloatArray:
         """v [coalitions, draws] of coalitions [coalitions, k]."""
         return np.array([self.values.moved(counts).draws(counts) for counts in self.initial + members @ self.brought])
@@ -105,16 +110,16 @@ def source_values(problem: Problem, delivered: Sequence[Delivered], seed: int = 
     initial = np.maximum(form.held - brought.sum(axis=0), 0.0)
     players = len(delivered)
     each = _Coalitions(_thinned(form, players), initial, brought)
-    error = 0.0
+    error, is_exact = 0.0, True
     if players <= MOST_EXACT and 2**players * len(form.keys) * each.draws <= MOST_VALUED_CURVES:
         found = exact(each.worth(coalitions(players)))
-    elif players <= MOST_AT_MEAN and not form.values.crossed and not form.utility.kind.needs_stakeholders:
+    elif players <= MOST_AT_MEAN and 2**players * len(form.keys) <= MOST_VALUED_CURVES and each.is_tabled:
         steps = range(0, 2**players, CHUNK)
         parts = [coalitions(players, at, min(at + CHUNK, 2**players)) for at in steps]
         found = exact(np.concatenate([each.worth_at_mean(part) for part in parts]))
     else:
         found, errors = by_permutations(each.worth, players, MOST_VALUED_CURVES // (len(form.keys) * each.draws), seed)
-        error = float(errors.max())
+        error, is_exact = float(errors.max()), False
     everybody = np.ones(players, dtype=np.bool_)
     base, whole = each.expected(~everybody), each.expected(everybody)
     values = found.mean(axis=1)
@@ -124,7 +129,7 @@ def source_values(problem: Problem, delivered: Sequence[Delivered], seed: int = 
     return SourceValues(
         base=base,
         total=whole - base,
-        method="permutations" if error else "exact",
+        method="exact" if is_exact else "permutations",
         error=error,
         players=tuple(
             PlayerValue(

@@ -46,7 +46,7 @@ def exact(worth: FloatArray) -> FloatArray:
 def by_permutations(worth: Worth, players: int, most: int, seed: int) -> tuple[FloatArray, FloatArray]:
     """φ [k, draws] and the standard errors [k] of their means, from orders drawn by the seed, each with its reverse.
 
-    most: coalitions to be looked at.
+    most: coalitions to be looked at, once there are enough pairs for an error.
 
     Every order pays each player what it adds to those before it; the pair's mean is one sample (antithetic, Mitchell et
     al. 2022, "Sampling Permutations for Shapley Value Estimation").
@@ -63,8 +63,8 @@ def by_permutations(worth: Worth, players: int, most: int, seed: int) -> tuple[F
         pairs, seen = pairs + 1, seen + 2 * players
         values = total.mean(axis=1) / pairs
         errors = np.sqrt(np.maximum(square / pairs - values**2, 0.0) / max(pairs - 1, 1))
-        is_near = pairs >= FEWEST_PAIRS and errors.max() <= PRECISE * np.abs(values).max()
-        if is_near or seen + 2 * players > most:
+        is_near = errors.max() <= PRECISE * np.abs(values).max()
+        if pairs >= FEWEST_PAIRS and (is_near or seen + 2 * players > most):
             return total / pairs, errors
 
 

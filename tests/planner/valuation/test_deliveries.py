@@ -70,6 +70,14 @@ def test_twenty_are_reckoned_at_the_mean_and_more_by_permutations() -> None:
     assert sum(one.value.mean for one in found.players) == pytest.approx(found.total, rel=1e-6)
 
 
+def test_of_very_many_groups_orders_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, came = random_problem(4, 10)
+    monkeypatch.setattr(deliveries, "MOST_VALUED_CURVES", 1024 * 3 - 1)
+    found = source_values(asked, came, seed=1)
+    assert found.method == "permutations"
+    assert sum(one.value.mean for one in found.players) == pytest.approx(found.total, rel=1e-6)
+
+
 def test_joint_groups_and_a_compromise_are_valued_too() -> None:
     asked, came = random_problem(0, 3)
     joint = replace(asked, posterior=joint_posterior(0, 3, 40, 0.5, asked.held))
