@@ -97,7 +97,7 @@ lock:  ## resolve the dependencies anew (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-package tranche-client --upgrade \
 	  --group build pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-package tranche-client --upgrade \
-	  --group build --extra dev --extra evidence --extra examples -c requirements.lock pyproject.toml -o requirements-dev.lock
+	  --group build --extra dev --extra evidence --extra examples --extra telemetry -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 bench-curves: .venv/dev.stamp  ## measure the curve engine, transfer and pooling (BENCH_ARGS, such as --data DIR)
 	$(BIN)/python benchmarks/bench_curves.py $(BENCH_ARGS)
