@@ -5,7 +5,7 @@ import sys
 import threading
 
 from tranche import Allocation, Client
-from tranche.display import plan_table, remark_lines, verdict
+from tranche.display import finding, plan_table, remark_lines, wrapped
 
 from app.demo.census import BUDGET, GROUPS, METRIC, measured_runs
 from app.demo.service import Access, StartError, temporary_service
@@ -63,7 +63,8 @@ def show(access: Access, wished_port: int) -> None:
 
 def report(plan: Allocation, others: dict[str, Allocation]) -> str:
     """The answers as text: what to buy and why, what other splits would do, and the service's warnings."""
-    buy = ["NEXT ALLOCATION", plan_table(plan, "accuracy"), ""]
-    compare = ["OTHER SPLITS OF THE SAME MONEY", splits_table(plan, others), verdict(plan)]
+    lead = [] if plan.verdict is None else [*wrapped(plan.verdict.sentence, ""), ""]
+    buy = ["NEXT ALLOCATION", *lead, plan_table(plan, "accuracy"), ""]
+    compare = ["OTHER SPLITS OF THE SAME MONEY", splits_table(plan, others), finding(plan)]
     warn = ["", "WARNINGS", remark_lines(plan.warnings)] if plan.warnings else []
     return "\n".join([*buy, *compare, *warn])

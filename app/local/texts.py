@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from tranche import Allocation, Estimate, GroupPlan, Remark
-from tranche.display import plan_table, remark_lines, verdict
+from tranche.display import finding, plan_table, remark_lines
 
 from app.report.words import money, purchase
 
@@ -22,7 +22,12 @@ def says_no(plan: Allocation) -> bool:
 
 
 def sentence(plan: Allocation, currency: str) -> str:
-    """What to do, on top of every layout."""
+    """What to do, on top of every layout: the service's verdict, and what it would collect."""
+    said = "" if plan.verdict is None else plan.verdict.sentence
+    return f"{said} {collected(plan, currency)}".strip() if not (said and says_no(plan)) else said
+
+
+def collected(plan: Allocation, currency: str) -> str:
     if says_no(plan):
         reason = plan.stop.reason if plan.stop is not None and plan.stop.stop else plan.unspent_reason
         return "Collect nothing in this round" + (f": {reason.rstrip('.')}." if reason else ".")
@@ -34,7 +39,7 @@ def sentence(plan: Allocation, currency: str) -> str:
 def as_table(plan: Allocation, metric: str, currency: str) -> str:
     """As `tranche demo` shows a plan."""
     warnings = f"WARNINGS\n{remark_lines(plan.warnings)}" if plan.warnings else ""
-    parts = [sentence(plan, currency), plan_table(plan, metric), verdict(plan), warnings]
+    parts = [sentence(plan, currency), plan_table(plan, metric), finding(plan), warnings]
     return "\n\n".join(part for part in parts if part)
 
 

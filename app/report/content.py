@@ -17,6 +17,7 @@ from app.services.planning import GroupPlan, SourcePlan, Warning
 from app.services.planning.allocations import Allocation, doubts_by_group
 from app.services.planning.policies import PLAYERS, RULES
 from app.services.planning.scenarios import ScenarioResult
+from app.services.signing import verdict_sentence
 from app.store.access import key_name
 from app.store.models.projects import Source
 from app.store.rounds import listed_rounds
@@ -92,6 +93,7 @@ def content_of(dossier: Dossier) -> dict[str, Any]:
         "unspent": amount(allocation.plan.unspent),
         "money": dossier.money,
         "left": dossier.left,
+        "verdict": verdict_sentence(dossier.project, allocation),
         "finding": words.purchase([(line.name, line.plan.add) for line in bought]),
         "better": percent(allocation.plan.utility.best_simple_rule.gain.p_better),
         "rule": rule_of(allocation),

@@ -160,6 +160,9 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
         "asked": urlencode(
             ({"budget": query.budget} if query.budget else {}) | {"policy": query.policy, "objective": query.objective}
         ),
+        "part": urlencode({"budget": plain(plan.verdict.budget), "policy": query.policy, "objective": query.objective})
+        if plan.verdict and plan.verdict.budget is not None
+        else "",
         "has_targets": any(group.target is not None for group in groups),
         "worth": [worth_words(project, one) for one in doubtful_sources(plan)[:PER_PAGE]],
         "finding": purchase([(names.get(one.group, one.group), one.add) for one in bought]),

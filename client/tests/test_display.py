@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tranche import Allocation, Budget, BudgetRatio, Estimate, Gain, GroupPlan, Remark, SimpleRule
-from tranche.display import WIDTH, plan_table, remark_lines, verdict
+from tranche.display import WIDTH, finding, plan_table, remark_lines
 
 
 def estimate(mean: float) -> Estimate:
@@ -79,14 +79,14 @@ def test_unspent_money_is_shown_with_its_reason(unspent: str, shown: bool) -> No
     assert ("unspent: 0.50 (less than the cheapest sample)" in table) == shown
 
 
-def test_the_verdict_is_the_services_own_sentence_within_the_page() -> None:
+def test_the_finding_is_the_services_own_sentence_within_the_page() -> None:
     said = "To reach the same, the best simple rule (equal money) would need 1.3 times the money (0.9 to 2.1). " * 2
     ratio = BudgetRatio(1.3, 0.9, 2.1)
     rule = SimpleRule("equal_spend", estimate(0.82), Gain(0.02, -0.01, 0.04, 0.9), ratio, said.strip())
-    lines = verdict(replace(allocation([]), best_simple_rule=rule)).splitlines()
+    lines = finding(replace(allocation([]), best_simple_rule=rule)).splitlines()
     assert " ".join(line.strip() for line in lines) == said.strip()
     assert max(map(len, lines)) <= WIDTH
-    assert verdict(allocation([])) == ""
+    assert finding(allocation([])) == ""
 
 
 def test_a_warning_about_several_groups_is_said_once() -> None:

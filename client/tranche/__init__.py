@@ -17,7 +17,7 @@ from tranche.compositions import subsets
 from tranche.curves import Curve, Parameter
 from tranche.errors import SimulationFailed, TrancheError
 from tranche.metrics import Metric
-from tranche.plan_parts import Budget, BudgetRatio, Gain, GroupPlan, SimpleRule, Stop
+from tranche.plan_parts import Budget, BudgetRatio, Gain, GroupPlan, SimpleRule, Stop, Verdict
 from tranche.plans import Allocation
 from tranche.projects import Group, Project, Source
 from tranche.questions import (
@@ -78,5 +78,6 @@ __all__ = [
     "Stop",
     "StoredObservation",
     "TrancheError",
+    "Verdict",
     "subsets",
 ]

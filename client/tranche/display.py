@@ -5,7 +5,7 @@ from textwrap import wrap
 from typing import Protocol
 
 from tranche.answers import Estimate, Remark
-from tranche.plan_parts import Budget, GroupPlan, SimpleRule
+from tranche.plan_parts import Budget, GroupPlan, SimpleRule, Verdict
 
 WIDTH = 110
 SHOWN_GROUPS = 60
@@ -21,17 +21,20 @@ class Plan(Protocol):
     @property
     def unspent_reason(self) -> str | None: ...
     @property
+    def verdict(self) -> Verdict | None: ...
+    @property
     def best_simple_rule(self) -> SimpleRule | None: ...
     @property
     def warnings(self) -> Sequence[Remark]: ...
 
 
 def plan_text(plan: Plan) -> str:
-    """The table of the groups, what the plan is worth, and the service's warnings."""
-    finding = verdict(plan)
-    worth = ["", finding] if finding else []
+    """Whether to buy it, the table of the groups, what the plan is worth, and the service's warnings."""
+    head = [*wrapped(plan.verdict.sentence, ""), ""] if plan.verdict is not None else []
+    said = finding(plan)
+    worth = ["", said] if said else []
     warnings = ["", "WARNINGS", remark_lines(plan.warnings)] if plan.warnings else []
-    return "\n".join([plan_table(plan), *worth, *warnings])
+    return "\n".join([*head, plan_table(plan), *worth, *warnings])
 
 
 def plan_table(plan: Plan, metric: str = "metric") -> str:
@@ -57,7 +60,7 @@ def shown_groups(plan: Plan) -> tuple[list[GroupPlan], int]:
     return [groups[i] for i in sorted(dearest)], len(groups) - len(dearest)
 
 
-def verdict(plan: Plan) -> str:
+def finding(plan: Plan) -> str:
     """What the plan is worth beside simple rules."""
     rule = plan.best_simple_rule
     return "" if rule is None else "\n".join(wrapped(rule.finding, ""))

@@ -64,6 +64,26 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether to sign the plan: keep, measure, part, any or buy, in a sentence; the groups that it is about, and the
+    `budget` up to which a part is to be bought. `changes` is what the plan brings in the metric's units, as the API has
+    it."""
+
+    kind: str
+    sentence: str
+    groups: tuple[str, ...] = ()
+    budget: Decimal | None = None
+    changes: Json | None = None
+
+    @classmethod
+    def of(cls, answer: Json | None) -> "Verdict | None":
+        if answer is None:
+            return None
+        budget = None if answer.get("budget") is None else Decimal(answer["budget"])
+        return known(cls, answer, groups=tuple(answer.get("groups", ())), budget=budget)
+
+
+@dataclass(frozen=True, slots=True)
 class Gain:
     """Utility over another's on the same draws, and the chance that it is higher."""
 

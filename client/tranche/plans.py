@@ -9,7 +9,7 @@ from typing import Any
 from tranche.answers import Estimate, Json, Remark, known, money
 from tranche.display import plan_text
 from tranche.notebook import plan_html
-from tranche.plan_parts import Budget, BudgetRatio, GroupPlan, SimpleRule, Stop
+from tranche.plan_parts import Budget, BudgetRatio, GroupPlan, SimpleRule, Stop, Verdict
 from tranche.rows import Row, Tabular
 
 NO_ESTIMATES = ("best_simple_rule", "equal_budget_ratio")
@@ -23,7 +23,7 @@ def shares_of(answer: Json) -> dict[str, float | None]:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Allocation(Tabular):
-    """What to buy next; it prints as a table, and its rows are the groups.
+    """What to buy next; it prints as a table, and its rows are the groups. `verdict` says whether to.
 
     `stakeholders` are the shares of what each would gain were the plan made for it alone, None where that is nothing.
     `utility` has the keys now, after, equal, equal_spend and proportional; `orders` are samples by source, `verdicts`
@@ -51,6 +51,7 @@ class Allocation(Tabular):
     binding: Mapping[str, float | None] = field(default_factory=dict)
     stakeholders: Mapping[str, float | None] = field(default_factory=dict)
     stop: Stop | None = None
+    verdict: Verdict | None = None
     question: Mapping[str, Any] = field(default_factory=dict)
     excluded: Mapping[str, str] = field(default_factory=dict)
 
@@ -85,6 +86,7 @@ class Allocation(Tabular):
             binding={item["bound"]: item["shadow_price"] for item in answer.get("binding", ())},
             stakeholders=shares_of(answer),
             stop=Stop.of(answer.get("stop")),
+            verdict=Verdict.of(answer.get("verdict")),
             warnings=Remark.all_of(answer),
             question=dict(question or {}),
             excluded={item["source"]: because(item) for item in answer.get("excluded", ())},

@@ -112,7 +112,7 @@ def test_a_bar_for_each_stakeholder_has_the_share_of_the_api(api: Api, pages: Pa
 def test_a_fragment_is_the_plan_alone(pages: Pages, path: str) -> None:
     answer = pages.get(page_of(path), params={"fragment": "true", "budget": "50"})
     assert "<html" not in answer.text
-    assert "What to buy next" in text_of(answer)
+    assert "Measure before you buy round 1" in text_of(answer)
 
 
 def test_proposing_makes_the_round_that_was_looked_at(api: Api, pages: Pages, path: str) -> None:

@@ -27,6 +27,7 @@ from app.api.planning.plans import (
     stakeholder_shapes,
     stop_shape,
 )
+from app.api.planning.verdicts import VerdictOut, verdict_shape
 from app.api.projects.licences import ExcludedOut
 from app.api.projects.objectives import Objective
 from app.errors import Fault, Infeasible, invalid
@@ -58,8 +59,9 @@ class BoundOut(Answer):
 
 class AllocationOut(Answer):
     """What to buy in the next round, why, how sure, and how simple splits of the same money would do. `binding` are the
-    constraints that hold it back; `stop` says when to stop buying, where the project has a `value_per_utility` or a
-    `smallest_gain`. `excluded` are the sources from which the project's `licence_rule` allows no order. `draw_seed`
+    constraints that hold it back. `verdict` says whether to sign it; rounds proposed before there were verdicts have
+    none. `stop` says when to stop buying, where the project has a `value_per_utility` or a `smallest_gain`. `excluded`
+    are the sources from which the project's `licence_rule` allows no order. `draw_seed`
     says which draw the policy `thompson` took; `exploration` is null where it was left out."""
 
     round: int
@@ -80,6 +82,7 @@ class AllocationOut(Answer):
     binding: list[BoundOut]
     groups: list[GroupPlanOut]
     sources: list[SourcePlanOut]
+    verdict: VerdictOut | None
     stakeholders: list[StakeholderShareOut]
     excluded: list[ExcludedOut]
     stop: StopOut | None
@@ -114,6 +117,7 @@ def allocation_shape(
         sources=[
             source_plan_shape(one, answer.verdicts[one.key]) for one in plan.sources if one.order or not only_bought
         ],
+        verdict=verdict_shape(project, answer),
         stakeholders=stakeholder_shapes(plan, known),
         stop=stop_shape(answer.stop),
         warnings=answer.warnings,

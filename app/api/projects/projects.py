@@ -34,6 +34,7 @@ from app.api.projects.metrics import BudgetGiven, Metric, MetricIn
 from app.api.projects.objectives import Objective, Utilitarian
 from app.api.projects.sources import MAX_SOURCES, SourceIn, source_fields
 from app.api.projects.stakeholders import Stakeholders
+from app.api.projects.verdict_thresholds import VerdictThresholds, stored_thresholds
 from app.errors import Archived, Conflict, Frozen, KeyTaken
 from app.money import plain
 from app.services.projects import projects
@@ -52,14 +53,15 @@ class BudgetOut(Answer):
 
 class ProjectIn(Shape):
     """`objective` left out is utilitarian. `value_per_utility` is what one unit of utility is worth in money,
-    `smallest_gain` the least gain in utility worth a round: with either, the next allocation says when to stop. A round
-    that costs more than `approval_threshold` needs two keys to accept it. `model` is joint where one model is trained
-    on all groups' data, separate where each group has a model of its own, so that other groups' counts never enter its
-    curve; null or left out it is joint, and separate for R² and every other metric to maximise that has no lower bound.
-    `stakeholders` judge every plan by their own objectives, and the objective `compromise` serves them all. By a
-    `licence_rule` no plan orders from a source whose licence does not permit what it requires; every manifest of what
-    came is held against the `intake_rules`. `external_id` is the project's name in your own records: sent again with
-    the same content it answers the project that is there."""
+    `smallest_gain` the least gain in utility worth a round: with either, the next allocation says when to stop;
+    `verdict_thresholds` say from where on it advises against buying as planned. A round that costs more than
+    `approval_threshold` needs two keys to accept it. `model` is joint where one model is trained on all groups' data,
+    separate where each group has a model of its own, so that other groups' counts never enter its curve; null or left
+    out it is joint, and separate for R² and every other metric to maximise that has no lower bound. `stakeholders`
+    judge every plan by their own objectives, and the objective `compromise` serves them all. By a `licence_rule` no
+    plan orders from a source whose licence does not permit what it requires; every manifest of what came is held
+    against the `intake_rules`. `external_id` is the project's name in your own records: sent again with the same
+    content it answers the project that is there."""
 
     external_id: Text | None = None
     name: Text
@@ -77,6 +79,7 @@ class ProjectIn(Shape):
     intake_rules: IntakeRules = ()
     value_per_utility: PriceIn | None = None
     smallest_gain: Positive | None = None
+    verdict_thresholds: VerdictThresholds | None = None
     approval_threshold: MoneyIn | None = None
 
 
@@ -98,6 +101,7 @@ class ProjectPatch(Patch):
     intake_rules: IntakeRules = unset()
     value_per_utility: PriceIn | None = unset()
     smallest_gain: Positive | None = unset()
+    verdict_thresholds: VerdictThresholds | None = unset()
     approval_threshold: MoneyIn | None = unset()
 
 
@@ -117,6 +121,7 @@ class ProjectOut(Answer):
     intake_rules: IntakeRules
     value_per_utility: MoneyOut | None
     smallest_gain: float | None
+    verdict_thresholds: VerdictThresholds | None
     approval_threshold: MoneyOut | None
     reference_loss: float | None
     data_version: int
@@ -142,6 +147,8 @@ def columns(body: ProjectIn | ProjectPatch) -> dict[str, Any]:
         fields["licence_rule"] = stored_rule(body.licence_rule)
     if "intake_rules" in fields:
         fields["intake_rules"] = stored_intake(body.intake_rules)
+    if "verdict_thresholds" in fields:
+        fields["verdict_thresholds"] = stored_thresholds(body.verdict_thresholds)
     if "metric" in fields:
         fields |= {f"metric_{name}": value for name, value in fields.pop("metric").items()}
     if "budget" in fields:

@@ -3,6 +3,7 @@
 Notation: k groups in the order of `Problem.keys`; money is in whole millionths of the currency.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.planner.arrays import FloatArray
@@ -56,11 +57,13 @@ class Gain:
 class SimpleRule:
     """The simple rule of the highest expected utility, for the same money.
 
-    gain: of the plan over it. budget_ratio: None where the plan spends nothing. finding: what the plan is worth beside
-    simple rules, in a sentence; empty where it is this rule, or nothing is bought.
+    orders: its own, by the sources that get one. gain: of the plan over it. budget_ratio: None where the plan spends
+    nothing. finding: what the plan is worth beside simple rules, in a sentence; empty where it is this rule, or nothing
+    is bought.
     """
 
     policy: PolicyName
+    orders: Mapping[str, int]
     utility: Interval
     gain: Gain
     budget_ratio: BudgetRatio | None

@@ -40,8 +40,10 @@ def simple_rules(
     best, gain = best_simple_rule(after, rules)
     few = outlooks.fewer(MOST_CURVES)
     ratios = {name: budget_ratio(decision, few, name) for name in dict.fromkeys(("equal", best))}
+    orders = zip(decision.form.sources, decision.baselines[best].tolist(), strict=True)
     rule = SimpleRule(
         policy=best,
+        orders={source.key: order for source, order in orders if order},
         utility=rules[best].interval,
         gain=gain,
         budget_ratio=ratios[best],

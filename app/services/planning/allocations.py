@@ -15,6 +15,7 @@ from app.planner.policies import PolicyName
 from app.planner.problem import Problem
 from app.planner.quality import Judged
 from app.planner.utility import Metric
+from app.planner.verdict import PlanVerdict, Thresholds, judge_plan
 from app.planner.wording import Warning
 from app.services.curves.fit import metric_of
 from app.services.curves.fits import DRAWS, SEED, Fits
@@ -61,7 +62,8 @@ class Allocation:
 
     `verdicts`: by source, whether it is worth its price. `bounds`: JSON pointers of the constraints that bind, with
     their shadow prices. `stop` is None for a project that says neither what utility is worth nor which gain is too
-    small. `evaluation`: by group. `excluded`: the sources from which the licence rule allows no order.
+    small. `verdict`: whether to sign it. `names`: of the groups, by key. `evaluation`: by group. `excluded`: the
+    sources from which the licence rule allows no order.
     """
 
     problem: Problem
@@ -72,6 +74,8 @@ class Allocation:
     warnings: tuple[Warning, ...]
     bounds: Mapping[str, float]
     verdicts: Mapping[str, Judged]
+    verdict: PlanVerdict
+    names: Mapping[str, str]
     stop: StopAdvice | None = None
     evaluation: Mapping[str, EvaluationAdvice] = field(default_factory=dict)
     excluded: tuple[Excluded, ...] = ()
@@ -117,12 +121,20 @@ def planned(
     verdicts = verdicts_of(problem, situation.sources, situation.holdings)
     warnings = (*situation.fitted.posterior.warnings, *plan.warnings, *said)
     bounds = {bound_pointer(project, one.constraint): one.shadow_price for one in plan.bounds}
+    names = {group.key: group.name or group.key for group in situation.groups}
+    thresholds = Thresholds(**(project.verdict_thresholds or {}))
     if not situation.known:
-        return Allocation(problem, plan, rounds + 1, budget, False, warnings, {}, verdicts, excluded=excluded)
+        unknown = PlanVerdict("measure")
+        return Allocation(
+            problem, plan, rounds + 1, budget, False, warnings, {}, verdicts, unknown, names, excluded=excluded
+        )
     advised = evaluation_advice(problem, situation.fitted.observations, plan.optimum) if evaluating else ()
     evaluation = {advice.key: advice for advice in advised}
     stop = stop_of(project, problem)
-    return Allocation(problem, plan, rounds + 1, budget, True, warnings, bounds, verdicts, stop, evaluation, excluded)
+    verdict = judge_plan(problem, plan, warnings, stop, thresholds)
+    return Allocation(
+        problem, plan, rounds + 1, budget, True, warnings, bounds, verdicts, verdict, names, stop, evaluation, excluded
+    )
 
 
 def doubts_by_group(allocation: Allocation) -> dict[str, list[Warning]]:

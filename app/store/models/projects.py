@@ -17,7 +17,8 @@ class Project(Base):
     `set_limits`, `objective` and `stakeholders` name groups and sources by key. Money inside JSON is a decimal string.
     `approval_threshold`: a round that costs more needs two keys. `exhausted_at`: since when nothing more can be bought.
     `model`: joint, one for all groups, or separate, one for each. `licence_rule`: {require, methods, unspecified}.
-    `intake_rules`: what manifests are held against, each {kind, severity, …}.
+    `intake_rules`: what manifests are held against, each {kind, severity, …}. `verdict_thresholds`: from where on a
+    plan is not to be signed as it is; None: the planner's own.
     `content_hash` tells a repeat from another project under the same external id. `forecasts_due`: requests whose runs
     are still to be forecast.
     """
@@ -44,6 +45,7 @@ class Project(Base):
     value_per_utility: Mapped[Decimal | None]
     smallest_gain: Mapped[float | None]
     approval_threshold: Mapped[Decimal | None]
+    verdict_thresholds: Mapped[dict[str, Any] | None]
     exhausted_at: Mapped[datetime | None]
     budget_total: Mapped[Decimal]
     budget_rounds: Mapped[int]
