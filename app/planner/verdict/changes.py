@@ -5,14 +5,15 @@ worst group is the one with the worst E M_g of those that count, E M_g the mean 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from app.planner.arrays import FloatArray
 from app.planner.curves.common_errors import moving_together
-from app.planner.plan import Gain
-from app.planner.plan.compare import chance_above_zero
+from app.planner.plan import Gain, Plan
+from app.planner.plan.compare import LEAST_DRAWS, chance_above_zero
+from app.planner.plan.worth import MOST_CURVES
 from app.planner.problem.canonical import Canonical
 from app.planner.problem.problem import Problem
 from app.planner.quantiles import quantiles
@@ -40,7 +41,7 @@ class MetricChanges:
 
 
 @dataclass(frozen=True)
-class Levels:
+class MetricLevels:
     """The groups' predictive metric [groups], and the one that the curves' draws lead to [groups, draws]."""
 
     mean: FloatArray
@@ -49,19 +50,39 @@ class Levels:
 
 @dataclass(frozen=True)
 class MetricScale:
-    """A problem's metric at any counts [groups] in the solvers' order."""
+    """A problem's metric at any counts [groups] in the solvers' order. form: with the groups' draws in the order in
+    which they move together, so many of them that there are no more than MOST_CURVES curves, or 100 of each group.
+    exact: means over all draws, by the counts' bytes, where a plan has them; others are told from the last of these.
+    """
 
     form: Canonical
-    together: Canonical
     weights: FloatArray
     widening: float
+    exact: Mapping[bytes, FloatArray] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, problem: Problem) -> "MetricScale":
+    def of(cls, problem: Problem, plan: Plan | None = None) -> "MetricScale":
+        """plan: of the problem, whose metrics are then the ones that are told."""
         form = Canonical.of(problem)
-        together = replace(form.utility, posterior=moving_together(form.utility.posterior))
+        curves = form.utility.posterior
+        step = max(1, min(-(-curves.asymptote.size // MOST_CURVES), curves.draws // LEAST_DRAWS))
+        if step > 1:
+            curves = curves.mapped(lambda values: np.ascontiguousarray(values[..., ::step]))
         weights = problem.weights[form.order]
-        return cls(form, replace(form, utility=together), weights / weights.sum(), problem.widening)
+        utility = replace(form.utility, posterior=moving_together(curves))
+        scale = cls(replace(form, utility=utility), weights / weights.sum(), problem.widening)
+        if plan is None:
+            return scale
+        groups = [plan.groups[at] for at in form.order]
+        exact = {
+            form.held.tobytes(): np.array([group.metric_now.mean for group in groups]),
+            scale.bought(plan).tobytes(): np.array([group.metric_after.mean for group in groups]),
+        }
+        return replace(scale, exact=exact)
+
+    def bought(self, plan: Plan) -> FloatArray:
+        """The counts to which a plan's orders lead."""
+        return self.counts({one.key: one.order for one in plan.sources})
 
     def counts(self, orders: Mapping[str, int]) -> FloatArray:
         """The counts once `orders` by source, 0 where left out, have come."""
@@ -71,6 +92,10 @@ class MetricScale:
     def changes(self, before: FloatArray, after: FloatArray) -> MetricChanges:
         """From counts to counts."""
         old, new = self._levels(before), self._levels(after)
+        if self.exact:
+            told = self.exact[after.tobytes()]
+            was_told = self.exact.get(before.tobytes(), told + old.mean - new.mean)
+            old, new = replace(old, mean=was_told), replace(new, mean=told)
         was, will = self._worst(old.mean), self._worst(new.mean)
         return MetricChanges(
             mean=self._change(
@@ -89,9 +114,10 @@ class MetricScale:
     def _sign(self) -> float:
         return 1.0 if self.form.metric.goal == "maximize" else -1.0
 
-    def _levels(self, counts: FloatArray) -> Levels:
-        draws = self.form.metric.to_metric(self.together.values.moved(counts).posterior.loss(counts))
-        return Levels(self.form.metric_at(counts).mean(axis=1), draws)
+    def _levels(self, counts: FloatArray) -> MetricLevels:
+        loss, band = self.form.values.moved(counts).posterior.loss_and_band(counts)
+        metric = self.form.metric
+        return MetricLevels(metric.to_metric(band).mean(axis=1), metric.to_metric(loss))
 
     def _worst(self, means: FloatArray) -> int:
         return int(np.argmin(np.where(self.weights > 0.0, self._sign * means, np.inf)))

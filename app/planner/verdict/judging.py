@@ -14,7 +14,7 @@ from app.planner.wording import Warning
 VerdictKind = Literal["cannot", "keep", "measure", "part", "any", "buy"]
 UNMEASURED = ("stale", "no_observations")
 """Warnings of groups whose curve rests on much less than is held."""
-LITTLE = 0.001
+LITTLE_OF_THE_METRIC = 0.001
 """Of the metric's span, or of its distance from its one bound: a tenth of a percentage point."""
 NEARLY_ALL = 0.95
 """Where so much of the spend is worth its cost, the rest is not worth a word."""
@@ -63,8 +63,8 @@ def judge_plan(
 ) -> PlanVerdict:
     """The first verdict that holds of a plan by curves that were measured or assumed. warnings: the plan's and its
     curves'."""
-    scale = MetricScale.of(problem)
-    counts = scale.counts({one.key: one.order for one in plan.sources})
+    scale = MetricScale.of(problem, plan)
+    counts = scale.bought(plan)
     changes = scale.changes(scale.form.held, counts)
     if not plan.spend or (stop is not None and stop.stop):
         return PlanVerdict("keep", changes)
@@ -97,6 +97,6 @@ def _alike(instead: MetricChanges, plan: Plan, metric: Metric, changes: MetricCh
     little = thresholds.least_difference
     if little is None:
         bound = metric.upper if metric.goal == "maximize" else metric.lower
-        little = LITTLE * (metric.span or abs(changes.mean.now - (bound or 0.0)))
+        little = LITTLE_OF_THE_METRIC * (metric.span or abs(changes.mean.now - (bound or 0.0)))
     close = max(instead.mean.gain.mean, instead.worst.gain.mean) < little
     return close or plan.utility.best_simple_rule.gain.p_better < thresholds.least_chance

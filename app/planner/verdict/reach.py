@@ -12,7 +12,7 @@ from app.planner.problem.feasibility import check_feasible
 from app.planner.problem.problem import Problem
 from app.planner.relaxation.compromise import prepared
 
-HALVINGS = 7
+BUDGET_HALVINGS = 7
 """The budget is found to its hundredth."""
 
 
@@ -36,7 +36,7 @@ def budget_within(problem: Problem, reach: float, groups: tuple[str, ...]) -> in
     named = np.isin(np.array(problem.keys), groups)
     most = _most(problem, reach)
     low, high = 0, problem.budget
-    for _ in range(HALVINGS):
+    for _ in range(BUDGET_HALVINGS):
         middle = (low + high) // 2
         low, high = (middle, high) if _keeps_within(problem, middle, named, most) else (low, middle)
     return low

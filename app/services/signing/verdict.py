@@ -39,9 +39,10 @@ def _measure(project: Project, allocation: Allocation) -> str:
         return f"Measure before you buy: nothing is known of {metric} yet, so post one evaluated run."
     head = f"Measure before you buy round {allocation.round}"
     if not verdict.groups:
-        return f"{head}: what {money(amount(plan.spend), project.currency)} would bring is within the noise of what was measured."
+        spend = money(amount(plan.spend), project.currency)
+        return f"{head}: what {spend} would bring is within the noise of what was measured."
     spent = sum(group.cost for group in plan.groups if group.key in verdict.groups)
-    share = percent(spent / max(plan.spend, 1))
+    share = "all" if spent >= plan.spend else percent(spent / plan.spend)
     return (
         f"{head}: {share} of the money is for {listed(allocation, verdict.groups)}, of which no run was trained on what"
         " is held. Retrain, post the run, and plan anew."
@@ -107,7 +108,7 @@ def has_points(project: Project) -> bool:
 
 
 def signed(value: float, decimals: int | None = None) -> str:
-    """ "+0.3", "−0.04": three significant digits, or so many decimals and one digit more where they would say nothing."""
+    """ "+0.3", "−0.04": three significant digits, or so many decimals, and a digit where they would say nothing."""
     if not value:
         return "no change"
     text = f"{abs(value):.3g}" if decimals is None else f"{abs(value):.{decimals}f}"

@@ -28,6 +28,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "RequiredRule": {"kind": "required", "columns": ["a"]},
     "Stakeholder": {"name": "audit", "objective": {"kind": "maximin"}},
     "UniqueRule": {"kind": "unique", "columns": ["a"]},
+    "VerdictThresholds": {},
     "ValuesRule": {"kind": "values", "column": "a", "values": ["x"]},
     "Robust": {"kind": "robust", "weight_vectors": [{"a": 1.0}]},
     **{name: {"kind": name.lower()} for name in ("Utilitarian", "Isoelastic", "Maximin", "Cvar", "Targets", "Gap")},

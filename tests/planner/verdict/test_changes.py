@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.planner.plan import make_plan
 from app.planner.verdict.changes import MetricScale
-from tests.planner.problems import ACCURACY, RMSE, offers, problem, scattered, stated
+from tests.planner.problems import ACCURACY, RMSE, offers, problem, random_curves, scattered, stated
 
 CURVES = [(0.05, 2.0, 0.5, 0.0), (0.1, 3.0, 0.4, 0.0)]
 
@@ -68,3 +69,25 @@ def test_the_gain_is_over_paired_draws_and_as_wide_as_the_record_says(widening: 
     assert found.mean.gain.mean == pytest.approx(gains.mean(), rel=1e-6)
     assert found.mean.gain.p95 - found.mean.gain.p05 == pytest.approx(widening * (p95 - p05), rel=1e-3)
     assert 0.9 < found.mean.gain.p_better < 1.0
+
+
+def test_what_a_plan_tells_of_groups_is_what_is_told_of_all_of_them() -> None:
+    """Of so many curves only some are drawn on; means stay the plan's."""
+    rng = np.random.default_rng(3)
+    curves = scattered(random_curves(rng, 400), 600, 5)
+    asked = problem(
+        curves, offers([1.0] * 400), 20_000.0, held=[100.0] * 400, weights=rng.uniform(0.5, 2, 400).tolist()
+    )
+    plan = make_plan(asked)
+    scale = MetricScale.of(asked, plan)
+    assert scale.form.utility.posterior.draws < 600
+    found = scale.changes(scale.form.held, scale.bought(plan))
+    weights = asked.weights / asked.weights.sum()
+    for told, name in ((found.mean.now, "metric_now"), (found.mean.after, "metric_after")):
+        assert told == pytest.approx(weights @ [getattr(group, name).mean for group in plan.groups], rel=1e-12)
+    rule = scale.changes(scale.counts(plan.utility.best_simple_rule.orders), scale.bought(plan))
+    whole = MetricScale.of(asked).form.metric_at
+    counts = scale.counts(plan.utility.best_simple_rule.orders)
+    exact = weights[scale.form.order] @ whole(counts).mean(axis=1)
+    assert rule.mean.after == found.mean.after
+    assert rule.mean.now == pytest.approx(exact, abs=0.1 * abs(found.mean.gain.mean))
