@@ -4,10 +4,17 @@ Sentences of the planner (`planner/wording`) and titles of charts (`charts/words
 both rooms know nothing of the rest, so they keep formats of their own.
 """
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
 MILLION = Decimal(1_000_000)
 MILLIONTH = Decimal("0.000001")
+WHOLE_UNITS = (
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
+    "VUV", "XAF", "XOF", "XPF",
+)  # fmt: skip
+THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+DECIMALS = dict.fromkeys(WHOLE_UNITS, 0) | dict.fromkeys(THOUSANDTHS, 3) | {"CLF": 4, "UYW": 4}
+"""Of the minor units that are no hundredths (ISO 4217, table A.1)."""
 
 
 def amount(millionths: int) -> Decimal:
@@ -26,6 +33,17 @@ def plain(amount: Decimal) -> str:
 def grouped(amount: Decimal) -> str:
     """As `plain`, with thousands apart: 1,234,567.50."""
     return _trimmed(f"{amount:,.6f}")
+
+
+def payable(amount: Decimal, currency: str, *, down: bool = False) -> Decimal:
+    """In whole minor units of the currency, halves up; down: never more than `amount`."""
+    unit = Decimal(1).scaleb(-DECIMALS.get(currency, 2))
+    return amount.quantize(unit, ROUND_DOWN if down else ROUND_HALF_UP)
+
+
+def told(amount: Decimal, currency: str) -> str:
+    """What people read of an amount: payable, with thousands apart: 1,234,567.50, of JPY 1,234,568."""
+    return f"{payable(amount, currency):,f}"
 
 
 def _trimmed(text: str) -> str:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from tranche import Allocation, Estimate, GroupPlan, Remark
 from tranche.display import finding, plan_table, remark_lines
 
-from app.report.words import money, purchase
+from app.report.words import figure, money, purchase
 
 MOST_ROWS = 30
 MOST_WARNINGS = 20
@@ -31,7 +31,7 @@ def collected(plan: Allocation, currency: str) -> str:
     if says_no(plan):
         reason = plan.stop.reason if plan.stop is not None and plan.stop.stop else plan.unspent_reason
         return "Collect nothing in this round" + (f": {reason.rstrip('.')}." if reason else ".")
-    spent = f"{money(plan.budget.spend)} of {money(plan.budget.available, currency)}"
+    spent = f"{figure(plan.budget.spend, currency)} of {money(plan.budget.available, currency)}"
     bought = [(one.group, one.add) for one in by_cost(plan) if one.add]
     return f"{purchase(bought)} That costs {spent}."
 
@@ -45,7 +45,7 @@ def as_table(plan: Allocation, metric: str, currency: str) -> str:
 
 def as_markdown(plan: Allocation, metric: str, currency: str) -> str:
     """A sentence, a short table and the warnings; texts of the project cannot become markup, links or mentions."""
-    head = [f"**{escaped(sentence(plan, currency))}**", table(plan, metric)]
+    head = [f"**{escaped(sentence(plan, currency))}**", table(plan, metric, currency)]
     rule = [] if plan.best_simple_rule is None else [escaped(plan.best_simple_rule.finding)]
     warnings = [f"Warnings:\n\n{warning_list(plan.warnings)}"] if plan.warnings else []
     return "\n\n".join([*head, *rule, *warnings])
@@ -55,7 +55,7 @@ def by_cost(plan: Allocation) -> list[GroupPlan]:
     return sorted(plan.groups.values(), key=lambda one: (-one.cost, -one.add))
 
 
-def table(plan: Allocation, metric: str) -> str:
+def table(plan: Allocation, metric: str, currency: str) -> str:
     groups = list(plan.groups.values())
     shown = groups if len(groups) <= MOST_ROWS else by_cost(plan)[:MOST_ROWS]
     name = escaped(metric)
@@ -67,28 +67,28 @@ def table(plan: Allocation, metric: str) -> str:
                 escaped(one.group),
                 f"{one.count:,}",
                 f"{one.add:,}",
-                money(one.cost),
+                figure(one.cost, currency),
                 estimate(one.metric_now),
                 estimate(one.metric_after),
             )
             for one in shown
         ),
-        *others(groups, len(groups) - len(shown), shown),
-        row("total", *totals(groups), "", ""),
+        *others(groups, len(groups) - len(shown), shown, currency),
+        row("total", *totals(groups, currency), "", ""),
     ]
     return "\n".join(rows)
 
 
-def others(groups: Sequence[GroupPlan], count: int, shown: Sequence[GroupPlan]) -> list[str]:
+def others(groups: Sequence[GroupPlan], count: int, shown: Sequence[GroupPlan], currency: str) -> list[str]:
     """One row for the groups that are not shown."""
     names = {one.group for one in shown}
     rest = [one for one in groups if one.group not in names]
-    return [row(f"{count:,} others", *totals(rest), "", "")] if rest else []
+    return [row(f"{count:,} others", *totals(rest, currency), "", "")] if rest else []
 
 
-def totals(groups: Sequence[GroupPlan]) -> tuple[str, str, str]:
+def totals(groups: Sequence[GroupPlan], currency: str) -> tuple[str, str, str]:
     held, added = sum(one.count for one in groups), sum(one.add for one in groups)
-    return f"{held:,}", f"{added:,}", money(sum((one.cost for one in groups), Decimal(0)))
+    return f"{held:,}", f"{added:,}", figure(sum((one.cost for one in groups), Decimal(0)), currency)
 
 
 def estimate(one: Estimate | None) -> str:

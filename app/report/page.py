@@ -86,7 +86,8 @@ def environment(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"money": words.money, "number": words.number, "instant": words.instant, "short": short}
+    made.filters |= {"money": words.money, "figure": words.figure, "price": words.price}
+    made.filters |= {"number": words.number, "instant": words.instant, "short": short}
     return made
 
 

@@ -5,14 +5,23 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from app.money import grouped
+from app.money import grouped, told
 from app.services.projects.objectives import SENTENCES
 
 
-def money(amount: Decimal, currency: str = "") -> str:
-    """1234567.5 → 1,234,567.50, with the currency behind it where one is given; decimals as many as are needed."""
-    text = grouped(amount).replace("-", "−")
-    return f"{text} {currency}" if currency else text
+def money(amount: Decimal, currency: str) -> str:
+    """1234567.5 → 1,234,567.50 USD: in the currency's minor unit."""
+    return f"{figure(amount, currency)} {currency}"
+
+
+def figure(amount: Decimal, currency: str) -> str:
+    """As `money`, without the currency, which stands elsewhere."""
+    return told(amount, currency).replace("-", "−")
+
+
+def price(amount: Decimal) -> str:
+    """Of one sample: with as many decimals as it has, which may be more than can be paid."""
+    return grouped(amount)
 
 
 def number(value: float | None, decimals: int = 0) -> str:

@@ -12,7 +12,7 @@ from app.api.planning.plans import GroupPlanOut, SourcePlanOut
 from app.api.purchases.rounds import QueryIn
 from app.charts.words import percent
 from app.errors import Conflict, Fault, TrancheError, invalid
-from app.money import plain
+from app.money import payable
 from app.report.words import purchase, worth
 from app.services.ledger.holdings import left_of
 from app.services.planning.looks import look_at
@@ -133,7 +133,7 @@ def frame_of(visit: Visit, project: Project, query: PlanQuery, plan: AllocationO
         "money": money,
         "left": left,
         "step": slider_step(left),
-        "budget": query.budget or (plain(plan.budget.available) if plan else ""),
+        "budget": query.budget or (f"{payable(plan.budget.available, project.currency, down=True)}" if plan else ""),
         "policies": CHOICES,
         "objectives": objective_choices(project),
     }
@@ -160,7 +160,13 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
         "asked": urlencode(
             ({"budget": query.budget} if query.budget else {}) | {"policy": query.policy, "objective": query.objective}
         ),
-        "part": urlencode({"budget": plain(plan.verdict.budget), "policy": query.policy, "objective": query.objective})
+        "part": urlencode(
+            {
+                "budget": f"{payable(plan.verdict.budget, project.currency, down=True)}",
+                "policy": query.policy,
+                "objective": query.objective,
+            }
+        )
         if plan.verdict and plan.verdict.budget is not None
         else "",
         "has_targets": any(group.target is not None for group in groups),

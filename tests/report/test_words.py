@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.report.words import money, purchase, worth
+from app.report.words import figure, money, price, purchase, worth
 
 LINES = [("women", 1200), ("men", 30), ("A", 2), ("B", 1), ("C", 1)]
 
@@ -23,9 +23,11 @@ def test_what_to_buy_is_one_sentence(count: int, said: str) -> None:
     assert purchase(LINES[:count]) == said
 
 
-def test_money_has_a_minus_sign_and_its_currency_where_it_is_told() -> None:
+def test_money_has_a_minus_sign_and_no_more_digits_than_can_be_paid() -> None:
     assert money(Decimal("-1234.5"), "USD") == "−1,234.50 USD"
-    assert money(Decimal(0)) == "0.00"
+    assert money(Decimal("2573.598958"), "EUR") == "2,573.60 EUR"
+    assert figure(Decimal(0), "USD") == "0.00"
+    assert price(Decimal("0.0125")) == "0.0125"
 
 
 def test_what_a_source_is_worth_is_said_with_its_doubt_and_the_price_that_it_pays() -> None:
