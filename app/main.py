@@ -5,7 +5,9 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
 
 from app.api import health, jobs
 from app.api.contract import finish_contract, operation_id
@@ -30,6 +32,10 @@ from app.store.upkeep.readiness import Readiness
 from app.web import ROUTERS
 from app.web.site import problems as page_problems
 
+LEAST_COMPRESSED = 8_000
+"""Bytes; less goes into a few packets as it is, and most answers are less."""
+UNCOMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "text/html", tables.XLSX)
+"""Pages too: beside what a visitor typed they hold the form's token, and how long both are when compressed tells it."""
 DESCRIPTION = (
     "Plans data collection: post what you measured after each training run, get what the next round should buy."
 )
@@ -64,6 +70,9 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     )
     app.state.webhooks = hooks.gather_webhooks(app.state.runtime)
     app.add_middleware(WholeParts)
+    app.add_middleware(
+        GZipMiddleware, minimum_size=LEAST_COMPRESSED, compresslevel=4, exclude_content_types=UNCOMPRESSED
+    )
     problems.install(app)
     # What the sources are worth stands where a source of the key "value" would: it comes first.
     resources = (projects, groups, source_values, sources, observations, curves, forecasts, measurements)
