@@ -68,13 +68,14 @@ def words(row: GroupRow) -> str:
 
 def bar_layer(bars: Sequence[Spec], shown: Sequence[GroupRow], theme: ThemeName) -> Spec:
     colours = palette(theme)
-    scale = {"domain": list(STATES), "range": [colours.blue, colours.faint, colours.vermillion]}
+    # What was rejected is an outline: in greyscale it would be as dark as what was accepted.
+    scale = {"domain": list(STATES), "range": [colours.blue, colours.faint, colours.background]}
     edge = {"domain": list(STATES), "range": [colours.blue, colours.muted, colours.vermillion]}
     return layer(
         {"type": "bar", "height": {"band": 0.6}},
         bars,
         y=nominal("group", title=None, sort=[row["group"] for row in shown]),
-        x=quantitative("samples", title="samples", axis={"format": ",d", "tickCount": 5}),
+        x=quantitative("samples", title="samples", axis={"format": ",d", "tickCount": 5}, scale=room_for_words(shown)),
         stroke={"field": "state", "scale": edge, "legend": None},
         color={"field": "state", "scale": scale, "legend": {"orient": "top", "title": None}},
         order=quantitative("order"),
@@ -84,6 +85,12 @@ def bar_layer(bars: Sequence[Spec], shown: Sequence[GroupRow], theme: ThemeName)
             {"field": "samples", "title": "samples", "format": ",d"},
         ],
     )
+
+
+def room_for_words(shown: Sequence[GroupRow]) -> Spec:
+    """The scale of the samples: to the right of the longest bar its words need a place too."""
+    longest = max((max(row["planned"], sum(delivered(row))) for row in shown), default=0)
+    return {"domain": [0, 1.5 * longest]} if longest else {}
 
 
 def planned_layer(ends: Sequence[Spec], theme: ThemeName) -> Spec:

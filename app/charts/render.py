@@ -36,7 +36,7 @@ def svg(spec: Spec) -> str:
     return TAG.sub(lambda tag: ID.sub(own, tag[0]), str(drawn(vl_convert.vegalite_to_svg, spec)))
 
 
-def png(spec: Spec, scale: float = 2.0) -> bytes:
+def png(spec: Spec, scale: float = 1.0) -> bytes:
     """The chart as a PNG of `scale` pixels per unit of the specification. Raises DrawingError."""
     import vl_convert  # as above
 

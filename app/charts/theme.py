@@ -18,7 +18,7 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 WIDTH = 560
 TITLE_CHARACTERS = 72
-NARROW_CHARACTERS, NARROW_LABEL = 36, 80
+NARROW_CHARACTERS, NARROW_LABEL = 36, 120
 SOLID, DASHED, DOTTED = [1, 0], [6, 4], [1.5, 3]
 
 

@@ -54,10 +54,12 @@ def test_a_drawing_outside_a_page_has_a_width_of_its_own() -> None:
     assert float(document.attrib["width"]) > 560
 
 
-def test_a_png_is_drawn_at_twice_the_size() -> None:
-    picture = render.png(bars())
-    assert picture.startswith(b"\x89PNG\r\n")
-    assert int.from_bytes(picture[16:20], "big") > 2 * 560
+def test_a_png_is_drawn_at_the_size_asked_for() -> None:
+    once, twice = render.png(bars()), render.png(bars(), scale=2)
+    assert once.startswith(b"\x89PNG\r\n")
+    wide = int.from_bytes(once[16:20], "big")
+    assert 560 < wide < 2 * 560
+    assert int.from_bytes(twice[16:20], "big") == pytest.approx(2 * wide, abs=1)
 
 
 @pytest.mark.parametrize(

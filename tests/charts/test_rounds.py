@@ -3,6 +3,7 @@
 from app.charts import render
 from app.charts.money import RoundMoney, running, spending
 from app.charts.progress import GroupRow, progress
+from app.charts.theme import LIGHT
 
 ROWS: list[GroupRow] = [
     {"group": "A", "planned": 100, "accepted": 90, "pending": 0, "rejected": 5},
@@ -23,6 +24,20 @@ def test_groups_that_lack_most_come_first_and_are_kept_where_not_all_are_shown()
     spec = progress(3, ROWS, most=1)
     assert [row["group"] for row in spec["layer"][1]["data"]["values"]] == ["<script>"]
     assert "the 1 of 2 groups that lack most" in spec["title"]["subtitle"][0]
+
+
+def test_the_words_behind_the_longest_bar_have_a_place() -> None:
+    bars = progress(3, ROWS)["layer"][0]["encoding"]["x"]
+    assert bars["scale"]["domain"] == [0, 450]
+
+
+def test_rejected_samples_are_an_outline_that_greyscale_tells_from_accepted_ones() -> None:
+    bars = progress(3, ROWS)["layer"][0]["encoding"]
+    fill, edge = (dict(zip(bars[name]["scale"]["domain"], bars[name]["scale"]["range"], strict=True))
+                  for name in ("color", "stroke"))  # fmt: skip
+    assert fill["rejected"] == LIGHT.background
+    assert edge["rejected"] != LIGHT.background
+    assert fill["accepted"] != LIGHT.background
 
 
 def test_every_sample_is_in_one_bar() -> None:

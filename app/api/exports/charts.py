@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from app.api.http.answers import Draws, Seed
-from app.api.http.drawn import HEADERS, MEDIA_TYPES, Format, contract_of, drawn
+from app.api.http.drawn import HEADERS, MEDIA_TYPES, Format, Scale, contract_of, drawn
 from app.api.http.etags import etag_of, question_tag
 from app.api.http.problems import declared
 from app.api.http.runtime import SOFTWARE_VERSION
@@ -48,6 +48,7 @@ class ChartQuery:
     question: AllocationQuestion = field(default_factory=AllocationQuestion)
     objective: str | None = None
     narrow: bool = False
+    scale: int = 1
 
 
 def chart_query(
@@ -62,9 +63,10 @@ def chart_query(
     draws: Draws = DRAWS,
     seed: Seed = SEED,
     narrow: Annotated[bool, Query(description="For a place of less than 480 pixels")] = False,
+    scale: Scale = 1,
 ) -> ChartQuery:
     question = AllocationQuestion(read_budget(budget), policy, draws, seed, exploration)
-    return ChartQuery(theme, tuple(map(normal_key, group or ())), round, question, narrow=narrow)
+    return ChartQuery(theme, tuple(map(normal_key, group or ())), round, question, narrow=narrow, scale=scale)
 
 
 def source_of(project: Project) -> str:
@@ -91,9 +93,9 @@ def chart_response(
         narrowed(made) if query.narrow else made, ensure_ascii=False, separators=(",", ":"), allow_nan=False
     ).encode()
     if not chart.follows_version:
-        tag = etag_of(format.encode() + SOFTWARE_VERSION.encode() + spec)
+        tag = etag_of(f"{format}{query.scale}".encode() + SOFTWARE_VERSION.encode() + spec)
         unless_matched(tag)
-    return Response(drawn(spec, format), headers={**HEADERS, "ETag": tag}, media_type=MEDIA_TYPES[format])
+    return Response(drawn(spec, format, query.scale), headers={**HEADERS, "ETag": tag}, media_type=MEDIA_TYPES[format])
 
 
 @router.get(

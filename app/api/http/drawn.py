@@ -1,7 +1,9 @@
 """A chart's specification as JSON, SVG or PNG, with the headers it needs."""
 
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
 
 from app.charts import render
 
@@ -14,10 +16,13 @@ HEADERS = {
 }
 
 
-def drawn(spec: bytes, format: Format) -> bytes:
+Scale = Annotated[int, Query(ge=1, le=3, description="Of a PNG: pixels per unit, 2 for sharp screens and print")]
+
+
+def drawn(spec: bytes, format: Format, scale: int = 1) -> bytes:
     if format == "json":
         return spec
-    return render.svg(json.loads(spec)).encode() if format == "svg" else render.png(json.loads(spec))
+    return render.svg(json.loads(spec)).encode() if format == "svg" else render.png(json.loads(spec), scale)
 
 
 def contract_of(json: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from app.api.http.drawn import HEADERS, MEDIA_TYPES, Format, contract_of, drawn
+from app.api.http.drawn import HEADERS, MEDIA_TYPES, Format, Scale, contract_of, drawn
 from app.api.http.etags import etag_of
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
@@ -175,10 +175,11 @@ def draw_simulation(
     format: Format,
     call: Annotated[Call, reads("read")],
     theme: Annotated[ThemeName, Query(description="Colours for a light or a dark background")] = "light",
+    scale: Scale = 1,
 ) -> Response:
     """`utility`: round by round; `differences`: every policy beside the chosen one. `json` is a Vega-Lite specification
     with its data."""
-    return simulation_chart(call.session, call.project(project_id), simulation_id, name, format, theme)
+    return simulation_chart(call.session, call.project(project_id), simulation_id, name, format, theme, scale=scale)
 
 
 def simulation_chart(
@@ -189,6 +190,7 @@ def simulation_chart(
     format: Format,
     theme: ThemeName,
     narrow: bool = False,
+    scale: int = 1,
 ) -> Response:
     """Raises NotFound, and Conflict where there is nothing to draw yet."""
     row, job = get_simulation(session, project, simulation_id)
@@ -197,5 +199,5 @@ def simulation_chart(
     source = f"{project.name}, simulated at data version {row.data_version}; Tranche {SOFTWARE_VERSION}"
     made = CHARTS[name](row.result, PLAYERS, source, theme)
     spec = json.dumps(narrowed(made) if narrow else made, allow_nan=False).encode()
-    body = drawn(spec, format)
+    body = drawn(spec, format, scale)
     return Response(body, media_type=MEDIA_TYPES[format], headers={"ETag": etag_of(body), **HEADERS})

@@ -55,6 +55,59 @@ function line(tag, text) {
   return element;
 }
 
+// What a chart finds is its name; its marks, hundreds of them, are not read out one by one.
+function told(figure, spec, place) {
+  const finding = [spec.title?.text ?? []].flat().join(" ");
+  if (finding) figure.setAttribute("aria-label", finding);
+  place.setAttribute("aria-hidden", "true");
+}
+
+// The numbers that hovering shows, as tables: made when they are first asked for.
+function numbersOf(spec) {
+  const box = document.createElement("details");
+  box.className = "chart-table";
+  box.append(line("summary", "Show as table"));
+  const tables = tablesOf(spec);
+  box.addEventListener("toggle", () => box.append(...tables.map(tableElement)), { once: true });
+  return tables.length ? box : "";
+}
+
+// Rows of all views whose tooltips have the same columns make one table.
+function tablesOf(spec, values = [], found = new Map()) {
+  const rows = spec.data?.values ?? values;
+  const columns = [spec.encoding?.tooltip ?? []].flat().filter((one) => rows.some((row) => one.field in row));
+  if (columns.length > 1) {
+    const name = columns.map((one) => one.title ?? one.field).join("|");
+    if (!found.has(name)) found.set(name, { columns, rows: new Set() });
+    rows.forEach((row) => found.get(name).rows.add(row));
+  }
+  for (const part of [spec.layer, spec.concat, spec.hconcat, spec.vconcat, spec.spec && [spec.spec]].flat()) {
+    if (part) tablesOf(part, rows, found);
+  }
+  return [...found.values()];
+}
+
+function tableElement({ columns, rows }) {
+  const frame = line("div", ""), table = document.createElement("table");
+  frame.className = "scroll";
+  frame.tabIndex = 0;
+  table.createTHead().insertRow().append(...columns.map((one) => {
+    const head = line("th", one.title ?? one.field);
+    head.scope = "col";
+    return head;
+  }));
+  const body = table.createTBody();
+  rows.forEach((row) => body.insertRow().append(...columns.map((one) => line("td", textOf(row[one.field], one.format)))));
+  frame.append(table);
+  return frame;
+}
+
+function textOf(value, format = "") {
+  if (typeof value !== "number") return String(value ?? "–");
+  const share = format.endsWith("%") ? { style: "percent", maximumFractionDigits: 1 } : {};
+  return value.toLocaleString("en", Number.isInteger(value) ? share : { maximumSignificantDigits: 5, ...share });
+}
+
 // Of drawings that overlap, the one begun last stays.
 async function draw(figure) {
   const turn = (turns.get(figure) ?? 0) + 1;
@@ -69,7 +122,7 @@ async function draw(figure) {
   const place = document.createElement("div");
   place.className = "chart-drawing";
   drawn.get(figure)?.finalize();
-  figure.querySelectorAll(".chart-drawing, .chart-tip, .chart-picture").forEach((old) => old.remove());
+  figure.querySelectorAll(".chart-drawing, .chart-table, .chart-tip, .chart-picture").forEach((old) => old.remove());
   figure.prepend(place);
   const options = {
     mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false, tooltip: tooltipOf(figure),
@@ -77,6 +130,8 @@ async function draw(figure) {
   const view = await embed(place, spec, options);
   if (turns.get(figure) !== turn) return view.finalize();
   drawn.set(figure, view);
+  told(figure, spec, place);
+  place.after(numbersOf(spec));
   figure.classList.remove("chart-waiting");
   figure.classList.add("chart-drawn");
   figure.dataset.look = wanted;

@@ -63,6 +63,16 @@ def test_every_chart_comes_in_every_format(
     assert b"<script" not in answer.content or format == "json"
 
 
+@one_database
+def test_a_png_has_as_many_pixels_as_are_asked_for(api: Api, project: str) -> None:
+    wide = [
+        int.from_bytes(api.get(f"{project}/charts/progress.png{query}").content[16:20], "big")
+        for query in ("", "?scale=2")
+    ]
+    assert wide[1] == pytest.approx(2 * wide[0], abs=1)
+    assert api.get(f"{project}/charts/progress.png?scale=9").status_code == 422
+
+
 def test_an_unchanged_chart_is_not_sent_again(api: Api, project: str) -> None:
     path = f"{project}/charts/progress.svg"
     first = api.get(path)

@@ -107,6 +107,21 @@ def test_the_policy_of_these_tests_does_forbid_inline_styles_and_eval(page: Page
     eventually(page, "window.refused === true")
 
 
+def test_a_screen_reader_hears_the_finding_and_none_of_the_marks(page: Page) -> None:
+    assert page.locator("figure.chart").get_attribute("aria-label") == NAME
+    assert page.locator("figure.chart svg").locator("xpath=ancestor::*[@aria-hidden='true']").count() == 1
+
+
+def test_the_numbers_stand_in_a_table_too(page: Page) -> None:
+    page.locator("figure.chart summary", has_text="Show as table").click()
+    rows = page.locator("figure.chart details tr")
+    assert [rows.nth(at).locator("th, td").all_inner_texts() for at in range(rows.count())] == [
+        ["group", "share"], [NAME, "50%"], ["b", "25%"],
+    ]  # fmt: skip
+    assert page.locator("figure.chart details").locator("img, script").count() == 0
+    assert violations(page) == []
+
+
 def test_hovering_shows_numbers_as_text(page: Page) -> None:
     page.locator("figure.chart svg .mark-rect path").first.hover()
     tip = page.locator(".chart-tip")
