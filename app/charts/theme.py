@@ -78,10 +78,11 @@ def palette(theme: ThemeName) -> Palette:
     return PALETTES[theme]
 
 
-def titled(finding: str, detail: str = "", source: str = "") -> Spec:
-    """A title that says what is to be seen, with the unit and the source beneath. All three are text, shown as such."""
-    lines = [*wrapped(detail), *wrapped(f"Source: {source}" if source else "")]
-    title: Spec = {"text": wrapped(finding) or [""]}
+def titled(finding: str, detail: str = "", source: str = "", width: int = TITLE_CHARACTERS) -> Spec:
+    """A title that says what is to be seen, with the unit and the source beneath. All three are text, shown as such.
+    width: of a line, in characters."""
+    lines = [*wrapped(detail, width), *wrapped(f"Source: {source}" if source else "", width)]
+    title: Spec = {"text": wrapped(finding, width) or [""]}
     return title | ({"subtitle": lines} if lines else {})
 
 

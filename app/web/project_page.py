@@ -24,11 +24,14 @@ from app.store.models.projects import Group, Project
 from app.store.projects import members
 from app.web.plan_query import OWN, PlanQuery, objective_choices, slider_step
 from app.web.site.chips import licence_chips
+from app.web.site.signing import screen_parts
 from app.web.site.visit import Answer, Visit, acts, pages, sees, tried
 
 router = pages()
 
 PER_PAGE = 50
+SIGNED = {"budget", "utility", "verdict", "groups", "sources", "stop", "warnings"}
+"""What of an answer the screen is made of."""
 CHIPS = 20
 """Sources that are named with their licences."""
 CURVES = 12
@@ -147,7 +150,10 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
     begin = (query.page - 1) * PER_PAGE
     part = ranked[begin : begin + PER_PAGE]
     known = {one.group for one in part}
+    answer = plan.model_dump(mode="json", include=SIGNED)
     return {
+        "screen": screen_parts(visit, project, answer, left_of(project, money_of_project(visit.session, project.id))),
+        "currency": project.currency,
         "lines": [Line(one, names.get(one.group, one.group), warnings_of(plan, one.group)) for one in part],
         "general": [one for one in plan.warnings if one.group not in known and (one.group is None or query.page == 1)],
         "names": names,
@@ -155,7 +161,7 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
         "awaited": any(one.pending for one in part),
         "last": -(-len(ranked) // PER_PAGE),
         "other_objective": bool(query.changes(project)),
-        "charts": f"/projects/{project.id}/charts",
+        "drawings": f"/projects/{project.id}/charts",
         "drawn": "".join(f"{urlencode({'group': one.group})}&" for one in part[:CURVES]),
         "asked": urlencode(
             ({"budget": query.budget} if query.budget else {}) | {"policy": query.policy, "objective": query.objective}

@@ -28,6 +28,7 @@ from app.store.projects import members
 from app.store.rounds import listed_rounds, orders_of_rounds
 from app.web.site.chips import licence_chips
 from app.web.site.live import watched
+from app.web.site.signing import screen_parts
 from app.web.site.visit import Answer, Visit, acts, pages, sees, tried
 
 router = pages()
@@ -79,6 +80,8 @@ def shown(
     now = look(visit, project, number)
     names = {group.key: group.name or group.key for group in members(visit.session, Group, project.id)}
     waiting = waits(visit, now)
+    kept = get_round(visit.session, project, number).allocation
+    left = left_of(project, money_of_project(visit.session, project.id))
     return visit.render(
         "_round.html" if fragment else "round.html",
         project=project,
@@ -90,6 +93,9 @@ def shown(
         waiting=waiting,
         words=sorted({(str(one.connection.id), one.connection.name, one.word) for one in waiting if one.mappable}),
         open=now.state in OPEN,
+        screen=screen_parts(visit, project, kept, left) if now.state == "proposed" and kept else None,
+        charts=f"/projects/{project.id}/charts/standing?round={number}",
+        currency=project.currency,
         error=error,
     )
 

@@ -29,8 +29,8 @@ def page_of(path: str) -> str:
 
 
 def rows_of(answer: httpx.Response) -> dict[str, list[str]]:
-    """The table's cells by the group's name."""
-    body = re.search(r"<tbody>(.*?)</tbody>", answer.text, re.DOTALL)
+    """The cells of the groups' table by the group's name."""
+    body = re.search(r"<caption>The next allocation.*?<tbody>(.*?)</tbody>", answer.text, re.DOTALL)
     assert body, text_of(answer)
     found = {}
     for row in re.findall(r"<tr>(.*?)</tr>", body.group(1), re.DOTALL):

@@ -65,6 +65,34 @@ def test_a_round_is_accepted_delivered_and_closed(api: Api, pages: Pages, round_
     assert api.get(round_path).json()["state"] == "closed"
 
 
+def test_what_is_signed_stands_above_the_button_with_the_values_that_were_kept(
+    api: Api, pages: Pages, round_path: str
+) -> None:
+    kept = api.get(f"{round_path}/allocation").json()
+    later = {
+        "external_id": "later",
+        "counts": {"A": 200, "B": 100},
+        "metrics": {"A": {"value": 0.3}, "B": {"value": 0.3}},
+    }
+    assert (
+        api.post(f"{round_path.rpartition('/rounds')[0]}/observations", json={"observations": [later]}).status_code
+        == 201
+    )
+    shown = text_of(pages.get(page_of(round_path)))
+    assert kept["verdict"]["sentence"] in shown
+    for one in kept["sources"]:
+        if one["order"]:
+            assert f"{one['source']} {one['order']:,} {one['accepted']:,}" in shown.replace(
+                "<script>alert(1)</script>", "A"
+            )
+    assert shown.index(kept["verdict"]["sentence"]) < shown.index("Accept and order for")
+    spec = api.get(f"{round_path.rpartition('/rounds')[0]}/charts/standing.json", params={"round": 1}).json()
+    drawn = {row["name"]: row["now"] for row in spec["data"]["values"]}
+    assert drawn["B"] == kept["groups"][1]["metric_now"]["mean"]
+    assert act(pages, round_path, "accept").status_code == 303
+    assert kept["verdict"]["sentence"] not in text_of(pages.get(page_of(round_path)))
+
+
 def test_a_round_that_changed_is_shown_again_and_not_accepted(api: Api, pages: Pages, round_path: str) -> None:
     tag = tag_in(pages.get(page_of(round_path)))
     etag = api.get(round_path).headers["ETag"]

@@ -116,7 +116,7 @@ def read_chart(
 ) -> Response:
     """`json` is a Vega-Lite specification with its data, `svg` and `png` are drawn from it. Names: `curve` (of
     the first `?group=`), `curves`, `marginal-utility`, `budget-utility`, `budget-targets`, `progress` (of the newest
-    accepted round, or of `?round=`) and `spending`. A page that embeds one needs no key of its own: fetch it
-    on your server and pass it on."""
+    accepted round, or of `?round=`), `spending` and `standing` (of the plan, or of the one that `?round=` keeps).
+    A page that embeds one needs no key of its own: fetch it on your server and pass it on."""
     asked = asked_of(call.session, call.runtime.fits, call.project(project_id), query, call.now)
     return chart_response(asked, query, name, format, call.unless_matched)

@@ -127,7 +127,8 @@ class GroupPlanOut(Answer):
 
 
 class SourcePlanOut(Answer):
-    """What to order where; `group` is null for a source of several. `binding` names the limits that decided it.
+    """What to order where, and how many samples of it are expected to be `accepted`, whatever their quality; `group` is
+    null for a source of several. `binding` names the limits that decided it.
     `quality`: clean samples that an accepted one is worth. `break_even`: the unit price up to which it is worth more
     than the cheapest other way to its groups, null where there is none. `verdict`: whether its price lies below that,
     above it, or within what is not known of the quality."""
@@ -135,6 +136,7 @@ class SourcePlanOut(Answer):
     source: str
     group: str | None
     order: int
+    accepted: int
     cost: MoneyOut
     binding: list[str]
     verdict: Verdict
@@ -200,6 +202,7 @@ def source_plan_shape(one: SourcePlan, judged: Judged) -> SourcePlanOut:
         source=one.key,
         group=one.groups[0] if len(one.groups) == 1 else None,
         order=one.order,
+        accepted=one.accepted,
         cost=amount(one.cost),
         binding=["hold" if name == "fixed_order" else name for name in one.binding],
         verdict=judged.verdict,

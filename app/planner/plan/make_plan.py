@@ -135,6 +135,7 @@ def _counts(form: Canonical, decision: Decision, at: int) -> dict[str, int]:
 
 def _source_plans(form: Canonical, decision: Decision) -> dict[str, SourcePlan]:
     full = ~room(form, decision.orders)
+    brings = np.asarray(form.market.brings.sum(axis=0), dtype=np.float64).ravel()
     found = {}
     for at, source in enumerate(form.sources):
         order = int(decision.orders[at])
@@ -142,6 +143,7 @@ def _source_plans(form: Canonical, decision: Decision) -> dict[str, SourcePlan]:
             key=source.key,
             groups=tuple(form.keys[group] for group in form.groups_of(at)),
             order=order,
+            accepted=round(float(brings[at]) * order),
             cost=int(decision.spent[at]),
             binding=_binding(form, decision, at, bool(full[at])),
         )

@@ -129,11 +129,13 @@ class GroupPlan:
 
 @dataclass(frozen=True)
 class SourcePlan:
-    """One source's order in samples, the groups it feeds, its cost in millionths, and which limits decided it."""
+    """One source's order in samples, how many of them are expected to pass and be of a known group, the groups it
+    feeds, its cost in millionths, and which limits decided it."""
 
     key: str
     groups: tuple[str, ...]
     order: int
+    accepted: int
     cost: int
     binding: tuple[str, ...]
 

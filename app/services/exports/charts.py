@@ -11,6 +11,7 @@ from app.charts.margins import margins_chart
 from app.charts.money import RoundMoney, spending
 from app.charts.progress import GroupRow, progress
 from app.charts.scenarios import scenarios_chart
+from app.charts.standing import standing_chart
 from app.charts.theme import Spec, ThemeName
 from app.errors import Fault, NotFound, invalid
 from app.money import amount
@@ -20,6 +21,7 @@ from app.services.exports.round_charts import progress_data, spending_data
 from app.services.planning.allocations import Allocation
 from app.services.planning.scenarios import ScenarioResult
 from app.services.projects.changes import get_member
+from app.services.purchases.rounds import get_round
 from app.store.models.projects import Group
 from app.store.projects import members
 
@@ -119,6 +121,44 @@ def make_targets(asked: Asked) -> Spec:
     return targets_chart(found.rows, found.chosen, asked.currency, asked.source, asked.theme)
 
 
+def make_standing(asked: Asked) -> Spec:
+    """Of the plan asked for, or of the allocation that the round named keeps."""
+    dossier = asked.dossier
+    project, targets = dossier.project, {group.key: group.target for group in dossier.groups}
+    if asked.round is None:
+        plan = dossier.allocation.plan if dossier.allocation.known else None
+        groups = (
+            []
+            if plan is None
+            else [standing_row(vars(one.metric_now), vars(one.metric_after), one.key, one.add) for one in plan.groups]
+        )
+    else:
+        kept = get_round(dossier.session, project, asked.round).allocation["groups"]
+        groups = [
+            standing_row(one["metric_now"], one["metric_after"], one["group"], one["add"])
+            for one in kept
+            if one["metric_now"]
+        ]
+    rows = [
+        {**row, "name": dossier.labels.get(row["name"], row["name"]), "target": targets.get(row["name"])}
+        for row in groups
+        if asked.shows(row["name"])
+    ]
+    share = (project.metric_lower, project.metric_upper) == (0.0, 1.0)
+    return standing_chart(rows, project.metric_name, project.metric_goal, share, asked.source, asked.theme)
+
+
+def standing_row(now: Mapping[str, Any], after: Mapping[str, Any], key: str, add: int) -> dict[str, Any]:
+    return {
+        "name": key,
+        "now": now["mean"],
+        "after": after["mean"],
+        "p05": after["p05"],
+        "p95": after["p95"],
+        "add": add,
+    }
+
+
 def make_progress(asked: Asked) -> Spec:
     """Of the round asked for, or of the newest accepted one."""
     dossier = asked.dossier
@@ -158,6 +198,7 @@ CHARTS: Mapping[str, Chart] = MappingProxyType(
         "budget-targets": Chart(make_targets),
         "progress": Chart(make_progress, follows_version=False),
         "spending": Chart(make_spending, follows_version=False),
+        "standing": Chart(make_standing, follows_version=False),
     }
 )
 """Those that a project, a question and a name are enough for."""

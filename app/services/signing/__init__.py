@@ -1,6 +1,7 @@
-"""What whoever signs a purchase reads: the verdict on a plan, in a sentence."""
+"""What whoever signs a purchase reads: the verdict on a plan, in a sentence, and the plan on one screen."""
 
 from app.planner.verdict import MetricChanges, VerdictKind
+from app.services.signing.screen import Screen, screen_of
 from app.services.signing.verdict import improvement, level, verdict_sentence
 
-__all__ = ["MetricChanges", "VerdictKind", "improvement", "level", "verdict_sentence"]
+__all__ = ["MetricChanges", "Screen", "VerdictKind", "improvement", "level", "screen_of", "verdict_sentence"]

@@ -111,7 +111,9 @@ def test_a_chart_is_for_those_who_may_read_the_project(api: Api, project: str, d
 
 
 @one_database
-@pytest.mark.parametrize("name", ["curve", "curves", "marginal-utility", "budget-utility", "budget-targets"])
+@pytest.mark.parametrize(
+    "name", ["curve", "curves", "marginal-utility", "budget-utility", "budget-targets", "standing"]
+)
 def test_charts_of_the_plan_are_served_drawn_and_remembered(api: Api, name: str) -> None:
     hostile = "<script>alert(1)</script>"
     project = api.project(groups=[
