@@ -18,10 +18,10 @@ from app.clock import utc_now
 from app.commands.database import named, ready_database
 from app.commands.graceful import GracefulServer
 from app.jobs.supervisor import Supervisor, stop_on_signal, stop_together, when_parent_ends
-from app.logs import hide_hook_tokens, quiet_engine
 from app.settings import Settings
 from app.store.access import any_valid_key
 from app.store.db import Database, connect
+from app.telemetry.logs import hide_hook_tokens, quiet_engine
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 
 from app.jobs.schema import SCHEMA
 from app.jobs.workflows import Context, Workflow
-from app.logs import quiet_engine
 from app.services.enqueue import QueueName
 from app.settings import Settings
 from app.store.db import connect_engine
+from app.telemetry.logs import quiet_engine
 
 VERSION = "1"
 """Raise it only when a waiting job could not be run by the new code."""

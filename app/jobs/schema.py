@@ -4,11 +4,11 @@ from pathlib import Path
 
 from dbos import DBOS
 
-from app.logs import quiet_engine
 from app.settings import Settings
 from app.store import schema
 from app.store.upkeep.alone import alone
 from app.store.upkeep.backups import copy_before_migration
+from app.telemetry.logs import quiet_engine
 
 SCHEMA = "dbos"
 

@@ -8,12 +8,12 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from app.logs import hide_hook_tokens
 from app.services.access.secrets import SecretBox, new_secret_key
 from app.services.vendors.connections import opened, renew_secrets
 from app.settings import Settings
 from app.store.db import Database
 from app.store.vendors import all_connections
+from app.telemetry.logs import hide_hook_tokens
 from tests.api_client import Api
 from tests.conftest import new_key
 from tests.vendors.samples import OLD_SECRET, SECRET, compact, standard_headers
