@@ -89,8 +89,17 @@ class Malformed(TrancheError):
 
 
 class Unauthenticated(TrancheError):
+    """For the logs: `reason`, one of a few words (missing, unknown, wrong, revoked, expired), and the key that was
+    meant."""
+
     status = 401
     title = "A valid API key is needed"
+
+    def __init__(
+        self, detail: str, reason: str = "missing", key_id: str | None = None, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(detail, headers=headers)
+        self.reason, self.key_id = reason, key_id
 
 
 class VerifyFailed(TrancheError):

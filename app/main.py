@@ -29,6 +29,8 @@ from app.services.curves.fits import Fits
 from app.settings import Settings
 from app.store.db import connect
 from app.store.upkeep.readiness import Readiness
+from app.telemetry.addresses import hide_secrets
+from app.telemetry.service import watch_service
 from app.web import ROUTERS
 from app.web.site import problems as page_problems
 
@@ -63,12 +65,15 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         lifespan=lifespan,
         webhooks=messages.described,
         generate_unique_id_function=operation_id,
+        # It is asked before a span is opened, and so before one could name a vendor's token.
+        telemetry={"exclude": hide_secrets},
     )
     fits = Fits(settings.cache_mb * 1_000_000)
     app.state.runtime = Runtime(
         settings, database, clock, peppers(settings.secret_keys), fits, engine.enqueue, Readiness(database)
     )
     app.state.webhooks = hooks.gather_webhooks(app.state.runtime)
+    watch_service(app, lambda: app.state.runtime.database, lambda: app.state.runtime.fits)
     app.add_middleware(WholeParts)
     app.add_middleware(
         GZipMiddleware, minimum_size=LEAST_COMPRESSED, compresslevel=4, exclude_content_types=UNCOMPRESSED

@@ -16,6 +16,7 @@ class Settings(BaseSettings):
     public_url: where others reach the service, such as https://tranche.example.com; unset: host and port.
     lock_timeout_s, statement_timeout_s, idle_in_transaction_timeout_s, keepalive_s: of sessions on PostgreSQL; 0: the
     server's own.
+    metrics_port: where the first process tells its metrics, the next ones on the ports after it; unset: nowhere.
     outbound_allow: networks that webhooks and vendors may live in although they are not public, a comma list.
     """
 
@@ -34,6 +35,9 @@ class Settings(BaseSettings):
     cache_mb: int = Field(100, ge=0, le=100_000)
     plan_change_threshold: float = Field(0.05, ge=0, le=1)
     log_level: Literal["info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = Field(None, ge=1, le=65_000)
     shutdown_grace_s: float = Field(10, ge=0, le=3600)
     job_poll_s: float = Field(0.5, ge=0.01, le=60)
     job_retention_days: float = Field(14, gt=0, le=3650)

@@ -21,7 +21,7 @@ from app.jobs.supervisor import Supervisor, stop_on_signal, stop_together, when_
 from app.settings import Settings
 from app.store.access import any_valid_key
 from app.store.db import Database, connect
-from app.telemetry.logs import hide_hook_tokens, quiet_engine
+from app.telemetry.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -35,6 +35,8 @@ KEEP_ALIVE_S = 75
 or a request that is just being sent is lost."""
 SERVER: dict[str, Any] = {
     "log_config": None,
+    # Each call has a line of ours.
+    "access_log": False,
     "timeout_keep_alive": KEEP_ALIVE_S,
 }
 NO_KEY = "No API key exists yet. Make one with: tranche key create --scopes admin"
@@ -55,7 +57,7 @@ def run_serve(options: argparse.Namespace) -> int:
             migrate_engine(settings)
         advise_on_keys(database)
     log_to_stderr(settings)
-    worker = None if options.no_worker else Supervisor()
+    worker = None if options.no_worker else Supervisor(environment_of(settings, settings.processes))
     with worker or nullcontext():
         if settings.processes > 1:
             serve_together(settings)
@@ -74,7 +76,12 @@ def serve_alone(settings: Settings, worker: Supervisor | None) -> None:
 
 def server_of(settings: Settings, worker: Supervisor | None = None) -> GracefulServer:
     """worker: to be stopped by whoever ends the process, after the calls."""
-    calls = Stoppable(load_app(settings))
+    from app.telemetry.metrics import listen
+    from app.telemetry.watch import Watch
+
+    app = load_app(settings)
+    calls = Stoppable(app)
+    listen(app.state.metrics, settings)
 
     def leave() -> None:
         if worker is not None:
@@ -82,7 +89,8 @@ def server_of(settings: Settings, worker: Supervisor | None = None) -> GracefulS
         logging.shutdown()
         os._exit(0)
 
-    config = uvicorn.Config(calls, host=settings.host, port=settings.port, **SERVER)
+    # What is refused or given up at a stop is watched too.
+    config = uvicorn.Config(Watch(calls, app.state.call_counts), host=settings.host, port=settings.port, **SERVER)
     return GracefulServer(config, calls, settings.shutdown_grace_s, leave)
 
 
@@ -95,7 +103,13 @@ def serve_together(settings: Settings) -> None:
         words = ["serve", "--host", settings.host, "--port", port, "--on-socket", str(listener.fileno())]
         within_s = settings.shutdown_grace_s + STOP_AFTER_GRACE_S
         serving = [
-            Supervisor(stop_within_s=within_s, words=words, name=f"process {number}", sockets=[listener.fileno()])
+            Supervisor(
+                environment_of(settings, number - 1),
+                within_s,
+                words=words,
+                name=f"process {number}",
+                sockets=[listener.fileno()],
+            )
             for number in range(1, settings.processes + 1)
         ]
         for one in serving:
@@ -103,6 +117,12 @@ def serve_together(settings: Settings) -> None:
         log.info("%d processes serve together", settings.processes)
         stop.wait()
         stop_together(serving)
+
+
+def environment_of(settings: Settings, place: int) -> dict[str, str]:
+    """A child's: its metrics have a port of their own, so many after the first process'."""
+    port = settings.metrics_port
+    return dict(os.environ) | ({} if port is None else {"TRANCHE_METRICS_PORT": str(port + place)})
 
 
 def serve_for_parent(settings: Settings, listener: int) -> None:
@@ -155,12 +175,3 @@ def run_worker(options: argparse.Namespace) -> int:
     logging.shutdown()
     # Threads of jobs that were handed back may still run, and Python would wait for them.
     os._exit(code)
-
-
-def log_to_stderr(settings: Settings) -> None:
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    quiet_engine()
-    # It would log each URL that is called, and some hold tokens.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("uvicorn.access").addFilter(hide_hook_tokens)

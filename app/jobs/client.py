@@ -9,6 +9,9 @@ from sqlalchemy.orm import Session
 from app.services.enqueue import QueueName
 from app.store.db import Database
 
+QUEUE = "queue"
+"""Where a job's arguments say its queue, for its line in the log: who runs it is not told otherwise."""
+
 
 class JobClient:
     """Writes jobs into the tables of the engine, in the transactions of others. Connects lazily."""
@@ -33,7 +36,7 @@ class JobClient:
         options: EnqueueOptions = {"workflow_name": name, "queue_name": queue, "workflow_id": id}
         if delay_s > 0:
             options["delay_seconds"] = delay_s
-        self.engine.enqueue_in_transaction(session, options, dict(args))
+        self.engine.enqueue_in_transaction(session, options, {**args, QUEUE: queue})
 
     def close(self) -> None:
         self.engine.destroy()

@@ -8,11 +8,13 @@ from typing import Any, get_args
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 from sqlalchemy import Engine
 
+from app.jobs.client import QUEUE
 from app.jobs.schema import SCHEMA
 from app.jobs.workflows import Context, Workflow
 from app.services.enqueue import QueueName
 from app.settings import Settings
 from app.store.db import connect_engine
+from app.telemetry.jobs import Attempted, JobWatch
 from app.telemetry.logs import quiet_engine
 
 VERSION = "1"
@@ -28,7 +30,12 @@ MAX_RECOVERIES = 100
 
 @contextmanager
 def running_engine(
-    settings: Settings, executor_id: str, context: Context, workflows: Mapping[str, Workflow], grace_s: int
+    settings: Settings,
+    executor_id: str,
+    context: Context,
+    workflows: Mapping[str, Workflow],
+    grace_s: int,
+    watch: JobWatch,
 ) -> Iterator[None]:
     """Runs jobs until the block ends, then waits up to `grace_s` seconds for those under way.
 
@@ -37,7 +44,7 @@ def running_engine(
     quiet_engine()
     tables = connect_engine(settings, POOL_SIZE)
     for name, workflow in workflows.items():
-        register(name, workflow, context)
+        register(name, workflow, context, watch)
     DBOS(config=configuration(settings, executor_id, tables))
     try:
         DBOS.launch()
@@ -72,17 +79,24 @@ def configuration(settings: Settings, executor_id: str, tables: Engine) -> DBOSC
 
 @dataclass(frozen=True)
 class Bound:
-    """A workflow with the context it runs in."""
+    """A workflow with the context it runs in, watched."""
 
+    name: str
     workflow: Workflow
     context: Context
+    watch: JobWatch
 
     def __call__(self, args: dict[str, Any]) -> None:
-        self.workflow(self.context, args)
+        step = DBOS.step_status
+        attempt = 1 + (step.current_attempt or 0 if step else 0)
+        own = {name: one for name, one in args.items() if name != QUEUE}
+        attempted = Attempted(self.name, DBOS.workflow_id, args.get(QUEUE), attempt)
+        self.watch.watch(attempted, own, lambda: self.workflow(self.context, own))
 
 
-def register(name: str, workflow: Workflow, context: Context) -> None:
-    DBOS.workflow(name=name, max_recovery_attempts=MAX_RECOVERIES)(retried(name, Bound(workflow, context)))
+def register(name: str, workflow: Workflow, context: Context, watch: JobWatch) -> None:
+    bound = Bound(name, workflow, context, watch)
+    DBOS.workflow(name=name, max_recovery_attempts=MAX_RECOVERIES)(retried(name, bound))
 
 
 def retried(name: str, run: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:

@@ -6,13 +6,15 @@ from typing import Any
 from uuid import UUID
 
 from app.errors import TrancheError, Unavailable
-from app.jobs.tracked import sparingly
+from app.jobs.tracked import note_job, sparingly
 from app.jobs.workflows import Context
 from app.services.jobs import jobs
 from app.services.jobs.jobs import JobCancelled
 from app.services.simulations import simulations as service
 from app.services.simulations.simulations import SimulationQuestion
+from app.store.models.jobs import Job
 from app.store.models.simulations import Simulation
+from app.telemetry.notes import note_ids, note_outcome
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +23,10 @@ def simulate(context: Context, args: Mapping[str, Any]) -> None:
     """Its job goes on running until the last part has ended."""
     simulation_id, job_id = UUID(args["simulation_id"]), UUID(args["job_id"])
     with context.database.writing() as session:
-        if not jobs.begin(session, job_id, context.clock()):
-            return
+        wanted = jobs.begin(session, job_id, context.clock())
+        note_job(session.get(Job, job_id), wanted)
+    if not wanted:
+        return
     try:
         with context.database.reading() as session:
             trial, data_version = service.trial_now(session, context.fits, simulation_id)
@@ -31,6 +35,7 @@ def simulate(context: Context, args: Mapping[str, Any]) -> None:
     except Exception as error:
         with context.database.writing() as session:
             if settled(error) or not jobs.release(session, job_id):
+                note_outcome("failed")
                 service.fail_simulation(session, simulation_id, words(error), context.clock())
                 return
         raise
@@ -42,6 +47,8 @@ def simulate_part(context: Context, args: Mapping[str, Any]) -> None:
         begun = service.begin_part(session, simulation_id, number, context.clock())
         row = session.get(Simulation, simulation_id)
         question = SimulationQuestion.from_json(row.question) if row is not None else None
+        if row is not None:
+            note_ids(project_id=row.project_id)
     if begun is None or question is None:
         return
     job_id = begun.job_id
@@ -55,11 +62,13 @@ def simulate_part(context: Context, args: Mapping[str, Any]) -> None:
         with context.database.writing() as session:
             service.finish_part(session, simulation_id, number, outcome, context.clock())
     except JobCancelled:
+        note_outcome("cancelled")
         with context.database.writing() as session:
             jobs.stop(session, job_id, context.clock())
     except Exception as error:
         if not settled(error) and begun.attempts < service.MAX_ATTEMPTS:
             raise
+        note_outcome("failed")
         log.exception("part %s of simulation %s has failed for good", number, simulation_id)
         with context.database.writing() as session:
             service.fail_simulation(session, simulation_id, words(error), context.clock())

@@ -12,6 +12,8 @@ from app.errors import TrancheError, Unavailable
 from app.jobs.workflows import Context, Workflow
 from app.services.jobs import jobs
 from app.services.jobs.jobs import JobCancelled
+from app.store.models.jobs import Job
+from app.telemetry.notes import note_ids, note_outcome
 
 REPORT_EVERY_S = 0.2
 
@@ -41,12 +43,21 @@ def tracked(run: TrackedWorkflow) -> Workflow:
         job_id = UUID(args["job_id"])
         with context.database.writing() as session:
             wanted = jobs.begin(session, job_id, context.clock())
+            note_job(session.get(Job, job_id), wanted)
         if wanted:
             attempt = Attempt(context, job_id)
             with attempt:
                 attempt.result = run(context, args, sparingly(attempt.report))
 
     return workflow
+
+
+def note_job(job: Job | None, wanted: bool) -> None:
+    """For the line of the log: whose job it is, and whether there is anything to do for it."""
+    if job is not None:
+        note_ids(workspace_id=job.workspace_id, project_id=job.project_id)
+    if not wanted:
+        note_outcome("failed" if job is not None and job.state == "failed" else "skipped")
 
 
 @dataclass
@@ -73,12 +84,15 @@ class Attempt:
             if error is None:
                 jobs.succeed(session, self.job_id, self.result or {}, now)
             elif isinstance(error, JobCancelled):
+                note_outcome("cancelled")
                 jobs.stop(session, self.job_id, now)
             elif isinstance(error, TrancheError) and not isinstance(error, Unavailable):
+                note_outcome("failed")
                 jobs.fail(session, self.job_id, error.detail, now)
             elif jobs.release(session, self.job_id):
                 return False
             else:
+                note_outcome("failed")
                 log.error("job %s has failed for the last time", self.job_id, exc_info=error)
                 jobs.fail(session, self.job_id, "Something failed on our side; the worker's log says what.", now)
         return True

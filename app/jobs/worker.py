@@ -20,6 +20,9 @@ from app.services.webhooks.sweep import send_what_is_late
 from app.settings import Settings
 from app.store import jobs as store
 from app.store.db import Database, connect
+from app.telemetry.holdings import count_holdings
+from app.telemetry.jobs import JobWatch
+from app.telemetry.metrics import Metrics, listen
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +41,10 @@ def work(settings: Settings, clock: Callable[[], datetime], stop: threading.Even
     with database.writing() as session:
         name = settings.worker_id or socket.gethostname()
         seat = take_seat(session, name, this_process(), store.shared_now(session))
-    with running_engine(settings, seat.id, context, WORKFLOWS, GRACE_S):
+    metrics = Metrics()
+    count_holdings(metrics, lambda: database, lambda: context.fits)
+    listen(metrics, settings)
+    with running_engine(settings, seat.id, context, WORKFLOWS, GRACE_S, JobWatch(metrics)):
         log.info("worker %s runs jobs", seat.id)
         kept = look_after(settings, database, client, seat, stop)
     if kept:

@@ -6,6 +6,7 @@ from fastapi import Query
 
 from app.errors import TrancheError, Unauthenticated, Unavailable
 from app.services.access.sessions import sign_in, sign_out
+from app.telemetry.notes import note_problem
 from app.web.site.sessions import at_loopback, local_path, over_tls
 from app.web.site.visit import Answer, Knocks, LooksIn, Visit, pages
 
@@ -39,6 +40,7 @@ def start_session(visit: Knocks) -> Answer:
     try:
         token = sign_in(visit.session, visit.now, visit.runtime.hash_keys, visit.said("key"))
     except Unauthenticated as error:
+        note_problem(error)
         return form(visit, wanted, error)
     end_present(visit)
     answer = visit.redirect(wanted)

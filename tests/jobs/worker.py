@@ -11,6 +11,8 @@ from app.jobs.workflows import Context, Workflow
 from app.services.curves.fits import Fits
 from app.settings import Settings
 from app.store.db import connect
+from app.telemetry.jobs import JobWatch
+from app.telemetry.metrics import Metrics
 
 
 def utc_now() -> datetime:
@@ -32,7 +34,8 @@ def working(
 ) -> Iterator[Context]:
     """Runs jobs, polling fast, until the block ends."""
     fast = settings.model_copy(update={"job_poll_s": 0.02})
-    with job_context(fast, clock) as context, running_engine(fast, "test", context, workflows, grace_s=0):
+    watch = JobWatch(Metrics())
+    with job_context(fast, clock) as context, running_engine(fast, "test", context, workflows, 0, watch):
         yield context
 
 

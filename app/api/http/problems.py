@@ -24,6 +24,7 @@ from app.errors import (
     escape,
     invalid,
 )
+from app.telemetry.notes import note_problem, request_id
 
 MEDIA_TYPE = "application/problem+json"
 MAX_FAULTS = 1_000
@@ -47,13 +48,15 @@ class FaultShape(Shape):
 
 
 class Problem(Shape):
-    """A problem detail. `type` names the kind of error for ever; `errors` says what is wrong with the input."""
+    """A problem detail. `type` names the kind of error for ever; `errors` says what is wrong with the input;
+    `request_id`, as in the header X-Request-ID, finds the call in the service's log."""
 
     type: str
     title: str
     status: int
     detail: str
     errors: list[FaultShape] | None = None
+    request_id: str | None = None
 
 
 Responses = dict[int | str, dict[str, Any]]
@@ -85,10 +88,14 @@ def body_of(error: TrancheError) -> dict[str, Any]:
     }
     if error.faults:
         body["errors"] = [{"pointer": fault.pointer, "detail": fault.detail} for fault in error.faults]
+    called = request_id()
+    if called is not None:
+        body["request_id"] = called
     return body
 
 
 def answer(error: TrancheError) -> JSONResponse:
+    note_problem(error)
     headers = dict(error.headers)
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"

@@ -14,6 +14,7 @@ from app.services.enqueue import Enqueue
 from app.settings import Settings
 from app.store.db import Database
 from app.store.upkeep.readiness import Readiness
+from app.telemetry.notes import note_caller
 
 SOFTWARE_VERSION = version("tranche")
 MAX_BODY = 10_000_000
@@ -36,7 +37,9 @@ class Runtime:
         if token is None:
             raise Unauthenticated("Send an API key: 'Authorization: Bearer tranche_…'.")
         with self.database.reading() as session:
-            return authenticate(session, self.clock(), self.hash_keys, token)
+            caller = authenticate(session, self.clock(), self.hash_keys, token)
+        note_caller(caller.key_id, caller.workspace_id)
+        return caller
 
 
 async def read_body(request: Request, limit: int) -> bytes:

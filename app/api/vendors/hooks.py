@@ -13,6 +13,7 @@ from app.api.http.shapes import Answer
 from app.errors import Invalid, Malformed, NotFound, TooLarge, TrancheError, Unavailable, VerifyFailed
 from app.services.vendors.gathering import Gathering
 from app.services.vendors.inbox import Call, Letter, open_letters, receive
+from app.telemetry.addresses import hook_token
 from app.vendors.base import Headers
 
 router = APIRouter(prefix="/v1/hooks", tags=["vendors"])
@@ -47,7 +48,7 @@ async def receive_webhook(
     body = await read_body(request, MAX_WEBHOOK)
     headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
     gathering: Gathering[Call, bool] = request.app.state.webhooks
-    is_new = await wrap_future(gathering.submit(Call(token, headers, body)))
+    is_new = await wrap_future(gathering.submit(Call(hook_token(request.scope, token), headers, body)))
     return Receipt(status="stored" if is_new else "known")
 
 

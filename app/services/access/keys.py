@@ -161,7 +161,11 @@ def authenticate(session: Session, now: datetime, hash_keys: Sequence[bytes], to
     stored = key.secret_hash if key else ""
     matches = [hmac.compare_digest(hash_secret(secret, hash_key), stored) for hash_key in hash_keys]
     if key is None or not any(matches) or not is_valid(key, now):
-        raise Unauthenticated("The API key is unknown, expired or revoked. Make one with: tranche key create")
+        reason = (
+            "unknown" if key is None else "wrong" if not any(matches) else "revoked" if key.revoked_at else "expired"
+        )
+        detail = "The API key is unknown, expired or revoked. Make one with: tranche key create"
+        raise Unauthenticated(detail, reason, key.id if key else None)
     return caller_of(key)
 
 

@@ -11,12 +11,12 @@ STRIPES = 64
 
 class Kept(Generic[Value]):
     """The answers used last that together weigh at most `most`, each 1 where no `weight` is said. Safe in threads; who
-    asks what is being computed waits for it."""
+    asks what is being computed waits for it. `hits` and `misses` count what was looked for."""
 
     def __init__(self, most: int, weight: Callable[[Value], int] = lambda _: 1) -> None:
         self.most = most
         self.weight = weight
-        self.total = 0
+        self.total = self.hits = self.misses = 0
         self._kept: OrderedDict[Hashable, Value] = OrderedDict()
         self._lock = Lock()
         self._making = [Lock() for _ in range(STRIPES)]
@@ -36,7 +36,10 @@ class Kept(Generic[Value]):
         """The answer to `key` if it is kept."""
         with self._lock:
             if key in self._kept:
+                self.hits += 1
                 self._kept.move_to_end(key)
+            else:
+                self.misses += 1
             return self._kept.get(key)
 
     def keep(self, key: Hashable, made: Value) -> None:

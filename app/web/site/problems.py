@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from app.api.http.problems import from_http, from_request
 from app.errors import InternalError, MethodNotAllowed, NotFound, TrancheError, Unauthenticated
+from app.telemetry.notes import note_problem
 from app.web.site.render import html, protect
 from app.web.site.visit import PageRoute
 
@@ -58,6 +59,7 @@ def ours(error: Exception) -> TrancheError:
 
 
 def error_page(request: Request, error: TrancheError) -> Response:
+    note_problem(error)
     if isinstance(error, Unauthenticated):
         return to_sign_in(request)
     visit = getattr(request.state, "visit", None)

@@ -27,6 +27,7 @@ from app.services.ids import as_uuid
 from app.services.projects.projects import get_project
 from app.store.db import Session
 from app.store.models.projects import Project
+from app.telemetry.notes import note_caller
 from app.web.site.render import html, protect
 from app.web.site.sessions import Cookies, cookies_of, form_token, from_elsewhere, is_form_token, new_token
 
@@ -141,7 +142,10 @@ async def arrive(request: Request) -> Visit:
 
 def who_holds(runtime: Runtime, now: datetime, token: str) -> Caller | None:
     with runtime.database.reading() as session:
-        return recognise(session, now, runtime.hash_keys, token)
+        visitor = recognise(session, now, runtime.hash_keys, token)
+    if visitor is not None:
+        note_caller(visitor.key_id, visitor.workspace_id)
+    return visitor
 
 
 async def read_form(visit: Visit) -> None:
