@@ -3,9 +3,9 @@
 import logging
 import re
 from dataclasses import dataclass, field
+from secrets import token_hex
 from time import perf_counter
 from typing import Any
-from uuid import uuid4
 
 from opentelemetry import trace
 from prometheus_client import Gauge, Histogram
@@ -118,7 +118,7 @@ def new_note(scope: Scope) -> CallNote:
             request_id = value.decode()
         elif name == b"traceparent" and (found := TRACEPARENT.fullmatch(value)):
             trace_id = found[1].decode()
-    return CallNote(request_id or uuid4().hex, trace_id)
+    return CallNote(request_id or token_hex(16), trace_id)
 
 
 def level_of(status: int | None) -> int:
