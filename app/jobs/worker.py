@@ -1,7 +1,6 @@
 """A worker: takes a seat, runs jobs until it is told to stop, and looks after what other workers left."""
 
 import logging
-import os
 import socket
 import threading
 from collections.abc import Callable
@@ -13,9 +12,10 @@ from app.jobs.client import JobClient
 from app.jobs.engine import POOL_SIZE, running_engine
 from app.jobs.reaper import clean, hand_back, reap
 from app.jobs.registry import WORKFLOWS
+from app.jobs.whereabouts import this_process
 from app.jobs.workflows import Context
 from app.services.curves.fits import Fits
-from app.services.jobs.workers import Process, Seat, take_seat
+from app.services.jobs.workers import Seat, take_seat
 from app.services.webhooks.sweep import send_what_is_late
 from app.settings import Settings
 from app.store import jobs as store
@@ -52,20 +52,6 @@ def work(settings: Settings, clock: Callable[[], datetime], stop: threading.Even
     client.close()
     database.close()
     return 0 if kept else 1
-
-
-def this_process() -> Process:
-    return Process(socket.gethostname(), os.getpid(), process_lives)
-
-
-def process_lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def look_after(settings: Settings, database: Database, client: JobClient, seat: Seat, stop: threading.Event) -> bool:

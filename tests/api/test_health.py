@@ -22,7 +22,7 @@ def test_readiness_says_whether_a_worker_was_heard_of(api: Api, database: Databa
     said = []
     for late in (timedelta(0), SILENT * 1.1):
         with database.writing() as session:
-            row = take_seat(session, "w", Process("one", 1, lambda _: False), shared_now(session) - late)
+            row = take_seat(session, "w", Process("one", 1, "", lambda *_: False), shared_now(session) - late)
         said.append(api.get("/readyz").json()["worker"])
     assert row.id == "w"
     assert said == ["heard", "silent"]

@@ -36,7 +36,7 @@ def client(context: Context) -> Iterator[JobClient]:
 
 
 def process(pid: int, *alive: int, host: str = "one") -> Process:
-    return Process(host, pid, lambda other: other in alive)
+    return Process(host, pid, "now", lambda other, began: began == "now" and other in alive)
 
 
 def seat(database: Database, who: Process, late: timedelta = timedelta(0)) -> Seat:
@@ -55,9 +55,32 @@ def test_a_restarted_worker_takes_its_seat_again_and_a_second_one_another(databa
 
 
 def test_a_process_with_the_number_of_the_holder_is_its_successor(database: Database) -> None:
-    """In a container every life of a worker has the same process id."""
     seat(database, process(7, 7))
     assert seat(database, process(7, 7)).id == "w"
+
+
+def test_two_hosts_of_one_name_leave_each_other_alone(database: Database) -> None:
+    """Containers of one image may even have the same process ids."""
+    first = seat(database, process(7, 7, host="one"))
+    second = seat(database, process(7, 7, host="two"))
+    assert (first.id, second.id) == ("w", "w-2")
+    with database.writing() as session:
+        assert store.heard_of(session, first.id, first.life, store.shared_now(session))
+    # kill -9 on each: its next life takes up what it left, at once.
+    assert seat(database, process(8, 8, host="two")).id == "w-2"
+    assert seat(database, process(8, 8, host="one")).id == "w"
+
+
+def test_a_number_that_is_used_again_is_no_sign_of_life(database: Database) -> None:
+    seat(database, Process("one", 7, "before", lambda *_: True))
+    assert seat(database, process(8, 7, 8)).id == "w"
+
+
+def test_of_a_worker_of_an_older_version_nothing_is_known_but_its_silence(database: Database) -> None:
+    """It left its host's name alone."""
+    seat(database, Process("w", 7, "", lambda *_: True))
+    assert seat(database, process(7, 7)).id == "w-2"
+    assert seat(database, process(8, 8), SILENT * 1.1).id == "w"
 
 
 def test_a_silent_worker_of_another_host_loses_its_seat_and_notices(database: Database) -> None:

@@ -29,11 +29,13 @@ class Seat:
 
 @dataclass(frozen=True)
 class Process:
-    """Where a worker runs. lives: whether a process id of this host is in use."""
+    """A worker's process. host: what only processes have in common that can see each other. began: tells it from
+    others that have its number before or after it. lives: whether such a process of this host runs."""
 
     host: str
     pid: int
-    lives: Callable[[int], bool]
+    began: str
+    lives: Callable[[int, str], bool]
 
 
 def take_seat(session: Session, name: str, process: Process, now: datetime) -> Seat:
@@ -49,15 +51,16 @@ def take_seat(session: Session, name: str, process: Process, now: datetime) -> S
             session.add(holder)
         elif not is_free(holder, process, now):
             continue
-        holder.life, holder.host, holder.pid = seat.life, process.host, process.pid
+        holder.life, holder.host, holder.pid, holder.began = seat.life, process.host, process.pid, process.began
         holder.started_at = holder.seen_at = now
         session.flush()
         return seat
 
 
 def is_free(holder: Worker, process: Process, now: datetime) -> bool:
-    """Whether the holder is gone: silent for long, or a process of this host that has ended."""
-    ended = holder.host == process.host and (holder.pid == process.pid or not process.lives(holder.pid))
+    """Whether the holder is gone: silent for long, or a process of this host that has ended. Of another host nothing is
+    known but that it is silent."""
+    ended = holder.host == process.host and (holder.pid == process.pid or not process.lives(holder.pid, holder.began))
     return ended or holder.seen_at < now - SILENT
 
 

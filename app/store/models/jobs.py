@@ -49,7 +49,8 @@ class PlanWatch(Base):
 
 class Worker(Base):
     """A worker that lives, or did until `seen_at`. `id` is what the engine knows it by; `life` tells one process
-    that has used the id from the next."""
+    that has used the id from the next. host: the boot and the namespace in which `pid` is counted; with `began` it
+    names one process. A worker of an older version left its host's name, and nothing in `began`."""
 
     __tablename__ = "workers"
 
@@ -57,6 +58,7 @@ class Worker(Base):
     life: Mapped[UUID]
     host: Mapped[str] = mapped_column(String(255))
     pid: Mapped[int]
+    began: Mapped[str] = mapped_column(String(50), server_default="")
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
 
