@@ -115,9 +115,13 @@ def prepare_sqlite_for_engine(connection: Any, record: object) -> None:
     connection.isolation_level = "IMMEDIATE"
 
 
-def prepare_sqlite(connection: Any, _record: object) -> None:
-    # The driver would begin at the first write only, and never IMMEDIATE: we begin ourselves.
+def begin_ourselves(connection: Any, _record: object) -> None:
+    # The driver would begin at the first write of rows only, and never IMMEDIATE.
     connection.isolation_level = None
+
+
+def prepare_sqlite(connection: Any, record: object) -> None:
+    begin_ourselves(connection, record)
     for pragma in SQLITE_PRAGMAS:
         connection.execute(pragma)
 

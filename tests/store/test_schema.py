@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from alembic import command
-from sqlalchemy import Engine, MetaData, create_engine, text
+from sqlalchemy import Engine, MetaData, create_engine, event, text
 
 from app.settings import Settings
 from app.store.db import connect
@@ -100,3 +100,29 @@ def test_keys_of_before_there_were_names_have_none(old: tuple[Settings, Engine])
     with engine.connect() as connection:
         row = connection.execute(text("SELECT id, name, made_by, revoked_by FROM api_keys")).one()
     assert tuple(row) == ("k", None, None, None)
+
+
+def test_a_migration_that_ends_halfway_has_not_begun(unmigrated_url: str) -> None:
+    """Changes of tables go with it, those before the first change of a row too."""
+    settings = Settings(database_url=unmigrated_url)
+    migrate(settings)
+    config = migration_config(settings)
+    command.downgrade(config, "0086")
+    seen: list[str] = []
+
+    def breaks(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+        if statement.startswith("UPDATE alembic_version"):
+            raise OSError("the power went")
+
+    event.listen(Engine, "after_cursor_execute", breaks)
+    try:
+        with pytest.raises(OSError, match="power"):
+            migrate(settings)
+    finally:
+        event.remove(Engine, "after_cursor_execute", breaks)
+    assert any(statement.startswith("ALTER TABLE") for statement in seen)
+    migrate(settings)
+    database = connect(settings)
+    assert drift(database) == []
+    database.close()
