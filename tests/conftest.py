@@ -91,7 +91,8 @@ def postgresql_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgresql_engine(postgresql_url: str) -> Iterator[Engine]:
     """What empties the database between tests: to connect anew takes ten times as long as to empty."""
-    engine = create_engine(postgresql_url)
+    # Tests may end its sessions.
+    engine = create_engine(postgresql_url, pool_pre_ping=True)
     yield engine
     engine.dispose()
 

@@ -4,25 +4,32 @@ that note what reaches them."""
 import base64
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
+from sqlalchemy import text
 
 from app.settings import Settings
+from app.store.db import Database
 from tests.receivers import Receiver, Request, answers, receiving
 from tests.test_docs import free_port
 from tests.waiting import PATIENCE_S, until
 
+ENDS_OTHERS = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 SECRET_KEY = base64.b64encode(bytes(range(32))).decode()
 
 
@@ -59,17 +66,24 @@ class Fleet:
                 env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
 
-    def kill_one(self, chance: random.Random) -> str:
-        """kill -9 of the API or a worker, which is then started again; the worker of `serve` is by that."""
-        name = chance.choice([*self.commands, *(["child"] * 2 if self.on_sqlite else [])])
+    @property
+    def targets(self) -> list[str]:
+        return [*self.commands, *(["child"] * 2 if self.on_sqlite else ["backends"])]
+
+    def kill(self, name: str, database: Database) -> None:
+        """kill -9 of the API or a worker, which is then started again; the worker of `serve` is by that. On PostgreSQL
+        also of everybody's sessions."""
+        if name == "backends":
+            with database.engine.begin() as session:
+                session.execute(ENDS_OTHERS)
+            return
         if name == "child":
             for pid in self.children():
                 os.kill(pid, signal.SIGKILL)
-            return name
+            return
         self.running[name].kill()
         self.running[name].wait()
         self.start(name)
-        return name
 
     def up(self) -> bool:
         try:
@@ -108,40 +122,50 @@ def connection(service: Fleet, key: str) -> httpx.Client:
 
 @dataclass
 class Client:
-    """Posts one run after another, each again until it is acknowledged, and notes what the service said it did."""
+    """Calls until it is answered, each change under one Idempotency-Key, so that it happens once."""
 
     http: httpx.Client
     project: str = ""
-    acknowledged: dict[str, int] = field(default_factory=dict)
-    refused: list[str] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """The answer, however long the service is away; one in doubt is asked for again."""
+    def work(self) -> None:
+        """What it does until `stop` is set. Raises AssertionError where an answer is none that it may get."""
+        raise NotImplementedError
+
+    def new_key(self) -> str:
+        return str(uuid4())
+
+    def call(
+        self, method: str, path: str, *, signed: Callable[[], Mapping[str, str]] | None = None, **options: Any
+    ) -> httpx.Response:
+        """The answer, however long the service is away; one in doubt is asked for again. signed: headers that are made
+        anew for every attempt."""
         while True:
+            if signed is not None:
+                options["headers"] = dict(signed())
             try:
                 answer = self.http.request(method, path, **options)
             except httpx.TransportError:
                 time.sleep(0.05)
                 continue
-            if answer.status_code != 503:
+            running = answer.status_code == 409 and answer.json()["type"].endswith(":call-running")
+            if answer.status_code not in (429, 503) and not running:
                 return answer
+            time.sleep(0.05)
 
-    def post_runs(self) -> None:
-        number = 0
-        while not self.stop.is_set():
-            number += 1
-            self.post_run(f"{self.project[-6:]}-{number}")
-            time.sleep(0.1)
+    def changed(
+        self, method: str, path: str, body: object, *, status: int = 200, etag: str | None = None
+    ) -> dict[str, Any]:
+        """The answer to a change that has to succeed."""
+        headers = {"Idempotency-Key": self.new_key()} if method == "POST" else {}
+        answer = self.call(method, path, json=body, headers=headers | ({"If-Match": etag} if etag else {}))
+        if answer.status_code != status:
+            raise AssertionError(f"{method} {path}: {answer.status_code} {answer.text}")
+        found: dict[str, Any] = answer.json()
+        return found
 
-    def post_run(self, name: str) -> None:
-        # Of another recipe than the project's: stored and told like any other, but no fit grows with it.
-        run = {"external_id": name, "counts": {"A": 5, "B": 5}, "metrics": {"A": {"value": 0.5}}, "recipe": "chaos"}
-        answer = self.call("POST", f"{self.project}/observations", json={"observations": [run]})
-        if answer.status_code == 201:
-            self.acknowledged[name] = answer.json()["data_version"]
-        else:
-            self.refused.append(answer.text)
+    def made(self, path: str, body: object, *, status: int = 201) -> dict[str, Any]:
+        return self.changed("POST", path, body, status=status)
 
     def all_items(self, path: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -159,6 +183,40 @@ class Client:
         while page := self.call("GET", "/v1/events", params={"after": len(found), "limit": 500}).json()["items"]:
             found += page
         return found
+
+
+@dataclass
+class Poster(Client):
+    """Posts one run after another, and notes what the service said it did."""
+
+    acknowledged: dict[str, int] = field(default_factory=dict)
+
+    def work(self) -> None:
+        number = 0
+        while not self.stop.is_set():
+            number += 1
+            self.post_run(f"{self.project[-6:]}-{number}")
+            time.sleep(0.1)
+
+    def post_run(self, name: str) -> None:
+        # Of another recipe than the project's: stored and told like any other, but no fit grows with it.
+        run = {"external_id": name, "counts": {"A": 5, "B": 5}, "metrics": {"A": {"value": 0.5}}, "recipe": "chaos"}
+        stored = self.made(f"{self.project}/observations", {"observations": [run]})
+        self.acknowledged[name] = stored["data_version"]
+
+
+@contextmanager
+def at_work(clients: Sequence[Client]) -> Iterator[None]:
+    """They work until the block ends. Raises what one of them raised."""
+    with ThreadPoolExecutor(len(clients)) as pool:
+        works = [pool.submit(client.work) for client in clients]
+        try:
+            yield
+        finally:
+            for client in clients:
+                client.stop.set()
+        for work in works:
+            work.result()
 
 
 @dataclass
