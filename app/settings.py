@@ -2,11 +2,14 @@
 
 import base64
 import binascii
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PORTS = re.compile("([0-9]{1,5})(?:-([0-9]{1,5}))?")
 
 
 class Settings(BaseSettings):
@@ -18,6 +21,7 @@ class Settings(BaseSettings):
     server's own.
     metrics_port: where the first process tells its metrics, the next ones on the ports after it; unset: nowhere.
     outbound_allow: networks that webhooks and vendors may live in although they are not public, a comma list.
+    outbound_ports: of public hosts, that may be called, a comma list such as 443,8000-8999; empty: the usual ones.
     """
 
     model_config = SettingsConfigDict(env_prefix="TRANCHE_", frozen=True, populate_by_name=True, extra="forbid")
@@ -43,6 +47,7 @@ class Settings(BaseSettings):
     job_retention_days: float = Field(14, gt=0, le=3650)
     worker_id: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,100}$")
     outbound_allow: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    outbound_ports: Annotated[frozenset[int], NoDecode] = frozenset()
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field((), validation_alias="TRANCHE_SECRET_KEY")
 
     @property
@@ -82,6 +87,21 @@ class Settings(BaseSettings):
             return tuple(ip_network(network.strip()) for network in value.split(",") if network.strip())
         except ValueError as error:
             raise ValueError(f"must be a comma list of networks such as 10.0.0.0/8: {error}") from None
+
+    @field_validator("outbound_ports", mode="before")
+    @classmethod
+    def read_ports(cls, value: object) -> object:
+        """A comma list of ports and ranges, spelled out. Raises ValueError for what is neither."""
+        if not isinstance(value, str):
+            return value
+        found: set[int] = set()
+        for part in filter(None, value.replace(" ", "").split(",")):
+            read = PORTS.fullmatch(part)
+            first, last = (int(read[1]), int(read[2] or read[1])) if read else (0, 0)
+            if not 1 <= first <= last <= 65_535:
+                raise ValueError("must be a comma list of ports from 1 to 65535 and ranges such as 443,8000-8999")
+            found.update(range(first, last + 1))
+        return frozenset(found)
 
     @field_validator("secret_keys", mode="before")
     @classmethod

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from tranche.command_line import main
 
 from app.services.access.keys import authenticate, peppers
@@ -238,6 +238,12 @@ def test_networks_that_are_none_are_named(tranche: Tranche) -> None:
     assert refused.code == 2
     assert "TRANCHE_OUTBOUND_ALLOW" in refused.err
     assert "10.0.0.1/8" in refused.err
+
+
+@pytest.mark.parametrize("ports", ["https", "0", "65536", "443-", "-443", "1-2-3", "99999999999", "9-5", "٤٤٣"])
+def test_ports_that_are_none_are_refused(ports: str) -> None:
+    with pytest.raises(ValidationError, match="443,8000-8999"):
+        Settings(outbound_ports=ports)  # type: ignore[arg-type]  # as the environment has it
 
 
 def test_a_backup_is_restored_by_name(tranche: Tranche, tmp_path: Path) -> None:

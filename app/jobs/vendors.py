@@ -39,7 +39,7 @@ MOST_TRIES = 20
 @contextmanager
 def vendor_client(context: Context, base_url: str, headers: Mapping[str, str]) -> Iterator[httpx.Client]:
     """A client that opens the vendor's API, to addresses that may be called alone."""
-    outbound = Outbound(Policy(context.settings.outbound_allow))
+    outbound = Outbound(Policy(context.settings.outbound_allow, context.settings.outbound_ports))
     with outbound.client(TIMEOUT_S, MAX_ANSWER) as client:
         client.base_url = httpx.URL(base_url)
         client.headers.update(headers)

@@ -63,7 +63,7 @@ def send_some(context: Context, line: Line, messages: Sequence[Message]) -> list
 
 
 def outbound(context: Context) -> Outbound:
-    return Outbound(Policy(context.settings.outbound_allow))
+    return Outbound(Policy(context.settings.outbound_allow, context.settings.outbound_ports))
 
 
 def attempt(context: Context, args: Mapping[str, Any]) -> None:

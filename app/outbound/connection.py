@@ -8,9 +8,9 @@ import select
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, wait
 from ipaddress import ip_address
-from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -56,23 +56,50 @@ def look_up(host: str, port: int) -> Sequence[Address]:
 
 def look_up_in_time(resolve: Resolve, host: str, port: int, deadline: Deadline) -> Sequence[Address]:
     """The system's look-up knows no timeout: it runs in a thread that nobody waits for longer than that. Raises
-    TimedOut, NameNotFound."""
-    answers: SimpleQueue[Sequence[Address] | None] = SimpleQueue()
-
-    def ask() -> None:
-        try:
-            answers.put(resolve(host, port))
-        except (OSError, ValueError):
-            answers.put(None)
-
-    Thread(target=ask, daemon=True).start()
-    try:
-        addresses = answers.get(timeout=deadline.left())
-    except Empty:
-        raise deadline.passed() from None
-    if not addresses:
+    TimedOut, NameNotFound, Unreachable where too many wait for their name servers."""
+    answer = LOOK_UPS.ask(resolve, host, port)
+    if not wait([answer], deadline.left()).done:
+        raise deadline.passed()
+    if isinstance(answer.exception(), (OSError, ValueError)) or not answer.result():
         raise NameNotFound("the host name has no address")
-    return addresses
+    return answer.result()
+
+
+class LookUps:
+    """Look-ups under way: one for all who ask for the same name at once, and `most` in all, so that names whose servers
+    never answer do not leave ever more threads behind."""
+
+    def __init__(self, most: int = 64) -> None:
+        self.most = most
+        self.lock = Lock()
+        self.under_way: dict[tuple[Resolve, str, int], Future[Sequence[Address]]] = {}
+
+    def ask(self, resolve: Resolve, host: str, port: int) -> Future[Sequence[Address]]:
+        """The answer to come. Raises Unreachable."""
+        name = (resolve, host, port)
+        with self.lock:
+            known = self.under_way.get(name)
+            if known is not None:
+                return known
+            if len(self.under_way) >= self.most:
+                raise Unreachable("too many other names are being looked up and do not answer")
+            answer: Future[Sequence[Address]] = Future()
+            self.under_way[name] = answer
+        Thread(target=self.run, args=(name, answer), daemon=True).start()
+        return answer
+
+    def run(self, name: tuple[Resolve, str, int], answer: Future[Sequence[Address]]) -> None:
+        resolve, host, port = name
+        try:
+            answer.set_result(resolve(host, port))
+        except Exception as problem:  # noqa: BLE001 -- whoever waits is told
+            answer.set_exception(problem)
+        finally:
+            with self.lock:
+                del self.under_way[name]
+
+
+LOOK_UPS = LookUps()
 
 
 class PinnedStream(httpcore.NetworkStream):
@@ -149,7 +176,7 @@ class PinnedBackend(httpcore.NetworkBackend):
         addresses = look_up_in_time(self.resolve, host, port, self.deadline)
         try:
             for address in addresses:
-                self.policy.check_address(address, self.scheme)
+                self.policy.check_address(address, self.scheme, port)
         except TargetRefused as refusal:
             raise Refused(str(refusal)) from None
         return PinnedStream(self.connect_to_first(addresses, port), self.deadline)

@@ -53,6 +53,21 @@ IPV6_NOT_PUBLIC = tuple(
 # A translator on the way turns these into the IPv4 address of the last 32 bits (RFC 6052).
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
+HTTP, HTTPS = 80, 443
+OWN_PORTS = 1024
+"""Below are the ports of named services, of which only HTTPS is called."""
+OF_OTHERS = frozenset(
+    {
+        # "Bad ports" of the Fetch standard: telephones, file servers, chats, mail filters.
+        *(1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6679, 6697, 10080, *range(6665, 6670)),
+        # Databases, caches and queues.
+        *(1433, 1521, 1883, 2181, 3306, 5432, 5671, 5672, 6379, 6380, 8883, 9042, 9092, 9093, 11211, 26379, 33060),
+        *range(27017, 27020),
+        # Desktops.
+        *(3389, *range(5900, 5904)),
+    }
+)
+
 
 class TargetRefused(ValueError):
     """The target may not be called; the message says why and what to change."""
@@ -70,11 +85,13 @@ def is_public(address: Address) -> bool:
 
 @dataclass(frozen=True)
 class Policy:
-    """Which targets may be called: https to public addresses; http too, and any address, in the `allowed` networks."""
+    """Which targets may be called: https to public addresses at the usual ports, or at `ports` where some are named;
+    http too, and any address and port, in the `allowed` networks."""
 
     allowed: tuple[Network, ...] = ()
+    ports: frozenset[int] = frozenset()
 
-    def check_address(self, address: Address, scheme: str) -> None:
+    def check_address(self, address: Address, scheme: str, port: int) -> None:
         """Raises TargetRefused."""
         if any(address in network for network in self.allowed):
             return
@@ -83,6 +100,15 @@ class Policy:
         if not is_public(address):
             raise TargetRefused(
                 "its address is not a public one; name its network in TRANCHE_OUTBOUND_ALLOW to allow it"
+            )
+        self.check_port(port)
+
+    def check_port(self, port: int) -> None:
+        """Of a public address. Raises TargetRefused."""
+        usual = port == HTTPS or (port >= OWN_PORTS and port not in OF_OTHERS)
+        if not (port in self.ports if self.ports else usual):
+            raise TargetRefused(
+                f"port {port} of public hosts is not called; use {HTTPS}, or name the port in TRANCHE_OUTBOUND_PORTS"
             )
 
     def read_url(self, url: str) -> str:
@@ -99,8 +125,11 @@ class Policy:
             raise TargetRefused("must not have a fragment (#…): it is not sent")
         host, port = read_host(parts), read_port(parts)
         literal = as_address(host)
+        called = port or (HTTPS if parts.scheme == "https" else HTTP)
         if literal is not None:
-            self.check_address(literal, parts.scheme)
+            self.check_address(literal, parts.scheme, called)
+        elif not self.allowed:
+            self.check_port(called)
         shown = f"[{host}]" if ":" in host else host
         read = parts._replace(netloc=shown if port is None else f"{shown}:{port}").geturl()
         if NOT_IN_URLS.search(read):

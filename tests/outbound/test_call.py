@@ -14,12 +14,12 @@ from time import monotonic, sleep
 import httpx
 import pytest
 
-from app.outbound import errors
+from app.outbound import connection, errors
 from app.outbound.call import Outbound, Reply
 from app.outbound.targets import Address, Policy
 from tests import receivers
 from tests.receivers import NAME, answers, new_authority, receiving
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, until
 
 LOOPBACK = Policy((ipaddress.ip_network("127.0.0.0/8"),))
 HOME = ipaddress.ip_address("127.0.0.1")
@@ -215,6 +215,28 @@ def test_a_name_server_that_does_not_answer_is_a_timeout() -> None:
     with pytest.raises(errors.TimedOut):
         post(f"https://{NAME}/", Outbound(LOOPBACK, resolve=hang), timeout_s=0.3)
     assert asked.is_set()
+
+
+def test_names_that_hang_hold_so_many_threads_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered, asked = threading.Event(), []
+
+    def hang(host: str, port: int) -> Sequence[Address]:
+        asked.append(host)
+        assert answered.wait(PATIENCE_S)
+        return [HOME]
+
+    monkeypatch.setattr(connection, "LOOK_UPS", connection.LookUps(most=3))
+    outbound = Outbound(LOOPBACK, resolve=hang)
+    for name in ("a", "b", "a", "c", "c"):
+        with pytest.raises(errors.TimedOut):
+            post(f"https://{name}.example/", outbound, timeout_s=0.05)
+    assert sorted(asked) == ["a.example", "b.example", "c.example"]
+    with pytest.raises(errors.Unreachable, match="too many"):
+        post("https://d.example/", outbound, timeout_s=PATIENCE_S)
+    answered.set()
+    until(lambda: not connection.LOOK_UPS.under_way)
+    with receiving(answers()) as receiver:
+        assert post(f"http://d.example:{receiver.port}/", outbound).status == 200
 
 
 def test_of_a_gigabyte_two_kilobytes_are_kept_and_the_rest_is_not_read() -> None:

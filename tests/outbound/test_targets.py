@@ -29,14 +29,14 @@ def test_what_is_not_on_the_open_internet_is_refused(text: str) -> None:
     address = ipaddress.ip_address(text)
     assert not is_public(address)
     with pytest.raises(TargetRefused, match="TRANCHE_OUTBOUND_ALLOW"):
-        Policy().check_address(address, "https")
+        Policy().check_address(address, "https", 443)
 
 
 @pytest.mark.parametrize("text", PUBLIC)
 def test_public_addresses_are_called_by_https_only(text: str) -> None:
-    Policy().check_address(ipaddress.ip_address(text), "https")
+    Policy().check_address(ipaddress.ip_address(text), "https", 443)
     with pytest.raises(TargetRefused, match="use https"):
-        LOOPBACK.check_address(ipaddress.ip_address(text), "http")
+        LOOPBACK.check_address(ipaddress.ip_address(text), "http", 80)
 
 
 @given(st.ip_addresses())
@@ -60,13 +60,13 @@ def test_ipv4_inside_ipv6_opens_nothing_that_ipv4_does_not(address: ipaddress.IP
 @pytest.mark.parametrize("text", ["127.0.0.1", "127.8.9.10", "::1"])
 def test_named_networks_are_called_by_http_too(text: str) -> None:
     for scheme in ("http", "https"):
-        LOOPBACK.check_address(ipaddress.ip_address(text), scheme)
+        LOOPBACK.check_address(ipaddress.ip_address(text), scheme, 22)
 
 
 def test_naming_a_network_does_not_name_its_ipv6_disguises() -> None:
     for text in ("::ffff:127.0.0.1", "64:ff9b::7f00:1", "10.0.0.1"):
         with pytest.raises(TargetRefused):
-            LOOPBACK.check_address(ipaddress.ip_address(text), "https")
+            LOOPBACK.check_address(ipaddress.ip_address(text), "https", 443)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_naming_a_network_does_not_name_its_ipv6_disguises() -> None:
         ("https://example.com./hook", "https://example.com./hook"),
         ("https://bücher.example/x", "https://xn--bcher-kva.example/x"),
         ("https://under_score.example/", "https://under_score.example/"),
-        ("https://[2606:4700:4700:0:0::1111]:1/", "https://[2606:4700:4700::1111]:1/"),
+        ("https://[2606:4700:4700:0:0::1111]:1024/", "https://[2606:4700:4700::1111]:1024/"),
         ("https://8.8.8.8/", "https://8.8.8.8/"),
     ],
 )
@@ -104,6 +104,12 @@ def test_urls_are_read_with_their_host_in_ascii(given_url: str, read: str) -> No
         ("https://example.com:0/", "port"),
         ("https://example.com:65536/", "port"),
         ("https://example.com:http/", "port"),
+        ("https://example.com:22/", "port 22 .* TRANCHE_OUTBOUND_PORTS"),
+        ("https://8.8.8.8:25/", "port 25"),
+        ("https://[2606:4700:4700::1111]:1/", "port 1 "),
+        ("https://example.com:80/", "port 80"),
+        ("https://example.com:5432/", "port 5432"),
+        ("https://example.com:6667/", "port 6667"),
         ("https://exa mple.com/", "spaces"),
         ("https://example.com/\r\nX: y", "control"),
         ("https://example.com\\@127.0.0.1/", "backslash"),
@@ -135,6 +141,21 @@ def test_urls_are_read_with_their_host_in_ascii(given_url: str, read: str) -> No
 def test_what_is_wrong_with_a_url_is_said(url: str, because: str) -> None:
     with pytest.raises(TargetRefused, match=because):
         Policy().read_url(url)
+
+
+def test_named_ports_are_those_that_are_called() -> None:
+    own = Policy(ports=frozenset({22, 8443}))
+    assert own.read_url("https://example.com:22/") == "https://example.com:22/"
+    for url in ("https://example.com/", "https://8.8.8.8:9443/"):
+        with pytest.raises(TargetRefused, match="TRANCHE_OUTBOUND_PORTS"):
+            own.read_url(url)
+
+
+def test_the_port_of_a_name_that_may_be_inside_is_judged_with_its_address() -> None:
+    assert LOOPBACK.read_url("https://inside.example:5432/") == "https://inside.example:5432/"
+    LOOPBACK.check_address(ipaddress.ip_address("127.0.0.1"), "https", 5432)
+    with pytest.raises(TargetRefused, match="port 5432"):
+        LOOPBACK.check_address(ipaddress.ip_address("8.8.8.8"), "https", 5432)
 
 
 def test_http_needs_a_named_network() -> None:

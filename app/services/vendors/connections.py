@@ -85,7 +85,7 @@ def checked_config(
     adapter = adapter_of(kind, whole)
     if whole.get("base_url") is not None:
         try:
-            Policy(settings.outbound_allow).read_url(whole["base_url"])
+            Policy(settings.outbound_allow, settings.outbound_ports).read_url(whole["base_url"])
         except TargetRefused as refusal:
             raise invalid(Fault("/config/base_url", str(refusal))) from None
     return whole, adapter

@@ -82,7 +82,7 @@ def check_fields(session: Session, caller: Caller, fields: Fields, settings: Set
     checked: dict[str, Any] = dict(fields)
     if "url" in fields:
         try:
-            checked["url"] = Policy(settings.outbound_allow).read_url(fields["url"])
+            checked["url"] = Policy(settings.outbound_allow, settings.outbound_ports).read_url(fields["url"])
         except TargetRefused as refusal:
             raise invalid(Fault("/url", str(refusal))) from None
     if fields.get("event_types") is not None:
