@@ -54,10 +54,13 @@ test-label-studio: .venv/dev.stamp .label-studio/env.stamp  ## drive a round's l
 test-browser: .venv/dev.stamp  ## drive the dashboard on PostgreSQL too (needs TEST_BROWSER and TEST_DATABASE_URL)
 	$(PYTEST) $(PARALLEL) -m slow tests/web/browser $(TEST_ARGS)
 
-test-chaos: .venv/dev.stamp  ## kill the API and workers 50 times while they work (minutes; CHAOS_KILLS, CHAOS_SEED)
+test-chaos: .venv/dev.stamp  ## kill the API, workers and commands 50 times while they work (minutes; CHAOS_KILLS, CHAOS_SEED)
 	$(PYTEST) -n 0 -s -m slow tests/chaos $(TEST_ARGS)
 
-test-all: test test-numerics test-browser test-chaos test-label-studio  ## run every test there is, in hours
+test-hosts: .venv/dev.stamp  ## cut the link between two hosts while they work (minutes; needs Linux, root, iproute2 and PostgreSQL)
+	$(PYTEST) -n 0 -s -rs -m slow tests/hosts $(TEST_ARGS)
+
+test-all: test test-numerics test-browser test-chaos test-hosts test-label-studio  ## run every test there is, in hours
 
 check: lint types drift  ## format, lint, layering, types, OpenAPI drift, migration drift; names old benchmark results
 
@@ -149,7 +152,7 @@ bench: bench-curves bench-allocation bench-prs bench-replay  ## run every benchm
 	$(BIN)/python benchmarks/bench_surrogate.py
 	$(BIN)/python benchmarks/bench_surrogate.py --levels
 
-.PHONY: help setup demo serve test test-all test-browser test-chaos test-label-studio test-numerics \
+.PHONY: help setup demo serve test test-all test-browser test-chaos test-hosts test-label-studio test-numerics \
   check check-clients drift lint types openapi lock wheels \
   bench bench-allocation bench-curves bench-dashboard bench-growth bench-joint bench-loops bench-peers bench-prs bench-replay bench-shapes \
   bench-simulations bench-truth

@@ -41,6 +41,7 @@ class Receiver:
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
     port: int = 0
+    host: str = "127.0.0.1"
 
     def __enter__(self) -> "Receiver":
         self.come_up()
@@ -51,7 +52,7 @@ class Receiver:
 
     def come_up(self) -> None:
         """On the same port as before."""
-        self.listening = create_server(("127.0.0.1", self.port))
+        self.listening = create_server((self.host, self.port))
         self.port = int(self.listening.getsockname()[1])
         threading.Thread(target=self.accept, args=(self.listening,), daemon=True).start()
 
@@ -62,7 +63,7 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook"
+        return f"http://{self.host}:{self.port}/hook"
 
     def accept(self, listening: socket) -> None:
         with suppress(OSError):
@@ -232,6 +233,8 @@ def certificate(
 
 
 @contextmanager
-def receiving(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
-    with Receiver(behaviour, tls) as receiver:
+def receiving(
+    behaviour: Behaviour, tls: ssl.SSLContext | None = None, *, host: str = "127.0.0.1"
+) -> Iterator[Receiver]:
+    with Receiver(behaviour, tls, host=host) as receiver:
         yield receiver

@@ -100,10 +100,13 @@ def session_limits(settings: Settings) -> dict[str, Any]:
     limits = [f"{name}={round(1000 * seconds)}" for name, seconds in milliseconds.items() if seconds]
     ours: dict[str, Any] = {}
     if settings.keepalive_s:
-        # Silence of so long is asked about three times; then the other end is taken for gone.
+        # Silence of so long is asked about three times; then the other end is taken for gone. What was sent and is not
+        # acknowledged is asked about by nobody: it has a limit of its own.
         again = max(settings.keepalive_s // 3, 1)
         ours = {"keepalives_idle": settings.keepalive_s, "keepalives_interval": again, "keepalives_count": 3}
         limits += [f"tcp_{name}={value}" for name, value in ours.items()]
+        ours["tcp_user_timeout"] = 1000 * (settings.keepalive_s + 3 * again)
+        limits.append(f"tcp_user_timeout={ours['tcp_user_timeout']}")
     theirs = make_url(settings.database_url).query
     options = " ".join([*(f"-c {limit}" for limit in limits), str(theirs.get("options", ""))]).strip()
     kept = {name: value for name, value in ours.items() if name not in theirs}

@@ -238,7 +238,7 @@ class Listener:
 
 
 @contextmanager
-def listening(client: Client, *, stumbles: bool) -> Iterator[Listener]:
+def listening(client: Client, *, stumbles: bool, host: str = "127.0.0.1") -> Iterator[Listener]:
     calls = 0
 
     def behave(connection: Any, request: Request) -> None:
@@ -248,7 +248,7 @@ def listening(client: Client, *, stumbles: bool) -> Iterator[Listener]:
         time.sleep(0.02)
         (answers(500) if stumbles and calls % 7 == 0 else answers())(connection, request)
 
-    with receiving(behave) as receiver:
+    with receiving(behave, host=host) as receiver:
         made = client.call("POST", "/v1/webhook-endpoints", json={"url": receiver.url})
         assert made.status_code == 201, made.text
         yield Listener(receiver)

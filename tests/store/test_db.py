@@ -169,12 +169,18 @@ def test_sessions_of_the_service_and_of_the_engine_have_limits(postgresql_url: s
     url = make_url(postgresql_url).update_query_dict({"options": "-c statement_timeout=7000"})
     settings = Settings(database_url=url.render_as_string(hide_password=False), keepalive_s=20)
     database, engine = connect(settings), connect_engine(settings, 1)
-    names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", "tcp_keepalives_idle")
+    names = (
+        "lock_timeout",
+        "statement_timeout",
+        "idle_in_transaction_session_timeout",
+        "tcp_keepalives_idle",
+        "tcp_user_timeout",
+    )
     for one in (database.engine, engine):
         with one.connect() as connection:
             limits = [connection.scalar(text(f"SHOW {name}")) for name in names]
             # The server's end of a connection that is no socket file.
-            assert limits == ["10s", "7s", "5min", "20"]
+            assert limits == ["10s", "7s", "5min", "20", "38000"]
         one.dispose()
 
 
