@@ -22,6 +22,8 @@ SQLITE_PRAGMAS = (
     "PRAGMA synchronous=FULL",
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     "PRAGMA foreign_keys=ON",
+    # What is deleted is overwritten in the file.
+    "PRAGMA secure_delete=ON",
 )
 
 

@@ -11,13 +11,14 @@ from app.store.models.base import Base
 
 
 class Workspace(Base):
-    """`last_sequence` is that of its newest event."""
+    """`last_sequence` is that of its newest event; those up to `pruned_sequence` are no longer kept."""
 
     __tablename__ = "workspaces"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
     last_sequence: Mapped[int] = mapped_column(default=0, server_default="0")
+    pruned_sequence: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime]
 
 

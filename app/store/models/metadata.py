@@ -1,6 +1,17 @@
 """All tables: whoever imports this sees the whole metadata."""
 
-from app.store.models import access, base, jobs, observations, projects, purchases, simulations, vendors, webhooks
+from app.store.models import (
+    access,
+    base,
+    erasures,
+    jobs,
+    observations,
+    projects,
+    purchases,
+    simulations,
+    vendors,
+    webhooks,
+)
 
-MODULES = (access, jobs, observations, projects, purchases, simulations, vendors, webhooks)
+MODULES = (access, erasures, jobs, observations, projects, purchases, simulations, vendors, webhooks)
 metadata = base.Base.metadata

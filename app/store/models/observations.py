@@ -57,7 +57,7 @@ class Forecast(Base):
     id: Mapped[int] = mapped_column(Serial, primary_key=True)
     project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
     observation_id: Mapped[UUID] = mapped_column(ForeignKey("observations.id"), index=True)
-    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id"))
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id"), index=True)
     count: Mapped[int]
     value: Mapped[float]
     mean: Mapped[float]

@@ -20,7 +20,7 @@ class Project(Base):
     `intake_rules`: what manifests are held against, each {kind, severity, …}. `verdict_thresholds`: from where on a
     plan is not to be signed as it is; None: the planner's own.
     `content_hash` tells a repeat from another project under the same external id. `forecasts_due`: requests whose runs
-    are still to be forecast.
+    are still to be forecast. Since `erased_at` it is found by nobody, and a job takes all that is of it.
     """
 
     __tablename__ = "projects"
@@ -58,6 +58,7 @@ class Project(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
 
 
 class Group(Base):

@@ -105,7 +105,7 @@ class Manifest(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"), index=True)
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"))
-    delivery_id: Mapped[UUID | None] = mapped_column(ForeignKey("deliveries.id"))
+    delivery_id: Mapped[UUID | None] = mapped_column(ForeignKey("deliveries.id"), index=True)
     digest: Mapped[str] = mapped_column(String(64))
     answer: Mapped[dict[str, Any]]
     hashes: Mapped[bytes] = deferred(mapped_column(LargeBinary, nullable=False))
@@ -128,7 +128,7 @@ class LedgerEntry(Base):
     project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), index=True)
     kind: Mapped[str] = mapped_column(String(20))
-    group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id"))
+    group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id"), index=True)
     state: Mapped[str | None] = mapped_column(String(20))
     count: Mapped[int]
     priced: Mapped[bool]
@@ -153,4 +153,4 @@ class AuditEntry(Base):
     action: Mapped[str] = mapped_column(String(50))
     resource: Mapped[str] = mapped_column(String(200))
     detail: Mapped[dict[str, Any]]
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(index=True)

@@ -42,12 +42,15 @@ class VendorWakeup(Base):
 
 
 class VendorDelivery(Base):
-    """One webhook as it came, without secrets. outcome: received, applied, ignored or quarantined."""
+    """One webhook as it came, without secrets. outcome: received, applied, ignored or quarantined. From `reduced_at`
+    on there stands in `body` what `services.retention.bodies` leaves of it."""
 
     __tablename__ = "vendor_deliveries"
     __table_args__ = (
         Index("uq_vendor_deliveries_connection_id_delivery_id", "connection_id", "delivery_id", unique=True),
         Index("ix_vendor_deliveries_connection_id_outcome_id", "connection_id", "outcome", "id"),
+        Index("ix_vendor_deliveries_outcome_applied_at", "outcome", "applied_at"),
+        Index("ix_vendor_deliveries_reduced_at_applied_at", "reduced_at", "applied_at"),
     )
 
     id: Mapped[int] = mapped_column(Serial, primary_key=True)
@@ -61,6 +64,7 @@ class VendorDelivery(Base):
     detail: Mapped[str | None] = mapped_column(String(500))
     events: Mapped[int]
     applied_at: Mapped[datetime | None]
+    reduced_at: Mapped[datetime | None]
 
 
 class VendorOrder(Base):
@@ -72,7 +76,7 @@ class VendorOrder(Base):
     connection_id: Mapped[UUID] = mapped_column(ForeignKey("vendor_connections.id"), primary_key=True)
     external_order_id: Mapped[str] = mapped_column(String(200), primary_key=True)
     order_id: Mapped[UUID | None] = mapped_column(ForeignKey("orders.id"), index=True)
-    group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id"))
+    group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id"), index=True)
     url: Mapped[str | None] = mapped_column(String(1000))
     counts: Mapped[dict[str, Any]]
     cost: Mapped[Decimal | None]
@@ -103,7 +107,7 @@ class VendorItem(Base):
     external_order_id: Mapped[str | None] = mapped_column(String(200))
     group_word: Mapped[str | None] = mapped_column(String(200))
     order_id: Mapped[UUID | None] = mapped_column(ForeignKey("orders.id"), index=True)
-    group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id"))
+    group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id"), index=True)
     cost: Mapped[Decimal | None]
     currency: Mapped[str | None] = mapped_column(String(3))
     updated_at: Mapped[datetime]
@@ -119,12 +123,14 @@ class VendorParent(Base):
 
 
 class VendorRow(Base):
-    """A row of data that waits to be labelled; `order_id` once an order has taken it."""
+    """A row of data that waits to be labelled; `order_id` once an order has taken it. Since `reduced_at` its `data` are
+    empty."""
 
     __tablename__ = "vendor_rows"
     __table_args__ = (
         Index("uq_vendor_rows_connection_id_external_id", "connection_id", "external_id", unique=True),
         Index("ix_vendor_rows_connection_id_group_key_id", "connection_id", "group_key", "id"),
+        Index("ix_vendor_rows_reduced_at_order_id", "reduced_at", "order_id"),
     )
 
     id: Mapped[int] = mapped_column(Serial, primary_key=True)
@@ -134,6 +140,7 @@ class VendorRow(Base):
     data: Mapped[dict[str, Any]]
     order_id: Mapped[UUID | None] = mapped_column(ForeignKey("orders.id"), index=True)
     created_at: Mapped[datetime]
+    reduced_at: Mapped[datetime | None]
 
 
 class VendorPlacement(Base):
@@ -162,4 +169,4 @@ class VendorReconciliation(Base):
     items: Mapped[int]
     differences: Mapped[dict[str, Any]]
     problem: Mapped[str | None] = mapped_column(String(500))
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(index=True)

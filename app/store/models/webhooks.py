@@ -70,6 +70,7 @@ class WebhookDelivery(Base):
     __table_args__ = (
         Index("uq_webhook_deliveries_endpoint_id_event_id", "endpoint_id", "event_id", unique=True),
         Index("ix_webhook_deliveries_endpoint_id_state", "endpoint_id", "state"),
+        Index("ix_webhook_deliveries_endpoint_id_sequence", "endpoint_id", "sequence"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -81,7 +82,7 @@ class WebhookDelivery(Base):
     state: Mapped[str] = mapped_column(String(20))
     attempts: Mapped[int]
     next_attempt_at: Mapped[datetime | None]
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class WebhookAttempt(Base):
@@ -100,4 +101,4 @@ class WebhookAttempt(Base):
     detail: Mapped[str | None] = mapped_column(String(500))
     answer: Mapped[str] = mapped_column(Text)
     duration_ms: Mapped[int]
-    attempted_at: Mapped[datetime]
+    attempted_at: Mapped[datetime] = mapped_column(index=True)
