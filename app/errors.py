@@ -21,6 +21,7 @@ TrancheError
 │   ├── NothingDelivered         no source has delivered yet: there is nothing to be credited with
 │   ├── CallRunning              the first call with this Idempotency-Key still runs
 │   └── SecretKeyMissing         a secret is to be kept, and no key is set to encrypt it with
+├── EventsPruned            410  events that are no longer kept
 ├── PreconditionFailed      412  If-Match names another version
 ├── PreconditionRequired    428  this needs an If-Match
 ├── TooLarge                413  the body is over the limit
@@ -175,6 +176,11 @@ class CallRunning(Conflict):
 
 class SecretKeyMissing(Conflict):
     title = "The service has no key for secrets"
+
+
+class EventsPruned(TrancheError):
+    status = 410
+    title = "The events are no longer kept"
 
 
 class PreconditionFailed(TrancheError):

@@ -17,7 +17,7 @@ from app.api.http.runtime import SOFTWARE_VERSION, Runtime
 from app.api.keys.paths import WholeParts
 from app.api.observations import curves, forecasts, measurements, observations
 from app.api.planning import allocations, requirements, scenarios, simulations, source_values
-from app.api.projects import groups, keys, projects, sources
+from app.api.projects import erasures, groups, keys, projects, sources
 from app.api.purchases import deliveries, ledger, manifests, orders, purchases, rounds
 from app.api.vendors import connections, hooks, inbox
 from app.api.vendors import orders as vendor_orders
@@ -80,7 +80,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     )
     problems.install(app)
     # What the sources are worth stands where a source of the key "value" would: it comes first.
-    resources = (projects, groups, source_values, sources, observations, curves, forecasts, measurements)
+    resources = (projects, erasures, groups, source_values, sources, observations, curves, forecasts, measurements)
     planning = (allocations, scenarios, requirements, simulations)
     buying = (rounds, purchases, orders, deliveries, manifests, ledger)
     vendors = (connections, inbox, vendor_orders, hooks)

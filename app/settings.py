@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-PORTS = re.compile("([0-9]{1,5})(?:-([0-9]{1,5}))?")
+Days = Annotated[float, Field(ge=0, le=36_500)]
+"""How long something is kept; 0: for ever, or as long as what it belongs to."""
 
 
 class Settings(BaseSettings):
@@ -19,7 +20,7 @@ class Settings(BaseSettings):
     public_url: where others reach the service, such as https://tranche.example.com; unset: host and port.
     lock_timeout_s, statement_timeout_s, idle_in_transaction_timeout_s, keepalive_s: of sessions on PostgreSQL; 0: the
     server's own.
-    metrics_port: where the first process tells its metrics, the next ones on the ports after it; unset: nowhere.
+    …_retention_days: `services.retention.pruning` says of which rows, docs/privacy.md what is in them.
     outbound_allow: networks that webhooks and vendors may live in although they are not public, a comma list.
     outbound_ports: of public hosts, that may be called, a comma list such as 443,8000-8999; empty: the usual ones.
     """
@@ -44,7 +45,16 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(None, ge=1, le=65_000)
     shutdown_grace_s: float = Field(10, ge=0, le=3600)
     job_poll_s: float = Field(0.5, ge=0.01, le=60)
-    job_retention_days: float = Field(14, gt=0, le=3650)
+    job_retention_days: Days = 14
+    simulation_retention_days: Days = 365
+    event_retention_days: Days = 365
+    webhook_delivery_retention_days: Days = 90
+    webhook_attempt_retention_days: Days = 30
+    vendor_body_retention_days: Days = 3
+    vendor_delivery_retention_days: Days = 90
+    vendor_quarantine_retention_days: Days = 365
+    vendor_row_retention_days: Days = 30
+    audit_retention_days: Days = 0
     worker_id: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,100}$")
     outbound_allow: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     outbound_ports: Annotated[frozenset[int], NoDecode] = frozenset()

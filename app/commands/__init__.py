@@ -42,6 +42,11 @@ def add_commands(commands: "Commands") -> None:
     one.add_argument("file", metavar="FILE")
     one.add_argument("--replace", action="store_true", help="give up what the database holds now")
     one.set_defaults(run=later("database", "run_restore"))
+    one = commands.add_parser("purge", help="delete now what is kept long enough (workers do so hour by hour)")
+    one.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
+    one.add_argument("--vacuum", action="store_true", help="then give the room back (SQLite: writes the file anew)")
+    one.set_defaults(run=later("erase", "run_purge"))
+    add_erasures(commands)
     key = commands.add_parser("key", help="API keys").add_subparsers(required=True, metavar="COMMAND")
     one = key.add_parser("create", help="make an API key and print it, once")
     one.add_argument("--scopes", required=True, help="comma list of read, observe, deliver, write, buy, admin")
@@ -63,6 +68,22 @@ def add_commands(commands: "Commands") -> None:
     one.set_defaults(run=later("demo", "run_demo"))
     one = commands.add_parser("openapi", help="print the OpenAPI document")
     one.set_defaults(run=later("openapi", "run_openapi"))
+
+
+def add_erasures(commands: "Commands") -> None:
+    abandon = "although orders are open, which vendors may still deliver, and charge"
+    project = commands.add_parser("project", help="projects").add_subparsers(required=True, metavar="COMMAND")
+    one = project.add_parser("erase", help="erase a project for good, and print the receipt")
+    one.add_argument("project", metavar="ID")
+    one.add_argument("--name", required=True, help="its name, to confirm")
+    one.add_argument("--abandon-orders", action="store_true", help=abandon)
+    one.set_defaults(run=later("erase", "run_project_erase"))
+    workspace = commands.add_parser("workspace", help="workspaces").add_subparsers(required=True, metavar="COMMAND")
+    one = workspace.add_parser("erase", help="erase a workspace, its keys too, for good, and print the receipt")
+    one.add_argument("workspace", metavar="NAME")
+    one.add_argument("--confirm", required=True, metavar="NAME", help="its name once more")
+    one.add_argument("--abandon-orders", action="store_true", help=abandon)
+    one.set_defaults(run=later("erase", "run_workspace_erase"))
 
 
 def add_plan(commands: "Commands") -> None:

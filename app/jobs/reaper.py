@@ -1,8 +1,7 @@
-"""Jobs of workers that died: found and resumed. And those that ended long ago: deleted."""
+"""Jobs of workers that died: found and resumed."""
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
 from uuid import UUID
 
 from dbos import WorkflowStatus
@@ -15,9 +14,6 @@ from app.store import jobs as store
 from app.store.db import Database
 
 log = logging.getLogger(__name__)
-
-ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
-BATCH = 500
 
 
 def reap(database: Database, client: JobClient) -> None:
@@ -74,18 +70,3 @@ def resume(client: JobClient, job: WorkflowStatus) -> None:
 def id_of_watched(job: WorkflowStatus) -> UUID | None:
     """The id under which users may watch the job; those that nobody watches have other names."""
     return as_uuid(job.workflow_id)
-
-
-def clean(database: Database, client: JobClient, kept: timedelta) -> None:
-    """Delete what ended longer than `kept` ago."""
-    with database.writing() as session:
-        before = store.shared_now(session) - kept
-        store.forget_jobs_ended_before(session, before)
-        store.forget_recoveries_before(session, before)
-    while True:
-        old = client.engine.list_workflows(
-            status=ENDED, completed_before=before.isoformat(), limit=BATCH, load_input=False, load_output=False
-        )
-        client.engine.delete_workflows([job.workflow_id for job in old])
-        if len(old) < BATCH:
-            return

@@ -4,15 +4,15 @@ import logging
 import socket
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from time import monotonic
 
 from app.errors import Unavailable
 from app.jobs.client import JobClient
 from app.jobs.engine import POOL_SIZE, running_engine
-from app.jobs.reaper import clean, hand_back, reap
+from app.jobs.reaper import hand_back, reap
 from app.jobs.registry import WORKFLOWS
-from app.jobs.whereabouts import this_process
+from app.jobs.upkeep import keep_up
 from app.jobs.workflows import Context
 from app.services.curves.fits import Fits
 from app.services.jobs.workers import Seat, take_seat
@@ -27,7 +27,7 @@ from app.telemetry.metrics import Metrics, listen
 log = logging.getLogger(__name__)
 
 BEAT_S = 5.0
-CLEAN_EVERY_S = 3600.0
+UPKEEP_EVERY_S = 3600.0
 SWEEP_EVERY_S = 60.0
 GRACE_S = 20
 """What is under way at a stop gets so long to finish; then it is handed back to the queues."""
@@ -56,8 +56,7 @@ def work(settings: Settings, clock: Callable[[], datetime], stop: threading.Even
 
 def look_after(settings: Settings, database: Database, client: JobClient, seat: Seat, stop: threading.Event) -> bool:
     """Show that the worker lives, resume what dead ones left, delete what is old; False where the seat was lost."""
-    kept_for = timedelta(days=settings.job_retention_days)
-    next_reap = next_clean = next_sweep = monotonic()
+    next_reap = next_upkeep = next_sweep = monotonic()
     while not stop.wait(BEAT_S):
         try:
             with database.writing() as session:
@@ -66,9 +65,8 @@ def look_after(settings: Settings, database: Database, client: JobClient, seat: 
                     return False
             if monotonic() >= next_reap:
                 reap(database, client)
-            if monotonic() >= next_clean:
-                clean(database, client, kept_for)
-                next_clean = monotonic() + CLEAN_EVERY_S
+            if monotonic() >= next_upkeep and keep_up(database, client, settings):
+                next_upkeep = monotonic() + UPKEEP_EVERY_S
             if monotonic() >= next_sweep:
                 with database.writing() as session:
                     send_what_is_late(session, store.shared_now(session), client.enqueue)

@@ -43,7 +43,8 @@ def any_valid_key(session: Session, now: datetime) -> bool:
 
 def existing_projects(session: Session, workspace_id: UUID, project_ids: Sequence[str]) -> set[str]:
     """Those of `project_ids` (texts that may be no ids at all) that are projects of the workspace."""
-    ids = session.scalars(select(Project.id).where(Project.workspace_id == workspace_id)) if project_ids else ()
+    present = select(Project.id).where(Project.workspace_id == workspace_id, Project.erased_at.is_(None))
+    ids = session.scalars(present) if project_ids else ()
     return {str(project_id) for project_id in ids} & set(project_ids)
 
 

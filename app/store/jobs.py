@@ -8,7 +8,6 @@ from sqlalchemy import Select, bindparam, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from app.store.models.jobs import Job, PlanWatch, Recovery, Worker
-from app.store.models.simulations import Simulation
 from app.store.reading import Listing
 
 # Asked for by every post: made once.
@@ -37,12 +36,6 @@ def listed_jobs(
     if state is not None:
         query = query.where(Job.state == state)
     return Listing(session, query, Job.id, newest_first=True)
-
-
-def forget_jobs_ended_before(session: Session, instant: datetime) -> None:
-    """A simulation's job stays: it says what became of it."""
-    kept = select(Simulation.job_id)
-    session.execute(delete(Job).where(Job.ended_at < instant, Job.id.not_in(kept)))
 
 
 def plan_watch(session: Session, project_id: UUID) -> PlanWatch | None:
@@ -98,7 +91,3 @@ def count_recovery(session: Session, workflow_id: str, now: datetime) -> int:
     row.count += 1
     row.recovered_at = now
     return row.count
-
-
-def forget_recoveries_before(session: Session, instant: datetime) -> None:
-    session.execute(delete(Recovery).where(Recovery.recovered_at < instant))

@@ -14,7 +14,11 @@ from app.store.models.base import Base
 from app.store.models.projects import Group, Project, Source, SourceYield
 from app.store.reading import KEYS_PER_QUERY, Listing, in_parts
 
-OF_WORKSPACE = select(Project).where(Project.workspace_id == bindparam("workspace"), Project.id == bindparam("project"))
+PRESENT = Project.erased_at.is_(None)
+"""Of a project that is being erased nothing is told, and nothing more is made."""
+OF_WORKSPACE = select(Project).where(
+    Project.workspace_id == bindparam("workspace"), Project.id == bindparam("project"), PRESENT
+)
 TO_BE_CHANGED = OF_WORKSPACE.with_for_update()
 Member = TypeVar("Member", Group, Source)
 Row = TypeVar("Row", bound=Base | GroupRow | SourceRow)
@@ -25,7 +29,7 @@ def projects_of_workspace(
 ) -> Listing[Project]:
     """The workspace's projects in order of creation; `only` are the ids a key is limited to. named: columns that must
     hold just this, where it is not None."""
-    query = select(Project).where(Project.workspace_id == workspace_id)
+    query = select(Project).where(Project.workspace_id == workspace_id, PRESENT)
     query = query.filter_by(**{column: text for column, text in named.items() if text is not None})
     query = query.where(Project.archived_at.is_not(None) if archived else Project.archived_at.is_(None))
     if only is not None:
@@ -42,13 +46,13 @@ def project_by_id(session: Session, workspace_id: UUID, project_id: UUID, lock: 
 
 def present_project(session: Session, project_id: UUID, lock: bool = False) -> Project | None:
     """The project of whatever workspace, unless it is archived."""
-    query = select(Project).where(Project.id == project_id, Project.archived_at.is_(None))
+    query = select(Project).where(Project.id == project_id, Project.archived_at.is_(None), PRESENT)
     return session.scalar(query.with_for_update() if lock else query)
 
 
 def any_project(session: Session, project_id: UUID, lock: bool = False) -> Project | None:
     """The project of whatever workspace, archived or not."""
-    query = select(Project).where(Project.id == project_id)
+    query = select(Project).where(Project.id == project_id, PRESENT)
     return session.scalar(query.with_for_update() if lock else query)
 
 

@@ -108,9 +108,11 @@ def listed_deliveries(session: Session, connection_id: UUID, outcome: str | None
 def receive_again(
     session: Session, connection_id: UUID, outcome: str | None = None, since: datetime | None = None
 ) -> int:
-    """Deliveries (of an outcome, since an instant) wait to be applied once more. Returns how many."""
+    """Deliveries (of an outcome, since an instant) wait to be applied once more, unless their bodies were reduced. How
+    many."""
     here = VendorDelivery
-    conditions: list[ColumnElement[bool]] = [here.connection_id == connection_id, here.outcome != "received"]
+    kept = here.reduced_at.is_(None)
+    conditions: list[ColumnElement[bool]] = [here.connection_id == connection_id, here.outcome != "received", kept]
     if outcome is not None:
         conditions.append(here.outcome == outcome)
     if since is not None:

@@ -1,4 +1,4 @@
-"""The list of projects, and bringing an archived one back."""
+"""The list of projects; bringing an archived one back, or erasing it."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ from fastapi import Query
 
 from app.services.exports.overview import overview_of
 from app.services.projects.changes import restore
+from app.services.retention.erasing import ask_to_erase, enqueue_erasure
 from app.store.projects import projects_of_workspace
 from app.web.site.visit import Answer, Visit, acts, pages, sees, uuid_place
 
@@ -24,6 +25,17 @@ def project_list(visit: Annotated[Visit, sees()], after: After = None, archived:
     chosen = "archived=true&" if archived else ""
     more = f"/?{chosen}after={last}" if last else None
     return visit.render("projects.html", overviews=shown, archived=archived, more=more)
+
+
+@router.post("/projects/{project_id}/erase")
+def erase_project(project_id: str, visit: Annotated[Visit, acts("admin")]) -> Answer:
+    """The one whose name was typed to confirm."""
+    project = visit.project(project_id, archived=True)
+    name = project.name
+    row = ask_to_erase(visit.session, project, visit.said("name"), False, visit.caller, visit.now)
+    enqueue_erasure(visit.session, row.id, visit.enqueue)
+    visit.runtime.fits.forget_project(project.id)
+    return visit.redirect("/?archived=true", f"{name} is being erased. The receipt is /v1/erasures/{row.id}.")
 
 
 @router.post("/projects/{project_id}/restore")

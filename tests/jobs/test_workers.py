@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from app.jobs.client import JobClient
-from app.jobs.reaper import clean, hand_back, reap
+from app.jobs.reaper import hand_back, reap
+from app.jobs.upkeep import purge
 from app.jobs.workflows import Context
 from app.services.jobs import jobs
 from app.services.jobs.workers import MAX_RECOVERIES, SILENT, Process, Seat, give_up_silent, take_seat
@@ -195,7 +196,7 @@ def test_what_ended_long_ago_is_deleted_and_nothing_else(
             context.enqueue(session, "seen", {"n": 1}, "done")
             context.enqueue(session, "seen", {"n": 2}, "later", delay_s=1000)
         until(lambda: states(client)["done"][0] == "SUCCESS")
-    clean(context.database, client, timedelta(days=1))
+    purge(context.database, client, settings.model_copy(update={"job_retention_days": 1}))
     assert states(client).keys() == {"done", "later"}
-    clean(context.database, client, timedelta(seconds=-2))
+    purge(context.database, client, settings.model_copy(update={"job_retention_days": 1e-9}))
     assert states(client).keys() == {"later"}

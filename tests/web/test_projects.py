@@ -54,3 +54,26 @@ def test_long_lists_have_pages(api: Api, pages: Pages) -> None:
     more = first.text.partition('<nav class="pager"')[2].partition('href="')[2].partition('"')[0]
     assert "project 25" in pages.get(more).text
     assert pages.get("/?after=nonsense").status_code == 422
+
+
+def test_an_archived_project_is_erased_by_its_name(api: Api, pages: Pages) -> None:
+    path = api.project(name="put away")
+    api.delete(path)
+    page = path.removeprefix("/v1")
+    assert "Erase" in pages.get("/?archived=true").text
+    wrong = pages.post(f"{page}/erase", {"name": "put aside"})
+    assert wrong.status_code == 422
+    assert "not the project&#39;s name" in wrong.text
+    assert "put away" in pages.get("/?archived=true").text
+    assert pages.post(f"{page}/erase", {"name": "put away"}).headers["location"] == "/?archived=true"
+    [receipt] = api.get("/v1/erasures").json()["items"]
+    assert receipt["id"] in pages.get("/?archived=true").text
+    assert "put away" not in pages.get("/?archived=true").text
+
+
+def test_only_admins_see_and_send_what_erases(api: Api, pages: Pages) -> None:
+    path = api.project(name="put away")
+    api.delete(path)
+    pages.sign_in(new_key(api.app.state.runtime.database, "read,write"))
+    assert "Erase" not in pages.get("/?archived=true").text
+    assert pages.post(f"{path.removeprefix('/v1')}/erase", {"name": "put away"}).status_code == 403

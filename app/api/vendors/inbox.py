@@ -26,7 +26,8 @@ Outcome = Literal["received", "applied", "ignored", "quarantined"]
 
 class VendorDeliveryOut(Answer):
     """One webhook, without secrets. `outcome`: received (waits), applied, ignored, or quarantined: some of it could not
-    be read, or waits for its order or group to be mapped; `detail` says which."""
+    be read, or waits for its order or group to be mapped; `detail` says which. `reduced_at`: since when `body` is a
+    digest of it and what was counted; then it is not replayed."""
 
     id: int
     delivery_id: str
@@ -36,6 +37,7 @@ class VendorDeliveryOut(Answer):
     sent_at: datetime | None
     received_at: datetime
     applied_at: datetime | None
+    reduced_at: datetime | None
     headers: dict[str, str]
     body: str
 
@@ -66,7 +68,8 @@ class InboxReplayOut(Answer):
 
 @router.post("/{connection_id}/replay", status_code=202, summary="Apply webhooks once more")
 def replay_deliveries(connection_id: str, body: InboxReplayIn, call: Annotated[Call, posts("admin")]) -> InboxReplayOut:
-    """From the inbox, by the present configuration. What was applied before has no second effect."""
+    """From the inbox, by the present configuration. What was applied before has no second effect. Those whose bodies
+    were reduced are left out."""
     row = get(call, connection_id)
     count = store.receive_again(call.session, row.id, body.outcome, body.since)
     inbox.enqueue_drain(call.session, row.id, f"replay-{new_id()}", call.enqueue)

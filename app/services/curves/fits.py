@@ -1,5 +1,6 @@
 """Fitted curves, kept while they are asked for again: fitting is the dear part of every answer."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -84,3 +85,13 @@ class Fits(Kept[Fitted]):
         self.qualities: Kept[Any] = Kept(MOST_ANSWERS)
         self.scored: Kept[tuple[State, Scored]] = Kept(max_bytes // 2, lambda known: known[1].nbytes)
         self.runs: Kept[tuple[int, Runs]] = Kept(max_bytes // 2, lambda known: known[1].nbytes)
+
+    def forget_project(self, project_id: UUID) -> None:
+        """Drop all that is kept of it."""
+
+        def of(key: Hashable) -> bool:
+            return key == project_id or (isinstance(key, tuple) and project_id in key)
+
+        for kept in (self.answers, self.records, self.qualities, self.scored, self.runs):
+            kept.forget(of)
+        self.forget(lambda key: isinstance(key, FitKey) and key.project_id == project_id)

@@ -42,6 +42,12 @@ class Kept(Generic[Value]):
                 self.misses += 1
             return self._kept.get(key)
 
+    def forget(self, of: Callable[[Hashable], bool]) -> None:
+        """Drop the answers to the keys for which `of` holds."""
+        with self._lock:
+            for key in [key for key in self._kept if of(key)]:
+                self.total -= self.weight(self._kept.pop(key))
+
     def keep(self, key: Hashable, made: Value) -> None:
         """Keep the answer, in the place of an older one; none that alone weighs more than `most`."""
         weight = self.weight(made)

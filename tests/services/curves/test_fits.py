@@ -3,10 +3,10 @@
 import threading
 import time
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from app.services.curves.fits import FitKey, Fits, Fitted
+from app.services.curves.fits import FitKey, Fits, Fitted, State
 
 
 def fitted(size: int) -> Fitted:
@@ -97,3 +97,22 @@ def test_a_fit_that_fails_leaves_the_way_free() -> None:
         except RuntimeError:
             continue
     assert fits.get(key(1), lambda: fitted(1)).posterior.nbytes == 1
+
+
+def test_a_project_is_forgotten_in_every_way_it_was_kept() -> None:
+    fits, scored, runs = Fits(1000), SimpleNamespace(nbytes=1), SimpleNamespace(nbytes=1)
+    mine, other = UUID(int=1), UUID(int=2)
+    for project in (mine, other):
+        fits.keep(FitKey(project, 1, 300, 0), fitted(10))
+        fits.answers.keep(("allocation", project, 1, "asked"), "answer")
+        fits.records.keep((project, 1, 0), "record")
+        fits.qualities.keep((project, "default", 1), "learnt")
+        fits.scored.keep(project, (State(project, "default", 1, 0), cast(Any, scored)))
+        fits.runs.keep((project, "default"), (1, cast(Any, runs)))
+    fits.forget_project(mine)
+    assert fits.find(key(1)) is None
+    assert fits.find(key(2)) is not None
+    assert fits.total == 10
+    kept = (fits.answers, fits.records, fits.qualities, fits.scored, fits.runs)
+    assert [one.total for one in kept] == [1] * len(kept)
+    assert fits.scored.find(other) is not None

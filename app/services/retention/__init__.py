@@ -1,0 +1,1 @@
+"""How long rows are kept, and how a project or a workspace is erased."""
