@@ -93,13 +93,10 @@ def events(database: Database, before: datetime, deliveries_before: datetime | N
     def batch() -> Counts:
         with database.reading() as session:
             workspaces = store.workspaces_with_old_events(session, before)
-        gone = 0
-        for workspace_id in workspaces:
-            with database.writing() as session:
-                gone += store.delete_old_events(session, workspace_id, before, BATCH)
-            if gone:
-                break
-        return {"events": gone}
+        if not workspaces:
+            return {}
+        with database.writing() as session:
+            return {"events": store.delete_old_events(session, workspaces[0], before, BATCH)}
 
     return Work(batch, lambda session, _: {"events": store.count_old_events(session, before, deliveries_before)})
 

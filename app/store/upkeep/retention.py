@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, delete, func, select, true, tuple_, update
+from sqlalchemy import ColumnElement, case, delete, exists, func, select, true, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.store.models.access import IdempotentCall, PageSession, Workspace
@@ -113,11 +113,22 @@ def delete_due(session: Session, rule: Rule, before: datetime, most: int) -> Cou
 # Events, which readers and endpoints go through in their order
 
 
-def workspaces_with_old_events(session: Session, before: datetime) -> Sequence[UUID]:
-    """Those whose first kept event is older."""
+def workspaces_with_old_events(
+    session: Session, before: datetime, deliveries_before: datetime | None = None
+) -> Sequence[UUID]:
+    """Those whose first kept event is older and, as `no_longer_needed` says, can go."""
+    here, sent = WebhookEndpoint, WebhookDelivery
     mine = (Event.workspace_id == Workspace.id) & (Event.sequence > Workspace.pruned_sequence)
-    first = select(Event.created_at).where(mine).order_by(Event.sequence).limit(1).scalar_subquery()
-    return session.scalars(select(Workspace.id).where(first < before).order_by(Workspace.id)).all()
+    first, made_at = (
+        select(column).where(mine).order_by(Event.sequence).limit(1).correlate(Workspace).scalar_subquery()
+        for column in (Event.sequence, Event.created_at)
+    )
+    of_workspace = here.workspace_id == Workspace.id
+    ahead = exists().where(of_workspace, here.archived_at.is_(None), here.sequence < first)
+    kept = ~settled(deliveries_before) if deliveries_before is not None else true()
+    told = exists().where(of_workspace, sent.endpoint_id == here.id, sent.sequence <= first, kept)
+    free = select(Workspace.id).where(made_at < before, ~ahead.correlate(Workspace), ~told.correlate(Workspace))
+    return session.scalars(free.order_by(Workspace.id)).all()
 
 
 def no_longer_needed(session: Session, workspace_id: UUID, deliveries_before: datetime | None) -> int | None:
@@ -138,7 +149,7 @@ def no_longer_needed(session: Session, workspace_id: UUID, deliveries_before: da
 
 def count_old_events(session: Session, before: datetime, deliveries_before: datetime | None) -> int:
     total = 0
-    for workspace_id in workspaces_with_old_events(session, before):
+    for workspace_id in workspaces_with_old_events(session, before, deliveries_before):
         end = no_longer_needed(session, workspace_id, deliveries_before)
         due = (Event.workspace_id == workspace_id) & (Event.created_at < before)
         if end is not None:
