@@ -21,13 +21,14 @@ TrancheError
 │   ├── NothingDelivered         no source has delivered yet: there is nothing to be credited with
 │   ├── CallRunning              the first call with this Idempotency-Key still runs
 │   └── SecretKeyMissing         a secret is to be kept, and no key is set to encrypt it with
-├── EventsPruned            410  events that are no longer kept
+├── BodyTooSlow             408  the body came in too slowly
 ├── PreconditionFailed      412  If-Match names another version
 ├── PreconditionRequired    428  this needs an If-Match
 ├── TooLarge                413  the body is over the limit
 ├── UnsupportedMediaType    415  a content type the route does not read
 ├── Invalid                 422  read, but not acceptable: `errors` says where and why
 │   └── IdempotencyKeyReused     the same Idempotency-Key with another body
+├── RateLimited             429  too many calls, or too much at once: `Retry-After` says when to come again
 └── Unavailable             503  the database is busy or away: try again
     ├── DatabaseFailed           its disk is full, its file read-only, missing or damaged
     └── OutcomeUnknown           it was lost in COMMIT: the change was made whole, or not at all
@@ -178,9 +179,9 @@ class SecretKeyMissing(Conflict):
     title = "The service has no key for secrets"
 
 
-class EventsPruned(TrancheError):
-    status = 410
-    title = "The events are no longer kept"
+class BodyTooSlow(TrancheError):
+    status = 408
+    title = "The body came in too slowly"
 
 
 class PreconditionFailed(TrancheError):
@@ -210,6 +211,11 @@ class Invalid(TrancheError):
 
 class IdempotencyKeyReused(Invalid):
     title = "The Idempotency-Key was used with another body"
+
+
+class RateLimited(TrancheError):
+    status = 429
+    title = "Too much was asked at once"
 
 
 class Unavailable(TrancheError):

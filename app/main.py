@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
 
 from app.api import health, jobs
+from app.api.admission import Door, Doorway
 from app.api.contract import finish_contract, operation_id
 from app.api.exports import charts, provenance, reports, tables
 from app.api.http import problems
@@ -70,14 +71,19 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     )
     fits = Fits(settings.cache_mb * 1_000_000)
     app.state.runtime = Runtime(
-        settings, database, clock, peppers(settings.secret_keys), fits, engine.enqueue, Readiness(database)
+        settings,
+        database,
+        clock,
+        peppers(settings.secret_keys),
+        fits,
+        engine.enqueue,
+        Readiness(database),
+        Door(settings, clock),
     )
     app.state.webhooks = hooks.gather_webhooks(app.state.runtime)
     watch_service(app, lambda: app.state.runtime.database, lambda: app.state.runtime.fits)
     app.add_middleware(WholeParts)
-    app.add_middleware(
-        GZipMiddleware, minimum_size=LEAST_COMPRESSED, compresslevel=4, exclude_content_types=UNCOMPRESSED
-    )
+    app.add_middleware(Doorway)
     problems.install(app)
     # What the sources are worth stands where a source of the key "value" would: it comes first.
     resources = (projects, erasures, groups, source_values, sources, observations, curves, forecasts, measurements)

@@ -135,7 +135,14 @@ def unmigrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[s
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    return Settings(database_url=database_url, secret_keys=(SecretStr(new_secret_key()),), outbound_allow=LOOPBACK)
+    """Without limits by the minute: the clock of tests stands, and they try many a wrong key."""
+    return Settings(
+        database_url=database_url,
+        secret_keys=(SecretStr(new_secret_key()),),
+        outbound_allow=LOOPBACK,
+        calls_per_minute=0,
+        failures_per_minute=0,
+    )
 
 
 @pytest.fixture

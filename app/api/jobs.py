@@ -10,22 +10,22 @@ from fastapi import APIRouter, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
+from app.api.admission import EventStream
+from app.api.admission.streams import LONGEST_S
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
 from app.api.http.shapes import Answer
-from app.api.http.transactions import Call, Route, posts, reads, usual_errors
+from app.api.http.transactions import Call, KeyedRoute, Route, posts, reads, usual_errors
 from app.errors import Conflict, Fault, invalid
 from app.services.ids import as_uuid
 from app.services.jobs.jobs import ENDED, State, cancel_job, get_job
 from app.store.jobs import listed_jobs
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=Route)
-streams = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+streams = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=KeyedRoute)
 
 POLL_S = 0.5
 QUIET_S = 15.0
-LONGEST_S = 600.0
-"""A stream ends after so long; its reader connects again and is told the present state first."""
 
 STREAM_EXAMPLE = 'event: progress\ndata: {"id": "0198c5a0-7e6b-7c3e-9d6a-5b1f0c2d3e4f", "state": "running", …}\n\n'
 
@@ -89,13 +89,13 @@ def look(call: Call, job_id: str) -> JobOut:
         **declared(*usual_errors("/v1/jobs/{job_id}/events", "GET", writes=False)),
     },
 )
-async def watch_job(job_id: str, call: Annotated[Call, reads("read")]) -> StreamingResponse:
+async def watch_job(job_id: str, call: Annotated[Call, reads("read")]) -> EventStream:
     """Server-sent events: `progress` with the job now and whenever it changes, `end` with the job when it has ended,
     after which the stream ends too."""
     first = await run_in_threadpool(look, call, job_id)
-    return StreamingResponse(
-        changes_of(call, job_id, first), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
-    )
+    events = changes_of(call, job_id, first)
+    headers = {"Cache-Control": "no-store"}
+    return EventStream(events, call.runtime.door.streams, call.caller.workspace_id, headers=headers)
 
 
 async def changes_of(call: Call, job_id: str, first: JobOut) -> AsyncIterator[str]:

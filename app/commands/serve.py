@@ -15,6 +15,7 @@ from uvicorn.config import STARTUP_FAILURE
 
 from app.api.stopping import Stoppable
 from app.clock import utc_now
+from app.commands.crowds import at_most
 from app.commands.database import named, ready_database
 from app.commands.graceful import GracefulServer
 from app.jobs.supervisor import Supervisor, stop_on_signal, stop_together, when_parent_ends
@@ -89,8 +90,8 @@ def server_of(settings: Settings, worker: Supervisor | None = None) -> GracefulS
         logging.shutdown()
         os._exit(0)
 
-    # What is refused or given up at a stop is watched too.
-    config = uvicorn.Config(Watch(calls, app.state.call_counts), host=settings.host, port=settings.port, **SERVER)
+    http = at_most(settings.connections)
+    config = uvicorn.Config(calls, host=settings.host, port=settings.port, http=http, **SERVER)
     return GracefulServer(config, calls, settings.shutdown_grace_s, leave)
 
 

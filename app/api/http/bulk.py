@@ -20,11 +20,14 @@ Member = TypeVar("Member", bound=Shape)
 
 
 def content_type(request: Request, *known: str) -> str:
-    """The body's type. Raises UnsupportedMediaType for others than `known`."""
+    """The body's type, JSON for what is written in it. Raises UnsupportedMediaType for others than `known`; curl's
+    default is a form."""
     given = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if given not in known:
-        raise UnsupportedMediaType(f"Content-Type is {given[:100] or 'missing'}; send one of: {', '.join(known)}.")
-    return given
+    kind = JSON if given.endswith("+json") else given
+    if kind not in known:
+        kinds = " or ".join(f"'Content-Type: {one}'" for one in known)
+        raise UnsupportedMediaType(f"Content-Type is {given[:100] or 'missing'}; send {kinds}.")
+    return kind
 
 
 def json_lines(body: bytes) -> list[tuple[int, Any]]:

@@ -1,13 +1,15 @@
-"""What routes share for the life of the process, and the bound on a request's body."""
+"""What routes share for the life of the process."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import Request
 
-from app.errors import TooLarge, Unauthenticated, UnsupportedMediaType
+from app.api.admission import Door
+from app.errors import Unauthenticated
 from app.services.access.keys import Caller, authenticate
 from app.services.curves.fits import Fits
 from app.services.enqueue import Enqueue
@@ -31,44 +33,15 @@ class Runtime:
     fits: Fits
     enqueue: Enqueue
     readiness: Readiness
+    door: Door
 
-    def identify(self, token: str | None) -> Caller:
-        """The caller behind a bearer token. Raises Unauthenticated."""
+    async def admit(self, request: Request, token: str | None) -> Caller:
+        """The caller behind an API key, whose call is counted. Raises Unauthenticated, RateLimited."""
         if token is None:
             raise Unauthenticated("Send an API key: 'Authorization: Bearer tranche_…'.")
+        return await self.door.admit(request, "API key", token, partial(self.identify, token))
+
+    def identify(self, token: str) -> Caller:
+        """The caller behind an API key. Raises Unauthenticated."""
         with self.database.reading() as session:
-            caller = authenticate(session, self.clock(), self.hash_keys, token)
-        note_caller(caller.key_id, caller.workspace_id)
-        return caller
-
-
-async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body. Raises TooLarge as soon as it is known to be over `limit` bytes, UnsupportedMediaType for a
-    compressed one."""
-    refuse_compressed(request)
-    announced = request.headers.get("content-length", "")
-    parts: list[bytes] = []
-    size = int(announced) if announced.isdecimal() and len(announced) < 20 else 0
-    if size <= limit:
-        size = 0
-        async for part in request.stream():
-            parts.append(part)
-            size += len(part)
-            if size > limit:
-                break
-    if size > limit:
-        raise TooLarge(f"The body is over {limit // 1_000_000} MB, the most that this route reads. Send it in parts.")
-    return b"".join(parts)
-
-
-def refuse_compressed(request: Request) -> None:
-    """Raises UnsupportedMediaType for a body in a content coding, as gzip: nothing here unpacks one."""
-    codings = request.headers.getlist("content-encoding")
-    coding = ", ".join(codings)
-    empty = request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
-    if empty or all(one.strip().lower() in ("", "identity") for one in coding.split(",")):
-        return
-    raise UnsupportedMediaType(
-        f"Content-Encoding is {coding[:100]}; send the body as it is, without compression.",
-        headers={"Accept-Encoding": "identity"},
-    )
+            return authenticate(session, self.clock(), self.hash_keys, token)

@@ -1,4 +1,4 @@
-"""What all routes share: who calls, one transaction in one thread, ETags.
+"""What all routes share: who calls, known before the body is read; one transaction in one thread; ETags.
 
 A route is a plain function from its inputs and a `Call` to a shape. `Route` runs it as a whole — session,
 function, serialisation, idempotency record, commit — inside one worker thread. Spread over several, a thread that
@@ -13,18 +13,20 @@ from functools import wraps
 from typing import Annotated, Any, get_type_hints
 
 from fastapi import Depends, Header, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import TypeAdapter
-from starlette.types import Message
 
+from app.api.admission import needs, scope_of
+from app.api.admission.bodies import giving
+from app.api.http.bulk import JSON, content_type
 from app.api.http.etags import NotModified, etag_of, matches
 from app.api.http.idempotency import recall, remember
 from app.api.http.problems import declared
 from app.api.http.query import KnownQuery
-from app.api.http.runtime import MAX_BODY, Runtime, read_body
+from app.api.http.runtime import MAX_BODY, Runtime
 from app.api.http.shapes import Frame, JsonRequest
 from app.errors import (
+    BodyTooSlow,
     CallRunning,
     Forbidden,
     IdempotencyKeyReused,
@@ -32,6 +34,7 @@ from app.errors import (
     Malformed,
     NotFound,
     PreconditionFailed,
+    RateLimited,
     TooLarge,
     TrancheError,
     Unauthenticated,
@@ -111,45 +114,39 @@ class Call:
 
 # The ways into a route. Each names the headers it reads, so that the contract shows them.
 
-Bearer = Annotated[
-    HTTPAuthorizationCredentials | None,
-    Depends(HTTPBearer(auto_error=False, description="An API key: tranche_<id>_<secret>")),
-]
+BEARER = HTTPBearer(auto_error=False, description="An API key: tranche_<id>_<secret>")
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
 IdempotencyKey = Annotated[
     str | None, Header(min_length=1, max_length=255, description="The same key and body within 24 h: one effect")
 ]
 
 
-async def enter(
-    request: Request, bearer: HTTPAuthorizationCredentials | None, scope: str, **headers: str | None
-) -> Call:
+async def enter(request: Request, **headers: str | None) -> Call:
+    """The call of who was let in by its route."""
     runtime: Runtime = request.app.state.runtime
-    body = await request.body()
-    caller = await run_in_threadpool(runtime.identify, bearer.credentials if bearer else None)
-    caller.require(scope)
-    return Call(request, runtime, caller, runtime.clock(), body, **headers)
+    return Call(request, runtime, request.state.caller, runtime.clock(), await request.body(), **headers)
 
 
 def reads(scope: str) -> Any:
     async def read(
         request: Request,
-        bearer: Bearer,
+        _: Bearer,
         if_none_match: Annotated[str | None, Header(description="Answer 304 if this ETag is current")] = None,
     ) -> Call:
-        return await enter(request, bearer, scope, if_none_match=if_none_match)
+        return await enter(request, if_none_match=if_none_match)
 
-    return Depends(read)
+    return needs(scope, read)
 
 
 def posts(scope: str) -> Any:
     async def post(
         request: Request,
-        bearer: Bearer,
+        _: Bearer,
         idempotency_key: IdempotencyKey = None,
     ) -> Call:
-        return await enter(request, bearer, scope, idempotency_key=idempotency_key)
+        return await enter(request, idempotency_key=idempotency_key)
 
-    return Depends(post)
+    return needs(scope, post)
 
 
 def buys(scope: str) -> Any:
@@ -157,42 +154,74 @@ def buys(scope: str) -> Any:
 
     async def buy(
         request: Request,
-        bearer: Bearer,
+        _: Bearer,
         if_match: Annotated[str | None, Header(description="Act only if this ETag is current")] = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Call:
-        return await enter(request, bearer, scope, if_match=if_match, idempotency_key=idempotency_key)
+        return await enter(request, if_match=if_match, idempotency_key=idempotency_key)
 
-    return Depends(buy)
+    return needs(scope, buy)
 
 
 def asks(scope: str) -> Any:
     """Of a `QuestionRoute`: as there is no effect, no Idempotency-Key is needed to repeat it."""
 
-    async def ask(request: Request, bearer: Bearer) -> Call:
-        return await enter(request, bearer, scope)
+    async def ask(request: Request, _: Bearer) -> Call:
+        return await enter(request)
 
-    return Depends(ask)
+    return needs(scope, ask)
 
 
 def changes(scope: str) -> Any:
     async def change(
         request: Request,
-        bearer: Bearer,
+        _: Bearer,
         if_match: Annotated[str | None, Header(description="Change only if this ETag is current")] = None,
     ) -> Call:
-        return await enter(request, bearer, scope, if_match=if_match)
+        return await enter(request, if_match=if_match)
 
-    return Depends(change)
+    return needs(scope, change)
 
 
-class Route(KnownQuery):
-    """A route whose function runs as one transaction in one thread, and whose JSON is read strictly.
+class KeyedRoute(KnownQuery):
+    """A route for callers with an API key. The key, its rate, its scope and what the headers say of the body are judged
+    before the body is read; JSON is read strictly.
 
-    max_body: bytes beyond which a body is refused. only_asks: a POST that changes nothing reads like a GET.
+    max_body: bytes beyond which a body is refused.
     """
 
     max_body = MAX_BODY
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        scope = scope_of(self.dependant)
+        if scope is None:
+            raise RuntimeError(f"{self.path} has no way in: reads, posts, buys, asks or changes")
+        content = (self.openapi_extra or {}).get("requestBody", {}).get("content", {})
+        kinds = (JSON,) if self.body_field is not None else tuple(content)
+
+        async def keyed(request: Request) -> Response:
+            runtime: Runtime = request.app.state.runtime
+            bearer = await BEARER(request)
+            caller = await runtime.admit(request, bearer.credentials if bearer else None)
+            caller.require(scope)
+            request.state.caller = caller
+            if request.method in ("GET", "HEAD"):
+                return await handle(Request(request.scope, giving(b"")))
+            if kinds:
+                content_type(request, *kinds)
+            async with runtime.door.body(request, self.max_body, caller.workspace_id) as body:
+                return await handle(JsonRequest(request.scope, giving(body)))
+
+        return keyed
+
+
+class Route(KeyedRoute):
+    """A route whose function runs as one transaction in one thread.
+
+    only_asks: a POST that changes nothing reads like a GET.
+    """
+
     only_asks = False
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -202,20 +231,6 @@ class Route(KnownQuery):
         writes = method != "GET" and not self.only_asks
         options["responses"] = declared(*usual_errors(path, method, writes), beside=options.get("responses"))
         super().__init__(path, one_transaction(endpoint, shape, status, writes), **options)
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-
-        async def strictly(request: Request) -> Response:
-            refuse_other_types(request, self.body_field is not None)
-            body = await read_body(request, self.max_body)
-
-            async def receive() -> Message:
-                return {"type": "http.request", "body": body, "more_body": False}
-
-            return await handle(JsonRequest(request.scope, receive))
-
-        return strictly
 
 
 class BulkRoute(Route):
@@ -237,19 +252,11 @@ def usual_errors(path: str, method: str, writes: bool) -> list[type[TrancheError
     if method in ("PATCH", "PUT", "DELETE"):
         usual.append(PreconditionFailed)
     if method in ("POST", "PATCH", "PUT"):
-        usual += [Malformed, TooLarge, UnsupportedMediaType]
+        usual += [Malformed, BodyTooSlow, TooLarge, UnsupportedMediaType]
     usual.append(Invalid)
     if method == "POST" and writes:
         usual += [CallRunning, IdempotencyKeyReused]
-    return [*usual, Unavailable]
-
-
-def refuse_other_types(request: Request, has_json_body: bool) -> None:
-    """A route with a JSON body reads nothing else; curl's default is a form. Raises UnsupportedMediaType."""
-    given = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if has_json_body and given != "application/json" and not given.endswith("+json"):
-        shown = given[:100] or "missing"
-        raise UnsupportedMediaType(f"Content-Type is {shown}; send JSON with 'Content-Type: application/json'.")
+    return [*usual, RateLimited, Unavailable]
 
 
 def one_transaction(endpoint: Callable[..., Any], shape: Any, status: int, writes: bool) -> Callable[..., Response]:

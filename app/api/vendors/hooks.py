@@ -8,12 +8,21 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Request
 
 from app.api.http.problems import declared
-from app.api.http.runtime import Runtime, read_body
+from app.api.http.runtime import Runtime
 from app.api.http.shapes import Answer
-from app.errors import Invalid, Malformed, NotFound, TooLarge, TrancheError, Unavailable, VerifyFailed
+from app.errors import (
+    BodyTooSlow,
+    Invalid,
+    Malformed,
+    NotFound,
+    RateLimited,
+    TooLarge,
+    TrancheError,
+    Unavailable,
+    VerifyFailed,
+)
 from app.services.vendors.gathering import Gathering
-from app.services.vendors.inbox import Call, Letter, open_letters, receive
-from app.telemetry.addresses import hook_token
+from app.services.vendors.inbox import Call, Letter, open_letters, owner_of, receive
 from app.vendors.base import Headers
 
 router = APIRouter(prefix="/v1/hooks", tags=["vendors"])
@@ -31,7 +40,7 @@ class Receipt(Answer):
     "/{token}",
     status_code=202,
     summary="Receive a vendor's webhook",
-    responses=declared(Malformed, VerifyFailed, NotFound, TooLarge, Invalid, Unavailable),
+    responses=declared(Malformed, VerifyFailed, NotFound, BodyTooSlow, TooLarge, Invalid, RateLimited, Unavailable),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -43,13 +52,28 @@ class Receipt(Answer):
 async def receive_webhook(
     token: Annotated[str, Path(max_length=100, description="From the connection's hook_url")], request: Request
 ) -> Receipt:
-    """At most 1 MiB, as the vendor sends it; what kind a connection's vendor speaks is configured there. Answered as
-    soon as it is stored, for what we ignore and for repeats too."""
-    body = await read_body(request, MAX_WEBHOOK)
-    headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
-    gathering: Gathering[Call, bool] = request.app.state.webhooks
-    is_new = await wrap_future(gathering.submit(Call(hook_token(request.scope, token), headers, body)))
+    """At most 1 MiB, read once the address is known, as the vendor sends it; what kind a connection's vendor speaks is
+    configured there. Answered as soon as it is stored, for what we ignore and for repeats too."""
+    runtime: Runtime = request.app.state.runtime
+    door = runtime.door
+    owner = door.name_of(token)
+    if owner is None:
+        owner = await door.let_in(request, "webhook address", token, partial(workspace_of, runtime, token), str)
+    async with door.body(request, MAX_WEBHOOK, owner) as body:
+        headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
+        gathering: Gathering[Call, bool] = request.app.state.webhooks
+        try:
+            is_new = await wrap_future(gathering.submit(Call(token, headers, body)))
+        except NotFound:
+            door.forget(token)
+            raise
     return Receipt(status="stored" if is_new else "known")
+
+
+def workspace_of(runtime: Runtime, token: str) -> str:
+    """The id of the workspace whose connection is called. Raises NotFound."""
+    with runtime.database.reading() as session:
+        return str(owner_of(session, token))
 
 
 def gather_webhooks(runtime: Runtime) -> Gathering[Call, bool]:

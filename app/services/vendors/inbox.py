@@ -83,10 +83,22 @@ def open_letters(
     return found
 
 
-def hook_of(row: VendorConnection | None, settings: Settings, now: datetime) -> Hook:
-    """Raises NotFound, in the same words whatever is wrong, and SecretUnreadable."""
+def owner_of(session: Session, token: str) -> UUID:
+    """The workspace whose connection a webhook's address names. Raises NotFound."""
+    hashed = connections.hash_token(token)
+    return there(store.connections_by_hash(session, {hashed}).get(hashed)).workspace_id
+
+
+def there(row: VendorConnection | None) -> VendorConnection:
+    """Raises NotFound, in the same words whatever is wrong."""
     if row is None:
         raise NotFound("There is no such webhook address.")
+    return row
+
+
+def hook_of(found: VendorConnection | None, settings: Settings, now: datetime) -> Hook:
+    """Raises NotFound and SecretUnreadable."""
+    row = there(found)
     return Hook(row.id, connections.adapter_for(row), connections.honoured_secrets(row, settings, now))
 
 

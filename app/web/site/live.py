@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Callable
 
 import anyio
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import StreamingResponse
 
+from app.api.admission import EventStream
+from app.api.admission.streams import LONGEST_S
 from app.errors import TrancheError, Unauthenticated
 from app.services.access.sessions import recognise
 from app.services.projects.projects import get_project
@@ -13,7 +14,7 @@ from app.store.db import Session
 from app.store.models.projects import Project
 from app.web.site.visit import Answer, Visit
 
-POLL_S, LONGEST_S = 1.0, 600.0
+POLL_S = 1.0
 
 Tag = Callable[[Session, Project], str]
 
@@ -21,7 +22,8 @@ Tag = Callable[[Session, Project], str]
 async def watched(visit: Visit, project_id: str, tag: Tag) -> Answer:
     """Events `changed` with what `tag` says of the project: at once, and when it says something else."""
     first = await run_in_threadpool(tag_now, visit, project_id, tag)
-    return StreamingResponse(changes_of(visit, project_id, tag, first), media_type="text/event-stream")
+    events = changes_of(visit, project_id, tag, first)
+    return EventStream(events, visit.runtime.door.streams, visit.caller.workspace_id)
 
 
 async def changes_of(visit: Visit, project_id: str, tag: Tag, first: str) -> AsyncIterator[str]:

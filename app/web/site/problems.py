@@ -13,6 +13,7 @@ from app.api.http.problems import from_http, from_request
 from app.errors import InternalError, MethodNotAllowed, NotFound, TrancheError, Unauthenticated
 from app.telemetry.notes import note_problem
 from app.web.site.render import html, protect
+from app.web.site.sessions import cookies_of
 from app.web.site.visit import PageRoute
 
 log = logging.getLogger("tranche")
@@ -74,4 +75,9 @@ def to_sign_in(request: Request) -> Response:
     url = request.url
     wanted = url.path + (f"?{url.query}" if url.query else "") if request.method == "GET" else "/"
     there = "/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted, safe='')}"
-    return protect(Response(status_code=303, headers={"Location": there}))
+    answer = protect(Response(status_code=303, headers={"Location": there}))
+    cookies = cookies_of(request, request.app.state.runtime.settings)
+    if cookies.read("session") is not None:
+        # It has ended, and the browser need not try it again.
+        cookies.drop(answer, "session")
+    return answer

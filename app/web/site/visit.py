@@ -5,20 +5,20 @@ included, inside one worker thread, and commits before the answer leaves (app/ap
 """
 
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import wraps
+from functools import partial, wraps
 from inspect import iscoroutinefunction
 from typing import Annotated, Any, TypeAlias, TypeVar
 
-from fastapi import APIRouter, Depends, Request, Response
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import UploadFile
-from starlette.types import Message
 
-from app.api.http.runtime import MAX_BODY, Runtime, read_body
+from app.api.admission import needs, scope_of
+from app.api.admission.bodies import giving
+from app.api.http.runtime import MAX_BODY, Runtime
 from app.errors import Fault, Forbidden, TrancheError, Unauthenticated, invalid
 from app.services.access.keys import Caller
 from app.services.access.sessions import recognise
@@ -32,6 +32,8 @@ from app.web.site.render import html, protect
 from app.web.site.sessions import Cookies, cookies_of, form_token, from_elsewhere, is_form_token, new_token
 
 MAX_FIELDS = 20_000
+MAX_SIGN_IN = 16_000
+"""Bytes of a form that anybody may send."""
 STALE_FORM = "This form is out of date or was not sent by this service. Go back, load the page again, and send it anew."
 
 Answer: TypeAlias = Response
@@ -129,32 +131,40 @@ class Visit:
 
 
 async def arrive(request: Request) -> Visit:
-    """The visit as its cookies tell it; who is not signed in has a token for the sign-in form alone."""
+    """The visit as its cookies tell it; who is not signed in has a token for the sign-in form alone. Raises RateLimited
+    where the key behind the session calls too often, or the address comes with too many sessions that are none."""
     runtime: Runtime = request.app.state.runtime
     cookies, now = cookies_of(request, runtime.settings), runtime.clock()
-    held = cookies.read("session")
-    visitor = None if held is None else await run_in_threadpool(who_holds, runtime, now, held)
+    held, visitor = cookies.read("session"), None
+    if held is not None:
+        with suppress(Unauthenticated):
+            visitor = await runtime.door.admit(request, "session", held, partial(who_holds, runtime, now, held))
     token = held if visitor is not None and held is not None else cookies.read("form") or new_token()
-    visit = Visit(request, runtime, visitor, now, cookies, token)
-    request.state.visit = visit
+    return Visit(request, runtime, visitor, now, cookies, token)
+
+
+def who_holds(runtime: Runtime, now: datetime, token: str) -> Caller:
+    """Raises Unauthenticated."""
+    with runtime.database.reading() as session:
+        found = recognise(session, now, runtime.hash_keys, token)
+    if found is None:
+        raise Unauthenticated("Sign in first.")
+    return found
+
+
+async def look_in(request: Request) -> Visit:
+    """The visit that its route let in."""
+    visit: Visit = request.state.visit
+    visit.request = request
     return visit
 
 
-def who_holds(runtime: Runtime, now: datetime, token: str) -> Caller | None:
-    with runtime.database.reading() as session:
-        visitor = recognise(session, now, runtime.hash_keys, token)
-    if visitor is not None:
-        note_caller(visitor.key_id, visitor.workspace_id)
-    return visitor
-
-
-async def read_form(visit: Visit) -> None:
-    """Raises Forbidden where the form does not come from a page of this session."""
-    if from_elsewhere(visit.request):
-        raise Forbidden(STALE_FORM)
+async def knock(request: Request) -> Visit:
+    """As `look_in`, with the form. Raises Forbidden where it does not come from a page of this session."""
+    visit = await look_in(request)
     fields: dict[str, list[str]] = {}
     files: dict[str, Upload] = {}
-    async with visit.request.form(max_files=10, max_fields=MAX_FIELDS, max_part_size=MAX_BODY) as sent:
+    async with request.form(max_files=10, max_fields=MAX_FIELDS, max_part_size=MAX_BODY) as sent:
         for name, value in sent.multi_items():
             if isinstance(value, UploadFile):
                 files[name] = Upload(value.filename or "", await value.read())
@@ -163,44 +173,30 @@ async def read_form(visit: Visit) -> None:
     if not is_form_token(next(iter(fields.get("csrf", ())), ""), visit.token):
         raise Forbidden(STALE_FORM)
     visit.form, visit.files = fields, files
+    return visit
 
 
 def sees(scope: str = "read") -> Any:
     """A page for who holds the scope. Others are asked to sign in, or told what is missing."""
 
     async def see(request: Request) -> Visit:
-        visit = await arrive(request)
-        visit.caller.require(scope)
-        return visit
+        return await look_in(request)
 
-    return Depends(see)
+    return needs(scope, see)
 
 
 def acts(scope: str) -> Any:
     """A form's POST."""
 
     async def act(request: Request) -> Visit:
-        visit = await arrive(request)
-        visit.caller.require(scope)
-        await read_form(visit)
-        return visit
+        return await knock(request)
 
-    return Depends(act)
-
-
-async def look_in(request: Request) -> Visit:
-    return await arrive(request)
-
-
-async def knock(request: Request) -> Visit:
-    visit = await arrive(request)
-    await read_form(visit)
-    return visit
+    return needs(scope, act)
 
 
 # For sign-in alone: whoever comes, with and without a form.
-LooksIn = Annotated[Visit, Depends(look_in)]
-Knocks = Annotated[Visit, Depends(knock)]
+LooksIn = Annotated[Visit, needs(None, look_in)]
+Knocks = Annotated[Visit, needs(None, knock)]
 
 
 def uuid_place(text: str | None, parameter: str) -> str | None:
@@ -230,15 +226,21 @@ class PageRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+        scope = scope_of(self.dependant)
+        max_body = MAX_SIGN_IN if scope is None else MAX_BODY
 
         async def protected(request: Request) -> Response:
-            body = await read_body(request, MAX_BODY)
-
-            async def receive() -> Message:
-                return {"type": "http.request", "body": body, "more_body": False}
-
-            again = Request(request.scope, receive if request.method != "GET" else request.receive)
-            return protect(await handle(again))
+            visit = await arrive(request)
+            request.state.visit = visit
+            if scope is not None:
+                visit.caller.require(scope)
+            if request.method in ("GET", "HEAD"):
+                return protect(await handle(request))
+            if from_elsewhere(request):
+                raise Forbidden(STALE_FORM)
+            owner = None if visit.visitor is None else visit.visitor.workspace_id
+            async with visit.runtime.door.body(request, max_body, owner) as body:
+                return protect(await handle(Request(request.scope, giving(body))))
 
         return protected
 
