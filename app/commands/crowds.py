@@ -51,10 +51,11 @@ class PatientProtocol(H11Protocol):
         idle = [one for one in others if one.is_idle()]
         if idle:
             min(idle, key=lambda one: (one.cycle is not None, one.since_s)).shutdown()
-        elif len(others) < 2 * self.most:
-            self.app = partial(only_health, self.app)
-        else:
+        left = len(others) - len(idle[:1])
+        if left >= 2 * self.most:
             self.transport.abort()
+        elif left >= self.most:
+            self.app = partial(only_health, self.app)
 
     def data_received(self, data: bytes) -> None:
         self.since_s = monotonic()
