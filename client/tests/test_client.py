@@ -124,7 +124,7 @@ def test_a_group_key_cannot_leave_its_path() -> None:
     assert json.loads(service.requests[0].content) == {"initial_count": 3}
 
 
-@pytest.mark.parametrize("busy", [429, 502, 503, 504])
+@pytest.mark.parametrize("busy", [408, 429, 502, 503, 504])
 def test_a_busy_service_is_asked_again(busy: int) -> None:
     service = Service(problem(busy), problem(busy), ok(PROJECT))
     assert service.client().get_project("p").name == "census"

@@ -23,7 +23,7 @@ FIRST_WAIT_S, LONGEST_BACKOFF_S, LONGEST_WAIT_S = 0.5, 8.0, 60.0
 RETRIES = 11
 """The waits before them, at their shortest, are 31 s in all: a service that restarts is there again."""
 PATIENCE_S, PATIENCE_TIMEOUTS = 60.0, 4.0
-_BUSY = frozenset({429, 502, 503, 504})
+_BUSY = frozenset({408, 429, 502, 503, 504})
 _OWN_FAULTS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 _random = secrets.SystemRandom()
 _log = logging.getLogger("tranche")

@@ -29,6 +29,8 @@ MOST_KNOWN = 10_000
 IPV6_NETWORK = 64
 """Bits that name one customer's network: who has one has all its addresses."""
 OF_OURS = re.compile(r"tranche_([0-9a-f]{16})_")
+LONGEST_ADDRESS = 50
+"""What a proxy hands on as one may be anything."""
 COUNTED = "rate_limit"
 
 Found = TypeVar("Found")
@@ -73,7 +75,7 @@ class Door:
     ) -> Found:
         """What `look_up` finds of a token, in a thread; its `name` is known from then on. Raises what `look_up` raises,
         and RateLimited where the token is unknown and its address has tried too many that are none."""
-        address = request.client.host if request.client else "unknown"
+        address = request.client.host[:LONGEST_ADDRESS] if request.client else "unknown"
 
         def as_stranger() -> Found:
             network = network_of(address)

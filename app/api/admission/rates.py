@@ -86,7 +86,7 @@ class Rate:
         if not self.per_minute:
             return 1, 0
         stats = self.limiter.get_window_stats(self.limit, who)
-        return stats.remaining, max(1, math.ceil(stats.reset_time - self.counters.now()))
+        return stats.remaining, min(MINUTE_S, max(1, math.ceil(stats.reset_time - self.counters.now())))
 
     def headers(self, who: str) -> list[tuple[bytes, bytes]]:
         """The fields RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers)."""

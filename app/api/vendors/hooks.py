@@ -4,6 +4,7 @@ from asyncio import wrap_future
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Path, Request
 
@@ -59,7 +60,7 @@ async def receive_webhook(
     owner = door.name_of(token)
     if owner is None:
         owner = await door.let_in(request, "webhook address", token, partial(workspace_of, runtime, token), str)
-    async with door.body(request, MAX_WEBHOOK, owner) as body:
+    async with door.body(request, MAX_WEBHOOK, UUID(owner)) as body:
         headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
         gathering: Gathering[Call, bool] = request.app.state.webhooks
         try:
