@@ -10,6 +10,8 @@ from typing import Any, NoReturn, Self
 
 from app.errors import Fault, Malformed, escape
 
+MAX_VALUES = 2_000_000
+"""Each takes a hundred bytes or more once it is read, however few it was written with."""
 MAX_FAULTS = 1_000
 """The most numbers that one answer names."""
 
@@ -51,10 +53,17 @@ class Refused:
     why: str
 
 
+def refuse_many(text: bytes, marks: str = ",[{") -> None:
+    """Raises Malformed for more values than are read at once, before one is read; marks in strings count too."""
+    if sum(text.count(mark.encode()) for mark in marks) > MAX_VALUES:
+        raise Malformed(f"The body has over {MAX_VALUES:,} values. Send it in parts.")
+
+
 def parse_json(text: bytes, number: Callable[[str], float] = Number) -> Any:
     """Strict JSON: UTF-8, no NaN, no name twice in an object. Raises Malformed saying where and why, with the JSON
     pointer of every number that cannot be taken. `number` reads those with a fraction or exponent: `Number`, or
     `as_float`, which is faster."""
+    refuse_many(text)
     refused: list[Refused] = []
 
     def refuse(why: str) -> Refused:

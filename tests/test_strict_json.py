@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.api.http.bulk import json_lines
 from app.errors import Malformed, escape
-from app.strict_json import Number, as_float, parse_json
+from app.strict_json import MAX_VALUES, Number, as_float, parse_json
 
 MARK = "the number that is none"
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
@@ -68,3 +69,15 @@ def test_a_number_is_lost_where_it_is_not_0_and_its_float_is(text: str) -> None:
             assert reader(text) == read
     if not (exact and not read):
         assert Number(text).text == text
+
+
+@pytest.mark.parametrize(("start", "many"), [(b"[0", b",0"), (b"[", b"["), (b"", b"{},"), (b"[", b"[[")])
+def test_more_values_than_memory_should_hold_are_refused_unread(start: bytes, many: bytes) -> None:
+    with pytest.raises(Malformed, match="over 2,000,000 values"):
+        parse_json(start + many * (MAX_VALUES + 1))
+
+
+def test_lines_count_as_values_however_short() -> None:
+    with pytest.raises(Malformed, match="over 2,000,000 values"):
+        json_lines(b"\n" * (MAX_VALUES + 1))
+    assert json_lines(b"\n" * MAX_VALUES) == []

@@ -47,7 +47,11 @@ class PatientProtocol(H11Protocol):
             self.make_room()
 
     def make_room(self) -> None:
-        others = [one for one in self.connections if isinstance(one, PatientProtocol) and one is not self]
+        bounded = [one for one in self.connections if isinstance(one, PatientProtocol)]
+        # Those told to go leave the server's list only when the loop comes round.
+        others = [one for one in bounded if one is not self and not one.transport.is_closing()]
+        if len(others) < self.most:
+            return
         idle = [one for one in others if one.is_idle()]
         if idle:
             min(idle, key=lambda one: (one.cycle is not None, one.since_s)).shutdown()

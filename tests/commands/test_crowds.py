@@ -55,6 +55,15 @@ def test_of_idle_connections_those_that_never_asked_make_way_first() -> None:
             assert b"200 OK" in read_to(one, END)
 
 
+def test_of_many_that_come_at_once_the_last_are_answered() -> None:
+    with served(Service(), connections=3) as address, ExitStack() as held:
+        for _ in range(50):
+            connected(address, held)
+        last = connected(address, held)
+        last.sendall(GET)
+        assert b"200 OK" in read_to(last, END)
+
+
 def test_where_all_are_busy_health_checks_alone_are_answered() -> None:
     service = Service()
     with served(service, connections=2) as address, ExitStack() as held:

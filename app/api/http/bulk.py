@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from app.api.http.problems import from_pydantic
 from app.api.http.shapes import Shape
 from app.errors import Fault, Malformed, UnsupportedMediaType, invalid
-from app.strict_json import parse_json
+from app.strict_json import parse_json, refuse_many
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -32,6 +32,7 @@ def content_type(request: Request, *known: str) -> str:
 
 def json_lines(body: bytes) -> list[tuple[int, Any]]:
     """The objects of a body of one JSON object per line, with their line numbers. Raises Malformed."""
+    refuse_many(body, ",[{\n")
     objects = []
     for number, line in enumerate(body.split(b"\n"), start=1):
         if line.strip():
