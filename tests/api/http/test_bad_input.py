@@ -349,7 +349,10 @@ def test_a_query_parameter_that_a_route_does_not_have_is_refused(api: Api) -> No
     before = api.get(project).json()
     for method, path in asked:
         where = path.replace("{project_id}", project.rsplit("/", 1)[1])
-        body = {"json": {}} if method in ("post", "put", "patch") else {}
+        kinds = list(contract["paths"][path][method].get("requestBody", {}).get("content", {"application/json": {}}))
+        body: dict[str, Any] = (
+            {"content": b"{}", "headers": {"Content-Type": kinds[0]}} if method in ("post", "put", "patch") else {}
+        )
         found = problem(api.request(method.upper(), f"{where}?budgt=1&limit=2", **body), 422)
         assert found["errors"][0]["pointer"] == "?budgt", (method, path)
     assert api.get(project).json() == before

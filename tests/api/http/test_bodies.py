@@ -79,6 +79,8 @@ def test_every_route_with_a_body_names_the_compression_that_it_does_not_read(api
     tried = 0
     for path, item in contract["paths"].items():
         for method, operation in item.items():
+            if path.startswith("/v1/hooks/"):
+                continue  # Its address is judged first, and is none here.
             kinds = operation.get("requestBody", {}).get("content", {})
             for kind in BODIES & set(kinds):
                 where = path.replace("{project_id}", project.rsplit("/", 1)[1])
