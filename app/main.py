@@ -92,6 +92,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     vendors = (connections, inbox, vendor_orders, hooks)
     for module in (*resources, *planning, *buying, *vendors, events, endpoints, jobs, keys, health):
         app.include_router(module.router)
+    app.include_router(inbox.questions)
     app.include_router(jobs.streams)
     app.include_router(simulations.charts)
     app.include_router(charts.router)

@@ -63,11 +63,12 @@ def drain_inbox(context: Context, args: Mapping[str, Any]) -> None:
             connection = session.get(VendorConnection, connection_id)
             if connection is None:
                 return
-            batch = inbox.waiting(session, connection)
+            deliveries = inbox.waiting(session, connection)
             adapter = connections.adapter_for(connection)
-            access = api_access(context, connection) if isinstance(adapter, Thin) and batch else None
-        if not batch:
+            access = api_access(context, connection) if isinstance(adapter, Thin) and deliveries else None
+        if not deliveries:
             return
+        batch = inbox.parsed(adapter, deliveries)
         try:
             batch = resolved(context, adapter, batch, access)
         except httpx.HTTPError:

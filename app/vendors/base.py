@@ -5,7 +5,7 @@ httpx client that is already allowed to go there and carries the credentials.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import httpx
 
 from app.errors import VerifyFailed
+from app.vendors.values import Unusable
 
 State = Literal["submitted", "accepted", "rejected", "uncounted", "retracted"]
 MAX_DELIVERY_ID = 200
@@ -64,7 +65,7 @@ class VendorEvent:
     item_state: the item `external_item_id`, or every item of `external_parent_id` where that alone is given, is now
     `state`. counts: `accepted` and `rejected` of the order, or of its `group`, are these in total. delta: they rose by
     these, once per `event_id`. poke: something changed, read the vendor's API. ignored: nothing we count.
-    quarantined: we cannot read it; `detail` says why.
+    quarantined: we cannot read it; `detail` says why, and the item's or parent's id is here where that can be read.
 
     order_ref and line_ref are our own ids where they travelled inside the vendor's item; `group` is the vendor's word.
     quantity: how many samples one item stands for. occurred_at orders the states of one item; None is older than any
@@ -123,9 +124,11 @@ class PlacedLine:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All items of an order as the vendor's API tells them: what is not among `events` is not there any more.
+    """All items of an order as the vendor's API tells them: what is not among `events` is not there any more, unless it
+    is one of those that are quarantined there.
 
-    Totals are the vendor's own counts, where it states them; None where the items are all it tells.
+    Totals are the vendor's own counts, where it states them; None where the items are all it tells. problems: what else
+    of the answers could not be used.
     """
 
     events: Sequence[VendorEvent]
@@ -133,6 +136,22 @@ class Snapshot:
     rejected: int | None = None
     cost: Decimal | None = None
     currency: str | None = None
+    problems: Sequence[str] = ()
+
+
+def each(items: Iterable[tuple[str, Any]], read: Callable[[Any, str], VendorEvent]) -> Iterator[VendorEvent]:
+    """What `read` makes of each item, which it gets with its place in the message. One that it cannot read (Unusable)
+    is quarantined, and keeps no other from being read."""
+    for at, item in items:
+        try:
+            yield read(item, at)
+        except Unusable as problem:
+            yield VendorEvent("quarantined", detail=str(problem))
+
+
+def numbered(values: Iterable[Any], name: str) -> Iterator[tuple[str, Any]]:
+    """Each value with its place in the list `name`."""
+    return ((f"{name}[{index}]", value) for index, value in enumerate(values))
 
 
 class Adapter(Protocol):

@@ -1,39 +1,30 @@
 """A vendor described by data: a signature scheme, JMESPath expressions and value tables. No code runs."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any
 
-import jmespath
-from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from app.errors import Malformed, VerifyFailed
 from app.strict_json import Number
 from app.vendors.base import Headers, State, VendorEvent, Verified, delivery_name
+from app.vendors.expressions import Evaluation, check, compiled
 from app.vendors.signatures import HeaderName, Signature, read_form
-from app.vendors.values import Unusable, count, currency, instant, money, read_json, text
+from app.vendors.values import Unusable, count, currency, instant, money, named, read_json, text, whole
 
 MAX_EXPRESSION = 512
-MAX_NESTING = 32
 MAX_EVENTS = 20_000
 # JMESPath knows a number by its class's name.
 Float = type("float", (Number,), {})
 
 
-def compiled(expression: str) -> ParsedResult:
-    """Raises ValueError where `expression` is none, or too deep."""
-    if sum(expression.count(bracket) for bracket in "[{(") > MAX_NESTING:
-        raise ValueError(f"more than {MAX_NESTING} opening brackets")
-    try:
-        return jmespath.compile(expression)
-    except RecursionError:
-        raise ValueError("no JMESPath expression: it is nested too deeply") from None
-    except JMESPathError as problem:
-        raise ValueError(f"no JMESPath expression: {str(problem).splitlines()[0][:200]}") from None
+def number(text: str) -> Any:
+    """A number as expressions see it: 3.0 is the whole number that it is, and to_string() says so."""
+    return whole(Float(text))
 
 
 def checked_expression(expression: str) -> str:
@@ -105,8 +96,27 @@ class Generic:
 
     @cached_property
     def expressions(self) -> Mapping[str, ParsedResult]:
+        """By their place in the configuration; those of `fields` by their own names."""
         given = self.config.fields.model_dump(exclude_none=True)
         return {name: compiled(expression) for name, expression in given.items()}
+
+    @cached_property
+    def events(self) -> ParsedResult | None:
+        return compiled(self.config.events) if self.config.events else None
+
+    @cached_property
+    def state_path(self) -> ParsedResult | None:
+        return compiled(self.config.state.path) if self.config.state.path else None
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """What is known to be wrong with an expression before any body is read: its JSON pointer, and why."""
+        fields = {f"/fields/{name}": expression for name, expression in self.expressions.items()}
+        for pointer, expression in {"/events": self.events, "/state/path": self.state_path, **fields}.items():
+            try:
+                if expression is not None:
+                    check(expression)
+            except ValueError as problem:
+                yield pointer, str(problem)
 
     def check_secret(self, secret: str) -> None:
         self.config.signature.check_secret(secret)
@@ -127,7 +137,7 @@ class Generic:
     def document(self, body: bytes) -> Any:
         """Raises Malformed."""
         if self.config.body == "json" or body.startswith(b"{"):
-            return read_json(body, Float)
+            return read_json(body, number)
         try:
             form: dict[str, Any] = dict(read_form(body))
         except VerifyFailed as problem:
@@ -135,35 +145,35 @@ class Generic:
         inner = form.get(self.config.form_field)
         if inner is None:
             raise Malformed(f"The form has no field {self.config.form_field}.")
-        return {**form, self.config.form_field: read_json(inner.encode("utf-8", "replace"), Float)}
+        return {**form, self.config.form_field: read_json(inner.encode("utf-8", "replace"), number)}
 
     def parse(self, headers: Headers, body: bytes) -> list[VendorEvent]:
-        document = self.document(body)
+        document, evaluation = self.document(body), Evaluation(body)
         try:
-            found = compiled(self.config.events).search(document) if self.config.events else [document]
-        except (JMESPathError, RecursionError, TypeError, ValueError) as problem:
-            return [quarantined("events", problem)]
+            found = [document] if self.events is None else evaluation.of_body(self.events, document)
+        except Unusable as problem:
+            return [VendorEvent("quarantined", detail=f"events: {problem}")]
         if not isinstance(found, list) or not found:
             return [VendorEvent("ignored", detail="the body holds no event")]
         if len(found) > MAX_EVENTS:
             return [VendorEvent("quarantined", detail=f"{len(found)} events; at most {MAX_EVENTS} are read")]
-        return [self.event(headers, {"event": one, "body": document}) for one in found]
+        return [self.event(headers, evaluation, {"event": one, "body": document}) for one in found]
 
-    def event(self, headers: Headers, document: Any) -> VendorEvent:
+    def event(self, headers: Headers, evaluation: Evaluation, document: Mapping[str, Any]) -> VendorEvent:
         try:
-            state = self.state(headers, document)
+            state = self.state(headers, evaluation, document)
             if state == "ignored":
                 return VendorEvent("ignored")
-            values = {name: expression.search(document) for name, expression in self.expressions.items()}
+            values = {name: evaluation.of_event(one, document) for name, one in self.expressions.items()}
             return item_event(values, state)
-        except (JMESPathError, Unusable, RecursionError, TypeError, ValueError) as problem:
-            return quarantined("the event", problem)
+        except Unusable as problem:
+            return VendorEvent("quarantined", detail=f"the event: {problem}")
 
-    def state(self, headers: Headers, document: Any) -> Any:
+    def state(self, headers: Headers, evaluation: Evaluation, document: Mapping[str, Any]) -> Any:
         table = self.config.state
         word = headers.get(table.header) if table.header else None
-        if table.path:
-            word = text(compiled(table.path).search(document), "the state")
+        if self.state_path is not None:
+            word = text(evaluation.of_event(self.state_path, document), "the state")
         return table.values.get(word, table.default) if word is not None else table.default
 
 
@@ -173,9 +183,7 @@ def item_event(values: Mapping[str, Any], state: State) -> VendorEvent:
     def read(name: str) -> str | None:
         return text(values.get(name), name)
 
-    item_id = read("external_item_id")
-    if item_id is None:
-        raise Unusable("external_item_id is not in the body")
+    item_id = named(values["external_item_id"], "external_item_id")
     quantity = count(values["quantity"], "quantity") if "quantity" in values else 1
     if quantity is None:
         raise Unusable("quantity is not in the body")
@@ -193,8 +201,3 @@ def item_event(values: Mapping[str, Any], state: State) -> VendorEvent:
         cost=money(values.get("cost"), "cost"),
         currency=currency(values.get("currency"), "currency"),
     )
-
-
-def quarantined(where: str, problem: Exception) -> VendorEvent:
-    said = str(problem).splitlines()[0][:200] if str(problem) else type(problem).__name__
-    return VendorEvent("quarantined", detail=f"{where}: {said}")

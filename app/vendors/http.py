@@ -6,7 +6,7 @@ import httpx
 
 from app.errors import Malformed
 from app.vendors.base import VendorRefused
-from app.vendors.values import Unusable, read_json
+from app.vendors.values import read_json, whole
 
 MAX_ANSWER = 50_000_000
 TRY_AGAIN = (408, 425, 429)
@@ -41,11 +41,7 @@ def read_answer(answer: httpx.Response) -> Any:
 
 def field(answer: Any, name: str, kind: type) -> Any:
     """A field of an answer. Raises VendorRefused where it is not there or of another type."""
-    value = answer.get(name) if isinstance(answer, dict) else None
-    if not isinstance(value, kind):
+    value = whole(answer.get(name)) if isinstance(answer, dict) else None
+    if not isinstance(value, kind) or isinstance(value, bool):
         raise VendorRefused(f"The vendor's answer has no {name} of the type we need.")
     return value
-
-
-def understood(problem: Unusable) -> VendorRefused:
-    return VendorRefused(f"The vendor's answer cannot be used: {problem}")

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.errors import Malformed
-from app.vendors.base import Headers, State, VendorEvent, Verified, body_hash
+from app.vendors.base import Headers, State, VendorEvent, Verified, body_hash, each, numbered
 from app.vendors.signatures import HeaderName, StaticHeader
-from app.vendors.values import Unusable, instant, listing, mapping, read_json, text
+from app.vendors.values import Unusable, flag, instant, mapping, named, read_json, readable_id, text
 
 FieldName = Annotated[str, StringConstraints(pattern=r"^\w{1,50}$")]
 SECRETS = ("token", "task_data_login", "task_data_password")
@@ -85,24 +85,23 @@ class LabelStudio:
 
     def annotated(self, message: dict[str, Any]) -> Iterator[VendorEvent]:
         """One annotation and its task, or the two lists that the bulk actions send under the same names."""
-        tasks = {text(task.get("id"), "task.id"): task for task in objects(message.get("task"), "task")}
-        for annotation in objects(message.get("annotation"), "annotation"):
-            task = tasks.get(text(annotation.get("task"), "annotation.task"))
+        tasks = {readable_id(task): task for task in some(message.get("task"))}
+
+        def read(annotation: Any, at: str) -> VendorEvent:
+            task = tasks.get(named(mapping(annotation, at).get("task"), f"{at}.task"))
             if task is None:
-                yield VendorEvent("quarantined", detail="an annotation without its task")
-            else:
-                yield self.annotation_event(annotation, task)
+                raise Unusable(f"{at}: its task is not in the message, or has no id that can be read")
+            return self.annotation_event(annotation, task)
+
+        return each(numbered(some(message.get("annotation")), "annotation"), read)
 
     def annotation_event(self, annotation: dict[str, Any], task: dict[str, Any]) -> VendorEvent:
         """An annotation's new state. Raises Unusable."""
-        item_id = text(annotation.get("id"), "annotation.id")
-        if item_id is None:
-            raise Unusable("annotation.id is missing")
         data = mapping(task.get("data"), "task.data")
         return VendorEvent(
             "item_state",
             external_order_id=text(task.get("project"), "task.project"),
-            external_item_id=item_id,
+            external_item_id=named(annotation.get("id"), "annotation.id"),
             external_parent_id=text(task.get("id"), "task.id"),
             order_ref=text(data.get(self.config.order_field), self.config.order_field),
             line_ref=text(data.get(self.config.line_field), self.config.line_field),
@@ -113,28 +112,33 @@ class LabelStudio:
 
 
 def annotation_state(annotation: dict[str, Any]) -> State:
-    if annotation.get("ground_truth"):
+    """Raises Unusable."""
+    if flag(annotation.get("ground_truth"), "annotation.ground_truth"):
         return "uncounted"
-    return "rejected" if annotation.get("was_cancelled") else "accepted"
+    return "rejected" if flag(annotation.get("was_cancelled"), "annotation.was_cancelled") else "accepted"
 
 
 def deleted(message: dict[str, Any], name: str, field: str) -> Iterator[VendorEvent]:
-    for one in objects(message.get(name), name):
-        gone = text(one.get("id"), f"{name}.id")
-        if gone is not None:
-            yield VendorEvent("item_state", state="retracted", **{field: gone})  # type: ignore[arg-type]  # one of two text fields
+    def read(one: Any, at: str) -> VendorEvent:
+        gone = named(mapping(one, at).get("id"), f"{at}.id")
+        return VendorEvent("item_state", state="retracted", **{field: gone})  # type: ignore[arg-type]  # one of two text fields
+
+    return each(numbered(some(message.get(name)), name), read)
 
 
 def created_tasks(message: dict[str, Any]) -> Iterator[VendorEvent]:
     """Tasks imported with annotations make no annotation event: then only its API tells."""
-    annotated = any(
-        task.get("total_annotations") or task.get("is_labeled") for task in objects(message.get("tasks"), "tasks")
-    )
+    tasks = some(message.get("tasks"))
+    unread = [VendorEvent("quarantined", detail=f"{at} is no object") for at, task in numbered(tasks, "tasks")
+              if not isinstance(task, dict)]  # fmt: skip
+    annotated = any(task.get("total_annotations") or task.get("is_labeled") for task in tasks if isinstance(task, dict))
     yield VendorEvent("poke") if annotated else VendorEvent("ignored", detail="tasks without annotations")
+    yield from unread
 
 
-def objects(value: Any, name: str) -> list[dict[str, Any]]:
-    return [mapping(one, name) for one in (listing(value, name) if isinstance(value, list) else [value])]
+def some(value: Any) -> list[Any]:
+    """What a message names: a list, or one alone."""
+    return value if isinstance(value, list) else [value]
 
 
 def is_poke(body: bytes) -> bool:

@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 
-from app.vendors.base import Order, PlacedLine, Snapshot, VendorRefused
-from app.vendors.http import call, field, understood
+from app.vendors.base import Order, PlacedLine, Snapshot, VendorEvent, VendorRefused
+from app.vendors.http import call, field
 from app.vendors.label_studio import LabelStudio
-from app.vendors.values import Unusable
+from app.vendors.values import Unusable, listing, mapping, readable_id
 
 PAGE = 100
 IMPORT_BATCH = 1000
@@ -23,16 +23,23 @@ ACTIONS = (
 class LabelStudioApi(LabelStudio):
     def snapshot(self, external_order_id: str, client: httpx.Client, now: datetime) -> Snapshot:
         """Raises VendorRefused."""
+        tasks = tasks_of(client, external_order_id)
+        return Snapshot([event for task in tasks for event in self.annotations_of(task, external_order_id)])
+
+    def annotations_of(self, task: Any, external_order_id: str) -> Iterator[VendorEvent]:
+        task_id = readable_id(task)
         try:
-            return Snapshot(
-                [
-                    self.annotation_event(annotation, {**task, "project": external_order_id})
-                    for task in tasks_of(client, external_order_id)
-                    for annotation in field(task, "annotations", list)
-                ]
-            )
+            annotations = listing(mapping(task, "a task").get("annotations"), f"task {task_id}: annotations")
         except Unusable as problem:
-            raise understood(problem) from None
+            yield VendorEvent("quarantined", external_parent_id=task_id, detail=str(problem))
+            return
+        for annotation in annotations:
+            item_id = readable_id(annotation)
+            try:
+                yield self.annotation_event(mapping(annotation, "annotation"), {**task, "project": external_order_id})
+            except Unusable as problem:
+                detail = f"task {task_id}, annotation {item_id}: {problem}"
+                yield VendorEvent("quarantined", external_item_id=item_id, external_parent_id=task_id, detail=detail)
 
     def place(self, order: Order, client: httpx.Client) -> list[PlacedLine]:
         rows = list(self.tasks(order))

@@ -5,16 +5,19 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
+from app.money import MILLIONTH
 from app.vendors.base import Order, OrderLine, PlacedLine, Snapshot, VendorEvent, VendorRefused
-from app.vendors.http import call, field, read_answer, send, understood
+from app.vendors.http import call, field, read_answer, send
 from app.vendors.prolific import Filter, Prolific, submission_state
-from app.vendors.values import Unusable, currency, text
+from app.vendors.values import Unusable, count, currency, mapping, money, named, readable_id, text
 
 EVENT_TYPES = ("submission.status.change", "study.status.change")
 PAGE = 100
+MAX_CENTS = Decimal(100_000_000_000)
 # What a study may be given once it is published; before that it may still be changed.
 PUBLISHED = ("ACTIVE", "SCHEDULED", "PAUSED", "PUBLISHING", "AWAITING REVIEW", "COMPLETED")
 
@@ -26,26 +29,29 @@ class ProlificApi(Prolific):
 
     def resolved(self, event: VendorEvent, client: httpx.Client, now: datetime) -> VendorEvent:
         try:
-            submission = call(client, "GET", f"/api/v1/submissions/{event.external_item_id}/")
+            answer = call(client, "GET", f"/api/v1/submissions/{quote(event.external_item_id or '', safe='')}/")
+            submission = mapping(answer, "the submission")
             return submission_event(submission, submission.get("study_id"), now)
         except (VendorRefused, Unusable) as problem:
             return replace(event, kind="quarantined", detail=str(problem)[:200])
 
     def snapshot(self, external_order_id: str, client: httpx.Client, now: datetime) -> Snapshot:
         """Raises VendorRefused."""
-        study = f"/api/v1/studies/{external_order_id}"
+        study = f"/api/v1/studies/{quote(external_order_id, safe='')}"
         counts = call(client, "GET", f"{study}/submissions/counts/")
         cost = call(client, "GET", f"{study}/cost/")
+        events = [read_submission(one, external_order_id, now) for one in submissions(client, external_order_id)]
+        problems = []
+        accepted, rejected, amount, code = None, None, None, None
         try:
-            events = [submission_event(one, external_order_id, now) for one in submissions(client, external_order_id)]
-            stated = {submission_state(name): 0 for name in ("APPROVED", "REJECTED")}
-            for name, number in counts.items():
-                if number and name != "TOTAL" and submission_state(name) in stated:
-                    stated[submission_state(name)] += int(number)
+            accepted, rejected = total_counts(counts)
+        except Unusable as problem:
+            problems.append(f"the study's counts: {problem}")
+        try:
             amount, code = total_cost(cost)
         except Unusable as problem:
-            raise understood(problem) from None
-        return Snapshot(events, stated["accepted"], stated["rejected"], amount, code)
+            problems.append(f"the study's cost: {problem}")
+        return Snapshot(events, accepted, rejected, amount, code, problems)
 
     def place(self, order: Order, client: httpx.Client) -> list[PlacedLine]:
         if self.config.workspace_id is not None:
@@ -150,14 +156,34 @@ def submissions(client: httpx.Client, study_id: str) -> Iterator[dict[str, Any]]
         page += 1
 
 
+def read_submission(submission: Any, study_id: str, now: datetime) -> VendorEvent:
+    try:
+        return submission_event(mapping(submission, "a submission"), study_id, now)
+    except Unusable as problem:
+        item_id = readable_id(submission)
+        return VendorEvent("quarantined", external_item_id=item_id, detail=f"submission {item_id}: {problem}")
+
+
 def submission_event(submission: Mapping[str, Any], study_id: Any, now: datetime) -> VendorEvent:
+    """Raises Unusable."""
     return VendorEvent(
         "item_state",
         external_order_id=text(study_id, "study_id"),
-        external_item_id=text(submission.get("id"), "id"),
+        external_item_id=named(submission.get("id"), "id"),
         state=submission_state(submission.get("status")),
         occurred_at=now,
     )
+
+
+def total_counts(counts: Any) -> tuple[int, int]:
+    """Accepted and rejected submissions of a study, as it states them. Raises Unusable."""
+    stated = {"accepted": 0, "rejected": 0}
+    for name, number in mapping(counts, "the answer").items():
+        several = count(number, name)
+        if several and name != "TOTAL":
+            state = submission_state(name)
+            stated[state] = stated.get(state, 0) + several
+    return stated["accepted"], stated["rejected"]
 
 
 def total_cost(cost: Any) -> tuple[Decimal | None, str | None]:
@@ -165,13 +191,13 @@ def total_cost(cost: Any) -> tuple[Decimal | None, str | None]:
     parts = [
         part
         for name in ("rewards", "bonuses")
-        for part in ((cost or {}).get(name) or {}).values()
+        for part in mapping(mapping(cost or {}, "the answer").get(name) or {}, name).values()
         if isinstance(part, dict) and part.get("amount") is not None
     ]
     if not parts:
         return None, None
-    currencies = {currency(part.get("currency"), "cost.currency") for part in parts}
+    currencies = {currency(part.get("currency"), "currency") for part in parts}
     if len(currencies) > 1:
-        raise Unusable("the costs are in several currencies")
-    cents = sum((Decimal(str(part["amount"])) for part in parts), Decimal(0))
-    return cents / 100, currencies.pop()
+        raise Unusable("it is in several currencies")
+    cents = sum((money(part["amount"], "amount", MAX_CENTS) or Decimal(0) for part in parts), Decimal(0))
+    return (cents / 100).quantize(MILLIONTH), currencies.pop()

@@ -1,16 +1,32 @@
 """Our published contract, docs/vendors/standard.md: any vendor or script can speak it."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from app.vendors.base import Headers, State, VendorEvent, Verified, delivery_name
+from app.vendors.base import Headers, Kind, State, VendorEvent, Verified, delivery_name, each, numbered
 from app.vendors.signatures import StandardWebhooks
-from app.vendors.values import Unusable, count, currency, instant, listing, mapping, money, read_json, text
+from app.vendors.values import (
+    MAX_COUNT,
+    Unusable,
+    count,
+    currency,
+    instant,
+    listing,
+    mapping,
+    money,
+    named,
+    read_json,
+    text,
+)
 
 STATES = get_args(State)
+SentAt = Callable[[], datetime | None]
+"""The message's own instant, read where it is needed. Raises Unusable."""
 
 
 class StandardConfig(BaseModel):
@@ -59,24 +75,21 @@ def read_message(message: dict[str, Any]) -> Iterator[VendorEvent]:
     if reader is None:
         yield VendorEvent("ignored", detail=f"type {kind!r:.100} is none we read")
         return
-    yield from reader(mapping(message.get("data"), "data"), instant(message.get("timestamp"), "timestamp"))
+    sent_at = partial(instant, message.get("timestamp"), "timestamp")
+    yield from reader(mapping(message.get("data"), "data"), sent_at)
 
 
-def changed_items(data: dict[str, Any], sent_at: datetime | None) -> Iterator[VendorEvent]:
+def changed_items(data: dict[str, Any], sent_at: SentAt) -> Iterator[VendorEvent]:
     order = text(data.get("order_id"), "data.order_id")
-    for index, item in enumerate(listing(data.get("items"), "data.items")):
-        at = f"data.items[{index}]"
-        try:
-            yield changed_item(mapping(item, at), order, sent_at, at)
-        except Unusable as problem:
-            yield VendorEvent("quarantined", external_order_id=order, detail=str(problem))
+    items = numbered(listing(data.get("items"), "data.items"), "data.items")
+    return each(items, lambda item, at: changed_item(mapping(item, at), order, sent_at, at))
 
 
-def changed_item(item: dict[str, Any], order: str | None, sent_at: datetime | None, at: str) -> VendorEvent:
+def changed_item(item: dict[str, Any], order: str | None, sent_at: SentAt, at: str) -> VendorEvent:
     """An item's new state. Raises Unusable."""
-    item_id, state = text(item.get("id"), f"{at}.id"), item.get("state")
-    if item_id is None or state not in STATES:
-        raise Unusable(f"{at} needs an id and a state, one of {', '.join(STATES)}")
+    item_id, state = named(item.get("id"), f"{at}.id"), item.get("state")
+    if state not in STATES:
+        raise Unusable(f"{at}.state is none of {', '.join(STATES)}")
     return VendorEvent(
         "item_state",
         external_order_id=order,
@@ -88,39 +101,52 @@ def changed_item(item: dict[str, Any], order: str | None, sent_at: datetime | No
         state=state,
         cost=money(item.get("cost"), f"{at}.cost"),
         currency=currency(item.get("currency"), f"{at}.currency"),
-        occurred_at=instant(item.get("updated_at"), f"{at}.updated_at") or sent_at,
+        occurred_at=instant(item.get("updated_at"), f"{at}.updated_at") or sent_at(),
     )
 
 
-def deleted_items(data: dict[str, Any], sent_at: datetime | None) -> Iterator[VendorEvent]:
-    for name, field in (("ids", "external_item_id"), ("parent_ids", "external_parent_id")):
-        for index, one in enumerate(listing(data.get(name, []), f"data.{name}")):
-            deleted = text(one, f"data.{name}[{index}]")
-            if deleted is not None:
-                yield VendorEvent("item_state", state="retracted", occurred_at=sent_at, **{field: deleted})  # type: ignore[arg-type]  # one of two text fields
+def deleted_items(data: dict[str, Any], sent_at: SentAt) -> Iterator[VendorEvent]:
+    if not {"ids", "parent_ids"} & data.keys():
+        raise Unusable("data has neither ids nor parent_ids")
+
+    def item(one: Any, at: str) -> VendorEvent:
+        return VendorEvent("item_state", state="retracted", external_item_id=named(one, at), occurred_at=sent_at())
+
+    def parent(one: Any, at: str) -> VendorEvent:
+        return VendorEvent("item_state", state="retracted", external_parent_id=named(one, at), occurred_at=sent_at())
+
+    for name, read in (("ids", item), ("parent_ids", parent)):
+        try:
+            yield from each(numbered(listing(data.get(name, []), f"data.{name}"), f"data.{name}"), read)
+        except Unusable as problem:
+            yield VendorEvent("quarantined", detail=str(problem))
 
 
-def order_counts(data: dict[str, Any], sent_at: datetime | None) -> Iterator[VendorEvent]:
-    yield from stated_counts("counts", data, sent_at, None, least=0)
+def order_counts(data: dict[str, Any], sent_at: SentAt) -> Iterator[VendorEvent]:
+    """An order's totals, group by group. Raises Unusable."""
+    return stated_counts("counts", data, sent_at, None, least=0)
 
 
-def order_delta(data: dict[str, Any], sent_at: datetime | None) -> Iterator[VendorEvent]:
+def order_delta(data: dict[str, Any], sent_at: SentAt) -> Iterator[VendorEvent]:
     """Counts to add to an order's. Raises Unusable."""
-    delta_id = text(data.get("id"), "data.id")
-    if delta_id is None:
-        raise Unusable("data.id is missing: a delta is applied once, and its id tells it from the next")
-    yield from stated_counts("delta", data, sent_at, delta_id, least=-1_000_000_000)
+    return stated_counts("delta", data, sent_at, named(data.get("id"), "data.id"), least=-MAX_COUNT)
 
 
 def stated_counts(
-    kind: Any, data: dict[str, Any], sent_at: datetime | None, delta_id: str | None, least: int
+    kind: Kind, data: dict[str, Any], sent_at: SentAt, delta_id: str | None, least: int
 ) -> Iterator[VendorEvent]:
-    order = text(data.get("order_id"), "data.order_id")
-    for index, row in enumerate(listing(data.get("counts"), "data.counts")):
-        at = f"data.counts[{index}]"
+    """Raises Unusable."""
+    order = named(data.get("order_id"), "data.order_id")
+    occurred_at = instant(data.get("as_of"), "data.as_of") or sent_at()
+    rows = listing(data.get("counts"), "data.counts")
+    rows_of = Counter(group_of(row) for row in rows)
+
+    def read(row: Any, at: str) -> VendorEvent:
         entry = mapping(row, at)
         group = text(entry.get("group"), f"{at}.group")
-        yield VendorEvent(
+        if rows_of[group or ""] > 1:
+            raise Unusable(f"{at}: the group '{group or ''}' stands in several rows; say its counts in one")
+        return VendorEvent(
             kind,
             external_order_id=order,
             order_ref=order,
@@ -129,6 +155,16 @@ def stated_counts(
             rejected=count(entry.get("rejected", 0), f"{at}.rejected", least),
             cost=money(entry.get("cost"), f"{at}.cost"),
             currency=currency(entry.get("currency"), f"{at}.currency"),
-            occurred_at=instant(data.get("as_of"), "data.as_of") or sent_at,
+            occurred_at=occurred_at,
             event_id=None if delta_id is None else f"{delta_id}/{group or ''}",
         )
+
+    return each(numbered(rows, "data.counts"), read)
+
+
+def group_of(row: Any) -> str | None:
+    """The group that a row of counts names, '' for none; None where it cannot be read."""
+    try:
+        return text(row.get("group"), "group") or "" if isinstance(row, dict) else None
+    except Unusable:
+        return None

@@ -1,5 +1,6 @@
 """Values out of a vendor's document: of the type we need, or Unusable saying why."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -17,7 +18,7 @@ class Unusable(ValueError):
     """A value of a vendor's document that cannot be what it should be."""
 
 
-def read_json(body: bytes, number: type[Number] = Number) -> Any:
+def read_json(body: bytes, number: Callable[[str], float] = Number) -> Any:
     """Strict JSON, at most MAX_DEPTH deep, so that nothing that walks it later can run out of stack.
 
     Raises Malformed.
@@ -38,8 +39,18 @@ def children(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def whole(value: Any) -> Any:
+    """The whole number that `value` is, though it was written with a fraction or an exponent (3.0); else `value`."""
+    if not isinstance(value, float) or not value.is_integer():
+        return value
+    # A float takes large numbers for whole ones, and loses their last digits.
+    exact = Decimal(value.text) if isinstance(value, Number) else Decimal(value)
+    return int(exact) if exact == exact.to_integral_value() else value
+
+
 def text(value: Any, name: str) -> str | None:
     """An id or a name: a string, or a whole number written out. None where there is none. Raises Unusable."""
+    value = whole(value)
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -51,6 +62,29 @@ def text(value: Any, name: str) -> str | None:
     if "\0" in written or (not written.isascii() and any("\ud800" <= char <= "\udfff" for char in written)):
         raise Unusable(f"{name} holds a character that is not text")
     return written
+
+
+def named(value: Any, name: str) -> str:
+    """As `text`, where there must be one. Raises Unusable."""
+    written = text(value, name)
+    if written is None:
+        raise Unusable(f"{name} is missing")
+    return written
+
+
+def readable_id(value: Any) -> str | None:
+    """An object's id; None where it cannot be read, or there is none."""
+    try:
+        return text(value.get("id"), "id") if isinstance(value, dict) else None
+    except Unusable:
+        return None
+
+
+def flag(value: Any, name: str) -> bool:
+    """Whether something is so; not, where nothing is said. Raises Unusable."""
+    if value is not None and not isinstance(value, bool):
+        raise Unusable(f"{name} is neither true nor false")
+    return bool(value)
 
 
 def instant(value: Any, name: str) -> datetime | None:
@@ -70,13 +104,13 @@ def count(value: Any, name: str, least: int = 0) -> int | None:
     """A whole number from `least`, None where there is none. Raises Unusable."""
     if value is None:
         return None
-    whole = int(value) if isinstance(value, float) and value.is_integer() else value
-    if isinstance(whole, bool) or not isinstance(whole, int) or not least <= whole <= MAX_COUNT:
+    number = whole(value)
+    if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= MAX_COUNT:
         raise Unusable(f"{name} is no whole number from {least} to {MAX_COUNT}")
-    return whole
+    return number
 
 
-def money(value: Any, name: str) -> Decimal | None:
+def money(value: Any, name: str, most: Decimal = MAX_COST) -> Decimal | None:
     """An exact amount, from text or from a JSON number's own text. Raises Unusable, also for more than six decimals."""
     if value is None or value == "":
         return None
@@ -87,8 +121,8 @@ def money(value: Any, name: str) -> Decimal | None:
         )
     except InvalidOperation:
         amount = Decimal("NaN")
-    if not amount.is_finite() or not 0 <= amount <= MAX_COST or amount != round(amount, 6):
-        raise Unusable(f"{name} is no amount from 0 to {MAX_COST} with at most six decimals")
+    if not amount.is_finite() or not 0 <= amount <= most or amount != round(amount, 6):
+        raise Unusable(f"{name} is no amount from 0 to {most} with at most six decimals")
     return amount
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
 from app.api.http.shapes import Answer, InstantIn, MoneyOut, Shape
-from app.api.http.transactions import Call, Route, posts, reads
+from app.api.http.transactions import Call, QuestionRoute, Route, asks, posts, reads
 from app.api.vendors.connections import get
 from app.errors import VerifyFailed
 from app.services.ids import new_id
@@ -20,6 +20,7 @@ from app.store import vendors as store
 from app.vendors.base import Headers
 
 router = APIRouter(prefix="/v1/vendor-connections", tags=["vendors"], route_class=Route)
+questions = APIRouter(prefix=router.prefix, tags=["vendors"], route_class=QuestionRoute)
 
 Outcome = Literal["received", "applied", "ignored", "quarantined"]
 
@@ -113,17 +114,20 @@ class DryRunOut(Answer):
     events: list[VendorEventOut]
 
 
-@router.post("/{connection_id}/dry-run", summary="Try a webhook without effect", responses=declared(VerifyFailed))
-def dry_run(connection_id: str, body: DryRunIn, call: Annotated[Call, posts("admin")]) -> DryRunOut:
+@questions.post("/{connection_id}/dry-run", summary="Try a webhook without effect", responses=declared(VerifyFailed))
+def dry_run(connection_id: str, body: DryRunIn, call: Annotated[Call, asks("admin")]) -> DryRunOut:
     """What would be read from it, with the connection's configuration or with another one."""
     row = get(call, connection_id)
     adapter = connections.adapter_for(row)
     if body.config is not None:
         _, adapter = connections.checked_config(row.kind, row.preset, body.config, call.runtime.settings)
+    secrets = connections.honoured_secrets(row, call.runtime.settings, call.now) if body.signed else ()
+    # All that is needed was read: nobody waits for a connection while the body is.
+    call.session.close()
     raw = body.body.encode("utf-8", "replace") if isinstance(body.body, str) else json.dumps(body.body).encode()
     headers = Headers(body.headers.items())
     if body.signed:
-        adapter.verify(headers, raw, connections.honoured_secrets(row, call.runtime.settings, call.now), call.now)
+        adapter.verify(headers, raw, secrets, call.now)
     stored = adapter.readable(raw)
     kept = Headers(headers.only(adapter.kept_headers).items())
     return DryRunOut.of(stored=stored.decode(), events=inbox.parse(adapter, kept, stored))

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, Fault, NotFound, invalid
+from app.errors import Conflict, Fault, NotFound, invalid, refuse
 from app.outbound.targets import Policy, TargetRefused
 from app.services.access.keys import Caller
 from app.services.access.secrets import SecretBox
@@ -21,6 +21,7 @@ from app.store import vendors as store
 from app.store.models.vendors import VendorConnection, VendorWakeup
 from app.store.reading import find
 from app.vendors.base import Adapter
+from app.vendors.generic import Generic
 from app.vendors.prolific import ProlificConfig
 from app.vendors.registry import adapter_of, full_config
 
@@ -80,9 +81,13 @@ def create_connection(
 def checked_config(
     kind: str, preset: str | None, config: Mapping[str, Any], settings: Settings
 ) -> tuple[dict[str, Any], Adapter]:
-    """The whole configuration and the adapter it makes. Raises Invalid, for an address that may not be called too."""
+    """The whole configuration and the adapter it makes. Raises Invalid, for an address that may not be called and for
+    an expression that no body can make good, too."""
     whole = full_config(kind, preset, dict(config))
     adapter = adapter_of(kind, whole)
+    # Asked of what is to be stored alone: what is stored already is read on, its events quarantined.
+    if isinstance(adapter, Generic):
+        refuse([Fault(f"/config{pointer}", problem) for pointer, problem in adapter.faults()])
     if whole.get("base_url") is not None:
         try:
             Policy(settings.outbound_allow, settings.outbound_ports).read_url(whole["base_url"])

@@ -151,22 +151,36 @@ def ask_to_map(session: Session, connection_id: UUID, enqueue: Enqueue) -> None:
 
 
 @dataclass(frozen=True)
+class Stored:
+    """A delivery as it was stored, to be read when no transaction is open."""
+
+    id: int
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True)
 class Parsed:
-    """A delivery's events, read outside any transaction that writes."""
+    """A delivery's events, read outside any transaction."""
 
     id: int
     events: Sequence[VendorEvent]
 
 
-def waiting(session: Session, connection: VendorConnection) -> list[Parsed]:
-    """The next deliveries to apply, up to BATCH or about MAX_BATCH_EVENTS events; none while paused."""
+def waiting(session: Session, connection: VendorConnection) -> list[Stored]:
+    """The next deliveries to apply, up to BATCH; none while paused."""
     if connection.state != "active":
         return []
-    adapter = connections.adapter_for(connection)
+    rows = store.received(session, connection.id, BATCH)
+    return [Stored(row.id, Headers(row.headers.items()), row.body.encode()) for row in rows]
+
+
+def parsed(adapter: Adapter, deliveries: Sequence[Stored]) -> list[Parsed]:
+    """The first of them, up to about MAX_BATCH_EVENTS events."""
     batch: list[Parsed] = []
-    for row in store.received(session, connection.id, BATCH):
-        batch.append(Parsed(row.id, parse(adapter, Headers(row.headers.items()), row.body.encode())))
-        if sum(len(one.events) for one in batch) >= MAX_BATCH_EVENTS:
+    for one in deliveries:
+        batch.append(Parsed(one.id, parse(adapter, one.headers, one.body)))
+        if sum(len(done.events) for done in batch) >= MAX_BATCH_EVENTS:
             break
     return batch
 
