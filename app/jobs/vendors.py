@@ -82,7 +82,7 @@ def apply(context: Context, connection_id: UUID, batch: list[Parsed]) -> None:
     try:
         with context.database.writing() as session:
             inbox.apply_batch(session, connection_id, batch, context.clock(), context.enqueue)
-    except StatementError:
+    except (StatementError, ArithmeticError, ValueError):
         log.exception("a batch of vendor deliveries could not be applied as one")
         if len(batch) == 1:
             with context.database.writing() as session:

@@ -2,14 +2,15 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.store.models.purchases import AuditEntry, Delivery, LedgerEntry, Manifest, Order
-from app.store.reading import Listing, in_parts, rows_of
+from app.store.reading import Listing, Query, in_parts, rows_of
 
 Cell = tuple[int | None, str]
 """A group's id (None: not mapped to a group) and a state."""
@@ -68,6 +69,44 @@ def totals_of_orders(
             if priced:
                 totals.priced[cell] = int(count)
     return found
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one cause changed of an order's samples of a group: delivered ones, and accepted ones among them."""
+
+    order_id: UUID
+    group_id: int
+    at: datetime
+    delivered: int
+    accepted: int
+
+
+DELIVERED = func.sum(LedgerEntry.count)
+ACCEPTED = func.sum(case((LedgerEntry.state == "accepted", LedgerEntry.count), else_=0))
+
+
+def changes_by_cause(kinds: Sequence[str]) -> Query:
+    here = LedgerEntry
+    columns = (here.order_id, here.group_id, here.created_at)
+    query = select(*columns, DELIVERED, ACCEPTED).where(here.kind.in_(kinds), here.group_id.is_not(None))
+    return query.group_by(*columns, here.cause)
+
+
+def falling_orders(session: Session, order_ids: Collection[UUID], kinds: Sequence[str]) -> set[UUID]:
+    """Those of which some cause of these kinds took samples of a group away."""
+    query = changes_by_cause(kinds).having(or_(DELIVERED < 0, ACCEPTED < 0))
+    return {row[0] for row in in_parts(session, query, LedgerEntry.order_id, sorted(order_ids))}
+
+
+def changes_of_orders(session: Session, order_ids: Collection[UUID], kinds: Sequence[str]) -> list[Change]:
+    """What causes of these kinds changed, group by group, those of an order in their order."""
+    query = changes_by_cause(kinds).order_by(func.min(LedgerEntry.id))
+    rows = in_parts(session, query, LedgerEntry.order_id, sorted(order_ids))
+    return [
+        Change(order_id, group_id, at, int(delivered), int(accepted))
+        for order_id, group_id, at, delivered, accepted in rows
+    ]
 
 
 def money_of_project(session: Session, project_id: UUID) -> Money:

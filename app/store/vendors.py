@@ -128,6 +128,23 @@ def outcomes(session: Session, connection_id: UUID) -> dict[str, int]:
     return {row[0]: row[1] for row in session.execute(query)}
 
 
+def unread_events(session: Session, connection_ids: Collection[UUID], since: datetime | None = None) -> dict[UUID, int]:
+    """Connection → how many events of its webhooks (received since an instant) could not be read; none left out."""
+    here = VendorDelivery
+    query = select(here.connection_id, func.sum(here.unread)).where(here.connection_id.in_(connection_ids))
+    query = query.where(here.outcome == "quarantined", here.unread > 0).group_by(here.connection_id)
+    if since is not None:
+        query = query.where(here.received_at >= since)
+    return {connection_id: int(count) for connection_id, count in session.execute(query)}
+
+
+def unread(session: Session, connection_id: UUID) -> int:
+    """How many events of the connection's quarantined webhooks, and items of its orders as they were read back last,
+    could not be read."""
+    items = select(func.sum(VendorOrder.unread)).where(VendorOrder.connection_id == connection_id)
+    return unread_events(session, [connection_id]).get(connection_id, 0) + int(session.scalar(items) or 0)
+
+
 # Items
 
 
@@ -188,15 +205,22 @@ def unmapped_of_orders(session: Session, order_ids: Iterable[UUID]) -> list[tupl
 def fold_of_items(
     session: Session, order_id: UUID, by_parent: bool
 ) -> list[tuple[int | None, str | None, str, int, int]]:
-    """(group id, parent, state, samples, newest version) of an order's items that count; the parent is None unless
-    asked for."""
+    """(group id, parent, state, samples, newest version) of an order's items that count, deltas left out; the parent is
+    None unless asked for."""
     here = VendorItem
     keys: list[Any] = [here.group_id, here.state, *([here.parent_id] if by_parent else [])]
     query: Select[Any] = select(*keys, func.sum(here.quantity), func.max(here.version))
-    query = query.where(here.order_id == order_id, here.state.in_(COUNTED)).group_by(*keys)
+    query = query.where(here.order_id == order_id, here.state.in_(COUNTED), here.is_delta.is_(False)).group_by(*keys)
     return [
         (row[0], row[2] if by_parent else None, row[1], int(row[-2]), int(row[-1])) for row in session.execute(query)
     ]
+
+
+def deltas_of_order(session: Session, order_id: UUID) -> Sequence[VendorItem]:
+    """The parts of stated changes of the order's counts."""
+    here = VendorItem
+    query = select(here).where(here.order_id == order_id, here.state.in_(COUNTED), here.is_delta.is_(True))
+    return session.scalars(query.order_by(here.id)).all()
 
 
 def item_costs(session: Session, order_id: UUID, states: Sequence[str], currency: str) -> tuple[int, Decimal | None]:

@@ -18,6 +18,7 @@ from app.vendors.values import Unusable
 
 State = Literal["submitted", "accepted", "rejected", "uncounted", "retracted"]
 MAX_DELIVERY_ID = 200
+REASONS = 5
 Kind = Literal["item_state", "counts", "delta", "poke", "ignored", "quarantined"]
 
 
@@ -147,6 +148,16 @@ def each(items: Iterable[tuple[str, Any]], read: Callable[[Any, str], VendorEven
             yield read(item, at)
         except Unusable as problem:
             yield VendorEvent("quarantined", detail=str(problem))
+
+
+def unread_of(events: Iterable[VendorEvent]) -> list[VendorEvent]:
+    """Those that could not be read."""
+    return [event for event in events if event.kind == "quarantined"]
+
+
+def reasons_of(unread: Iterable[VendorEvent]) -> str:
+    """Why events could not be read, each reason once; the first REASONS of them."""
+    return "; ".join(list(dict.fromkeys(event.detail or "" for event in unread))[:REASONS])
 
 
 def numbered(values: Iterable[Any], name: str) -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import httpx
 
-from app.money import MILLIONTH
 from app.vendors.base import Order, OrderLine, PlacedLine, Snapshot, VendorEvent, VendorRefused
 from app.vendors.http import call, field, read_answer, send
 from app.vendors.prolific import Filter, Prolific, submission_state
@@ -200,4 +199,4 @@ def total_cost(cost: Any) -> tuple[Decimal | None, str | None]:
     if len(currencies) > 1:
         raise Unusable("it is in several currencies")
     cents = sum((money(part["amount"], "amount", MAX_CENTS) or Decimal(0) for part in parts), Decimal(0))
-    return (cents / 100).quantize(MILLIONTH), currencies.pop()
+    return round(cents / 100, 6), currencies.pop()

@@ -60,6 +60,7 @@ def show(
         "connection.html",
         connection=row,
         counts=store.outcomes(visit.session, row.id),
+        unread=store.unread(visit.session, row.id),
         deliveries=found,
         outcome=outcome,
         outcomes=OUTCOMES,

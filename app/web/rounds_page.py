@@ -16,7 +16,6 @@ from app.services.intake.manifests import manifests_of
 from app.services.ledger.deliveries import Recording, record_delivery
 from app.services.ledger.holdings import left_of
 from app.services.purchases import rounds
-from app.services.purchases.progress import progress_of
 from app.services.purchases.rounds import get_round
 from app.services.purchases.timeline import Stage, Waiting, stages_of, waiting_of
 from app.services.valuation.source_values import kept_source_values
@@ -102,7 +101,7 @@ def shown(
 
 def look(visit: Visit, project: Project, number: int) -> RoundOut:
     visit.session.flush()
-    return round_shape(project, progress_of(visit.session, project, get_round(visit.session, project, number)))
+    return round_shape(visit.session, project, get_round(visit.session, project, number))
 
 
 def waits(visit: Visit, now: RoundOut) -> list[Waiting]:
@@ -205,6 +204,6 @@ async def watch_round(project_id: str, number: int, visit: Annotated[Visit, sees
     """Server-sent events: `changed` with the round's ETag when anything of it changed since the one before."""
 
     def tag(session: Session, project: Project) -> str:
-        return tag_of(round_shape(project, progress_of(session, project, get_round(session, project, number))))
+        return tag_of(round_shape(session, project, get_round(session, project, number)))
 
     return await watched(visit, project_id, tag)

@@ -103,6 +103,7 @@ class Round(Tabular):
     proposed_by: str | None = None
     spent: Decimal | None = None
     committed: Decimal | None = None
+    warnings: tuple[Remark, ...] = ()
     orders: tuple[Order, ...] = ()
     groups: Mapping[str, GroupProgress] = field(default_factory=dict)
     etag: str | None = None
@@ -136,6 +137,7 @@ def _round_fields(answer: Json) -> dict[str, Any]:
     }
     if "orders" in answer:
         decoded |= {name: Decimal(answer[name]) for name in ("spent", "committed")}
+        decoded["warnings"] = Remark.all_of(answer)
         decoded["orders"] = tuple(Order.of(one) for one in answer["orders"])
         decoded["groups"] = {one["group"]: GroupProgress.of(one) for one in answer["groups"]}
     return {**known_fields(Round, answer), **decoded}

@@ -98,5 +98,6 @@ def test_a_delta_is_two_items_known_by_its_id() -> None:
     assert len(set(delta("d-1", 2))) == 2
     assert delta("d-1", 2) == delta("d-1", 2)
     assert not set(delta("d-1", 2)) & set(delta("d-2", 2))
-    assert len(delta("d-1", 0)) == 1
+    nothing = delta_items(VendorEvent("delta", external_order_id="o", event_id="d-1", accepted=0, rejected=1))
+    assert [said["state"][1] for _, said in nothing] == ["uncounted", "rejected"]
     assert max(len(item_id) for item_id in delta("d" * 400, 1)) <= 250

@@ -1,5 +1,6 @@
 """Rounds: purchases, from proposal to close."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body
 from pydantic import ConfigDict, Field, RootModel
 
+from app.api.http.answers import WarningOut
 from app.api.http.etags import matches, question_tag
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared, repeated
@@ -22,12 +24,15 @@ from app.services.curves.fits import DRAWS, SEED
 from app.services.ledger.holdings import money_of
 from app.services.planning.allocations import AllocationQuestion
 from app.services.purchases import proposals, rounds
-from app.services.purchases.progress import GroupProgress, RoundProgress, progress_of
+from app.services.purchases.doubts import Fall, Unread, falls_of, unread_of_orders
+from app.services.purchases.progress import GroupProgress, OrderProgress, progress_of
 from app.services.purchases.proposals import Proposal
 from app.services.purchases.rounds import get_round
 from app.store.access import key_name
-from app.store.models.projects import Project
+from app.store.db import Session
+from app.store.models.projects import Group, Project
 from app.store.models.purchases import Round
+from app.store.projects import members
 from app.store.rounds import listed_rounds
 
 router = APIRouter(prefix="/v1/projects/{project_id}/rounds", tags=["rounds"], route_class=Route)
@@ -132,10 +137,12 @@ class RoundSummary(Answer):
 
 class RoundOut(RoundSummary):
     """A round with its orders and groups: planned, ordered, delivered, and the effect on the metric, side by side.
-    `spent` is charged so far, `committed` what its open orders may still cost."""
+    `spent` is charged so far, `committed` what its open orders may still cost; `warnings`: what its vendors said that
+    deserves a second look."""
 
     spent: MoneyOut
     committed: MoneyOut
+    warnings: list[WarningOut]
     orders: list[OrderOut]
     groups: list[GroupProgressOut]
 
@@ -154,13 +161,47 @@ def summary_of(project: Project, row: Round) -> RoundSummary:
     )
 
 
-def round_shape(project: Project, progress: RoundProgress) -> RoundOut:
+def round_shape(session: Session, project: Project, row: Round) -> RoundOut:
+    progress = progress_of(session, project, row)
     return RoundOut.of(
-        summary_of(project, progress.round),
+        summary_of(project, row),
         money_of(order.totals for order in progress.orders),
+        warnings=round_warnings(session, project, progress.orders),
         orders=[order_shape(order) for order in progress.orders],
         groups=[group_shape(group) for group in progress.groups],
     )
+
+
+def round_warnings(session: Session, project: Project, orders: Sequence[OrderProgress]) -> list[WarningOut]:
+    rows, sources = [one.order for one in orders], {one.order.id: one.source for one in orders}
+    falls = falls_of(session, rows)
+    keys = {group.id: group.key for group in members(session, Group, project.id, archived=None)} if falls else {}
+    unread = unread_of_orders(session, rows)
+    return [
+        *(fall_warning(fall, sources[fall.order_id], keys[fall.group_id]) for fall in falls),
+        *(unread_warning(one, sorted({sources[order_id] for order_id in one.order_ids})) for one in unread),
+    ]
+
+
+def fall_warning(fall: Fall, source: str, group: str) -> WarningOut:
+    detail = (
+        f"The vendor of '{source}' reports fewer {fall.what} samples of '{group}' than it had: {fall.left:,} instead of"
+        f" {fall.most:,}, {fall.most - fall.left:,} fewer, since {fall.since:%Y-%m-%d %H:%M} UTC. Counts and charges"
+        " follow what it says now; ask it why."
+    )
+    return WarningOut(code="counts_fell", group=group, source=source, detail=detail)
+
+
+def unread_warning(one: Unread, sources: list[str]) -> WarningOut:
+    said = [
+        *([f"{one.events:,} in its webhooks"] if one.events else []),
+        *([f"{one.items:,} when its API was read last"] if one.items else []),
+    ]
+    detail = (
+        f"Items that the vendor of {', '.join(repr(source) for source in sources)} told of could not be read, and do"
+        f" not count: {', '.join(said)}. The connection's quarantined deliveries and its reconciliations say why."
+    )
+    return WarningOut(code="unread_items", group=None, source=sources[0] if len(sources) == 1 else None, detail=detail)
 
 
 def group_shape(one: GroupProgress) -> GroupProgressOut:
@@ -177,7 +218,7 @@ def group_shape(one: GroupProgress) -> GroupProgressOut:
 
 def shape_of(call: Call, project: Project, row: Round) -> RoundOut:
     call.session.flush()
-    return round_shape(project, progress_of(call.session, project, row))
+    return round_shape(call.session, project, row)
 
 
 @router.post(

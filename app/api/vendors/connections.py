@@ -54,8 +54,9 @@ class ConnectionPatch(Patch):
 
 
 class ConnectionOut(Answer):
-    """`deliveries`: how many webhooks there are of each outcome. `weakness`: what the vendor's way of signing does not
-    prove; null where the body is signed."""
+    """`deliveries`: how many webhooks there are of each outcome. `unread`: how many items of quarantined webhooks, and
+    of the orders read back last, could not be read. `weakness`: what the vendor's way of signing does not prove; null
+    where the body is signed."""
 
     id: UUID
     name: str
@@ -68,6 +69,7 @@ class ConnectionOut(Answer):
     weakness: str | None
     old_secret_until: datetime | None
     deliveries: dict[str, int]
+    unread: int
     created_at: datetime
     updated_at: datetime
 
@@ -94,6 +96,7 @@ def shape(call: Call, row: VendorConnection) -> ConnectionOut:
         has_api_token="api_token" in row.sealed,
         weakness=connections.adapter_for(row).weakness,
         deliveries=store.outcomes(call.session, row.id),
+        unread=store.unread(call.session, row.id),
     )
 
 

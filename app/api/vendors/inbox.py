@@ -27,14 +27,15 @@ Outcome = Literal["received", "applied", "ignored", "quarantined"]
 
 class VendorDeliveryOut(Answer):
     """One webhook, without secrets. `outcome`: received (waits), applied, ignored, or quarantined: some of it could not
-    be read, or waits for its order or group to be mapped; `detail` says which. `reduced_at`: since when `body` is a
-    digest of it and what was counted; then it is not replayed."""
+    be read, or waits for its order or group to be mapped; `detail` says which. `unread`: how many of its `events` could
+    not be read."""
 
     id: int
     delivery_id: str
     outcome: Outcome
     detail: str | None
     events: int
+    unread: int
     sent_at: datetime | None
     received_at: datetime
     applied_at: datetime | None

@@ -151,11 +151,13 @@ def reconcile(connection_id: str, call: Annotated[Call, posts("write")]) -> Aske
 
 
 class ReconciliationOut(Answer):
-    """What reading the vendor's API changed: order → group ('' for none) → state → samples more or fewer."""
+    """What reading the vendor's API changed: order → group ('' for none) → state → samples more or fewer. `items`: how
+    many were read; `unread`: how many could not be, `problem` says why. Those stay as they were known."""
 
     id: int
     reason: str
     items: int
+    unread: int
     differences: dict[str, dict[str, dict[str, int]]]
     problem: str | None
     created_at: datetime

@@ -1,6 +1,8 @@
 """From items to the ledger: what an order's items add up to, and the difference that makes."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -13,12 +15,13 @@ from app.services.ledger import ledger
 from app.services.ledger.deliveries import after_delivery
 from app.services.ledger.ledger import Cause
 from app.services.ledger.terms import Terms
+from app.services.projects.keys import normal_key
 from app.store import rounds as round_store
 from app.store import vendors as store
 from app.store.ledger import Cell
 from app.store.models.projects import Project
 from app.store.models.purchases import Order
-from app.store.models.vendors import VendorConnection
+from app.store.models.vendors import VendorConnection, VendorItem
 from app.vendors.label_studio import LabelStudioConfig
 
 PENDING = {"submitted": "pending", "accepted": "accepted", "rejected": "rejected"}
@@ -55,7 +58,8 @@ def settle_orders(
 
 
 def fold_order(session: Session, connection: VendorConnection, order: Order) -> dict[Cell, int]:
-    """Samples by group and state: from items, and from the totals a vendor stated later than its newest item."""
+    """Samples by group and state: from items, from the totals a vendor stated later than its newest item, and from the
+    changes it stated since."""
     needed = 0
     if connection.kind == "label_studio":
         needed = LabelStudioConfig.model_validate(connection.config).annotations_per_task
@@ -64,7 +68,8 @@ def fold_order(session: Session, connection: VendorConnection, order: Order) -> 
     for group_id, _, _, _, version in rows:
         newest[group_id] = max(newest.get(group_id, 0), version)
     cells = whole_samples(rows, needed) if needed else item_cells(rows)
-    taken = take_stated(cells, *stated_cells(session, connection, order, newest))
+    totals = [one for one in stated_totals(session, connection, order) if one.holds(newest)]
+    taken = with_totals(cells, totals, store.deltas_of_order(session, order.id))
     return {cell: count for cell, count in taken.items() if count}
 
 
@@ -100,33 +105,72 @@ def sample_state(counts: dict[str, int], needed: int) -> str:
     return "rejected" if set(counts) == {"rejected"} else "pending"
 
 
-def stated_cells(
-    session: Session, connection: VendorConnection, order: Order, newest: dict[int | None, int]
-) -> tuple[dict[Cell, int], int | None]:
-    """A vendor's own totals, where they are not older than the newest item they are of: by group and state, and of the
-    whole order (None where it states none)."""
+@dataclass(frozen=True)
+class StatedTotal:
+    """What a vendor said its order comes to: of a group by its word, or of the whole order (no word, no group)."""
+
+    external_order_id: str
+    word: str
+    group_id: int | None
+    accepted: int
+    rejected: int
+    version: int
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.word and self.group_id is None
+
+    def holds(self, newest: Mapping[int | None, int]) -> bool:
+        """Whether it is not older than the newest item that it is of."""
+        return self.version >= (max(newest.values(), default=0) if self.is_whole else newest.get(self.group_id, 0))
+
+    def is_of(self, delta: VendorItem) -> bool:
+        """Whether the change is one of what this is the total of. Words of no known group are told apart."""
+        if self.external_order_id != delta.external_order_id or self.is_whole:
+            return self.external_order_id == delta.external_order_id
+        if self.group_id is None and delta.group_id is None:
+            return self.word == (delta.group_word or "")
+        return self.group_id == delta.group_id
+
+
+def stated_totals(session: Session, connection: VendorConnection, order: Order) -> list[StatedTotal]:
+    """Without a word a total is of the one group that the vendor's order or ours holds, unless others have words."""
     keys = store.groups_of_projects(session, [order.project_id]).get(order.project_id, {})
-    cells: dict[Cell, int] = {}
-    whole: int | None = None
+    only = int(next(iter(order.yields))) if len(order.yields) == 1 else None
+    found = []
     for stated in store.vendor_orders_of(session, [order.id]):
+        alone = (stated.group_id or only) if stated.counts.keys() == {""} else None
         for word, (accepted, rejected, version) in sorted(stated.counts.items()):
-            group_id = keys.get(connection.group_map.get(word, word)) if word else stated.group_id
-            if group_id is None and not word:
-                whole = (whole or 0) + accepted + rejected if version >= max(newest.values(), default=0) else whole
-            elif version >= newest.get(group_id, 0):
-                for state, count in (("accepted", accepted), ("rejected", rejected)):
-                    cell = cell_of(group_id, state)
-                    cells[cell] = cells.get(cell, 0) + count
-    return cells, whole
+            group_id = keys.get(connection.group_map.get(word, normal_key(word))) if word else alone
+            found.append(StatedTotal(stated.external_order_id, word, group_id, accepted, rejected, version))
+    return found
 
 
-def take_stated(cells: dict[Cell, int], stated: dict[Cell, int], whole: int | None) -> dict[Cell, int]:
-    """Stated totals in place of the items'; what a total has beyond its groups is of no known group."""
-    taken = {**cells, **stated}
-    if whole is None:
-        return taken
-    known = sum(count for (group_id, state), count in taken.items() if group_id is not None and state != "pending")
-    return {**taken, (None, "unmapped"): max(0, whole - known)}
+def with_totals(
+    cells: Mapping[Cell, int], totals: Sequence[StatedTotal], deltas: Sequence[VendorItem]
+) -> dict[Cell, int]:
+    """Stated totals in the place of what items come to, changes stated since added to them, and all changes to the
+    others. What a whole order's total has beyond its groups is of no known group."""
+    taken, stated = dict(cells), Counter[Cell]()
+    for total in totals:
+        if not total.is_whole:
+            stated[cell_of(total.group_id, "accepted")] += total.accepted
+            stated[cell_of(total.group_id, "rejected")] += total.rejected
+    taken |= stated
+    for delta in deltas:
+        told = [one for one in totals if not one.is_whole and one.is_of(delta)]
+        if all(delta.version > one.version for one in told):
+            cell = cell_of(delta.group_id, delta.state)
+            taken[cell] = taken.get(cell, 0) + delta.quantity
+    wholes = [one for one in totals if one.is_whole]
+    if wholes:
+        whole = sum(one.accepted + one.rejected for one in wholes)
+        whole += sum(
+            delta.quantity for delta in deltas for one in wholes if one.is_of(delta) and delta.version > one.version
+        )
+        known = sum(count for (group_id, state), count in taken.items() if group_id is not None and state != "pending")
+        taken[(None, "unmapped")] = max(0, whole - known)
+    return taken
 
 
 def stated_cost(session: Session, project: Project, order: Order) -> Decimal | None:

@@ -78,7 +78,8 @@ def overrule(facts: Facts, said: Said, as_of: int) -> bool:
 
 
 def delta_items(event: VendorEvent) -> list[tuple[str, Said]]:
-    """A delta as items of its own, one per state: applied once, since items of one id are one item."""
+    """A delta as items of its own, one per state: applied once, since items of one id are one item. What was 0 is said
+    too: sent again at a later instant, a delta takes the place of what it said before."""
     name = hashlib.sha256(f"{event.external_order_id}\n{event.event_id}".encode()).hexdigest()[:32]
     common = VendorEvent(
         "item_state",
@@ -89,10 +90,13 @@ def delta_items(event: VendorEvent) -> list[tuple[str, Said]]:
     )
     version = version_of(event.occurred_at)
     facts = {key: value for key, value in said_of(common).items() if key not in ("state", "quantity")}
+    facts["delta"] = (0, True)
     return [
-        (f"delta:{name}:{state}", {**facts, "state": (version, state), "quantity": (version, count)})
+        (
+            f"delta:{name}:{state}",
+            {**facts, "state": (version, state if count else "uncounted"), "quantity": (version, count or 0)},
+        )
         for state, count in (("accepted", event.accepted), ("rejected", event.rejected))
-        if count
     ]
 
 
@@ -103,6 +107,7 @@ class ItemColumns:
     state: str
     version: int
     quantity: int
+    is_delta: bool
     parent_id: str | None
     external_order_id: str | None
     group_word: str | None
@@ -119,6 +124,7 @@ def columns_of(facts: Facts) -> ItemColumns:
         state=value("state"),
         version=facts["state"][0],
         quantity=value("quantity") if "quantity" in facts else 1,
+        is_delta="delta" in facts,
         parent_id=value("parent_id"),
         external_order_id=value("external_order_id"),
         group_word=value("group"),

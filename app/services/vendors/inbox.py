@@ -20,7 +20,7 @@ from app.services.vendors.schedule import ask_to_reconcile
 from app.settings import Settings
 from app.store import vendors as store
 from app.store.models.vendors import VendorConnection
-from app.vendors.base import Adapter, Headers, VendorEvent
+from app.vendors.base import Adapter, Headers, VendorEvent, reasons_of, unread_of
 
 DRAIN = "vendors.drain"
 MAP = "vendors.map"
@@ -207,7 +207,7 @@ def apply_batch(
     for one in todo:
         row = rows[one.id]
         row.outcome, row.detail = outcome_of(one.events, applied, problems)
-        row.events, row.applied_at = len(one.events), now
+        row.events, row.unread, row.applied_at = len(one.events), len(unread_of(one.events)), now
     if any(event.kind == "poke" for one in todo for event in one.events):
         ask_to_reconcile(session, connection, "poke", now, enqueue)
 
@@ -215,15 +215,19 @@ def apply_batch(
 def set_aside(session: Session, delivery: int, now: datetime) -> None:
     """Quarantine a delivery that cannot be applied at all."""
     for row in store.deliveries_by_id(session, [delivery]):
-        row.outcome, row.applied_at = "quarantined", now
+        row.outcome, row.unread, row.applied_at = "quarantined", 1, now
         row.detail = "it could not be applied; the log of the worker says why"
 
 
 def outcome_of(events: Sequence[VendorEvent], applied: Applied, problems: Sequence[str]) -> tuple[str, str | None]:
     """What became of a delivery, and why it was not all applied."""
-    unread = [event.detail or "" for event in events if event.kind == "quarantined"]
-    waits = {name for event in events for name in named(event)} & applied.waiting
-    said = [*unread, *([f"{len(waits)} items wait for their order or group to be mapped"] if waits else []), *problems]
+    unread = unread_of(events)
+    waits = {name for event in events if event.kind != "quarantined" for name in named(event)} & applied.waiting
+    said = [
+        *([f"{len(unread)} of {len(events)} could not be read: {reasons_of(unread)}"] if unread else []),
+        *([f"{len(waits)} items wait for their order or group to be mapped"] if waits else []),
+        *problems,
+    ]
     detail = "; ".join(said)[:MAX_DETAIL] or None
     if unread or waits:
         return "quarantined", detail

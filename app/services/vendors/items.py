@@ -154,11 +154,13 @@ def take_snapshot(
     now: datetime,
 ) -> Applied:
     """Take over the whole of an order as the vendor's API told it: it overrules what webhooks said until `as_of`, and
-    what it does not name does not count any more."""
+    what it does not name does not count any more. Items that could not be read stay as they are known."""
     applied, instant = Applied(), version_of(as_of)
-    told = {event.external_item_id: said_of(event) for event in events if event.external_item_id is not None}
+    told = {one.external_item_id: said_of(one) for one in events if one.kind == "item_state" and one.external_item_id}
     rows = store.items_by_external_id(session, connection.id, told)
     rows |= {row.external_item_id: row for row in store.items_of_order(session, connection.id, external_order_id)}
+    unread = [event for event in events if event.kind == "quarantined"]
+    rows = {item_id: row for item_id, row in rows.items() if item_id in told or not may_be_among(row, unread)}
     facts = {item_id: deepcopy(rows[item_id].facts) if item_id in rows else {} for item_id in rows.keys() | told.keys()}
     # What a webhook changed after the reading began is newer than the reading, by our own clock.
     later = {item_id for item_id, row in rows.items() if row.updated_at > as_of}
@@ -169,6 +171,16 @@ def take_snapshot(
     }
     write(session, connection, rows, changed, now, applied)
     return applied
+
+
+def may_be_among(row: VendorItem, unread: Sequence[VendorEvent]) -> bool:
+    """Whether a known item may be one of those of a reading that could not be read: by its id, where that can be; by
+    its parent's, where that alone can be; where neither can, every item may."""
+    return any(
+        (event.external_item_id or row.external_item_id) == row.external_item_id
+        and (bool(event.external_item_id) or (event.external_parent_id or row.parent_id) == row.parent_id)
+        for event in unread
+    )
 
 
 def take(facts: Facts, said: Said | None, as_of: int) -> bool:

@@ -16,7 +16,7 @@ from app.services.vendors.schedule import ask_to_reconcile
 from app.store import vendors as store
 from app.store.ledger import Cell
 from app.store.models.vendors import VendorConnection, VendorOrder, VendorReconciliation
-from app.vendors.base import Snapshot
+from app.vendors.base import Snapshot, reasons_of, unread_of
 
 MAX_PROBLEM = 500
 
@@ -44,7 +44,9 @@ def take_over(
     connection = store.locked_connection(session, connection_id)
     if connection is None:
         return None
-    report = VendorReconciliation(connection_id=connection.id, reason=reason, items=0, differences={}, created_at=now)
+    report = VendorReconciliation(
+        connection_id=connection.id, reason=reason, items=0, unread=0, differences={}, created_at=now
+    )
     session.add(report)
     session.flush()
     placed = store.vendor_orders(session, connection.id, [read.external_order_id for read in reads])
@@ -54,8 +56,11 @@ def take_over(
     problems = [read.problem for read in reads if read.problem]
     for read in reads:
         if read.snapshot is not None and read.external_order_id in placed:
-            take_one(session, connection, placed[read.external_order_id], read, now, applied)
-            report.items += len(read.snapshot.events)
+            row = placed[read.external_order_id]
+            take_one(session, connection, row, read, now, applied)
+            report.items += len(read.snapshot.events) - row.unread
+            report.unread += row.unread
+            problems += problems_of(read.external_order_id, read.snapshot)
     cause = Cause("reconcile", f"vendor-reconciliation:{report.id}", note=reason)
     problems += settle_orders(session, connection, applied.orders, cause, now, enqueue)
     report.differences = differences(session, connection, before, folds(session, connection, applied.orders))
@@ -71,11 +76,22 @@ def take_one(
     events = read.snapshot.events
     taken = take_snapshot(session, connection, read.external_order_id, events, read.as_of, now)
     applied.orders |= taken.orders
+    row.unread = len(unread_of(events))
     if read.snapshot.accepted is not None:
         stated = [read.snapshot.accepted, read.snapshot.rejected or 0, version_of(read.as_of)]
         row.counts = {**row.counts, "": stated}
     row.cost = row.cost if read.snapshot.cost is None else read.snapshot.cost
     row.currency = row.currency if read.snapshot.currency is None else read.snapshot.currency
+
+
+def problems_of(external_order_id: str, snapshot: Snapshot) -> list[str]:
+    """What of an order's reading could not be used."""
+    unread = unread_of(snapshot.events)
+    problems = [f"{external_order_id}: {problem}" for problem in snapshot.problems]
+    if unread:
+        number = f"{len(unread)} of {len(snapshot.events)} items"
+        problems.append(f"{external_order_id}: {number} could not be read: {reasons_of(unread)}")
+    return problems
 
 
 def folds(session: Session, connection: VendorConnection, orders: set[UUID]) -> dict[UUID, Mapping[Cell, int]]:

@@ -42,8 +42,8 @@ class VendorWakeup(Base):
 
 
 class VendorDelivery(Base):
-    """One webhook as it came, without secrets. outcome: received, applied, ignored or quarantined. From `reduced_at`
-    on there stands in `body` what `services.retention.bodies` leaves of it."""
+    """One webhook as it came, without secrets. outcome: received, applied, ignored or quarantined. unread: how many of
+    its events could not be read when it was applied last."""
 
     __tablename__ = "vendor_deliveries"
     __table_args__ = (
@@ -63,13 +63,15 @@ class VendorDelivery(Base):
     outcome: Mapped[str] = mapped_column(String(20))
     detail: Mapped[str | None] = mapped_column(String(500))
     events: Mapped[int]
+    unread: Mapped[int] = mapped_column(default=0)
     applied_at: Mapped[datetime | None]
     reduced_at: Mapped[datetime | None]
 
 
 class VendorOrder(Base):
     """An order as the vendor knows it; `group_id` where it holds one group alone. Totals are those that the vendor
-    stated last, as of `stated_at`; `counts`: group key ('' for all) → [accepted, rejected, microseconds since 1970]."""
+    stated last, as of `stated_at`; `counts`: group key ('' for all) → [accepted, rejected, microseconds since 1970].
+    unread: how many of its items could not be read when the vendor's API was read last."""
 
     __tablename__ = "vendor_orders"
 
@@ -79,6 +81,7 @@ class VendorOrder(Base):
     group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id"), index=True)
     url: Mapped[str | None] = mapped_column(String(1000))
     counts: Mapped[dict[str, Any]]
+    unread: Mapped[int] = mapped_column(default=0)
     cost: Mapped[Decimal | None]
     currency: Mapped[str | None] = mapped_column(String(3))
     created_at: Mapped[datetime]
@@ -87,7 +90,7 @@ class VendorOrder(Base):
 class VendorItem(Base):
     """The newest that a vendor said of one item. `facts`: name → [microseconds since 1970, value], each the newest of
     its name; the columns beside follow from them and from the connection's mapping. A retracted item is kept, so that
-    nothing late revives it."""
+    nothing late revives it. is_delta: it is no item of the vendor's but a part of a stated change of its counts."""
 
     __tablename__ = "vendor_items"
     __table_args__ = (
@@ -103,6 +106,7 @@ class VendorItem(Base):
     state: Mapped[str] = mapped_column(String(20))
     version: Mapped[int]
     quantity: Mapped[int]
+    is_delta: Mapped[bool]
     parent_id: Mapped[str | None] = mapped_column(String(200))
     external_order_id: Mapped[str | None] = mapped_column(String(200))
     group_word: Mapped[str | None] = mapped_column(String(200))
@@ -158,7 +162,7 @@ class VendorPlacement(Base):
 
 class VendorReconciliation(Base):
     """What reading a vendor's API changed. differences: order id → group key ('' for none) → state → samples more or
-    fewer than webhooks had told."""
+    fewer than webhooks had told. items: how many were read; unread: how many could not be."""
 
     __tablename__ = "vendor_reconciliations"
     __table_args__ = (Index("ix_vendor_reconciliations_connection_id_id", "connection_id", "id"),)
@@ -167,6 +171,7 @@ class VendorReconciliation(Base):
     connection_id: Mapped[UUID] = mapped_column(ForeignKey("vendor_connections.id"))
     reason: Mapped[str] = mapped_column(String(20))
     items: Mapped[int]
+    unread: Mapped[int] = mapped_column(default=0)
     differences: Mapped[dict[str, Any]]
     problem: Mapped[str | None] = mapped_column(String(500))
     created_at: Mapped[datetime] = mapped_column(index=True)
