@@ -45,15 +45,27 @@ class Config(BaseModel):
 class StateTable(Config):
     """Where the vendor's word for a state stands, what each word means to us, and what every other word means.
 
-    The words may also stand in a header. `ignored` makes no event.
+    The words may also stand in a header; with both, the header's word and the body's are one, with a slash between
+    (`TOPIC/approved`), and the header's alone means what the two together do not. `ignored` makes no event, and
+    `quarantined` one that waits for its word to be given a meaning.
     """
 
     path: Expression | None = None
     header: HeaderName | None = None
     values: Annotated[dict[Word, State], Field(min_length=1, max_length=100)]
     default: State | str = Field(
-        default="ignored", pattern="^(submitted|accepted|rejected|uncounted|retracted|ignored)$"
+        default="ignored", pattern="^(submitted|accepted|rejected|uncounted|retracted|ignored|quarantined)$"
     )
+
+    def meaning(self, words: Sequence[str]) -> str:
+        """What the first of `words` that is here means. Raises Unusable where that is to be asked."""
+        for word in words:
+            if word in self.values:
+                return self.values[word]
+        if self.default == "quarantined":
+            said = ascii(words[0])[:100] if words else "none"
+            raise Unusable(f"the vendor's word for the state is {said}: say in state.values what it means")
+        return self.default
 
 
 class Fields(Config):
@@ -172,9 +184,12 @@ class Generic:
     def state(self, headers: Headers, evaluation: Evaluation, document: Mapping[str, Any]) -> Any:
         table = self.config.state
         word = headers.get(table.header) if table.header else None
-        if self.state_path is not None:
-            word = text(evaluation.of_event(self.state_path, document), "the state")
-        return table.values.get(word, table.default) if word is not None else table.default
+        if self.state_path is None:
+            return table.meaning([word] if word else [])
+        inner = text(evaluation.of_event(self.state_path, document), "the state")
+        if table.header is None:
+            return table.meaning([inner] if inner else [])
+        return table.meaning([one for one in (f"{word}/{inner}" if word and inner else None, word) if one])
 
 
 def item_event(values: Mapping[str, Any], state: State) -> VendorEvent:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -49,6 +50,9 @@ SUPERANNOTATE = {
     "approval_status": None,
     "updatedAt": STAMP,
 }
+UNKNOWN_WORD = (
+    "the event: the vendor's word for the state is 'WORKFLOW_ACTION/moved': say in state.values what it means"
+)
 NO_EVENT = [VendorEvent("ignored", detail="the body holds no event")]
 CASES: list[tuple[str, dict[str, str], Any, list[VendorEvent]]] = [
     (
@@ -78,6 +82,34 @@ CASES: list[tuple[str, dict[str, str], Any, list[VendorEvent]]] = [
     ),
     ("cvat", {}, {"event": "update:task", "task": {"id": 4}}, NO_EVENT),
     (
+        "cvat",
+        {},
+        {"event": "update:job", "job": CVAT_JOB | {"type": "annotation"}},
+        [item("9", "accepted", external_order_id="2", external_parent_id="4", quantity=50, occurred_at=AT)],
+    ),
+    *(
+        ("cvat", {}, {"event": event, "job": CVAT_JOB | {"type": copy}}, NO_EVENT)
+        for event in ("create:job", "update:job", "delete:job")
+        for copy in ("ground_truth", "consensus_replica")
+    ),
+    (
+        "scale",
+        {},
+        {"task": SCALE | {"is_test": True}, "response": {}},
+        [item("t1", "uncounted", external_order_id="b1", order_ref="o1", line_ref="l1", group="A", occurred_at=AT)],
+    ),
+    *(
+        (
+            "kili",
+            {},
+            {"eventType": "onSubmit", "logPayload": {"projectId": "p"}, "payload": {"label": label, "asset_id": "a"}},
+            [item("a", "uncounted", external_order_id="p")],
+        )
+        for label in ({"labelType": "DEFAULT", "honeypotMark": 0.5}, {"labelType": "AUTOSAVE"})
+    ),
+    ("superannotate", {}, {"op": "d", "before": {"id": 5, "name": "a folder"}, "after": None},
+     [VendorEvent("ignored")]),
+    (
         "scale",
         {},
         {"task": SCALE, "response": {}},
@@ -87,9 +119,20 @@ CASES: list[tuple[str, dict[str, str], Any, list[VendorEvent]]] = [
         "labelbox",
         {"X-Labelbox-Event": "LABEL_DELETED"},
         {"id": "l", "project": {"id": "p"}, "dataRow": {"id": "d"}, "updatedAt": STAMP},
-        [item("l", "retracted", external_order_id="p", external_parent_id="d", occurred_at=AT)],
+        [item("d", "uncounted", external_order_id="p", occurred_at=AT)],
     ),
-    ("labelbox", {"X-Labelbox-Event": "WORKFLOW_ACTION"}, {"id": "l"}, [VendorEvent("ignored")]),
+    (
+        "labelbox",
+        {"X-Labelbox-Event": "WORKFLOW_ACTION"},
+        {"project": {"id": "p"}, "dataRow": {"id": "d"}, "action": "approved", "updatedAt": STAMP},
+        [item("d", "accepted", external_order_id="p", occurred_at=AT)],
+    ),
+    (
+        "labelbox",
+        {"X-Labelbox-Event": "WORKFLOW_ACTION"},
+        {"project": {"id": "p"}, "dataRow": {"id": "d"}, "action": "moved"},
+        [VendorEvent("quarantined", detail=UNKNOWN_WORD)],
+    ),
     (
         "datasaur",
         {},
@@ -157,6 +200,19 @@ def test_appens_form_is_read_and_stored_without_its_signature() -> None:
     assert adapter.parse(NO_HEADERS, stored) == [
         item("11", "accepted", external_order_id="3", order_ref="o", group="A", occurred_at=AT)
     ]
+
+
+@pytest.mark.parametrize("state", ["golden", "hidden_gold"])
+def test_appens_test_questions_are_no_samples(state: str) -> None:
+    unit = {"id": 11, "job_id": 3, "state": state}
+    stored = compact({"signal": "unit_complete", "payload": unit, "signature": "redacted"})
+    assert [event.state for event in preset("appen").parse(NO_HEADERS, stored)] == ["uncounted"]
+
+
+def test_every_preset_says_where_and_when_its_vendor_documents_it() -> None:
+    for name, one in presets().items():
+        assert re.search(r"https://\S+", one["documented"]), name
+        assert re.search(r"\bread 20\d\d-\d\d-\d\d\b", one["documented"]), name
 
 
 def test_every_preset_has_its_case() -> None:
