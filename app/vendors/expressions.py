@@ -1,8 +1,8 @@
 """JMESPath with a budget: the library's own interpreter, each step counted before it is taken.
 
 A step is a node that is visited, an element that a function looks at or a list takes over, or WRITTEN characters that
-are written. What one evaluation may take grows with its body alone, so that no expression, however it is nested,
-costs more than about its body's length, in time or in memory.
+are written. What the expressions may take grows with the length of a body and the number of its events alone, so that
+none, however it is nested, costs more than about that, in time or in memory.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from jmespath.visitor import Options, TreeInterpreter
 from app.vendors.values import Unusable
 
 MAX_NESTING = 32
-LEAST_STEPS, STEPS_PER_BYTE = 20_000, 1
+LEAST_STEPS, STEPS_PER_BYTE, STEPS_PER_EVENT = 20_000, 1, 30
 COMPARED, WRITTEN = 64, 8
 """Characters that are compared, and that are written, in the time and memory of one step."""
 SCOPES = ("subexpression", "index_expression", "pipe", "projection", "filter_projection", "value_projection", "flatten")
@@ -111,6 +111,12 @@ class Evaluation:
     def of_body(self, expression: ParsedResult, document: Any) -> Any:
         """Raises Unusable, TooDear among it."""
         return self.search(expression, document)
+
+    def found(self, events: int) -> None:
+        """So many events are to be read."""
+        budget = self.interpreter.budget
+        budget.steps += STEPS_PER_EVENT * events
+        budget.left += STEPS_PER_EVENT * events
 
     def of_event(self, expression: ParsedResult, document: Mapping[str, Any]) -> Any:
         """document: `{"event": …, "body": …}`, of one body. Raises Unusable, TooDear among it."""

@@ -169,6 +169,7 @@ class Generic:
             return [VendorEvent("ignored", detail="the body holds no event")]
         if len(found) > MAX_EVENTS:
             return [VendorEvent("quarantined", detail=f"{len(found)} events; at most {MAX_EVENTS} are read")]
+        evaluation.found(len(found))
         return [self.event(headers, evaluation, {"event": one, "body": document}) for one in found]
 
     def event(self, headers: Headers, evaluation: Evaluation, document: Mapping[str, Any]) -> VendorEvent:

@@ -191,7 +191,7 @@ def total_cost(cost: Any) -> tuple[Decimal | None, str | None]:
         part
         for name in ("rewards", "bonuses")
         for part in mapping(mapping(cost or {}, "the answer").get(name) or {}, name).values()
-        if isinstance(part, dict) and part.get("amount") is not None
+        if part is not None and mapping(part, name).get("amount") is not None
     ]
     if not parts:
         return None, None

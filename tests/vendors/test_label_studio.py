@@ -129,6 +129,56 @@ def test_an_annotation_without_its_task_is_quarantined() -> None:
     assert [event.kind for event in ADAPTER.parse(NO_HEADERS, json.dumps(body).encode())] == ["quarantined"]
 
 
+def bulk(*changes: tuple[int, dict[str, Any]]) -> list[VendorEvent]:
+    """Three annotations of three tasks, some of them changed: of the annotation, or of its task under `task`."""
+    annotations: list[Any] = [{"id": n, "task": 100 + n, "was_cancelled": False} for n in range(3)]
+    tasks: list[Any] = [{"id": 100 + n, "project": 12, "data": {"group": "A"}} for n in range(3)]
+    for number, change in changes:
+        if "task" in change:
+            tasks[number] = change["task"]
+        else:
+            annotations[number] = change["annotation"]
+    body = {"action": "ANNOTATIONS_CREATED", "annotation": annotations, "task": tasks, "project": {"id": 12}}
+    return ADAPTER.parse(NO_HEADERS, json.dumps(body).encode())
+
+
+ODD = [
+    {"annotation": 7}, {"annotation": None}, {"annotation": {"id": True, "task": 101}},
+    {"annotation": {"id": None, "task": 101}}, {"annotation": {"id": 10**300, "task": 101}},
+    {"annotation": {"id": 1, "task": {"id": 101}}}, {"annotation": {"id": 1, "task": 999}},
+    {"annotation": {"id": 1, "task": 101, "updated_at": "yesterday"}},
+    {"annotation": {"id": 1, "task": 101, "was_cancelled": "false"}},
+    {"annotation": {"id": 1, "task": 101, "ground_truth": 2}},
+    {"task": 7}, {"task": None}, {"task": {"id": {}, "data": {}}}, {"task": {"id": 101}},
+    {"task": {"id": 101, "data": []}}, {"task": {"id": 101, "data": {"group": {"a": 1}}}},
+    {"task": {"id": 101, "data": {"group": 3.5}}}, {"task": {"id": 101, "project": [], "data": {}}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_one_annotation_or_task_that_cannot_be_read_takes_no_other_along(odd: dict[str, Any]) -> None:
+    assert [event.kind for event in bulk((1, odd))] == ["item_state", "quarantined", "item_state"]
+
+
+def test_a_group_that_a_table_turned_into_a_fraction_is_the_whole_number() -> None:
+    assert [event.group for event in bulk((2, {"task": {"id": 102.0, "data": {"group": 3.0}}}))] == ["A", "A", "3"]
+
+
+@pytest.mark.parametrize(("action", "name"), [("ANNOTATIONS_DELETED", "annotations"), ("TASKS_DELETED", "tasks")])
+def test_a_deletion_that_cannot_be_read_takes_no_other_along(action: str, name: str) -> None:
+    odd = [{"id": None}, 7, None, {"id": True}, {"id": [1]}, {}, {"id": 4.5}]
+    body = {"action": action, name: [{"id": 1}, *odd, {"id": 2.0}]}
+    events = ADAPTER.parse(NO_HEADERS, json.dumps(body).encode())
+    assert [event.kind for event in events] == ["item_state", *["quarantined"] * len(odd), "item_state"]
+    assert [event.external_item_id or event.external_parent_id for event in events[:: len(odd) + 1]] == ["1", "2"]
+
+
+def test_created_tasks_that_cannot_be_read_hide_no_annotated_one() -> None:
+    body = {"action": "TASKS_CREATED", "tasks": [7, {"id": 1, "total_annotations": 1}, None]}
+    events = ADAPTER.parse(NO_HEADERS, json.dumps(body).encode())
+    assert sorted(event.kind for event in events) == ["poke", "quarantined", "quarantined"]
+
+
 ACTIONS = st.sampled_from(
     ["ANNOTATION_CREATED", "ANNOTATIONS_CREATED", "ANNOTATIONS_DELETED", "TASKS_CREATED", "TASKS_DELETED", "x"]
 )

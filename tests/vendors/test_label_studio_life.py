@@ -202,6 +202,61 @@ def test_an_api_that_is_away_is_reported_and_changes_nothing(world: World, studi
     assert world.counts() == {"A": {"accepted": 1}}
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"data": {"group": 2.5}}, {"data": {"group": []}}, {"data": None}, {"annotations": None}, {"annotations": 7},
+        {"annotations": [{"id": True}]}, {"annotations": [7]}, {"id": None, "annotations": None},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_task_that_cannot_be_read_stays_as_it_was_and_keeps_no_other_from_being_read(
+    world: World, studio: FakeLabelStudio, odd: dict[str, Any]
+) -> None:
+    post_rows(world, A=10, B=10)
+    place(world)
+    first, second, third, *_ = tasks(studio, "A")
+    studio.annotate(first)
+    studio.annotate(second)
+    deliver(world, studio)
+    world.later()
+    studio.annotate(third)
+    studio.sent.clear()
+    whole = dict(studio.tasks[first])
+    studio.tasks[first] = whole | odd
+    report = world.reconcile()
+    assert world.counts() == {"A": {"accepted": 3}}
+    assert (report["items"], report["unread"]) == (2, 1)
+    assert "1 of 3 items could not be read" in report["problem"]
+    assert world.api.get(world.connection).json()["unread"] == 1
+    world.later()
+    studio.tasks[first] = whole
+    report = world.reconcile()
+    assert (report["unread"], report["problem"]) == (0, None)
+    assert world.api.get(world.connection).json()["unread"] == 0
+    world.later()
+    del studio.tasks[second]
+    world.reconcile()
+    assert world.counts() == {"A": {"accepted": 2}}
+
+
+def test_a_task_that_was_heard_of_never_and_cannot_be_read_counts_for_nothing(
+    world: World, studio: FakeLabelStudio
+) -> None:
+    post_rows(world, A=10, B=10)
+    place(world)
+    first, second, third, *_ = tasks(studio, "A")
+    for task in (first, second):
+        studio.annotate(task)
+    deliver(world, studio)
+    world.later()
+    studio.tasks[third] = {**studio.tasks[third], "annotations": "none"}
+    del studio.tasks[second]
+    report = world.reconcile()
+    assert report["unread"] == 1
+    assert world.counts() == {"A": {"accepted": 1}}
+
+
 def test_no_secret_of_the_vendor_is_kept_or_shown(world: World, studio: FakeLabelStudio) -> None:
     post_rows(world, A=10, B=10)
     place(world)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from app.jobs.vendors import place_order
@@ -188,3 +189,68 @@ def act(world: World, path: str) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
+
+
+@pytest.mark.parametrize(
+    "odd", [7, None, {"id": None, "status": "APPROVED"}, {"id": True, "status": "APPROVED"}, {"id": "sub-0001"},
+            {"id": "sub-0001", "status": "PAUSED"}, {"id": "sub-0001", "status": ["APPROVED"]}],
+    ids=str,
+)  # fmt: skip
+def test_a_submission_that_cannot_be_read_keeps_no_other_from_being_read(
+    world: World, prolific: FakeProlific, monkeypatch: pytest.MonkeyPatch, odd: Any
+) -> None:
+    placed = place(world)
+    studies = {one["group"]: one["external_order_id"] for one in placed["placed"]}
+    for status in ("APPROVED", "REJECTED", "AWAITING REVIEW"):
+        prolific.submit(studies["A"], status)
+    plain = prolific.listed
+
+    def listed(params: dict[str, str]) -> Any:
+        answer = plain(params)
+        results = answer.json()["results"]
+        return httpx.Response(200, json={"results": [odd, *results[1:]] if results else []})
+
+    monkeypatch.setattr(prolific, "listed", listed)
+    report = world.reconcile()
+    assert (report["items"], report["unread"]) == (2, 1)
+    assert "1 of 3 items could not be read" in report["problem"]
+    # The study's own counts tell of the one that its list does not.
+    assert world.counts() == {"A": {"accepted": 1, "rejected": 1, "pending": 1}}
+
+
+@pytest.mark.parametrize(
+    ("counts", "cost"),
+    [({"APPROVED": "two"}, None), ([1], None), ({"APPROVED": 1, "PAUSED": 3}, None),
+     (None, {"rewards": [1]}), (None, {"rewards": {"rewards": {"amount": "ten", "currency": "USD"}}}),
+     (None, {"rewards": {"a": {"amount": 1, "currency": "USD"}, "b": {"amount": 1, "currency": "GBP"}}}), (None, 7)],
+    ids=str,
+)  # fmt: skip
+def test_counts_or_costs_that_cannot_be_read_keep_no_submission_from_being_read(
+    world: World, prolific: FakeProlific, monkeypatch: pytest.MonkeyPatch, counts: Any, cost: Any
+) -> None:
+    placed = place(world)
+    studies = {one["group"]: one["external_order_id"] for one in placed["placed"]}
+    prolific.submit(studies["A"], "APPROVED")
+    if counts is not None:
+        monkeypatch.setattr(prolific, "counts", lambda _: counts)
+        monkeypatch.setattr(prolific, "cost", lambda _: {})
+    else:
+        monkeypatch.setattr(prolific, "cost", lambda _: cost)
+    report = world.reconcile()
+    assert world.counts() == {"A": {"accepted": 1}}
+    assert "the study's " in report["problem"]
+
+
+def test_a_webhook_of_a_submission_that_the_api_answers_oddly_is_quarantined_alone(
+    world: World, prolific: FakeProlific, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed = place(world)
+    study = placed["placed"][0]["external_order_id"]
+    odd, good = prolific.submit(study, "APPROVED"), prolific.submit(study, "APPROVED")
+    tell(world, prolific, odd, "e1")
+    tell(world, prolific, good, "e2")
+    plain = prolific.one
+    monkeypatch.setattr(prolific, "one", lambda name: httpx.Response(200, json=[1]) if name == odd else plain(name))
+    world.drain()
+    assert world.outcomes() == {"applied": 1, "quarantined": 1}
+    assert sum(by.get("accepted", 0) for by in world.counts().values()) == 1

@@ -109,6 +109,66 @@ def test_an_item_we_cannot_read_is_quarantined_and_the_others_are_not(item: Any)
     assert kinds == ["item_state", "quarantined", "item_state"]
 
 
+ODD_IDS = [True, None, "", 4.5, {}, [], [1], {"id": 1}, 10**300, "x" * 201, "a\0b", "\ud800"]
+
+
+@pytest.mark.parametrize("odd", ODD_IDS, ids=repr)
+@pytest.mark.parametrize("name", ["ids", "parent_ids"])
+def test_a_deletion_with_an_id_we_cannot_read_takes_the_others(name: str, odd: Any) -> None:
+    events = parse(message("items.deleted", **{name: ["a1", odd, 3.0, 12345678901234567890]}))
+    assert [event.kind for event in events] == ["item_state", "quarantined", "item_state", "item_state"]
+    assert f"data.{name}[1]" in (events[1].detail or "")
+    gone = [event.external_item_id or event.external_parent_id for event in events]
+    assert gone == ["a1", None, "3", "12345678901234567890"]
+
+
+def test_ids_that_are_no_list_leave_the_parents_to_be_read() -> None:
+    events = parse(message("items.deleted", ids="a1", parent_ids=["p"]))
+    assert [event.kind for event in events] == ["quarantined", "item_state"]
+    assert [event.kind for event in parse(message("items.deleted"))] == ["quarantined"]
+
+
+@pytest.mark.parametrize("kind", ["order.counts", "order.delta"])
+@pytest.mark.parametrize(
+    "odd",
+    [7, None, {"group": True}, {"group": {}}, {"group": "B", "accepted": -(10**12)}, {"group": "B", "rejected": 1.5}],
+)
+def test_a_row_of_counts_we_cannot_read_takes_the_others(kind: str, odd: Any) -> None:
+    rows = [{"group": "A", "accepted": 3.0}, odd, {"group": "C", "rejected": 2}]
+    events = parse(message(kind, id="d", order_id="o", counts=rows))
+    assert [(event.kind == "quarantined", event.group) for event in events] == [
+        (False, "A"), (True, None), (False, "C"),
+    ]  # fmt: skip
+    assert "data.counts[1]" in (events[1].detail or "")
+
+
+def test_counts_that_name_no_order_are_quarantined() -> None:
+    for kind in ("order.counts", "order.delta"):
+        [event] = parse(message(kind, id="d", counts=[{"group": "A", "accepted": 1}]))
+        assert (event.kind, event.detail) == ("quarantined", "data.order_id is missing")
+
+
+def test_an_instant_of_the_message_that_cannot_be_read_is_no_matter_to_items_with_their_own() -> None:
+    own, none = {"id": 1, "state": "accepted", "updated_at": "2026-11-20T09:00:00Z"}, {"id": 2, "state": "accepted"}
+    body = {"type": "items.changed", "timestamp": "yesterday", "data": {"items": [own, none]}}
+    assert [event.kind for event in parse(body)] == ["item_state", "quarantined"]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(b"3.0", "3"), (b"1e2", "100"), (b"12345678901234567890.0", "12345678901234567890"), (b"-0.0", "0")],
+)
+def test_a_whole_number_is_one_however_it_is_written(number: bytes, text: str) -> None:
+    body = b'{"type":"items.changed","data":{"items":[{"id":%b,"state":"accepted","group":%b}]}}' % (number, number)
+    [event] = ADAPTER.parse(NO_HEADERS, body)
+    assert (event.external_item_id, event.group) == (text, text)
+
+
+def test_a_fraction_that_a_float_takes_for_a_whole_number_is_none() -> None:
+    body = b'{"type":"items.changed","data":{"items":[{"id":9007199254740993.5,"state":"accepted"}]}}'
+    assert [event.kind for event in ADAPTER.parse(NO_HEADERS, body)] == ["quarantined"]
+
+
 def test_ten_thousand_items_in_one_delivery_are_read() -> None:
     items = [{"id": index, "state": "accepted", "group": "A"} for index in range(10_000)]
     events = parse(message("items.changed", items=items))
