@@ -124,6 +124,7 @@ class Evaluation:
         return self.search(expression, document)
 
     def search(self, expression: ParsedResult, document: Any) -> Any:
+        """Raises Unusable."""
         try:
             return self.interpreter.visit(expression.parsed, document)
         except TooDear:

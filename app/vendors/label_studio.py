@@ -88,6 +88,7 @@ class LabelStudio:
         tasks = {readable_id(task): task for task in some(message.get("task"))}
 
         def read(annotation: Any, at: str) -> VendorEvent:
+            """Raises Unusable."""
             task = tasks.get(named(mapping(annotation, at).get("task"), f"{at}.task"))
             if task is None:
                 raise Unusable(f"{at}: its task is not in the message, or has no id that can be read")

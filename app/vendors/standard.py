@@ -106,6 +106,7 @@ def changed_item(item: dict[str, Any], order: str | None, sent_at: SentAt, at: s
 
 
 def deleted_items(data: dict[str, Any], sent_at: SentAt) -> Iterator[VendorEvent]:
+    """Items and parents that are gone. Raises Unusable where none are named."""
     if not {"ids", "parent_ids"} & data.keys():
         raise Unusable("data has neither ids nor parent_ids")
 
@@ -142,6 +143,7 @@ def stated_counts(
     rows_of = Counter(group_of(row) for row in rows)
 
     def read(row: Any, at: str) -> VendorEvent:
+        """Raises Unusable."""
         entry = mapping(row, at)
         group = text(entry.get("group"), f"{at}.group")
         if rows_of[group or ""] > 1:
