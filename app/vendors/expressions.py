@@ -51,8 +51,8 @@ def check(expression: ParsedResult) -> None:
             check_call(node["value"], len(node["children"]))
     try:
         Evaluation(b"").of_event(expression, {"event": None, "body": None})
-    except TooDear as problem:
-        raise ValueError(f"{problem}, and there it is empty") from None
+    except TooDear:
+        raise ValueError(f"it takes more than {LEAST_STEPS:,} steps on an empty body; make it simpler") from None
     except Unusable:
         return
 
@@ -80,7 +80,7 @@ class Budget:
         """Raises TooDear, and does so again at every later call."""
         self.left -= steps
         if self.left < 0:
-            raise TooDear(f"the expressions take more than {self.steps:,} steps, which is all that this body gets")
+            raise TooDear(f"the expressions take more than {self.steps:,} steps, the most for a body of this size")
 
     def spend_on(self, value: Any, characters: int) -> int:
         """The steps of walking through `value` and all that is in it, each text as long as it is. Raises TooDear."""

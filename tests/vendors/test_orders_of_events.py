@@ -86,6 +86,19 @@ def test_a_delivery_that_the_database_refuses_holds_up_no_other(world: World, mo
     assert world.counts() == {"A": {"accepted": 2}}
 
 
+def test_a_delivery_whose_cost_no_database_can_hold_holds_up_no_other(world: World) -> None:
+    source = {"key": "dear", "yields": {"A": 1.0}, "unit_cost": "1000000", "connection": world.connection_id}
+    assert world.api.post(f"{world.project}/sources", json=source).status_code == 201
+    order = world.order(1, source="dear")
+    data = {"order_id": order, "counts": [{"group": "A", "accepted": 1_000_000_000}]}
+    world.post(world.items(item("1")))
+    world.post(compact({"type": "order.counts", "timestamp": "2026-11-20T09:00:00Z", "data": data}))
+    world.post(world.items(item("2")))
+    world.drain()
+    assert world.outcomes() == {"applied": 2, "quarantined": 1}
+    assert world.read()["accepted"] == 2
+
+
 class Crash(BaseException):
     """The process ends here."""
 
