@@ -124,13 +124,10 @@ class StatedTotal:
         """Whether it is not older than the newest item that it is of."""
         return self.version >= (max(newest.values(), default=0) if self.is_whole else newest.get(self.group_id, 0))
 
-    def is_of(self, delta: VendorItem) -> bool:
-        """Whether the change is one of what this is the total of. Words of no known group are told apart."""
-        if self.external_order_id != delta.external_order_id or self.is_whole:
-            return self.external_order_id == delta.external_order_id
-        if self.group_id is None and delta.group_id is None:
-            return self.word == (delta.group_word or "")
-        return self.group_id == delta.group_id
+
+def part_of(external_order_id: str | None, group_id: int | None, word: str | None) -> tuple[str | None, int | str]:
+    """What of an order is spoken of: a group of it, or, where no group is known, what the vendor's word means."""
+    return external_order_id, (word or "") if group_id is None else group_id
 
 
 def stated_totals(session: Session, connection: VendorConnection, order: Order) -> list[StatedTotal]:
@@ -151,23 +148,24 @@ def with_totals(
 ) -> dict[Cell, int]:
     """Stated totals in the place of what items come to, changes stated since added to them, and all changes to the
     others. What a whole order's total has beyond its groups is of no known group."""
-    taken, stated = dict(cells), Counter[Cell]()
+    taken, stated, since = dict(cells), Counter[Cell](), dict[tuple[str | None, int | str], int]()
+    wholes = {one.external_order_id: one for one in totals if one.is_whole}
     for total in totals:
         if not total.is_whole:
             stated[cell_of(total.group_id, "accepted")] += total.accepted
             stated[cell_of(total.group_id, "rejected")] += total.rejected
+            part = part_of(total.external_order_id, total.group_id, total.word)
+            since[part] = max(since.get(part, total.version), total.version)
     taken |= stated
+    whole = sum(one.accepted + one.rejected for one in wholes.values())
     for delta in deltas:
-        told = [one for one in totals if not one.is_whole and one.is_of(delta)]
-        if all(delta.version > one.version for one in told):
+        known_at = since.get(part_of(delta.external_order_id, delta.group_id, delta.group_word))
+        if known_at is None or delta.version > known_at:
             cell = cell_of(delta.group_id, delta.state)
             taken[cell] = taken.get(cell, 0) + delta.quantity
-    wholes = [one for one in totals if one.is_whole]
+        if delta.external_order_id in wholes and delta.version > wholes[delta.external_order_id].version:
+            whole += delta.quantity
     if wholes:
-        whole = sum(one.accepted + one.rejected for one in wholes)
-        whole += sum(
-            delta.quantity for delta in deltas for one in wholes if one.is_of(delta) and delta.version > one.version
-        )
         known = sum(count for (group_id, state), count in taken.items() if group_id is not None and state != "pending")
         taken[(None, "unmapped")] = max(0, whole - known)
     return taken
