@@ -82,6 +82,10 @@ drift: .venv/dev.stamp
 openapi: .venv/run.stamp  ## write openapi/openapi.json
 	$(BIN)/tranche openapi > openapi/openapi.json
 
+rights: .venv/run.stamp  ## write the table of rights into docs/operations.md
+	{ sed '/^<!-- rights -->$$/q' docs/operations.md; $(BIN)/tranche rights; sed -n '/^<!-- end of rights -->$$/,$$p' docs/operations.md; } > .rights.md
+	mv .rights.md docs/operations.md
+
 check-clients: .generators/env.stamp  ## make a Python and a TypeScript client from openapi/openapi.json
 	.generators/env/bin/python openapi/check_clients.py
 
@@ -152,7 +156,7 @@ bench: bench-curves bench-allocation bench-prs bench-replay  ## run every benchm
 	$(BIN)/python benchmarks/bench_surrogate.py
 	$(BIN)/python benchmarks/bench_surrogate.py --levels
 
-.PHONY: help setup demo serve test test-all test-browser test-chaos test-hosts test-label-studio test-numerics \
-  check check-clients drift lint types openapi lock wheels \
+.PHONY: help setup demo serve test test-all test-browser test-chaos test-label-studio test-numerics \
+  check check-clients drift lint types openapi rights lock wheels \
   bench bench-allocation bench-curves bench-dashboard bench-growth bench-joint bench-loops bench-peers bench-prs bench-replay bench-shapes \
   bench-simulations bench-truth

@@ -6,7 +6,7 @@ TrancheError
 ├── Malformed               400  the body cannot be read at all
 ├── Unauthenticated         401  no key, or one that is not valid
 ├── VerifyFailed            401  a vendor's webhook whose signature or secret does not hold
-├── Forbidden               403  the key lacks the scope
+├── Forbidden               403  the key lacks the scope, or is limited to projects
 ├── NotFound                404  not there, or not yours
 ├── MethodNotAllowed        405  the path is there, the method is not
 ├── Conflict                409  the state does not allow it
@@ -117,7 +117,7 @@ class VerifyFailed(TrancheError):
 
 class Forbidden(TrancheError):
     status = 403
-    title = "The API key lacks a scope"
+    title = "The key may not do this"
 
 
 class NotFound(TrancheError):

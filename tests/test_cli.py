@@ -121,6 +121,10 @@ def test_the_contract_is_printed_alone(tranche: Tranche) -> None:
     assert json.loads(tranche("openapi").out)["info"]["title"] == "Tranche"
 
 
+def test_the_table_of_rights_is_printed_alone(tranche: Tranche) -> None:
+    assert tranche("rights").out.startswith("| operation | needs | keys limited to projects |\n")
+
+
 def start(folder: Path, port: int, **environment: str) -> subprocess.Popen[str]:
     base = os.environ | {"TRANCHE_DATABASE_URL": f"sqlite:///{folder}/cli.db"} | environment
     serving = subprocess.Popen(

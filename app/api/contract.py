@@ -10,7 +10,9 @@ from app.api.http.problems import Problem
 from app.api.observations.runs import ObservationIn, Observations
 from app.api.projects.groups import GroupIn
 from app.api.projects.sources import SourceIn
+from app.api.rights import operations_of
 from app.api.vendors.orders import RowIn
+from app.services.access.rights import Right
 
 EXTRA_SHAPES = (Problem, ObservationIn, Observations, GroupIn, SourceIn, RowIn)
 
@@ -35,6 +37,9 @@ def finish_contract(app: FastAPI) -> None:
             shapes |= extra_shapes()
             for operation in operations(document):
                 own_validation_error(operation)
+            for asked in operations_of(app):
+                if asked.right is not None and not asked.is_page:
+                    tell_right(document["paths"][asked.path][asked.method.lower()], asked.right)
             for operation in received(document):
                 operation["responses"].pop("422", None)
             for name in ("HTTPValidationError", "ValidationError"):
@@ -59,6 +64,13 @@ def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
 def received(document: dict[str, Any]) -> list[dict[str, Any]]:
     """The calls that others receive."""
     return [operation for call in document["webhooks"].values() for operation in call.values()]
+
+
+def tell_right(operation: dict[str, Any], right: Right) -> None:
+    """One of the scopes is enough. That a key may be limited to projects has no place of its own in OpenAPI."""
+    operation["security"] = [{"HTTPBearer": [scope]} for scope in right.scopes]
+    if right.whole_workspace:
+        operation["x-whole-workspace"] = True
 
 
 def own_validation_error(operation: dict[str, Any]) -> None:

@@ -15,8 +15,8 @@ from app.api.admission.streams import LONGEST_S
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
 from app.api.http.shapes import Answer
-from app.api.http.transactions import Call, KeyedRoute, Route, posts, reads, usual_errors
-from app.errors import Conflict, Fault, invalid
+from app.api.http.transactions import Call, Route, posts, reads, usual_errors
+from app.errors import Conflict, Fault, TrancheError, invalid
 from app.services.ids import as_uuid
 from app.services.jobs.jobs import ENDED, State, cancel_job, get_job
 from app.store.jobs import listed_jobs
@@ -77,7 +77,7 @@ def cancel(job_id: str, call: Annotated[Call, posts("write")]) -> JobOut:
 
 def look(call: Call, job_id: str) -> JobOut:
     with call.runtime.database.reading() as session:
-        return JobOut.model_validate(get_job(session, call.caller, job_id))
+        return JobOut.model_validate(get_job(session, call.still(session), job_id))
 
 
 @streams.get(
@@ -91,7 +91,7 @@ def look(call: Call, job_id: str) -> JobOut:
 )
 async def watch_job(job_id: str, call: Annotated[Call, reads("read")]) -> EventStream:
     """Server-sent events: `progress` with the job now and whenever it changes, `end` with the job when it has ended,
-    after which the stream ends too."""
+    after which the stream ends too, as it does once the key has ended."""
     first = await run_in_threadpool(look, call, job_id)
     events = changes_of(call, job_id, first)
     headers = {"Cache-Control": "no-store"}
@@ -113,7 +113,10 @@ async def changes_of(call: Call, job_id: str, first: JobOut) -> AsyncIterator[st
             return
         await anyio.sleep(POLL_S)
         quiet_s += POLL_S
-        job = await run_in_threadpool(look, call, job_id)
+        try:
+            job = await run_in_threadpool(look, call, job_id)
+        except TrancheError:
+            return
 
 
 def message(event: str, job: JobOut) -> str:

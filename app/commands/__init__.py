@@ -1,5 +1,5 @@
 """What the server adds to the command line: serve, work, migrate, make keys, plan from files, run the demo, print the
-contract.
+contract and the table of rights.
 
 Parsers need argparse alone; a command imports what it runs when it is run.
 """
@@ -68,6 +68,8 @@ def add_commands(commands: "Commands") -> None:
     one.set_defaults(run=later("demo", "run_demo"))
     one = commands.add_parser("openapi", help="print the OpenAPI document")
     one.set_defaults(run=later("openapi", "run_openapi"))
+    one = commands.add_parser("rights", help="print what every operation and page asks of a key")
+    one.set_defaults(run=later("rights", "run_rights"))
 
 
 def add_erasures(commands: "Commands") -> None:

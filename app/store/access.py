@@ -1,7 +1,7 @@
 """Workspaces and API keys."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -25,8 +25,16 @@ def key_by_id(session: Session, key_id: str) -> ApiKey | None:
     return session.scalar(KEY_BY_ID, {"key": key_id})
 
 
-def keys_of_workspace(session: Session, workspace_id: UUID) -> Listing[ApiKey]:
-    return Listing(session, select(ApiKey).where(ApiKey.workspace_id == workspace_id), ApiKey.id)
+def keys_of_workspace(session: Session, workspace_id: UUID, only: Collection[str] | None) -> Listing[ApiKey]:
+    """`only` are the ids of the projects a key is limited to: then the keys that are limited to some of them."""
+    query = select(ApiKey).where(ApiKey.workspace_id == workspace_id)
+    if only is not None:
+        on_server = session.get_bind().dialect.name == "postgresql"
+        items = func.json_array_elements_text if on_server else func.json_each
+        named = items(ApiKey.project_ids).table_valued("value")
+        beyond = exists().select_from(named).where(named.c.value.not_in(only))
+        query = query.where(ApiKey.project_ids.is_not(None), ~beyond)
+    return Listing(session, query, ApiKey.id)
 
 
 def key_name(row: Base, key_id: str | None) -> str | None:

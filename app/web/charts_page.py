@@ -24,7 +24,7 @@ def project_chart(
     project_id: str,
     name: str,
     format: Format,
-    visit: Annotated[Visit, sees()],
+    visit: Annotated[Visit, sees("read")],
     query: Annotated[ChartQuery, Depends(chart_query)],
     objective: Annotated[str, Query(max_length=50)] = OWN,
 ) -> Answer:

@@ -18,20 +18,19 @@ router = pages()
 MOST = 200
 PER_PAGE = 25
 OUTCOMES = ("quarantined", "received", "applied", "ignored")
-Looks = Annotated[Visit, sees()]
-Acts = Annotated[Visit, acts("admin")]
+Looks = Annotated[Visit, sees("admin", whole_workspace=True)]
+Acts = Annotated[Visit, acts("admin", whole_workspace=True)]
 
 
 @router.get("/connections")
 def connection_list(visit: Looks) -> Answer:
-    limited = visit.caller.project_ids is not None
-    rows = [] if limited else store.listed_connections(visit.session, visit.caller.workspace_id).after(None, MOST)
+    rows = store.listed_connections(visit.session, visit.caller.workspace_id).after(None, MOST)
     shown = [(row, store.outcomes(visit.session, row.id)) for row in rows]
-    return visit.render("connections.html", connections=shown, limited=limited)
+    return visit.render("connections.html", connections=shown)
 
 
 def get(visit: Visit, connection_id: str) -> VendorConnection:
-    """The connection, for keys of the whole workspace alone, as in the API. Raises NotFound."""
+    """Raises NotFound."""
     return connections.get_connection(visit.session, visit.caller, connection_id)
 
 

@@ -57,12 +57,12 @@ class Preview:
 
 
 @router.get("/projects/new")
-def empty_form(visit: Annotated[Visit, sees("write")]) -> Answer:
+def empty_form(visit: Annotated[Visit, sees("write", whole_workspace=True)]) -> Answer:
     values = {**dict.fromkeys(FIELDS, ""), **START}
     return show(visit, values, "", "", None)
 
 
-@router.get("/projects/new/{name}.csv", dependencies=[sees("write")])
+@router.get("/projects/new/{name}.csv", dependencies=[sees("write", whole_workspace=True)])
 async def template_file(name: Literal["groups", "runs"]) -> Answer:
     """An empty table to start from."""
     text = template(GROUP_COLUMNS if name == "groups" else RUN_COLUMNS)
@@ -71,7 +71,7 @@ async def template_file(name: Literal["groups", "runs"]) -> Answer:
 
 
 @router.post("/projects/new")
-def look_or_create(visit: Annotated[Visit, acts("write")]) -> Answer:
+def look_or_create(visit: Annotated[Visit, acts("write", whole_workspace=True)]) -> Answer:
     values = {name: visit.said(name) for name in FIELDS}
     groups, runs = table(visit, "groups"), table(visit, "observations")
     seen = Preview()

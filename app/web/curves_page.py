@@ -46,7 +46,7 @@ class Line:
 @router.get("/projects/{project_id}/curves")
 def curves_page(
     project_id: str,
-    visit: Annotated[Visit, sees()],
+    visit: Annotated[Visit, sees("read")],
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Answer:
     return page_of(visit, visit.project(project_id), page)

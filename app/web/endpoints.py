@@ -18,7 +18,7 @@ router = pages()
 MOST = 200
 PER_PAGE = 25
 REPLAYED = timedelta(days=7)
-Looks = Annotated[Visit, sees()]
+Looks = Annotated[Visit, sees("admin")]
 Acts = Annotated[Visit, acts("admin")]
 
 

@@ -35,7 +35,7 @@ def looked_at(visit: Visit, project: Project, query: PlanQuery, runs: int | None
 
 
 @router.get("/projects/{project_id}/exports")
-def exports_page(project_id: str, visit: Annotated[Visit, sees()], query: Asked) -> Answer:
+def exports_page(project_id: str, visit: Annotated[Visit, sees("read")], query: Asked) -> Answer:
     project = visit.project(project_id)
     _, error = tried(query.question)
     asked = {"budget": query.budget} if query.budget else {}
@@ -52,19 +52,19 @@ def exports_page(project_id: str, visit: Annotated[Visit, sees()], query: Asked)
 
 
 @router.get("/projects/{project_id}/report")
-def report(project_id: str, visit: Annotated[Visit, sees()], query: Asked, download: bool = False) -> Answer:
+def report(project_id: str, visit: Annotated[Visit, sees("read")], query: Asked, download: bool = False) -> Answer:
     return report_page(looked_at(visit, visit.project(project_id), query), download)
 
 
 @router.get("/projects/{project_id}/provenance.md")
-def provenance(project_id: str, visit: Annotated[Visit, sees()]) -> Answer:
+def provenance(project_id: str, visit: Annotated[Visit, sees("read")]) -> Answer:
     project = visit.project(project_id)
     card = provenance_of(visit.session, project, vendor_folds(visit.session, project.id))
     return markdown_file(card, project, visit.now)
 
 
 @router.get("/projects/{project_id}/tables.xlsx")
-def workbook(project_id: str, visit: Annotated[Visit, sees()], query: Asked, runs: Runs = None) -> Answer:
+def workbook(project_id: str, visit: Annotated[Visit, sees("read")], query: Asked, runs: Runs = None) -> Answer:
     return workbook_file(looked_at(visit, visit.project(project_id), query, runs))
 
 
@@ -73,7 +73,7 @@ def table(
     project_id: str,
     name: str,
     format: Ending,
-    visit: Annotated[Visit, sees()],
+    visit: Annotated[Visit, sees("read")],
     query: Asked,
     runs: Runs = None,
 ) -> Answer:
@@ -85,7 +85,7 @@ def scenarios_table(
     project_id: str,
     table: Literal["scenarios", "scenario-groups"],
     format: Ending,
-    visit: Annotated[Visit, sees()],
+    visit: Annotated[Visit, sees("read")],
     rows: Annotated[list[Row], Depends(form_rows)],
 ) -> Answer:
     """Of the scenarios page, whose form it follows."""

@@ -17,7 +17,9 @@ PER_PAGE = 50
 def key_list(
     visit: Annotated[Visit, sees("admin")], after: Annotated[str | None, Query(max_length=40)] = None
 ) -> Answer:
-    rows, last = keys_of_workspace(visit.session, visit.caller.workspace_id).part(after, PER_PAGE)
+    rows, last = keys_of_workspace(visit.session, visit.caller.workspace_id, visit.caller.project_ids).part(
+        after, PER_PAGE
+    )
     shown = [(row, is_valid(row, visit.now)) for row in rows]
     more = f"/keys?after={last}" if last else None
     return visit.render("keys.html", keys=shown, more=more)

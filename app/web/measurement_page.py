@@ -20,7 +20,7 @@ PER_PAGE = 50
 @router.get("/projects/{project_id}/measurement-plan")
 def measurement_page(
     project_id: str,
-    visit: Annotated[Visit, sees()],
+    visit: Annotated[Visit, sees("read")],
     runs: Annotated[int | None, Query(ge=1, le=MAX_RUNS)] = None,
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
     pilot: Annotated[str, Query(max_length=500)] = "",

@@ -50,7 +50,7 @@ def plan_query(
 @router.get("/projects/{project_id}")
 def project_page(
     project_id: str,
-    visit: Annotated[Visit, sees()],
+    visit: Annotated[Visit, sees("read")],
     query: Annotated[PlanQuery, Depends(plan_query)],
     fragment: bool = False,
 ) -> Answer:

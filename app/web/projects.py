@@ -17,7 +17,7 @@ After = Annotated[str | None, Query(max_length=40)]
 
 
 @router.get("/")
-def project_list(visit: Annotated[Visit, sees()], after: After = None, archived: bool = False) -> Answer:
+def project_list(visit: Annotated[Visit, sees("read")], after: After = None, archived: bool = False) -> Answer:
     caller = visit.caller
     projects = projects_of_workspace(visit.session, caller.workspace_id, caller.project_ids, archived)
     rows, last = projects.part(uuid_place(after, "after"), PER_PAGE)

@@ -38,7 +38,7 @@ OPEN = ("accepted", "collecting")
 
 @router.get("/projects/{project_id}/rounds")
 def rounds_list(
-    project_id: str, visit: Annotated[Visit, sees()], after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0
+    project_id: str, visit: Annotated[Visit, sees("read")], after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0
 ) -> Answer:
     project = visit.project(project_id)
     rows, last = listed_rounds(visit.session, project.id).part(after or None, PER_PAGE)
@@ -69,7 +69,7 @@ def bars_of(stage: Stage, budget: Decimal) -> list[tuple[str, float, float]]:
 
 
 @router.get("/projects/{project_id}/rounds/{number}")
-def round_page(project_id: str, number: int, visit: Annotated[Visit, sees()], fragment: bool = False) -> Answer:
+def round_page(project_id: str, number: int, visit: Annotated[Visit, sees("read")], fragment: bool = False) -> Answer:
     return shown(visit, visit.project(project_id), number, fragment=fragment)
 
 
@@ -145,8 +145,8 @@ def close(project_id: str, number: int, visit: Annotated[Visit, acts("buy")]) ->
 
 
 @router.post("/projects/{project_id}/rounds/{number}/cancel")
-def cancel(project_id: str, number: int, visit: Annotated[Visit, acts("read")]) -> Answer:
-    """The service asks for the scope `write` or `buy`, as the round's state has it."""
+def cancel(project_id: str, number: int, visit: Annotated[Visit, acts("write", "buy")]) -> Answer:
+    """The round's state says which of the scopes it needs."""
 
     def act(project: Project, row: Round) -> None:
         reason = visit.said("reason")[:500].replace("\0", "") or None
@@ -200,7 +200,7 @@ def count_of(field: str, text: str) -> int:
 
 
 @router.get("/projects/{project_id}/rounds/{number}/progress")
-async def watch_round(project_id: str, number: int, visit: Annotated[Visit, sees()]) -> Answer:
+async def watch_round(project_id: str, number: int, visit: Annotated[Visit, sees("read")]) -> Answer:
     """Server-sent events: `changed` with the round's ETag when anything of it changed since the one before."""
 
     def tag(session: Session, project: Project) -> str:

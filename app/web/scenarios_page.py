@@ -88,7 +88,7 @@ def form_rows(
 
 @router.get("/projects/{project_id}/scenarios")
 def scenarios_page(
-    project_id: str, visit: Annotated[Visit, sees()], rows: Annotated[list[Row], Depends(form_rows)]
+    project_id: str, visit: Annotated[Visit, sees("read")], rows: Annotated[list[Row], Depends(form_rows)]
 ) -> Answer:
     """The first row is what the others are compared with."""
     project = visit.project(project_id)
@@ -101,7 +101,7 @@ def scenarios_page(
 def scenarios_picture(
     project_id: str,
     format: Format,
-    visit: Annotated[Visit, sees()],
+    visit: Annotated[Visit, sees("read")],
     rows: Annotated[list[Row], Depends(form_rows)],
     theme: ThemeName = "light",
     narrow: bool = False,

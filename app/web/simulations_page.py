@@ -35,7 +35,7 @@ router = pages()
 PER_PAGE = 20
 SIMULATION: TypeAdapter[SimulationIn] = TypeAdapter(SimulationIn)
 START = {"chosen": "optimal", "replicates": "100", "rounds": "", "budget": ""}
-Looks = Annotated[Visit, sees()]
+Looks = Annotated[Visit, sees("read")]
 Acts = Annotated[Visit, acts("write")]
 
 

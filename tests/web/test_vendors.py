@@ -66,27 +66,39 @@ def test_replays_are_asked_for(pages: Pages, connection: str, endpoint: str) -> 
     assert "Resume it first" in text_of(paused)
 
 
-def test_reading_keys_look_but_get_no_forms(api: Api, database: Any, connection: str, endpoint: str) -> None:
+@pytest.mark.parametrize("scopes", ["read", "read,observe,deliver,write,buy"])
+def test_what_holds_addresses_and_answers_is_for_admins(
+    api: Api, database: Any, connection: str, endpoint: str, scopes: str
+) -> None:
     pages = Pages(api)
-    pages.sign_in(new_key(database, "read"))
-    for path, action in ((f"/connections/{connection}", "pause"), (f"/endpoints/{endpoint}", "pause")):
-        page = pages.get(path)
-        assert page.status_code == 200
-        assert page.text.count('method="post"') == 1, "signing out alone"
-        assert pages.post(f"{path}/{action}").status_code == 403
-    assert "Voices &lt;b&gt;" in pages.get("/connections").text
+    pages.sign_in(new_key(database, scopes))
+    start = pages.get("/").text
+    for kind, id in (("connections", connection), ("endpoints", endpoint)):
+        assert f'href="/{kind}"' not in start
+        for answer in (pages.get(f"/{kind}"), pages.get(f"/{kind}/{id}"), pages.post(f"/{kind}/{id}/pause")):
+            assert answer.status_code == 403
+            assert "admin" in text_of(answer)
 
 
 def test_other_workspaces_and_limited_keys_find_nothing(
     api: Api, database: Any, connection: str, endpoint: str
 ) -> None:
     project = api.project().rsplit("/", 1)[-1]
-    for key in (new_key(database, workspace_name="others"), new_key(database, project_ids=[project])):
+    for key, gone in (
+        (new_key(database, workspace_name="others"), 404),
+        (new_key(database, project_ids=[project]), 403),
+    ):
         pages = Pages(api)
         pages.sign_in(key)
-        for path in (f"/connections/{connection}", f"/endpoints/{endpoint}", "/connections/x", "/endpoints/x"):
-            assert pages.get(path).status_code == 404, path
+        start = pages.get("/").text
+        assert ('href="/connections"' in start) == ("/projects/new" in start) == (gone == 404)
+        for path, status in (
+            (f"/connections/{connection}", gone),
+            (f"/endpoints/{endpoint}", 404),
+            ("/endpoints/x", 404),
+        ):
+            assert pages.get(path).status_code == status, path
             pages.get("/")
-            assert pages.post(f"{path}/pause").status_code == 404
+            assert pages.post(f"{path}/pause").status_code == status
         assert connection not in pages.get("/connections").text
         assert endpoint not in pages.get("/endpoints").text

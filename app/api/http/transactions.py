@@ -41,7 +41,8 @@ from app.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from app.services.access.keys import Caller
+from app.services.access.keys import Caller, present
+from app.services.access.rights import Right, needs
 from app.services.enqueue import Enqueue
 from app.services.projects.projects import get_project
 from app.store.db import Session
@@ -56,13 +57,15 @@ class Call:
 
     shows_secret: the answer's field `secret` is not kept for repeats of the request.
     remembered: what is kept of the answer for repeats, where it shows more than may be kept.
-    `writes`: whether the route may change anything. `status`: of the answer, where it is not the route's.
+    `right`: what the route demands. `writes`: whether it may change anything. `status`: of the answer, where it is not
+    the route's.
     """
 
     request: Request
     runtime: Runtime
     caller: Caller
     now: datetime
+    right: Right
     body: bytes
     if_match: str | None = None
     if_none_match: str | None = None
@@ -93,6 +96,12 @@ class Call:
         """The caller's project; locked against other writers where this call may write."""
         return get_project(self.session, self.caller, project_id, archived=archived, lock=self.writes)
 
+    def still(self, session: Session) -> Caller:
+        """The caller as its key is now, for an answer that goes on. Raises Unauthenticated, Forbidden."""
+        caller = present(session, self.caller, self.runtime.clock())
+        self.right.demand(caller)
+        return caller
+
     def match(self, current: Frame) -> None:
         """Honour If-Match against the resource as it is now. Raises PreconditionFailed."""
         self.match_tag(etag_of(current.model_dump_json().encode()))
@@ -114,43 +123,58 @@ class Call:
 
 # The ways into a route. Each names the headers it reads, so that the contract shows them.
 
-BEARER = HTTPBearer(auto_error=False, description="An API key: tranche_<id>_<secret>")
-Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+BEARER = (
+    "An API key: tranche_<id>_<secret>. An operation names the scope that the key must have; `admin` stands for each."
+    " `x-whole-workspace`: a key that is limited to projects is refused."
+)
+Bearer = Annotated[
+    HTTPAuthorizationCredentials | None,
+    Depends(HTTPBearer(auto_error=False, description=BEARER)),
+]
 IdempotencyKey = Annotated[
     str | None, Header(min_length=1, max_length=255, description="The same key and body within 24 h: one effect")
 ]
 
 
-async def enter(request: Request, **headers: str | None) -> Call:
-    """The call of who was let in by its route."""
+async def enter(
+    request: Request, bearer: HTTPAuthorizationCredentials | None, right: Right, **headers: str | None
+) -> Call:
     runtime: Runtime = request.app.state.runtime
-    return Call(request, runtime, request.state.caller, runtime.clock(), await request.body(), **headers)
+    body = await request.body()
+    caller = await run_in_threadpool(runtime.identify, bearer.credentials if bearer else None)
+    right.demand(caller)
+    return Call(request, runtime, caller, runtime.clock(), right, body, **headers)
 
 
-def reads(scope: str) -> Any:
+def reads(*scopes: str, whole_workspace: bool = False) -> Any:
+    right = Right(scopes, whole_workspace)
+
     async def read(
         request: Request,
         _: Bearer,
         if_none_match: Annotated[str | None, Header(description="Answer 304 if this ETag is current")] = None,
     ) -> Call:
-        return await enter(request, if_none_match=if_none_match)
+        return await enter(request, bearer, right, if_none_match=if_none_match)
 
-    return needs(scope, read)
+    return Depends(needs(right, read))
 
 
-def posts(scope: str) -> Any:
+def posts(*scopes: str, whole_workspace: bool = False) -> Any:
+    right = Right(scopes, whole_workspace)
+
     async def post(
         request: Request,
         _: Bearer,
         idempotency_key: IdempotencyKey = None,
     ) -> Call:
-        return await enter(request, idempotency_key=idempotency_key)
+        return await enter(request, bearer, right, idempotency_key=idempotency_key)
 
-    return needs(scope, post)
+    return Depends(needs(right, post))
 
 
-def buys(scope: str) -> Any:
+def buys(*scopes: str, whole_workspace: bool = False) -> Any:
     """A POST that may be conditional on what was looked at."""
+    right = Right(scopes, whole_workspace)
 
     async def buy(
         request: Request,
@@ -158,29 +182,32 @@ def buys(scope: str) -> Any:
         if_match: Annotated[str | None, Header(description="Act only if this ETag is current")] = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Call:
-        return await enter(request, if_match=if_match, idempotency_key=idempotency_key)
+        return await enter(request, bearer, right, if_match=if_match, idempotency_key=idempotency_key)
 
-    return needs(scope, buy)
+    return Depends(needs(right, buy))
 
 
-def asks(scope: str) -> Any:
+def asks(*scopes: str, whole_workspace: bool = False) -> Any:
     """Of a `QuestionRoute`: as there is no effect, no Idempotency-Key is needed to repeat it."""
+    right = Right(scopes, whole_workspace)
 
-    async def ask(request: Request, _: Bearer) -> Call:
-        return await enter(request)
+    async def ask(request: Request, bearer: Bearer) -> Call:
+        return await enter(request, bearer, right)
 
-    return needs(scope, ask)
+    return Depends(needs(right, ask))
 
 
-def changes(scope: str) -> Any:
+def changes(*scopes: str, whole_workspace: bool = False) -> Any:
+    right = Right(scopes, whole_workspace)
+
     async def change(
         request: Request,
         _: Bearer,
         if_match: Annotated[str | None, Header(description="Change only if this ETag is current")] = None,
     ) -> Call:
-        return await enter(request, if_match=if_match)
+        return await enter(request, bearer, right, if_match=if_match)
 
-    return needs(scope, change)
+    return Depends(needs(right, change))
 
 
 class KeyedRoute(KnownQuery):

@@ -87,8 +87,8 @@ def create_key(body: ApiKeyIn, call: Annotated[Call, posts("admin")]) -> ApiKeyW
 
 @router.get("", summary="List API keys")
 def list_keys(call: Annotated[Call, reads("admin")], limit: Limit = 50, cursor: Cursor = None) -> Page[ApiKeyOut]:
-    """Revoked and expired ones too."""
-    rows = keys_of_workspace(call.session, call.caller.workspace_id)
+    """Revoked and expired ones too. A key that is limited to projects sees those that are limited to some of them."""
+    rows = keys_of_workspace(call.session, call.caller.workspace_id, call.caller.project_ids)
     return page(call, cursor, limit, rows, ApiKeyOut.model_validate)
 
 

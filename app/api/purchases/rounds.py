@@ -317,9 +317,9 @@ def close_round(project_id: str, number: int, call: Annotated[Call, buys("buy")]
 
 @router.post("/{number}/cancel", summary="Cancel a round", responses=declared(Conflict, PreconditionRequired))
 def cancel_round(
-    project_id: str, number: int, call: Annotated[Call, buys("read")], body: Annotated[CancelIn, Body()]
+    project_id: str, number: int, call: Annotated[Call, buys("write", "buy")], body: Annotated[CancelIn, Body()]
 ) -> RoundOut:
-    """A proposal, or (with the scope `buy`) an accepted round of which nothing has come yet."""
+    """A proposal, with the scope `write`; or, with `buy`, an accepted round of which nothing has come yet."""
     project, row = conditional(call, project_id, number)
     rounds.cancel(call.session, project, row, body.reason, call.caller, call.now)
     return shape_of(call, project, row)

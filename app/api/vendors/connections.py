@@ -107,7 +107,9 @@ def with_secret(call: Call, row: VendorConnection, secret: str, token: str | Non
 
 
 @router.post("", status_code=201, summary="Connect a labeling vendor", responses=declared(SecretKeyMissing))
-def create_connection(body: ConnectionIn, call: Annotated[Call, posts("admin")]) -> ConnectionWithSecret:
+def create_connection(
+    body: ConnectionIn, call: Annotated[Call, posts("admin", whole_workspace=True)]
+) -> ConnectionWithSecret:
     """Answers the address to give to the vendor and the secret it signs with, both only this once."""
     said = NewConnection(**{name: getattr(body, name) for name in ConnectionIn.model_fields})
     row, token, secret = connections.create_connection(call.session, call.caller, call.runtime.settings, said, call.now)
@@ -117,7 +119,7 @@ def create_connection(body: ConnectionIn, call: Annotated[Call, posts("admin")])
 
 @router.get("", summary="List vendor connections")
 def list_connections(
-    call: Annotated[Call, reads("admin")], limit: Limit = 50, cursor: Cursor = None
+    call: Annotated[Call, reads("admin", whole_workspace=True)], limit: Limit = 50, cursor: Cursor = None
 ) -> Page[ConnectionOut]:
     rows = store.listed_connections(call.session, call.caller.workspace_id)
     return page(call, cursor, limit, rows, lambda row: shape(call, row))
@@ -138,18 +140,18 @@ def list_presets(call: Annotated[Call, reads("read")]) -> list[PresetOut]:  # no
 
 
 def get(call: Call, connection_id: str) -> VendorConnection:
-    """The connection, for keys of the whole workspace alone: it serves all its projects. Raises NotFound."""
+    """Raises NotFound."""
     return connections.get_connection(call.session, call.caller, connection_id)
 
 
 @router.get("/{connection_id}", summary="Read a vendor connection")
-def read_connection(connection_id: str, call: Annotated[Call, reads("admin")]) -> ConnectionOut:
+def read_connection(connection_id: str, call: Annotated[Call, reads("admin", whole_workspace=True)]) -> ConnectionOut:
     return shape(call, get(call, connection_id))
 
 
 @router.patch("/{connection_id}", summary="Change a vendor connection", responses=declared(SecretKeyMissing))
 def update_connection(
-    connection_id: str, body: ConnectionPatch, call: Annotated[Call, changes("admin")]
+    connection_id: str, body: ConnectionPatch, call: Annotated[Call, changes("admin", whole_workspace=True)]
 ) -> ConnectionOut:
     row = get(call, connection_id)
     call.match(shape(call, row))
@@ -161,7 +163,9 @@ def update_connection(
 
 
 @router.post("/{connection_id}/rotate", summary="Replace a vendor's secret", responses=declared(Conflict))
-def rotate_secret(connection_id: str, body: RotateIn, call: Annotated[Call, posts("admin")]) -> ConnectionWithSecret:
+def rotate_secret(
+    connection_id: str, body: RotateIn, call: Annotated[Call, posts("admin", whole_workspace=True)]
+) -> ConnectionWithSecret:
     """For 24 hours the secret before is honoured as well."""
     row = get(call, connection_id)
     secret = connections.rotate_secret(row, call.runtime.settings, body.secret, call.now)
@@ -169,7 +173,7 @@ def rotate_secret(connection_id: str, body: RotateIn, call: Annotated[Call, post
 
 
 @router.post("/{connection_id}/pause", summary="Pause a vendor connection")
-def pause_connection(connection_id: str, call: Annotated[Call, posts("admin")]) -> ConnectionOut:
+def pause_connection(connection_id: str, call: Annotated[Call, posts("admin", whole_workspace=True)]) -> ConnectionOut:
     """Webhooks are stored still, and nothing is applied until it is resumed."""
     row = get(call, connection_id)
     connections.change_connection(row, call.runtime.settings, {"state": "paused"}, call.now)
@@ -177,7 +181,7 @@ def pause_connection(connection_id: str, call: Annotated[Call, posts("admin")]) 
 
 
 @router.post("/{connection_id}/resume", summary="Resume a paused vendor connection")
-def resume_connection(connection_id: str, call: Annotated[Call, posts("admin")]) -> ConnectionOut:
+def resume_connection(connection_id: str, call: Annotated[Call, posts("admin", whole_workspace=True)]) -> ConnectionOut:
     """What came meanwhile is applied, and open orders are read back again."""
     row = get(call, connection_id)
     connections.change_connection(row, call.runtime.settings, {"state": "active"}, call.now)

@@ -47,7 +47,7 @@ class VendorDeliveryOut(Answer):
 @router.get("/{connection_id}/deliveries", summary="List a vendor's webhooks, newest first")
 def list_deliveries(
     connection_id: str,
-    call: Annotated[Call, reads("admin")],
+    call: Annotated[Call, reads("admin", whole_workspace=True)],
     outcome: Annotated[Outcome | None, Query(description="Only those of this outcome")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -69,9 +69,10 @@ class InboxReplayOut(Answer):
 
 
 @router.post("/{connection_id}/replay", status_code=202, summary="Apply webhooks once more")
-def replay_deliveries(connection_id: str, body: InboxReplayIn, call: Annotated[Call, posts("admin")]) -> InboxReplayOut:
-    """From the inbox, by the present configuration. What was applied before has no second effect. Those whose bodies
-    were reduced are left out."""
+def replay_deliveries(
+    connection_id: str, body: InboxReplayIn, call: Annotated[Call, posts("admin", whole_workspace=True)]
+) -> InboxReplayOut:
+    """From the inbox, by the present configuration. What was applied before has no second effect."""
     row = get(call, connection_id)
     count = store.receive_again(call.session, row.id, body.outcome, body.since)
     inbox.enqueue_drain(call.session, row.id, f"replay-{new_id()}", call.enqueue)
@@ -115,8 +116,10 @@ class DryRunOut(Answer):
     events: list[VendorEventOut]
 
 
-@questions.post("/{connection_id}/dry-run", summary="Try a webhook without effect", responses=declared(VerifyFailed))
-def dry_run(connection_id: str, body: DryRunIn, call: Annotated[Call, asks("admin")]) -> DryRunOut:
+@router.post("/{connection_id}/dry-run", summary="Try a webhook without effect", responses=declared(VerifyFailed))
+def dry_run(
+    connection_id: str, body: DryRunIn, call: Annotated[Call, posts("admin", whole_workspace=True)]
+) -> DryRunOut:
     """What would be read from it, with the connection's configuration or with another one."""
     row = get(call, connection_id)
     adapter = connections.adapter_for(row)
@@ -144,7 +147,7 @@ class WaitingOut(Answer):
 
 
 @router.get("/{connection_id}/waiting", summary="List what waits to be mapped")
-def list_waiting(connection_id: str, call: Annotated[Call, reads("admin")]) -> list[WaitingOut]:
+def list_waiting(connection_id: str, call: Annotated[Call, reads("admin", whole_workspace=True)]) -> list[WaitingOut]:
     """Up to 500 pairs of a group's word and a vendor's order. Map words by PATCH of `group_map`; link orders."""
     row = get(call, connection_id)
     return [

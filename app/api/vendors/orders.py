@@ -44,7 +44,9 @@ class RowsOut(Answer):
 
 @bulk.post("/rows", status_code=201, summary="Post rows to be labelled", openapi_extra=list_contract(RowIn))
 def post_rows(
-    connection_id: str, call: Annotated[Call, posts("write")], body: Annotated[list[RowIn], list_body(RowIn, MAX_ROWS)]
+    connection_id: str,
+    call: Annotated[Call, posts("write", whole_workspace=True)],
+    body: Annotated[list[RowIn], list_body(RowIn, MAX_ROWS)],
 ) -> RowsOut:
     """Up to 50,000, as a JSON list or one object per line. An order that is placed takes the oldest free rows of each
     of its groups. A row whose id is known is left as it is."""
@@ -93,7 +95,10 @@ def placement_shapes(call: Call, pairs: list[tuple[VendorPlacement, Order]]) -> 
 
 @router.get("/placements", summary="List how placing orders went")
 def list_placements(
-    connection_id: str, call: Annotated[Call, reads("read")], limit: Limit = 50, cursor: Cursor = None
+    connection_id: str,
+    call: Annotated[Call, reads("read", whole_workspace=True)],
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Page[PlacementOut]:
     row = get(call, connection_id)
 
@@ -108,7 +113,9 @@ class AskedOut(Answer):
 
 
 @router.post("/placements/{order_id}", status_code=202, summary="Place an order again", responses=declared(Conflict))
-def place_again(connection_id: str, order_id: str, call: Annotated[Call, posts("buy")]) -> AskedOut:
+def place_again(
+    connection_id: str, order_id: str, call: Annotated[Call, posts("buy", whole_workspace=True)]
+) -> AskedOut:
     """After its rows were posted, or what the vendor refused was mended. What is there already is not placed twice."""
     row = get(call, connection_id)
     key = as_uuid(order_id)
@@ -132,7 +139,10 @@ class LinkIn(Shape):
     responses=declared(KeyTaken),
 )
 def link_order(
-    connection_id: str, external_order_id: ExternalId, body: LinkIn, call: Annotated[Call, posts("write")]
+    connection_id: str,
+    external_order_id: ExternalId,
+    body: LinkIn,
+    call: Annotated[Call, posts("write", whole_workspace=True)],
 ) -> AskedOut:
     """For orders placed by hand: what the vendor says of its order counts for ours, what it said before too."""
     row = get(call, connection_id)
@@ -142,7 +152,7 @@ def link_order(
 
 
 @router.post("/reconcile", status_code=202, summary="Read the vendor's API now", responses=declared(Conflict))
-def reconcile(connection_id: str, call: Annotated[Call, posts("write")]) -> AskedOut:
+def reconcile(connection_id: str, call: Annotated[Call, posts("write", whole_workspace=True)]) -> AskedOut:
     """What webhooks missed is taken over, and reported under /reconciliations."""
     row = get(call, connection_id)
     if not schedule.ask_to_reconcile(call.session, row, "button", call.now, call.enqueue):
@@ -165,7 +175,10 @@ class ReconciliationOut(Answer):
 
 @router.get("/reconciliations", summary="List what reading the vendor's API changed, newest first")
 def list_reconciliations(
-    connection_id: str, call: Annotated[Call, reads("read")], limit: Limit = 50, cursor: Cursor = None
+    connection_id: str,
+    call: Annotated[Call, reads("read", whole_workspace=True)],
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Page[ReconciliationOut]:
     row = get(call, connection_id)
     rows = store.listed_reconciliations(call.session, row.id)

@@ -35,15 +35,27 @@ class Caller:
     scopes: frozenset[str]
     project_ids: frozenset[str] | None
 
-    def require(self, scope: str) -> None:
-        """Raises Forbidden where the key has neither `scope` nor `admin`."""
-        if not self.scopes & {scope, "admin"}:
-            held = ", ".join(sorted(self.scopes))
-            raise Forbidden(f"This needs the scope '{scope}'; the key has: {held}. Use a key that has it.")
+    def require(self, *scopes: str) -> None:
+        """Raises Forbidden where the key has neither one of `scopes` nor `admin`."""
+        if not self.scopes & {*scopes, "admin"}:
+            needed, held = " or ".join(f"'{scope}'" for scope in scopes), ", ".join(sorted(self.scopes))
+            raise Forbidden(f"This needs the scope {needed}; the key has: {held}. Use a key that has it.")
+
+    def require_whole_workspace(self) -> None:
+        """Raises Forbidden where the key is limited to projects."""
+        if self.project_ids is not None:
+            raise Forbidden(
+                "This belongs to the whole workspace, and the key is limited to named projects. Use a key without that"
+                " limit."
+            )
 
     def may_see(self, project_id: UUID | None) -> bool:
         """Of what belongs to no one project: only where the key is limited to none."""
         return self.project_ids is None or str(project_id) in self.project_ids
+
+    def reaches(self, project_ids: Sequence[str] | None) -> bool:
+        """Whether a key limited to `project_ids` (null: to none) sees nothing that this one does not."""
+        return self.project_ids is None or (project_ids is not None and self.project_ids.issuperset(project_ids))
 
 
 @dataclass(frozen=True)
@@ -178,10 +190,18 @@ def caller_of(key: ApiKey) -> Caller:
     return Caller(key.id, key.workspace_id, frozenset(key.scopes), only)
 
 
+def present(session: Session, caller: Caller, now: datetime) -> Caller:
+    """The caller as its key is now, for what goes on after the call began. Raises Unauthenticated once it has ended."""
+    key = store.key_by_id(session, caller.key_id)
+    if key is None or not is_valid(key, now):
+        raise Unauthenticated("The API key has expired or was revoked. Make one with: tranche key create")
+    return caller_of(key)
+
+
 def get_key(session: Session, caller: Caller, key_id: str) -> ApiKey:
-    """A key of the caller's workspace. Raises NotFound."""
+    """A key of the caller's workspace, which for a limited caller reaches no further than it does. Raises NotFound."""
     key = find(session, ApiKey, workspace_id=caller.workspace_id, id=key_id)
-    if key is None:
+    if key is None or not caller.reaches(key.project_ids):
         raise NotFound("There is no such API key in this workspace.")
     return key
 

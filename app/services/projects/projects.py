@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.errors import Archived, Conflict, Fault, Frozen, KeyTaken, NotFound, invalid
+from app.errors import Archived, Fault, Frozen, KeyTaken, NotFound, invalid
 from app.services.access.keys import Caller
 from app.services.ids import as_uuid, new_id
 from app.services.projects import groups as group_service
@@ -70,10 +70,9 @@ def create_project(
     sources: Sequence[Fields],
     now: datetime,
 ) -> Project:
-    """Store a project with its first groups and sources. Raises Invalid naming the faults, Conflict for a key limited
-    to other projects."""
-    if caller.project_ids is not None:
-        raise Conflict("This key is limited to named projects and cannot make new ones. Use one without that limit.")
+    """Store a project with its first groups and sources. Raises Invalid naming the faults, Forbidden for a key limited
+    to projects."""
+    caller.require_whole_workspace()
     usual = usual_model(fields["metric_name"], fields["metric_goal"], fields["metric_lower"])
     project = Project(
         id=new_id(),

@@ -114,10 +114,9 @@ def hash_token(token: str) -> str:
 
 
 def get_connection(session: Session, caller: Caller, connection_id: str) -> VendorConnection:
-    """The connection, for keys of the whole workspace alone: it serves all its projects. Raises NotFound, for another
-    workspace's too."""
-    if caller.project_ids is not None:
-        raise NotFound("There is no such vendor connection for this key: it is limited to named projects.")
+    """The connection, for keys of the whole workspace alone: it serves all its projects. Raises Forbidden, and NotFound
+    for another workspace's too."""
+    caller.require_whole_workspace()
     row = find(session, VendorConnection, workspace_id=caller.workspace_id, id=as_uuid(connection_id))
     if row is None:
         raise NotFound("There is no such vendor connection in this workspace.")

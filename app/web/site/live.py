@@ -5,10 +5,7 @@ from collections.abc import AsyncIterator, Callable
 import anyio
 from fastapi.concurrency import run_in_threadpool
 
-from app.api.admission import EventStream
-from app.api.admission.streams import LONGEST_S
-from app.errors import TrancheError, Unauthenticated
-from app.services.access.sessions import recognise
+from app.errors import TrancheError
 from app.services.projects.projects import get_project
 from app.store.db import Session
 from app.store.models.projects import Project
@@ -42,9 +39,5 @@ async def changes_of(visit: Visit, project_id: str, tag: Tag, first: str) -> Asy
 
 def tag_now(visit: Visit, project_id: str, tag: Tag) -> str:
     """Raises NotFound, and Unauthenticated once the session has ended."""
-    held = visit.cookies.read("session")
     with visit.runtime.database.reading() as session:
-        visitor = recognise(session, visit.runtime.clock(), visit.runtime.hash_keys, held or "")
-        if visitor is None:
-            raise Unauthenticated("Sign in first.")
-        return tag(session, get_project(session, visitor, project_id))
+        return tag(session, get_project(session, visit.still(session), project_id))

@@ -21,6 +21,7 @@ from app.api.admission.bodies import giving
 from app.api.http.runtime import MAX_BODY, Runtime
 from app.errors import Fault, Forbidden, TrancheError, Unauthenticated, invalid
 from app.services.access.keys import Caller
+from app.services.access.rights import Right, needs
 from app.services.access.sessions import recognise
 from app.services.enqueue import Enqueue
 from app.services.ids import as_uuid
@@ -32,8 +33,8 @@ from app.web.site.render import html, protect
 from app.web.site.sessions import Cookies, cookies_of, form_token, from_elsewhere, is_form_token, new_token
 
 MAX_FIELDS = 20_000
-MAX_SIGN_IN = 16_000
-"""Bytes of a form that anybody may send."""
+OPEN = Right(())
+"""Of the pages for whoever comes."""
 STALE_FORM = "This form is out of date or was not sent by this service. Go back, load the page again, and send it anew."
 
 Answer: TypeAlias = Response
@@ -52,7 +53,8 @@ class Upload:
 class Visit:
     """One request as a page sees it. `session` is open while the page runs.
 
-    `visitor` is who is signed in, if anybody. `form` and `files` are a POST's, whose token was checked.
+    `visitor` is who is signed in, if anybody; `right` is what the page demands. `form` and `files` are a POST's, whose
+    token was checked.
     """
 
     request: Request
@@ -61,6 +63,7 @@ class Visit:
     now: datetime
     cookies: Cookies
     token: str
+    right: Right = OPEN
     form: Mapping[str, list[str]] = field(default_factory=dict)
     files: Mapping[str, Upload] = field(default_factory=dict)
     open_session: Session | None = field(default=None, init=False)
@@ -97,8 +100,18 @@ class Visit:
         """The visitor's project; locked against other writers where this visit may write. Raises NotFound."""
         return get_project(self.session, self.caller, project_id, archived=archived, lock=self.writes)
 
-    def may(self, scope: str) -> bool:
-        return self.visitor is not None and bool(self.visitor.scopes & {scope, "admin"})
+    def may(self, *scopes: str, whole_workspace: bool = False) -> bool:
+        return self.visitor is not None and Right(scopes, whole_workspace).held_by(self.visitor)
+
+    def still(self, session: Session) -> Caller:
+        """Who is signed in now, for a page that goes on. Raises Unauthenticated once the session or its key has ended,
+        Forbidden."""
+        held = self.cookies.read("session") or ""
+        visitor = recognise(session, self.runtime.clock(), self.runtime.hash_keys, held)
+        if visitor is None:
+            raise Unauthenticated("Sign in first.")
+        self.right.demand(visitor)
+        return visitor
 
     def said(self, name: str) -> str:
         """A field of the form without the blanks around it; empty where it was not sent."""
@@ -176,22 +189,44 @@ async def knock(request: Request) -> Visit:
     return visit
 
 
-def sees(scope: str = "read") -> Any:
-    """A page for who holds the scope. Others are asked to sign in, or told what is missing."""
+def sees(*scopes: str, whole_workspace: bool = False) -> Any:
+    """A page for who holds one of the scopes. Others are asked to sign in, or told what is missing."""
+    right = Right(scopes, whole_workspace)
 
     async def see(request: Request) -> Visit:
-        return await look_in(request)
+        return await admitted(request, right)
 
-    return needs(scope, see)
+    return Depends(needs(right, see))
 
 
-def acts(scope: str) -> Any:
+def acts(*scopes: str, whole_workspace: bool = False) -> Any:
     """A form's POST."""
+    right = Right(scopes, whole_workspace)
 
     async def act(request: Request) -> Visit:
-        return await knock(request)
+        visit = await admitted(request, right)
+        await read_form(visit)
+        return visit
 
-    return needs(scope, act)
+    return Depends(needs(right, act))
+
+
+async def admitted(request: Request, right: Right) -> Visit:
+    """Raises Unauthenticated, Forbidden."""
+    visit = await arrive(request)
+    right.demand(visit.caller)
+    visit.right = right
+    return visit
+
+
+async def look_in(request: Request) -> Visit:
+    return await arrive(request)
+
+
+async def knock(request: Request) -> Visit:
+    visit = await arrive(request)
+    await read_form(visit)
+    return visit
 
 
 # For sign-in alone: whoever comes, with and without a form.

@@ -215,7 +215,7 @@ def test_a_key_limited_to_projects_sees_no_others(api: Api, database: Database) 
     assert limited.get(other).status_code == 404
     assert len(limited.get("/v1/projects").json()["items"]) == 1
     new = {"name": "x", "metric": ACCURACY, "budget": {"total": "1"}}
-    assert limited.post("/v1/projects", json=new).status_code == 409
+    assert limited.post("/v1/projects", json=new).status_code == 403
 
 
 def test_attributes_and_parents_tell_who_may_learn_from_whom(api: Api) -> None:
@@ -295,7 +295,7 @@ def test_a_key_limited_to_a_project_finds_it_by_its_repeat(api: Api, database: D
     assert limited.post("/v1/projects", json=NAMED).json()["id"] == mine
     other = NAMED | {"external_id": "other"}
     api.post("/v1/projects", json=other)
-    assert limited.post("/v1/projects", json=other).json()["type"] == "urn:tranche:problem:conflict"
+    assert limited.post("/v1/projects", json=other).json()["type"] == "urn:tranche:problem:forbidden"
 
 
 def test_projects_without_an_external_id_are_made_anew_each_time(api: Api) -> None:
