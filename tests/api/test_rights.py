@@ -1,24 +1,18 @@
 """What a key may do: every operation of the API and every page, asked with every kind of key."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from app.api import jobs
 from app.api.rights import Operation, as_markdown, operations_of
 from app.main import create_app
 from app.services.access.keys import SCOPES
-from app.services.access.secrets import new_secret_key
 from app.settings import Settings
-from app.store.db import connect
 from app.web.site import live
-from tests.api_client import Api
-from tests.conftest import LOOPBACK, new_key
-from tests.everything import HERE, Everything, ask_of
+from tests.everything import HERE, Everything, ask_of, everything_in
 
 ROOT = Path(__file__).parents[2]
 APP = create_app(Settings(database_url="sqlite:///unused.db"))
@@ -37,17 +31,8 @@ BY_STATE = "/rounds/{number}/cancel"
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Everything]:
-    """Made once: no request leaves an effect behind."""
-    path = tmp_path_factory.mktemp("everything") / "tranche.db"
-    shutil.copy(sqlite_template, path)
-    settings = Settings(
-        database_url=f"sqlite:///{path}", secret_keys=(SecretStr(new_secret_key()),), outbound_allow=LOOPBACK
-    )
-    database = connect(settings)
-    api = Api(settings, new_key(database))
-    yield Everything(api, database)
-    api.close()
-    database.close()
+    with everything_in(tmp_path_factory.mktemp("everything"), sqlite_template) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from app.api.http.answers import Draws, Seed
 from app.api.http.drawn import HEADERS, MEDIA_TYPES, Format, Scale, contract_of, drawn
 from app.api.http.etags import etag_of, question_tag
-from app.api.http.problems import declared
+from app.api.http.problems import NOT_MODIFIED, declared
 from app.api.http.runtime import SOFTWARE_VERSION
 from app.api.http.transactions import Call, Route, reads
 from app.api.planning.allocations import Budget, read_budget
@@ -104,6 +104,7 @@ def chart_response(
     response_class=Response,
     responses={
         200: {"content": contract_of({"schema": {"type": "object", "additionalProperties": True}, "example": EXAMPLE})},
+        304: NOT_MODIFIED,
         **declared(Infeasible),
     },
 )

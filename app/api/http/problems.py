@@ -7,8 +7,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from app.api.http.shapes import Frame, Shape
 from app.errors import (
@@ -60,6 +62,7 @@ class Problem(Shape):
 
 
 Responses = dict[int | str, dict[str, Any]]
+NOT_MODIFIED: dict[str, Any] = {"description": "What If-None-Match names is current"}
 
 
 def repeated(shape: type[Frame]) -> Responses:
@@ -153,12 +156,22 @@ def from_http(error: HTTPException) -> TrancheError:
         400: Malformed("The body cannot be read as the content type it is sent with."),
         404: NotFound("There is nothing at this path. The routes are listed at /docs."),
         405: MethodNotAllowed(
-            "This path does not know the method. The routes are listed at /docs.",
+            "This path does not know the method; the header Allow names those that it knows.",
             headers=dict(error.headers or {}),
         ),
         415: UnsupportedMediaType("Send JSON with 'Content-Type: application/json'."),
     }
     return ours.get(error.status_code) or InternalError("Something failed on our side. Nothing was changed; try again.")
+
+
+def with_methods(request: Request, error: HTTPException) -> HTTPException:
+    """The error; where it is of the method, with all that the path knows, of which the framework names one route's."""
+    if error.status_code == 405:
+        routes = iter_route_contexts(request.app.routes)
+        here = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+        known = {method for route in here for method in route.methods or ()}
+        error.headers = {**(error.headers or {}), "Allow": ", ".join(sorted(known))}
+    return error
 
 
 def install(app: FastAPI) -> None:
@@ -178,8 +191,8 @@ def install(app: FastAPI) -> None:
         return answer(InternalError("Something failed on our side. Nothing was changed; try again."))
 
     @app.exception_handler(HTTPException)
-    async def framework(_: Request, error: HTTPException) -> JSONResponse:
-        return answer(from_http(error))
+    async def framework(request: Request, error: HTTPException) -> JSONResponse:
+        return answer(from_http(with_methods(request, error)))
 
     @app.exception_handler(Exception)
     async def unforeseen(_: Request, error: Exception) -> JSONResponse:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
+from inspect import signature
 from typing import Annotated, Any, get_type_hints
 
 from fastapi import Depends, Header, Request, Response
@@ -21,7 +22,7 @@ from app.api.admission.bodies import giving
 from app.api.http.bulk import JSON, content_type
 from app.api.http.etags import NotModified, etag_of, matches
 from app.api.http.idempotency import recall, remember
-from app.api.http.problems import declared
+from app.api.http.problems import NOT_MODIFIED, declared
 from app.api.http.query import KnownQuery
 from app.api.http.runtime import MAX_BODY, Runtime
 from app.api.http.shapes import Frame, JsonRequest
@@ -49,6 +50,8 @@ from app.store.db import Session
 from app.store.models.projects import Project
 
 MAX_BULK_BODY = 50_000_000
+BODILESS = ("GET", "HEAD", "DELETE")
+"""Methods whose body, if any, means nothing and is not read."""
 
 
 @dataclass
@@ -256,8 +259,27 @@ class Route(KeyedRoute):
         status = options.get("status_code") or 200
         method = next(iter(options.get("methods") or {"GET"}))
         writes = method != "GET" and not self.only_asks
-        options["responses"] = declared(*usual_errors(path, method, writes), beside=options.get("responses"))
+        described = "requestBody" in (options.get("openapi_extra") or {})
+        has_body = described or "body" in signature(endpoint).parameters
+        beside = options.get("responses") or {}
+        if method == "GET" and not is_file(shape):
+            beside = {304: NOT_MODIFIED, **beside}
+        options["responses"] = declared(*usual_errors(path, method, writes, has_body), beside=beside)
         super().__init__(path, one_transaction(endpoint, shape, status, writes), **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def strictly(request: Request) -> Response:
+            refuse_other_types(request, self.body_field is not None)
+            body = b"" if request.method in BODILESS else await read_body(request, self.max_body)
+
+            async def receive() -> Message:
+                return {"type": "http.request", "body": body, "more_body": False}
+
+            return await handle(JsonRequest(request.scope, receive))
+
+        return strictly
 
 
 class BulkRoute(Route):
@@ -272,14 +294,16 @@ class QuestionRoute(Route):
     only_asks = True
 
 
-def usual_errors(path: str, method: str, writes: bool) -> list[type[TrancheError]]:
+def usual_errors(path: str, method: str, writes: bool, has_body: bool = False) -> list[type[TrancheError]]:
     usual: list[type[TrancheError]] = [Unauthenticated, Forbidden]
     if "{" in path:
         usual.append(NotFound)
     if method in ("PATCH", "PUT", "DELETE"):
         usual.append(PreconditionFailed)
-    if method in ("POST", "PATCH", "PUT"):
-        usual += [Malformed, BodyTooSlow, TooLarge, UnsupportedMediaType]
+    if has_body:
+        usual.append(Malformed)
+    if method not in BODILESS:
+        usual += [TooLarge, UnsupportedMediaType]
     usual.append(Invalid)
     if method == "POST" and writes:
         usual += [CallRunning, IdempotencyKeyReused]

@@ -111,4 +111,5 @@ def rename_key(key_id: str, body: ApiKeyPatch, call: Annotated[Call, changes("ad
 @router.delete("/{key_id}", status_code=204, summary="Revoke an API key")
 def revoke(key_id: str, call: Annotated[Call, changes("admin")]) -> None:
     """It stops working at once. A second time changes nothing."""
+    call.match(ApiKeyOut.model_validate(keys.get_key(call.session, call.caller, key_id)))
     keys.revoke_key(call.session, call.caller, key_id, call.now)

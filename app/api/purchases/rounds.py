@@ -19,7 +19,16 @@ from app.api.planning.allocations import AllocationOut, allocation_json
 from app.api.planning.plans import MetricOut, Policy
 from app.api.planning.scenarios import DrawsIn, SeedIn
 from app.api.purchases.orders import OrderOut, order_shape
-from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, LicenceRule, PreconditionRequired, invalid
+from app.errors import (
+    AllocationChanged,
+    Conflict,
+    Fault,
+    KeyTaken,
+    LicenceRule,
+    PreconditionFailed,
+    PreconditionRequired,
+    invalid,
+)
 from app.services.curves.fits import DRAWS, SEED
 from app.services.ledger.holdings import money_of
 from app.services.planning.allocations import AllocationQuestion
@@ -297,7 +306,9 @@ def edit_round(project_id: str, number: int, body: RoundPatch, call: Annotated[C
 
 
 @router.post(
-    "/{number}/accept", summary="Accept a round", responses=declared(Conflict, LicenceRule, PreconditionRequired)
+    "/{number}/accept",
+    summary="Accept a round",
+    responses=declared(Conflict, LicenceRule, PreconditionFailed, PreconditionRequired),
 )
 def accept_round(project_id: str, number: int, call: Annotated[Call, buys("buy")]) -> RoundOut:
     """Commits the money: needs the round's ETag as If-Match. Over the project's `approval_threshold` a second key must
@@ -307,7 +318,9 @@ def accept_round(project_id: str, number: int, call: Annotated[Call, buys("buy")
     return shape_of(call, project, row)
 
 
-@router.post("/{number}/close", summary="Close a round", responses=declared(Conflict, PreconditionRequired))
+@router.post(
+    "/{number}/close", summary="Close a round", responses=declared(Conflict, PreconditionFailed, PreconditionRequired)
+)
 def close_round(project_id: str, number: int, call: Annotated[Call, buys("buy")]) -> RoundOut:
     """Ends the collecting: what was committed and not spent is free again."""
     project, row = conditional(call, project_id, number)
@@ -315,7 +328,9 @@ def close_round(project_id: str, number: int, call: Annotated[Call, buys("buy")]
     return shape_of(call, project, row)
 
 
-@router.post("/{number}/cancel", summary="Cancel a round", responses=declared(Conflict, PreconditionRequired))
+@router.post(
+    "/{number}/cancel", summary="Cancel a round", responses=declared(Conflict, PreconditionFailed, PreconditionRequired)
+)
 def cancel_round(
     project_id: str, number: int, call: Annotated[Call, buys("write", "buy")], body: Annotated[CancelIn, Body()]
 ) -> RoundOut:

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app.api.http.problems import from_http, from_request
+from app.api.http.problems import from_http, from_request, with_methods
 from app.errors import InternalError, MethodNotAllowed, NotFound, TrancheError, Unauthenticated
 from app.telemetry.notes import note_problem
 from app.web.site.render import html, protect
@@ -34,7 +34,7 @@ def for_pages(otherwise: Any) -> Handler:
         if not wants_page(request):
             answer: Response = await otherwise(request, error)
             return answer
-        return error_page(request, ours(error))
+        return error_page(request, ours(request, error))
 
     return handle
 
@@ -47,14 +47,14 @@ def wants_page(request: Request) -> bool:
     return lost and "text/html" in request.headers.get("accept", "")
 
 
-def ours(error: Exception) -> TrancheError:
+def ours(request: Request, error: Exception) -> TrancheError:
     if isinstance(error, TrancheError):
         return error
     if isinstance(error, RequestValidationError):
         return from_request(error)
     if isinstance(error, HTTPException):
-        known = from_http(error)
-        return type(known)(NO_PAGE) if isinstance(known, NotFound | MethodNotAllowed) else known
+        known = from_http(with_methods(request, error))
+        return type(known)(NO_PAGE, headers=known.headers) if isinstance(known, NotFound | MethodNotAllowed) else known
     log.error("unforeseen %s", type(error).__name__)
     return InternalError("Something failed on our side. Nothing was changed; try again.")
 
