@@ -18,7 +18,7 @@ from app.api.http.runtime import SOFTWARE_VERSION, Runtime
 from app.api.keys.paths import WholeParts
 from app.api.observations import curves, forecasts, measurements, observations
 from app.api.planning import allocations, requirements, scenarios, simulations, source_values
-from app.api.projects import erasures, groups, keys, projects, sources
+from app.api.projects import audit, groups, keys, projects, sources
 from app.api.purchases import deliveries, ledger, manifests, orders, purchases, rounds
 from app.api.vendors import connections, hooks, inbox
 from app.api.vendors import orders as vendor_orders
@@ -90,7 +90,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     planning = (allocations, scenarios, requirements, simulations)
     buying = (rounds, purchases, orders, deliveries, manifests, ledger)
     vendors = (connections, inbox, vendor_orders, hooks)
-    for module in (*resources, *planning, *buying, *vendors, events, endpoints, jobs, keys, health):
+    for module in (*resources, *planning, *buying, *vendors, events, endpoints, jobs, keys, audit, health):
         app.include_router(module.router)
     app.include_router(inbox.questions)
     app.include_router(jobs.streams)

@@ -54,6 +54,8 @@ LIST = [{"key": "A", "initial_count": 200, "unit_cost": "1"}, {"key": "B", "init
 SOURCES = [{"key": key, "unit_cost": "3", "yields": {key: 1.0}} for key in "AB"]
 MANIFEST = "item,group\ni1,A\ni2,B\n"
 PROPOSED = {"number": "2"}
+IDLE = {"project_id": "idle"}
+PAUSED = {"connection_id": "paused_connection"}
 
 ASKS: dict[str, Ask] = {
     "POST /v1/api-keys": Ask(json={"name": "n", "scopes": ["read"], "project_ids": ["{project_id}"]}),
@@ -62,7 +64,7 @@ ASKS: dict[str, Ask] = {
     "POST /v1/hooks/{token}": Ask(json={"type": "items.changed"}),
     "POST /v1/projects": Ask(json={"name": "p", "metric": METRIC, "budget": {"total": "9", "rounds": 1}}),
     f"PATCH {PROJECT}": Ask(json={"budget": {"total": "2000", "rounds": 3}}),
-    f"DELETE {PROJECT}": Ask(at={"project_id": "idle"}),
+    f"DELETE {PROJECT}": Ask(at=IDLE),
     f"POST {PROJECT}/restore": Ask(at={"project_id": "archived"}),
     f"GET {PROJECT}/allocations/next": Ask(query=QUICK),
     f"POST {PROJECT}/allocations/what-if": Ask(json={"scenarios": [{"name": "s"}], "draws": 50}),
@@ -78,11 +80,11 @@ ASKS: dict[str, Ask] = {
     ),
     f"DELETE {PROJECT}/observations/{{observation_id}}": Ask(query={"reason": "why"}),
     f"POST {PROJECT}/orders/{{order_id}}/manifests": Ask(content=MANIFEST, kind="text/csv"),
-    f"POST {PROJECT}/purchases": Ask(json={"external_id": "x", "orders": {"D": 3}}),
+    f"POST {PROJECT}/purchases": Ask(json={"external_id": "x", "orders": {"B": 3}}, at=IDLE),
     f"POST {PROJECT}/requirements": Ask(json={"targets": {"A": 0.78}, "draws": 50}),
     f"GET {PROJECT}/report": Ask(query=QUICK),
     f"POST {PROJECT}/rounds": Ask(
-        json={"external_id": "r3", "query": QUICK}, seen=f"{PROJECT}/allocations/next?draws=50"
+        json={"external_id": "r3", "query": QUICK}, at=IDLE, seen=f"{PROJECT}/allocations/next?draws=50"
     ),
     f"GET {ROUND}": Ask(),
     f"PATCH {ROUND}": Ask(json={"orders": {"D": 2}}, at=PROPOSED),
@@ -110,6 +112,7 @@ ASKS: dict[str, Ask] = {
     f"POST {CONNECTION}/dry-run": Ask(json={"body": {}, "signed": False}),
     f"POST {CONNECTION}/orders/{{external_order_id}}": Ask(json={"order_id": "{order_id}"}),
     f"POST {CONNECTION}/replay": Ask(json={}),
+    f"POST {CONNECTION}/resume": Ask(at=PAUSED),
     f"POST {CONNECTION}/rotate": Ask(json={}),
     f"POST {CONNECTION}/rows": Ask(json=[{"id": "1", "group": "A", "data": {}}]),
     "POST /v1/webhook-endpoints": Ask(json={"url": URL, "project_id": "{project_id}"}),
@@ -118,8 +121,9 @@ ASKS: dict[str, Ask] = {
     f"POST {ENDPOINT}/resume": Ask(at={"endpoint_id": "paused_endpoint"}),
     f"POST {ENDPOINT}/replay": Ask(json={"failed_since": NOW.isoformat()}),
     # Pages.
-    "POST /sign-in": Ask(form={"key": "{key}"}),
+    "POST /sign-in": Ask(form={"key": "{secret}"}),
     "POST /connections/{connection_id}/map": Ask(form={"word": "w", "group": "A"}),
+    "POST /connections/{connection_id}/resume": Ask(at=PAUSED),
     "POST /connections/{connection_id}/replay": Ask(form={"outcome": ""}),
     "POST /endpoints/{endpoint_id}/{action}": Ask(at={"action": "pause"}),
     "GET /projects/new/{name}.csv": Ask(at={"name": "groups"}),
@@ -142,7 +146,7 @@ ASKS: dict[str, Ask] = {
     "GET /projects/{project_id}/charts/{name}.{format}": Ask(at={"name": "spending", "format": "json"}),
     "POST /projects/{project_id}/model": Ask(form={"model": "joint"}),
     "POST /projects/{project_id}/objective": Ask(form={"objective": "maximin"}),
-    "POST /projects/{project_id}/propose": Ask(form={"budget": "", "data_version": "{data_version}"}),
+    "POST /projects/{project_id}/propose": Ask(at=IDLE, form={"budget": "", "data_version": "{data_version}"}),
     "POST /projects/{project_id}/restore": Ask(at={"project_id": "archived"}),
     "POST /projects/{project_id}/rounds/{number}/accept": Ask(at=PROPOSED, form={"tag": "{tag_2}"}),
     "POST /projects/{project_id}/rounds/{number}/cancel": Ask(at=PROPOSED, form={"tag": "{tag_2}"}),
@@ -306,7 +310,12 @@ def made_of(api: Api, database: Database) -> dict[str, str]:
     key = post("/v1/api-keys", {"name": HERE, "scopes": ["read"], "project_ids": [project]})
     archived, idle = (api.project(name=HERE).rpartition("/")[2] for _ in range(2))
     assert api.delete(f"/v1/projects/{archived}").status_code == 204
+    post(f"/v1/projects/{idle}/observations", {"observations": RUNS})
+    paused = post("/v1/vendor-connections", {"name": HERE, "kind": "standard"})["id"]
+    post(f"/v1/vendor-connections/{paused}/pause")
     places = {
+        "secret": api.key or "",
+        "paused_connection": paused,
         "project_id": project,
         "archived": archived,
         "idle": idle,
@@ -326,12 +335,12 @@ def made_of(api: Api, database: Database) -> dict[str, str]:
         "whole_endpoint": whole["id"],
         "key_id": key["id"],
         "owner": (api.key or "").split("_")[1],
-        "data_version": str(api.get(path).json()["data_version"]),
+        "data_version": str(api.get(f"/v1/projects/{idle}").json()["data_version"]),
     }
     for number in "12":
         places[f"tag_{number}"] = tag_of(f"{path}/rounds/{number}", {})
         places[f"{PROJECT}/rounds/{number}"] = places[f"tag_{number}"]
-    places[f"{PROJECT}/allocations/next?draws=50"] = tag_of(f"{path}/allocations/next")
+    places[f"{PROJECT}/allocations/next?draws=50"] = tag_of(f"/v1/projects/{idle}/allocations/next")
     return places
 
 

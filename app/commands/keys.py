@@ -5,10 +5,12 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 from app.commands.database import ready_database
+from app.services.access.audit import note_key
 from app.services.access.keys import create_key, peppers
 from app.services.access.secrets import SecretBox, new_secret_key
 from app.settings import Settings
 from app.store.db import connect
+from app.store.models.access import ApiKey
 
 
 def run_key_create(options: argparse.Namespace) -> int:
@@ -16,9 +18,10 @@ def run_key_create(options: argparse.Namespace) -> int:
     scopes = [scope.strip() for scope in options.scopes.split(",") if scope.strip()]
     with ready_database(settings) as database, database.writing() as session:
         pepper = peppers(settings.secret_keys)[0]
+        now = datetime.now(UTC)
         token = create_key(
             session,
-            datetime.now(UTC),
+            now,
             pepper,
             scopes,
             options.workspace,
@@ -26,6 +29,7 @@ def run_key_create(options: argparse.Namespace) -> int:
             options.expires_at,
             options.name,
         )
+        note_key(session, session.get_one(ApiKey, token.split("_")[1]), "key.made", now)
     print(token)
     return 0
 

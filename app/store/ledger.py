@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.store.models.purchases import AuditEntry, Delivery, LedgerEntry, Manifest, Order
@@ -145,8 +145,25 @@ def listed_entries(session: Session, project_id: UUID, order_id: UUID | None = N
     return Listing(session, query, LedgerEntry.id)
 
 
-def listed_audit(session: Session, project_id: UUID) -> Listing[AuditEntry]:
-    return Listing(session, select(AuditEntry).where(AuditEntry.project_id == project_id), AuditEntry.id)
+def listed_audit(
+    session: Session,
+    workspace_id: UUID,
+    project_id: UUID | None = None,
+    action: str | None = None,
+    since: datetime | None = None,
+    *,
+    newest_first: bool = False,
+) -> Listing[AuditEntry]:
+    """Of the workspace, or of one project of it. action: all of it, or what stands before its dot."""
+    here = AuditEntry
+    query = select(here).where(here.workspace_id == workspace_id)
+    if project_id is not None:
+        query = query.where(here.project_id == project_id)
+    if action is not None:
+        query = query.where(or_(here.action == action, here.action.startswith(f"{action}.", autoescape=True)))
+    if since is not None:
+        query = query.where(here.created_at >= since)
+    return Listing(session, query, here.id, newest_first)
 
 
 def deliveries_of_orders(session: Session, order_ids: Collection[UUID]) -> Sequence[Delivery]:

@@ -42,6 +42,7 @@ from app.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from app.services.access.audit import watch
 from app.services.access.keys import Caller, present
 from app.services.access.rights import Right, needs
 from app.services.enqueue import Enqueue
@@ -319,6 +320,8 @@ def one_transaction(endpoint: Callable[..., Any], shape: Any, status: int, write
         database = call.runtime.database
         with database.writing() if writes else database.reading() as session:
             call.open_session, call.writes = session, writes
+            if writes:
+                watch(session, call.caller, call.now)
             stored = recall(call)
             if stored is not None:
                 return stored

@@ -29,10 +29,13 @@ from app.api.keys.keys import Key
 from app.api.keys.paths import KeyInPath, part_of
 from app.errors import Archived as ArchivedError
 from app.errors import Conflict, Frozen, InUse, KeyTaken, MissingKeys
+from app.services.access.audit import write_audit
 from app.services.ledger.holdings import NONE_COLLECTED
 from app.services.projects import groups
+from app.services.projects.auditing import list_audited, source_audited
 from app.services.projects.changes import get_member, restore, touch
 from app.store.ledger import Collected, collected_counts
+from app.store.member_rows import GroupRow
 from app.store.models.projects import Group, Project
 from app.store.projects import listed_members
 
@@ -152,8 +155,11 @@ def list_groups(
 @router.post("", status_code=201, summary="Add a group", responses=declared(KeyTaken))
 def add_group(project_id: str, body: GroupIn, call: Annotated[Call, posts("write")]) -> GroupOut:
     project = call.project(project_id)
-    groups.add_groups(call.session, project, [body.model_dump()], call.now, at="")
+    with source_audited(call, project, body.key):
+        groups.add_groups(call.session, project, [body.model_dump()], call.now, at="")
     row = get_member(call.session, project, Group, body.key)
+    made = {"key": {"from": None, "to": row.key}}
+    write_audit(call.session, project, call.caller, "group.made", f"group:{row.key}", {}, call.now, made)
     touch(project, call.now)
     call.headers["Location"] = f"{call.path}/{part_of(row.key)}"
     return shape_of(call, project, row)
@@ -176,7 +182,8 @@ def replace_groups(
     project = call.project(project_id)
     call.match_tag(list_tag(project))
     items = [group.model_dump() for group in body]
-    groups.replace_groups(call.session, project, items, archive_missing, call.now)
+    with list_audited(call, project, GroupRow):
+        groups.replace_groups(call.session, project, items, archive_missing, call.now)
     call.headers["ETag"] = list_tag(project)
     return Replaced(count=len(items), data_version=project.data_version)
 
@@ -197,7 +204,8 @@ def update_group(
     project = call.project(project_id)
     row = get_member(call.session, project, Group, key)
     call.match(shape_of(call, project, row))
-    groups.update_group(call.session, project, row, said(body), call.now)
+    with source_audited(call, project, row.key):
+        groups.update_group(call.session, project, row, said(body), call.now)
     return shape_of(call, project, row)
 
 

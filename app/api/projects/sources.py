@@ -41,7 +41,9 @@ from app.services.curves.fit import learnt_of
 from app.services.ledger.holdings import SourceRecord, holdings_of
 from app.services.licences import effective_terms
 from app.services.projects import sources
+from app.services.projects.auditing import list_audited, source_audited
 from app.services.projects.changes import get_member, touch
+from app.store.member_rows import SourceRow
 from app.store.models.projects import Group, Project, Source
 from app.store.projects import listed_members, members_by_id
 
@@ -312,7 +314,8 @@ def list_sources(
 @router.post("", status_code=201, summary="Add a source", responses=declared(KeyTaken))
 def add_source(project_id: str, body: SourceIn, call: Annotated[Call, posts("write")]) -> SourceOut:
     project = call.project(project_id)
-    sources.add_sources(call.session, project, [source_fields(body)], call.now, at="")
+    with source_audited(call, project, body.key):
+        sources.add_sources(call.session, project, [source_fields(body)], call.now, at="")
     row = get_member(call.session, project, Source, body.key)
     touch(project, call.now)
     call.headers["Location"] = f"{call.path}/{part_of(row.key)}"
@@ -336,7 +339,8 @@ def replace_sources(
     project = call.project(project_id)
     call.match_tag(list_tag(project))
     items = [source_fields(source) for source in body]
-    sources.replace_sources(call.session, project, items, archive_missing, call.now)
+    with list_audited(call, project, SourceRow):
+        sources.replace_sources(call.session, project, items, archive_missing, call.now)
     call.headers["ETag"] = list_tag(project)
     return Replaced(count=len(items), data_version=project.data_version)
 
@@ -356,7 +360,9 @@ def update_source(
     project = call.project(project_id)
     row = get_member(call.session, project, Source, key)
     call.match(shape_of(call, project, row))
-    sources.update_source(call.session, project, row, source_fields(body), call.now)
+    said = source_fields(body)
+    with source_audited(call, project, row.key, becomes=said.get("key")):
+        sources.update_source(call.session, project, row, said, call.now)
     return shape_of(call, project, row)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -10,13 +10,13 @@ from fastapi import APIRouter, Query
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.shapes import Answer, SignedMoneyOut
 from app.api.http.transactions import Call, Route, reads
+from app.api.projects.audit import Action, AuditOut, Since, audit_shape
 from app.api.purchases.orders import get_order
 from app.services.ledger.deliveries import check_ledger
 from app.services.vendors.counts import vendor_folds
-from app.store.access import key_name
 from app.store.ledger import listed_audit, listed_entries
 from app.store.models.projects import Group
-from app.store.models.purchases import AuditEntry, LedgerEntry
+from app.store.models.purchases import LedgerEntry
 from app.store.projects import members
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["ledger"], route_class=Route)
@@ -81,26 +81,16 @@ def check_entries(project_id: str, call: Annotated[Call, reads("read")]) -> Chec
     return CheckOut(entries_add_up=not shapes, discrepancies=shapes)
 
 
-class AuditOut(Answer):
-    """Who did what: the API key's id and its name, the action, and what it was done to."""
-
-    id: int
-    api_key: str
-    api_key_name: str | None
-    action: str
-    resource: str
-    detail: dict[str, Any]
-    created_at: datetime
-
-
 @router.get("/audit", summary="List who did what")
 def list_audit(
-    project_id: str, call: Annotated[Call, reads("read")], limit: Limit = 50, cursor: Cursor = None
+    project_id: str,
+    call: Annotated[Call, reads("read")],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    action: Action = None,
+    since: Since = None,
 ) -> Page[AuditOut]:
+    """Of its settings, groups, sources, rounds and deliveries, oldest first."""
     project = call.project(project_id)
-    rows = listed_audit(call.session, project.id)
+    rows = listed_audit(call.session, project.workspace_id, project.id, action, since)
     return page(call, cursor, limit, rows, audit_shape)
-
-
-def audit_shape(row: AuditEntry) -> AuditOut:
-    return AuditOut.of(row, api_key=row.api_key_id, api_key_name=key_name(row, row.api_key_id))

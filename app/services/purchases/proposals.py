@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import AllocationChanged, Conflict, Fault, KeyTaken, escape, invalid
 from app.money import amount
-from app.services.access.audit import write_audit
+from app.services.access.audit import Changes, write_audit
 from app.services.access.keys import Caller
 from app.services.curves.fits import Fits
 from app.services.ledger.holdings import holdings_of, left_of
@@ -188,10 +188,10 @@ def edited_allocation(
 def edit(session: Session, project: Project, row: Round, allocation: Allocation, caller: Caller, now: datetime) -> None:
     """Put other orders into a proposal; approvals given before are void. Raises Conflict once it is accepted."""
     require(row, "proposed", "edited")
-    before = row.lines
+    before, cost = row.lines, row.cost
     for name, value in purchase_of(session, project, allocation).items():
         setattr(row, name, value)
     row.approvals = []
     row.updated_at = now
-    detail = {"before": before, "after": row.lines, "cost": str(row.cost)}
-    write_audit(session, project, caller, "round.edited", f"round:{row.number}", detail, now)
+    changes: Changes = {"lines": {"from": before, "to": row.lines}, "cost": {"from": cost, "to": row.cost}}
+    write_audit(session, project, caller, "round.edited", f"round:{row.number}", {}, now, changes)

@@ -141,16 +141,21 @@ class LedgerEntry(Base):
 
 
 class AuditEntry(Base):
-    """Who did what to money: one row per transition of a round and per hand entry, naming the key."""
+    """Who did what. `project_id` null: to what is the whole workspace's; `api_key_id` null: the command line, or nobody
+    known. `changes`: field → {from, to}, without secrets."""
 
     __tablename__ = "audit_entries"
-    __table_args__ = (Index("ix_audit_entries_project_id_id", "project_id", "id"),)
+    __table_args__ = (
+        Index("ix_audit_entries_project_id_id", "project_id", "id"),
+        Index("ix_audit_entries_workspace_id_id", "workspace_id", "id"),
+    )
 
     id: Mapped[int] = mapped_column(Serial, primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
-    api_key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
+    project_id: Mapped[UUID | None] = mapped_column(ForeignKey("projects.id"))
+    api_key_id: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"))
     action: Mapped[str] = mapped_column(String(50))
     resource: Mapped[str] = mapped_column(String(200))
     detail: Mapped[dict[str, Any]]
-    created_at: Mapped[datetime] = mapped_column(index=True)
+    changes: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]

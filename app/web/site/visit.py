@@ -20,6 +20,7 @@ from app.api.admission import needs, scope_of
 from app.api.admission.bodies import giving
 from app.api.http.runtime import MAX_BODY, Runtime
 from app.errors import Fault, Forbidden, TrancheError, Unauthenticated, invalid
+from app.services.access.audit import watch
 from app.services.access.keys import Caller
 from app.services.access.rights import Right, needs
 from app.services.access.sessions import recognise
@@ -289,6 +290,8 @@ def one_transaction(endpoint: Callable[..., Any], writes: bool) -> Callable[...,
         database = visit.runtime.database
         with database.writing() if writes else database.reading() as session:
             visit.open_session, visit.writes = session, writes
+            if writes and visit.visitor is not None:
+                watch(session, visit.visitor, visit.now)
             answer: Response = endpoint(visit=visit, **inputs)
         return answer
 

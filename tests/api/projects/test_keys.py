@@ -142,7 +142,7 @@ def test_a_round_says_who_proposed_and_who_accepted_it(api: Api) -> None:
     for told in (api.get(f"{project}/rounds/1").json(), api.get(f"{project}/rounds").json()["items"][0]):
         assert (told["proposed_by"], told["proposed_by_name"]) == (writer["id"], "ana")
         assert (told["approvals"], told["approval_names"]) == ([buyer["id"]], ["bo, finance"])
-    [proposed, *_] = api.get(f"{project}/audit").json()["items"]
+    [proposed, *_] = api.get(f"{project}/audit?action=round").json()["items"]
     assert (proposed["api_key"], proposed["api_key_name"]) == (writer["id"], "ana")
     table = api.get(f"{project}/tables/rounds.csv").text
     assert "ana" in table
