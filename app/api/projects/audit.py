@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AliasChoices, AwareDatetime, ConfigDict, Field
 
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.shapes import Answer
@@ -30,8 +30,8 @@ class ChangeOut(Answer):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    before: Any = Field(serialization_alias="from")
-    after: Any = Field(serialization_alias="to")
+    before: Any = Field(validation_alias=AliasChoices("before", "from"), serialization_alias="from")
+    after: Any = Field(validation_alias=AliasChoices("after", "to"), serialization_alias="to")
 
 
 class AuditOut(Answer):
@@ -50,8 +50,7 @@ class AuditOut(Answer):
 
 
 def audit_shape(row: AuditEntry) -> AuditOut:
-    changes = {name: ChangeOut(before=one["from"], after=one["to"]) for name, one in row.changes.items()}
-    return AuditOut.of(row, api_key=row.api_key_id, api_key_name=key_name(row, row.api_key_id), changes=changes)
+    return AuditOut.of(row, api_key=row.api_key_id, api_key_name=key_name(row, row.api_key_id))
 
 
 @router.get("", summary="List who did what, newest first")
