@@ -66,6 +66,8 @@ def tranche(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         (["key", "create", "--scopes", "read", "--project", "nope"], "nope"),
         (["key", "create", "--scopes", "read", "--expires-at", "2020-01-01T00:00:00Z"], "past"),
         (["key", "create", "--scopes", "read", "--expires-at", "soon"], "soon"),
+        (["key", "create", "--scopes", "read", "--expires-at", "0001-01-01T00:00:00+14:00"], "years 1 to 9999"),
+        (["key", "create", "--scopes", "read", "--expires-at", "1763632800"], "is a number"),
         (["key", "create", "--scopes", "read", "--name", "x" * 101], "100 characters"),
         (["serve", "--port", "x"], "--port"),
         (["serve", "--processes", "0"], "TRANCHE_PROCESSES"),

@@ -7,7 +7,7 @@ Parsers need argparse alone; a command imports what it runs when it is run.
 import argparse
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -139,9 +139,10 @@ def setting_fault(error: "ErrorDetails") -> str:
 
 
 def instant(text: str) -> datetime:
-    """An instant, UTC where it names no offset. Raises ArgumentTypeError where it cannot be read."""
+    """An instant. Raises ArgumentTypeError where it cannot be read."""
+    from tranche.sheets.instants import read_instant
+
     try:
-        read = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not an instant such as 2027-01-01T00:00:00Z") from None
-    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+        return read_instant(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

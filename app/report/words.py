@@ -30,7 +30,7 @@ def number(value: float | None, decimals: int = 0) -> str:
 
 
 def instant(at: datetime | None) -> str:
-    return "–" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return "–" if at is None else f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(' ', 'minutes')} UTC"
 
 
 def objective(stored: Mapping[str, Any]) -> str:

@@ -64,6 +64,7 @@ def connect(settings: Settings) -> Database:
         event.listen(engine, "begin", begin_sqlite)
         return Database(engine, engine, engine.execution_options(sqlite_begin="BEGIN IMMEDIATE"))
     engine = create_engine(settings.database_url, connect_args=session_limits(settings), pool_pre_ping=True, **options)
+    event.listen(engine, "connect", speak_utc)
     reads = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return Database(engine, reads, engine)
 
@@ -113,6 +114,12 @@ def session_limits(settings: Settings) -> dict[str, Any]:
     options = " ".join([*(f"-c {limit}" for limit in limits), str(theirs.get("options", ""))]).strip()
     kept = {name: value for name, value in ours.items() if name not in theirs}
     return kept | ({"options": options} if options else {})
+
+
+def speak_utc(connection: Any, _record: object) -> None:
+    # In another zone instants of the calendar's first and last day are of years that Python does not have.
+    connection.execute("SET TIME ZONE 'UTC'")
+    connection.commit()
 
 
 def prepare_sqlite_for_engine(connection: Any, record: object) -> None:

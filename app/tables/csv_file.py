@@ -37,12 +37,17 @@ def cell_of(value: Cell) -> str | int | float | Decimal:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        return written_instant(value)
     if isinstance(value, str):
         return harmless(value)
     if isinstance(value, float):
         return value if isfinite(value) else ""
     return value
+
+
+def written_instant(at: datetime) -> str:
+    # Not by strftime, which writes the year 1 with one digit.
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def harmless(text: str) -> str:

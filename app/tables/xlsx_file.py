@@ -13,6 +13,7 @@ from xlsxwriter import Workbook
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
+from app.tables.csv_file import written_instant
 from app.tables.shape import About, Cell, Column, Counted, Kind, Missing, Table
 
 MOST_ROWS = 1_048_575
@@ -27,6 +28,8 @@ FORMATS: dict[Kind, str] = {
 WIDTHS: dict[Kind, float] = {
     "text": 22, "long text": 60, "count": 12, "number": 14, "money": 15, "share": 12, "instant": 20,
 }  # fmt: skip
+FIRST_YEAR = 1901
+"""Excel has no date before 1900, and counts a day too many in that year."""
 OPTIONS = {
     "constant_memory": True,
     "strings_to_formulas": False,
@@ -49,6 +52,8 @@ class Pen:
     def cell(self, sheet: Worksheet, row: int, place: int, value: Cell, look: Format | None) -> None:
         if isinstance(value, str):
             sheet.write_string(row, place, value, look)
+        elif isinstance(value, datetime) and value.year < FIRST_YEAR:
+            sheet.write_string(row, place, written_instant(value), look)
         elif isinstance(value, datetime):
             sheet.write_datetime(row, place, value.astimezone(UTC).replace(tzinfo=None), look)
         elif isinstance(value, int | float | Decimal) and isfinite(value):

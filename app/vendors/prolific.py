@@ -1,7 +1,7 @@
 """Prolific's webhooks: signed with a timestamp, and thin. An item is a submission; its state is read from the API."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -110,7 +110,5 @@ def submission_state(status: Any) -> State:
 
 def sent_at(value: str | None) -> datetime | None:
     """When the event happened: seconds since 1970, or RFC 3339."""
-    if value is not None and value.isdecimal() and len(value) <= 14:
-        return instant(int(value), "X-Timestamp")
-    at = instant(value, "X-Timestamp")
-    return at.astimezone(UTC) if at else None
+    digits = value is not None and value.isascii() and value.isdecimal() and len(value) <= 14
+    return instant(int(value) if digits and value else value, "X-Timestamp")

@@ -1,9 +1,10 @@
 """Values out of a vendor's document: of the type we need, or Unusable saying why."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+from tranche.sheets.instants import EXAMPLE, read_instant, since_1970
 
 from app.errors import Malformed
 from app.strict_json import Number, parse_json
@@ -88,16 +89,21 @@ def flag(value: Any, name: str) -> bool:
 
 
 def instant(value: Any, name: str) -> datetime | None:
-    """RFC 3339 text (UTC where it names no offset), or seconds or milliseconds since 1970. Raises Unusable."""
+    """A text as `read_instant` reads it, or a number of ten digits of seconds since 1970, of thirteen of milliseconds.
+    Raises Unusable."""
     if value is None or value == "":
         return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        at = since_1970(value, 1 if value < 10**10 else 1000)
+        if at is None:
+            raise Unusable(f"{name} is a number, but neither seconds (ten digits) nor milliseconds (13) since 1970")
+        return at
+    if not isinstance(value, str):
+        raise Unusable(f"{name} is no instant such as {EXAMPLE}")
     try:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value / 1000 if abs(value) > 1e11 else value, UTC)
-        at = datetime.fromisoformat(value)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError, OSError):
-        raise Unusable(f"{name} is no instant such as 2026-11-20T10:00:00Z") from None
+        return read_instant(value)
+    except ValueError as error:
+        raise Unusable(f"{name}: {error}") from None
 
 
 def count(value: Any, name: str, least: int = 0) -> int | None:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from importlib.resources import files
@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic.fields import FieldInfo
+from tranche.sheets.instants import EXAMPLE, read_instant
 
 from app.errors import Malformed
 from app.money import MILLIONTH, plain
@@ -90,6 +91,15 @@ def whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= LAST_WHOLE else value
 
 
+def as_instant(given: object) -> datetime:
+    """A text as an instant in UTC. Raises ValueError for others, numbers above all: they could be seconds or days."""
+    if isinstance(given, datetime) and given.tzinfo is not None:
+        return given
+    if not isinstance(given, str):
+        raise ValueError(f"must be a text such as {EXAMPLE}: a number could be seconds or a spreadsheet's days")  # noqa: TRY004
+    return read_instant(given)
+
+
 def count_of(text: str) -> int | None:
     """The count that a query writes, as '100' or '100.0'; None where it is none or too large."""
     digits = re.fullmatch(r"([0-9]{1,10})(\.0+)?", text)
@@ -121,7 +131,11 @@ Count = Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT), Whole]
 Real = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_REAL, le=MAX_REAL), AfterValidator(squarable)]
 NonNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=MAX_REAL), AfterValidator(squarable)]
 Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=MAX_REAL), AfterValidator(squarable)]
-InstantIn = Annotated[datetime, Field(strict=False), AfterValidator(lambda instant: instant.astimezone(UTC))]
+InstantIn = Annotated[
+    datetime,
+    BeforeValidator(as_instant),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": [EXAMPLE]}),
+]
 
 
 @cache

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from app.api.http.etags import etag_of
 from app.api.http.pages import Archived, Cursor, Limit, Page, page
@@ -23,8 +23,8 @@ router = APIRouter(prefix="/v1/webhook-endpoints", tags=["webhooks"], route_clas
 
 Url = Annotated[str, Field(min_length=1, max_length=2_000)]
 EventTypes = Annotated[list[EventType], Field(min_length=1, max_length=50)]
-Since = Annotated[AwareDatetime | None, Query(description="Only attempts at or after this instant (RFC 3339)")]
-Until = Annotated[AwareDatetime | None, Query(description="Only attempts before this instant")]
+Since = Annotated[InstantIn | None, Query(description="Only attempts at or after this instant (RFC 3339)")]
+Until = Annotated[InstantIn | None, Query(description="Only attempts before this instant")]
 
 
 class EndpointIn(Shape):

@@ -9,8 +9,9 @@ from tranche.metrics import Metric
 from tranche.runs import Observation
 from tranche.sheets import SheetError, SheetFault, SheetFaults, plain, read_runs
 from tranche.sheets.grid import Grid, read_grid
+from tranche.sheets.instants import read_instant
 from tranche.sheets.numbers import Mark
-from tranche.sheets.table import Column, ReadAs, Sheet, instant, read_cells
+from tranche.sheets.table import Column, ReadAs, Sheet, read_cells
 
 IDS = ("externalid", "runid", "id", "name", "run")
 STATES = ("status", "state")
@@ -72,7 +73,7 @@ def add_line(run: dict[str, Any], cells: dict[str, Any]) -> list[tuple[str, str]
         faults.append(("value", "is empty beside a standard error or evaluation size"))
     for name in ("holdout", "recipe", "observed_at"):
         if name in cells:
-            said = instant(cells[name]) if name == "observed_at" else cells[name]
+            said = read_instant(cells[name]) if name == "observed_at" else cells[name]
             if run.setdefault(name, said) != said:
                 faults.append((name, f"differs from the other lines of run '{cells['external_id']}'"))
     return faults

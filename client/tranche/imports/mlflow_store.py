@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from datetime import datetime, timezone
 from typing import Any
 
 from tranche.imports.logged import ImportRefused, LoggedRun
+from tranche.sheets.instants import since_1970
 
 PAGE = 500
 
@@ -49,5 +49,5 @@ def logged(run: Any) -> LoggedRun:
     values = {f"params.{name}": value for name, value in run.data.params.items()}
     values.update({f"metrics.{name}": value for name, value in run.data.metrics.items()})
     ended = run.info.end_time
-    at = None if ended is None else datetime.fromtimestamp(ended / 1000, timezone.utc)
+    at = None if ended is None else since_1970(ended, 1000)
     return LoggedRun(run.info.run_id, values, run.info.status, at)

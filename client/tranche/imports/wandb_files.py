@@ -8,11 +8,12 @@ run leaves it, ends the reading.
 import json
 import struct
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tranche.imports.logged import ImportRefused, LoggedRun
+from tranche.sheets.instants import since_1970
 
 BLOCK, HEADER = 32 * 1024, 7
 START = b":W&B"
@@ -143,4 +144,4 @@ def instant(run: Fields) -> datetime | None:
     if RUN_START not in run:
         return None
     seconds = fields(run[RUN_START][0]).get(1, [0])[0]
-    return datetime.fromtimestamp(seconds, timezone.utc)
+    return since_1970(seconds, 1)

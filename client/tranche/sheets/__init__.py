@@ -2,6 +2,7 @@
 
 from tranche.sheets.faults import SheetError, SheetFault, SheetFaults
 from tranche.sheets.grid import best_separator, without_sep_line
+from tranche.sheets.instants import read_instant
 from tranche.sheets.table import Column, ReadAs, Sheet, decimal_mark, plain, read_table
 from tranche.sheets.tables import GROUP_COLUMNS, RUN_COLUMNS, read_groups, read_runs, template
 from tranche.sheets.text import decoded
@@ -20,6 +21,7 @@ __all__ = [
     "decoded",
     "plain",
     "read_groups",
+    "read_instant",
     "read_runs",
     "read_table",
     "template",

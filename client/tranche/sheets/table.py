@@ -3,12 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any, Literal
 
 from tranche.sheets.faults import SheetError, SheetFault
 from tranche.sheets.grid import SEPARATOR_NAMES, Grid, Row, read_grid
+from tranche.sheets.instants import read_instant
 from tranche.sheets.numbers import (
     MARK_NAMES,
     Cells,
@@ -26,9 +26,6 @@ STAMP = frozenset({"dataversion", "seed", "softwareversion"})
 """The columns that Tranche ends its own tables with: who reads them back may leave the others unread."""
 GUARDED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
 INDEX = ("", "unnamed:0")
-INSTANT = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,9}))?(?: ?([Zz]|[+-]\d\d:?\d\d))?)?", re.ASCII
-)
 
 
 @dataclass(frozen=True)
@@ -213,26 +210,11 @@ def tried(kind: Any, given: str) -> Number | ValueError:
 def text_of(column: Column, given: str, read_as: ReadAs) -> str:
     """The text, without the apostrophe that guards a spreadsheet from it. Raises ValueError for what is no instant."""
     if column.kind == "instant":
-        return instant(given).isoformat()
+        return read_instant(given).isoformat()
     if given[0] == "'" and GUARDED.match(given):
         read_as.apostrophes += 1
         return given[1:]
     return given
-
-
-def instant(given: str) -> datetime:
-    """In UTC, taken as such where it names no offset. Raises ValueError."""
-    refused = ValueError(f"'{given[:50]}' is no instant; write it as 2026-11-20T10:00:00Z")
-    found = INSTANT.fullmatch(given)
-    if found is None:
-        raise refused
-    day, minute, second, fraction, offset = found.groups()
-    zone = "+00:00" if offset in (None, "Z", "z") else f"{offset[:3]}:{offset[-2:]}"
-    text = f"{day}T{minute or '00:00'}{second or ':00'}.{(fraction or '0')[:6].ljust(6, '0')}{zone}"
-    try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z").astimezone(timezone.utc)
-    except (ValueError, OverflowError):
-        raise refused from None
 
 
 def tell_numbers(read_as: ReadAs, cells: Cells, style: Style) -> None:
