@@ -27,15 +27,22 @@ class Listing(Generic[Row]):
     key: InstrumentedAttribute[Any]
     newest_first: bool = False
 
-    def after(self, place: object, limit: int | None) -> list[Row]:
-        """The first `limit` rows behind `place`, a key or its text; None for the beginning."""
+    def read_place(self, text: str) -> Any:
+        """The key that `text` is written of. Raises ValueError where it is none that a row could have."""
+        kind = self.key.type.python_type
+        place = kind(text)
+        if str(place) != text or "\0" in text or (kind is int and abs(place) >= 2**63):
+            raise ValueError("is no place in this list")
+        return place
+
+    def after(self, last: Any, limit: int | None) -> list[Row]:
+        """The first `limit` rows behind the key `last`; None for the beginning."""
         query = self.query.order_by(self.key.desc() if self.newest_first else self.key)
-        if place is not None:
-            last = self.key.type.python_type(str(place))
+        if last is not None:
             query = query.where(self.key < last if self.newest_first else self.key > last)
         return rows_of(self.session, query.limit(limit))
 
-    def part(self, place: object, limit: int) -> tuple[list[Row], Any]:
+    def part(self, place: Any, limit: int) -> tuple[list[Row], Any]:
         """As `after`, and the place of the last of these rows where others follow, else None."""
         rows = self.after(place, limit + 1)
         return rows[:limit], self.place(rows[limit - 1]) if len(rows) > limit else None

@@ -11,7 +11,7 @@ from app.services.vendors import connections, inbox, schedule
 from app.store import vendors as store
 from app.store.models.vendors import VendorConnection
 from app.web.site.sessions import local_path
-from app.web.site.visit import Answer, Visit, acts, pages, sees
+from app.web.site.visit import Answer, Place, Visit, acts, pages, place_in, sees
 
 router = pages()
 
@@ -39,7 +39,7 @@ def connection_page(
     connection_id: str,
     visit: Looks,
     outcome: Annotated[str | None, Query(pattern="^(received|applied|ignored|quarantined)?$")] = None,
-    before: Annotated[int | None, Query(ge=1)] = None,
+    before: Place = None,
 ) -> Answer:
     return show(visit, get(visit, connection_id), outcome or None, before)
 
@@ -48,10 +48,11 @@ def show(
     visit: Visit,
     row: VendorConnection,
     outcome: str | None = None,
-    before: int | None = None,
+    before: str | None = None,
     error: TrancheError | None = None,
 ) -> Answer:
-    found, last = store.listed_deliveries(visit.session, row.id, outcome).part(before, PER_PAGE)
+    rows = store.listed_deliveries(visit.session, row.id, outcome)
+    found, last = rows.part(place_in(rows, before, "before"), PER_PAGE)
     kept = f"outcome={outcome}&" if outcome else ""
     more = f"/connections/{row.id}?{kept}before={last}" if last else None
     waiting = store.unmapped_words(visit.session, row.id)

@@ -3,15 +3,13 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import Query
-
 from app.errors import Conflict, Fault, TrancheError, invalid
 from app.services.ids import as_uuid
 from app.services.webhooks import endpoints, replays
 from app.store import webhooks as store
 from app.store.models.webhooks import WebhookEndpoint
 from app.store.webhooks import AttemptFilter
-from app.web.site.visit import Answer, Visit, acts, pages, sees, uuid_place
+from app.web.site.visit import Answer, Place, Visit, acts, pages, place_in, sees
 
 router = pages()
 
@@ -36,10 +34,10 @@ def endpoint_page(
     endpoint_id: str,
     visit: Looks,
     failed: bool = False,
-    before: Annotated[str | None, Query(max_length=40)] = None,
+    before: Place = None,
 ) -> Answer:
     row = endpoints.get_endpoint(visit.session, visit.caller, endpoint_id)
-    return show(visit, row, failed, uuid_place(before, "before"))
+    return show(visit, row, failed, before)
 
 
 def show(
@@ -50,7 +48,8 @@ def show(
     error: TrancheError | None = None,
 ) -> Answer:
     wanted = AttemptFilter(succeeded=False if failed else None)
-    found, last = store.attempts_of_endpoint(visit.session, row.id, wanted).part(before, PER_PAGE)
+    rows = store.attempts_of_endpoint(visit.session, row.id, wanted)
+    found, last = rows.part(place_in(rows, before, "before"), PER_PAGE)
     kept = "failed=true&" if failed else ""
     more = f"/endpoints/{row.id}?{kept}before={last}" if last else None
     return visit.render("endpoint.html", endpoint=row, attempts=found, failed=failed, more=more, error=error)

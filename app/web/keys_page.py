@@ -2,13 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import Query
-
 from app.services.access.keys import is_valid, revoke_key
-from app.store.access import key_name, keys_of_workspace
-from app.store.ledger import listed_audit
-from app.store.models.purchases import AuditEntry
-from app.web.site.visit import Answer, Visit, acts, pages, sees
+from app.store.access import keys_of_workspace
+from app.web.site.visit import Answer, Place, Visit, acts, pages, place_in, sees
 
 router = pages()
 
@@ -16,15 +12,9 @@ PER_PAGE = 50
 
 
 @router.get("/keys")
-def key_list(
-    visit: Annotated[Visit, sees("admin")],
-    after: Annotated[str | None, Query(max_length=40)] = None,
-    before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
-) -> Answer:
-    """With what was done in the workspace, for who may see all of it: newest first, before an entry's number."""
-    rows, last = keys_of_workspace(visit.session, visit.caller.workspace_id, visit.caller.project_ids).part(
-        after, PER_PAGE
-    )
+def key_list(visit: Annotated[Visit, sees("admin")], after: Place = None) -> Answer:
+    keys = keys_of_workspace(visit.session, visit.caller.workspace_id)
+    rows, last = keys.part(place_in(keys, after, "after"), PER_PAGE)
     shown = [(row, is_valid(row, visit.now)) for row in rows]
     more = f"/keys?after={last}" if last else None
     done: list[AuditEntry] = []

@@ -2,25 +2,22 @@
 
 from typing import Annotated
 
-from fastapi import Query
-
 from app.services.exports.overview import overview_of
 from app.services.projects.changes import restore
 from app.services.retention.erasing import ask_to_erase, enqueue_erasure
 from app.store.projects import projects_of_workspace
-from app.web.site.visit import Answer, Visit, acts, pages, sees, uuid_place
+from app.web.site.visit import Answer, Place, Visit, acts, pages, place_in, sees
 
 router = pages()
 
 PER_PAGE = 25
-After = Annotated[str | None, Query(max_length=40)]
 
 
 @router.get("/")
-def project_list(visit: Annotated[Visit, sees("read")], after: After = None, archived: bool = False) -> Answer:
+def project_list(visit: Annotated[Visit, sees()], after: Place = None, archived: bool = False) -> Answer:
     caller = visit.caller
     projects = projects_of_workspace(visit.session, caller.workspace_id, caller.project_ids, archived)
-    rows, last = projects.part(uuid_place(after, "after"), PER_PAGE)
+    rows, last = projects.part(place_in(projects, after, "after"), PER_PAGE)
     shown = [overview_of(visit.session, row) for row in rows]
     chosen = "archived=true&" if archived else ""
     more = f"/?{chosen}after={last}" if last else None

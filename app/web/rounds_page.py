@@ -5,9 +5,12 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Annotated
 
-from fastapi import Query
+from pydantic import TypeAdapter
 
+from app.api.http.answers import RoundNumber
+from app.api.http.bulk import validated
 from app.api.http.etags import etag_of
+from app.api.http.shapes import count_of
 from app.api.purchases.deliveries import DeliveryIn
 from app.api.purchases.rounds import RoundOut, round_shape, summary_of
 from app.errors import Fault, NotFound, PreconditionFailed, TrancheError, invalid
@@ -27,21 +30,20 @@ from app.store.projects import members
 from app.store.rounds import listed_rounds, orders_of_rounds
 from app.web.site.chips import licence_chips
 from app.web.site.live import watched
-from app.web.site.signing import screen_parts
-from app.web.site.visit import Answer, Visit, acts, pages, sees, tried
+from app.web.site.visit import Answer, Place, Visit, acts, pages, place_in, sees, tried
 
 router = pages()
 
 PER_PAGE = 50
+DELIVERY: TypeAdapter[DeliveryIn] = TypeAdapter(DeliveryIn)
 OPEN = ("accepted", "collecting")
 
 
 @router.get("/projects/{project_id}/rounds")
-def rounds_list(
-    project_id: str, visit: Annotated[Visit, sees("read")], after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0
-) -> Answer:
+def rounds_list(project_id: str, visit: Annotated[Visit, sees()], after: Place = None) -> Answer:
     project = visit.project(project_id)
-    rows, last = listed_rounds(visit.session, project.id).part(after or None, PER_PAGE)
+    every = listed_rounds(visit.session, project.id)
+    rows, last = every.part(place_in(every, after, "after"), PER_PAGE)
     stages = stages_of(visit.session, project, rows)
     shown = [
         (summary_of(project, row), stages[row.number], bars_of(stages[row.number], project.budget_total))
@@ -69,7 +71,7 @@ def bars_of(stage: Stage, budget: Decimal) -> list[tuple[str, float, float]]:
 
 
 @router.get("/projects/{project_id}/rounds/{number}")
-def round_page(project_id: str, number: int, visit: Annotated[Visit, sees("read")], fragment: bool = False) -> Answer:
+def round_page(project_id: str, number: RoundNumber, visit: Annotated[Visit, sees()], fragment: bool = False) -> Answer:
     return shown(visit, visit.project(project_id), number, fragment=fragment)
 
 
@@ -129,7 +131,7 @@ def moved(visit: Visit, project_id: str, number: int, act: Callable[[Project, Ro
 
 
 @router.post("/projects/{project_id}/rounds/{number}/accept")
-def accept(project_id: str, number: int, visit: Annotated[Visit, acts("buy")]) -> Answer:
+def accept(project_id: str, number: RoundNumber, visit: Annotated[Visit, acts("buy")]) -> Answer:
     def act(project: Project, row: Round) -> None:
         rounds.accept(visit.session, project, row, visit.caller, visit.now, visit.enqueue)
 
@@ -137,7 +139,7 @@ def accept(project_id: str, number: int, visit: Annotated[Visit, acts("buy")]) -
 
 
 @router.post("/projects/{project_id}/rounds/{number}/close")
-def close(project_id: str, number: int, visit: Annotated[Visit, acts("buy")]) -> Answer:
+def close(project_id: str, number: RoundNumber, visit: Annotated[Visit, acts("buy")]) -> Answer:
     def act(project: Project, row: Round) -> None:
         rounds.close(visit.session, project, row, visit.caller, visit.now, visit.enqueue)
 
@@ -145,8 +147,8 @@ def close(project_id: str, number: int, visit: Annotated[Visit, acts("buy")]) ->
 
 
 @router.post("/projects/{project_id}/rounds/{number}/cancel")
-def cancel(project_id: str, number: int, visit: Annotated[Visit, acts("write", "buy")]) -> Answer:
-    """The round's state says which of the scopes it needs."""
+def cancel(project_id: str, number: RoundNumber, visit: Annotated[Visit, acts("read")]) -> Answer:
+    """The service asks for the scope `write` or `buy`, as the round's state has it."""
 
     def act(project: Project, row: Round) -> None:
         reason = visit.said("reason")[:500].replace("\0", "") or None
@@ -156,7 +158,7 @@ def cancel(project_id: str, number: int, visit: Annotated[Visit, acts("write", "
 
 
 @router.post("/projects/{project_id}/rounds/{number}/orders/{order_id}/deliveries")
-def deliver(project_id: str, number: int, order_id: str, visit: Annotated[Visit, acts("deliver")]) -> Answer:
+def deliver(project_id: str, number: RoundNumber, order_id: str, visit: Annotated[Visit, acts("deliver")]) -> Answer:
     """What came for an order, recorded by hand."""
     project = visit.project(project_id)
     try:
@@ -184,23 +186,24 @@ def recording(visit: Visit) -> Recording:
         state, _, group = key.partition(":")
         text = visit.said(key)
         if state in ("accepted", "rejected") and group and text:
-            groups.setdefault(group, {})[state] = count_of(key, text)
-    body = DeliveryIn.model_validate({"external_id": name[:200], "groups": groups})
+            groups.setdefault(group, {})[state] = samples_of(key, text)
+    body: DeliveryIn = validated(DELIVERY, {"external_id": name, "groups": groups})
     counts = {key: one.model_dump() for key, one in body.groups.items()}
     if not any(count for one in counts.values() for count in one.values()):
         raise invalid(Fault("", "say how many samples were accepted or rejected"))
     return Recording("delivery", body.external_id, counts, 0, None, None)
 
 
-def count_of(field: str, text: str) -> int:
+def samples_of(field: str, text: str) -> int:
     """A whole number of samples. Raises Invalid."""
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    count = count_of(text)
+    if count is None:
         raise invalid(Fault(f"/{field}", "is not a whole number of samples"))
-    return int(text)
+    return count
 
 
 @router.get("/projects/{project_id}/rounds/{number}/progress")
-async def watch_round(project_id: str, number: int, visit: Annotated[Visit, sees("read")]) -> Answer:
+async def watch_round(project_id: str, number: RoundNumber, visit: Annotated[Visit, sees()]) -> Answer:
     """Server-sent events: `changed` with the round's ETag when anything of it changed since the one before."""
 
     def tag(session: Session, project: Project) -> str:

@@ -3,11 +3,11 @@
 from math import inf
 from typing import Annotated, Any
 
-from fastapi import Query
 from pydantic import TypeAdapter
 
 from app.api.http.bulk import validated
 from app.api.http.drawn import Format
+from app.api.http.shapes import count_of
 from app.api.planning.simulations import (
     MAX_GAMES,
     MAX_ROUNDS,
@@ -28,7 +28,7 @@ from app.store.db import Session
 from app.store.models.projects import Project
 from app.store.simulations import listed_simulations
 from app.web.site.live import watched
-from app.web.site.visit import Answer, Visit, acts, pages, sees, uuid_place
+from app.web.site.visit import Answer, Place, Visit, acts, pages, place_in, sees
 
 router = pages()
 
@@ -40,8 +40,8 @@ Acts = Annotated[Visit, acts("write")]
 
 
 @router.get("/projects/{project_id}/simulations")
-def simulation_list(project_id: str, visit: Looks, after: Annotated[str | None, Query(max_length=40)] = None) -> Answer:
-    return listed(visit, visit.project(project_id), START, USUAL, uuid_place(after, "after"))
+def simulation_list(project_id: str, visit: Looks, after: Place = None) -> Answer:
+    return listed(visit, visit.project(project_id), START, USUAL, after)
 
 
 def listed(
@@ -52,7 +52,8 @@ def listed(
     after: str | None = None,
     error: TrancheError | None = None,
 ) -> Answer:
-    rows, last = listed_simulations(visit.session, project.id).part(after, PER_PAGE)
+    simulations = listed_simulations(visit.session, project.id)
+    rows, last = simulations.part(place_in(simulations, after, "after"), PER_PAGE)
     shown = [shape_of(row, job) for row, job in rows]
     more = f"/projects/{project.id}/simulations?after={last}" if last else None
     return visit.render(
@@ -87,9 +88,9 @@ def document(values: dict[str, str], policies: tuple[str, ...]) -> dict[str, Any
     """What the API would be sent; what is no number stays text, which its shape refuses."""
     said: dict[str, Any] = {name: text for name, text in values.items() if text}
     for name in ("replicates", "rounds"):
-        text = said.get(name, "")
-        if text.isascii() and text.isdigit() and len(text) < 10:
-            said[name] = int(text)
+        count = count_of(said.get(name, ""))
+        if count is not None:
+            said[name] = count
     return {**said, "policies": list(policies)}
 
 

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Callable
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
 
@@ -29,26 +29,23 @@ Archived = Annotated[bool, Query(description="Read archived ones instead")]
 
 
 def page(call: Call, cursor: str | None, limit: int, rows: Listing[Row], shape: Callable[[Row], Item]) -> Page[Item]:
-    shown, last = rows.part(None if cursor is None else read_cursor(call, cursor), limit)
-    next_cursor = None if last is None else write_cursor(call, last)
+    shown, last = rows.part(None if cursor is None else read_cursor(call, cursor, rows), limit)
+    next_cursor = None if last is None else write_cursor(call, str(last))
     return Page(items=[shape(row) for row in shown], next_cursor=next_cursor)
 
 
-def list_name(call: Call) -> str:
-    """A cursor is of one workspace's one list: elsewhere it is refused."""
-    return hashlib.sha256(f"{call.caller.workspace_id}{call.path}".encode()).hexdigest()[:16]
+def write_cursor(call: Call, position: str) -> str:
+    """A cursor is of one workspace's one list, and of one place there: elsewhere, or changed, it is refused."""
+    name = hashlib.sha256(f"{call.caller.workspace_id}{call.path} {position}".encode()).hexdigest()[:16]
+    return base64.urlsafe_b64encode(f"{name}.{position}".encode()).decode()
 
 
-def write_cursor(call: Call, position: object) -> str:
-    return base64.urlsafe_b64encode(f"{list_name(call)}.{position}".encode()).decode()
-
-
-def read_cursor(call: Call, cursor: str) -> str:
-    """Where the next page begins. Raises Invalid for a cursor of another list."""
+def read_cursor(call: Call, cursor: str, rows: Listing[Any]) -> Any:
+    """Where the next page begins. Raises Invalid for what is no cursor of this list."""
     try:
-        name, _, position = base64.b64decode(cursor, altchars=b"-_", validate=True).decode().partition(".")
+        position = base64.b64decode(cursor, altchars=b"-_", validate=True).decode().partition(".")[2]
+        if cursor == write_cursor(call, position):
+            return rows.read_place(position)
     except ValueError:
-        name, position = "", ""
-    if name != list_name(call) or not position:
-        raise invalid(Fault("?cursor", "is not a cursor of this list; take next_cursor of its page before"))
-    return position
+        pass
+    raise invalid(Fault("?cursor", "is not a cursor of this list; take next_cursor of its page before"))

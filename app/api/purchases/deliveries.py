@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import Field
 
-from app.api.http.answers import WarningOut
+from app.api.http.answers import RoundNumber, WarningOut
 from app.api.http.problems import declared
 from app.api.http.shapes import MAX_COUNT, Answer, Count, MoneyIn, Shape, Text, Whole
 from app.api.http.transactions import Call, Route, posts
@@ -77,7 +77,7 @@ class DeliveryOut(Answer):
     responses=declared(Conflict, KeyTaken),
 )
 def post_delivery(
-    project_id: str, number: int, order_id: str, body: DeliveryIn, call: Annotated[Call, posts("deliver")]
+    project_id: str, number: RoundNumber, order_id: str, body: DeliveryIn, call: Annotated[Call, posts("deliver")]
 ) -> DeliveryOut:
     """Counts and spending change together. Name an `external_id`, or send an Idempotency-Key, so that a repeat has no
     second effect."""
@@ -93,7 +93,7 @@ def post_delivery(
     responses=declared(Conflict, KeyTaken),
 )
 def post_correction(
-    project_id: str, number: int, order_id: str, body: CorrectionIn, call: Annotated[Call, posts("deliver")]
+    project_id: str, number: RoundNumber, order_id: str, body: CorrectionIn, call: Annotated[Call, posts("deliver")]
 ) -> DeliveryOut:
     """Appends the difference; what was recorded before stays readable. No total falls below 0."""
     groups = {key: counts.model_dump() for key, counts in body.groups.items()}
@@ -102,7 +102,7 @@ def post_correction(
     return recorded(call, project_id, number, order_id, said)
 
 
-def recorded(call: Call, project_id: str, number: int, order_id: str, said: Recording) -> DeliveryOut:
+def recorded(call: Call, project_id: str, number: RoundNumber, order_id: str, said: Recording) -> DeliveryOut:
     """Records what was said of an order. Raises Invalid, NotFound, and as the ledger."""
     if said.external_id is None and call.idempotency_key is None:
         raise invalid(Fault("/external_id", "is required here, or send an Idempotency-Key"))

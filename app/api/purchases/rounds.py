@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body
 from pydantic import ConfigDict, Field, RootModel
 
-from app.api.http.answers import WarningOut
+from app.api.http.answers import RoundNumber
 from app.api.http.etags import matches, question_tag
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared, repeated
@@ -280,19 +280,23 @@ def list_rounds(
 
 
 @router.get("/{number}", summary="Read a round")
-def read_round(project_id: str, number: int, call: Annotated[Call, reads("read")]) -> RoundOut:
+def read_round(project_id: str, number: RoundNumber, call: Annotated[Call, reads("read")]) -> RoundOut:
     project = call.project(project_id)
     return shape_of(call, project, get_round(call.session, project, number))
 
 
 @router.get("/{number}/allocation", summary="Read the allocation a round came from")
-def read_round_allocation(project_id: str, number: int, call: Annotated[Call, reads("read")]) -> FrozenAllocation:
+def read_round_allocation(
+    project_id: str, number: RoundNumber, call: Annotated[Call, reads("read")]
+) -> FrozenAllocation:
     """As it was looked at when the round was proposed, with its inputs, seed and data version."""
     return FrozenAllocation(get_round(call.session, call.project(project_id), number).allocation)
 
 
 @router.patch("/{number}", summary="Edit a proposal", responses=declared(Conflict))
-def edit_round(project_id: str, number: int, body: RoundPatch, call: Annotated[Call, changes("write")]) -> RoundOut:
+def edit_round(
+    project_id: str, number: RoundNumber, body: RoundPatch, call: Annotated[Call, changes("write")]
+) -> RoundOut:
     """Other orders than the allocation's; their forecast is made anew, and approvals given before are void."""
     project = call.project(project_id)
     row = get_round(call.session, project, number)
@@ -310,7 +314,7 @@ def edit_round(project_id: str, number: int, body: RoundPatch, call: Annotated[C
     summary="Accept a round",
     responses=declared(Conflict, LicenceRule, PreconditionFailed, PreconditionRequired),
 )
-def accept_round(project_id: str, number: int, call: Annotated[Call, buys("buy")]) -> RoundOut:
+def accept_round(project_id: str, number: RoundNumber, call: Annotated[Call, buys("buy")]) -> RoundOut:
     """Commits the money: needs the round's ETag as If-Match. Over the project's `approval_threshold` a second key must
     accept as well."""
     project, row = conditional(call, project_id, number)
@@ -318,10 +322,8 @@ def accept_round(project_id: str, number: int, call: Annotated[Call, buys("buy")
     return shape_of(call, project, row)
 
 
-@router.post(
-    "/{number}/close", summary="Close a round", responses=declared(Conflict, PreconditionFailed, PreconditionRequired)
-)
-def close_round(project_id: str, number: int, call: Annotated[Call, buys("buy")]) -> RoundOut:
+@router.post("/{number}/close", summary="Close a round", responses=declared(Conflict, PreconditionRequired))
+def close_round(project_id: str, number: RoundNumber, call: Annotated[Call, buys("buy")]) -> RoundOut:
     """Ends the collecting: what was committed and not spent is free again."""
     project, row = conditional(call, project_id, number)
     rounds.close(call.session, project, row, call.caller, call.now, call.enqueue)
@@ -332,7 +334,7 @@ def close_round(project_id: str, number: int, call: Annotated[Call, buys("buy")]
     "/{number}/cancel", summary="Cancel a round", responses=declared(Conflict, PreconditionFailed, PreconditionRequired)
 )
 def cancel_round(
-    project_id: str, number: int, call: Annotated[Call, buys("write", "buy")], body: Annotated[CancelIn, Body()]
+    project_id: str, number: RoundNumber, call: Annotated[Call, buys("read")], body: Annotated[CancelIn, Body()]
 ) -> RoundOut:
     """A proposal, with the scope `write`; or, with `buy`, an accepted round of which nothing has come yet."""
     project, row = conditional(call, project_id, number)

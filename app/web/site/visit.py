@@ -12,7 +12,8 @@ from functools import partial, wraps
 from inspect import iscoroutinefunction
 from typing import Annotated, Any, TypeAlias, TypeVar
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from starlette.datastructures import UploadFile
 
@@ -25,11 +26,10 @@ from app.services.access.keys import Caller
 from app.services.access.rights import Right, needs
 from app.services.access.sessions import recognise
 from app.services.enqueue import Enqueue
-from app.services.ids import as_uuid
 from app.services.projects.projects import get_project
 from app.store.db import Session
 from app.store.models.projects import Project
-from app.telemetry.notes import note_caller
+from app.store.reading import Listing
 from app.web.site.render import html, protect
 from app.web.site.sessions import Cookies, cookies_of, form_token, from_elsewhere, is_form_token, new_token
 
@@ -235,11 +235,15 @@ LooksIn = Annotated[Visit, needs(None, look_in)]
 Knocks = Annotated[Visit, needs(None, knock)]
 
 
-def uuid_place(text: str | None, parameter: str) -> str | None:
-    """A place in a list of UUIDs, as the query names it. Raises Invalid."""
-    if text is not None and as_uuid(text) is None:
-        raise invalid(Fault(f"?{parameter}", "is no place in this list; start from its first page"))
-    return text
+Place = Annotated[str | None, Query(max_length=40)]
+
+
+def place_in(rows: Listing[Any], text: str | None, parameter: str) -> Any:
+    """Where a page of a list begins, as the query names it. Raises Invalid."""
+    try:
+        return rows.read_place(text) if text else None
+    except ValueError:
+        raise invalid(Fault(f"?{parameter}", "is no place in this list; start from its first page")) from None
 
 
 def tried(step: Callable[[], Found]) -> tuple[Found | None, TrancheError | None]:
