@@ -57,10 +57,10 @@ test-browser: .venv/dev.stamp  ## drive the dashboard on PostgreSQL too (needs T
 test-chaos: .venv/dev.stamp  ## kill the API, workers and commands 50 times while they work (minutes; CHAOS_KILLS, CHAOS_SEED)
 	$(PYTEST) -n 0 -s -m slow tests/chaos $(TEST_ARGS)
 
-test-hosts: .venv/dev.stamp  ## cut the link between two hosts while they work (minutes; needs Linux, root, iproute2 and PostgreSQL)
-	$(PYTEST) -n 0 -s -rs -m slow tests/hosts $(TEST_ARGS)
+test-fuzz: .venv/dev.stamp  ## send mutated requests to every operation and page (an hour; FUZZ_REQUESTS, FUZZ_SEED)
+	$(PYTEST) $(PARALLEL) -m slow tests/fuzz $(TEST_ARGS)
 
-test-all: test test-numerics test-browser test-chaos test-hosts test-label-studio  ## run every test there is, in hours
+test-all: test test-numerics test-browser test-chaos test-fuzz test-label-studio  ## run every test there is, in hours
 
 check: lint types drift  ## format, lint, layering, types, OpenAPI drift, migration drift; names old benchmark results
 
