@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from app.api.http.problems import declared
 from app.api.http.runtime import Runtime
 from app.api.http.shapes import Answer
-from app.errors import Unavailable
+from app.errors import Invalid, Unavailable
 from app.services.jobs.workers import SILENT
 from app.store.jobs import any_worker_since, shared_now
 
@@ -24,12 +24,12 @@ class Readiness(Health):
     worker: Literal["heard", "silent"]
 
 
-@router.get("/healthz", summary="Is the process alive?")
+@router.get("/healthz", summary="Is the process alive?", responses=declared(Invalid))
 def health() -> Health:
     return Health(status="ok")
 
 
-@router.get("/readyz", summary="Can it serve?", responses=declared(Unavailable))
+@router.get("/readyz", summary="Can it serve?", responses=declared(Invalid, Unavailable))
 def readiness(request: Request) -> Readiness:
     """Ready means: the database answers, has the newest schema, and takes what is written to it. A service without a
     worker is ready, and says so."""

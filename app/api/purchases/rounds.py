@@ -322,7 +322,9 @@ def accept_round(project_id: str, number: RoundNumber, call: Annotated[Call, buy
     return shape_of(call, project, row)
 
 
-@router.post("/{number}/close", summary="Close a round", responses=declared(Conflict, PreconditionRequired))
+@router.post(
+    "/{number}/close", summary="Close a round", responses=declared(Conflict, PreconditionFailed, PreconditionRequired)
+)
 def close_round(project_id: str, number: RoundNumber, call: Annotated[Call, buys("buy")]) -> RoundOut:
     """Ends the collecting: what was committed and not spent is free again."""
     project, row = conditional(call, project_id, number)
