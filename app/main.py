@@ -7,10 +7,10 @@ from datetime import datetime
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi_offline import FastAPIOffline
-from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
+from starlette.middleware.cors import CORSMiddleware
 
 from app.api import health, jobs
-from app.api.admission import Door, Doorway
+from app.api.arrivals import CORS, Heads, PlainText, Prefixed
 from app.api.contract import finish_contract, operation_id
 from app.api.exports import charts, provenance, reports, tables
 from app.api.http import problems
@@ -65,6 +65,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
         webhooks=messages.described,
+        redirect_slashes=False,
         generate_unique_id_function=operation_id,
         # It is asked before a span is opened, and so before one could name a vendor's token.
         telemetry={"exclude": hide_secrets},
@@ -81,9 +82,13 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         Door(settings, clock),
     )
     app.state.webhooks = hooks.gather_webhooks(app.state.runtime)
-    watch_service(app, lambda: app.state.runtime.database, lambda: app.state.runtime.fits)
+    # The last that is added is the first that sees a request.
+    app.add_middleware(Prefixed, prefix=settings.path_prefix)
     app.add_middleware(WholeParts)
-    app.add_middleware(Doorway)
+    app.add_middleware(PlainText)
+    app.add_middleware(Heads)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
     problems.install(app)
     # What the sources are worth stands where a source of the key "value" would: it comes first.
     resources = (projects, erasures, groups, source_values, sources, observations, curves, forecasts, measurements)

@@ -5,12 +5,16 @@ import binascii
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-Days = Annotated[float, Field(ge=0, le=36_500)]
-"""How long something is kept; 0: for ever, or as long as what it belongs to."""
+OWN_PATHS = frozenset(
+    {"charts", "connections", "docs", "endpoints", "healthz", "keys", "metrics", "openapi.json", "projects", "readyz",
+     "redoc", "sign-in", "sign-out", "static", "static-offline-docs", "v1"}
+)  # fmt: skip
+"""The first parts of the service's own paths: a prefix that begins so could not be told from them."""
 
 
 class Settings(BaseSettings):
@@ -20,8 +24,7 @@ class Settings(BaseSettings):
     public_url: where others reach the service, such as https://tranche.example.com; unset: host and port.
     lock_timeout_s, statement_timeout_s, idle_in_transaction_timeout_s, keepalive_s: of sessions on PostgreSQL; 0: the
     server's own.
-    connections, streams, bodies_mb, calls_per_minute, failures_per_minute: of one process; of the rates, 0 is no bound.
-    bodies_mb: a whole list is up to 50 MB, and one workspace takes half, so that 100 is the least.
+    cors_origins: sites whose scripts may call the API from a browser, a comma list such as https://notebooks.example.com.
     outbound_allow: networks that webhooks and vendors may live in although they are not public, a comma list.
     outbound_ports: of public hosts, that may be called, a comma list such as 443,8000-8999; empty: the usual ones.
     """
@@ -65,12 +68,51 @@ class Settings(BaseSettings):
     audit_retention_days: Days = 0
     worker_id: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,100}$")
     outbound_allow: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
-    outbound_ports: Annotated[frozenset[int], NoDecode] = frozenset()
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field((), validation_alias="TRANCHE_SECRET_KEY")
 
     @property
     def base_url(self) -> str:
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def path_prefix(self) -> str:
+        """The path under which the service is found, such as /plan; empty where it is the root."""
+        return urlsplit(self.public_url or "").path.rstrip("/")
+
+    @field_validator("public_url")
+    @classmethod
+    def plain_address(cls, url: str | None) -> str | None:
+        """Raises ValueError for what is no http address of a host and, perhaps, a path that no page has."""
+        if url is None:
+            return None
+        try:
+            parts = urlsplit(url)
+            known = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            known = False
+        if not known or parts.query or parts.fragment or "@" in parts.netloc:
+            raise ValueError("must be an address such as https://tranche.example.com or https://example.com/plan")
+        path = parts.path.rstrip("/")
+        if not re.fullmatch(r"(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-])*", path):
+            raise ValueError("its path must be parted words of letters, digits and -, such as /plan")
+        first = path.split("/")[1] if path else ""
+        if first in OWN_PATHS:
+            raise ValueError(f"its path may not begin with /{first}, which is a path of the service itself")
+        return url
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def split_origins(cls, value: object) -> object:
+        """A comma list, split. Raises ValueError for what no browser calls an origin."""
+        if not isinstance(value, str):
+            return value
+        origins = tuple(origin.strip() for origin in value.split(",") if origin.strip())
+        for origin in origins:
+            if origin != "*" and not re.fullmatch(r"https?://[^\s/?#@*]+", origin):
+                raise ValueError(f"{origin[:100]} is no origin such as https://notebooks.example.com; * is all")
+        return origins
 
     @field_validator("database_url")
     @classmethod

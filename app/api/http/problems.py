@@ -154,7 +154,7 @@ def from_http(error: HTTPException) -> TrancheError:
         return error.__cause__
     ours: dict[int, TrancheError] = {
         400: Malformed("The body cannot be read as the content type it is sent with."),
-        404: NotFound("There is nothing at this path. The routes are listed at /docs."),
+        404: NotFound("There is nothing at this path; those of the API have no slash at the end. See /docs."),
         405: MethodNotAllowed(
             "This path does not know the method; the header Allow names those that it knows.",
             headers=dict(error.headers or {}),

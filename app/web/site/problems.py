@@ -43,7 +43,7 @@ def wants_page(request: Request) -> bool:
     route = request.scope.get("route")
     if route is not None:
         return isinstance(route, PageRoute)
-    lost = not request.url.path.startswith(("/v1/", "/static/"))
+    lost = not request.scope["path"].startswith(("/v1/", "/static/"))
     return lost and "text/html" in request.headers.get("accept", "")
 
 
@@ -65,7 +65,7 @@ def error_page(request: Request, error: TrancheError) -> Response:
         return to_sign_in(request)
     visit = getattr(request.state, "visit", None)
     context = {"visit": visit, "flash": None, "error": error, "faults": error.faults}
-    answer = html("error.html", context, error.status)
+    answer = html("error.html", context, error.status, request.app.state.runtime.settings.path_prefix)
     answer.headers.update(error.headers)
     return answer
 

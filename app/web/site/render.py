@@ -1,5 +1,6 @@
 """Templates to pages: everything from outside is escaped, and no page may load or run what is not ours."""
 
+import re
 from functools import cache
 from typing import Any
 
@@ -32,6 +33,8 @@ PROTECTION = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+OUR_ADDRESS = re.compile(r'(\s(?:href|action|src|srcset|content|data-(?:events|page|spec))=")/')
+
 
 def protect(response: Response) -> Response:
     """Nothing from elsewhere runs in the page, and no cache keeps what a key was needed for."""
@@ -48,6 +51,10 @@ def templates() -> Environment:
     return made
 
 
-def html(template: str, context: dict[str, Any], status: int = 200) -> Response:
+def html(template: str, context: dict[str, Any], status: int = 200, prefix: str = "") -> Response:
+    """prefix: of the service's path, before every address of ours in the page."""
     body = templates().get_template(template).render(context)
+    if prefix:
+        # Texts cannot look like this: quotation marks in them are escaped.
+        body = OUR_ADDRESS.sub(rf"\1{prefix}/", body)
     return protect(Response(body, status, media_type="text/html; charset=utf-8"))

@@ -13,28 +13,38 @@ from app.services.access.sessions import LIFETIME
 from app.settings import Settings
 
 FLASH_LENGTH = 500
+STALE_FORM = "This form is out of date or was not sent by this service. Go back, load the page again, and send it anew."
+OTHER_HOST = (
+    "The browser says that this form is of {origin} (Origin), and what came here is for {host} (Host): it may be of"
+    " another site. Open this service at the address that it is called by; a proxy before it must hand the Host header"
+    " on, in nginx by: proxy_set_header Host $http_host;"
+)
 
 
 @dataclass(frozen=True)
 class Cookies:
-    """The cookies of one request. `secure`: they travel over TLS alone, and no other host can set them."""
+    """The cookies of one request. `secure`: they travel over TLS alone, and no other host can set them; `path`: they go
+    to this part of the host alone."""
 
     request: Request
     secure: bool
+    path: str = "/"
 
     def name(self, what: str) -> str:
-        return f"__Host-tranche-{what}" if self.secure else f"tranche-{what}"
+        if not self.secure:
+            return f"tranche-{what}"
+        # Browsers take __Host- for the whole host alone.
+        return f"__{'Host' if self.path == '/' else 'Secure'}-tranche-{what}"
 
     def read(self, what: str) -> str | None:
         return self.request.cookies.get(self.name(what)) or None
 
     def write(self, response: Response, what: str, value: str, seconds: int | None) -> None:
-        response.set_cookie(
-            self.name(what), value, max_age=seconds, path="/", secure=self.secure, httponly=True, samesite="strict"
-        )
+        name, path, secure = self.name(what), self.path, self.secure
+        response.set_cookie(name, value, seconds, path=path, secure=secure, httponly=True, samesite="strict")
 
     def drop(self, response: Response, what: str) -> None:
-        response.delete_cookie(self.name(what), path="/", secure=self.secure, httponly=True, samesite="strict")
+        response.delete_cookie(self.name(what), path=self.path, secure=self.secure, httponly=True, samesite="strict")
 
     def write_session(self, response: Response, token: str) -> None:
         self.write(response, "session", token, int(LIFETIME.total_seconds()))
@@ -49,7 +59,7 @@ class Cookies:
 
 
 def cookies_of(request: Request, settings: Settings) -> Cookies:
-    return Cookies(request, over_tls(request, settings) or not at_loopback(request))
+    return Cookies(request, over_tls(request, settings) or not at_loopback(request), settings.path_prefix or "/")
 
 
 def over_tls(request: Request, settings: Settings) -> bool:
@@ -80,12 +90,21 @@ def is_form_token(said: str, token: str) -> bool:
     return hmac.compare_digest(said.encode(), form_token(token).encode())
 
 
-def from_elsewhere(request: Request) -> bool:
-    """Whether the browser says that another site sent this request."""
+def from_elsewhere(request: Request) -> str | None:
+    """What to tell where the browser says that another site sent this request."""
     site = request.headers.get("sec-fetch-site", "none")
-    origin = request.headers.get("origin")
-    other = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    return site not in ("none", "same-origin") or other
+    origin, host = request.headers.get("origin"), request.headers.get("host")
+    if origin is not None and host_of(origin) != host and site in ("none", "same-origin"):
+        return OTHER_HOST.format(origin=origin[:200], host=(host or "no host")[:200])
+    return None if site in ("none", "same-origin") else STALE_FORM
+
+
+def host_of(origin: str) -> str | None:
+    """As the header Host writes it; None where there is none."""
+    try:
+        return urlsplit(origin).netloc or None
+    except ValueError:
+        return None
 
 
 def local_path(text: str | None) -> str:

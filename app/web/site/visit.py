@@ -31,12 +31,17 @@ from app.store.db import Session
 from app.store.models.projects import Project
 from app.store.reading import Listing
 from app.web.site.render import html, protect
-from app.web.site.sessions import Cookies, cookies_of, form_token, from_elsewhere, is_form_token, new_token
+from app.web.site.sessions import (
+    STALE_FORM,
+    Cookies,
+    cookies_of,
+    form_token,
+    from_elsewhere,
+    is_form_token,
+    new_token,
+)
 
 MAX_FIELDS = 20_000
-OPEN = Right(())
-"""Of the pages for whoever comes."""
-STALE_FORM = "This form is out of date or was not sent by this service. Go back, load the page again, and send it anew."
 
 Answer: TypeAlias = Response
 Found = TypeVar("Found")
@@ -128,7 +133,8 @@ class Visit:
         """With the status and the faults of `error` where nothing else is said."""
         flash, faults = self.cookies.flash(), error.faults if error else ()
         shown = {"visit": self, "flash": flash, "error": error, "faults": faults, **context}
-        response = html(template, shown, status or (error.status if error else 200))
+        prefix = self.runtime.settings.path_prefix
+        response = html(template, shown, status or (error.status if error else 200), prefix)
         if flash is not None:
             self.cookies.drop(response, "flash")
         return response
@@ -173,9 +179,16 @@ async def look_in(request: Request) -> Visit:
     return visit
 
 
-async def knock(request: Request) -> Visit:
-    """As `look_in`, with the form. Raises Forbidden where it does not come from a page of this session."""
-    visit = await look_in(request)
+def who_holds(runtime: Runtime, now: datetime, token: str) -> Caller | None:
+    with runtime.database.reading() as session:
+        return recognise(session, now, runtime.hash_keys, token)
+
+
+async def read_form(visit: Visit) -> None:
+    """Raises Forbidden where the form does not come from a page of this session."""
+    elsewhere = from_elsewhere(visit.request)
+    if elsewhere:
+        raise Forbidden(elsewhere)
     fields: dict[str, list[str]] = {}
     files: dict[str, Upload] = {}
     async with request.form(max_files=10, max_fields=MAX_FIELDS, max_part_size=MAX_BODY) as sent:
