@@ -28,7 +28,7 @@ TrancheError
 ├── UnsupportedMediaType    415  a content type the route does not read
 ├── Invalid                 422  read, but not acceptable: `errors` says where and why
 │   └── IdempotencyKeyReused     the same Idempotency-Key with another body
-├── RateLimited             429  too many calls, or too much at once: `Retry-After` says when to come again
+├── TooManyComputations     429  the workspace has as much computed at once as it may
 └── Unavailable             503  the database is busy or away: try again
     ├── DatabaseFailed           its disk is full, its file read-only, missing or damaged
     └── OutcomeUnknown           it was lost in COMMIT: the change was made whole, or not at all
@@ -66,6 +66,11 @@ class TrancheError(Exception):
         self.detail = detail
         self.faults = faults
         self.headers = headers or {}
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same may be asked again a little later."""
+        return "Retry-After" in self.headers
 
     @classmethod
     def code(cls) -> str:
@@ -213,9 +218,9 @@ class IdempotencyKeyReused(Invalid):
     title = "The Idempotency-Key was used with another body"
 
 
-class RateLimited(TrancheError):
+class TooManyComputations(TrancheError):
     status = 429
-    title = "Too much was asked at once"
+    title = "The workspace computes as much as it may at once"
 
 
 class Unavailable(TrancheError):

@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from app.api import health, jobs
-from app.api.arrivals import CORS, Heads, PlainText, Prefixed
+from app.api.admission.computations import Computations
 from app.api.contract import finish_contract, operation_id
 from app.api.exports import charts, provenance, reports, tables
 from app.api.http import problems
@@ -79,7 +79,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         fits,
         engine.enqueue,
         Readiness(database),
-        Door(settings, clock),
+        Computations.of(settings),
     )
     app.state.webhooks = hooks.gather_webhooks(app.state.runtime)
     # The last that is added is the first that sees a request.

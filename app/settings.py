@@ -24,7 +24,8 @@ class Settings(BaseSettings):
     public_url: where others reach the service, such as https://tranche.example.com; unset: host and port.
     lock_timeout_s, statement_timeout_s, idle_in_transaction_timeout_s, keepalive_s: of sessions on PostgreSQL; 0: the
     server's own.
-    cors_origins: sites whose scripts may call the API from a browser, a comma list such as https://notebooks.example.com.
+    computations: dear ones at once in a process; 0: as many as there are processors. computations_each: of a workspace;
+    0: one less, at least one. simulations_each: that wait or run, of a workspace.
     outbound_allow: networks that webhooks and vendors may live in although they are not public, a comma list.
     outbound_ports: of public hosts, that may be called, a comma list such as 443,8000-8999; empty: the usual ones.
     """
@@ -41,13 +42,9 @@ class Settings(BaseSettings):
     statement_timeout_s: float = Field(60, ge=0, le=86_400)
     idle_in_transaction_timeout_s: float = Field(300, ge=0, le=86_400)
     keepalive_s: int = Field(30, ge=0, le=7200)
-    connections: int = Field(400, ge=10, le=100_000)
-    streams: int = Field(100, ge=2, le=100_000)
-    bodies_mb: int = Field(200, ge=100, le=100_000)
-    body_timeout_s: float = Field(10, ge=0.05, le=3600)
-    body_rate_kb_s: float = Field(20, ge=0, le=1_000_000)
-    calls_per_minute: int = Field(6000, ge=0, le=10_000_000)
-    failures_per_minute: int = Field(20, ge=0, le=10_000_000)
+    computations: int = Field(0, ge=0, le=256)
+    computations_each: int = Field(0, ge=0, le=256)
+    simulations_each: int = Field(4, ge=1, le=1000)
     cache_mb: int = Field(100, ge=0, le=100_000)
     plan_change_threshold: float = Field(0.05, ge=0, le=1)
     log_level: Literal["info", "warning", "error"] = "info"

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from app.jobs.tracked import Progress
 from app.jobs.workflows import Context
-from app.services.forecasts.due import Made, made_in_turn, pay
+from app.services.computing import settled
+from app.services.forecasts.due import Made, due_now, pay
 from app.services.jobs import plan_watch
 from app.services.planning import refits
 from app.store.projects import any_project
@@ -25,8 +26,7 @@ def refit(context: Context, args: Mapping[str, Any], progress: Progress) -> Mapp
         plan_watch.stop_waiting(session, project_id, UUID(args["job_id"]))
     forecasts = forecast(context, project_id, monotonic() + TURN_S)
     progress(0.5)
-    with context.database.reading() as session:
-        look = refits.look(session, context.fits, project_id)
+    look = settled(context.database.reading, lambda session: refits.look(session, context.fits, project_id))
     progress(0.9)
     with context.database.writing() as session:
         project = any_project(session, project_id, lock=True)
@@ -50,10 +50,11 @@ def forecast(context: Context, project_id: UUID, until: float) -> int:
             project = any_project(session, project_id)
             if project is None or not project.forecasts_due:
                 return count
-            for one in made_in_turn(session, context.fits, project, context.clock()):
-                made.append(one)
-                if monotonic() >= stored_by:
-                    break
+            due = due_now(session, context.fits, project)
+        for one in due:
+            made.append(one.make(context.fits, context.clock()))
+            if monotonic() >= stored_by:
+                break
         with context.database.writing() as session:
             project = any_project(session, project_id, lock=True)
             if project is not None:

@@ -29,7 +29,7 @@ def form(visit: Visit, wanted: str, error: TrancheError | None = None) -> Answer
     usable = over_tls(visit.request, visit.runtime.settings) or at_loopback(visit.request)
     shown = error if usable else Unavailable(NEEDS_TLS)
     status = 200 if error is None else error.status
-    answer = visit.render("sign_in.html", status, wanted=local_path(wanted), error=shown)
+    answer = visit.rendered("sign_in.html", status, wanted=local_path(wanted), error=shown)
     visit.cookies.write(answer, "form", visit.token, None)
     return answer
 

@@ -15,7 +15,7 @@ from app.jobs import refit as refit_job
 from app.jobs.workflows import Context
 from app.services.curves import fit
 from app.services.curves.fits import Fits
-from app.services.forecasts.due import made_in_turn
+from app.services.forecasts.due import due_now
 from app.services.jobs import plan_watch
 from app.services.jobs.plan_watch import moved_share
 from app.services.planning import refits
@@ -313,7 +313,7 @@ def test_a_job_killed_between_forecasting_and_storing_makes_each_forecast_once(
     with context.database.reading() as session:
         stored = any_project(session, number)
         assert stored is not None
-        twice = list(made_in_turn(session, context.fits, stored, context.clock()))
+        twice = [one.make(context.fits, context.clock()) for one in due_now(session, context.fits, stored)]
     refit_job.forecast(context, number, math.inf)
     with context.database.writing() as session:
         stored = any_project(session, number, lock=True)

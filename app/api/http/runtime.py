@@ -8,8 +8,8 @@ from importlib.metadata import version
 
 from fastapi import Request
 
-from app.api.admission import Door
-from app.errors import Unauthenticated
+from app.api.admission.computations import Computations
+from app.errors import TooLarge, Unauthenticated, UnsupportedMediaType
 from app.services.access.keys import Caller, authenticate
 from app.services.curves.fits import Fits
 from app.services.enqueue import Enqueue
@@ -33,7 +33,7 @@ class Runtime:
     fits: Fits
     enqueue: Enqueue
     readiness: Readiness
-    door: Door
+    computations: Computations
 
     async def admit(self, request: Request, token: str | None) -> Caller:
         """The caller behind an API key, whose call is counted. Raises Unauthenticated, RateLimited."""

@@ -9,8 +9,7 @@ leave before its commit.
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import wraps
-from inspect import signature
+from functools import partial, wraps
 from typing import Annotated, Any, get_type_hints
 
 from fastapi import Depends, Header, Request, Response
@@ -42,9 +41,8 @@ from app.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from app.services.access.audit import watch
-from app.services.access.keys import Caller, present
-from app.services.access.rights import Right, needs
+from app.services.access.keys import Caller
+from app.services.computing import Admit, settled
 from app.services.enqueue import Enqueue
 from app.services.projects.projects import get_project
 from app.store.db import Session
@@ -87,6 +85,17 @@ class Call:
         if self.open_session is None:
             raise RuntimeError("a call has a session only while its route runs")
         return self.open_session
+
+    def begin(self, session: Session, writes: bool) -> None:
+        """Begin, or begin again, with nothing said yet."""
+        self.open_session, self.writes = session, writes
+        self.headers.clear()
+        self.shows_secret, self.remembered, self.status = False, None, None
+
+    @property
+    def admit(self) -> Admit:
+        """How the call's workspace is let in to compute."""
+        return partial(self.runtime.computations.admitted, self.caller.workspace_id)
 
     @property
     def enqueue(self) -> Enqueue:
@@ -312,26 +321,32 @@ def usual_errors(path: str, method: str, writes: bool, has_body: bool = False) -
 
 
 def one_transaction(endpoint: Callable[..., Any], shape: Any, status: int, writes: bool) -> Callable[..., Response]:
-    """`endpoint` with its session, its answer's bytes (a file has its own) and its commit around it."""
+    """`endpoint` with its session, its answer's bytes (a file has its own) and its commit around it. Where it computes,
+    it is begun again (app/services/computing.py); the bytes of what only reads are made without a connection."""
     adapter: TypeAdapter[Any] | None = None if is_file(shape) else TypeAdapter(shape)
 
     @wraps(endpoint)
     def run(*, call: Call, **inputs: Any) -> Response:
         database = call.runtime.database
-        with database.writing() if writes else database.reading() as session:
-            call.open_session, call.writes = session, writes
-            if writes:
-                watch(session, call.caller, call.now)
+
+        def answered(result: Any) -> Response:
+            return result if adapter is None else rendered(call, adapter, result, call.status or status)
+
+        def act(session: Session) -> Any:
+            call.begin(session, writes)
+            if not writes:
+                return endpoint(call=call, **inputs)
             stored = recall(call)
-            if stored is not None:
-                return stored
-            try:
-                result = endpoint(call=call, **inputs)
-                answer = result if adapter is None else rendered(call, adapter, result, call.status or status)
-            except NotModified as same:
-                return Response(status_code=304, headers={"ETag": same.etag})
-            remember(call, answer)
-        return answer
+            if stored is None:
+                stored = answered(endpoint(call=call, **inputs))
+                remember(call, stored)
+            return stored
+
+        try:
+            result = settled(database.writing if writes else database.reading, act, call.admit, writes=writes)
+            return result if writes else answered(result)
+        except NotModified as same:
+            return Response(status_code=304, headers={"ETag": same.etag})
 
     return run
 

@@ -1,6 +1,6 @@
 """What if: up to 20 scenarios of a project, planned side by side on the same draws. It changes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -236,7 +236,7 @@ def difference_shape(plan: Plan, first: Plan | None, gain: Gain | None) -> Diffe
     return DifferenceOut(spend=spend, utility=GainOut.model_validate(gain) if gain else None)
 
 
-def table_shape(project: Project, body: WhatIfIn, outcomes: list[ScenarioResult]) -> WhatIfOut:
+def table_shape(project: Project, body: WhatIfIn, outcomes: Sequence[ScenarioResult]) -> WhatIfOut:
     rows = [row_shape(outcome, outcomes[0], body.groups == "bought") for outcome in outcomes]
     return WhatIfOut.of(project, body, scenarios=rows)
 

@@ -10,9 +10,11 @@ from app.planner.arrays import IntArray
 from app.planner.borrowing import fit_together
 from app.planner.curves import AssumedCurve, Observations, Points, drifts, fitted_part
 from app.planner.utility import Metric
+from app.services.computing import Work
 from app.services.curves.basis import Basis, basis_of
 from app.services.curves.fits import FitKey, Fits, Fitted
-from app.services.curves.kept_fits import kept_fit
+from app.services.curves.kept import kept
+from app.services.curves.kept_fits import kept_fit, thaw
 from app.services.curves.prior import prior_for
 from app.services.curves.qualities import in_clean, learn, worths_of
 from app.services.curves.readings import standard_errors
@@ -38,15 +40,26 @@ def fit_key(project: Project, draws: int, seed: int) -> FitKey:
 def fitted(session: Session, fits: Fits, project: Project, groups: Sequence[AnyGroup], draws: int, seed: int) -> Fitted:
     """The curves of all the project's active groups, in their order: as a job fitted them, or fitted now."""
     key = fit_key(project, draws, seed)
+    found = fits.find(key) or thawed(session, fits, key)
+    if found is not None:
+        return found
 
-    def fit() -> Fitted:
-        found = kept_fit(session, key)
-        if found is not None:
-            return found
+    def gather() -> Work[Fitted]:
         basis = basis_of(project, groups, collected_counts(session, project.id), worths_of(session, project))
-        return fit_now(basis, present_runs(session, fits, project), draws, seed)
+        runs = present_runs(session, fits, project)
+        return Work(len(groups) * draws, lambda: fit_now(basis, runs, draws, seed))
 
-    return fits.get(key, fit)
+    return kept(session, fits, key, gather)
+
+
+def thawed(session: Session, fits: Fits, key: FitKey) -> Fitted | None:
+    """The fit as a job made it, None where none is stored. Who thaws it waits for nobody who computes another."""
+    content = kept_fit(session, key)
+    if content is None:
+        return None
+    found = thaw(content)
+    fits.keep(key, found)
+    return found
 
 
 def present_runs(session: Session, fits: Fits, project: Project) -> Runs:
@@ -108,10 +121,11 @@ def learnt_of(session: Session, fits: Fits, project: Project, sources: Iterable[
     worths, groups = worths_of(session, project), [group.key for group in group_rows(session, project.id)]
     key = (project.id, project.recipe, hash(runs.ids), hash(frozenset(worths.items())), hash(tuple(groups)))
 
-    def look() -> Learnt:
-        return learn(project.metric_kind, metric_of(project), worths, runs.taken(runs.distinct), groups)
+    def gather() -> Work[Learnt]:
+        kind, metric = project.metric_kind, metric_of(project)
+        return Work(0, lambda: learn(kind, metric, worths, runs.taken(runs.distinct), groups))
 
-    found: Learnt = fits.qualities.get(key, look)
+    found: Learnt = kept(session, fits.qualities, key, gather)
     return found
 
 

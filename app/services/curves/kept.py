@@ -2,8 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from threading import Lock
 from typing import Generic, TypeVar
+
+from sqlalchemy.orm import Session
+
+from app.services.computing import Work, computed
 
 Value = TypeVar("Value")
 STRIPES = 64
@@ -11,7 +16,7 @@ STRIPES = 64
 
 class Kept(Generic[Value]):
     """The answers used last that together weigh at most `most`, each 1 where no `weight` is said. Safe in threads; who
-    asks what is being computed waits for it. `hits` and `misses` count what was looked for."""
+    asks what is being computed waits for it, so that whoever holds a connection asks by `kept`."""
 
     def __init__(self, most: int, weight: Callable[[Value], int] = lambda _: 1) -> None:
         self.most = most
@@ -61,3 +66,12 @@ class Kept(Generic[Value]):
             while self.total > self.most:
                 _, oldest = self._kept.popitem(last=False)
                 self.total -= self.weight(oldest)
+
+
+def kept(session: Session, answers: Kept[Value], key: Hashable, gather: Callable[[], Work[Value]]) -> Value:
+    """The answer to `key`; where it is not kept, it is computed as `gather` says. Raises what either raises."""
+    found = answers.find(key)
+    if found is not None:
+        return found
+    work = gather()
+    return computed(session, key, replace(work, make=lambda: answers.get(key, work.make)))

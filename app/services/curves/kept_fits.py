@@ -41,12 +41,11 @@ TRANSFER = ("weights", "kappa", "held", "off", "conflict")
 WARNING = ("code", "detail", "group", "source")
 
 
-def kept_fit(session: Session, key: FitKey) -> Fitted | None:
-    """The fit as a job with this very code made it; None where none is stored."""
+def kept_fit(session: Session, key: FitKey) -> bytes | None:
+    """The fit as a job with this very code made it, to be thawed; None where none is stored."""
     if (key.draws, key.seed) != (DRAWS, SEED):
         return None
-    content = store.kept_fit(session, key.project_id, key.data_version, stamp())
-    return None if content is None else thaw(content)
+    return store.kept_fit(session, key.project_id, key.data_version, stamp())
 
 
 def keep_fit(session: Session, project_id: UUID, data_version: int, content: bytes | None) -> None:

@@ -86,7 +86,7 @@ class Dossier:
 
     @cached_property
     def budgets(self) -> BudgetRows:
-        """Raises as `budget_rows`."""
+        """Raises as `planning_budgets`."""
         return kept_budget_rows(self.session, self.fits, self.project, self.question)
 
     @cached_property
@@ -113,7 +113,7 @@ class Dossier:
 
     @cached_property
     def source_values(self) -> Valuation:
-        """Raises as `source_values_of`."""
+        """Raises as `valuing`."""
         draws, seed = self.question.draws, self.question.seed
         return kept_source_values(self.session, self.fits, self.project, "sources", draws, seed)
 

@@ -66,9 +66,11 @@ def table_of(dossier: Dossier, name: str) -> Table:
 
 
 def all_tables(dossier: Dossier) -> Iterator[Table | Missing]:
-    """One after the other; those whose question has no answer yet say why."""
+    """One after the other; those whose question has no answer yet say why. Raises what passes."""
     for name, kind in TABLES.items():
         try:
             yield kind.table(name, dossier)
         except TrancheError as error:
+            if error.passes:
+                raise
             yield Missing(name, kind.title, error.detail)

@@ -13,12 +13,13 @@ from app.planner.curves import Diagnostics, Posterior, Received
 from app.planner.forecasts import rescale
 from app.planner.utility import Metric
 from app.planner.wording import Warning
+from app.services.computing import Work, computed, give_back
 from app.services.curves.fit import fitted, metric_of, present_runs
 from app.services.curves.fits import Fits
 from app.services.curves.qualities import in_clean, worths_of
 from app.services.curves.readings import standard_errors
 from app.services.curves.runs import CELLS, Runs
-from app.services.forecasts.due import record_now
+from app.services.forecasts.due import awaited, record_now
 from app.services.forecasts.record import NAMES, PROBABILITIES
 from app.services.ledger.holdings import Holdings, Stock, holdings_of
 from app.store.member_rows import AnyGroup, group_rows, source_rows
@@ -106,17 +107,22 @@ def known_curves(session: Session, fits: Fits, project: Project, draws: int, see
     learnt = fitted(session, fits, project, groups, draws, seed)
     record = record_now(session, fits, project)
     holdings = holdings_of(session, project, source_rows(session, project.id), learnt.learnt)
-    runs = in_clean(present_runs(session, fits, project), worths_of(session, project), learnt.learnt)
-    now = counts_now([holdings.stock(group) for group in groups])
-    return Known(
-        project=project,
-        learnt=learnt.posterior.moved(now),
-        posterior=record.curves(learnt).moved(now),
-        runs=runs,
-        place={group.key: index for index, group in enumerate(groups)},
-        holdings=holdings,
-        factors=record.widening,
-    )
+    runs, worths = present_runs(session, fits, project), worths_of(session, project)
+
+    def know() -> Known:
+        now = counts_now([holdings.stock(group) for group in groups])
+        return Known(
+            project=project,
+            learnt=learnt.posterior.moved(now),
+            posterior=record.curves(learnt).moved(now),
+            runs=in_clean(runs, worths, learnt.learnt),
+            place={group.key: index for index, group in enumerate(groups)},
+            holdings=holdings,
+            factors=record.widening,
+        )
+
+    key = ("curves", project.id, project.data_version, awaited(project), draws, seed)
+    return computed(session, key, Work(len(groups) * draws, know))
 
 
 def counts_now(stocks: Sequence[Stock]) -> FloatArray:
@@ -129,6 +135,7 @@ def curves_of(
 ) -> list[Curve]:
     """The curves of `shown`, some of the project's active groups."""
     known = known_curves(session, fits, project, question.draws, question.seed)
+    give_back(session)
     return [known.curve(group, question.at) for group in shown]
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.planner.arrays import FloatArray
 from app.planner.curves import Posterior
 from app.planner.forecasts import INTERVAL_LEVELS, LEAST_WIDTH, overpromised, promising_less, widening
+from app.services.computing import Work, computed
 from app.services.curves.fits import Fits, Fitted, Scored, State
 from app.store import forecasts as store_of_forecasts
 from app.store import observations as store
@@ -17,6 +18,8 @@ from app.store.models.observations import KeptRecord
 from app.store.models.projects import Project
 
 PROBABILITIES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+FEW = 1_000
+"""Forecasts that are added up in less time than it takes to read again."""
 NAMES = tuple(f"p{round(100 * p):02d}" for p in PROBABILITIES)
 
 
@@ -57,7 +60,13 @@ def record_of(session: Session, fits: Fits, project: Project) -> ForecastRecord:
     """The project's own record under its present recipe, of the forecasts that are made."""
     state = state_of(session, project)
     kept = store_of_forecasts.kept_record(session, *state)
-    return record_from(kept) if kept is not None else record_of_scored(project, scored(session, fits, state))
+    if kept is not None:
+        return record_from(kept)
+    found = scored(session, fits, state)
+    if len(found.values) <= FEW:
+        return record_of_scored(project, found)
+    key = ("record", state, project.metric_goal)
+    return computed(session, key, Work(len(found.values), lambda: record_of_scored(project, found)))
 
 
 def state_of(session: Session, project: Project) -> State:

@@ -17,12 +17,14 @@ from app.planner.quality import Judged
 from app.planner.utility import Metric
 from app.planner.verdict import PlanVerdict, Thresholds, judge_plan
 from app.planner.wording import Warning
+from app.services.computing import Work, computed
 from app.services.curves.fit import metric_of
 from app.services.curves.fits import DRAWS, SEED, Fits
 from app.services.licences import Excluded, judge
 from app.services.planning.problem import Budget
 from app.services.planning.situations import (
     Situation,
+    answer_key,
     bound_pointer,
     feasibly,
     refuse_unknown_sources,
@@ -88,11 +90,23 @@ def next_allocation(
 
     Raises Invalid for a project without groups, a budget not to be had, or orders of unknown sources; Infeasible.
     """
+    key = answer_key("next", project, [vars(question), evaluating])
+    return computed(session, key, allocating(session, fits, project, question, evaluating=evaluating))
+
+
+def allocating(
+    session: Session, fits: Fits, project: Project, question: AllocationQuestion, *, evaluating: bool
+) -> Work[Allocation]:
+    """What `next_allocation` takes to compute; raises as it does."""
     situation = situation_of(session, fits, project, question.draws, question.seed)
     budget = round_budget(project, situation.holdings, question.budget)
     refuse_unknown_sources(situation.sources, list(question.hold), lambda _: "?hold")
-    problem = situation.problem(budget, question.hold)
-    return planned(project, situation, problem, budget, question, evaluating=evaluating)
+
+    def plan() -> Allocation:
+        problem = situation.problem(budget, question.hold)
+        return planned(project, situation, problem, budget, question, evaluating=evaluating)
+
+    return Work(situation.cells, plan)
 
 
 def planned(

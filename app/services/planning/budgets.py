@@ -11,6 +11,7 @@ from app.planner.errors import InfeasibleError, SolverError
 from app.planner.plan import Plan, make_plan
 from app.planner.problem import Problem
 from app.planner.requirements import chance_of
+from app.services.computing import Work
 from app.services.curves.fits import Fits
 from app.services.ledger.holdings import left_of
 from app.services.planning.allocations import AllocationQuestion
@@ -30,7 +31,7 @@ class BudgetRows:
     rows: list[dict[str, Any]]
 
 
-def budget_rows(session: Session, fits: Fits, project: Project, question: AllocationQuestion) -> BudgetRows:
+def planning_budgets(session: Session, fits: Fits, project: Project, question: AllocationQuestion) -> Work[BudgetRows]:
     """The plan's utility and the chance that all targets are met, for budgets up to what the project has left.
 
     The first row is the least budget that can be planned for: constraints may need money. Raises Conflict while
@@ -38,17 +39,21 @@ def budget_rows(session: Session, fits: Fits, project: Project, question: Alloca
     """
     situation = known_situation(session, fits, project, question.draws, question.seed)
     budget = round_budget(project, situation.holdings, question.budget)
-    left = left_of(project, situation.holdings.money)
-    rows = []
-    for one in budgets_of(budget.available, left):
-        problem = situation.problem(Budget(one, budget.remaining), question.hold)
-        plan = plan_or_none(problem, question)
-        if plan is not None:
-            rows.append(budget_row(problem, plan, one))
-    if not rows:
-        problem = situation.problem(budget, question.hold)
-        feasibly(project, lambda: make_plan(problem, question.policy, seed=question.seed))
-    return BudgetRows(float(budget.available), rows)
+    planned = budgets_of(budget.available, left_of(project, situation.holdings.money))
+
+    def plan() -> BudgetRows:
+        rows = []
+        for one in planned:
+            problem = situation.problem(Budget(one, budget.remaining), question.hold)
+            made = plan_or_none(problem, question)
+            if made is not None:
+                rows.append(budget_row(problem, made, one))
+        if not rows:
+            problem = situation.problem(budget, question.hold)
+            feasibly(project, lambda: make_plan(problem, question.policy, seed=question.seed))
+        return BudgetRows(float(budget.available), rows)
+
+    return Work(situation.cells * len(planned), plan)
 
 
 def budgets_of(chosen: Decimal, left: Decimal) -> list[Decimal]:

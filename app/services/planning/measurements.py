@@ -8,9 +8,13 @@ from sqlalchemy.orm import Session
 
 from app.errors import Fault, invalid
 from app.planner.information import MeasurementPlan, measurement_plan, too_little_is_known, usual_plan
+from app.planner.problem import Problem
 from app.planner.quality import Pilot, plan_pilot
+from app.services.computing import Work, computed
 from app.services.curves.fits import Fits
 from app.services.planning.situations import (
+    Situation,
+    answer_key,
     feasibly,
     refuse_unknown,
     refuse_unknown_sources,
@@ -47,8 +51,18 @@ def pilot_of(
     situation = situation_of(session, fits, project, draws, seed)
     refuse_unknown(situation)
     refuse_unknown_sources(situation.sources, [source], lambda _: "?pilot")
+    budget = round_budget(project, situation.holdings, None)
+
+    def plan() -> PilotPlan:
+        return planned_pilot(situation, source, count, runs or USUAL_RUNS, situation.problem(budget), seed)
+
+    key = answer_key("pilot", project, [source, count, runs, draws, seed])
+    return computed(session, key, Work(situation.cells, plan))
+
+
+def planned_pilot(situation: Situation, source: str, count: int, runs: int, problem: Problem, seed: int) -> PilotPlan:
+    """Raises as `pilot_of`."""
     [row] = [one for one in situation.sources if one.key == source]
-    problem = situation.problem(round_budget(project, situation.holdings, None))
     offer = next(one for one in problem.sources if one.key == source)
     at, share = max(offer.yields, key=lambda one: (one[1], -one[0]))
     of_group = int(count * share * offer.acceptance_rate)
@@ -60,7 +74,7 @@ def pilot_of(
     clean = {group.key: situation.holdings.clean(group) for group in situation.groups}
     key = problem.keys[at]
     curve = replace(problem.posterior, warnings=()).select(np.array([at]))
-    plan = plan_pilot(curve, quality, clean[key], of_group, runs or USUAL_RUNS, break_even, seed)
+    plan = plan_pilot(curve, quality, clean[key], of_group, runs, break_even, seed)
     return PilotPlan(source, key, count, of_group, break_even, clean, plan)
 
 
@@ -74,5 +88,11 @@ def measurement_plan_of(
     if too_little_is_known(observations):
         return usual_plan(observations, runs)
     refuse_unknown(situation)
-    problem = situation.problem(round_budget(project, situation.holdings, None))
-    return feasibly(project, lambda: measurement_plan(problem, observations, runs, seed))
+    budget = round_budget(project, situation.holdings, None)
+
+    def plan() -> MeasurementPlan:
+        problem = situation.problem(budget)
+        return feasibly(project, lambda: measurement_plan(problem, observations, runs, seed))
+
+    key = answer_key("measurement-plan", project, [runs, draws, seed])
+    return computed(session, key, Work(situation.cells * (runs or USUAL_RUNS), plan))

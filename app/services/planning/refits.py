@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.money import amount
 from app.planner.problem import Problem
+from app.services.computing import give_back
 from app.services.curves.fit import fitted
 from app.services.curves.fits import DRAWS, SEED, Fits
 from app.services.curves.kept_fits import freeze, keep_fit, worth_freezing
@@ -41,13 +42,15 @@ def look(session: Session, fits: Fits, project_id: UUID) -> Look | None:
         return None
     allocation = next_allocation(session, fits, project, QUESTION)
     curves = fitted(session, fits, project, group_rows(session, project.id), DRAWS, SEED)
+    record = to_be_kept(session, fits, project)
+    give_back(session)
     outlook = Outlook(
         data_version=project.data_version,
         available=allocation.budget.available,
         purchases={one.key: Purchase(one.order, amount(one.cost)) for one in allocation.plan.sources},
         targets=chances(allocation.problem),
     )
-    return Look(outlook, freeze(curves) if worth_freezing(curves) else None, to_be_kept(session, fits, project))
+    return Look(outlook, freeze(curves) if worth_freezing(curves) else None, record)
 
 
 def keep(session: Session, project: Project, look: Look) -> None:

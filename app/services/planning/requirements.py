@@ -10,13 +10,17 @@ from app.errors import Fault, escape, invalid
 from app.money import millionths
 from app.planner.requirements import Requirements, requirements
 from app.planner.wording import Warning
+from app.services.computing import Work, computed
 from app.services.curves.fits import Fits
 from app.services.ledger.holdings import left_of
 from app.services.planning.problem import Budget
-from app.services.planning.situations import feasibly, known_situation
+from app.services.planning.situations import answer_key, feasibly, known_situation
 from app.services.planning.variations import varied_members
 from app.services.projects.groups import check_targets
 from app.store.models.projects import Project
+
+JOINT_TIMES = 20
+"""About so often the draws are gone over where all groups are to reach their targets together."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,13 @@ def requirements_of(
     if all(group.target is None for group in groups):
         raise invalid(Fault("/targets", "no group has a target; give the groups targets, or name some here"))
     situation = replace(situation, groups=groups)
-    problem = situation.problem(Budget(project.budget_total, left_of(project, situation.holdings.money)))
-    budgets = [millionths(budget) for budget in question.budgets]
-    found = feasibly(project, lambda: requirements(problem, question.chance, question.joint, budgets))
+    budget = Budget(project.budget_total, left_of(project, situation.holdings.money))
+    budgets = [millionths(one) for one in question.budgets]
+
+    def solve() -> Requirements:
+        problem = situation.problem(budget)
+        return feasibly(project, lambda: requirements(problem, question.chance, question.joint, budgets))
+
+    work = Work(situation.cells * (JOINT_TIMES if question.joint else 1), solve)
+    found = computed(session, answer_key("requirements", project, vars(question)), work)
     return found, situation.fitted.posterior.warnings

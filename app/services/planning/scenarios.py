@@ -8,11 +8,12 @@ from sqlalchemy.orm import Session
 from app.errors import Fault, Invalid, refuse
 from app.planner.errors import InfeasibleError, SolverError
 from app.planner.plan import Gain, Plan, UtilityMeasure, evaluate, gain_of, make_plan
+from app.services.computing import Work, computed
 from app.services.curves.fits import Fits
 from app.services.planning.allocations import widened
 from app.services.planning.problem import Budget
-from app.services.planning.situations import FAR_APART, culprit_faults, situation_of
-from app.services.planning.variations import Scenario, Varied, vary
+from app.services.planning.situations import FAR_APART, answer_key, culprit_faults, situation_of
+from app.services.planning.variations import Scenario, Varied, named_in, vary
 from app.services.projects.changes import MAX_FAULTS
 from app.store.models.projects import Project
 
@@ -32,19 +33,32 @@ class ScenarioResult:
 
 def what_if(
     session: Session, fits: Fits, project: Project, scenarios: Sequence[Scenario], draws: int, seed: int
-) -> list[ScenarioResult]:
+) -> Sequence[ScenarioResult]:
     """The outcome of every scenario. Raises Invalid naming every fault of every scenario."""
+    key = answer_key("compared", project, [*map(vars, scenarios), draws, seed])
+    return computed(session, key, comparing(session, fits, project, scenarios, draws, seed))
+
+
+def comparing(
+    session: Session, fits: Fits, project: Project, scenarios: Sequence[Scenario], draws: int, seed: int
+) -> Work[Sequence[ScenarioResult]]:
+    """What `what_if` takes to compute; the faults of scenarios are found there."""
     situation = situation_of(session, fits, project, draws, seed)
-    faults: list[Fault] = []
-    varied: list[Varied] = []
-    for index, scenario in enumerate(scenarios):
-        try:
-            varied.append(vary(session, situation, scenario, f"/scenarios/{index}", draws, seed))
-        except Invalid as error:
-            faults.extend(error.faults)
-    refuse(faults[:MAX_FAULTS])
-    outcomes = [outcome_of(one, seed) for one in varied]
-    return with_gains(varied, outcomes)
+    named = [named_in(session, project, scenario) for scenario in scenarios]
+
+    def compare() -> Sequence[ScenarioResult]:
+        faults: list[Fault] = []
+        varied: list[Varied] = []
+        for index, (scenario, found) in enumerate(zip(scenarios, named, strict=True)):
+            try:
+                varied.append(vary(situation, found, scenario, f"/scenarios/{index}", draws, seed))
+            except Invalid as error:
+                faults.extend(error.faults)
+        refuse(faults[:MAX_FAULTS])
+        outcomes = [outcome_of(one, seed) for one in varied]
+        return with_gains(varied, outcomes)
+
+    return Work(situation.cells * len(scenarios), compare)
 
 
 def outcome_of(one: Varied, seed: int) -> ScenarioResult:

@@ -1,11 +1,12 @@
 """Where a project stands: all that a question about buying starts from."""
 
+import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -16,7 +17,7 @@ from app.planner.errors import LICENCE, Constraint, Culprit, InfeasibleError, So
 from app.planner.problem import Problem
 from app.services.curves.fit import fitted, metric_of
 from app.services.curves.fits import Fits, Fitted
-from app.services.forecasts.due import record_now
+from app.services.forecasts.due import awaited, record_now
 from app.services.ledger.holdings import Holdings, holdings_of, left_of
 from app.services.planning.problem import Budget, problem_of
 from app.store.member_rows import AnySource, GroupRow, SourceRow, group_rows, source_rows
@@ -43,6 +44,12 @@ class Situation:
     known: bool
     widening: FloatArray
     holdings: Holdings
+    draws: int
+
+    @property
+    def cells(self) -> int:
+        """Groups × draws, which every answer goes over at least once."""
+        return len(self.groups) * self.draws
 
     def problem(self, budget: Budget, hold: Mapping[str, int] = NO_HOLD) -> Problem:
         """What to buy for `budget`; `hold` fixes the orders of the named sources. Raises Invalid."""
@@ -72,7 +79,16 @@ def situation_of(session: Session, fits: Fits, project: Project, draws: int, see
         known=known,
         widening=record.widening,
         holdings=holdings_of(session, project, sources, learnt.learnt),
+        draws=draws,
     )
+
+
+def answer_key(kind: str, project: Project, question: Any) -> Hashable:
+    """All that an answer depends on: the data version stands for the data, and for the forecasts made unless many are
+    due; the objective may be another one that is only looked at. question: what JSON can say, or is told apart by its
+    text."""
+    asked = json.dumps([question, project.objective, project.stakeholders], sort_keys=True, default=str)
+    return kind, project.id, project.data_version, awaited(project), asked
 
 
 def known_situation(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Situation:

@@ -58,11 +58,28 @@ class Varied:
     problem: Problem
 
 
-def vary(session: Session, situation: Situation, scenario: Scenario, at: str, draws: int, seed: int) -> Varied:
+@dataclass(frozen=True)
+class Named:
+    """The project with a scenario's objective and limits, and what is wrong with the names in those."""
+
+    project: Project
+    faults: Sequence[Fault] = ()
+
+
+def named_in(session: Session, project: Project, scenario: Scenario) -> Named:
+    """What `vary` needs that is to be read."""
+    if not scenario.project:
+        return Named(project)
+    varied = unstored(project, scenario.project)
+    return Named(varied, named_faults(session, varied))
+
+
+def vary(situation: Situation, named: Named, scenario: Scenario, at: str, draws: int, seed: int) -> Varied:
     """The situation as the scenario would have it; `at` is where it stands in the request. Raises Invalid."""
     check_split(situation, scenario, at)
     with below(at):
-        project = varied_project(session, situation.project, scenario.project)
+        project = named.project
+        refuse(named.faults)
         groups = varied_groups(project, situation.groups, scenario.groups)
         sources = varied_members("source", situation.sources, scenario.sources, "/sources")
         check_terms(sources, scenario.sources)

@@ -20,6 +20,7 @@ from app.money import amount, grouped, millionths, plain
 from app.planner.problem import Problem
 from app.planner.problem import Source as PlannerSource
 from app.services.access.keys import Caller
+from app.services.computing import Work, computed
 from app.services.curves.fits import Fits
 from app.services.enqueue import Enqueue
 from app.services.ledger.deliveries import Recording, record_delivery
@@ -27,7 +28,7 @@ from app.services.ledger.holdings import left_of
 from app.services.ledger.terms import Terms
 from app.services.planning.allocations import Allocation, AllocationQuestion, planned
 from app.services.planning.problem import Budget
-from app.services.planning.situations import situation_of
+from app.services.planning.situations import answer_key, situation_of
 from app.services.purchases import proposals, rounds
 from app.services.purchases.arrivals import Arrived, arrived_of
 from app.services.purchases.proposals import AsJson
@@ -194,9 +195,14 @@ def allocation_of(
     `next_allocation`."""
     situation = situation_of(session, fits, project, question.draws, question.seed)
     left = left_of(project, situation.holdings.money)
-    problem = as_it_came(situation.problem(Budget(left, left)), came)
-    money = amount(problem.budget)
-    return planned(project, situation, problem, Budget(money, money), question, evaluating=False)
+
+    def plan() -> Allocation:
+        problem = as_it_came(situation.problem(Budget(left, left)), came)
+        money = amount(problem.budget)
+        return planned(project, situation, problem, Budget(money, money), question, evaluating=False)
+
+    key = answer_key("purchase", project, [vars(question), {source: asdict(one) for source, one in came.items()}])
+    return computed(session, key, Work(situation.cells, plan))
 
 
 def as_it_came(problem: Problem, came: Mapping[str, Arrived]) -> Problem:

@@ -32,6 +32,7 @@ from app.planner.simulation import (
     standings,
     unplayed,
 )
+from app.services.computing import give_back
 from app.services.curves.fits import Fits
 from app.services.curves.prior import prior_for
 from app.services.enqueue import Enqueue
@@ -41,7 +42,7 @@ from app.services.jobs import jobs
 from app.services.jobs.jobs import start_job
 from app.services.ledger.holdings import left_of
 from app.services.planning.situations import FAR_APART, known_situation
-from app.services.planning.variations import Scenario, vary
+from app.services.planning.variations import Scenario, named_in, vary
 from app.services.simulations.frozen import freeze, freeze_outcomes, thaw, thaw_outcomes
 from app.store import jobs as job_store
 from app.store import simulations as store
@@ -140,7 +141,10 @@ def trial_of(session: Session, fits: Fits, project: Project, question: Simulatio
     situation = known_situation(session, fits, project, draws, question.seed)
     budget = left_of(project, situation.holdings.money) if question.budget is None else question.budget
     changes: dict[str, Any] = {} if question.objective is None else {"objective": dict(question.objective)}
-    varied = vary(session, situation, Scenario("simulation", budget, project=changes), "", draws, question.seed)
+    scenario = Scenario("simulation", budget, project=changes)
+    named = named_in(session, project, scenario)
+    give_back(session)
+    varied = vary(situation, named, scenario, "", draws, question.seed)
     rounds = question.rounds or max(1, project.budget_rounds - situation.holdings.rounds)
     problem = varied.problem
     prior = prior_for(problem.metric.span)

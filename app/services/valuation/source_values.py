@@ -14,9 +14,10 @@ from app.errors import NothingDelivered
 from app.planner.problem import Problem
 from app.planner.valuation import Delivered, PlayerValue, SourceValues, closing_costs, source_values
 from app.planner.wording import Warning
+from app.services.computing import Work
 from app.services.curves.fits import Fits
-from app.services.planning.looks import answer_key
-from app.services.planning.situations import Situation, feasibly, known_situation, round_budget
+from app.services.curves.kept import kept
+from app.services.planning.situations import Situation, answer_key, feasibly, known_situation, round_budget
 from app.store.models.projects import Project, Source
 from app.store.models.vendors import VendorConnection
 from app.store.projects import members_by_id
@@ -24,6 +25,8 @@ from app.store.vendors import connections_by_id
 
 Players = Literal["sources", "vendors"]
 
+MOST_TIMES = 50
+"""About so often the draws are gone over at most."""
 MOST_CLOSED = 20
 """Beyond so many players no next round is planned without each."""
 
@@ -71,21 +74,26 @@ class _Player:
 def kept_source_values(
     session: Session, fits: Fits, project: Project, players: Players, draws: int, seed: int
 ) -> Valuation:
-    """As `source_values_of`, computed once per data version."""
+    """What each has been worth, computed once per data version."""
     key = answer_key("source-values", project, [players, draws, seed])
-    found: Valuation = fits.answers.get(key, lambda: source_values_of(session, fits, project, players, draws, seed))
+    found: Valuation = kept(session, fits.answers, key, lambda: valuing(session, fits, project, players, draws, seed))
     return found
 
 
-def source_values_of(
-    session: Session, fits: Fits, project: Project, players: Players, draws: int, seed: int
-) -> Valuation:
+def valuing(session: Session, fits: Fits, project: Project, players: Players, draws: int, seed: int) -> Work[Valuation]:
     """Raises NothingDelivered where no source has, Conflict while nothing is known of the metric, Infeasible."""
     situation = known_situation(session, fits, project, draws, seed)
-    problem = situation.problem(round_budget(project, situation.holdings, None))
+    budget = round_budget(project, situation.holdings, None)
     brought = _brought(session, situation, players)
     if not brought:
         raise NothingDelivered("No source has delivered accepted samples yet. Ask again once a round has brought some.")
+    times = min(2 ** len(brought), MOST_TIMES)
+    return Work(situation.cells * times, lambda: _valued(project, situation, situation.problem(budget), brought, seed))
+
+
+def _valued(
+    project: Project, situation: Situation, problem: Problem, brought: Mapping[str, _Player], seed: int
+) -> Valuation:
     groups = [group.id for group in situation.groups]
     came = [Delivered(key, np.array([one.effective.get(at, 0.0) for at in groups])) for key, one in brought.items()]
     found = source_values(problem, came, seed)

@@ -25,6 +25,7 @@ from app.services.access.audit import watch
 from app.services.access.keys import Caller
 from app.services.access.rights import Right, needs
 from app.services.access.sessions import recognise
+from app.services.computing import settled
 from app.services.enqueue import Enqueue
 from app.services.projects.projects import get_project
 from app.store.db import Session
@@ -43,7 +44,15 @@ from app.web.site.sessions import (
 
 MAX_FIELDS = 20_000
 
-Answer: TypeAlias = Response
+
+@dataclass(frozen=True)
+class Later:
+    """An answer that is made without a connection."""
+
+    make: Callable[[], Response]
+
+
+Answer: TypeAlias = Response | Later
 Found = TypeVar("Found")
 
 
@@ -89,6 +98,10 @@ class Visit:
             raise RuntimeError("a visit has a session only while its page runs")
         return self.open_session
 
+    def admit(self, cells: int) -> AbstractContextManager[object]:
+        """How the visitor's workspace is let in to compute."""
+        return self.runtime.computations.admitted(self.caller.workspace_id, cells)
+
     @property
     def enqueue(self) -> Enqueue:
         return self.runtime.enqueue
@@ -127,9 +140,13 @@ class Visit:
         """What the block changes is undone where it raises, so that the form can be shown again with the fault."""
         return self.session.begin_nested()
 
-    def render(
+    def render(self, template: str, *, error: TrancheError | None = None, **context: Any) -> Answer:
+        """As `rendered`, once the transaction is over."""
+        return Later(partial(self.rendered, template, error=error, **context))
+
+    def rendered(
         self, template: str, status: int | None = None, *, error: TrancheError | None = None, **context: Any
-    ) -> Answer:
+    ) -> Response:
         """With the status and the faults of `error` where nothing else is said."""
         flash, faults = self.cookies.flash(), error.faults if error else ()
         shown = {"visit": self, "flash": flash, "error": error, "faults": faults, **context}
@@ -139,7 +156,7 @@ class Visit:
             self.cookies.drop(response, "flash")
         return response
 
-    def redirect(self, path: str, flash: str | None = None) -> Answer:
+    def redirect(self, path: str, flash: str | None = None) -> Response:
         """On to a page of ours, which says `flash` once."""
         response = protect(Response(status_code=303, headers={"Location": path}))
         if flash is not None:
@@ -260,10 +277,12 @@ def place_in(rows: Listing[Any], text: str | None, parameter: str) -> Any:
 
 
 def tried(step: Callable[[], Found]) -> tuple[Found | None, TrancheError | None]:
-    """What `step` gives, or why it gives nothing: the page says so beside all the rest."""
+    """What `step` gives, or why it gives nothing: the page says so beside all the rest. Raises what passes."""
     try:
         return step(), None
     except TrancheError as error:
+        if error.passes:
+            raise
         return None, error
 
 
@@ -305,12 +324,14 @@ def one_transaction(endpoint: Callable[..., Any], writes: bool) -> Callable[...,
     @wraps(endpoint)
     def run(*, visit: Visit, **inputs: Any) -> Response:
         database = visit.runtime.database
-        with database.writing() if writes else database.reading() as session:
+
+        def act(session: Session) -> Answer:
             visit.open_session, visit.writes = session, writes
-            if writes and visit.visitor is not None:
-                watch(session, visit.visitor, visit.now)
-            answer: Response = endpoint(visit=visit, **inputs)
-        return answer
+            answer: Answer = endpoint(visit=visit, **inputs)
+            return answer
+
+        answer = settled(database.writing if writes else database.reading, act, visit.admit, writes=writes)
+        return answer.make() if isinstance(answer, Later) else answer
 
     return run
 

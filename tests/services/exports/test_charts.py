@@ -9,7 +9,7 @@ import pytest
 from app.services.exports.charts import margin_rows, scenario_rows
 from app.services.exports.curve_panels import CurveView, curve_panels
 from app.services.planning.allocations import AllocationQuestion, next_allocation
-from app.services.planning.budgets import budget_rows
+from app.services.planning.budgets import planning_budgets
 from app.services.planning.scenarios import what_if
 from app.services.planning.variations import Scenario
 from app.store.db import Database
@@ -97,7 +97,7 @@ def test_the_chosen_budget_has_the_utility_of_the_api_and_the_chance_rises(
     answer = api.get(f"{project}/allocations/next", params={"budget": "300"}).json()
     with looking.database.reading() as session:
         row = session.get_one(Project, looking.id)
-        found = budget_rows(session, looking.fits, row, AllocationQuestion(Decimal(300), "optimal", 300, 0))
+        found = planning_budgets(session, looking.fits, row, AllocationQuestion(Decimal(300), "optimal", 300, 0)).make()
     [chosen] = [one for one in found.rows if one["budget"] == found.chosen]
     assert chosen["utility"] == answer["utility"]["after"]
     assert chosen["equal"] == answer["utility"]["equal"]
@@ -111,7 +111,7 @@ def test_the_chance_of_the_targets_is_that_of_the_requirements(api: Api, looking
     curve = api.post(f"{project}/requirements", json=asked).json()["curve"]
     with looking.database.reading() as session:
         row = session.get_one(Project, looking.id)
-        found = budget_rows(session, looking.fits, row, AllocationQuestion(None, "optimal", 300, 0))
+        found = planning_budgets(session, looking.fits, row, AllocationQuestion(None, "optimal", 300, 0)).make()
     assert found.rows[0]["chance"] == pytest.approx(curve[0]["joint_chance"], abs=1e-12)
 
 
@@ -121,7 +121,7 @@ def test_without_targets_no_chance_is_told(api: Api, database: Database) -> None
     looking = Looking(api, database, path)
     with database.reading() as session:
         row = session.get_one(Project, looking.id)
-        found = budget_rows(session, looking.fits, row, AllocationQuestion(None, "optimal", 300, 0))
+        found = planning_budgets(session, looking.fits, row, AllocationQuestion(None, "optimal", 300, 0)).make()
     assert {one["chance"] for one in found.rows} == {None}
 
 
@@ -132,7 +132,7 @@ def test_budgets_too_small_for_what_must_be_bought_are_left_out(api: Api, databa
     looking = Looking(api, database, path)
     with database.reading() as session:
         row = session.get_one(Project, looking.id)
-        found = budget_rows(session, looking.fits, row, AllocationQuestion(None, "optimal", 300, 0))
+        found = planning_budgets(session, looking.fits, row, AllocationQuestion(None, "optimal", 300, 0)).make()
     assert min(one["budget"] for one in found.rows) >= 200
 
 

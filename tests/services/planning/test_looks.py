@@ -25,7 +25,7 @@ QUESTION = AllocationQuestion(None, "optimal", 300, 0)
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was computed."""
     made: list[str] = []
-    for name in ("next_allocation", "budget_rows"):
+    for name in ("allocating", "planning_budgets"):
         real = getattr(looks, name)
 
         def count(*args: Any, real: Any = real, name: str = name, **options: Any) -> Any:
@@ -57,7 +57,7 @@ def test_the_same_question_is_computed_once(counted: list[str], project: tuple[A
     assert looks.kept_budget_rows(*project, QUESTION) is first
     plan = looks.kept_allocation(*project, QUESTION)
     assert looks.look_at(*project, {}, QUESTION)[1] is plan
-    assert counted == ["budget_rows", "next_allocation"]
+    assert counted == ["planning_budgets", "allocating"]
 
 
 def test_another_question_or_objective_is_computed_anew(counted: list[str], project: tuple[Any, Fits, Project]) -> None:
@@ -71,7 +71,7 @@ def test_another_question_or_objective_is_computed_anew(counted: list[str], proj
         looks.kept_allocation(session, fits, row, one)
     other = varied_project(session, row, {"objective": {"kind": "maximin", "stop_ratio": 0.0}})
     looks.kept_allocation(session, fits, other, QUESTION)
-    assert counted == ["next_allocation"] * 5
+    assert counted == ["allocating"] * 5
 
 
 def test_new_data_are_seen_by_the_charts(api: Api, path: str) -> None:
