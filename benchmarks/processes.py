@@ -89,3 +89,14 @@ def rest(used: Callable[[], float], quiet_s: float = 1.0, share: float = 0.06, p
             return
         before, since = now, at
     raise TimeoutError(f"still at work after {patience_s:.0f} s")
+
+
+def tree_memory_mb(root: int) -> float:
+    """PSS of a process and of all that descend from it now, in MB."""
+    held = 0.0
+    for pid in tree(root, {pid: stat.parent for pid, stat in stats().items()}):
+        try:
+            held += memory(pid)["PSS"]
+        except (FileNotFoundError, ProcessLookupError, KeyError):  # it has just ended
+            continue
+    return held

@@ -20,7 +20,7 @@ from app.telemetry.logs import quiet_engine
 VERSION = "1"
 """Raise it only when a waiting job could not be run by the new code."""
 POOL_SIZE = 20
-AT_ONCE: Mapping[QueueName, int] = {"webhooks": 32, "rounds": 8, "cpu": 1}
+AT_ONCE: Mapping[QueueName, int] = {"webhooks": 32, "rounds": 8, "refits": 1, "cpu": 1}
 """Jobs that one worker runs at a time: those that wait on others in numbers, those that compute one by one."""
 ATTEMPTS, FIRST_WAIT_S, WAIT_GROWTH = 5, 1.0, 4.0
 """A job that raises is tried again after 1, 4, 16 and 64 seconds."""

@@ -8,13 +8,11 @@ from uuid import UUID
 from app.errors import TrancheError, Unavailable
 from app.jobs.tracked import note_job, sparingly
 from app.jobs.workflows import Context
+from app.services.computing import settled
 from app.services.jobs import jobs
 from app.services.jobs.jobs import JobCancelled
 from app.services.simulations import simulations as service
-from app.services.simulations.simulations import SimulationQuestion
-from app.store.models.jobs import Job
-from app.store.models.simulations import Simulation
-from app.telemetry.notes import note_ids, note_outcome
+from app.services.simulations.frozen import freeze, thaw
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +26,15 @@ def simulate(context: Context, args: Mapping[str, Any]) -> None:
     if not wanted:
         return
     try:
-        with context.database.reading() as session:
-            trial, data_version = service.trial_now(session, context.fits, simulation_id)
+        trial, data_version = settled(
+            context.database.reading, lambda session: service.trial_now(session, context.fits, simulation_id)
+        )
+        frozen = freeze(trial)
         with context.database.writing() as session:
-            service.prepare(session, simulation_id, trial, data_version, context.enqueue)
+            service.prepare(session, simulation_id, frozen, data_version, context.enqueue)
     except Exception as error:
         with context.database.writing() as session:
-            if settled(error) or not jobs.release(session, job_id):
-                note_outcome("failed")
+            if is_final(error) or not jobs.release(session, job_id):
                 service.fail_simulation(session, simulation_id, words(error), context.clock())
                 return
         raise
@@ -45,11 +44,7 @@ def simulate_part(context: Context, args: Mapping[str, Any]) -> None:
     simulation_id, number = UUID(args["simulation_id"]), int(args["number"])
     with context.database.writing() as session:
         begun = service.begin_part(session, simulation_id, number, context.clock())
-        row = session.get(Simulation, simulation_id)
-        question = SimulationQuestion.from_json(row.question) if row is not None else None
-        if row is not None:
-            note_ids(project_id=row.project_id)
-    if begun is None or question is None:
+    if begun is None:
         return
     job_id = begun.job_id
 
@@ -58,15 +53,19 @@ def simulate_part(context: Context, args: Mapping[str, Any]) -> None:
             service.note_progress(session, simulation_id, job_id, share)
 
     try:
-        outcome = service.play(begun.trial, question, begun.first, begun.count, sparingly(note))
-        with context.database.writing() as session:
-            service.finish_part(session, simulation_id, number, outcome, context.clock())
+        trial = thaw(begun.frozen)
+        outcome = service.play(begun, trial, sparingly(note))
+        result = None
+        while not finished(context, simulation_id, number, outcome, result):
+            with context.database.reading() as session:
+                outcomes = service.outcomes_with(session, simulation_id, number, outcome)
+            result = service.result_of_parts(trial, begun.question, outcomes)
     except JobCancelled:
         note_outcome("cancelled")
         with context.database.writing() as session:
             jobs.stop(session, job_id, context.clock())
     except Exception as error:
-        if not settled(error) and begun.attempts < service.MAX_ATTEMPTS:
+        if not is_final(error) and begun.attempts < service.MAX_ATTEMPTS:
             raise
         note_outcome("failed")
         log.exception("part %s of simulation %s has failed for good", number, simulation_id)
@@ -74,7 +73,14 @@ def simulate_part(context: Context, args: Mapping[str, Any]) -> None:
             service.fail_simulation(session, simulation_id, words(error), context.clock())
 
 
-def settled(error: Exception) -> bool:
+def finished(
+    context: Context, simulation_id: UUID, number: int, outcome: bytes, result: Mapping[str, Any] | None
+) -> bool:
+    with context.database.writing() as session:
+        return service.finish_part(session, simulation_id, number, outcome, result, context.clock())
+
+
+def is_final(error: Exception) -> bool:
     """Whether trying again would end the same way."""
     return isinstance(error, TrancheError) and not isinstance(error, Unavailable)
 

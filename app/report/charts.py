@@ -1,9 +1,11 @@
 """The report's charts: drawn on the server, as parts of the page."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from app.charts import render
 from app.charts.inline import inline
+from app.charts.theme import Spec
+from app.drawing import apart
 from app.services.exports import charts
 from app.services.exports.charts import Asked
 from app.services.exports.dossier import Dossier
@@ -23,13 +25,16 @@ MAKERS = {
 """By the report's names."""
 
 
-def drawn(name: str, asked: Asked) -> str:
-    """As markup: Vega escapes every text in it."""
+def drawn(specs: Mapping[str, Spec]) -> dict[str, str]:
+    """Charts by their names as markup: Vega escapes every text in it."""
+    return {name: inline(apart.svg(spec), f"{name}-", str(spec["description"])) for name, spec in specs.items()}
+
+
+def spec_of(name: str, asked: Asked) -> Spec:
     if name == "curves":
         shown = tuple(group.key for group in curve_groups(asked.dossier))
         asked = replace(asked, groups=shown, columns=COLUMNS)
-    spec = MAKERS[name](asked)
-    return inline(render.svg(spec), f"{name}-", str(spec["description"]))
+    return MAKERS[name](asked)
 
 
 def curve_groups(dossier: Dossier) -> list[Group]:

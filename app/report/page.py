@@ -1,6 +1,7 @@
 """The report as one page that needs nothing else: its style and its charts are in it, it has no script, and its own
 policy lets it load nothing, wherever it is opened."""
 
+import json
 from base64 import b64encode
 from dataclasses import dataclass
 from functools import cache
@@ -13,10 +14,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from app.charts.words import number as three_digits
 from app.report import words
-from app.report.charts import COLUMNS, CURVES, drawn
+from app.report.charts import COLUMNS, CURVES, drawn, spec_of
 from app.report.content import content_of
+from app.services.computing import Work, computed
 from app.services.exports.charts import Asked
 from app.services.exports.dossier import Dossier
+
+CELLS = 100_000
+"""A drawing is let in as what takes as long to compute."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,11 @@ def report_of(dossier: Dossier, software_version: str) -> Report:
     """Raises as the dossier's allocation."""
     content = content_of(dossier)
     address = f"/v1/projects/{dossier.project.id}/report?{urlencode(content['query'])}"
+    curves_shown = min(CURVES, len(dossier.groups))
     html = templates().get_template("report.html").render(
         **content,
         charts=charts_of(dossier, content),
-        curves_shown=min(CURVES, len(dossier.groups)),
+        curves_shown=curves_shown,
         columns=COLUMNS,
         version=software_version,
         address=address,
@@ -50,7 +56,7 @@ def short(value: float | None) -> str:
 
 
 def charts_of(dossier: Dossier, content: dict[str, Any]) -> dict[str, str]:
-    """Those that have something to show, as markup."""
+    """Those that have something to show, as markup; all that they need is read before the first is drawn."""
     known, rounds = content["known"], bool(content["money"].spent or content["money"].committed)
     wanted = {
         "margins": known,
@@ -62,7 +68,9 @@ def charts_of(dossier: Dossier, content: dict[str, Any]) -> dict[str, str]:
         "progress": rounds,
     }
     asked = Asked(dossier, f"data version {dossier.project.data_version}")
-    return {name: drawn(name, asked) for name, there in wanted.items() if there}
+    specs = {name: spec_of(name, asked) for name, there in wanted.items() if there}
+    key = ("report", json.dumps(specs, sort_keys=True, default=str))
+    return computed(dossier.session, key, Work(CELLS * len(specs), lambda: drawn(specs)))
 
 
 @cache

@@ -38,6 +38,18 @@ def listed_jobs(
     return Listing(session, query, Job.id, newest_first=True)
 
 
+def count_under_way(session: Session, workspace_id: UUID, kind: str) -> int:
+    """The workspace's jobs of the kind that wait or run."""
+    query = select(func.count()).where(Job.workspace_id == workspace_id, Job.kind == kind, Job.ended_at.is_(None))
+    return session.execute(query).scalar_one()
+
+
+def forget_jobs_ended_before(session: Session, instant: datetime) -> None:
+    """A simulation's job stays: it says what became of it."""
+    kept = select(Simulation.job_id)
+    session.execute(delete(Job).where(Job.ended_at < instant, Job.id.not_in(kept)))
+
+
 def plan_watch(session: Session, project_id: UUID) -> PlanWatch | None:
     """Locked until this transaction ends."""
     return session.scalar(WATCH, {"project": project_id})

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, Query, Response
 from app.api.exports.charts import ChartQuery, asked_of, chart_query, chart_response
 from app.api.http.drawn import Format
 from app.api.http.etags import NotModified, matches
-from app.charts.render import bundle, bundle_name
+from app.charts.render import bundle_name
+from app.drawing.apart import bundle
 from app.errors import NotFound
 from app.services.planning.variations import varied_project
 from app.web.plan_query import OWN, PlanQuery

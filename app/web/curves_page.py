@@ -9,6 +9,7 @@ from fastapi import Query
 
 from app.charts.words import percent
 from app.errors import Fault, TrancheError, invalid
+from app.services.computing import give_back
 from app.services.curves.fits import DRAWS, SEED
 from app.services.forecasts.curves import Curve, known_curves
 from app.services.forecasts.worths import Worths, worths_of
@@ -96,6 +97,7 @@ def lines_of(
     known = known_curves(visit.session, visit.runtime.fits, project, DRAWS, SEED)
     names = {group.key: group.name or group.key for group in groups}
     doubts = doubts_of(visit, project)
+    give_back(visit.session)
     lines = [line_of(known.curve(group), names, doubts) for group in shown]
     return lines, worths_of(known.posterior, names) if project.model == "joint" else None
 

@@ -110,7 +110,7 @@ def scenarios_picture(
     project = visit.project(project_id)
     made = make_scenarios(Asked(dossier_of(visit, project, rows), source_of(project), theme))
     spec = json.dumps(narrowed(made) if narrow else made, ensure_ascii=False, allow_nan=False).encode()
-    return Response(drawn(spec, format), headers=HEADERS, media_type=MEDIA_TYPES[format])
+    return Response(drawn(visit.session, spec, format), headers=HEADERS, media_type=MEDIA_TYPES[format])
 
 
 def dossier_of(visit: Visit, project: Project, rows: list[Row]) -> Dossier:

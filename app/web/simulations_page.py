@@ -78,7 +78,8 @@ def start(project_id: str, visit: Acts) -> Answer:
     try:
         with visit.trying():
             question = validated(SIMULATION, document(values, policies)).question()
-            row, _ = start_simulation(visit.session, project, question, visit.now, visit.enqueue)
+            most = visit.runtime.settings.simulations_each
+            row, _ = start_simulation(visit.session, project, question, most, visit.now, visit.enqueue)
     except TrancheError as error:
         return listed(visit, project, values, policies, error=error)
     return visit.redirect(f"/projects/{project.id}/simulations/{row.id}", "The simulation is on its way.")

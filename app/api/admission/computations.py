@@ -12,15 +12,21 @@ from threading import Condition
 from time import monotonic
 from uuid import UUID
 
-from app.errors import TooManyComputations, Unavailable
+from app.errors import Fault, TooManyComputations, Unavailable, invalid
 from app.settings import Settings
 
 DEAR = 100_000
 """Cells (groups × draws × how often they are gone over) from which on a computation has to be let in: about a tenth of
 a second. No question about 4 groups has as many."""
+MOST_CELLS = 100_000_000
+"""Of one question: minutes of a processor."""
 WAIT_S = 20.0
 MOST_WAITING, MOST_WAITING_EACH = 16, 8
 """Calls that wait, in the process and of one workspace: of the process's forty threads enough stay free for others."""
+TOO_MUCH = (
+    "the question goes {:,} times over a draw of a group, and one may {:,} times: ask for fewer draws, or for fewer"
+    " scenarios or budgets at once"
+)
 LATER = {"Retry-After": "5"}
 
 
@@ -43,12 +49,15 @@ class Computations:
 
     @contextmanager
     def admitted(self, workspace_id: UUID, cells: int) -> Iterator[None]:
-        """While the block computes something of so many cells. Raises TooManyComputations where the workspace has its
+        """While the block computes something of so many cells. Raises Invalid for more than one question may take,
+        TooManyComputations where the workspace has its
         share under way and in line, Unavailable where the process has, each once it has waited in vain or at once
         where the line is full."""
         if cells < DEAR:
             yield
             return
+        if cells > MOST_CELLS:
+            raise invalid(Fault("", TOO_MUCH.format(cells, MOST_CELLS)))
         self._enter(workspace_id)
         try:
             yield

@@ -95,7 +95,9 @@ def chart_response(
     if not chart.follows_version:
         tag = etag_of(f"{format}{query.scale}".encode() + SOFTWARE_VERSION.encode() + spec)
         unless_matched(tag)
-    return Response(drawn(spec, format, query.scale), headers={**HEADERS, "ETag": tag}, media_type=MEDIA_TYPES[format])
+    return Response(
+        drawn(asked.dossier.session, spec, format), headers={**HEADERS, "ETag": tag}, media_type=MEDIA_TYPES[format]
+    )
 
 
 @router.get(

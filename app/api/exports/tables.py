@@ -1,11 +1,11 @@
 """Every table of a project as CSV and XLSX, and all of them in one workbook."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import IO, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
-from fastapi.responses import StreamingResponse
 
+from app.api.admission.computations import DEAR
 from app.api.http.answers import Draws, Seed
 from app.api.http.downloads import disposition, spooled
 from app.api.http.problems import declared
@@ -14,12 +14,14 @@ from app.api.http.transactions import Call, Route, reads
 from app.api.planning.allocations import Budget, read_budget
 from app.api.planning.plans import Policy
 from app.errors import Conflict, Infeasible
+from app.services.computing import Work, computed
 from app.services.curves.fits import DRAWS, SEED
 from app.services.exports.dossier import Dossier
 from app.services.exports.tables import all_tables, table_of
 from app.services.planning import MAX_RUNS
 from app.services.planning.allocations import AllocationQuestion
 from app.tables.csv_file import write_csv
+from app.tables.held import held
 from app.tables.shape import About, Missing, Stamp, Table
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["exports"], route_class=Route)
@@ -59,7 +61,7 @@ def about(dossier: Dossier, what: str) -> About:
     return About(f"{what} of {dossier.project.name}", stamp_of(dossier), dossier.facts())
 
 
-def table_file(dossier: Dossier, name: str, ending: Ending) -> StreamingResponse:
+def table_file(dossier: Dossier, name: str, ending: Ending) -> Response:
     """The table `name`, to be saved. Raises NotFound, and as the table's question."""
     table, project = table_of(dossier, name), dossier.project
     headers = {
@@ -67,7 +69,19 @@ def table_file(dossier: Dossier, name: str, ending: Ending) -> StreamingResponse
     }
     if ending == "csv":
         return spooled(lambda file: write_csv(table, stamp_of(dossier), file), CSV, headers)
-    return spooled(lambda file: workbook([table], about(dossier, table.title), file), XLSX, headers)
+    return written(dossier, [table], table.title, headers)
+
+
+def written(dossier: Dossier, tables: Sequence[Table | Missing], what: str, headers: dict[str, str]) -> Response:
+    """A workbook, written once all is read."""
+    read = [held(one) if isinstance(one, Table) else one for one in tables]
+    said = about(dossier, what)
+    key = ("workbook", what, said.stamp)
+
+    def write() -> Response:
+        return spooled(lambda file: workbook(read, said, file), XLSX, headers)
+
+    return computed(dossier.session, key, Work(DEAR, write))
 
 
 def workbook(tables: Iterable[Table | Missing], about: About, file: IO[bytes]) -> None:
@@ -76,12 +90,12 @@ def workbook(tables: Iterable[Table | Missing], about: About, file: IO[bytes]) -
     write_workbook(tables, about, file)
 
 
-def workbook_file(dossier: Dossier) -> StreamingResponse:
+def workbook_file(dossier: Dossier) -> Response:
     project = dossier.project
     headers = {
         "Content-Disposition": disposition("attachment", project.name, f"tables-v{project.data_version}", "xlsx")
     }
-    return spooled(lambda file: workbook(all_tables(dossier), about(dossier, "All tables"), file), XLSX, headers)
+    return written(dossier, list(all_tables(dossier)), "All tables", headers)
 
 
 @router.get(
@@ -92,7 +106,7 @@ def workbook_file(dossier: Dossier) -> StreamingResponse:
 )
 def read_workbook(
     project_id: str, call: Annotated[Call, reads("read")], question: Asked, runs: Runs = None
-) -> StreamingResponse:
+) -> Response:
     """One workbook: a sheet "About" with the question, the data version, the seed, the software version and what each
     column means, and a sheet per table, all from one plan of one data version. A table that cannot be made yet says
     why in its sheet."""
@@ -116,7 +130,7 @@ def read_table(
     call: Annotated[Call, reads("read")],
     question: Asked,
     runs: Runs = None,
-) -> StreamingResponse:
+) -> Response:
     """Names: `allocation`, `sources`, `groups`, `warnings`, `budgets`, `scenarios`, `scenario-groups`,
     `measurement-plan`, `rounds`, `round-groups`, `orders`, `spending`, `ledger`, `provenance`, `manifests`,
     `observations`, `forecasts` and `simulations`. The last three columns of the CSV, and the sheet "About" of the XLSX,

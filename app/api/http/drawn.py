@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Query
 
-from app.charts import render
+from app.drawing import apart
+from app.services.computing import Work, computed
+from app.store.db import Session
 
 Format = Literal["json", "svg", "png"]
 MEDIA_TYPES = {"json": "application/json", "svg": "image/svg+xml", "png": "image/png"}
@@ -16,13 +18,19 @@ HEADERS = {
 }
 
 
-Scale = Annotated[int, Query(ge=1, le=3, description="Of a PNG: pixels per unit, 2 for sharp screens and print")]
+CELLS = 100_000
+"""A drawing is let in as what takes as long to compute."""
 
 
-def drawn(spec: bytes, format: Format, scale: int = 1) -> bytes:
+def drawn(session: Session, spec: bytes, format: Format) -> bytes:
+    """The last thing that a call does: it reads no more."""
     if format == "json":
         return spec
-    return render.svg(json.loads(spec)).encode() if format == "svg" else render.png(json.loads(spec), scale)
+
+    def draw() -> bytes:
+        return apart.svg(json.loads(spec)).encode() if format == "svg" else apart.png(json.loads(spec))
+
+    return computed(session, ("drawn", format, spec), Work(CELLS, draw))
 
 
 def contract_of(json: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from app.api.planning.scenarios import SeedIn
 from app.api.projects.objectives import Objective
 from app.charts.simulations import CHARTS
 from app.charts.theme import ThemeName, narrowed
-from app.errors import Conflict
+from app.errors import Conflict, TooManyComputations
 from app.services.jobs.jobs import State
 from app.services.planning.policies import PLAYERS, POLICY_KEYS, PolicyName
 from app.services.simulations.simulations import SimulationQuestion, get_simulation, start_simulation
@@ -130,13 +130,18 @@ def shape_of(row: Simulation, job: Job) -> SimulationOut:
 
 
 @router.post(
-    "", status_code=202, operation_id="simulations_start", summary="Simulate policies", responses=declared(Conflict)
+    "",
+    status_code=202,
+    operation_id="simulations_start",
+    summary="Simulate policies",
+    responses=declared(Conflict, TooManyComputations),
 )
 def simulate_policies(project_id: str, body: SimulationIn, call: Annotated[Call, posts("write")]) -> SimulationOut:
     """Plays the collection game on draws of the project's posterior, in a job (its URL is the `Location`): what would
     each policy have reached, and how sure is that? Nothing is bought, and the project stays as it is."""
     project = call.project(project_id)
-    row, job = start_simulation(call.session, project, body.question(), call.now, call.enqueue)
+    most = call.runtime.settings.simulations_each
+    row, job = start_simulation(call.session, project, body.question(), most, call.now, call.enqueue)
     call.headers["Location"] = f"/v1/jobs/{job.id}"
     return shape_of(row, job)
 
@@ -199,5 +204,5 @@ def simulation_chart(
     source = f"{project.name}, simulated at data version {row.data_version}; Tranche {SOFTWARE_VERSION}"
     made = CHARTS[name](row.result, PLAYERS, source, theme)
     spec = json.dumps(narrowed(made) if narrow else made, allow_nan=False).encode()
-    body = drawn(spec, format, scale)
+    body = drawn(session, spec, format)
     return Response(body, media_type=MEDIA_TYPES[format], headers={"ETag": etag_of(body), **HEADERS})

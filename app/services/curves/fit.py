@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 from sqlalchemy.orm import Session
 
+from app.errors import Fault, invalid
 from app.planner.arrays import IntArray
 from app.planner.borrowing import fit_together
 from app.planner.curves import AssumedCurve, Observations, Points, drifts, fitted_part
 from app.planner.utility import Metric
 from app.services.computing import Work
 from app.services.curves.basis import Basis, basis_of
-from app.services.curves.fits import FitKey, Fits, Fitted
+from app.services.curves.fits import DRAWS, FitKey, Fits, Fitted
 from app.services.curves.kept import kept
 from app.services.curves.kept_fits import kept_fit, thaw
 from app.services.curves.prior import prior_for
@@ -26,6 +27,9 @@ from app.store.ledger import collected_counts
 from app.store.member_rows import AnyGroup, AnySource, group_rows
 from app.store.models.projects import Project
 
+MOST_DRAWN = 2_000_000
+"""Draws × groups of one question, each of which takes some 150 bytes while it is planned on."""
+
 
 def metric_of(project: Project) -> Metric:
     return Metric(
@@ -38,7 +42,9 @@ def fit_key(project: Project, draws: int, seed: int) -> FitKey:
 
 
 def fitted(session: Session, fits: Fits, project: Project, groups: Sequence[AnyGroup], draws: int, seed: int) -> Fitted:
-    """The curves of all the project's active groups, in their order: as a job fitted them, or fitted now."""
+    """The curves of all the project's active groups, in their order: as a job fitted them, or fitted now. Raises
+    Invalid for more draws than of so many groups fit into memory beside others'."""
+    refuse_beyond(len(groups), draws)
     key = fit_key(project, draws, seed)
     found = fits.find(key) or thawed(session, fits, key)
     if found is not None:
@@ -50,6 +56,14 @@ def fitted(session: Session, fits: Fits, project: Project, groups: Sequence[AnyG
         return Work(len(groups) * draws, lambda: fit_now(basis, runs, draws, seed))
 
     return kept(session, fits, key, gather)
+
+
+def refuse_beyond(groups: int, draws: int) -> None:
+    """Raises Invalid for more draws than MOST_DRAWN allows; what is asked without naming draws is always answered."""
+    most = max(DRAWS, MOST_DRAWN // max(1, groups))
+    if draws > most:
+        detail = f"{draws:,} draws of {groups:,} groups take too much memory at once; ask for at most {most:,} draws"
+        raise invalid(Fault("", detail))
 
 
 def thawed(session: Session, fits: Fits, key: FitKey) -> Fitted | None:

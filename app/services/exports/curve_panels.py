@@ -8,8 +8,10 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.planner.plan import GroupPlan
+from app.services.computing import Work, computed
 from app.services.curves.fits import Fits
-from app.services.forecasts.curves import BEYOND, Curve, known_curves
+from app.services.forecasts.curves import BEYOND, Curve, Known, known_curves
+from app.services.planning.situations import answer_key
 from app.store.models.projects import Group, Project
 
 STEPS = 24
@@ -33,6 +35,12 @@ class CurveView:
 def curve_panels(session: Session, fits: Fits, project: Project, view: CurveView) -> list[dict[str, Any]]:
     """A panel per group shown, on one axis, each with the others' curves behind it."""
     known = known_curves(session, fits, project, view.draws, view.seed)
+    plans = [repr(view.plans[group.key]) for group in view.shown]
+    key = answer_key("panels", project, [view.draws, view.seed, *plans])
+    return computed(session, key, Work(len(view.shown) * view.draws, lambda: panels_of(project, known, view)))
+
+
+def panels_of(project: Project, known: Known, view: CurveView) -> list[dict[str, Any]]:
     panels = []
     for group in view.shown:
         plan = view.plans[group.key]

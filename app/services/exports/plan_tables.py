@@ -13,6 +13,7 @@ from app.planner.information import MeasurementRun
 from app.planner.plan import GroupPlan, Interval, SourcePlan, StakeholderShare
 from app.planner.utility import Metric
 from app.planner.wording import Warning
+from app.services.computing import Work, computed
 from app.services.curves.fit import metric_of
 from app.services.curves.readings import standard_error
 from app.services.curves.runs import reading_of
@@ -32,6 +33,7 @@ from app.services.ledger.holdings import Stock
 from app.services.ledger.terms import price_of
 from app.services.planning.allocations import doubts_by_group
 from app.services.planning.scenarios import ScenarioResult
+from app.services.planning.situations import answer_key
 from app.services.projects.sources import lot_of
 from app.store.member_rows import AnyGroup
 from app.tables.shape import Column
@@ -184,8 +186,11 @@ def own_price(dossier: Dossier, group: AnyGroup) -> Decimal | None:
 def standings(dossier: Dossier) -> list[Standing]:
     situation = dossier.situation
     stocks = [situation.holdings.stock(group) for group in situation.groups]
-    curves: Sequence[Learned | None] = learned(dossier, stocks) if situation.known else [None] * len(stocks)
     newest = newest_readings(dossier)
+    curves: Sequence[Learned | None] = [None] * len(stocks)
+    if situation.known:
+        key = answer_key("learned", dossier.project, [dossier.question.draws, dossier.question.seed])
+        curves = computed(dossier.session, key, Work(situation.cells, lambda: learned(dossier, stocks)))
     diagnostics = situation.fitted.posterior.diagnostics
     return [
         Standing(group, stock, curve, newest.get(group.key), data)

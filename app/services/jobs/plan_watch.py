@@ -64,7 +64,9 @@ def request(session: Session, project: Project, enqueue: Enqueue, now: datetime)
         session.add(watch)
     if not waits(session, watch):
         args = {"project_id": str(project.id)}
-        job = start_job(session, project.workspace_id, project.id, REFIT, args, now, enqueue, delay_s=DELAY_S)
+        job = start_job(
+            session, project.workspace_id, project.id, REFIT, args, now, enqueue, delay_s=DELAY_S, queue="refits"
+        )
         watch.waiting_job_id = job.id
 
 

@@ -4,6 +4,7 @@ A job freezes what the games are played on, cuts them into parts, and hands each
 ends last puts all together. Every step may run again: a part has one outcome, whoever brings it.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, NotFound, invalid
+from app.errors import Fault, NotFound, TooManyComputations, invalid
 from app.money import MILLION, amount
 from app.planner.errors import InfeasibleError, SolverError
 from app.planner.policies import PolicyName
@@ -43,9 +44,10 @@ from app.services.jobs.jobs import start_job
 from app.services.ledger.holdings import left_of
 from app.services.planning.situations import FAR_APART, known_situation
 from app.services.planning.variations import Scenario, named_in, vary
-from app.services.simulations.frozen import freeze, freeze_outcomes, thaw, thaw_outcomes
+from app.services.simulations.frozen import freeze_outcomes, thaw_outcomes
 from app.store import jobs as job_store
 from app.store import simulations as store
+from app.store.access import wait_for_lock
 from app.store.models.jobs import Job
 from app.store.models.projects import Group, Project
 from app.store.models.simulations import Simulation, SimulationPart
@@ -89,9 +91,10 @@ class SimulationQuestion:
 
 
 def start_simulation(
-    session: Session, project: Project, question: SimulationQuestion, now: datetime, enqueue: Enqueue
+    session: Session, project: Project, question: SimulationQuestion, most: int, now: datetime, enqueue: Enqueue
 ) -> tuple[Simulation, Job]:
-    """Raises Invalid for a project without groups and for more work than one simulation may be."""
+    """Raises Invalid for a project without groups and for more work than one simulation may be, TooManyComputations
+    while `most` of the workspace wait or run."""
     groups = len(members(session, Group, project.id))
     if not groups:
         raise invalid(Fault("", "the project has no groups yet; add them with POST …/groups"))
@@ -101,6 +104,7 @@ def start_simulation(
         said = f"{question.replicates} games × {len(question.policies)} policies × {rounds} rounds × {groups} groups"
         most = question.replicates * MAX_WORK // work
         raise invalid(Fault("/replicates", f"{said} are too many for one simulation; ask for at most {most} games"))
+    refuse_many(session, project.workspace_id, most)
     simulation_id = new_id()
     args = {"simulation_id": str(simulation_id)}
     job = start_job(session, project.workspace_id, project.id, SIMULATE, args, now, enqueue)
@@ -114,6 +118,18 @@ def start_simulation(
     session.add(row)
     session.flush()
     return row, job
+
+
+def refuse_many(session: Session, workspace_id: UUID, most: int) -> None:
+    """Raises TooManyComputations while as many of the workspace wait or run."""
+    wait_for_lock(session, json.dumps(["simulations", str(workspace_id)]))
+    under_way = job_store.count_under_way(session, workspace_id, SIMULATE)
+    if under_way >= most:
+        raise TooManyComputations(
+            f"{under_way} simulations of this workspace wait or run, and at most {most} may. Wait for one to end, or"
+            " cancel its job.",
+            headers={"Retry-After": "60"},
+        )
 
 
 def get_simulation(session: Session, project: Project, simulation_id: str) -> tuple[Simulation, Job]:
@@ -154,12 +170,12 @@ def trial_of(session: Session, fits: Fits, project: Project, question: Simulatio
     return Trial(rules, truths, start, holdout_errors(situation.fitted.observations), question.seed)
 
 
-def prepare(session: Session, simulation_id: UUID, trial: Trial, data_version: int, enqueue: Enqueue) -> None:
-    """Freeze the trial and enqueue its parts, unless that is done."""
+def prepare(session: Session, simulation_id: UUID, frozen: bytes, data_version: int, enqueue: Enqueue) -> None:
+    """Keep the frozen trial and enqueue its parts, unless that is done."""
     row = find(session, Simulation, lock=True, id=simulation_id)
     if row is None or row.frozen is not None:
         return
-    row.frozen, row.data_version = freeze(trial), data_version
+    row.frozen, row.data_version = frozen, data_version
     games = int(row.question["replicates"])
     size = -(-games // PARTS)
     for number, first in enumerate(range(0, games, size)):
@@ -177,10 +193,12 @@ def prepare(session: Session, simulation_id: UUID, trial: Trial, data_version: i
 
 @dataclass(frozen=True)
 class Begun:
-    """A part under way: games `first` to `first + count`; `attempts` counts its starts, this one included."""
+    """A part under way: games `first` to `first + count` of the frozen trial; `attempts` counts its starts, this one
+    included."""
 
     job_id: UUID
-    trial: Trial
+    question: SimulationQuestion
+    frozen: bytes
     first: int
     count: int
     attempts: int
@@ -201,7 +219,8 @@ def begin_part(session: Session, simulation_id: UUID, number: int, now: datetime
         jobs.fail(session, job.id, TOO_MANY.format(part.attempts), now)
         return None
     part.attempts += 1
-    return Begun(job.id, thaw(row.frozen), part.first, part.count, part.attempts)
+    question = SimulationQuestion.from_json(row.question)
+    return Begun(job.id, question, row.frozen, part.first, part.count, part.attempts)
 
 
 def note_progress(session: Session, simulation_id: UUID, job_id: UUID, share: float) -> None:
@@ -212,32 +231,48 @@ def note_progress(session: Session, simulation_id: UUID, job_id: UUID, share: fl
     jobs.report(session, job_id, max(before, (done + share) / every))
 
 
-def play(trial: Trial, question: SimulationQuestion, first: int, count: int, told: Told) -> bytes:
+def play(part: Begun, trial: Trial, told: Told) -> bytes:
     """The outcomes of a part. Raises Invalid where no purchase keeps the project's constraints."""
-    players: list[Player] = list(question.policies)
+    players: list[Player] = list(part.question.policies)
     try:
-        return freeze_outcomes(play_part(trial, players, first, count, told))
+        return freeze_outcomes(play_part(trial, players, part.first, part.count, told))
     except InfeasibleError as error:
         raise invalid(Fault("", f"a round's share of the money cannot keep the constraints: {error}")) from None
     except SolverError:
         raise invalid(Fault("", FAR_APART)) from None
 
 
-def finish_part(session: Session, simulation_id: UUID, number: int, outcome: bytes, now: datetime) -> None:
-    """Keep a part's outcome; with the last one the job is done. Raises JobCancelled."""
+def finish_part(
+    session: Session, simulation_id: UUID, number: int, outcome: bytes, result: Mapping[str, Any] | None, now: datetime
+) -> bool:
+    """Keep a part's outcome; with the last one, and the `result` of all, the job is done. False, and nothing kept,
+    where it is the last and there is no result yet. Raises JobCancelled."""
     row = find(session, Simulation, lock=True, id=simulation_id)
     part = session.get(SimulationPart, (simulation_id, number))
-    if row is None or part is None:
-        return
-    part.outcome = part.outcome or outcome
-    session.flush()
+    if row is None or part is None or part.outcome is not None:
+        return True
     done, every = store.count_parts(session, simulation_id)
+    if done + 1 == every and result is None:
+        return False
+    part.outcome = outcome
+    session.flush()
     job = job_store.job_by_id(session, row.job_id, lock=True)
-    jobs.report(session, row.job_id, max(job.progress if job else 0.0, done / every))
-    if done == every:
-        parts = [thaw_outcomes(one.outcome) for one in store.parts_of(session, simulation_id) if one.outcome]
-        row.result = result_of(thaw(row.frozen or b""), SimulationQuestion.from_json(row.question), joined(parts))
+    jobs.report(session, row.job_id, max(job.progress if job else 0.0, (done + 1) / every))
+    if done + 1 == every:
+        row.result = dict(result or {})
         jobs.succeed(session, row.job_id, {"simulation_id": str(row.id)}, now)
+    return True
+
+
+def outcomes_with(session: Session, simulation_id: UUID, number: int, outcome: bytes) -> list[bytes]:
+    """The outcomes of all parts that are done, that of the one `number` with them."""
+    kept = {one.number: one.outcome for one in store.parts_of(session, simulation_id) if one.outcome}
+    return [one for _, one in sorted((kept | {number: outcome}).items())]
+
+
+def result_of_parts(trial: Trial, question: SimulationQuestion, outcomes: Sequence[bytes]) -> dict[str, Any]:
+    """Of the outcomes of all parts, in their order."""
+    return result_of(trial, question, joined([thaw_outcomes(one) for one in outcomes]))
 
 
 def result_of(trial: Trial, question: SimulationQuestion, outcomes: Mapping[Player, GameResult]) -> dict[str, Any]:
