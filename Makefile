@@ -140,6 +140,9 @@ bench-truth: .venv/dev.stamp  ## hold what is said against real learning curves 
 bench-growth: .venv/dev.stamp  ## what the service's work costs as a project grows (BENCH_ARGS, such as --against CHECKOUT)
 	$(BIN)/python benchmarks/bench_growth.py $(BENCH_ARGS)
 
+bench-neighbours: .venv/dev.stamp  ## what one workspace feels of another's dearest questions (BENCH_ARGS, such as --against CHECKOUT)
+	$(BIN)/python benchmarks/bench_neighbours.py $(BENCH_ARGS)
+
 bench-peers: .venv/dev.stamp .peers/env.stamp  ## post runs beside MLflow's tracking server (installs 1 GB; BENCH_ARGS)
 	$(BIN)/python benchmarks/bench_peers.py $(BENCH_ARGS)
 
@@ -157,6 +160,6 @@ bench: bench-curves bench-allocation bench-prs bench-replay  ## run every benchm
 	$(BIN)/python benchmarks/bench_surrogate.py --levels
 
 .PHONY: help setup demo serve test test-all test-browser test-chaos test-label-studio test-numerics \
-  check check-clients drift lint types openapi rights lock wheels \
-  bench bench-allocation bench-curves bench-dashboard bench-growth bench-joint bench-loops bench-peers bench-prs bench-replay bench-shapes \
+  check check-clients drift lint types openapi lock wheels \
+  bench bench-allocation bench-curves bench-dashboard bench-growth bench-joint bench-loops bench-neighbours bench-peers bench-prs bench-replay bench-shapes \
   bench-simulations bench-truth

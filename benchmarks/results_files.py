@@ -32,6 +32,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "jobs.json": ("app/jobs", "app/services/jobs", "app/services/webhooks", "app/store"),
     "joint.json": PLANNER,
     "loops.json": PLANNER,
+    "neighbours.json": (*SERVICE, "app/api/admission", "app/api/http", "app/services/computing.py"),
     "peers.json": SERVICE,
     "prs.json": PLANNER,
     "prs_details.json": PLANNER,

@@ -49,6 +49,8 @@ DEAR: tuple[tuple[Any, str], ...] = (
     (visit, "html"),
 )
 """What takes long, where the services call it by name."""
+EMPTY = b'<svg class="marks" width="1" height="1" viewBox="0 0 1 1" xmlns="http://www.w3.org/2000/svg"></svg>'
+"""In place of a drawing, which other tests look at."""
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def under_way(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, i
             if held:
                 wrong.append(f"{name} is called while {held} connections are held")
             seen[name] = seen.get(name, 0) + 1
-            return real(*args, **options)
+            return EMPTY if name.endswith(".ask") else real(*args, **options)
 
         return call
 

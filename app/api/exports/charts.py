@@ -17,7 +17,7 @@ from app.api.http.transactions import Call, Route, reads
 from app.api.planning.allocations import Budget, read_budget
 from app.api.planning.plans import Policy
 from app.charts.theme import Spec, ThemeName, narrowed
-from app.errors import Infeasible
+from app.errors import Infeasible, TooManyComputations
 from app.services.curves.fits import DRAWS, SEED, Fits
 from app.services.exports.charts import Asked, chart_named
 from app.services.exports.dossier import Dossier
@@ -106,8 +106,7 @@ def chart_response(
     response_class=Response,
     responses={
         200: {"content": contract_of({"schema": {"type": "object", "additionalProperties": True}, "example": EXAMPLE})},
-        304: NOT_MODIFIED,
-        **declared(Infeasible),
+        **declared(Infeasible, TooManyComputations),
     },
 )
 def read_chart(

@@ -9,7 +9,7 @@ from app.api.http.downloads import PRIVATE, disposition
 from app.api.http.problems import declared
 from app.api.http.runtime import SOFTWARE_VERSION
 from app.api.http.transactions import Call, Route, reads
-from app.errors import Conflict, Infeasible
+from app.errors import Conflict, Infeasible, TooManyComputations
 from app.report.page import report_of
 from app.services.exports.dossier import Dossier
 
@@ -39,7 +39,7 @@ def report_page(dossier: Dossier, download: bool) -> Response:
     response_class=Response,
     responses={
         200: {"content": {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html>…"}}},
-        **declared(Conflict, Infeasible),
+        **declared(Conflict, Infeasible, TooManyComputations),
     },
 )
 def read_report(

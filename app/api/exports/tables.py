@@ -13,7 +13,7 @@ from app.api.http.runtime import SOFTWARE_VERSION
 from app.api.http.transactions import Call, Route, reads
 from app.api.planning.allocations import Budget, read_budget
 from app.api.planning.plans import Policy
-from app.errors import Conflict, Infeasible
+from app.errors import Conflict, Infeasible, TooManyComputations
 from app.services.computing import Work, computed
 from app.services.curves.fits import DRAWS, SEED
 from app.services.exports.dossier import Dossier
@@ -102,7 +102,7 @@ def workbook_file(dossier: Dossier) -> Response:
     "/tables.xlsx",
     summary="Download every table",
     response_class=Response,
-    responses={200: {"content": {XLSX: FILE}}},
+    responses={200: {"content": {XLSX: FILE}}, **declared(TooManyComputations)},
 )
 def read_workbook(
     project_id: str, call: Annotated[Call, reads("read")], question: Asked, runs: Runs = None
@@ -120,7 +120,7 @@ def read_workbook(
     response_class=Response,
     responses={
         200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": EXAMPLE}, XLSX: FILE}},
-        **declared(Conflict, Infeasible),
+        **declared(Conflict, Infeasible, TooManyComputations),
     },
 )
 def read_table(

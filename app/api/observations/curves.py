@@ -9,10 +9,11 @@ from pydantic import ConfigDict, Field
 from app.api.http.answers import Draws, IntervalOut, Seed, WarningOut
 from app.api.http.etags import question_tag
 from app.api.http.pages import Cursor, Limit, Page, page
+from app.api.http.problems import declared
 from app.api.http.shapes import MAX_COUNT, Answer, count_of
 from app.api.http.transactions import Call, Route, reads
 from app.api.keys.paths import KeyInPath
-from app.errors import Fault, invalid
+from app.errors import Fault, TooManyComputations, invalid
 from app.services.curves.fits import DRAWS, SEED
 from app.services.forecasts.curves import Curve, CurveQuestion, Summary, curves_of
 from app.services.projects.changes import get_member
@@ -148,7 +149,7 @@ def read_at(text: str | None) -> list[int]:
     return known
 
 
-@router.get("", summary="Read the learning curves")
+@router.get("", summary="Read the learning curves", responses=declared(TooManyComputations))
 def list_curves(
     project_id: str,
     call: Annotated[Call, reads("read")],
@@ -169,7 +170,7 @@ def list_curves(
     return Page(items=[curve_shape(project, curve) for curve in curves], next_cursor=rows.next_cursor)
 
 
-@router.get("/{group}", summary="Read a group's learning curve")
+@router.get("/{group}", summary="Read a group's learning curve", responses=declared(TooManyComputations))
 def read_curve(
     project_id: str,
     group: KeyInPath,

@@ -11,7 +11,7 @@ from app.api.http.etags import question_tag
 from app.api.http.problems import declared
 from app.api.http.shapes import Answer, count_of
 from app.api.http.transactions import Call, Route, reads
-from app.errors import Conflict, Fault, Infeasible, invalid
+from app.errors import Conflict, Fault, Infeasible, TooManyComputations, invalid
 from app.services.curves.fits import DRAWS, SEED
 from app.services.planning import MAX_RUNS, MeasurementPlan
 from app.services.planning.measurements import PilotPlan, measurement_plan_of, pilot_of
@@ -161,7 +161,7 @@ def plan_shape(
     )
 
 
-@router.get("", summary="Ask what to measure next", responses=declared(Conflict, Infeasible))
+@router.get("", summary="Ask what to measure next", responses=declared(Conflict, Infeasible, TooManyComputations))
 def read_measurement_plan(
     project_id: str,
     call: Annotated[Call, reads("read")],

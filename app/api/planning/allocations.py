@@ -30,7 +30,7 @@ from app.api.planning.plans import (
 from app.api.planning.verdicts import VerdictOut, verdict_shape
 from app.api.projects.licences import ExcludedOut
 from app.api.projects.objectives import Objective
-from app.errors import Fault, Infeasible, invalid
+from app.errors import Fault, Infeasible, TooManyComputations, invalid
 from app.money import amount
 from app.services.curves.fits import DRAWS, SEED
 from app.services.planning.allocations import Allocation, AllocationQuestion, next_allocation
@@ -164,7 +164,12 @@ Hold = Annotated[
 ]
 
 
-@router.get("/next", operation_id="allocations_next", summary="Ask what to buy next", responses=declared(Infeasible))
+@router.get(
+    "/next",
+    operation_id="allocations_next",
+    summary="Ask what to buy next",
+    responses=declared(Infeasible, TooManyComputations),
+)
 def read_next_allocation(
     project_id: str,
     call: Annotated[Call, reads("read")],

@@ -12,7 +12,7 @@ from app.api.http.shapes import Answer, MoneyIn, MoneyOut, Real, Shape
 from app.api.http.transactions import Call, QuestionRoute, asks
 from app.api.keys.keys import Key, Keyed
 from app.api.planning.scenarios import MAX_NAMED, DrawsIn, SeedIn
-from app.errors import Conflict, Infeasible
+from app.errors import Conflict, Infeasible, TooManyComputations
 from app.money import amount
 from app.services.curves.fits import DRAWS, SEED
 from app.services.planning import Offer, Requirements, Warning
@@ -143,7 +143,7 @@ def offer_shape(offer: Offer | None) -> OfferOut | None:
     return None if offer is None else OfferOut.of(offer, spend=amount(offer.spend))
 
 
-@router.post("", summary="Ask what targets cost", responses=declared(Conflict, Infeasible))
+@router.post("", summary="Ask what targets cost", responses=declared(Conflict, Infeasible, TooManyComputations))
 def ask_requirements(project_id: str, body: RequirementsIn, call: Annotated[Call, asks("read")]) -> RequirementsOut:
     """The least budget and counts with which the groups reach their targets, which targets cannot have that
     chance and what a lower one costs, and the chance of success as a function of the budget. It changes nothing."""

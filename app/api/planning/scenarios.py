@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from app.api.http.answers import WarningOut
-from app.api.http.problems import FaultShape
+from app.api.http.problems import FaultShape, declared
 from app.api.http.shapes import (
     Answer,
     Count,
@@ -42,6 +42,7 @@ from app.api.projects.licences import LicenceRule, stored_rule
 from app.api.projects.limits import SetLimits, stored_limits
 from app.api.projects.objectives import Objective
 from app.api.projects.sources import SourceTerms, source_fields
+from app.errors import TooManyComputations
 from app.money import amount, plain
 from app.services.curves.fits import DRAWS, SEED
 from app.services.planning import Gain, Plan
@@ -241,7 +242,9 @@ def table_shape(project: Project, body: WhatIfIn, outcomes: Sequence[ScenarioRes
     return WhatIfOut.of(project, body, scenarios=rows)
 
 
-@router.post("/what-if", operation_id="allocations_what_if", summary="Compare scenarios")
+@router.post(
+    "/what-if", operation_id="allocations_what_if", summary="Compare scenarios", responses=declared(TooManyComputations)
+)
 def compare_scenarios(project_id: str, body: WhatIfIn, call: Annotated[Call, asks("read")]) -> WhatIfOut:
     """Up to 20 scenarios with other budgets, prices, bounds, objectives, curves or policies, or splits typed in, with
     their differences to the first. It changes nothing, and the same question on the same data has the same answer."""

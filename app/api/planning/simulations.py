@@ -170,7 +170,7 @@ CHART_EXAMPLE = {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "
     response_class=Response,
     responses={
         200: {"content": contract_of({"schema": {"type": "object"}, "example": CHART_EXAMPLE})},
-        **declared(Conflict),
+        **declared(Conflict, TooManyComputations),
     },
 )
 def draw_simulation(

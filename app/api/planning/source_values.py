@@ -11,7 +11,7 @@ from app.api.http.etags import question_tag
 from app.api.http.problems import declared
 from app.api.http.shapes import Answer, MoneyOut
 from app.api.http.transactions import Call, Route, reads
-from app.errors import Conflict, Infeasible, NothingDelivered
+from app.errors import Conflict, Infeasible, NothingDelivered, TooManyComputations
 from app.services.curves.fits import DRAWS, SEED
 from app.services.valuation.source_values import Item, Players, Valuation, kept_source_values
 from app.store.models.projects import Project
@@ -96,7 +96,7 @@ def values_shape(project: Project, players: Players, found: Valuation, draws: in
     "/value",
     operation_id="sources_value",
     summary="Say what each source has been worth",
-    responses=declared(Conflict, NothingDelivered, Infeasible),
+    responses=declared(Conflict, NothingDelivered, Infeasible, TooManyComputations),
 )
 def read_source_values(
     project_id: str,

@@ -11,7 +11,7 @@ from app.api.http.transactions import Call, Route, posts
 from app.api.keys.keys import Key, Keyed
 from app.api.planning.allocations import allocation_json
 from app.api.purchases.rounds import RoundOut, shape_of
-from app.errors import Conflict, Fault, KeyTaken, invalid
+from app.errors import Conflict, Fault, KeyTaken, TooManyComputations, invalid
 from app.services.purchases.arrivals import Arrived
 from app.services.purchases.purchases import Bought, record_purchase
 
@@ -82,7 +82,7 @@ def came_from(said: int | ArrivedIn) -> int | Arrived:
     "",
     status_code=201,
     summary="Record a purchase",
-    responses=declared(Conflict, KeyTaken, beside=repeated(RoundOut)),
+    responses=declared(Conflict, KeyTaken, TooManyComputations, beside=repeated(RoundOut)),
 )
 def record(project_id: str, body: PurchaseIn, call: Annotated[Call, posts("buy")]) -> RoundOut:
     """What was bought without vendors and has arrived, as a closed round: its samples count, its cost is spent. Needs

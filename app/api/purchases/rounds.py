@@ -25,8 +25,8 @@ from app.errors import (
     Fault,
     KeyTaken,
     LicenceRule,
-    PreconditionFailed,
     PreconditionRequired,
+    TooManyComputations,
     invalid,
 )
 from app.services.curves.fits import DRAWS, SEED
@@ -234,7 +234,9 @@ def shape_of(call: Call, project: Project, row: Round) -> RoundOut:
     "",
     status_code=201,
     summary="Propose a round",
-    responses=declared(AllocationChanged, Conflict, KeyTaken, PreconditionRequired, beside=repeated(RoundOut)),
+    responses=declared(
+        AllocationChanged, Conflict, KeyTaken, PreconditionRequired, TooManyComputations, beside=repeated(RoundOut)
+    ),
 )
 def propose_round(project_id: str, body: RoundIn, call: Annotated[Call, buys("write")]) -> RoundOut:
     """Freezes the allocation that was looked at: name its `data_version`, or send its ETag as If-Match, and repeat its
@@ -293,10 +295,8 @@ def read_round_allocation(
     return FrozenAllocation(get_round(call.session, call.project(project_id), number).allocation)
 
 
-@router.patch("/{number}", summary="Edit a proposal", responses=declared(Conflict))
-def edit_round(
-    project_id: str, number: RoundNumber, body: RoundPatch, call: Annotated[Call, changes("write")]
-) -> RoundOut:
+@router.patch("/{number}", summary="Edit a proposal", responses=declared(Conflict, TooManyComputations))
+def edit_round(project_id: str, number: int, body: RoundPatch, call: Annotated[Call, changes("write")]) -> RoundOut:
     """Other orders than the allocation's; their forecast is made anew, and approvals given before are void."""
     project = call.project(project_id)
     row = get_round(call.session, project, number)
