@@ -16,6 +16,7 @@ from app.api.observations.run_tables import runs_of_table
 from app.api.projects.group_tables import group_table
 from app.api.projects.projects import ProjectIn, columns
 from app.errors import Fault, Invalid, Malformed, TrancheError, invalid
+from app.services.computing import Work, computed
 from app.services.observations import observe
 from app.services.observations.drafts import Draft
 from app.services.projects import projects
@@ -111,13 +112,12 @@ def as_text(sent: bytes | str) -> str:
 
 def make(visit: Visit, values: dict[str, str], groups: bytes | str, runs: bytes | str, seen: Preview) -> Project | None:
     """The project with its groups and runs; None where `seen` got faults before it could be made."""
-    mark = visit.said("decimal")
-    if mark not in ("", "point", "comma"):
-        raise invalid(Fault("decimal", "choose point or comma, or leave it to what the numbers tell"))
-    options = (visit.said("extra") == "ignore", mark or None)
-    body, lines = read_body(values, groups, options, seen)
+    options = (visit.said("extra") == "ignore", visit.said("decimal") or None)
+    body, lines = read_body(visit, values, groups, options, seen)
     if runs:
-        seen.runs, seen.runs_as = caught(lambda: runs_of_table(runs, *options), seen.run_faults) or ([], None)
+        read = Work(0, lambda: runs_of_table(runs, *options))
+        found = caught(lambda: computed(visit.session, ("runs", runs, options), read), seen.run_faults)
+        seen.runs, seen.runs_as = found or ([], None)
     if body is None or not seen.good:
         return None
     rows = [group.model_dump() for group in body.groups]
@@ -132,11 +132,13 @@ def make(visit: Visit, values: dict[str, str], groups: bytes | str, runs: bytes 
 
 
 def read_body(
-    values: dict[str, str], groups: bytes | str, options: Options, seen: Preview
+    visit: Visit, values: dict[str, str], groups: bytes | str, options: Options, seen: Preview
 ) -> tuple[ProjectIn | None, list[int]]:
     lines: list[int] = []
     if groups:
-        found = caught(lambda: group_table(groups, *options, values["currency"]), seen.group_faults)
+        read = Work(0, lambda: group_table(groups, *options, values["currency"]))
+        key = ("groups", groups, options, values["currency"])
+        found = caught(lambda: computed(visit.session, key, read), seen.group_faults)
         if found is not None:
             seen.groups, lines, seen.groups_as = found.documents, found.lines, found.read_as
             seen.group_faults += found.faults

@@ -59,22 +59,22 @@ class Varied:
 
 
 @dataclass(frozen=True)
-class Named:
+class Imagined:
     """The project with a scenario's objective and limits, and what is wrong with the names in those."""
 
     project: Project
     faults: Sequence[Fault] = ()
 
 
-def named_in(session: Session, project: Project, scenario: Scenario) -> Named:
+def named_in(session: Session, project: Project, scenario: Scenario) -> Imagined:
     """What `vary` needs that is to be read."""
     if not scenario.project:
-        return Named(project)
+        return Imagined(project)
     varied = unstored(project, scenario.project)
-    return Named(varied, named_faults(session, varied))
+    return Imagined(varied, named_faults(session, varied))
 
 
-def vary(situation: Situation, named: Named, scenario: Scenario, at: str, draws: int, seed: int) -> Varied:
+def vary(situation: Situation, named: Imagined, scenario: Scenario, at: str, draws: int, seed: int) -> Varied:
     """The situation as the scenario would have it; `at` is where it stands in the request. Raises Invalid."""
     check_split(situation, scenario, at)
     with below(at):
