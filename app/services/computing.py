@@ -56,6 +56,7 @@ class Outcome:
     error: TrancheError | None = None
 
     def get(self) -> Any:
+        """Raises why it cannot be."""
         if self.error is not None:
             raise self.error
         return self.value
@@ -82,8 +83,8 @@ class Computing:
 
 
 def computed(session: Session, key: Hashable, work: Work[Made]) -> Made:
-    """What the work gives or raises; key: all that it depends on. In a session that `settled` did not open it is done
-    at once."""
+    """What the work gives; key: all that it depends on. In a session that `settled` did not open it is done at once.
+    Raises what the work raises."""
     computing: Computing | None = session.info.get(COMPUTING)
     if computing is None:
         return work.make()
@@ -107,6 +108,7 @@ def give_back(session: Session) -> None:
 
 
 def refuse_to_read(*_: object) -> None:
+    """Raises ReadsAgain."""
     raise ReadsAgain
 
 
