@@ -57,10 +57,13 @@ test-browser: .venv/dev.stamp  ## drive the dashboard on PostgreSQL too (needs T
 test-chaos: .venv/dev.stamp  ## kill the API, workers and commands 50 times while they work (minutes; CHAOS_KILLS, CHAOS_SEED)
 	$(PYTEST) -n 0 -s -m slow tests/chaos $(TEST_ARGS)
 
+test-hosts: .venv/dev.stamp  ## cut the link between two hosts while they work (minutes; needs Linux, root, iproute2 and PostgreSQL)
+	$(PYTEST) -n 0 -s -rs -m slow tests/hosts $(TEST_ARGS)
+
 test-fuzz: .venv/dev.stamp  ## send mutated requests to every operation and page (an hour; FUZZ_REQUESTS, FUZZ_SEED)
 	$(PYTEST) $(PARALLEL) -m slow tests/fuzz $(TEST_ARGS)
 
-test-all: test test-numerics test-browser test-chaos test-fuzz test-label-studio  ## run every test there is, in hours
+test-all: test test-numerics test-browser test-chaos test-hosts test-fuzz test-label-studio  ## run every test there is, in hours
 
 check: lint types drift  ## format, lint, layering, types, OpenAPI drift, migration drift; names old benchmark results
 
@@ -159,7 +162,7 @@ bench: bench-curves bench-allocation bench-prs bench-replay  ## run every benchm
 	$(BIN)/python benchmarks/bench_surrogate.py
 	$(BIN)/python benchmarks/bench_surrogate.py --levels
 
-.PHONY: help setup demo serve test test-all test-browser test-chaos test-label-studio test-numerics \
-  check check-clients drift lint types openapi lock wheels \
+.PHONY: help setup demo serve test test-all test-browser test-chaos test-fuzz test-hosts test-label-studio test-numerics \
+  check check-clients drift lint types openapi rights lock wheels \
   bench bench-allocation bench-curves bench-dashboard bench-growth bench-joint bench-loops bench-neighbours bench-peers bench-prs bench-replay bench-shapes \
   bench-simulations bench-truth

@@ -21,6 +21,7 @@ TrancheError
 │   ├── NothingDelivered         no source has delivered yet: there is nothing to be credited with
 │   ├── CallRunning              the first call with this Idempotency-Key still runs
 │   └── SecretKeyMissing         a secret is to be kept, and no key is set to encrypt it with
+├── EventsPruned            410  events that are no longer kept
 ├── BodyTooSlow             408  the body came in too slowly
 ├── PreconditionFailed      412  If-Match names another version
 ├── PreconditionRequired    428  this needs an If-Match
@@ -28,6 +29,7 @@ TrancheError
 ├── UnsupportedMediaType    415  a content type the route does not read
 ├── Invalid                 422  read, but not acceptable: `errors` says where and why
 │   └── IdempotencyKeyReused     the same Idempotency-Key with another body
+├── RateLimited             429  too many calls, or too much at once: `Retry-After` says when to come again
 ├── TooManyComputations     429  the workspace has as much computed at once as it may
 └── Unavailable             503  the database is busy or away: try again
     ├── DatabaseFailed           its disk is full, its file read-only, missing or damaged
@@ -189,6 +191,11 @@ class BodyTooSlow(TrancheError):
     title = "The body came in too slowly"
 
 
+class EventsPruned(TrancheError):
+    status = 410
+    title = "The events are no longer kept"
+
+
 class PreconditionFailed(TrancheError):
     status = 412
     title = "It has changed since you read it"
@@ -216,6 +223,11 @@ class Invalid(TrancheError):
 
 class IdempotencyKeyReused(Invalid):
     title = "The Idempotency-Key was used with another body"
+
+
+class RateLimited(TrancheError):
+    status = 429
+    title = "Too much was asked at once"
 
 
 class TooManyComputations(TrancheError):

@@ -8,9 +8,12 @@ from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
 
-from app.api import health, jobs
+from app.api import erasures, health, jobs
+from app.api.admission import Door, Doorway
 from app.api.admission.computations import Computations
+from app.api.arrivals import CORS, Heads, PlainText, Prefixed
 from app.api.contract import finish_contract, operation_id
 from app.api.exports import charts, provenance, reports, tables
 from app.api.http import problems
@@ -79,14 +82,20 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         fits,
         engine.enqueue,
         Readiness(database),
+        Door(settings, clock),
         Computations.of(settings),
     )
     app.state.webhooks = hooks.gather_webhooks(app.state.runtime)
+    watch_service(app, lambda: app.state.runtime.database, lambda: app.state.runtime.fits)
     # The last that is added is the first that sees a request.
     app.add_middleware(Prefixed, prefix=settings.path_prefix)
     app.add_middleware(WholeParts)
     app.add_middleware(PlainText)
     app.add_middleware(Heads)
+    app.add_middleware(
+        GZipMiddleware, minimum_size=LEAST_COMPRESSED, compresslevel=4, exclude_content_types=UNCOMPRESSED
+    )
+    app.add_middleware(Doorway)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
     problems.install(app)

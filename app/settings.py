@@ -15,6 +15,9 @@ OWN_PATHS = frozenset(
      "redoc", "sign-in", "sign-out", "static", "static-offline-docs", "v1"}
 )  # fmt: skip
 """The first parts of the service's own paths: a prefix that begins so could not be told from them."""
+PORTS = re.compile("([0-9]{1,5})(?:-([0-9]{1,5}))?")
+Days = Annotated[float, Field(ge=0, le=36_500)]
+"""How long something is kept; 0: for ever, or as long as what it belongs to."""
 
 
 class Settings(BaseSettings):
@@ -24,6 +27,11 @@ class Settings(BaseSettings):
     public_url: where others reach the service, such as https://tranche.example.com; unset: host and port.
     lock_timeout_s, statement_timeout_s, idle_in_transaction_timeout_s, keepalive_s: of sessions on PostgreSQL; 0: the
     server's own.
+    cors_origins: sites whose scripts may call the API from a browser, a comma list such as https://notebooks.example.com.
+    metrics_port: where the first process tells its metrics, the next ones on the ports after it; unset: nowhere.
+    …_retention_days: `services.retention.pruning` says of which rows, docs/privacy.md what is in them.
+    connections, streams, bodies_mb, calls_per_minute, failures_per_minute: of one process; of the rates, 0 is no bound.
+    bodies_mb: a whole list is up to 50 MB, and one workspace takes half, so that 100 is the least.
     computations: dear ones at once in a process; 0: as many as there are processors. computations_each: of a workspace;
     0: one less, at least one. simulations_each: that wait or run, of a workspace.
     outbound_allow: networks that webhooks and vendors may live in although they are not public, a comma list.
@@ -42,6 +50,13 @@ class Settings(BaseSettings):
     statement_timeout_s: float = Field(60, ge=0, le=86_400)
     idle_in_transaction_timeout_s: float = Field(300, ge=0, le=86_400)
     keepalive_s: int = Field(30, ge=0, le=7200)
+    connections: int = Field(400, ge=10, le=100_000)
+    streams: int = Field(100, ge=2, le=100_000)
+    bodies_mb: int = Field(200, ge=100, le=100_000)
+    body_timeout_s: float = Field(10, ge=0.05, le=3600)
+    body_rate_kb_s: float = Field(20, ge=0, le=1_000_000)
+    calls_per_minute: int = Field(6000, ge=0, le=10_000_000)
+    failures_per_minute: int = Field(20, ge=0, le=10_000_000)
     computations: int = Field(0, ge=0, le=256)
     computations_each: int = Field(0, ge=0, le=256)
     simulations_each: int = Field(4, ge=1, le=1000)
@@ -65,6 +80,7 @@ class Settings(BaseSettings):
     audit_retention_days: Days = 0
     worker_id: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,100}$")
     outbound_allow: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    outbound_ports: Annotated[frozenset[int], NoDecode] = frozenset()
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field((), validation_alias="TRANCHE_SECRET_KEY")
 

@@ -66,6 +66,7 @@ ASKS: dict[str, Ask] = {
     f"PATCH {PROJECT}": Ask(json={"budget": {"total": "2000", "rounds": 3}}),
     f"DELETE {PROJECT}": Ask(at=IDLE),
     f"POST {PROJECT}/restore": Ask(at={"project_id": "archived"}),
+    f"POST {PROJECT}/erasure": Ask(json={"name": HERE}, at=IDLE),
     f"GET {PROJECT}/allocations/next": Ask(query=QUICK),
     f"POST {PROJECT}/allocations/what-if": Ask(json={"scenarios": [{"name": "s"}], "draws": 50}),
     f"GET {PROJECT}/charts/{{name}}.{{format}}": Ask(at={"name": "spending", "format": "json"}),
@@ -127,6 +128,7 @@ ASKS: dict[str, Ask] = {
     "POST /connections/{connection_id}/replay": Ask(form={"outcome": ""}),
     "POST /endpoints/{endpoint_id}/{action}": Ask(at={"action": "pause"}),
     "GET /projects/new/{name}.csv": Ask(at={"name": "groups"}),
+    "POST /projects/{project_id}/erase": Ask(form={"name": HERE}, at={"project_id": "archived"}),
     "POST /projects/new": Ask(
         form={
             "step": "create",
@@ -311,6 +313,7 @@ def made_of(api: Api, database: Database) -> dict[str, str]:
     archived, idle = (api.project(name=HERE).rpartition("/")[2] for _ in range(2))
     assert api.delete(f"/v1/projects/{archived}").status_code == 204
     post(f"/v1/projects/{idle}/observations", {"observations": RUNS})
+    gone = api.project(name="gone")
     paused = post("/v1/vendor-connections", {"name": HERE, "kind": "standard"})["id"]
     post(f"/v1/vendor-connections/{paused}/pause")
     places = {
@@ -319,6 +322,7 @@ def made_of(api: Api, database: Database) -> dict[str, str]:
         "project_id": project,
         "archived": archived,
         "idle": idle,
+        "gone": gone.rpartition("/")[2],
         "key": "A",
         "group": "A",
         "observation_id": api.get(f"{path}/observations").json()["items"][0]["id"],
@@ -348,7 +352,7 @@ def keys_of(api: Api, database: Database, places: dict[str, str]) -> dict[str, s
     """A key of every kind. `elsewhere`: an admin of another project of the same workspace."""
     here, every = [places["project_id"]], "read,observe,deliver,write,buy"
     other = api.project(name="another").rpartition("/")[2]
-    return {
+    keys = {
         "none": None,
         "unknown": "tranche_0123456789abcdef_guessed",
         "revoked": new_key(database),
@@ -356,10 +360,13 @@ def keys_of(api: Api, database: Database, places: dict[str, str]) -> dict[str, s
         "stranger": new_key(database, workspace_name="another workspace"),
         "elsewhere": new_key(database, project_ids=[other]),
         "limited": new_key(database, every, project_ids=here),
-        "limited admin": new_key(database, project_ids=[*here, places["archived"], places["idle"]]),
+        "limited admin": new_key(database, project_ids=[*here, places["archived"], places["idle"], places["gone"]]),
         "owner": api.key,
         **{scope: new_key(database, scope) for scope in SCOPES},
     }
+    erasing = api.post(f"/v1/projects/{places['gone']}/erasure", json={"name": "gone"})
+    places["erasure_id"] = erasing.json()["id"]
+    return keys
 
 
 def signed_in(api: Api, key: str | None) -> Pages:
@@ -375,6 +382,8 @@ def everything_in(folder: Path, template: Path) -> Iterator[Everything]:
     """Made once for many requests, none of which leaves an effect behind. template: an empty database."""
     shutil.copy(template, folder / "tranche.db")
     settings = Settings(
+        calls_per_minute=0,
+        failures_per_minute=0,
         database_url=f"sqlite:///{folder}/tranche.db",
         secret_keys=(SecretStr(new_secret_key()),),
         outbound_allow=LOOPBACK,

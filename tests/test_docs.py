@@ -151,7 +151,7 @@ def test_the_commands_of_the_provenance_page_go_on_from_an_accepted_round(servic
 
 def test_the_commands_of_the_planning_page_go_on_from_the_readme(service: Service, tmp_path: Path) -> None:
     asked = blocks("docs/planning.md")
-    assert len(asked) == 8
+    assert len(asked) == 9
     said = service.run(ROUND_BY_CURL[1:] + asked, tmp_path)
     assert '"radio-archive"' in said
     assert re.search(r"^Valais office (0\.\d+|1\.0)$", said, re.MULTILINE)
@@ -199,7 +199,7 @@ while [ $# -gt 1 ]; do [ "$1" != --body-file ] || cat "$2"; shift; done > commen
 
 
 @pytest.mark.parametrize(
-    ("budget", "says", "code"), [("6000", "**Collect 5", "0"), ("0", "**Collect nothing in this round", "3")]
+    ("budget", "says", "code"), [("6000", "**Buy a part of round 1", "0"), ("0", "**Buy nothing in round 1", "3")]
 )
 def test_the_workflow_of_the_ci_page_comments_the_plan(tmp_path: Path, budget: str, says: str, code: str) -> None:
     steps = workflow_of_the_ci_page(tmp_path, budget)

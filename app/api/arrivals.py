@@ -21,10 +21,10 @@ SELF_DESCRIBING = frozenset({"/docs", "/redoc", "/openapi.json"})
 
 CORS: dict[str, Any] = {
     "allow_methods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-    "allow_headers": ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"],
+    "allow_headers": ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-ID"],
     "expose_headers": [
-        "Content-Disposition", "ETag", "Idempotent-Replayed", "Location", "RateLimit-Limit", "RateLimit-Remaining",
-        "RateLimit-Reset", "Retry-After",
+        "Content-Disposition", "ETag", "Idempotent-Replayed", "Location", "RateLimit", "RateLimit-Policy",
+        "Retry-After", "X-Request-ID",
     ],
 }  # fmt: skip
 """What scripts of other sites may send and read: keys go in a header, and no cookie is taken from there."""

@@ -14,16 +14,15 @@ from app.api.admission import EventStream
 from app.api.admission.streams import LONGEST_S
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared
-from app.api.http.query import KnownQuery
 from app.api.http.shapes import Answer
-from app.api.http.transactions import Call, Route, posts, reads, usual_errors
+from app.api.http.transactions import Call, KeyedRoute, Route, posts, reads, usual_errors
 from app.errors import Conflict, Fault, TrancheError, invalid
 from app.services.ids import as_uuid
 from app.services.jobs.jobs import ENDED, State, cancel_job, get_job
 from app.store.jobs import listed_jobs
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=Route)
-streams = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=KnownQuery)
+streams = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=KeyedRoute)
 
 POLL_S = 0.5
 QUIET_S = 15.0

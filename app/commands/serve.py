@@ -91,7 +91,9 @@ def server_of(settings: Settings, worker: Supervisor | None = None) -> GracefulS
         os._exit(0)
 
     http = at_most(settings.connections)
-    config = uvicorn.Config(calls, host=settings.host, port=settings.port, http=http, **SERVER)
+    # What is refused or given up at a stop is watched too.
+    watched = Watch(calls, app.state.call_counts)
+    config = uvicorn.Config(watched, host=settings.host, port=settings.port, http=http, **SERVER)
     return GracefulServer(config, calls, settings.shutdown_grace_s, leave)
 
 

@@ -27,9 +27,9 @@ def svg(spec: Spec) -> str:
     return THE_ONE.ask("svg", spec).decode()
 
 
-def png(spec: Spec) -> bytes:
+def png(spec: Spec, scale: int = 1) -> bytes:
     """As `render.png`. Raises DrawingError."""
-    return THE_ONE.ask("png", spec)
+    return THE_ONE.ask("png", spec, scale)
 
 
 @cache
@@ -45,9 +45,9 @@ class Draughtsman:
         self._lock = Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def ask(self, kind: Kind, spec: Spec) -> bytes:
+    def ask(self, kind: Kind, spec: Spec, scale: int = 1) -> bytes:
         """Raises DrawingError."""
-        question = json.dumps({"kind": kind, "spec": spec}, allow_nan=False).encode()
+        question = json.dumps({"kind": kind, "spec": spec, "scale": scale}, allow_nan=False).encode()
         with self._lock:
             process, self._process = self._process, None
             if process is not None and process.poll() is not None:

@@ -12,10 +12,10 @@ LENGTH = 4
 """Bytes before each question and each answer, which say how long it is."""
 GOOD, BAD = b"+", b"-"
 
-DRAWS: Mapping[str, Callable[[Any], bytes]] = {
-    "svg": lambda spec: render.svg(spec).encode(),
+DRAWS: Mapping[str, Callable[[Any, int], bytes]] = {
+    "svg": lambda spec, _: render.svg(spec).encode(),
     "png": render.png,
-    "bundle": lambda _: render.bundle(),
+    "bundle": lambda _, __: render.bundle(),
 }
 
 
@@ -23,7 +23,7 @@ def answer(question: bytes) -> bytes:
     """The drawing, or why there is none."""
     asked = json.loads(question)
     try:
-        return GOOD + DRAWS[asked["kind"]](asked["spec"])
+        return GOOD + DRAWS[asked["kind"]](asked["spec"], asked["scale"])
     except render.DrawingError as error:
         return BAD + str(error).encode()
 

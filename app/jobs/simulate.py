@@ -13,6 +13,9 @@ from app.services.jobs import jobs
 from app.services.jobs.jobs import JobCancelled
 from app.services.simulations import simulations as service
 from app.services.simulations.frozen import freeze, thaw
+from app.store.models.jobs import Job
+from app.store.models.simulations import Simulation
+from app.telemetry.notes import note_ids, note_outcome
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,7 @@ def simulate(context: Context, args: Mapping[str, Any]) -> None:
     except Exception as error:
         with context.database.writing() as session:
             if is_final(error) or not jobs.release(session, job_id):
+                note_outcome("failed")
                 service.fail_simulation(session, simulation_id, words(error), context.clock())
                 return
         raise
@@ -44,6 +48,9 @@ def simulate_part(context: Context, args: Mapping[str, Any]) -> None:
     simulation_id, number = UUID(args["simulation_id"]), int(args["number"])
     with context.database.writing() as session:
         begun = service.begin_part(session, simulation_id, number, context.clock())
+        row = session.get(Simulation, simulation_id)
+        if row is not None:
+            note_ids(project_id=row.project_id)
     if begun is None:
         return
     job_id = begun.job_id

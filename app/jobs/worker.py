@@ -13,6 +13,7 @@ from app.jobs.engine import POOL_SIZE, running_engine
 from app.jobs.reaper import hand_back, reap
 from app.jobs.registry import WORKFLOWS
 from app.jobs.upkeep import keep_up
+from app.jobs.whereabouts import this_process
 from app.jobs.workflows import Context
 from app.services.curves.fits import Fits
 from app.services.jobs.workers import Seat, take_seat

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from tranche import Allocation, Estimate, GroupPlan, Remark
-from tranche.display import finding, plan_table, remark_lines
+from tranche.display import finding, plan_table, remark_lines, wrapped
 
 from app.report.words import figure, money, purchase
 
@@ -21,13 +21,15 @@ def says_no(plan: Allocation) -> bool:
     return not any(plan.add.values()) or (plan.stop is not None and plan.stop.stop)
 
 
-def sentence(plan: Allocation, currency: str) -> str:
-    """What to do, on top of every layout: the service's verdict, and what it would collect."""
-    said = "" if plan.verdict is None else plan.verdict.sentence
-    return f"{said} {collected(plan, currency)}".strip() if not (said and says_no(plan)) else said
+def lead(plan: Allocation, currency: str) -> list[str]:
+    """What to do, on top of every layout: the service's verdict, and what is collected if it is followed or not."""
+    if plan.verdict is None:
+        return [collected(plan, currency)]
+    return [plan.verdict.sentence, *([] if says_no(plan) else [collected(plan, currency)])]
 
 
 def collected(plan: Allocation, currency: str) -> str:
+    """What the plan collects, and what that costs."""
     if says_no(plan):
         reason = plan.stop.reason if plan.stop is not None and plan.stop.stop else plan.unspent_reason
         return "Collect nothing in this round" + (f": {reason.rstrip('.')}." if reason else ".")
@@ -39,13 +41,15 @@ def collected(plan: Allocation, currency: str) -> str:
 def as_table(plan: Allocation, metric: str, currency: str) -> str:
     """As `tranche demo` shows a plan."""
     warnings = f"WARNINGS\n{remark_lines(plan.warnings)}" if plan.warnings else ""
-    parts = [sentence(plan, currency), plan_table(plan, metric), finding(plan), warnings]
+    head = "\n".join(line for text in lead(plan, currency) for line in wrapped(text, ""))
+    parts = [head, plan_table(plan, metric), finding(plan), warnings]
     return "\n\n".join(part for part in parts if part)
 
 
 def as_markdown(plan: Allocation, metric: str, currency: str) -> str:
-    """A sentence, a short table and the warnings; texts of the project cannot become markup, links or mentions."""
-    head = [f"**{escaped(sentence(plan, currency))}**", table(plan, metric, currency)]
+    """What to do, a short table and the warnings; texts of the project cannot become markup, links or mentions."""
+    first, *more = [escaped(text) for text in lead(plan, currency)]
+    head = [f"**{first}**", *more, table(plan, metric, currency)]
     rule = [] if plan.best_simple_rule is None else [escaped(plan.best_simple_rule.finding)]
     warnings = [f"Warnings:\n\n{warning_list(plan.warnings)}"] if plan.warnings else []
     return "\n\n".join([*head, *rule, *warnings])

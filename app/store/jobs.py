@@ -44,12 +44,6 @@ def count_under_way(session: Session, workspace_id: UUID, kind: str) -> int:
     return session.execute(query).scalar_one()
 
 
-def forget_jobs_ended_before(session: Session, instant: datetime) -> None:
-    """A simulation's job stays: it says what became of it."""
-    kept = select(Simulation.job_id)
-    session.execute(delete(Job).where(Job.ended_at < instant, Job.id.not_in(kept)))
-
-
 def plan_watch(session: Session, project_id: UUID) -> PlanWatch | None:
     """Locked until this transaction ends."""
     return session.scalar(WATCH, {"project": project_id})

@@ -52,7 +52,8 @@ def hide_token(scope: Scope, path: str) -> None:
     if found is None:
         return
     root, rest = found["root"], found["rest"].removesuffix("/")
-    is_hook = root == scope.get("root_path", "") and path.startswith(f"{root}/v1/hooks/{rest}") and "/" not in rest
+    # Under which root the service is found is the routes' to say.
+    is_hook = path.startswith(f"{root}/v1/hooks/{rest}") and "/" not in rest
     scope[PLACE] = rest if is_hook else None
     put_path(scope, f"{root}/v1/hooks/{HIDDEN if is_hook else ELSEWHERE}")
     # Vendors say nothing by it that is read here, and some would sign it.

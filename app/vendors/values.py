@@ -1,5 +1,6 @@
 """Values out of a vendor's document: of the type we need, or Unusable saying why."""
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any

@@ -112,7 +112,10 @@ def as_text(sent: bytes | str) -> str:
 
 def make(visit: Visit, values: dict[str, str], groups: bytes | str, runs: bytes | str, seen: Preview) -> Project | None:
     """The project with its groups and runs; None where `seen` got faults before it could be made."""
-    options = (visit.said("extra") == "ignore", visit.said("decimal") or None)
+    mark = visit.said("decimal")
+    if mark not in ("", "point", "comma"):
+        raise invalid(Fault("decimal", "choose point or comma, or leave it to what the numbers tell"))
+    options = (visit.said("extra") == "ignore", mark or None)
     body, lines = read_body(visit, values, groups, options, seen)
     if runs:
         read = Work(0, lambda: runs_of_table(runs, *options))

@@ -14,7 +14,7 @@ PER_PAGE = 25
 
 
 @router.get("/")
-def project_list(visit: Annotated[Visit, sees()], after: Place = None, archived: bool = False) -> Answer:
+def project_list(visit: Annotated[Visit, sees("read")], after: Place = None, archived: bool = False) -> Answer:
     caller = visit.caller
     projects = projects_of_workspace(visit.session, caller.workspace_id, caller.project_ids, archived)
     rows, last = projects.part(place_in(projects, after, "after"), PER_PAGE)

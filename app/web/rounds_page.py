@@ -30,6 +30,7 @@ from app.store.projects import members
 from app.store.rounds import listed_rounds, orders_of_rounds
 from app.web.site.chips import licence_chips
 from app.web.site.live import watched
+from app.web.site.signing import screen_parts
 from app.web.site.visit import Answer, Place, Visit, acts, pages, place_in, sees, tried
 
 router = pages()
@@ -40,7 +41,7 @@ OPEN = ("accepted", "collecting")
 
 
 @router.get("/projects/{project_id}/rounds")
-def rounds_list(project_id: str, visit: Annotated[Visit, sees()], after: Place = None) -> Answer:
+def rounds_list(project_id: str, visit: Annotated[Visit, sees("read")], after: Place = None) -> Answer:
     project = visit.project(project_id)
     every = listed_rounds(visit.session, project.id)
     rows, last = every.part(place_in(every, after, "after"), PER_PAGE)
@@ -71,7 +72,9 @@ def bars_of(stage: Stage, budget: Decimal) -> list[tuple[str, float, float]]:
 
 
 @router.get("/projects/{project_id}/rounds/{number}")
-def round_page(project_id: str, number: RoundNumber, visit: Annotated[Visit, sees()], fragment: bool = False) -> Answer:
+def round_page(
+    project_id: str, number: RoundNumber, visit: Annotated[Visit, sees("read")], fragment: bool = False
+) -> Answer:
     return shown(visit, visit.project(project_id), number, fragment=fragment)
 
 
@@ -147,8 +150,8 @@ def close(project_id: str, number: RoundNumber, visit: Annotated[Visit, acts("bu
 
 
 @router.post("/projects/{project_id}/rounds/{number}/cancel")
-def cancel(project_id: str, number: RoundNumber, visit: Annotated[Visit, acts("read")]) -> Answer:
-    """The service asks for the scope `write` or `buy`, as the round's state has it."""
+def cancel(project_id: str, number: RoundNumber, visit: Annotated[Visit, acts("write", "buy")]) -> Answer:
+    """The round's state says which of the scopes it needs."""
 
     def act(project: Project, row: Round) -> None:
         reason = visit.said("reason")[:500].replace("\0", "") or None
@@ -203,7 +206,7 @@ def samples_of(field: str, text: str) -> int:
 
 
 @router.get("/projects/{project_id}/rounds/{number}/progress")
-async def watch_round(project_id: str, number: RoundNumber, visit: Annotated[Visit, sees()]) -> Answer:
+async def watch_round(project_id: str, number: RoundNumber, visit: Annotated[Visit, sees("read")]) -> Answer:
     """Server-sent events: `changed` with the round's ETag when anything of it changed since the one before."""
 
     def tag(session: Session, project: Project) -> str:

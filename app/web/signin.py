@@ -5,8 +5,10 @@ from typing import Annotated
 from fastapi import Query
 from fastapi.concurrency import run_in_threadpool
 
-from app.errors import TrancheError, Unauthenticated, Unavailable
+from app.errors import RateLimited, TrancheError, Unauthenticated, Unavailable
 from app.services.access.sessions import refuse_sign_in, sign_in, sign_out
+from app.store.db import Session
+from app.telemetry.notes import note_problem
 from app.web.site.sessions import at_loopback, local_path, over_tls
 from app.web.site.visit import Answer, Knocks, LooksIn, Visit, pages
 
@@ -39,11 +41,26 @@ async def start_session(visit: Knocks) -> Answer:
     """The key is known before anything is written, and a wrong one counts as in the API."""
     wanted, key = local_path(visit.said("next")), visit.said("key")
     try:
-        token = sign_in(visit.session, visit.now, visit.runtime.hash_keys, visit.said("key"))
+        await visit.runtime.admit(visit.request, key)
     except Unauthenticated as error:
-        refuse_sign_in(visit.session, visit.now, visit.said("key"))
-        return form(visit, wanted, error)
-    end_present(visit)
+        note_problem(error)
+        return await run_in_threadpool(refused, visit, wanted, key, error)
+    except RateLimited as error:
+        note_problem(error)
+        return await run_in_threadpool(form, visit, wanted, error)
+    return await run_in_threadpool(signed_in, visit, wanted, key)
+
+
+def refused(visit: Visit, wanted: str, key: str, error: TrancheError) -> Answer:
+    with visit.runtime.database.writing() as session:
+        refuse_sign_in(session, visit.now, key)
+    return form(visit, wanted, error)
+
+
+def signed_in(visit: Visit, wanted: str, key: str) -> Answer:
+    with visit.runtime.database.writing() as session:
+        token = sign_in(session, visit.now, visit.runtime.hash_keys, key)
+        end_present(visit, session)
     answer = visit.redirect(wanted)
     visit.cookies.write_session(answer, token)
     visit.cookies.drop(answer, "form")
@@ -61,4 +78,4 @@ def end_session(visit: Knocks) -> Answer:
 def end_present(visit: Visit, session: Session) -> None:
     held = visit.cookies.read("session")
     if held is not None:
-        sign_out(visit.session, visit.now, visit.runtime.hash_keys, held)
+        sign_out(session, visit.now, visit.runtime.hash_keys, held)

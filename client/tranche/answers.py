@@ -47,7 +47,7 @@ class Remark:
 
     @classmethod
     def all_of(cls, answer: Json) -> "tuple[Remark, ...]":
-        return tuple(known(cls, item) for item in answer["warnings"])
+        return tuple(known(cls, item) for item in answer.get("warnings", ()))
 
 
 @dataclass(frozen=True, slots=True)

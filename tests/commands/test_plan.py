@@ -47,7 +47,8 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 def test_a_plan_to_buy_is_code_0_and_a_table(plan: Plan) -> None:
     done = plan("project.yaml", "runs.csv")
     assert (done.code, done.err) == (0, "")
-    first, _, header, *_ = done.out.splitlines()
+    verdict, _, first, _, header, *_ = done.out.splitlines()
+    assert verdict.startswith("Buy a part of round 1: ")
     said = r"Collect \d+ samples from \w+, \d+ from \w+\. That costs ([\d,.]+) of 2,000\.00 USD\."
     found = re.fullmatch(said, first)
     assert found is not None
@@ -74,7 +75,8 @@ def test_a_plan_not_to_buy_is_code_3_in_every_layout(plan: Plan, why: str, layou
     Path("project.yaml").write_text(project)
     done = plan("project.yaml", "runs.csv", "--format", layout, *budget)
     assert (done.code, done.err) == (3, "")
-    assert layout == "json" or "Collect nothing in this round" in done.out.splitlines()[0]
+    said = "Do not buy round 1" if why == "not worth it" else "Buy nothing in round 1"
+    assert layout == "json" or said in done.out.splitlines()[0]
 
 
 @pytest.mark.parametrize(
@@ -146,5 +148,5 @@ def test_it_needs_no_setting_and_leaves_no_file(plan: Plan, tmp_path: Path) -> N
     command = [sys.executable, "-W", "error", "-m", "app", "plan", "project.yaml", "runs.csv"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     assert done.stderr == ""
-    assert done.stdout.startswith("Collect ")
+    assert done.stdout.startswith("Buy a part of round 1")
     assert sorted(tmp_path.iterdir()) == before

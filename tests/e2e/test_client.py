@@ -214,7 +214,8 @@ def test_answers_are_rows_of_plain_values(tranche: Client, project: Project) -> 
     assert all(table.to_dicts() for table in tables[:-1])
     assert [row["group"] for row in plan.to_dicts()] == list(plan.groups)
     assert curves.to_dicts()[0]["at_300_p05"] == curves[0].bands[300].p05
-    assert "accuracy" not in repr(plan)
+    assert plan.verdict is not None
+    assert " ".join(repr(plan).split()).startswith(plan.verdict.sentence)
     assert "women" in plan._repr_html_()
 
 

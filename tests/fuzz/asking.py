@@ -61,13 +61,21 @@ class Answer:
         return self.media_type.startswith(TEXTS)
 
 
+def headers_of(request: Request) -> list[tuple[bytes, bytes]]:
+    """With the length of the body, as every client says it."""
+    headers = [(name.lower(), value) for name, value in request.headers]
+    if request.body and not any(name in (b"content-length", b"transfer-encoding") for name, _ in headers):
+        headers.append((b"content-length", str(len(request.body)).encode()))
+    return headers
+
+
 async def ask(app: ASGIApp, request: Request) -> Answer:
     """The answer to its end; of a stream what comes first."""
     answer, sent = Answer(), False
     scope: dict[str, Any] = {
         "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1", "scheme": "http",
         "method": request.method, "path": decoded(request.path), "raw_path": request.path, "root_path": "",
-        "query_string": request.query, "headers": [(name.lower(), value) for name, value in request.headers],
+        "query_string": request.query, "headers": headers_of(request),
         "client": ("127.0.0.1", 40_000), "server": ("127.0.0.1", 8000), "state": {},
     }  # fmt: skip
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tranche import Allocation, Budget, Estimate, GroupPlan, Remark, Stop
+from tranche import Allocation, Budget, Estimate, GroupPlan, Remark, Stop, Verdict
 
-from app.local.texts import MOST_ROWS, MOST_WARNINGS, as_markdown, as_table, says_no, sentence
+from app.local.texts import MOST_ROWS, MOST_WARNINGS, as_markdown, as_table, collected, says_no
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 
@@ -41,7 +41,7 @@ STOP = Stop(stop=True, worth_spending=Decimal(0), gain=0.001, worth=Decimal(1), 
 def test_the_sentence_names_the_groups_of_most_money_first() -> None:
     plan = allocation(group("a", 10), group("b", 5, price=30), group("c", 0))
     said = "Collect 5 samples from b, 10 from a. That costs 180.00 of 181.00 EUR."
-    assert sentence(plan, "EUR") == said
+    assert collected(plan, "EUR") == said
     assert as_table(plan, "accuracy", "EUR").splitlines()[0] == said
     assert as_markdown(plan, "accuracy", "EUR").splitlines()[0] == f"**{said}**"
     assert not says_no(plan)
@@ -57,7 +57,16 @@ def test_the_sentence_names_the_groups_of_most_money_first() -> None:
 )
 def test_a_plan_not_to_buy_says_why(plan: Allocation, why: str) -> None:
     assert says_no(plan)
-    assert sentence(plan, "EUR") == "Collect nothing in this round" + why
+    assert collected(plan, "EUR") == "Collect nothing in this round" + why
+
+
+def test_the_services_verdict_stands_above_what_is_collected() -> None:
+    plan = replace(allocation(group("a", 10)), verdict=Verdict("buy", "Buy round 1: 30 EUR."))
+    said = ["Buy round 1: 30 EUR.", "Collect 10 samples from a. That costs 30.00 of 31.00 EUR."]
+    assert as_table(plan, "accuracy", "EUR").splitlines()[:2] == said
+    assert as_markdown(plan, "accuracy", "EUR").split("\n\n")[:2] == [f"**{said[0]}**", said[1]]
+    kept = replace(plan, verdict=Verdict("keep", "Do not buy round 1."), stop=STOP)
+    assert as_table(kept, "accuracy", "EUR").splitlines()[:2] == ["Do not buy round 1.", ""]
 
 
 def test_stop_advice_that_does_not_stop_changes_nothing() -> None:

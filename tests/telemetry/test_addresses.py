@@ -37,7 +37,7 @@ def scope_of(raw: str, query: str = "", root: str = "") -> dict[str, Any]:
         f"/v1/%2568ooks/{TOKEN}",
     ],
 )
-@pytest.mark.parametrize("root", ["", "/tranche"])
+@pytest.mark.parametrize("root", ["", "/tranche", "/teams/plan"])
 def test_a_hook_keeps_its_route_and_loses_its_token(raw: str, root: str) -> None:
     scope = scope_of(root + raw, "signature=abc", root)
     assert not hide_secrets(scope)
@@ -52,7 +52,6 @@ def test_a_hook_keeps_its_route_and_loses_its_token(raw: str, root: str) -> None
         f"/v1/hooks/{TOKEN}/more",
         f"//v1//hooks//{TOKEN}",
         f"/V1/Hooks/{TOKEN}",
-        f"/elsewhere/v1/hooks/{TOKEN}",
         f"/hooks/{TOKEN}",
     ],
 )

@@ -113,5 +113,5 @@ def test_a_refit_is_told_with_its_project(api: Api, settings: Settings) -> None:
         api.post(f"{path}/observations", json={"observations": RUNS})
         until(lambda: lines.of("tranche.jobs"))
     [line] = lines.of("tranche.jobs")
-    assert (line["kind"], line["queue"], line["outcome"]) == ("refit", "cpu", "succeeded")
+    assert (line["kind"], line["queue"], line["outcome"]) == ("refit", "refits", "succeeded")
     assert UUID(line["project_id"]) == UUID(path.rpartition("/")[2])

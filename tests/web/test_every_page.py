@@ -114,6 +114,8 @@ def crowded(api: Api) -> dict[str, str]:
     for _ in range(30):
         played = api.post(f"{path}/simulations", json=PLAYED)
         assert played.status_code == 202, played.text
+        # Of a workspace only a few may wait.
+        assert api.post(f"/v1/jobs/{played.json()['job_id']}/cancel").status_code == 200
         api.project()
     connection = api.post("/v1/vendor-connections", json={"name": "v", "kind": "standard"}).json()["id"]
     endpoint = api.post("/v1/webhook-endpoints", json={"url": URL}).json()["id"]

@@ -95,9 +95,8 @@ def chart_response(
     if not chart.follows_version:
         tag = etag_of(f"{format}{query.scale}".encode() + SOFTWARE_VERSION.encode() + spec)
         unless_matched(tag)
-    return Response(
-        drawn(asked.dossier.session, spec, format), headers={**HEADERS, "ETag": tag}, media_type=MEDIA_TYPES[format]
-    )
+    body = drawn(asked.dossier.session, spec, format, query.scale)
+    return Response(body, headers={**HEADERS, "ETag": tag}, media_type=MEDIA_TYPES[format])
 
 
 @router.get(
@@ -106,6 +105,7 @@ def chart_response(
     response_class=Response,
     responses={
         200: {"content": contract_of({"schema": {"type": "object", "additionalProperties": True}, "example": EXAMPLE})},
+        304: NOT_MODIFIED,
         **declared(Infeasible, TooManyComputations),
     },
 )

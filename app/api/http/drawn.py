@@ -18,19 +18,20 @@ HEADERS = {
 }
 
 
+Scale = Annotated[int, Query(ge=1, le=3, description="Of a PNG: pixels per unit, 2 for sharp screens and print")]
 CELLS = 100_000
 """A drawing is let in as what takes as long to compute."""
 
 
-def drawn(session: Session, spec: bytes, format: Format) -> bytes:
+def drawn(session: Session, spec: bytes, format: Format, scale: int = 1) -> bytes:
     """The last thing that a call does: it reads no more."""
     if format == "json":
         return spec
 
     def draw() -> bytes:
-        return apart.svg(json.loads(spec)).encode() if format == "svg" else apart.png(json.loads(spec))
+        return apart.svg(json.loads(spec)).encode() if format == "svg" else apart.png(json.loads(spec), scale)
 
-    return computed(session, ("drawn", format, spec), Work(CELLS, draw))
+    return computed(session, ("drawn", format, scale, spec), Work(CELLS, draw))
 
 
 def contract_of(json: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from importlib.metadata import version
 
 from fastapi import Request
 
+from app.api.admission import Door
 from app.api.admission.computations import Computations
-from app.errors import TooLarge, Unauthenticated, UnsupportedMediaType
+from app.errors import Unauthenticated
 from app.services.access.keys import Caller, authenticate
 from app.services.curves.fits import Fits
 from app.services.enqueue import Enqueue
@@ -33,6 +34,7 @@ class Runtime:
     fits: Fits
     enqueue: Enqueue
     readiness: Readiness
+    door: Door
     computations: Computations
 
     async def admit(self, request: Request, token: str | None) -> Caller:
@@ -44,4 +46,6 @@ class Runtime:
     def identify(self, token: str) -> Caller:
         """The caller behind an API key. Raises Unauthenticated."""
         with self.database.reading() as session:
-            return authenticate(session, self.clock(), self.hash_keys, token)
+            caller = authenticate(session, self.clock(), self.hash_keys, token)
+        note_caller(caller.key_id, caller.workspace_id)
+        return caller

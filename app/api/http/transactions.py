@@ -10,13 +10,13 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial, wraps
+from inspect import signature
 from typing import Annotated, Any, get_type_hints
 
 from fastapi import Depends, Header, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import TypeAdapter
 
-from app.api.admission import needs, scope_of
 from app.api.admission.bodies import giving
 from app.api.http.bulk import JSON, content_type
 from app.api.http.etags import NotModified, etag_of, matches
@@ -41,7 +41,9 @@ from app.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from app.services.access.keys import Caller
+from app.services.access.audit import watch
+from app.services.access.keys import Caller, present
+from app.services.access.rights import Right, needs, right_of
 from app.services.computing import Admit, settled
 from app.services.enqueue import Enqueue
 from app.services.projects.projects import get_project
@@ -136,27 +138,21 @@ class Call:
 
 # The ways into a route. Each names the headers it reads, so that the contract shows them.
 
-BEARER = (
-    "An API key: tranche_<id>_<secret>. An operation names the scope that the key must have; `admin` stands for each."
-    " `x-whole-workspace`: a key that is limited to projects is refused."
+BEARER = HTTPBearer(
+    auto_error=False,
+    description="An API key: tranche_<id>_<secret>. An operation names the scope that the key must have; `admin` stands"
+    " for each. `x-whole-workspace`: a key that is limited to projects is refused.",
 )
-Bearer = Annotated[
-    HTTPAuthorizationCredentials | None,
-    Depends(HTTPBearer(auto_error=False, description=BEARER)),
-]
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
 IdempotencyKey = Annotated[
     str | None, Header(min_length=1, max_length=255, description="The same key and body within 24 h: one effect")
 ]
 
 
-async def enter(
-    request: Request, bearer: HTTPAuthorizationCredentials | None, right: Right, **headers: str | None
-) -> Call:
+async def enter(request: Request, right: Right, **headers: str | None) -> Call:
+    """The call of who was let in by its route."""
     runtime: Runtime = request.app.state.runtime
-    body = await request.body()
-    caller = await run_in_threadpool(runtime.identify, bearer.credentials if bearer else None)
-    right.demand(caller)
-    return Call(request, runtime, caller, runtime.clock(), right, body, **headers)
+    return Call(request, runtime, request.state.caller, runtime.clock(), right, await request.body(), **headers)
 
 
 def reads(*scopes: str, whole_workspace: bool = False) -> Any:
@@ -167,7 +163,7 @@ def reads(*scopes: str, whole_workspace: bool = False) -> Any:
         _: Bearer,
         if_none_match: Annotated[str | None, Header(description="Answer 304 if this ETag is current")] = None,
     ) -> Call:
-        return await enter(request, bearer, right, if_none_match=if_none_match)
+        return await enter(request, right, if_none_match=if_none_match)
 
     return Depends(needs(right, read))
 
@@ -180,7 +176,7 @@ def posts(*scopes: str, whole_workspace: bool = False) -> Any:
         _: Bearer,
         idempotency_key: IdempotencyKey = None,
     ) -> Call:
-        return await enter(request, bearer, right, idempotency_key=idempotency_key)
+        return await enter(request, right, idempotency_key=idempotency_key)
 
     return Depends(needs(right, post))
 
@@ -195,7 +191,7 @@ def buys(*scopes: str, whole_workspace: bool = False) -> Any:
         if_match: Annotated[str | None, Header(description="Act only if this ETag is current")] = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Call:
-        return await enter(request, bearer, right, if_match=if_match, idempotency_key=idempotency_key)
+        return await enter(request, right, if_match=if_match, idempotency_key=idempotency_key)
 
     return Depends(needs(right, buy))
 
@@ -204,8 +200,8 @@ def asks(*scopes: str, whole_workspace: bool = False) -> Any:
     """Of a `QuestionRoute`: as there is no effect, no Idempotency-Key is needed to repeat it."""
     right = Right(scopes, whole_workspace)
 
-    async def ask(request: Request, bearer: Bearer) -> Call:
-        return await enter(request, bearer, right)
+    async def ask(request: Request, _: Bearer) -> Call:
+        return await enter(request, right)
 
     return Depends(needs(right, ask))
 
@@ -218,7 +214,7 @@ def changes(*scopes: str, whole_workspace: bool = False) -> Any:
         _: Bearer,
         if_match: Annotated[str | None, Header(description="Change only if this ETag is current")] = None,
     ) -> Call:
-        return await enter(request, bearer, right, if_match=if_match)
+        return await enter(request, right, if_match=if_match)
 
     return Depends(needs(right, change))
 
@@ -234,8 +230,8 @@ class KeyedRoute(KnownQuery):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        scope = scope_of(self.dependant)
-        if scope is None:
+        right = right_of(self.dependant)
+        if right is None:
             raise RuntimeError(f"{self.path} has no way in: reads, posts, buys, asks or changes")
         content = (self.openapi_extra or {}).get("requestBody", {}).get("content", {})
         kinds = (JSON,) if self.body_field is not None else tuple(content)
@@ -244,9 +240,9 @@ class KeyedRoute(KnownQuery):
             runtime: Runtime = request.app.state.runtime
             bearer = await BEARER(request)
             caller = await runtime.admit(request, bearer.credentials if bearer else None)
-            caller.require(scope)
+            right.demand(caller)
             request.state.caller = caller
-            if request.method in ("GET", "HEAD"):
+            if request.method in BODILESS:
                 return await handle(Request(request.scope, giving(b"")))
             if kinds:
                 content_type(request, *kinds)
@@ -277,20 +273,6 @@ class Route(KeyedRoute):
         options["responses"] = declared(*usual_errors(path, method, writes, has_body), beside=beside)
         super().__init__(path, one_transaction(endpoint, shape, status, writes), **options)
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-
-        async def strictly(request: Request) -> Response:
-            refuse_other_types(request, self.body_field is not None)
-            body = b"" if request.method in BODILESS else await read_body(request, self.max_body)
-
-            async def receive() -> Message:
-                return {"type": "http.request", "body": body, "more_body": False}
-
-            return await handle(JsonRequest(request.scope, receive))
-
-        return strictly
-
 
 class BulkRoute(Route):
     """A route for whole lists."""
@@ -313,7 +295,7 @@ def usual_errors(path: str, method: str, writes: bool, has_body: bool = False) -
     if has_body:
         usual.append(Malformed)
     if method not in BODILESS:
-        usual += [TooLarge, UnsupportedMediaType]
+        usual += [BodyTooSlow, TooLarge, UnsupportedMediaType]
     usual.append(Invalid)
     if method == "POST" and writes:
         usual += [CallRunning, IdempotencyKeyReused]
@@ -336,6 +318,7 @@ def one_transaction(endpoint: Callable[..., Any], shape: Any, status: int, write
             call.begin(session, writes)
             if not writes:
                 return endpoint(call=call, **inputs)
+            watch(session, call.caller, call.now)
             stored = recall(call)
             if stored is None:
                 stored = answered(endpoint(call=call, **inputs))

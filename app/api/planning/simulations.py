@@ -204,5 +204,5 @@ def simulation_chart(
     source = f"{project.name}, simulated at data version {row.data_version}; Tranche {SOFTWARE_VERSION}"
     made = CHARTS[name](row.result, PLAYERS, source, theme)
     spec = json.dumps(narrowed(made) if narrow else made, allow_nan=False).encode()
-    body = drawn(session, spec, format)
+    body = drawn(session, spec, format, scale)
     return Response(body, media_type=MEDIA_TYPES[format], headers={"ETag": etag_of(body), **HEADERS})

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AliasChoices, AwareDatetime, ConfigDict, Field
+from pydantic import AliasChoices, ConfigDict, Field
 
 from app.api.http.pages import Cursor, Limit, Page, page
-from app.api.http.shapes import Answer
+from app.api.http.shapes import Answer, InstantIn
 from app.api.http.transactions import Call, Route, reads
 from app.errors import Fault, invalid
 from app.services.ids import as_uuid
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=Route)
 Action = Annotated[
     str | None, Query(max_length=50, description="Only this action, as `key.made`, or all of one kind, as `key`")
 ]
-Since = Annotated[AwareDatetime | None, Query(description="Only at or after this instant (RFC 3339)")]
+Since = Annotated[InstantIn | None, Query(description="Only at or after this instant (RFC 3339)")]
 
 
 class ChangeOut(Answer):

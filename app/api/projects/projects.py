@@ -31,10 +31,9 @@ from app.api.projects.intake_rules import IntakeRules, stored_intake
 from app.api.projects.licences import LicenceRule, stored_rule
 from app.api.projects.limits import SetLimits, stored_limits
 from app.api.projects.metrics import BudgetGiven, Metric, MetricIn
-from app.api.projects.objectives import Objective, Utilitarian
+from app.api.projects.objectives import Objective, Utilitarian, VerdictThresholds, stored_thresholds
 from app.api.projects.sources import MAX_SOURCES, SourceIn, source_fields
 from app.api.projects.stakeholders import Stakeholders
-from app.api.projects.verdict_thresholds import VerdictThresholds, stored_thresholds
 from app.errors import Archived, Conflict, Frozen, KeyTaken
 from app.money import plain
 from app.services.projects import projects

@@ -1,6 +1,6 @@
 """Sources of a project."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -45,7 +45,7 @@ from app.services.projects.auditing import list_audited, source_audited
 from app.services.projects.changes import get_member, touch
 from app.store.member_rows import SourceRow
 from app.store.models.projects import Group, Project, Source
-from app.store.projects import listed_members, members_by_id
+from app.store.projects import listed_members, members, members_by_id
 
 router = APIRouter(prefix="/v1/projects/{project_id}/sources", tags=["sources"], route_class=Route)
 bulk = APIRouter(prefix=router.prefix, tags=["sources"], route_class=BulkRoute)
@@ -311,9 +311,21 @@ def list_sources(
     return Page(items=shapes_of(call, project, rows.items), next_cursor=rows.next_cursor)
 
 
+def refuse_connections(call: Call, project: Project, items: Iterable[Mapping[str, Any]]) -> None:
+    """Vendor connections are the workspace's: who may use one could have what it brings for other projects. Raises
+    Forbidden where a key that is limited to projects gives a source one that it has not already."""
+    if call.caller.project_ids is None:
+        return
+    named = [item for item in items if item.get("connection") is not None]
+    held = {row.key: row.connection_id for row in members(call.session, Source, project.id)} if named else {}
+    if any(held.get(item["key"]) != item["connection"] for item in named):
+        call.caller.require_whole_workspace()
+
+
 @router.post("", status_code=201, summary="Add a source", responses=declared(KeyTaken))
 def add_source(project_id: str, body: SourceIn, call: Annotated[Call, posts("write")]) -> SourceOut:
     project = call.project(project_id)
+    refuse_connections(call, project, [source_fields(body)])
     with source_audited(call, project, body.key):
         sources.add_sources(call.session, project, [source_fields(body)], call.now, at="")
     row = get_member(call.session, project, Source, body.key)
@@ -339,6 +351,7 @@ def replace_sources(
     project = call.project(project_id)
     call.match_tag(list_tag(project))
     items = [source_fields(source) for source in body]
+    refuse_connections(call, project, items)
     with list_audited(call, project, SourceRow):
         sources.replace_sources(call.session, project, items, archive_missing, call.now)
     call.headers["ETag"] = list_tag(project)
@@ -361,6 +374,7 @@ def update_source(
     row = get_member(call.session, project, Source, key)
     call.match(shape_of(call, project, row))
     said = source_fields(body)
+    refuse_connections(call, project, [{"key": row.key, **said}])
     with source_audited(call, project, row.key, becomes=said.get("key")):
         sources.update_source(call.session, project, row, said, call.now)
     return shape_of(call, project, row)

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body
 from pydantic import ConfigDict, Field, RootModel
 
-from app.api.http.answers import RoundNumber
+from app.api.http.answers import RoundNumber, WarningOut
 from app.api.http.etags import matches, question_tag
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared, repeated
@@ -25,6 +25,7 @@ from app.errors import (
     Fault,
     KeyTaken,
     LicenceRule,
+    PreconditionFailed,
     PreconditionRequired,
     TooManyComputations,
     invalid,
@@ -296,7 +297,9 @@ def read_round_allocation(
 
 
 @router.patch("/{number}", summary="Edit a proposal", responses=declared(Conflict, TooManyComputations))
-def edit_round(project_id: str, number: int, body: RoundPatch, call: Annotated[Call, changes("write")]) -> RoundOut:
+def edit_round(
+    project_id: str, number: RoundNumber, body: RoundPatch, call: Annotated[Call, changes("write")]
+) -> RoundOut:
     """Other orders than the allocation's; their forecast is made anew, and approvals given before are void."""
     project = call.project(project_id)
     row = get_round(call.session, project, number)
@@ -336,7 +339,7 @@ def close_round(project_id: str, number: RoundNumber, call: Annotated[Call, buys
     "/{number}/cancel", summary="Cancel a round", responses=declared(Conflict, PreconditionFailed, PreconditionRequired)
 )
 def cancel_round(
-    project_id: str, number: RoundNumber, call: Annotated[Call, buys("read")], body: Annotated[CancelIn, Body()]
+    project_id: str, number: RoundNumber, call: Annotated[Call, buys("write", "buy")], body: Annotated[CancelIn, Body()]
 ) -> RoundOut:
     """A proposal, with the scope `write`; or, with `buy`, an accepted round of which nothing has come yet."""
     project, row = conditional(call, project_id, number)

@@ -24,6 +24,7 @@ from app.errors import (
 )
 from app.services.vendors.gathering import Gathering
 from app.services.vendors.inbox import Call, Letter, open_letters, owner_of, receive
+from app.telemetry.addresses import hook_token
 from app.vendors.base import Headers
 
 router = APIRouter(prefix="/v1/hooks", tags=["vendors"])
@@ -56,7 +57,7 @@ async def receive_webhook(
     """At most 1 MiB, read once the address is known, as the vendor sends it; what kind a connection's vendor speaks is
     configured there. Answered as soon as it is stored, for what we ignore and for repeats too."""
     runtime: Runtime = request.app.state.runtime
-    door = runtime.door
+    door, token = runtime.door, hook_token(request.scope, token)
     owner = door.name_of(token)
     if owner is None:
         owner = await door.let_in(request, "webhook address", token, partial(workspace_of, runtime, token), str)

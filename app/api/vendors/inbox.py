@@ -28,7 +28,7 @@ Outcome = Literal["received", "applied", "ignored", "quarantined"]
 class VendorDeliveryOut(Answer):
     """One webhook, without secrets. `outcome`: received (waits), applied, ignored, or quarantined: some of it could not
     be read, or waits for its order or group to be mapped; `detail` says which. `unread`: how many of its `events` could
-    not be read."""
+    not be read. `reduced_at`: since when `body` is a digest of it and what was counted; then it is not replayed."""
 
     id: int
     delivery_id: str
@@ -72,7 +72,8 @@ class InboxReplayOut(Answer):
 def replay_deliveries(
     connection_id: str, body: InboxReplayIn, call: Annotated[Call, posts("admin", whole_workspace=True)]
 ) -> InboxReplayOut:
-    """From the inbox, by the present configuration. What was applied before has no second effect."""
+    """From the inbox, by the present configuration. What was applied before has no second effect. Those whose bodies
+    were reduced are left out."""
     row = get(call, connection_id)
     count = store.receive_again(call.session, row.id, body.outcome, body.since)
     inbox.enqueue_drain(call.session, row.id, f"replay-{new_id()}", call.enqueue)
@@ -116,9 +117,9 @@ class DryRunOut(Answer):
     events: list[VendorEventOut]
 
 
-@router.post("/{connection_id}/dry-run", summary="Try a webhook without effect", responses=declared(VerifyFailed))
+@questions.post("/{connection_id}/dry-run", summary="Try a webhook without effect", responses=declared(VerifyFailed))
 def dry_run(
-    connection_id: str, body: DryRunIn, call: Annotated[Call, posts("admin", whole_workspace=True)]
+    connection_id: str, body: DryRunIn, call: Annotated[Call, asks("admin", whole_workspace=True)]
 ) -> DryRunOut:
     """What would be read from it, with the connection's configuration or with another one."""
     row = get(call, connection_id)

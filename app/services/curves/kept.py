@@ -16,7 +16,8 @@ STRIPES = 64
 
 class Kept(Generic[Value]):
     """The answers used last that together weigh at most `most`, each 1 where no `weight` is said. Safe in threads; who
-    asks what is being computed waits for it, so that whoever holds a connection asks by `kept`."""
+    asks what is being computed waits for it, so that whoever holds a connection asks by `kept`. `hits` and `misses`
+    count what was looked for."""
 
     def __init__(self, most: int, weight: Callable[[Value], int] = lambda _: 1) -> None:
         self.most = most

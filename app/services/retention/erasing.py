@@ -14,6 +14,7 @@ from sqlalchemy import Table
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault, NotFound, Unavailable, invalid
+from app.services.access.audit import write_audit
 from app.services.access.keys import Caller
 from app.services.enqueue import Enqueue
 from app.services.ids import new_id
@@ -58,6 +59,9 @@ def ask_to_erase(
     session.add(row)
     hide(project, now)
     session.flush()
+    if caller is not None:
+        # Of no project, so that it stays when the project's own audit goes.
+        write_audit(session, None, caller, "erasure.asked", f"erasure:{row.id}", {"project_id": str(project.id)}, now)
     return row
 
 

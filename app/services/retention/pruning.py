@@ -24,7 +24,7 @@ EMPTIED = "vendor_rows, data emptied"
 
 
 @dataclass(frozen=True)
-class Work:
+class Chore:
     """One kind of upkeep. `batch` does the next part, and says what it did: nothing where nothing is left.
 
     count: what there is to do, on a snapshot from which others have taken what is gone.
@@ -37,7 +37,7 @@ class Work:
 def prune(database: Database, settings: Settings, now: datetime, goes_on: Callable[[], bool]) -> tuple[Counts, bool]:
     """Delete and reduce what is due, as long as `goes_on` says. Returns what was done, and whether all of it is."""
     done: Counter[str] = Counter()
-    for work in all_work(database, settings, now):
+    for work in all_chores(database, settings, now):
         while goes_on():
             counts = {name: count for name, count in work.batch().items() if count}
             done.update(counts)
@@ -53,12 +53,12 @@ def count_due(database: Database, settings: Settings, now: datetime) -> Counts:
     due: Counter[str] = Counter()
     gone: Gone = {}
     with database.reading() as session:
-        for work in all_work(database, settings, now):
+        for work in all_chores(database, settings, now):
             due.update(work.count(session, gone))
     return {name: count for name, count in due.items() if count}
 
 
-def all_work(database: Database, settings: Settings, now: datetime) -> Iterator[Work]:
+def all_chores(database: Database, settings: Settings, now: datetime) -> Iterator[Chore]:
     """In the order in which one makes room for the next."""
     before = instants(settings, now)
     if "vendor_body_retention_days" in before:
@@ -81,15 +81,15 @@ def instants(settings: Settings, now: datetime) -> Mapping[str, datetime]:
     return {name: now - timedelta(days=kept) for name, kept in days.items() if kept}
 
 
-def deleting(database: Database, rule: Rule, before: datetime) -> Work:
+def deleting(database: Database, rule: Rule, before: datetime) -> Chore:
     def batch() -> Counts:
         with database.writing() as session:
             return store.delete_due(session, rule, before, BATCH)
 
-    return Work(batch, lambda session, gone: store.count_due(session, rule, before, gone))
+    return Chore(batch, lambda session, gone: store.count_due(session, rule, before, gone))
 
 
-def events(database: Database, before: datetime, deliveries_before: datetime | None) -> Work:
+def events(database: Database, before: datetime, deliveries_before: datetime | None) -> Chore:
     def batch() -> Counts:
         with database.reading() as session:
             workspaces = store.workspaces_with_old_events(session, before)
@@ -98,10 +98,10 @@ def events(database: Database, before: datetime, deliveries_before: datetime | N
         with database.writing() as session:
             return {"events": store.delete_old_events(session, workspaces[0], before, BATCH)}
 
-    return Work(batch, lambda session, _: {"events": store.count_old_events(session, before, deliveries_before)})
+    return Chore(batch, lambda session, _: {"events": store.count_old_events(session, before, deliveries_before)})
 
 
-def reducing(database: Database, before: datetime, now: datetime) -> Work:
+def reducing(database: Database, before: datetime, now: datetime) -> Chore:
     def batch() -> Counts:
         # Read outside of the transaction that writes: a body can be large.
         with database.reading() as session:
@@ -111,12 +111,12 @@ def reducing(database: Database, before: datetime, now: datetime) -> Work:
         with database.writing() as session:
             return {REDUCED: sum(store.reduce_body(session, id, body, now) for id, body in bodies.items())}
 
-    return Work(batch, lambda session, _: {REDUCED: store.count_whole_bodies(session, before)})
+    return Chore(batch, lambda session, _: {REDUCED: store.count_whole_bodies(session, before)})
 
 
-def emptying(database: Database, before: datetime, now: datetime) -> Work:
+def emptying(database: Database, before: datetime, now: datetime) -> Chore:
     def batch() -> Counts:
         with database.writing() as session:
             return {EMPTIED: store.empty_labelled_rows(session, before, now, BATCH)}
 
-    return Work(batch, lambda session, _: {EMPTIED: store.count_labelled_rows(session, before)})
+    return Chore(batch, lambda session, _: {EMPTIED: store.count_labelled_rows(session, before)})

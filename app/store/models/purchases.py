@@ -158,4 +158,4 @@ class AuditEntry(Base):
     resource: Mapped[str] = mapped_column(String(200))
     detail: Mapped[dict[str, Any]]
     changes: Mapped[dict[str, Any]]
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(index=True)

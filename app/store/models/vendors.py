@@ -43,7 +43,8 @@ class VendorWakeup(Base):
 
 class VendorDelivery(Base):
     """One webhook as it came, without secrets. outcome: received, applied, ignored or quarantined. unread: how many of
-    its events could not be read when it was applied last."""
+    its events could not be read when it was applied last. From `reduced_at` on there stands in `body` what
+    `services.retention.bodies` leaves of it."""
 
     __tablename__ = "vendor_deliveries"
     __table_args__ = (

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable
 import anyio
 from fastapi.concurrency import run_in_threadpool
 
+from app.api.admission import EventStream
+from app.api.admission.streams import LONGEST_S
 from app.errors import TrancheError
 from app.services.projects.projects import get_project
 from app.store.db import Session

@@ -13,17 +13,15 @@ from inspect import iscoroutinefunction
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from starlette.datastructures import UploadFile
 
-from app.api.admission import needs, scope_of
 from app.api.admission.bodies import giving
 from app.api.http.runtime import MAX_BODY, Runtime
 from app.errors import Fault, Forbidden, TrancheError, Unauthenticated, invalid
 from app.services.access.audit import watch
 from app.services.access.keys import Caller
-from app.services.access.rights import Right, needs
+from app.services.access.rights import Right, needs, right_of
 from app.services.access.sessions import recognise
 from app.services.computing import settled
 from app.services.enqueue import Enqueue
@@ -31,6 +29,7 @@ from app.services.projects.projects import get_project
 from app.store.db import Session
 from app.store.models.projects import Project
 from app.store.reading import Listing
+from app.telemetry.notes import note_caller
 from app.web.site.render import html, protect
 from app.web.site.sessions import (
     STALE_FORM,
@@ -43,6 +42,10 @@ from app.web.site.sessions import (
 )
 
 MAX_FIELDS = 20_000
+MAX_SIGN_IN = 16_000
+"""Bytes of a form that anybody may send."""
+OPEN = Right(())
+"""Of the pages for whoever comes."""
 
 
 @dataclass(frozen=True)
@@ -186,6 +189,7 @@ def who_holds(runtime: Runtime, now: datetime, token: str) -> Caller:
         found = recognise(session, now, runtime.hash_keys, token)
     if found is None:
         raise Unauthenticated("Sign in first.")
+    note_caller(found.key_id, found.workspace_id)
     return found
 
 
@@ -196,16 +200,9 @@ async def look_in(request: Request) -> Visit:
     return visit
 
 
-def who_holds(runtime: Runtime, now: datetime, token: str) -> Caller | None:
-    with runtime.database.reading() as session:
-        return recognise(session, now, runtime.hash_keys, token)
-
-
-async def read_form(visit: Visit) -> None:
-    """Raises Forbidden where the form does not come from a page of this session."""
-    elsewhere = from_elsewhere(visit.request)
-    if elsewhere:
-        raise Forbidden(elsewhere)
+async def knock(request: Request) -> Visit:
+    """As `look_in`, with the form. Raises Forbidden where it does not come from a page of this session."""
+    visit = await look_in(request)
     fields: dict[str, list[str]] = {}
     files: dict[str, Upload] = {}
     async with request.form(max_files=10, max_fields=MAX_FIELDS, max_part_size=MAX_BODY) as sent:
@@ -235,34 +232,23 @@ def acts(*scopes: str, whole_workspace: bool = False) -> Any:
     right = Right(scopes, whole_workspace)
 
     async def act(request: Request) -> Visit:
-        visit = await admitted(request, right)
-        await read_form(visit)
+        visit = await knock(request)
+        visit.right = right
         return visit
 
     return Depends(needs(right, act))
 
 
 async def admitted(request: Request, right: Right) -> Visit:
-    """Raises Unauthenticated, Forbidden."""
-    visit = await arrive(request)
-    right.demand(visit.caller)
+    """The visit that its route let in, by the right that it demanded."""
+    visit = await look_in(request)
     visit.right = right
     return visit
 
 
-async def look_in(request: Request) -> Visit:
-    return await arrive(request)
-
-
-async def knock(request: Request) -> Visit:
-    visit = await arrive(request)
-    await read_form(visit)
-    return visit
-
-
 # For sign-in alone: whoever comes, with and without a form.
-LooksIn = Annotated[Visit, needs(None, look_in)]
-Knocks = Annotated[Visit, needs(None, knock)]
+LooksIn = Annotated[Visit, Depends(look_in)]
+Knocks = Annotated[Visit, Depends(knock)]
 
 
 Place = Annotated[str | None, Query(max_length=40)]
@@ -298,18 +284,19 @@ class PageRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        scope = scope_of(self.dependant)
-        max_body = MAX_SIGN_IN if scope is None else MAX_BODY
+        right = right_of(self.dependant)
+        max_body = MAX_SIGN_IN if right is None else MAX_BODY
 
         async def protected(request: Request) -> Response:
             visit = await arrive(request)
             request.state.visit = visit
-            if scope is not None:
-                visit.caller.require(scope)
+            if right is not None:
+                right.demand(visit.caller)
             if request.method in ("GET", "HEAD"):
                 return protect(await handle(request))
-            if from_elsewhere(request):
-                raise Forbidden(STALE_FORM)
+            elsewhere = from_elsewhere(request)
+            if elsewhere:
+                raise Forbidden(elsewhere)
             owner = None if visit.visitor is None else visit.visitor.workspace_id
             async with visit.runtime.door.body(request, max_body, owner) as body:
                 return protect(await handle(Request(request.scope, giving(body))))
@@ -327,6 +314,8 @@ def one_transaction(endpoint: Callable[..., Any], writes: bool) -> Callable[...,
 
         def act(session: Session) -> Answer:
             visit.open_session, visit.writes = session, writes
+            if writes and visit.visitor is not None:
+                watch(session, visit.visitor, visit.now)
             answer: Answer = endpoint(visit=visit, **inputs)
             return answer
 

@@ -60,6 +60,7 @@ def owned(api: Api) -> tuple[str, dict[str, str]]:
     assert observation.status_code == 201
     assert api.key is not None
     propose(api, project)
+    gone = api.project(name="gone")
     return project, {
         "project_id": project.rsplit("/")[-1],
         "key": "Black_Female",
@@ -68,6 +69,7 @@ def owned(api: Api) -> tuple[str, dict[str, str]]:
         "order_id": accept(api, project).json()["orders"][0]["id"],
         "observation_id": api.get(f"{project}/observations").json()["items"][0]["id"],
         "key_id": api.key.split("_")[1],
+        "erasure_id": api.post(f"{gone}/erasure", json={"name": "gone"}).json()["id"],
         "endpoint_id": api.post("/v1/webhook-endpoints", json={"url": "https://example.com/"}).json()["id"],
         "job_id": api.get("/v1/jobs").json()["items"][0]["id"],
         "connection_id": api.post("/v1/vendor-connections", json={"name": "v", "kind": "standard"}).json()["id"],

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from app.store.db import Database
 from tests.api.http.test_bad_input import problem
 from tests.api_client import Api
-from tests.conftest import one_database
+from tests.conftest import new_key, one_database
 
 OFFER: dict[str, Any] = {
     "key": "clinic-7",
@@ -203,3 +204,19 @@ def test_vendors_are_asked_for_items_of_one_label(api: Api) -> None:
     [fault] = problem(api.patch(f"{path}/sources/A", json=changes), 422)["errors"]
     assert fault["pointer"] == "/labels_per_item"
     assert api.get(f"{path}/sources/A").json() == before
+
+
+def test_a_key_limited_to_projects_gives_no_source_a_vendor_connection(api: Api, database: Database) -> None:
+    path = api.project()
+    linked = api.post("/v1/vendor-connections", json={"name": "v", "kind": "standard"}).json()["id"]
+    limited = api.as_key(new_key(database, "write", project_ids=[path.rpartition("/")[2]]))
+    source = {"key": "web", "yields": {"A": 1.0}, "unit_cost": "1", "connection": linked}
+    for refused in (
+        limited.post(f"{path}/sources", json=source),
+        limited.put(f"{path}/sources", json=[source]),
+        limited.patch(f"{path}/sources/A", json={"connection": linked}),
+    ):
+        assert (refused.status_code, "limited to named projects" in refused.text) == (403, True)
+    assert api.patch(f"{path}/sources/A", json={"connection": linked}).status_code == 200
+    kept = limited.patch(f"{path}/sources/A", json={"connection": linked, "unit_cost": "3"})
+    assert (kept.status_code, kept.json()["unit_cost"]) == (200, "3.00"), "what it has already may be said again"

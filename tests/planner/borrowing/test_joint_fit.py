@@ -132,7 +132,9 @@ def test_permuting_the_groups_permutes_everything_to_the_last_bit(helped: Poster
     np.testing.assert_array_equal(
         other.moved(counts[order]).loss(counts[order]), helped.moved(counts).loss(counts)[order]
     )
-    np.testing.assert_array_equal(other.cross_slope(counts[order])[0], helped.cross_slope(counts)[2, order])
+    # What is unlike is a sum over the groups, which rounds by their order on some processors.
+    found, known = other.cross_slope(counts[order])[0], helped.cross_slope(counts)[2, order]
+    np.testing.assert_allclose(found, known, rtol=1e-13, atol=0.0)
 
 
 def test_slopes_are_the_derivatives_of_the_joint_loss(helped: Posterior) -> None:

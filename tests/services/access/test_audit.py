@@ -60,7 +60,7 @@ def test_what_is_written_is_audited_or_has_a_reason(operation: Operation, everyt
         assert row["resource"].startswith("key" if kind == "session" else kind)
         assert row["workspace_id"]
         assert row["api_key_id"] == everything.places["owner"]
-        assert (row["project_id"] is None) == (kind in ("key", "session", "connection")) or kind in (
+        assert (row["project_id"] is None) == (kind in ("key", "session", "connection", "erasure")) or kind in (
             "endpoint",
             "vendor-order",
         )
