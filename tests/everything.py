@@ -187,6 +187,8 @@ class TakenBack(Database):
             rows = session.scalars(select(AuditEntry).where(AuditEntry.id > last).order_by(AuditEntry.id))
             columns = AuditEntry.__table__.columns.keys()
             object.__setattr__(self, "audited", [{name: getattr(row, name) for name in columns} for row in rows])
+            # What a page shows afterwards stays readable, as it does after a commit.
+            session.expunge_all()
             session.rollback()
 
 

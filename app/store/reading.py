@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, inspect, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 Row = TypeVar("Row")
@@ -16,6 +16,13 @@ def find(session: Session, kind: type[Row], *, lock: bool = False, **columns: ob
     """The row whose columns hold this; `lock` keeps its other writers waiting until this transaction ends."""
     query: Select[Row] = select(kind).filter_by(**columns)
     return session.scalar(query.with_for_update() if lock else query)
+
+
+def load_undone(session: Session) -> None:
+    """Read anew the rows that a savepoint's rollback left unread, so that they can be shown after the session."""
+    for row in list(session):
+        if inspect(row).expired:
+            session.refresh(row)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Simulations over HTTP and in their jobs: parts spread, repeat and end in one answer."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from app.services.simulations import simulations as service
 from app.services.simulations.simulations import PART, SIMULATE
 from app.settings import Settings
 from app.store.db import Database
-from app.store.jobs import forget_jobs_ended_before
 from tests.api.http.test_bad_input import problem
 from tests.api_client import RUNS, Api
 from tests.conftest import new_key
@@ -268,11 +266,3 @@ def test_a_worker_plays_it_to_its_end(api: Api, settings: Settings) -> None:
     with working(settings):
         until(lambda: api.get(path).json()["state"] == "succeeded")
     assert api.get(path).json()["result"]["games"] == 6
-
-
-def test_a_job_of_a_simulation_is_not_forgotten(api: Api, deck: Deck, database: Database) -> None:
-    path = start(api, measured(api))
-    found = finished(api, deck, path)
-    with database.writing() as session:
-        forget_jobs_ended_before(session, deck.clock.now + timedelta(days=400))
-    assert api.get(path).json() == found

@@ -61,7 +61,7 @@ def ask_to_erase(
     session.flush()
     if caller is not None:
         # Of no project, so that it stays when the project's own audit goes.
-        write_audit(session, None, caller, "erasure.asked", f"erasure:{row.id}", {"project_id": str(project.id)}, now)
+        write_audit(session, None, caller, "erasure.asked", f"erasure:{row.id}", {}, now)
     return row
 
 

@@ -28,7 +28,7 @@ from app.services.enqueue import Enqueue
 from app.services.projects.projects import get_project
 from app.store.db import Session
 from app.store.models.projects import Project
-from app.store.reading import Listing
+from app.store.reading import Listing, load_undone
 from app.telemetry.notes import note_caller
 from app.web.site.render import html, protect
 from app.web.site.sessions import (
@@ -145,6 +145,9 @@ class Visit:
 
     def render(self, template: str, *, error: TrancheError | None = None, **context: Any) -> Answer:
         """As `rendered`, once the transaction is over."""
+        if self.open_session is not None:
+            # What was undone is to be read anew, and there is no transaction for it then.
+            load_undone(self.open_session)
         return Later(partial(self.rendered, template, error=error, **context))
 
     def rendered(
