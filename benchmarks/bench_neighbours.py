@@ -123,7 +123,7 @@ def event_streams(place: Place) -> Sequence[str]:
 
     def listen(_: int) -> str:
         try:
-            with httpx.stream("GET", f"{place.a.base_url}v1/jobs/{job}/events", headers=headers, timeout=60) as answer:
+            with httpx.stream("GET", f"{place.a.base_url}/v1/jobs/{job}/events", headers=headers, timeout=60) as answer:
                 for _part in answer.iter_raw():
                     if place.stop.is_set():
                         break
