@@ -32,6 +32,10 @@ FIRST = (
     "mixed_unknown", "counts_without_purchase", "licence_unspecified", "no_source", "drifts",
 )  # fmt: skip
 """The worst first; what is not listed comes after."""
+INFORMS = ("transfer", "transfer_held", "pooled_prior", "many_points")
+"""Warnings that say how something was reckoned, which nobody has to look after before signing."""
+NEARLY = 0.05
+"""A simple rule that needs so small a share more or less of the money needs the same."""
 
 
 @dataclass(frozen=True)
@@ -182,10 +186,12 @@ def _instead(project: Project, answer: Answer) -> Tile:
     chance = answer["utility"]["best_simple_rule"]["gain"]["p_better"]
     ratio = answer["utility"]["best_simple_rule"]["budget_ratio"]
     more: tuple[str, ...] = ()
-    if ratio is not None and ratio["mean"] is not None:
+    if ratio is not None and ratio["mean"] is not None and abs(ratio["mean"] - 1.0) > NEARLY:
         more = (f"it would need {ratio['mean']:.2g} times the money for the same",)
     gain = instead["changes"]["mean"]["gain"]["mean"]
     unit = _unit(project).strip() or project.metric_name
+    if not gain:
+        return Tile("Instead", "the same", f"by {rule}, the best simple rule", more)
     said = f"{unit} beside {rule}, the best simple rule; better in {_of_hundred(chance)}"
     return Tile("Instead", _moved(project, gain), said, more)
 
@@ -240,6 +246,8 @@ def _checks(answer: Answer, names: Mapping[str, str]) -> list[Check]:
     """One line for each kind of warning, the worst first; what several groups share is said once."""
     about: dict[str, list[Answer]] = {}
     for one in answer["warnings"]:
+        if one["code"] in INFORMS:
+            continue
         about.setdefault(one["code"], []).append(one)
     ranked = sorted(about, key=lambda code: FIRST.index(code) if code in FIRST else len(FIRST))
     return [_check(code, about[code], names) for code in ranked]

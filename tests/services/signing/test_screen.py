@@ -83,6 +83,15 @@ def test_the_tiles_say_pay_get_worth_and_instead() -> None:
     assert instead.more == ("it would need 1.4 times the money for the same",)
 
 
+def test_a_simple_rule_that_does_as_well_is_said_to() -> None:
+    said = answer()
+    instead = {**said["verdict"]["instead"]["changes"], "mean": {**CHANGE, "gain": {**GAIN, "mean": 0.0}}}
+    said["verdict"]["instead"]["changes"] = instead
+    said["utility"]["best_simple_rule"]["budget_ratio"]["mean"] = 1.0
+    shown = screen(said).tiles[3]
+    assert (shown.big, shown.small, shown.more) == ("the same", "by equal money, the best simple rule", ())
+
+
 def test_what_the_gain_is_worth_stands_where_the_project_says_it() -> None:
     worth = screen(answer(stop={"worth": "1791.5"})).tiles[2]
     assert worth.big == "1,792 EUR"
@@ -111,6 +120,7 @@ def test_the_worst_doubts_come_first_and_are_said_once() -> None:
         warning("few_points", "a"),
         warning("few_points", "b"),
         warning("transfer"),
+        warning("y"),
         warning("x"),
         warning("stale", "b"),
     ]
@@ -118,7 +128,7 @@ def test_the_worst_doubts_come_first_and_are_said_once() -> None:
     assert [(one.about, one.detail, one.measure) for one in found.checks] == [
         ("B", "about stale", True),
         ("Group A, B", "about few_points", True),
-        ("", "about transfer", False),
+        ("", "about y", False),
     ]
     assert found.more_checks == 1
 
