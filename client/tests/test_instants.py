@@ -75,3 +75,9 @@ def test_what_python_writes_is_read_back(at: datetime) -> None:
 def test_a_number_of_no_known_unit_is_no_instant(number: float) -> None:
     assert since_1970(number, 1) is None
     assert since_1970(1_763_632_800, 1) == since_1970(1_763_632_800_000, 1000) == datetime(2025, 11, 20, 10, tzinfo=UTC)
+
+
+def test_half_of_a_character_can_be_told() -> None:
+    with pytest.raises(ValueError, match="is no instant") as refused:
+        read_instant("\udfff\ud800")
+    assert str(refused.value).encode()

@@ -20,6 +20,7 @@ from app.errors import (
     TooLarge,
     TrancheError,
     Unavailable,
+    UnsupportedMediaType,
     VerifyFailed,
 )
 from app.services.vendors.gathering import Gathering
@@ -42,7 +43,17 @@ class Receipt(Answer):
     "/{token}",
     status_code=202,
     summary="Receive a vendor's webhook",
-    responses=declared(Malformed, VerifyFailed, NotFound, BodyTooSlow, TooLarge, Invalid, RateLimited, Unavailable),
+    responses=declared(
+        Malformed,
+        VerifyFailed,
+        NotFound,
+        BodyTooSlow,
+        TooLarge,
+        UnsupportedMediaType,
+        Invalid,
+        RateLimited,
+        Unavailable,
+    ),
     openapi_extra={
         "requestBody": {
             "required": True,

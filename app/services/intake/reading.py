@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Literal
@@ -21,6 +22,8 @@ HEAD = 100_000
 LONGEST = 10_000
 """Signs of a cell; beyond it a quote was left open, or contents are sent that belong elsewhere."""
 MOST_COLUMNS = 1_000
+UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+"""No text of a database or of an answer."""
 NAMED_COLUMNS = 50
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -100,7 +103,7 @@ def refuse_header(header: Sequence[str], wanted: Mapping[str, str]) -> None:
 
 def refuse_lacking(lacking: Sequence[str], there: Sequence[str], wanted: Mapping[str, str]) -> None:
     """Raises Invalid naming each column that lacks, what needs it, and the columns that are there."""
-    names = ", ".join(name[:100] for name in there[:NAMED_COLUMNS]) or "none"
+    names = ", ".join(UNWRITABLE.sub("?", name[:100]) for name in there[:NAMED_COLUMNS]) or "none"
     faults = [
         Fault(name, f"{wanted[name]} needs the column '{name}', which the manifest lacks; there are: {names}")
         for name in lacking
@@ -147,6 +150,8 @@ def text_of(value: Any, name: str, line: int) -> str:
         raise Malformed(
             f"Line {line}: '{name[:100]}' is a list or an object; a cell is a text, a number or a truth value."
         )
-    if len(text) > LONGEST or "\0" in text:
-        raise Malformed(f"Line {line} has a cell of more than {LONGEST:,} characters, or one with U+0000.")
+    if len(text) > LONGEST or UNWRITABLE.search(text):
+        raise Malformed(
+            f"Line {line} has a cell of more than {LONGEST:,} characters, or one with U+0000 or half of a character."
+        )
     return text

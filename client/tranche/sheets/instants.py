@@ -54,4 +54,5 @@ def unreadable(given: str) -> str:
 
 
 def shown(given: str) -> str:
-    return given[:LONGEST_SHOWN]
+    """The beginning of it, in whole characters."""
+    return given[:LONGEST_SHOWN].encode(errors="replace").decode()

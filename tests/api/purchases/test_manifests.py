@@ -179,6 +179,8 @@ def test_json_lines_that_cannot_be_read_say_so(api: Api, path: str) -> None:
         ('{"item": "a"}\n[1]\n', 400, "Line 2 is no JSON object"),
         ('{"item": ["a"]}\n', 400, "Line 1: 'item' is a list or an object"),
         ('{"item": "a"}\n{"item": \n', 400, "Line 2: "),
+        ('{"item": "a", "group": "\\ud800", "zip": 1}\n', 400, "half of a character"),
+        ('{"item": "a", "group": "A", "\\ud800": 1}\n', 422, "there are: item, group, ?"),
     ):
         assert words in json.dumps(problem(send(api, path, body, lines), status))
     assert problem(send(api, path, "x", {"Content-Type": "application/json"}), 415)
