@@ -1,5 +1,6 @@
 """Errors as problem details (RFC 9457): what every failing request answers."""
 
+import json
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -97,12 +98,19 @@ def body_of(error: TrancheError) -> dict[str, Any]:
     return body
 
 
+class ProblemResponse(JSONResponse):
+    """A problem that repeats what was sent, half of a character as "?": that alone must not fail the answer."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(errors="replace")
+
+
 def answer(error: TrancheError) -> JSONResponse:
     note_problem(error)
     headers = dict(error.headers)
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(body_of(error), error.status, headers=headers, media_type=MEDIA_TYPE)
+    return ProblemResponse(body_of(error), error.status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def from_pydantic(errors: Sequence[Any], document: Any, at: str = "") -> Invalid:

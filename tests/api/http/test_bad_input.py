@@ -180,6 +180,12 @@ def test_a_zero_is_a_zero(api: Api, number: str) -> None:
     assert api.post("/v1/projects", content=body, headers=JSON).status_code == 201
 
 
+def test_a_lone_surrogate_in_a_name_that_the_answer_repeats_is_refused(api: Api) -> None:
+    body = b'{"name": 1e-400, "\\ud800": 1e-400}'
+    answer = api.patch(api.project(), content=body, headers={"Content-Type": "application/json"})
+    assert problem(answer, 400)["errors"][1]["pointer"] == "/?"
+
+
 def test_a_lone_surrogate_is_refused(api: Api) -> None:
     body = b'{"name": "\\ud800", "metric": {"upper": 1}, "budget": {"total": "1"}}'
     assert problem(api.post("/v1/projects", content=body, headers=JSON), 422)["errors"][0]["pointer"] == "/name"
