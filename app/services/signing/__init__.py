@@ -2,6 +2,6 @@
 
 from app.planner.verdict import MetricChanges, VerdictKind
 from app.services.signing.screen import Screen, screen_of
-from app.services.signing.verdict import improvement, level, verdict_sentence
+from app.services.signing.verdict import verdict_sentence
 
-__all__ = ["MetricChanges", "Screen", "VerdictKind", "improvement", "level", "screen_of", "verdict_sentence"]
+__all__ = ["MetricChanges", "Screen", "VerdictKind", "screen_of", "verdict_sentence"]
