@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from app.api.admission.bodies import SMALL
 from app.api.http.runtime import Runtime
 from app.settings import Settings
 from app.store.db import Database
@@ -102,24 +101,6 @@ def test_a_body_that_stops_or_drips_is_not_waited_for(slow: Api, start: bytes) -
     assert status_of(answer) == 408
     assert problem_of(answer)["type"] == "urn:tranche:problem:body-too-slow"
     assert "connection: close" in answer
-
-
-def test_a_body_that_goes_on_coming_has_the_time_that_it_takes(slow: Api) -> None:
-    """Each part is sent when the one before it has been read, and the whole takes longer than one part may."""
-    part, parts = b" " * 20_000, 12
-    runtime: Runtime = slow.app.state.runtime
-    with served(slow.app) as address, socket.create_connection(address) as connection:
-        connection.sendall(
-            head("PUT", "/v1/projects/x/groups", JSON, key_of(slow), f"Content-Length: {len(part) * parts + 2}")
-        )
-        for number in range(1, parts + 1):
-            connection.sendall(part)
-            if len(part) * number > SMALL:
-                until(lambda: runtime.door.bodies.all_held)
-        connection.sendall(b"[]")
-        connection.shutdown(socket.SHUT_WR)
-        assert status_of(answer_of(connection)) == 404
-    assert runtime.door.bodies.all_held == 0
 
 
 def test_bodies_under_way_are_bounded_by_workspace_and_in_all(slow: Api, database: Database) -> None:

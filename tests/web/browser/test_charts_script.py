@@ -115,6 +115,7 @@ def test_a_screen_reader_hears_the_finding_and_none_of_the_marks(page: Page) -> 
 def test_the_numbers_stand_in_a_table_too(page: Page) -> None:
     page.locator("figure.chart summary", has_text="Show as table").click()
     rows = page.locator("figure.chart details tr")
+    rows.first.wait_for()
     assert [rows.nth(at).locator("th, td").all_inner_texts() for at in range(rows.count())] == [
         ["group", "share"], [NAME, "50%"], ["b", "25%"],
     ]  # fmt: skip
