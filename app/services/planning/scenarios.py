@@ -1,6 +1,6 @@
 """What if: a project as it is and as it might be, planned side by side on the same draws."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
@@ -46,19 +46,43 @@ def comparing(
     situation = situation_of(session, fits, project, draws, seed)
     named = [named_in(session, project, scenario) for scenario in scenarios]
 
+    def imagined(index: int) -> Varied:
+        return vary(situation, named[index], scenarios[index], f"/scenarios/{index}", draws, seed)
+
     def compare() -> Sequence[ScenarioResult]:
-        faults: list[Fault] = []
-        varied: list[Varied] = []
-        for index, (scenario, found) in enumerate(zip(scenarios, named, strict=True)):
-            try:
-                varied.append(vary(situation, found, scenario, f"/scenarios/{index}", draws, seed))
-            except Invalid as error:
-                faults.extend(error.faults)
-        refuse(faults[:MAX_FAULTS])
-        outcomes = [outcome_of(one, seed) for one in varied]
-        return with_gains(varied, outcomes)
+        refuse(faults_of(imagined, len(scenarios))[:MAX_FAULTS])
+        return outcomes_of(map(imagined, range(len(scenarios))), seed)
 
     return Work(situation.cells * len(scenarios), compare)
+
+
+def faults_of(imagined: Callable[[int], Varied], count: int) -> list[Fault]:
+    """All that is wrong with any of so many scenarios."""
+    faults: list[Fault] = []
+    for index in range(count):
+        try:
+            imagined(index)
+        except Invalid as error:
+            faults.extend(error.faults)
+    return faults
+
+
+def outcomes_of(varied: Iterator[Varied], seed: int) -> list[ScenarioResult]:
+    """The outcomes with their gains over the first. One problem at a time, as each keeps what its plan asked of the
+    draws."""
+    outcomes: list[ScenarioResult] = []
+    measure = base = None
+    for one in varied:
+        outcome = outcome_of(one, seed)
+        if outcome.plan is not None:
+            if not outcomes and outcome.known:
+                measure = UtilityMeasure.of(one.problem)
+                base = measure.outlook(one.problem, orders_of(outcome.plan))
+            if measure is not None and base is not None:
+                gain = gain_of(measure.outlook(one.problem, orders_of(outcome.plan)), base)
+                outcome = replace(outcome, gain=gain)
+        outcomes.append(outcome)
+    return outcomes
 
 
 def outcome_of(one: Varied, seed: int) -> ScenarioResult:
@@ -82,21 +106,6 @@ def planned(one: Varied, seed: int) -> Plan:
     if not one.situation.known:
         return make_plan(one.problem, "equal_spend")
     return make_plan(one.problem, scenario.policy, exploration=scenario.exploration, seed=seed)
-
-
-def with_gains(varied: Sequence[Varied], outcomes: Sequence[ScenarioResult]) -> list[ScenarioResult]:
-    """The outcomes with their gains over the first."""
-    first = outcomes[0]
-    if first.plan is None or not first.known:
-        return list(outcomes)
-    measure = UtilityMeasure.of(varied[0].problem)
-    base = measure.outlook(varied[0].problem, orders_of(first.plan))
-    return [
-        outcome
-        if outcome.plan is None
-        else replace(outcome, gain=gain_of(measure.outlook(one.problem, orders_of(outcome.plan)), base))
-        for one, outcome in zip(varied, outcomes, strict=True)
-    ]
 
 
 def orders_of(plan: Plan) -> dict[str, int]:
