@@ -20,7 +20,7 @@ from app.api.http import problems
 from app.api.http.runtime import SOFTWARE_VERSION, Runtime
 from app.api.keys.paths import WholeParts
 from app.api.observations import curves, forecasts, measurements, observations
-from app.api.planning import allocations, requirements, scenarios, simulations, source_values
+from app.api.planning import allocations, requirements, scenarios, simulations, source_values, training_mix
 from app.api.projects import audit, groups, keys, projects, sources
 from app.api.purchases import deliveries, ledger, manifests, orders, purchases, rounds
 from app.api.vendors import connections, hooks, inbox
@@ -101,7 +101,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     problems.install(app)
     # What the sources are worth stands where a source of the key "value" would: it comes first.
     resources = (projects, erasures, groups, source_values, sources, observations, curves, forecasts, measurements)
-    planning = (allocations, scenarios, requirements, simulations)
+    planning = (allocations, scenarios, requirements, simulations, training_mix)
     buying = (rounds, purchases, orders, deliveries, manifests, ledger)
     vendors = (connections, inbox, vendor_orders, hooks)
     for module in (*resources, *planning, *buying, *vendors, events, endpoints, jobs, keys, audit, health):

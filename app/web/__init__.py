@@ -15,6 +15,7 @@ from app.web import (
     scenarios_page,
     signin,
     simulations_page,
+    training_page,
 )
 from app.web.site import assets
 
@@ -30,6 +31,7 @@ ROUTERS = [
     scenarios_page.router,
     simulations_page.router,
     measurement_page.router,
+    training_page.router,
     exports.router,
     rounds_page.router,
     connections.router,

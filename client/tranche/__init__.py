@@ -25,12 +25,14 @@ from tranche.questions import (
     GroupRequirement,
     MeasurementPlan,
     MeasurementRun,
+    MixPhase,
     Pilot,
     PilotRun,
     Requirements,
     ScenarioPlan,
     Simulation,
     Standing,
+    TrainingMix,
 )
 from tranche.rounds import Delivery, Entry, GroupProgress, LedgerCheck, Line, Order, Round
 from tranche.rows import Listing
@@ -60,6 +62,7 @@ __all__ = [
     "MeasurementPlan",
     "MeasurementRun",
     "Metric",
+    "MixPhase",
     "Observation",
     "Order",
     "Parameter",
@@ -77,6 +80,7 @@ __all__ = [
     "Standing",
     "Stop",
     "StoredObservation",
+    "TrainingMix",
     "TrancheError",
     "Verdict",
     "subsets",

@@ -290,3 +290,51 @@ class SourceValue:
     def row(self) -> Row:
         named = ("source", "delivered", "spent", "share", "leave_one_out", "closing_costs")
         return {name: getattr(self, name) for name in named} | {"value": self.value["mean"]}
+
+
+@dataclass(frozen=True, slots=True)
+class MixPhase:
+    """A part of a training run, `start` to `end` of its samples. By group: `shares` of the phase's samples, `repeats`
+    of each sample in it, and the `loss_weights` that do the same without repeating any (None where none is held)."""
+
+    start: float
+    end: float
+    temperature: float
+    variance_factor: float
+    effective_size: float
+    shares: Mapping[str, float]
+    repeats: Mapping[str, float]
+    loss_weights: Mapping[str, float | None]
+
+    @classmethod
+    def of(cls, answer: Json) -> "MixPhase":
+        names = {"shares": "share", "repeats": "repeats", "loss_weights": "loss_weight"}
+        by_group = {name: {one["group"]: one[field] for one in answer["items"]} for name, field in names.items()}
+        return known(cls, answer, **by_group)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingMix(Tabular):
+    """How to show what is held to a training run of so many `samples`, phase by phase."""
+
+    data_version: int
+    samples: int
+    phases: tuple[MixPhase, ...]
+
+    @classmethod
+    def of(cls, answer: Json) -> "TrainingMix":
+        return known(cls, answer, phases=tuple(MixPhase.of(one) for one in answer["phases"]))
+
+    def to_dicts(self) -> list[Row]:
+        """A row per phase and group."""
+        return [
+            {
+                "phase": number,
+                "group": group,
+                "share": share,
+                "repeats": phase.repeats[group],
+                "loss_weight": phase.loss_weights[group],
+            }
+            for number, phase in enumerate(self.phases, start=1)
+            for group, share in phase.shares.items()
+        ]

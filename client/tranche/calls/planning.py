@@ -6,7 +6,7 @@ from tranche.answers import Json, Money
 from tranche.errors import SimulationFailed
 from tranche.http import Connection, Identified, path, said
 from tranche.plans import Allocation
-from tranche.questions import MeasurementPlan, Requirements, ScenarioPlan, Simulation, SourceValue
+from tranche.questions import MeasurementPlan, Requirements, ScenarioPlan, Simulation, SourceValue, TrainingMix
 from tranche.rows import Listing
 
 POLL_S = 1.0
@@ -103,6 +103,22 @@ class PlanningCalls(Connection):
         would tell what these are worth."""
         query = said({"runs": runs, "draws": draws, "seed": seed, "pilot": pilot and f"{pilot[0]}:{pilot[1]}"})
         return MeasurementPlan.of(self._call("GET", path(project, "measurement-plan"), query=query))
+
+    def training_mix(
+        self,
+        project: str | Identified,
+        *,
+        temperature: float | None = None,
+        samples: int | None = None,
+        max_repeats: float | None = None,
+        late_share: float | None = None,
+        late_temperature: float | None = None,
+    ) -> TrainingMix:
+        """Asks how to show what is held to a training run: `temperature` 1 as it is, more for more of the small groups,
+        and another temperature in the last `late_share` of the run. Raises Conflict while nothing is held."""
+        asked = {"temperature": temperature, "samples": samples, "max_repeats": max_repeats}
+        query = said({**asked, "late_share": late_share, "late_temperature": late_temperature})
+        return TrainingMix.of(self._call("GET", path(project, "training-mix"), query=query))
 
     def source_values(
         self,
