@@ -1,0 +1,1 @@
+"""How to train on what a project holds."""
