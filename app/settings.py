@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 OWN_PATHS = frozenset(
@@ -36,9 +36,14 @@ class Settings(BaseSettings):
     0: one less, at least one. simulations_each: that wait or run, of a workspace.
     outbound_allow: networks that webhooks and vendors may live in although they are not public, a comma list.
     outbound_ports: of public hosts, that may be called, a comma list such as 443,8000-8999; empty: the usual ones.
+    smtp_…: the server that e-mail is handed to, what it asks for, and the address that e-mail comes from; without a
+    host none is sent. smtp_tls: after STARTTLS, from the first byte (tls, of port 465), or none.
     """
 
-    model_config = SettingsConfigDict(env_prefix="TRANCHE_", frozen=True, populate_by_name=True, extra="forbid")
+    # What is refused is named without its value: it may be a password.
+    model_config = SettingsConfigDict(
+        env_prefix="TRANCHE_", frozen=True, populate_by_name=True, extra="forbid", hide_input_in_errors=True
+    )
 
     database_url: str = "sqlite:///./tranche.db"
     host: str = "127.0.0.1"
@@ -82,6 +87,12 @@ class Settings(BaseSettings):
     outbound_allow: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     outbound_ports: Annotated[frozenset[int], NoDecode] = frozenset()
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    smtp_host: str | None = Field(None, pattern=r"^[A-Za-z0-9.:-]+$", max_length=253)
+    smtp_port: int = Field(587, ge=1, le=65_535)
+    smtp_user: str | None = Field(None, pattern=r"^[!-~]+$", max_length=200)
+    smtp_password: SecretStr = SecretStr("")
+    smtp_from: str | None = Field(None, pattern=r"^[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+$", max_length=254)
+    smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field((), validation_alias="TRANCHE_SECRET_KEY")
 
     @property
@@ -149,6 +160,21 @@ class Settings(BaseSettings):
                 " PostgreSQL database"
             )
         return count
+
+    @field_validator("smtp_password")
+    @classmethod
+    def sendable(cls, password: SecretStr) -> SecretStr:
+        """Raises ValueError for what SMTP's ways to sign in cannot carry."""
+        if not password.get_secret_value().isascii():
+            raise ValueError("must be in ASCII")
+        return password
+
+    @model_validator(mode="after")
+    def name_a_sender(self) -> "Settings":
+        """Raises ValueError for a mail server without an address to send from."""
+        if self.smtp_host is not None and self.smtp_from is None:
+            raise ValueError("TRANCHE_SMTP_HOST needs TRANCHE_SMTP_FROM, such as tranche@example.com")
+        return self
 
     @field_validator("outbound_allow", mode="before")
     @classmethod

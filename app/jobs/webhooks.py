@@ -1,17 +1,23 @@
-"""The jobs that send webhooks: take messages in one transaction, call in none, record in the next."""
+"""The jobs that send webhooks and notices: take messages in one transaction, call in none, record in the next."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from time import monotonic
 from typing import Any
 from uuid import UUID
 
 from app.errors import SecretUnreadable
 from app.jobs.workflows import Context
-from app.outbound.call import TIMEOUT_S, Line, Outbound
+from app.outbound.call import TIMEOUT_S, Line, Outbound, Reply
 from app.outbound.errors import OutboundError
+from app.outbound.mail import send_mail
 from app.outbound.targets import Policy
 from app.services.access.redaction import redact
 from app.services.access.secrets import SecretBox
+from app.services.notices import slack
+from app.services.notices.mail import addresses_of, mail_of, mail_server
+from app.services.notices.words import Notice
 from app.services.webhooks.attempts import AttemptResult, Made, record_attempt, record_attempts
 from app.services.webhooks.dispatch import hand_over, take_attempt, take_due, take_next
 from app.services.webhooks.endpoints import purpose
@@ -26,6 +32,7 @@ TURN_S = 20.0
 # one has its attempts recorded one by one.
 MOMENT_S = 0.25
 MOST = 64
+JSON = {"Content-Type": "application/json", "User-Agent": "Tranche"}
 
 
 def dispatch(context: Context, args: Mapping[str, Any]) -> None:
@@ -102,20 +109,54 @@ def call(context: Context, message: Message) -> AttemptResult:
 
 
 def call_on(line: Line, context: Context, message: Message) -> AttemptResult:
-    """Send a message, signed. Raises nothing that a receiver can cause."""
-    now = context.clock()
-    box = SecretBox(context.settings.secret_keys)
+    """Send a message. Raises nothing that a receiver can cause."""
     started = monotonic()
     try:
-        secrets = [box.open(sealed, purpose(message.endpoint_id)) for sealed in message.sealed_secrets]
-        signed = signed_headers(str(message.event_id), now, message.body, secrets)
-        headers = {"Content-Type": "application/json", "User-Agent": "Tranche", **signed}
-        reply = line.send("POST", message.url, headers=headers, content=message.body)
+        if isinstance(message.content, bytes):
+            return post_event(line, context, message, message.content)
+        if message.kind == "slack":
+            return post_to_slack(line, context, message, message.content)
+        return mail(context, message, message.content)
     except OutboundError as error:
-        return AttemptResult(now, None, monotonic() - started, error.code, str(error))
+        return AttemptResult(context.clock(), None, monotonic() - started, error.code, str(error))
     except SecretUnreadable as error:
-        return AttemptResult(now, None, 0.0, "secret_unreadable", error.detail)
+        return AttemptResult(context.clock(), None, 0.0, "secret_unreadable", error.detail)
+
+
+def post_event(line: Line, context: Context, message: Message, body: bytes) -> AttemptResult:
+    """A webhook, signed. Raises OutboundError, SecretUnreadable."""
+    now = context.clock()
+    box = SecretBox(context.settings.secret_keys)
+    secrets = [box.open(sealed, purpose(message.endpoint_id)) for sealed in message.sealed_secrets]
+    signed = signed_headers(str(message.event_id), now, body, secrets)
+    reply = line.send("POST", message.url, headers={**JSON, **signed}, content=body)
     hidden = [*secrets, *(secret.removeprefix(PREFIX) for secret in secrets), *signed["webhook-signature"].split()]
+    return result_of(reply, now, hidden)
+
+
+def post_to_slack(line: Line, context: Context, message: Message, notice: Notice) -> AttemptResult:
+    """Raises OutboundError."""
+    now = context.clock()
+    body = slack.slack_body(notice, context.settings.base_url)
+    reply = line.send("POST", message.url, headers=JSON, content=body)
+    result = result_of(reply, now, [message.url])
+    if result.succeeded and reply.body.strip() != slack.TAKEN:
+        return replace(result, error="bad_answer", detail="not Slack's ok: is it the URL of an incoming webhook?")
+    return result
+
+
+def mail(context: Context, message: Message, notice: Notice) -> AttemptResult:
+    """Raises OutboundError."""
+    now, server = context.clock(), mail_server(context.settings)
+    if server is None:
+        return AttemptResult(now, None, 0.0, "no_mail_server", "the service has no TRANCHE_SMTP_HOST any more")
+    to = addresses_of(message.url)
+    base_url = context.settings.base_url
+    content = mail_of(notice, to, server.sender, base_url, message.endpoint_id, message.event_id, now)
+    return result_of(send_mail(server, to, content.as_bytes()), now, [server.password] if server.password else [])
+
+
+def result_of(reply: Reply, now: datetime, hidden: Sequence[str]) -> AttemptResult:
     return AttemptResult(
         now,
         reply.status,

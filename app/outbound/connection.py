@@ -65,6 +65,18 @@ def look_up_in_time(resolve: Resolve, host: str, port: int, deadline: Deadline) 
     return answer.result()
 
 
+def connect_to_first(addresses: Sequence[Address], port: int, deadline: Deadline) -> socket.socket:
+    """A socket to the first address that answers. Raises TimedOut, Unreachable where none does."""
+    for address in addresses:
+        try:
+            # A literal address: nothing is looked up a second time.
+            return socket.create_connection((str(address), port), min(deadline.left(), CONNECT_S))
+        except OSError:
+            continue
+    deadline.left()
+    raise Unreachable("no connection to the host")
+
+
 class LookUps:
     """Look-ups under way: one for all who ask for the same name at once, and `most` in all, so that names whose servers
     never answer do not leave ever more threads behind."""
@@ -179,18 +191,7 @@ class PinnedBackend(httpcore.NetworkBackend):
                 self.policy.check_address(address, self.scheme, port)
         except TargetRefused as refusal:
             raise Refused(str(refusal)) from None
-        return PinnedStream(self.connect_to_first(addresses, port), self.deadline)
-
-    def connect_to_first(self, addresses: Sequence[Address], port: int) -> socket.socket:
-        """A socket to the first address that answers. Raises TimedOut, Unreachable where none does."""
-        for address in addresses:
-            try:
-                # A literal address: nothing is looked up a second time.
-                return socket.create_connection((str(address), port), min(self.deadline.left(), CONNECT_S))
-            except OSError:
-                continue
-        self.deadline.left()
-        raise Unreachable("no connection to the host")
+        return PinnedStream(connect_to_first(addresses, port, self.deadline), self.deadline)
 
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None

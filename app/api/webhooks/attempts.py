@@ -9,8 +9,9 @@ from app.store.models.webhooks import WebhookAttempt, WebhookDelivery
 
 
 class AttemptOut(Answer):
-    """One call. `status` is null where none came back: then `error` and `detail` say why. `answer` is the first 2 kB
-    of what came back, without what looks like a secret. `delivery_state`: `pending` while attempts are to come."""
+    """One call, of e-mail the mail server's reply (250: taken). `status` is null where none came back: then `error` and
+    `detail` say why; they also say why one does not count. `answer` is the first 2 kB of what came back, without what
+    looks like a secret. `delivery_state`: `pending` while attempts are to come."""
 
     id: UUID
     event_id: UUID

@@ -15,6 +15,7 @@ from app.api.http.transactions import Call, Route, changes, posts, reads
 from app.api.webhooks.attempts import AttemptOut, attempt_shape
 from app.errors import Conflict, Fault, SecretKeyMissing, invalid
 from app.services.webhooks import endpoints, replays
+from app.services.webhooks.endpoints import Kind
 from app.services.webhooks.events import EventType
 from app.store.models.webhooks import WebhookEndpoint
 from app.store.webhooks import AttemptFilter, attempts_of_endpoint, endpoints_of_workspace
@@ -28,8 +29,11 @@ Until = Annotated[InstantIn | None, Query(description="Only attempts before this
 
 
 class EndpointIn(Shape):
-    """`event_types` left out or null is all types; `project_id` null is all projects."""
+    """`webhook` calls a program; `slack` and `email` tell people in words. `url`: https, of Slack that of an incoming
+    webhook; of e-mail `mailto:` and up to 20 addresses with commas between. `event_types` left out or null is all
+    types, for people those that ask something of them or say what became of it; `project_id` null is all projects."""
 
+    kind: Kind = "webhook"
     url: Url
     description: Text | None = None
     event_types: EventTypes | None = None
@@ -37,7 +41,7 @@ class EndpointIn(Shape):
 
 
 class EndpointPatch(Patch):
-    """Fields left out stay as they are; null takes an optional one away."""
+    """Fields left out stay as they are; null takes an optional one away. The kind stays."""
 
     made_from = EndpointIn
 
@@ -52,6 +56,7 @@ class EndpointOut(Answer):
     `previous_secret_expires_at`: until then the secret before the present one signs too."""
 
     id: UUID
+    kind: Kind
     url: str
     description: str | None
     event_types: list[EventType] | None
@@ -66,7 +71,8 @@ class EndpointOut(Answer):
 
 
 class EndpointWithSecret(EndpointOut):
-    """`secret` is shown once: a repeat of the same request has null, and `secret_shown` true."""
+    """`secret` is shown once: a repeat of the same request has null, and `secret_shown` true. Only webhooks have
+    one."""
 
     secret: str | None
     secret_shown: bool
@@ -99,8 +105,8 @@ def shape(call: Call, row: WebhookEndpoint) -> EndpointOut:
     return shown
 
 
-def with_secret(call: Call, row: WebhookEndpoint, secret: str) -> EndpointWithSecret:
-    call.shows_secret = True
+def with_secret(call: Call, row: WebhookEndpoint, secret: str | None) -> EndpointWithSecret:
+    call.shows_secret = secret is not None
     shown = shape(call, row)
     return EndpointWithSecret(**shown.model_dump(), secret=secret, secret_shown=False)
 
@@ -156,7 +162,9 @@ def restore_endpoint(endpoint_id: str, call: Annotated[Call, posts("admin")]) ->
 
 
 @router.post(
-    "/{endpoint_id}/rotate", summary="Give a webhook endpoint a new secret", responses=declared(SecretKeyMissing)
+    "/{endpoint_id}/rotate",
+    summary="Give a webhook endpoint a new secret",
+    responses=declared(Conflict, SecretKeyMissing),
 )
 def rotate_secret(endpoint_id: str, call: Annotated[Call, posts("admin")]) -> EndpointWithSecret:
     """For 24 hours both the new and the former secret sign, so that receivers can change over."""

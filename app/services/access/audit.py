@@ -50,7 +50,7 @@ PROJECT = (
     "verdict_thresholds", "approval_threshold", "budget_total", "budget_rounds", "recipe", "model", "archived_at",
 )  # fmt: skip
 UNSAID = {"id", "project_id", "created_at", "updated_at", "first_run_count"}
-ENDPOINT = ("url", "description", "event_types", "project_id", "state", "secret", "archived_at")
+ENDPOINT = ("kind", "url", "description", "event_types", "project_id", "state", "secret", "archived_at")
 CONNECTION = ("name", "kind", "preset", "config", "group_map", "state", "sealed")
 WATCHED: dict[type[Base], Watched] = {
     ApiKey: Watched("key", ("name", "scopes", "project_ids", "expires_at", "revoked_at")),

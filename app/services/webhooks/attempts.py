@@ -22,7 +22,7 @@ GONE = 410
 
 @dataclass(frozen=True)
 class AttemptResult:
-    """How an attempt went: a status, or why there is none. `answer` is redacted already."""
+    """How an attempt went: a status, or why there is none or it does not count. `answer` is redacted already."""
 
     attempted_at: datetime
     status: int | None
@@ -34,7 +34,7 @@ class AttemptResult:
 
     @property
     def succeeded(self) -> bool:
-        return self.status is not None and 200 <= self.status < 300
+        return self.error is None and self.status is not None and 200 <= self.status < 300
 
 
 Made = tuple[Message, AttemptResult]

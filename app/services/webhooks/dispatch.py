@@ -43,7 +43,9 @@ def take_next(
         return []
     endpoint.lease_holder, endpoint.lease_ends_at = holder, now + LEASE
     deliveries = deliveries_for(session, endpoint, events, now)
-    return [message(endpoint, delivery, event, now) for delivery, event in zip(deliveries, events, strict=True)]
+    return [
+        message(session, endpoint, delivery, event, now) for delivery, event in zip(deliveries, events, strict=True)
+    ]
 
 
 def held_by_another(endpoint: WebhookEndpoint, holder: str, now: datetime) -> bool:
@@ -86,7 +88,7 @@ def take_attempt(session: Session, delivery_id: UUID, number: int, now: datetime
         return None
     if delivery.sequence is not None and not receives(endpoint):
         return None
-    return message(endpoint, delivery, session.get(Event, delivery.event_id), now)
+    return message(session, endpoint, delivery, session.get(Event, delivery.event_id), now)
 
 
 def take_due(session: Session, endpoint_id: UUID, now: datetime, after: int) -> Message | None:
@@ -97,4 +99,4 @@ def take_due(session: Session, endpoint_id: UUID, now: datetime, after: int) -> 
     delivery = store.next_due(session, endpoint, now + EARLY, after)
     if delivery is None:
         return None
-    return message(endpoint, delivery, session.get(Event, delivery.event_id), now)
+    return message(session, endpoint, delivery, session.get(Event, delivery.event_id), now)

@@ -1,7 +1,9 @@
-"""Webhook endpoints: receivers of a workspace's events, each with a signing secret of its own."""
+"""Webhook endpoints: receivers of a workspace's events. Programs get webhooks, each signed with a secret of its own;
+people are told by Slack or e-mail."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -12,11 +14,14 @@ from app.services.access.keys import Caller
 from app.services.access.secrets import SecretBox
 from app.services.enqueue import Enqueue
 from app.services.ids import as_uuid, new_id
+from app.services.notices.mail import mail_server, read_addresses
+from app.services.notices.words import TEST_TYPE
 from app.services.projects.changes import Fields
 from app.services.projects.projects import get_project
 from app.services.webhooks.attempts import enqueue_attempt
 from app.services.webhooks.dispatch_jobs import enqueue_dispatch
-from app.services.webhooks.messages import TEST_TYPE, new_delivery
+from app.services.webhooks.events import EVENT_TYPES, FOR_PEOPLE
+from app.services.webhooks.messages import new_delivery
 from app.services.webhooks.replays import enqueue_redelivery
 from app.services.webhooks.signing import new_signing_secret
 from app.settings import Settings
@@ -24,6 +29,7 @@ from app.store import webhooks as store
 from app.store.models.webhooks import WebhookDelivery, WebhookEndpoint
 from app.store.webhooks import last_sequence
 
+Kind = Literal["webhook", "slack", "email"]
 MAX_ENDPOINTS = 50
 BOTH_SIGN_FOR = timedelta(hours=24)
 
@@ -49,21 +55,25 @@ def get_endpoint(
 
 def create_endpoint(
     session: Session, caller: Caller, fields: Fields, settings: Settings, now: datetime
-) -> tuple[WebhookEndpoint, str]:
-    """Store an endpoint, which gets the events after this. Returns it and its secret, which nothing can show again.
+) -> tuple[WebhookEndpoint, str | None]:
+    """Store an endpoint, which gets the events after this. Returns it and its secret, which nothing can show again;
+    none where nothing is signed.
 
-    Raises Invalid for the URL or the project, SecretKeyMissing, and Conflict where there are too many.
+    Raises Invalid for the kind, the URL or the project, SecretKeyMissing, and Conflict where there are too many.
     """
-    checked = check_fields(session, caller, {"project_id": None, **fields}, settings)
+    kind = fields["kind"]
+    if kind == "email" and mail_server(settings) is None:
+        raise invalid(Fault("/kind", "no e-mail can be sent until the service's operator sets TRANCHE_SMTP_HOST"))
+    checked = check_fields(session, caller, {"project_id": None, "event_types": None, **fields}, kind, settings)
     here = store.endpoints_of_workspace(session, caller.workspace_id, None, archived=False)
     if len(here.after(None, MAX_ENDPOINTS)) == MAX_ENDPOINTS:
         raise Conflict(f"This workspace has {MAX_ENDPOINTS} webhook endpoints, the most there may be. Delete one.")
-    endpoint_id, secret = new_id(), new_signing_secret()
+    endpoint_id, secret = new_id(), new_signing_secret() if kind == "webhook" else None
     row = WebhookEndpoint(
         id=endpoint_id,
         workspace_id=caller.workspace_id,
         state="active",
-        secret=SecretBox(settings.secret_keys).seal(secret, purpose(endpoint_id)),
+        secret=secret and SecretBox(settings.secret_keys).seal(secret, purpose(endpoint_id)),
         sequence=0,
         created_at=now,
         updated_at=now,
@@ -77,19 +87,33 @@ def create_endpoint(
     return row, secret
 
 
-def check_fields(session: Session, caller: Caller, fields: Fields, settings: Settings) -> Fields:
+def check_fields(session: Session, caller: Caller, fields: Fields, kind: str, settings: Settings) -> Fields:
     """`fields` as they are stored. Raises Invalid."""
     checked: dict[str, Any] = dict(fields)
     if "url" in fields:
         try:
-            checked["url"] = Policy(settings.outbound_allow, settings.outbound_ports).read_url(fields["url"])
+            checked["url"] = read_target(fields["url"], kind, settings)
         except TargetRefused as refusal:
             raise invalid(Fault("/url", str(refusal))) from None
-    if fields.get("event_types") is not None:
-        checked["event_types"] = sorted(set(fields["event_types"]))
+    if "event_types" in fields:
+        checked["event_types"] = chosen(fields["event_types"], kind)
     if "project_id" in fields:
         check_project(session, caller, fields["project_id"])
     return checked
+
+
+def read_target(url: str, kind: str, settings: Settings) -> str:
+    """Where an endpoint of the kind sends to, as it is stored. Raises TargetRefused."""
+    if kind == "email":
+        return read_addresses(url)
+    return Policy(settings.outbound_allow, settings.outbound_ports).read_url(url)
+
+
+def chosen(types: Sequence[str] | None, kind: str) -> list[str] | None:
+    """The types of events as they are stored; none named are all for a program, what matters for people."""
+    if types is None and kind != "webhook":
+        types = [one for one in FOR_PEOPLE if one in EVENT_TYPES]
+    return None if types is None else sorted(set(types))
 
 
 def check_project(session: Session, caller: Caller, project_id: UUID | None) -> None:
@@ -107,7 +131,7 @@ def update_endpoint(
     session: Session, caller: Caller, row: WebhookEndpoint, changes: Fields, settings: Settings, now: datetime
 ) -> None:
     """Raises Invalid."""
-    checked = check_fields(session, caller, changes, settings)
+    checked = check_fields(session, caller, changes, row.kind, settings)
     if checked.get("url", row.url) != row.url:
         row.failing_since = None
     for name, value in checked.items():
@@ -129,7 +153,9 @@ def restore_endpoint(session: Session, row: WebhookEndpoint, now: datetime) -> N
 
 
 def rotate_secret(row: WebhookEndpoint, settings: Settings, now: datetime) -> str:
-    """A new secret; the one before signs too for 24 h. Raises SecretKeyMissing."""
+    """A new secret; the one before signs too for 24 h. Raises Conflict where nothing is signed, SecretKeyMissing."""
+    if row.kind != "webhook":
+        raise Conflict("This endpoint has no secret: only webhooks are signed.")
     secret = new_signing_secret()
     sealed = SecretBox(settings.secret_keys).seal(secret, purpose(row.id))
     row.previous_secret, row.previous_secret_expires_at = row.secret, now + BOTH_SIGN_FOR

@@ -25,6 +25,17 @@ EventType = Literal[
     "endpoint.disabled",
 ]
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
+FOR_PEOPLE = (
+    "round.proposed",
+    "round.approval_needed",
+    "round.declined",
+    "round.accepted",
+    "round.closed",
+    "target.reached",
+    "budget.exhausted",
+    "endpoint.disabled",
+)
+"""What people are told unless they choose otherwise: what waits for them, and what became of it."""
 VERSION = 1
 """Of the payloads. It rises when a field goes or changes its meaning, not when one is added."""
 

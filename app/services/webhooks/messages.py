@@ -9,29 +9,34 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.services.ids import new_id
+from app.services.notices.words import Notice, notice_of
 from app.services.webhooks import events
 from app.store import webhooks as store
 from app.store.models.webhooks import Event, WebhookDelivery, WebhookEndpoint
 
-TEST_TYPE = "endpoint.test"
-
 
 @dataclass(frozen=True)
 class Message:
-    """One attempt to be made. `sealed_secrets`: the newest first, all of which sign."""
+    """One attempt to be made: `content` is a webhook's body, or what people are told. `sealed_secrets`: the newest
+    first, all of which sign."""
 
     endpoint_id: UUID
     delivery_id: UUID
     event_id: UUID
     sequence: int | None
     number: int
+    kind: str
     url: str
     sealed_secrets: tuple[str, ...]
-    body: bytes
+    content: bytes | Notice
 
 
 def endpoint_path(endpoint_id: UUID) -> str:
     return f"/v1/webhook-endpoints/{endpoint_id}"
+
+
+def endpoint_page(endpoint_id: UUID) -> str:
+    return f"/endpoints/{endpoint_id}"
 
 
 def receives(endpoint: WebhookEndpoint) -> bool:
@@ -89,26 +94,31 @@ def delivery_row(
     )
 
 
-def message(endpoint: WebhookEndpoint, delivery: WebhookDelivery, event: Event | None, now: datetime) -> Message:
+def message(
+    session: Session, endpoint: WebhookEndpoint, delivery: WebhookDelivery, event: Event | None, now: datetime
+) -> Message:
     """The next attempt of a delivery, to be signed by every secret that is valid now."""
-    secrets = [endpoint.secret]
     until = endpoint.previous_secret_expires_at
-    if endpoint.previous_secret is not None and until is not None and now < until:
-        secrets.append(endpoint.previous_secret)
+    still = endpoint.previous_secret if until is not None and now < until else None
     return Message(
         endpoint_id=endpoint.id,
         delivery_id=delivery.id,
         event_id=delivery.event_id,
         sequence=delivery.sequence,
         number=delivery.attempts + 1,
+        kind=endpoint.kind,
         url=endpoint.url,
-        sealed_secrets=tuple(secrets),
-        body=payload(endpoint, delivery, event),
+        sealed_secrets=tuple(filter(None, (endpoint.secret, still))),
+        content=(
+            payload(endpoint, delivery, event)
+            if endpoint.kind == "webhook"
+            else notice_of(session, delivery.event_type, event, endpoint_page(endpoint.id))
+        ),
     )
 
 
 def payload(endpoint: WebhookEndpoint, delivery: WebhookDelivery, event: Event | None) -> bytes:
-    """The body, the same bytes at each attempt. A test event has no row: it is told by its delivery."""
+    """A webhook's body, the same bytes at each attempt. A test event has no row: it is told by its delivery."""
     data = {"url": endpoint_path(endpoint.id)} if event is None else event.data
     body = {
         "type": delivery.event_type,

@@ -27,8 +27,9 @@ class Event(Base):
 
 
 class WebhookEndpoint(Base):
-    """A receiver of events. `sequence`: events up to it have had their first attempt. `event_types` null is all.
-    The lease says which job makes first attempts, and until when nobody else may."""
+    """A receiver of events. `kind`: webhook, slack or email, whose `url` is mailto: and addresses. `sequence`: events
+    up to it have had their first attempt. `event_types` null is all. `secret` is null where nothing is signed. The
+    lease says which job makes first attempts, and until when nobody else may."""
 
     __tablename__ = "webhook_endpoints"
     __table_args__ = (Index("ix_webhook_endpoints_workspace_id_id", "workspace_id", "id"),)
@@ -36,12 +37,13 @@ class WebhookEndpoint(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
     project_id: Mapped[UUID | None] = mapped_column(ForeignKey("projects.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
     url: Mapped[str] = mapped_column(Text)
     description: Mapped[str | None] = mapped_column(String(200))
     event_types: Mapped[list[str] | None]
     state: Mapped[str] = mapped_column(String(20))
     disabled_reason: Mapped[str | None] = mapped_column(String(200))
-    secret: Mapped[str] = mapped_column(Text)
+    secret: Mapped[str | None] = mapped_column(Text)
     previous_secret: Mapped[str | None] = mapped_column(Text)
     previous_secret_expires_at: Mapped[datetime | None]
     sequence: Mapped[int]

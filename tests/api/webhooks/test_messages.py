@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from app.api.webhooks.messages import MESSAGES, type_of
 from app.jobs.workflows import Context
 from app.services.ids import new_id
+from app.services.notices.words import TEST_TYPE
 from app.services.webhooks import attempts, messages
 from app.services.webhooks.events import EventType
 from app.settings import Settings
@@ -91,7 +92,7 @@ def bodies(database: Database) -> dict[str, list[Any]]:
         for event in events:
             delivery = WebhookDelivery(
                 event_id=event.id if event else new_id(),
-                event_type=event.type if event else messages.TEST_TYPE,
+                event_type=event.type if event else TEST_TYPE,
                 sequence=event.sequence if event else None,
                 occurred_at=event.created_at if event else NOW,
             )
@@ -101,7 +102,7 @@ def bodies(database: Database) -> dict[str, list[Any]]:
 
 
 def test_the_contract_describes_every_type_of_event_and_nothing_else() -> None:
-    types = {*get_args(EventType), messages.TEST_TYPE}
+    types = {*get_args(EventType), TEST_TYPE}
     assert CONTRACT["webhooks"].keys() == types
     assert {type_of(message) for message in MESSAGES} == types
 
