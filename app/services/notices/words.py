@@ -51,35 +51,38 @@ class Facts:
         costs = "" if self.cost is None else f" for {self.money(self.cost)}"
         return f"round {self.data['round']} of {self.project}{costs}"
 
+    @property
+    def who(self) -> str:
+        """Whose key did it; empty where that is not said."""
+        by = self.data.get("by")
+        return "" if by is None else by["name"] or f"Key {by['id']}"
+
     def by(self, verb: str) -> str:
-        """Who did it to the round, where that is known."""
-        who = self.data.get("by")
-        return f"{who} {verb} {self.round}" if who else f"{capital(self.round)} was {verb}"
+        return f"{self.who} {verb} {self.round}" if self.who else f"{capital(self.round)} is {verb}"
 
 
 def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def approvals(facts: Facts) -> str:
-    """How many approvals are still to be given, and how many are."""
-    needed, given = facts.data.get("approvals_needed"), facts.data.get("approvals_given")
-    if needed is None or given is None:
-        return "It waits for approval."
-    rest = needed - given
-    return f"It waits for {rest} more {'approval' if rest == 1 else 'approvals'}: {given} of {needed} given."
-
-
-def verdict(facts: Facts) -> str:
-    return str(facts.data.get("verdict") or "")
+def what_waits(facts: Facts) -> str:
+    """What whoever is asked to approve needs to know."""
+    data = facts.data
+    parts = [
+        f"It has {data['approvals']} of the {data['approvals_needed']} approvals it needs.",
+        data["verdict"],
+        data["reference"] and f"Purchase order: {data['reference']}.",
+        data["expires_at"] and f"It expires on {data['expires_at'][:10]}.",
+    ]
+    return " ".join(filter(None, parts))
 
 
 def proposed(facts: Facts) -> tuple[str, str]:
-    return facts.by("proposed"), verdict(facts)
+    return facts.by("proposed"), what_waits(facts)
 
 
 def approval_needed(facts: Facts) -> tuple[str, str]:
-    return f"{capital(facts.round)} waits for approval", f"{approvals(facts)} {verdict(facts)}"
+    return f"{capital(facts.round)} waits for approval", what_waits(facts)
 
 
 def declined(facts: Facts) -> tuple[str, str]:
@@ -163,21 +166,25 @@ def notice_of(session: Session, type: str, event: Event | None, otherwise: str) 
     data = {} if event is None else event.data
     facts = facts_of(session, type, event, data)
     headline, more = SENTENCES.get(type, anything)(facts)
-    quote = data.get("note") or data.get("reason_given") or ""
+    note = CONTROLS.sub(" ", data.get("note") or "").strip()
+    quote = f"{facts.who}: {note}" if note and facts.who else note
     path = otherwise if event is None else page_of(event)
-    return Notice(one_line(headline), one_line(more), CONTROLS.sub(" ", quote).strip(), path)
+    return Notice(one_line(headline), one_line(more), quote, path)
 
 
 def facts_of(session: Session, type: str, event: Event | None, data: Mapping[str, Any]) -> Facts:
     if event is None or event.project_id is None:
         return Facts(type, data, "this workspace", "", None)
     project = session.get_one(Project, event.project_id)
-    bought = find(session, Round, project_id=project.id, number=data["round"]) if "round" in data else None
-    return Facts(type, data, f"“{project.name}”", project.currency, None if bought is None else bought.cost)
+    cost = data.get("cost")
+    if cost is None and "round" in data:
+        bought = find(session, Round, project_id=project.id, number=data["round"])
+        cost = None if bought is None else bought.cost
+    return Facts(type, data, f"“{project.name}”", project.currency, None if cost is None else Decimal(cost))
 
 
 def page_of(event: Event) -> str:
-    """The page that shows what happened."""
+    """The path of the page that shows what happened."""
     url = str(event.data.get("url", ""))
     if url.startswith(ENDPOINTS):
         return f"/endpoints/{url.removeprefix(ENDPOINTS)}"

@@ -92,7 +92,7 @@ def test_the_keyboard_alone_signs_in_and_out_with_and_without_scripts(visitor: V
         reached.append(page.locator(":focus").inner_text())
         if reached[-1] == "Sign out":
             break
-    assert reached == ["Tranche", "Projects", "Connections", "Webhooks", "Keys", "API", "Sign out"]
+    assert reached == ["Tranche", "Projects", "Connections", "Notifications", "Keys", "API", "Sign out"]
     page.keyboard.press("Enter")
     page.wait_for_url("**/sign-in")
     assert page.get_by_text("You are signed out.").is_visible()
