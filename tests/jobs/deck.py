@@ -48,6 +48,11 @@ class Deck:
         api.app.state.runtime = replace(api.app.state.runtime, enqueue=made.enqueue)
         return made
 
+    def settle(self, api: Api, settings: Settings) -> None:
+        """Other settings, of the service and of its worker."""
+        self.context = replace(self.context, settings=settings)
+        api.app.state.runtime = replace(api.app.state.runtime, settings=settings)
+
     def enqueue(
         self,
         session: Session,

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from app.services.webhooks.endpoints import MAX_ENDPOINTS
+from app.services.webhooks.events import EVENT_TYPES, FOR_PEOPLE
 from app.settings import Settings
 from app.store.db import Database
 from tests.api_client import NOW, Api
@@ -45,6 +46,30 @@ def test_an_endpoint_is_made_with_a_secret_that_is_shown_once(api: Api) -> None:
     assert {name: made[name] for name in read.json()} == read.json()
     assert read.headers["ETag"] == answer.headers["ETag"]
     assert api.get(PATH).json() == {"items": [read.json()], "next_cursor": None}
+
+
+def test_a_channel_has_no_secret_and_needs_no_key_to_keep_one_with(settings: Settings, database: Database) -> None:
+    bare = Api(settings.model_copy(update={"secret_keys": ()}), new_key(database))
+    made = make(bare, kind="slack")
+    assert (made["secret"], made["secret_shown"], made["kind"]) == (None, False, "slack")
+    refused = bare.post(f"{PATH}/{made['id']}/rotate")
+    assert (refused.status_code, refused.json()["detail"]) == (
+        409,
+        "This endpoint has no secret: only webhooks are signed.",
+    )
+    bare.close()
+
+
+def test_people_are_told_of_what_waits_for_them_unless_they_choose(api: Api) -> None:
+    usual = set(FOR_PEOPLE) & set(EVENT_TYPES)
+    made = make(api, kind="slack")
+    assert set(made["event_types"]) == usual
+    place = f"{PATH}/{made['id']}"
+    assert api.patch(place, json={"event_types": ["round.closed"]}).json()["event_types"] == ["round.closed"]
+    assert set(api.patch(place, json={"event_types": None}).json()["event_types"]) == usual
+    assert make(api)["event_types"] is None
+    assert api.patch(place, json={"kind": "webhook"}).status_code == 422
+    assert api.patch(place, json={"url": "mailto:ana@example.com"}).status_code == 422
 
 
 @pytest.mark.parametrize("path", ["", "/rotate"])
