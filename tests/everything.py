@@ -126,6 +126,7 @@ ASKS: dict[str, Ask] = {
     "POST /connections/{connection_id}/map": Ask(form={"word": "w", "group": "A"}),
     "POST /connections/{connection_id}/resume": Ask(at=PAUSED),
     "POST /connections/{connection_id}/replay": Ask(form={"outcome": ""}),
+    "POST /endpoints": Ask(form={"kind": "slack", "to": URL, "project": "{project_id}"}),
     "POST /endpoints/{endpoint_id}/{action}": Ask(at={"action": "pause"}),
     "GET /projects/new/{name}.csv": Ask(at={"name": "groups"}),
     "POST /projects/{project_id}/erase": Ask(form={"name": HERE}, at={"project_id": "archived"}),

@@ -178,10 +178,11 @@ def told(changes: Changes, hidden: frozenset[str] = frozenset()) -> Changes:
 
 
 def plain(name: str, value: Any) -> Any:
-    """The value as JSON has it; of an address its host alone, since paths and queries of receivers hold tokens."""
+    """The value as JSON has it; of an address its host alone, since paths and queries of receivers hold tokens; none
+    of e-mail."""
     if name == "url" and value is not None:
         parts = urlsplit(value)
-        return f"{parts.scheme}://{parts.netloc}/…"
+        return f"{parts.scheme}://{parts.netloc}/…" if parts.netloc else f"{parts.scheme}:…"
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, datetime):
