@@ -48,7 +48,8 @@ Fields = dict[str, Any]
 
 @router.get("/endpoints")
 def endpoint_list(visit: Looks) -> Answer:
-    return show_all(visit, {"kind": "email", "to": "", "description": "", "events": [], "project": ""})
+    kind = "slack" if mail_server(visit.runtime.settings) is None else "email"
+    return show_all(visit, {"kind": kind, "to": "", "description": "", "events": [], "project": ""})
 
 
 @router.post("/endpoints")
@@ -87,7 +88,7 @@ def choices(visit: Visit) -> Fields:
     everything = [] if caller.project_ids is not None else [("", "all projects")]
     return {
         "kinds": KINDS,
-        "events": [(type, EVENTS.get(type, type)) for type in EVENT_TYPES],
+        "events": [(type, words) for type, words in EVENTS.items() if type in EVENT_TYPES],
         "projects": everything + names,
         "place": place,
         "can_mail": mail_server(visit.runtime.settings) is not None,
