@@ -14,7 +14,7 @@ from app.jobs.workflows import Context
 from app.outbound.call import Outbound
 from app.outbound.targets import Policy
 from app.services.access.secrets import SecretBox
-from app.services.ledger.ledger import Cause
+from app.services.ledger.ledger import MAPPING, Cause
 from app.services.purchases import rounds
 from app.services.vendors import connections, inbox, placing, reconcile, schedule
 from app.services.vendors.counts import settle_orders
@@ -126,13 +126,15 @@ def map_items(context: Context, args: Mapping[str, Any]) -> None:
             if connection is None:
                 return
             rows = store.listed_items(session, connection_id).after(after, MAP_BATCH)
+            cause = Cause("vendor", f"{MAPPING}{args['id']}")
             if not rows:
+                stated = {one.order_id for one in store.stated_orders(session, connection_id) if one.order_id}
+                settle_orders(session, connection, stated, cause, now, context.enqueue)
                 store.receive_again(session, connection_id, outcome="quarantined")
                 inbox.enqueue_drain(session, connection_id, f"mapped-{args['id']}", context.enqueue)
                 return
             after = rows[-1].id
             applied = map_again(session, connection, rows, now)
-            cause = Cause("vendor", f"vendor-mapping:{args['id']}")
             settle_orders(session, connection, applied.orders, cause, now, context.enqueue)
 
 

@@ -78,6 +78,7 @@ class Change:
     order_id: UUID
     group_id: int
     at: datetime
+    cause: str
     delivered: int
     accepted: int
 
@@ -88,9 +89,9 @@ ACCEPTED = func.sum(case((LedgerEntry.state == "accepted", LedgerEntry.count), e
 
 def changes_by_cause(kinds: Sequence[str]) -> Query:
     here = LedgerEntry
-    columns = (here.order_id, here.group_id, here.created_at)
+    columns = (here.order_id, here.group_id, here.created_at, here.cause)
     query = select(*columns, DELIVERED, ACCEPTED).where(here.kind.in_(kinds), here.group_id.is_not(None))
-    return query.group_by(*columns, here.cause)
+    return query.group_by(*columns)
 
 
 def falling_orders(session: Session, order_ids: Collection[UUID], kinds: Sequence[str]) -> set[UUID]:
@@ -104,8 +105,8 @@ def changes_of_orders(session: Session, order_ids: Collection[UUID], kinds: Sequ
     query = changes_by_cause(kinds).order_by(func.min(LedgerEntry.id))
     rows = in_parts(session, query, LedgerEntry.order_id, sorted(order_ids))
     return [
-        Change(order_id, group_id, at, int(delivered), int(accepted))
-        for order_id, group_id, at, delivered, accepted in rows
+        Change(order_id, group_id, at, cause, int(delivered), int(accepted))
+        for order_id, group_id, at, cause, delivered, accepted in rows
     ]
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.store.models.projects import Group, Project, Source
-from app.store.models.purchases import Order
+from app.store.models.purchases import Order, Round
 from app.store.models.vendors import (
     VendorConnection,
     VendorDelivery,
@@ -45,6 +45,43 @@ def listed_connections(session: Session, workspace_id: UUID) -> Listing[VendorCo
 def all_connections(session: Session) -> Sequence[VendorConnection]:
     """Of all workspaces, for the upkeep of what they hold."""
     return session.scalars(select(VendorConnection).order_by(VendorConnection.id)).all()
+
+
+def serves(session: Session, connection_id: UUID) -> bool:
+    """Whether a source sells through the connection."""
+    return session.scalar(select(Source.id).where(Source.connection_id == connection_id).limit(1)) is not None
+
+
+def named_groups(
+    session: Session, workspace_id: UUID, connection_id: UUID | None, texts: Iterable[str] | None = None
+) -> list[tuple[str, str | None]]:
+    """Key and name of the groups (with one of `texts` as either, where given) of the projects that the connection
+    serves; without a connection, of all the workspace's projects."""
+    projects = select(Project.id).where(Project.workspace_id == workspace_id)
+    if connection_id is not None:
+        projects = select(Source.project_id).where(Source.connection_id == connection_id)
+    query = select(Group.key, Group.name).where(Group.project_id.in_(projects))
+    if texts is None:
+        return [(key, name) for key, name in session.execute(query.order_by(Group.id))]
+    wanted = list(texts)
+    rows = [row for column in (Group.key, Group.name) for row in in_parts(session, query, column, wanted)]
+    return [(key, name) for key, name in rows]
+
+
+def served_sources(session: Session, connection_id: UUID) -> list[tuple[Source, Project]]:
+    """The sources that sell through the connection, with their projects, by name."""
+    query = select(Source, Project).join(Project, Project.id == Source.project_id)
+    query = query.where(Source.connection_id == connection_id).order_by(Project.name, Project.id, Source.key)
+    return [(source, project) for source, project in session.execute(query)]
+
+
+def free_sources(session: Session, workspace_id: UUID, limit: int) -> list[tuple[Source, Project]]:
+    """The workspace's sources without a connection that may get one, with their projects, by name."""
+    query = select(Source, Project).join(Project, Project.id == Source.project_id)
+    query = query.where(Project.workspace_id == workspace_id, Project.archived_at.is_(None))
+    query = query.where(Source.connection_id.is_(None), Source.archived_at.is_(None), Source.labels_per_item == 1)
+    rows = session.execute(query.order_by(Project.name, Project.id, Source.key).limit(limit))
+    return [(source, project) for source, project in rows]
 
 
 # The inbox
@@ -193,6 +230,14 @@ def unmapped_words(session: Session, connection_id: UUID) -> list[tuple[str | No
     return [(word, external, order, int(count)) for word, external, order, count in session.execute(query)]
 
 
+def samples_by_word(session: Session, connection_id: UUID) -> dict[str, int]:
+    """The vendor's word for a group → samples of items that came under it."""
+    here = VendorItem
+    query = select(here.group_word, func.sum(here.quantity)).where(here.connection_id == connection_id)
+    query = query.where(here.group_word.is_not(None), here.state.in_(COUNTED)).group_by(here.group_word)
+    return {word: int(count) for word, count in session.execute(query) if word is not None}
+
+
 def unmapped_of_orders(session: Session, order_ids: Iterable[UUID]) -> list[tuple[UUID, str | None, UUID, int]]:
     """What of these orders waits for a group: (connection, group's word, order, samples)."""
     here = VendorItem
@@ -259,6 +304,13 @@ def placed_orders(session: Session, connection_id: UUID) -> Sequence[VendorOrder
     return session.scalars(query.order_by(here.external_order_id)).all()
 
 
+def stated_orders(session: Session, connection_id: UUID) -> list[VendorOrder]:
+    """Those of which the vendor stated totals."""
+    here = VendorOrder
+    query = select(here).where(here.connection_id == connection_id).order_by(here.external_order_id)
+    return [row for row in session.scalars(query) if row.counts]
+
+
 def open_vendor_orders(session: Session, connection_id: UUID) -> Sequence[VendorOrder]:
     here = VendorOrder
     query = select(here).join(Order, Order.id == here.order_id).where(here.connection_id == connection_id)
@@ -269,6 +321,15 @@ def orders_of_connection(session: Session, connection_id: UUID, order_ids: Itera
     """Those of `order_ids` whose source sells through the connection: a vendor can speak of no others."""
     query = select(Order).join(Source, Source.id == Order.source_id).where(Source.connection_id == connection_id)
     return {row.id: row for row in in_parts(session, query, Order.id, order_ids)}
+
+
+def linkable_orders(session: Session, connection_id: UUID, limit: int) -> list[tuple[Order, Source, int]]:
+    """The newest orders through the connection that were not cancelled, each with its source and round's number."""
+    query = select(Order, Source, Round.number).join(Source, Source.id == Order.source_id)
+    query = query.join(Round, Round.id == Order.round_id)
+    query = query.where(Source.connection_id == connection_id, Order.state != "cancelled")
+    rows = session.execute(query.order_by(Order.created_at.desc(), Order.id).limit(limit))
+    return [(order, source, number) for order, source, number in rows]
 
 
 def locked_projects(session: Session, orders: Iterable[Order]) -> dict[UUID, Project]:

@@ -2,7 +2,6 @@
 
 from app.web import (
     charts_page,
-    connections,
     create,
     curves_page,
     endpoints,
@@ -18,6 +17,7 @@ from app.web import (
     training_page,
 )
 from app.web.site import assets
+from app.web.vendors import connecting, connections
 
 ROUTERS = [
     assets.router,
@@ -34,6 +34,7 @@ ROUTERS = [
     training_page.router,
     exports.router,
     rounds_page.router,
+    connecting.router,
     connections.router,
     endpoints.router,
     keys_page.router,

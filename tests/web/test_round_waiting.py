@@ -36,7 +36,7 @@ def round_of(world: World) -> str:
 def test_unmapped_samples_are_named_and_mapped_from_the_round(pages: Pages, world: World) -> None:
     page = pages.get(round_of(world))
     assert "<script>alert" not in page.text
-    assert f"{HOSTILE} vendor 1 The key of a group." in text_of(page)
+    assert f"{HOSTILE} vendor 1 Its group." in text_of(page)
     form = {"word": [HOSTILE], "group": ["B"], "next": round_of(world)}
     answer = pages.post(f"/connections/{world.connection_id}/map", form)
     assert (answer.status_code, answer.headers["location"]) == (303, round_of(world))
@@ -45,11 +45,19 @@ def test_unmapped_samples_are_named_and_mapped_from_the_round(pages: Pages, worl
     assert 'id="waiting"' not in pages.get(round_of(world)).text
 
 
-def test_a_word_without_a_group_in_the_project_says_so(pages: Pages, world: World) -> None:
+def test_a_group_that_is_not_there_is_refused_and_one_of_another_project_says_so(pages: Pages, world: World) -> None:
     pages.get(round_of(world))
-    pages.post(f"/connections/{world.connection_id}/map", {"word": [HOSTILE], "group": ["C"]})
+    refused = pages.post(f"/connections/{world.connection_id}/map", {"word": [HOSTILE], "group": ["C"]})
+    assert refused.status_code == 422
+    assert "there is no group 'C'" in text_of(refused)
+    other = world.api.project(groups=[{"key": "C", "initial_count": 0}])
+    source = {"key": "s", "group": "C", "unit_cost": "2", "connection": world.connection_id}
+    assert world.api.post(f"{other}/sources", json=source).status_code == 201
+    assert pages.post(f"/connections/{world.connection_id}/map", {"word": [HOSTILE], "group": ["C"]}).status_code == 303
     world.map()
-    assert "Mapped to C, which is no group of this project" in text_of(pages.get(round_of(world)))
+    page = pages.get(round_of(world))
+    assert "Mapped to C, which is no group of this project" in text_of(page)
+    assert f'action="/connections/{world.connection_id}/map"' in page.text
 
 
 def test_mapping_leads_back_to_no_other_host(pages: Pages, world: World) -> None:

@@ -23,17 +23,42 @@ def endpoint(api: Api) -> str:
     return str(made.json()["id"])
 
 
-def test_a_word_is_mapped_by_form(api: Api, pages: Pages, connection: str) -> None:
+@pytest.fixture
+def project(api: Api, connection: str) -> str:
+    """With a source that sells through the connection."""
+    made = api.project(groups=[{"key": "bf", "name": "Black women"}, {"key": "wm", "name": "White men"}])
+    source = {"key": "s", "yields": {"bf": 0.5, "wm": 0.5}, "unit_cost": "2", "connection": connection}
+    assert api.post(f"{made}/sources", json=source).status_code == 201
+    return made
+
+
+def test_words_are_mapped_changed_and_taken_back_by_form(
+    api: Api, pages: Pages, connection: str, project: str
+) -> None:
     path = f"/connections/{connection}"
     pages.get(path)
-    answer = pages.post(f"{path}/map", {"word": ["black women", "others"], "group": ["Black_Female", ""]})
+    answer = pages.post(f"{path}/map", {"word": ["black women", "others"], "group": ["bf", ""]})
     assert (answer.status_code, answer.headers["location"]) == (303, path)
-    assert api.get(f"/v1/vendor-connections/{connection}").json()["group_map"] == {"black women": "Black_Female"}
-    assert "1 mapped" in text_of(pages.get(path))
+    assert api.get(f"/v1/vendor-connections/{connection}").json()["group_map"] == {"black women": "bf"}
+    page = pages.get(path)
+    assert "1 mapped anew" in text_of(page)
+    assert '<option value="bf" selected>Black women (bf)</option>' in page.text
+    pages.post(f"{path}/map", {"word": ["black women"], "group": ["White men"]})
+    assert api.get(f"/v1/vendor-connections/{connection}").json()["group_map"] == {"black women": "wm"}
+    pages.post(f"{path}/map", {"word": ["black women"], "group": [""]})
+    assert api.get(f"/v1/vendor-connections/{connection}").json()["group_map"] == {}
+    entries = api.get("/v1/audit", params={"action": "connection"}).json()["items"]
+    moved = [one["changes"]["group_map"] for one in entries if "group_map" in one["changes"]]
+    assert {"from": {"black women": "bf"}, "to": {"black women": "wm"}} in moved
 
 
-@pytest.mark.parametrize(("group", "said"), [("no\tkey", "a key is printable text"), ("", "at least one word")])
-def test_a_bad_mapping_changes_nothing(api: Api, pages: Pages, connection: str, group: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("group", "said"),
+    [("no\tkey", "there is no group"), ("bf_age0-71", "there is no group"), ("", "for at least one word")],
+)
+def test_a_bad_mapping_changes_nothing(
+    api: Api, pages: Pages, connection: str, project: str, group: str, said: str
+) -> None:
     pages.get(f"/connections/{connection}")
     answer = pages.post(f"/connections/{connection}/map", {"word": ["w"], "group": [group]})
     assert answer.status_code == 422

@@ -156,7 +156,7 @@ def update_connection(
     row = get(call, connection_id)
     call.match(shape(call, row))
     said = body.model_dump(exclude_unset=True)
-    connections.change_connection(row, call.runtime.settings, said, call.now)
+    connections.change_connection(call.session, row, call.runtime.settings, said, call.now)
     if {"group_map", "config"} & said.keys():
         inbox.ask_to_map(call.session, row.id, call.enqueue)
     return shape(call, row)
@@ -176,7 +176,7 @@ def rotate_secret(
 def pause_connection(connection_id: str, call: Annotated[Call, posts("admin", whole_workspace=True)]) -> ConnectionOut:
     """Webhooks are stored still, and nothing is applied until it is resumed."""
     row = get(call, connection_id)
-    connections.change_connection(row, call.runtime.settings, {"state": "paused"}, call.now)
+    connections.change_connection(call.session, row, call.runtime.settings, {"state": "paused"}, call.now)
     return shape(call, row)
 
 
@@ -184,7 +184,7 @@ def pause_connection(connection_id: str, call: Annotated[Call, posts("admin", wh
 def resume_connection(connection_id: str, call: Annotated[Call, posts("admin", whole_workspace=True)]) -> ConnectionOut:
     """What came meanwhile is applied, and open orders are read back again."""
     row = get(call, connection_id)
-    connections.change_connection(row, call.runtime.settings, {"state": "active"}, call.now)
+    connections.change_connection(call.session, row, call.runtime.settings, {"state": "active"}, call.now)
     inbox.ask_to_map(call.session, row.id, call.enqueue)
     schedule.ask_to_reconcile(call.session, row, "schedule", call.now, call.enqueue)
     return shape(call, row)

@@ -16,6 +16,7 @@ from app.api.vendors.connections import get
 from app.errors import VerifyFailed
 from app.services.ids import new_id
 from app.services.vendors import connections, inbox
+from app.services.vendors.words import waiting_words
 from app.store import vendors as store
 from app.vendors.base import Headers
 
@@ -149,9 +150,9 @@ class WaitingOut(Answer):
 
 @router.get("/{connection_id}/waiting", summary="List what waits to be mapped")
 def list_waiting(connection_id: str, call: Annotated[Call, reads("admin", whole_workspace=True)]) -> list[WaitingOut]:
-    """Up to 500 pairs of a group's word and a vendor's order. Map words by PATCH of `group_map`; link orders."""
+    """Pairs of a group's word and a vendor's order: up to 500 of items, and those of totals. Map words by PATCH of `group_map`; link orders."""
     row = get(call, connection_id)
     return [
         WaitingOut(group=word, external_order_id=external, order_id=order, samples=count)
-        for word, external, order, count in store.unmapped_words(call.session, row.id)
+        for word, external, order, count in waiting_words(call.session, row)
     ]

@@ -23,6 +23,8 @@ from app.store.rounds import OPEN_ORDERS
 STATES = ("accepted", "rejected", "pending", "unmapped")
 HAND_KINDS = ("delivery", "correction")
 VENDOR_KINDS = ("vendor", "reconcile")
+MAPPING = "vendor-mapping:"
+"""Begins the reference of a cause that moved samples because a vendor's words were mapped anew."""
 NOTHING = Decimal(0)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.services.ledger.ledger import VENDOR_KINDS
+from app.services.ledger.ledger import MAPPING, VENDOR_KINDS
 from app.store.ledger import Change, changes_of_orders, falling_orders
 from app.store.models.purchases import Order
 from app.store.rounds import OPEN_ORDERS
@@ -39,11 +39,13 @@ def falls_of(session: Session, orders: Sequence[Order]) -> list[Fall]:
 
 
 def fall_of(cell: tuple[UUID, int], changes: Sequence[Change]) -> Fall | None:
+    """What words mapped anew moved elsewhere has not fallen: the most is of what is left without it."""
     for what in ("accepted", "delivered"):
         most = now = 0
         since = None
         for change in changes:
-            now += getattr(change, what)
+            step = getattr(change, what)
+            now, most = now + step, most + step * change.cause.startswith(MAPPING)
             if now >= most:
                 most, since = now, None
             else:

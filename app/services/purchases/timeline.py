@@ -8,12 +8,13 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.services.ledger.holdings import money_of
+from app.services.vendors.words import stated_waiting
 from app.store.ledger import Totals, totals_of_orders
 from app.store.models.projects import Project
 from app.store.models.purchases import Round
 from app.store.models.vendors import VendorConnection
 from app.store.rounds import orders_of_project
-from app.store.vendors import connected_orders, unmapped_of_orders
+from app.store.vendors import connected_orders, unmapped_of_orders, vendor_orders_of
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ class Waiting:
 
     @property
     def mappable(self) -> bool:
-        """Whether naming a group for the word is what is missing."""
-        return self.word is not None and self.word not in self.connection.group_map
+        """Whether naming a group for the word is what is missing: none was named, or one of another project."""
+        return self.word is not None
 
 
 def waiting_of(session: Session, order_ids: Sequence[UUID]) -> list[Waiting]:
@@ -80,4 +81,10 @@ def waiting_of(session: Session, order_ids: Sequence[UUID]) -> list[Waiting]:
         for connection_id, word, order_id, samples in unmapped_of_orders(session, order_ids)
         if connection_id in connections
     ]
+    stated = vendor_orders_of(session, order_ids)
+    for connection in connections.values():
+        mine = [one for one in stated if one.connection_id == connection.id]
+        for word, _, order_id, samples in stated_waiting(session, connection, mine):
+            if order_id is not None:
+                found.append(Waiting(connection, word, order_id, samples))
     return sorted(found, key=lambda one: (one.connection.name, str(one.connection.id), one.word or ""))

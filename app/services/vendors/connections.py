@@ -15,6 +15,7 @@ from app.outbound.targets import Policy, TargetRefused
 from app.services.access.keys import Caller
 from app.services.access.secrets import SecretBox
 from app.services.ids import as_uuid, new_id
+from app.services.vendors.words import checked_words
 from app.services.webhooks.signing import new_signing_secret
 from app.settings import Settings
 from app.store import vendors as store
@@ -65,7 +66,7 @@ def create_connection(
         kind=said.kind,
         preset=said.preset,
         config=config,
-        group_map=dict(said.group_map),
+        group_map=checked_words(session, caller.workspace_id, None, said.group_map, {}),
         token_hash=hash_token(token),
         sealed={name: box.seal(text, purpose(connection_id, name)) for name, text in named.items() if text},
         state="active",
@@ -123,12 +124,14 @@ def get_connection(session: Session, caller: Caller, connection_id: str) -> Vend
     return row
 
 
-def change_connection(row: VendorConnection, settings: Settings, changes: Mapping[str, Any], now: datetime) -> None:
+def change_connection(
+    session: Session, row: VendorConnection, settings: Settings, changes: Mapping[str, Any], now: datetime
+) -> None:
     """Take over the fields that `changes` names. A changed `group_map` needs `map_again`. Raises Invalid."""
     if "config" in changes:
         row.config, _ = checked_config(row.kind, row.preset, changes["config"], settings)
     if "group_map" in changes:
-        row.group_map = dict(changes["group_map"])
+        row.group_map = checked_words(session, row.workspace_id, row.id, changes["group_map"], row.group_map)
     if changes.get("api_token") is not None:
         sealed = SecretBox(settings.secret_keys).seal(changes["api_token"], purpose(row.id, "api_token"))
         row.sealed = {**row.sealed, "api_token": sealed}

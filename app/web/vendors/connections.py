@@ -1,13 +1,14 @@
-"""Labeling vendors: what they sent, what became of it, and what waits for a mapping."""
+"""Labeling vendors: what they sent, what became of it, what waits, and which groups their words mean."""
 
 from typing import Annotated
 
 from fastapi import Query
 
-from app.api.keys.keys import read_key
-from app.errors import Fault, TrancheError, invalid, refuse
-from app.services.ids import new_id
-from app.services.vendors import connections, inbox, schedule
+from app.errors import Conflict, Fault, TrancheError, invalid
+from app.services.ids import as_uuid, new_id
+from app.services.projects.keys import can_be_stored
+from app.services.vendors import connections, inbox, placing, schedule
+from app.services.vendors.words import choices_of, waiting_words, words_of
 from app.store import vendors as store
 from app.store.models.vendors import VendorConnection
 from app.web.site.sessions import local_path
@@ -16,7 +17,10 @@ from app.web.site.visit import Answer, Place, Visit, acts, pages, place_in, sees
 router = pages()
 
 MOST = 200
+MOST_WORDS = 500
 PER_PAGE = 25
+MAX_WORD = 200
+"""Characters of a vendor's word, and of its order's id."""
 OUTCOMES = ("quarantined", "received", "applied", "ignored")
 Looks = Annotated[Visit, sees("admin", whole_workspace=True)]
 Acts = Annotated[Visit, acts("admin", whole_workspace=True)]
@@ -55,7 +59,8 @@ def show(
     found, last = rows.part(place_in(rows, before, "before"), PER_PAGE)
     kept = f"outcome={outcome}&" if outcome else ""
     more = f"/connections/{row.id}?{kept}before={last}" if last else None
-    waiting = store.unmapped_words(visit.session, row.id)
+    waiting = waiting_words(visit.session, row)
+    unlinked = sorted({external for _, external, order, _ in waiting if external is not None and order is None})
     return visit.render(
         "connection.html",
         connection=row,
@@ -66,7 +71,12 @@ def show(
         outcomes=OUTCOMES,
         more=more,
         waiting=waiting,
-        words=sorted({word for word, _, _, _ in waiting if word is not None and word not in row.group_map}),
+        unlinked=[(external, external) for external in unlinked],
+        words=words_of(visit.session, row)[:MOST_WORDS],
+        choices=[(one.key, one.name) for one in choices_of(visit.session, row)],
+        sources=store.served_sources(visit.session, row.id),
+        free=store.free_sources(visit.session, row.workspace_id, MOST),
+        orders=store.linkable_orders(visit.session, row.id, MOST),
         weakness=connections.adapter_for(row).weakness,
         error=error,
     )
@@ -74,33 +84,47 @@ def show(
 
 @router.post("/connections/{connection_id}/map")
 def map_words(connection_id: str, visit: Acts) -> Answer:
-    """The vendor's words that got a group's key are added to the mapping; what came before is counted anew."""
+    """Each of the vendor's words that got a group, by its key or name, is mapped to it; one that lost it is not any
+    more. What came before is counted anew, closed rounds too."""
     row = get(visit, connection_id)
     pairs = zip(visit.form.get("word", ()), visit.form.get("group", ()), strict=False)
-    said = {word: group.strip() for word, group in pairs if group.strip()}
+    said = {word: group.strip() for word, group in pairs if 0 < len(word) <= MAX_WORD and can_be_stored(word)}
+    mapping = {word: key for word, key in {**row.group_map, **said}.items() if key}
+    changed = sum(mapping.get(word) != row.group_map.get(word) for word in said)
     try:
         with visit.trying():
-            mapping = {**row.group_map, **checked(said)}
-            connections.change_connection(row, visit.runtime.settings, {"group_map": mapping}, visit.now)
+            if not changed:
+                raise invalid(Fault("", "choose another group for at least one word"))
+            connections.change_connection(visit.session, row, visit.runtime.settings, {"group_map": mapping}, visit.now)
             inbox.ask_to_map(visit.session, row.id, visit.enqueue)
     except TrancheError as error:
         return show(visit, row, error=error)
     back = local_path(visit.said("next") or f"/connections/{row.id}")
-    return visit.redirect(back, f"{len(said)} mapped. What waited is being counted.")
+    return visit.redirect(back, f"{changed} mapped anew. What came under them is being counted.")
 
 
-def checked(said: dict[str, str]) -> dict[str, str]:
-    """The mapping, where there is one and its values are keys as the API takes them. Raises Invalid."""
-    faults, read = [], {}
-    for word, key in said.items():
-        try:
-            read[word] = read_key(key)
-        except ValueError as error:
-            faults.append(Fault("", f"for '{word[:100]}': {error}"))
-    if not said:
-        faults.append(Fault("", "name the key of a group for at least one word"))
-    refuse(faults)
-    return read
+@router.post("/connections/{connection_id}/orders")
+def link_order(connection_id: str, visit: Annotated[Visit, acts("write", whole_workspace=True)]) -> Answer:
+    """What the vendor says of its order counts for ours."""
+    row = get(visit, connection_id)
+    external, order_id = visit.said("external_order_id"), as_uuid(visit.said("order"))
+    try:
+        with visit.trying():
+            if not external or len(external) > MAX_WORD or order_id is None:
+                raise invalid(Fault("", "choose the order that the vendor's is"))
+            placing.link_order(visit.session, row, external, order_id, None, visit.now)
+            inbox.ask_to_map(visit.session, row.id, visit.enqueue)
+    except TrancheError as error:
+        return show(visit, row, error=error)
+    return visit.redirect(f"/connections/{row.id}", "Linked: what the vendor said of its order is being counted.")
+
+
+@router.post("/connections/{connection_id}/reconcile")
+def reconcile(connection_id: str, visit: Annotated[Visit, acts("write", whole_workspace=True)]) -> Answer:
+    row = get(visit, connection_id)
+    if not schedule.ask_to_reconcile(visit.session, row, "button", visit.now, visit.enqueue):
+        raise Conflict(f"The kind '{row.kind}' has no API that we read; replay its inbox instead.")
+    return visit.redirect(f"/connections/{row.id}", "The vendor's API is being read.")
 
 
 @router.post("/connections/{connection_id}/replay")
@@ -117,14 +141,14 @@ def replay(connection_id: str, visit: Acts) -> Answer:
 @router.post("/connections/{connection_id}/pause")
 def pause(connection_id: str, visit: Acts) -> Answer:
     row = get(visit, connection_id)
-    connections.change_connection(row, visit.runtime.settings, {"state": "paused"}, visit.now)
+    connections.change_connection(visit.session, row, visit.runtime.settings, {"state": "paused"}, visit.now)
     return visit.redirect(f"/connections/{row.id}", "Paused: webhooks are kept, and applied when it is resumed.")
 
 
 @router.post("/connections/{connection_id}/resume")
 def resume(connection_id: str, visit: Acts) -> Answer:
     row = get(visit, connection_id)
-    connections.change_connection(row, visit.runtime.settings, {"state": "active"}, visit.now)
+    connections.change_connection(visit.session, row, visit.runtime.settings, {"state": "active"}, visit.now)
     inbox.ask_to_map(visit.session, row.id, visit.enqueue)
     schedule.ask_to_reconcile(visit.session, row, "schedule", visit.now, visit.enqueue)
     return visit.redirect(f"/connections/{row.id}", "Resumed: what came meanwhile is being applied.")

@@ -1,0 +1,1 @@
+"""Labeling vendors by page: connecting them, what they sent, and what their words mean."""
