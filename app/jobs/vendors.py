@@ -1,4 +1,4 @@
-"""The jobs of labeling vendors: drain an inbox, place an order, read a vendor's API, map items anew."""
+"""The jobs of labeling vendors: drain an inbox, place an order, read a vendor's API, subscribe, map items anew."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from app.outbound.targets import Policy
 from app.services.access.secrets import SecretBox
 from app.services.ledger.ledger import MAPPING, Cause
 from app.services.purchases import rounds
-from app.services.vendors import connections, inbox, placing, reconcile, schedule
+from app.services.vendors import connections, inbox, placing, reconcile, schedule, subscriptions
 from app.services.vendors.counts import settle_orders
 from app.services.vendors.inbox import Parsed
 from app.services.vendors.items import map_again
@@ -24,7 +24,7 @@ from app.services.vendors.reconcile import Read
 from app.store import vendors as store
 from app.store.models.vendors import VendorConnection, VendorPlacement
 from app.store.rounds import rounds_of_orders
-from app.vendors.base import Adapter, Orderable, Polled, Thin, VendorRefused
+from app.vendors.base import Adapter, Orderable, Polled, Subscribable, Thin, VendorRefused
 
 log = logging.getLogger(__name__)
 
@@ -223,9 +223,32 @@ def read_orders(
     return reads
 
 
+def subscribe(context: Context, args: Mapping[str, Any]) -> None:
+    """Subscribe to a vendor's webhooks by its API. Tried once: whoever asked sees why it failed, and asks again."""
+    connection_id, settings = UUID(args["connection_id"]), context.settings
+    with context.database.reading() as session:
+        connection = session.get(VendorConnection, connection_id)
+        if connection is None:
+            return
+        adapter = connections.adapter_for(connection)
+        errand = subscriptions.errand_of(connection, settings)
+    if not isinstance(adapter, Subscribable):
+        return
+    try:
+        with vendor_client(context, errand.base_url, errand.headers) as client:
+            made = adapter.subscribe(errand.hook_url, errand.hook_secret, errand.orders, client)
+    except (httpx.HTTPError, VendorRefused) as problem:
+        with context.database.writing() as session:
+            subscriptions.refused(session, connection_id, words_of(problem), context.clock())
+        return
+    with context.database.writing() as session:
+        subscriptions.subscribed(session, connection_id, settings, made, context.clock())
+
+
 VENDOR_WORKFLOWS = {
     inbox.DRAIN: drain_inbox,
     inbox.MAP: map_items,
     placing.PLACE: place_order,
     schedule.RECONCILE: reconcile_orders,
+    subscriptions.SUBSCRIBE: subscribe,
 }

@@ -202,6 +202,24 @@ class Polled(Protocol):
         """The order as it is. Raises httpx.HTTPError, VendorRefused."""
 
 
+@dataclass(frozen=True)
+class Subscribed:
+    """What a vendor calls us by. ids: its subscriptions; secret: what it signs with where that is of its making."""
+
+    ids: Sequence[str]
+    secret: str | None = field(default=None, repr=False)
+
+
+@runtime_checkable
+class Subscribable(Protocol):
+    """A vendor that is told by its API where to send webhooks."""
+
+    def subscribe(self, hook_url: str, hook_secret: str, orders: Sequence[str], client: httpx.Client) -> Subscribed:
+        """Subscribe, or find what an earlier try subscribed. orders: the vendor's, where it tells of each by itself.
+
+        Raises httpx.HTTPError, VendorRefused."""
+
+
 @runtime_checkable
 class Orderable(Protocol):
     """A vendor that takes orders."""

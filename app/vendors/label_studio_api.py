@@ -1,12 +1,12 @@
 """Label Studio's API: one project per order, its tasks the order's rows, its annotations read back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import httpx
 
-from app.vendors.base import Order, PlacedLine, Snapshot, VendorEvent, VendorRefused
+from app.vendors.base import Order, PlacedLine, Snapshot, Subscribed, VendorEvent, VendorRefused
 from app.vendors.http import call, field
 from app.vendors.label_studio import LabelStudio
 from app.vendors.values import Unusable, listing, mapping, readable_id
@@ -46,7 +46,7 @@ class LabelStudioApi(LabelStudio):
         title = f"{order.name[: MAX_TITLE - len(order.id) - 1]} {order.id}".strip()
         project = found_project(client, title) or call(client, "POST", "/api/projects", json=self.project(title))
         project_id = str(field(project, "id", int))
-        self.register(client, project_id, order)
+        self.register(client, project_id, order.hook_url, order.hook_secret)
         there = {task.get("data", {}).get(self.config.item_field) for task in tasks_of(client, project_id)}
         missing = [row for row in rows if row["data"][self.config.item_field] not in there]
         for start in range(0, len(missing), IMPORT_BATCH):
@@ -76,23 +76,25 @@ class LabelStudioApi(LabelStudio):
                 }
                 yield {"data": {**row, **ours}}
 
-    def register(self, client: httpx.Client, project_id: str, order: Order) -> None:
-        """Our webhook, once, with the present secret."""
+    def subscribe(self, hook_url: str, hook_secret: str, orders: Sequence[str], client: httpx.Client) -> Subscribed:
+        """A webhook in each of the projects `orders`: the community edition takes none for the whole organisation."""
+        return Subscribed([self.register(client, project_id, hook_url, hook_secret) for project_id in orders])
+
+    def register(self, client: httpx.Client, project_id: str, hook_url: str, hook_secret: str) -> str:
+        """Our webhook, once, with the present secret; its id."""
         hooks = call(client, "GET", "/api/webhooks/", params={"project": project_id})
-        ours = [hook for hook in hooks or [] if isinstance(hook, dict) and hook.get("url") == order.hook_url]
+        ours = [hook for hook in hooks or [] if isinstance(hook, dict) and hook.get("url") == hook_url]
         wanted = {
-            "url": order.hook_url,
+            "url": hook_url,
             "project": int(project_id),
             "send_payload": True,
             "send_for_all_actions": False,
             "actions": list(ACTIONS),
-            "headers": {self.config.header: order.hook_secret},
+            "headers": {self.config.header: hook_secret},
             "is_active": True,
         }
-        if ours:
-            call(client, "PATCH", f"/api/webhooks/{field(ours[0], 'id', int)}/", json=wanted)
-        else:
-            call(client, "POST", "/api/webhooks/", json=wanted)
+        at = f"/api/webhooks/{field(ours[0], 'id', int)}/" if ours else "/api/webhooks/"
+        return str(field(call(client, "PATCH" if ours else "POST", at, json=wanted), "id", int))
 
 
 def tasks_of(client: httpx.Client, project_id: str) -> Iterator[dict[str, Any]]:

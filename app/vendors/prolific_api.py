@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
-from app.vendors.base import Order, OrderLine, PlacedLine, Snapshot, VendorEvent, VendorRefused
+from app.vendors.base import Order, OrderLine, PlacedLine, Snapshot, Subscribed, VendorEvent, VendorRefused
 from app.vendors.http import call, field, read_answer, send
 from app.vendors.prolific import Filter, Prolific, submission_state
 from app.vendors.values import Unusable, count, currency, mapping, money, named, readable_id, text
@@ -54,7 +54,7 @@ class ProlificApi(Prolific):
 
     def place(self, order: Order, client: httpx.Client) -> list[PlacedLine]:
         if self.config.workspace_id is not None:
-            self.subscribe(order.hook_url, client)
+            self.subscriptions(order.hook_url, client)
         existing = {study.get("internal_name"): study for study in self.studies(client)}
         return [self.place_line(order, line, existing.get(internal_name(line)), client) for line in order.lines]
 
@@ -97,7 +97,25 @@ class ProlificApi(Prolific):
             raise VendorRefused(f"The price {line.unit_cost} leaves no reward after Prolific's fee.")
         return cents
 
-    def subscribe(self, hook_url: str, client: httpx.Client) -> list[str]:
+    def subscribe(self, hook_url: str, hook_secret: str, orders: Sequence[str], client: httpx.Client) -> Subscribed:
+        """To all studies of the workspace, whose secret signs: `orders` and our own secret say nothing here."""
+        if self.config.workspace_id is None:
+            raise VendorRefused("Give the connection the workspace_id that it is to hear of.")
+        secret = self.signing_secret(client)
+        return Subscribed(self.subscriptions(hook_url, client), secret)
+
+    def signing_secret(self, client: httpx.Client) -> str:
+        """The workspace's, of which it has one at a time; made where it has none, since making one takes that of others
+        away."""
+        of = {"workspace_id": self.config.workspace_id}
+        known = field(call(client, "GET", "/api/v1/hooks/secrets/", params=of), "results", list)
+        if known:
+            value: str = field(known[0], "value", str)
+            return value
+        made: str = field(call(client, "POST", "/api/v1/hooks/secrets/", json=of), "value", str)
+        return made
+
+    def subscriptions(self, hook_url: str, client: httpx.Client) -> list[str]:
         """Subscribe and confirm what is not yet; the subscriptions' ids. The handshake: Prolific answers a new
         subscription with a secret in X-Hook-Secret, and calls nothing before it got that back."""
         there = call(client, "GET", "/api/v1/hooks/subscriptions/", params={"workspace_id": self.config.workspace_id})
@@ -114,11 +132,20 @@ class ProlificApi(Prolific):
     def new_subscription(self, event_type: str, hook_url: str, client: httpx.Client) -> str:
         wanted = {"event_type": event_type, "target_url": hook_url, "workspace_id": self.config.workspace_id}
         answer = send(client, "POST", "/api/v1/hooks/subscriptions/", json=wanted)
-        subscription_id: str = field(read_answer(answer), "id", str)
+        subscription_id: str = field(subscription_in(read_answer(answer), event_type, hook_url), "id", str)
         secret = answer.headers.get("X-Hook-Secret")
         if secret:
             call(client, "POST", f"/api/v1/hooks/subscriptions/{subscription_id}/", json={"secret": secret})
         return subscription_id
+
+
+def subscription_in(answer: Any, event_type: str, hook_url: str) -> Any:
+    """The new subscription, which the documentation shows by itself and, elsewhere, as one of `results`."""
+    listed = answer.get("results") if isinstance(answer, dict) and "id" not in answer else None
+    if not isinstance(listed, list):
+        return answer
+    ours = (one for one in listed if isinstance(one, dict) and one.get("event_type") == event_type)
+    return next((one for one in ours if one.get("target_url") == hook_url), None)
 
 
 def internal_name(line: OrderLine) -> str:

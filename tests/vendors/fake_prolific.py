@@ -16,7 +16,8 @@ FEE_PERCENT = 25
 
 
 class FakeProlific:
-    """`failures` are statuses that the next calls are answered with before anything is looked at; a call of
+    """secrets: workspace → its one secret. lists_subscriptions: a new subscription is answered as one of `results`, as the
+    reference has it, instead of by itself, as the guide does. `failures` are statuses that the next calls are answered with before anything is looked at; a call of
     `lose_answers` more is done but its answer lost."""
 
     token = "prolific-token"
@@ -27,6 +28,8 @@ class FakeProlific:
         self.submissions: dict[str, dict[str, Any]] = {}
         self.subscriptions: dict[str, dict[str, Any]] = {}
         self.handshakes: dict[str, str] = {}
+        self.secrets: dict[str, str] = {}
+        self.lists_subscriptions = False
         self.failures: list[int] = []
         self.lose_answers = 0
         self.calls: list[tuple[str, str]] = []
@@ -64,9 +67,20 @@ class FakeProlific:
                 return self.listed(dict(request.url.params))
             case ["GET", "submissions", submission]:
                 return self.one(submission)
+            case ["GET", "hooks", "secrets"]:
+                workspace = request.url.params["workspace_id"]
+                known = [self.secrets[workspace]] if workspace in self.secrets else []
+                return httpx.Response(200, json={"results": [self.secret_of(workspace, value) for value in known]})
+            case ["POST", "hooks", "secrets"]:
+                workspace = json.loads(request.content)["workspace_id"]
+                self.secrets[workspace] = f"{self.secret}-{len(self.calls)}"
+                return httpx.Response(201, json=self.secret_of(workspace, self.secrets[workspace]))
             case [method, "hooks", "subscriptions", *rest]:
                 return self.hooks(method, rest, request.content)
         return httpx.Response(404, json={"error": "no such path"})
+
+    def secret_of(self, workspace: str, value: str) -> dict[str, str]:
+        return {"id": f"secret-of-{workspace}", "value": value, "workspace_id": workspace}
 
     def hooks(self, method: str, rest: list[str], content: bytes) -> httpx.Response:
         if method == "GET":
@@ -122,7 +136,8 @@ class FakeProlific:
         name = f"hook-{len(self.subscriptions) + 1}"
         self.subscriptions[name] = {**body, "id": name, "is_enabled": False}
         self.handshakes[name] = f"handshake-{name}"
-        answer = self.subscriptions[name]
+        mine = self.subscriptions[name]
+        answer = {"results": list(self.subscriptions.values())} if self.lists_subscriptions else mine
         return httpx.Response(201, json=answer, headers={"X-Hook-Secret": self.handshakes[name]})
 
     def confirm(self, subscription: str, body: dict[str, Any]) -> httpx.Response:

@@ -32,9 +32,7 @@ def project(api: Api, connection: str) -> str:
     return made
 
 
-def test_words_are_mapped_changed_and_taken_back_by_form(
-    api: Api, pages: Pages, connection: str, project: str
-) -> None:
+def test_words_are_mapped_changed_and_taken_back_by_form(api: Api, pages: Pages, connection: str, project: str) -> None:
     path = f"/connections/{connection}"
     pages.get(path)
     answer = pages.post(f"{path}/map", {"word": ["black women", "others"], "group": ["bf", ""]})

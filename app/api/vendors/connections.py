@@ -13,7 +13,7 @@ from app.api.http.shapes import Answer, Patch, Shape, Text, unset
 from app.api.http.transactions import Call, Route, changes, posts, reads
 from app.api.keys.keys import Key
 from app.errors import Conflict, SecretKeyMissing
-from app.services.vendors import connections, inbox, placing, schedule
+from app.services.vendors import connections, inbox, placing, schedule, subscriptions
 from app.services.vendors.connections import NewConnection
 from app.store import vendors as store
 from app.store.models.vendors import VendorConnection
@@ -53,6 +53,26 @@ class ConnectionPatch(Patch):
     api_token: Secret = unset()
 
 
+class SubscriptionIn(Shape):
+    """`orders`: which of the vendor's (Label Studio: projects) it is to tell of; left out, those that were placed or
+    linked. Prolific tells of its whole workspace. `api_token` takes the place of the connection's."""
+
+    orders: Annotated[list[Text], Field(min_length=1, max_length=100)] | None = None
+    api_token: Secret | None = None
+
+
+class SubscriptionOut(Answer):
+    """What became of the last try to subscribe. `ids`: the vendor's subscriptions, since `made_at`; `detail`: why the
+    vendor refused."""
+
+    state: Literal["asked", "made", "refused"]
+    orders: list[str]
+    ids: list[str]
+    asked_at: datetime
+    made_at: datetime | None
+    detail: str | None
+
+
 class ConnectionOut(Answer):
     """`deliveries`: how many webhooks there are of each outcome. `unread`: how many items of quarantined webhooks, and
     of the orders read back last, could not be read. `weakness`: what the vendor's way of signing does not prove; null
@@ -68,6 +88,7 @@ class ConnectionOut(Answer):
     has_api_token: bool
     weakness: str | None
     old_secret_until: datetime | None
+    subscription: SubscriptionOut | None
     deliveries: dict[str, int]
     unread: int
     created_at: datetime
@@ -170,6 +191,25 @@ def rotate_secret(
     row = get(call, connection_id)
     secret = connections.rotate_secret(row, call.runtime.settings, body.secret, call.now)
     return with_secret(call, row, secret, None)
+
+
+@router.post(
+    "/{connection_id}/subscription",
+    status_code=202,
+    summary="Subscribe to a vendor's webhooks by its API",
+    responses=declared(Conflict, SecretKeyMissing),
+)
+def subscribe(
+    connection_id: str, body: SubscriptionIn, call: Annotated[Call, posts("admin", whole_workspace=True)]
+) -> ConnectionOut:
+    """Label Studio and Prolific. A job calls the vendor; what became of it is told in `subscription`. Subscribing again
+    makes nothing twice. Prolific's signing secret is taken over, the one before honoured for 24 hours."""
+    row = get(call, connection_id)
+    settings = call.runtime.settings
+    if body.api_token is not None:
+        connections.change_connection(call.session, row, settings, {"api_token": body.api_token}, call.now)
+    subscriptions.ask_to_subscribe(call.session, row, settings, body.orders, call.now, call.enqueue)
+    return shape(call, row)
 
 
 @router.post("/{connection_id}/pause", summary="Pause a vendor connection")

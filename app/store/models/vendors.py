@@ -13,7 +13,9 @@ from app.store.models.base import Base, Serial
 
 class VendorConnection(Base):
     """How one vendor is reached and read. Only a hash of the hook's token is looked up; `sealed`: name → secret,
-    encrypted (`token`, `secret`, `old_secret`, `api_token`). group_map: the vendor's word → a group's key."""
+    encrypted (`token`, `secret`, `old_secret`, `api_token`). group_map: the vendor's word → a group's key.
+    subscription: what became of the last try to subscribe by the vendor's API: its `state` (asked, made or refused),
+    `orders`, `ids`, `asked_at`, `made_at` and `detail`."""
 
     __tablename__ = "vendor_connections"
 
@@ -26,6 +28,7 @@ class VendorConnection(Base):
     group_map: Mapped[dict[str, Any]]
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     sealed: Mapped[dict[str, Any]]
+    subscription: Mapped[dict[str, Any] | None]
     old_secret_until: Mapped[datetime | None]
     state: Mapped[str] = mapped_column(String(20))
     created_at: Mapped[datetime]

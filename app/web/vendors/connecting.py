@@ -9,14 +9,14 @@ from fastapi import Query
 from pydantic import TypeAdapter
 
 from app.api.http.bulk import validated
-from app.api.vendors.connections import ConnectionIn, ConnectionPatch, RotateIn
+from app.api.vendors.connections import ConnectionIn, ConnectionPatch, RotateIn, SubscriptionIn
 from app.errors import Fault, Malformed, NotFound, TrancheError, invalid
 from app.services.computing import Work, computed
 from app.services.projects import sources
 from app.services.projects.auditing import source_audited
 from app.services.projects.changes import get_member
 from app.services.projects.keys import normal_key
-from app.services.vendors import connections, inbox, placing
+from app.services.vendors import connections, inbox, placing, subscriptions
 from app.services.vendors.connections import NewConnection
 from app.services.vendors.words import groups_of
 from app.store.models.projects import Source
@@ -32,6 +32,7 @@ router = pages()
 NEW: TypeAdapter[ConnectionIn] = TypeAdapter(ConnectionIn)
 CHANGED: TypeAdapter[ConnectionPatch] = TypeAdapter(ConnectionPatch)
 ROTATED: TypeAdapter[RotateIn] = TypeAdapter(RotateIn)
+SUBSCRIBED: TypeAdapter[SubscriptionIn] = TypeAdapter(SubscriptionIn)
 Looks = Annotated[Visit, sees("admin", whole_workspace=True)]
 Acts = Annotated[Visit, acts("admin", whole_workspace=True)]
 
@@ -189,6 +190,24 @@ def link_source(connection_id: str, visit: Annotated[Visit, acts("write", whole_
         sources.update_source(visit.session, project, source, {"connection": linked}, visit.now)
     said = "goes through this vendor" if linked else "goes through no vendor"
     return visit.redirect(f"/connections/{row.id}", f"What is ordered from {source.name or source.key} {said} now.")
+
+
+@router.post("/connections/{connection_id}/subscription")
+def subscribe(connection_id: str, visit: Acts) -> Answer:
+    """By the vendor's API; `orders`: those that it is to tell of, parted by blanks or commas."""
+    row = connections.get_connection(visit.session, visit.caller, connection_id)
+    body: SubscriptionIn = validated(
+        SUBSCRIBED,
+        {
+            "orders": visit.said("orders").replace(",", " ").split() or None,
+            "api_token": visit.said("api_token") or None,
+        },
+    )
+    settings = visit.runtime.settings
+    if body.api_token is not None:
+        connections.change_connection(visit.session, row, settings, {"api_token": body.api_token}, visit.now)
+    subscriptions.ask_to_subscribe(visit.session, row, settings, body.orders, visit.now, visit.enqueue)
+    return visit.redirect(f"/connections/{row.id}", "The vendor is being asked; load the page again to see its answer.")
 
 
 @router.get("/connections/{connection_id}/dry-run")

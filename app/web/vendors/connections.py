@@ -1,5 +1,6 @@
 """Labeling vendors: what they sent, what became of it, what waits, and which groups their words mean."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Query
@@ -7,7 +8,7 @@ from fastapi import Query
 from app.errors import Conflict, Fault, TrancheError, invalid
 from app.services.ids import as_uuid, new_id
 from app.services.projects.keys import can_be_stored
-from app.services.vendors import connections, inbox, placing, schedule
+from app.services.vendors import connections, inbox, placing, schedule, subscriptions
 from app.services.vendors.words import choices_of, waiting_words, words_of
 from app.store import vendors as store
 from app.store.models.vendors import VendorConnection
@@ -78,6 +79,9 @@ def show(
         free=store.free_sources(visit.session, row.workspace_id, MOST),
         orders=store.linkable_orders(visit.session, row.id, MOST),
         weakness=connections.adapter_for(row).weakness,
+        moment=datetime.fromisoformat,
+        subscribable=subscriptions.can_subscribe(row),
+        by_order=row.kind in subscriptions.BY_ORDER,
         error=error,
     )
 
