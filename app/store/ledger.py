@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
+from app.store.models.projects import Project, Source
 from app.store.models.purchases import AuditEntry, Delivery, LedgerEntry, Manifest, Order
 from app.store.reading import Listing, Query, in_parts, rows_of
 
@@ -108,6 +109,48 @@ def changes_of_orders(session: Session, order_ids: Collection[UUID], kinds: Sequ
         Change(order_id, group_id, at, cause, int(delivered), int(accepted))
         for order_id, group_id, at, cause, delivered, accepted in rows
     ]
+
+
+@dataclass(frozen=True)
+class Day:
+    """What became of an order's samples on one day (UTC): `count` more in `state` (None: money alone) and `spent` more.
+    due_on: the day by which its source said that it would deliver."""
+
+    project: Project
+    day: date
+    due_on: date | None
+    state: str | None
+    count: int
+    spent: Decimal
+
+
+def days_of_connection(session: Session, connection_id: UUID, since: date) -> list[Day]:
+    """The days, from `since` on, of all orders from sources that sell through the connection."""
+    here, is_postgresql = LedgerEntry, session.get_bind().dialect.name == "postgresql"
+    day = func.date(func.timezone("UTC", here.created_at) if is_postgresql else here.created_at)
+    columns = (here.order_id, day, here.state)
+    query = select(*columns, func.sum(here.count), func.sum(here.spent)).group_by(*columns)
+    orders = select(Order, Project, Source.lead_time_days).join(Source, Source.id == Order.source_id)
+    orders = orders.join(Project, Project.id == Order.project_id).where(Project.erased_at.is_(None))
+    selling = session.execute(orders.where(Source.connection_id == connection_id))
+    found = {order.id: (project, due_day(order, lead)) for order, project, lead in selling}
+    begins = datetime.combine(since, time(), UTC)
+    rows = in_parts(session, query.where(here.created_at >= begins), here.order_id, sorted(found))
+    return [
+        Day(
+            project=found[order_id][0],
+            day=date.fromisoformat(str(on)),
+            due_on=found[order_id][1],
+            state=state,
+            count=int(count),
+            spent=spent,
+        )
+        for order_id, on, state, count, spent in rows
+    ]
+
+
+def due_day(order: Order, lead_time_days: int | None) -> date | None:
+    return None if lead_time_days is None else (order.placed_at or order.created_at).date() + timedelta(lead_time_days)
 
 
 def money_of_project(session: Session, project_id: UUID) -> Money:

@@ -23,6 +23,7 @@ from app.store.models.vendors import (
     VendorRow,
     VendorWakeup,
 )
+from app.store.projects import PRESENT
 from app.store.reading import Listing, in_parts
 
 COUNTED = ("submitted", "accepted", "rejected")
@@ -57,9 +58,9 @@ def named_groups(
 ) -> list[tuple[str, str | None]]:
     """Key and name of the groups (with one of `texts` as either, where given) of the projects that the connection
     serves; without a connection, of all the workspace's projects."""
-    projects = select(Project.id).where(Project.workspace_id == workspace_id)
+    projects = select(Project.id).where(Project.workspace_id == workspace_id, PRESENT)
     if connection_id is not None:
-        projects = select(Source.project_id).where(Source.connection_id == connection_id)
+        projects = projects.join(Source, Source.project_id == Project.id).where(Source.connection_id == connection_id)
     query = select(Group.key, Group.name).where(Group.project_id.in_(projects))
     if texts is None:
         return [(key, name) for key, name in session.execute(query.order_by(Group.id))]
@@ -71,14 +72,15 @@ def named_groups(
 def served_sources(session: Session, connection_id: UUID) -> list[tuple[Source, Project]]:
     """The sources that sell through the connection, with their projects, by name."""
     query = select(Source, Project).join(Project, Project.id == Source.project_id)
-    query = query.where(Source.connection_id == connection_id).order_by(Project.name, Project.id, Source.key)
+    query = query.where(Source.connection_id == connection_id, PRESENT)
+    query = query.order_by(Project.name, Project.id, Source.key)
     return [(source, project) for source, project in session.execute(query)]
 
 
 def free_sources(session: Session, workspace_id: UUID, limit: int) -> list[tuple[Source, Project]]:
     """The workspace's sources without a connection that may get one, with their projects, by name."""
     query = select(Source, Project).join(Project, Project.id == Source.project_id)
-    query = query.where(Project.workspace_id == workspace_id, Project.archived_at.is_(None))
+    query = query.where(Project.workspace_id == workspace_id, Project.archived_at.is_(None), PRESENT)
     query = query.where(Source.connection_id.is_(None), Source.archived_at.is_(None), Source.labels_per_item == 1)
     rows = session.execute(query.order_by(Project.name, Project.id, Source.key).limit(limit))
     return [(source, project) for source, project in rows]

@@ -19,6 +19,7 @@ from app.services.intake.manifests import manifests_of
 from app.services.ledger.deliveries import Recording, record_delivery
 from app.services.ledger.holdings import left_of
 from app.services.purchases import rounds
+from app.services.purchases.doubts import falls_by_round
 from app.services.purchases.rounds import get_round
 from app.services.purchases.timeline import Stage, Waiting, stages_of, waiting_of
 from app.services.valuation.source_values import kept_source_values
@@ -50,13 +51,24 @@ def rounds_list(project_id: str, visit: Annotated[Visit, sees("read")], after: P
         (summary_of(project, row), stages[row.number], bars_of(stages[row.number], project.budget_total))
         for row in rows
     ]
+    falls = falls_by_round(visit.session, rows)
+    names = {one.id: one.name or one.key for one in members(visit.session, Group, project.id, archived=None)}
     more = f"{visit.path}?after={last}" if last else None
     money = money_of_project(visit.session, project.id)
     left = left_of(project, money)
     values, _ = tried(lambda: kept_source_values(visit.session, visit.runtime.fits, project, "sources", DRAWS, SEED))
     most = max((one.worth.value.mean for one in values.items), default=0.0) if values else 0.0
     return visit.render(
-        "rounds.html", project=project, rounds=shown, more=more, money=money, left=left, values=values, most=most
+        "rounds.html",
+        project=project,
+        rounds=shown,
+        falls=falls,
+        names=names,
+        more=more,
+        money=money,
+        left=left,
+        values=values,
+        most=most,
     )
 
 

@@ -16,8 +16,10 @@ FEE_PERCENT = 25
 
 
 class FakeProlific:
-    """secrets: workspace → its one secret. lists_subscriptions: a new subscription is answered as one of `results`, as the
-    reference has it, instead of by itself, as the guide does. `failures` are statuses that the next calls are answered with before anything is looked at; a call of
+    """secrets: workspace → its one secret. lists_subscriptions: a new subscription is answered as one of `results`, as
+    the reference has it, instead of by itself, as the guide does.
+
+    `failures` are statuses that the next calls are answered with before anything is looked at; a call of
     `lose_answers` more is done but its answer lost."""
 
     token = "prolific-token"
@@ -67,17 +69,20 @@ class FakeProlific:
                 return self.listed(dict(request.url.params))
             case ["GET", "submissions", submission]:
                 return self.one(submission)
-            case ["GET", "hooks", "secrets"]:
-                workspace = request.url.params["workspace_id"]
-                known = [self.secrets[workspace]] if workspace in self.secrets else []
-                return httpx.Response(200, json={"results": [self.secret_of(workspace, value) for value in known]})
-            case ["POST", "hooks", "secrets"]:
-                workspace = json.loads(request.content)["workspace_id"]
-                self.secrets[workspace] = f"{self.secret}-{len(self.calls)}"
-                return httpx.Response(201, json=self.secret_of(workspace, self.secrets[workspace]))
+            case [_, "hooks", "secrets"]:
+                return self.keep_secret(request)
             case [method, "hooks", "subscriptions", *rest]:
                 return self.hooks(method, rest, request.content)
         return httpx.Response(404, json={"error": "no such path"})
+
+    def keep_secret(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            workspace = request.url.params["workspace_id"]
+            known = [self.secrets[workspace]] if workspace in self.secrets else []
+            return httpx.Response(200, json={"results": [self.secret_of(workspace, value) for value in known]})
+        workspace = json.loads(request.content)["workspace_id"]
+        self.secrets[workspace] = f"{self.secret}-{len(self.calls)}"
+        return httpx.Response(201, json=self.secret_of(workspace, self.secrets[workspace]))
 
     def secret_of(self, workspace: str, value: str) -> dict[str, str]:
         return {"id": f"secret-of-{workspace}", "value": value, "workspace_id": workspace}

@@ -22,6 +22,12 @@ def round_page(world: World) -> str:
     return text_of(pages.get(f"{world.project.removeprefix('/v1')}/rounds/1"))
 
 
+def timeline(world: World) -> str:
+    pages = Pages(world.api)
+    pages.sign_in(world.api.key or "")
+    return text_of(pages.get(f"{world.project.removeprefix('/v1')}/rounds"))
+
+
 def test_a_total_that_falls_is_told_until_it_is_back(world: World) -> None:
     say(world, totals(world.order_id, 1, a(120, 8), a(9, group="B")))
     assert warnings(world) == []
@@ -34,6 +40,7 @@ def test_a_total_that_falls_is_told_until_it_is_back(world: World) -> None:
     assert (warning["code"], warning["source"], warning["group"]) == ("counts_fell", "s", "A")
     assert f"110 instead of 120, 10 fewer, since {fell:%Y-%m-%d %H:%M} UTC" in warning["detail"]
     assert "110 instead of 120" in round_page(world)
+    assert "fewer accepted samples of A than it had: 110 instead of 120" in timeline(world)
     assert world.counts() == {"A": {"accepted": 110, "rejected": 8}, "B": {"accepted": 12}}
     say(world, totals(world.order_id, 4, a(121, 8)))
     assert warnings(world) == []

@@ -60,7 +60,7 @@ def test_a_preset_and_a_vendor_with_an_api_are_connected_with_their_fields(api: 
     [
         ("standard", {"name": ""}, "Name"),
         ("standard", {"secret": "whsec_AAAAAAAA"}, "24"),
-        ("label_studio", {"base_url": "https://10.0.0.8/"}, "10.0.0.8"),
+        ("label_studio", {"base_url": "https://10.0.0.8/"}, "address"),
         ("prolific", {"fee_percent": "300"}, "200"),
         ("generic", {"config": "{not json"}, "is not JSON"),
         ("generic", {"config": "[1]"}, "must be a JSON object"),

@@ -150,7 +150,7 @@ class WaitingOut(Answer):
 
 @router.get("/{connection_id}/waiting", summary="List what waits to be mapped")
 def list_waiting(connection_id: str, call: Annotated[Call, reads("admin", whole_workspace=True)]) -> list[WaitingOut]:
-    """Pairs of a group's word and a vendor's order, up to 500 of items. Map words by PATCH of `group_map`; link orders."""
+    """Pairs of a group's word and a vendor's order, up to 500 of items. Map words by `group_map`; link orders."""
     row = get(call, connection_id)
     return [
         WaitingOut(group=word, external_order_id=external, order_id=order, samples=count)

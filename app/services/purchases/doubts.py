@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from app.services.ledger.ledger import MAPPING, VENDOR_KINDS
 from app.store.ledger import Change, changes_of_orders, falling_orders
-from app.store.models.purchases import Order
-from app.store.rounds import OPEN_ORDERS
+from app.store.models.purchases import Order, Round
+from app.store.rounds import OPEN_ORDERS, orders_of_rounds
 from app.store.vendors import connected_orders, unread_events, vendor_orders_of
 
 
@@ -36,6 +36,16 @@ def falls_of(session: Session, orders: Sequence[Order]) -> list[Fall]:
         by_cell.setdefault((change.order_id, change.group_id), []).append(change)
     falls = [fall_of(cell, changes) for cell, changes in sorted(by_cell.items())]
     return [fall for fall in falls if fall is not None]
+
+
+def falls_by_round(session: Session, rounds: Sequence[Round]) -> dict[int, list[Fall]]:
+    """Round number → its falls; rounds without any left out."""
+    numbers = {row.id: row.number for row in rounds}
+    orders = {order.id: order for order in orders_of_rounds(session, list(numbers))}
+    found: dict[int, list[Fall]] = {}
+    for fall in falls_of(session, list(orders.values())):
+        found.setdefault(numbers[orders[fall.order_id].round_id], []).append(fall)
+    return found
 
 
 def fall_of(cell: tuple[UUID, int], changes: Sequence[Change]) -> Fall | None:

@@ -7,6 +7,7 @@ from fastapi import Query
 
 from app.errors import Conflict, Fault, TrancheError, invalid
 from app.services.ids import as_uuid, new_id
+from app.services.ledger.weeks import weeks_of
 from app.services.projects.keys import can_be_stored
 from app.services.vendors import connections, inbox, placing, schedule, subscriptions
 from app.services.vendors.words import choices_of, waiting_words, words_of
@@ -80,6 +81,7 @@ def show(
         orders=store.linkable_orders(visit.session, row.id, MOST),
         weakness=connections.adapter_for(row).weakness,
         moment=datetime.fromisoformat,
+        weeks=weeks_of(visit.session, row.id, visit.now),
         subscribable=subscriptions.can_subscribe(row),
         by_order=row.kind in subscriptions.BY_ORDER,
         error=error,
