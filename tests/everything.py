@@ -129,6 +129,7 @@ ASKS: dict[str, Ask] = {
     "POST /connections/{connection_id}/edit": Ask(form={"name": "another", "base_url": NOWHERE}),
     "POST /connections/{connection_id}/map": Ask(form={"word": "w", "group": "A"}),
     "POST /connections/{connection_id}/orders": Ask(form={"external_order_id": "9", "order": "{order_id}"}),
+    "POST /connections/{connection_id}/placements": Ask(form={"order": "{order_id}"}),
     "POST /connections/{connection_id}/reconcile": Ask(form={}),
     "POST /connections/{connection_id}/rotate": Ask(form={}),
     "POST /connections/{connection_id}/sources": Ask(form={"source": "{project_id}/B"}),

@@ -25,6 +25,7 @@ from app.store.models.vendors import (
 )
 from app.store.projects import PRESENT
 from app.store.reading import Listing, in_parts
+from app.store.rounds import OPEN_ORDERS
 
 COUNTED = ("submitted", "accepted", "rejected")
 
@@ -355,6 +356,16 @@ def listed_placements(session: Session, connection_id: UUID) -> Listing[tuple[Ve
     here = VendorPlacement
     query = select(here, Order).join(Order, Order.id == here.order_id).where(here.connection_id == connection_id)
     return Listing(session, query, here.order_id)
+
+
+def unplaced(session: Session, connection_id: UUID, limit: int) -> list[tuple[VendorPlacement, Order, Source]]:
+    """Orders that are on their way to the vendor, were refused or lack something, the newest try first."""
+    here = VendorPlacement
+    query = select(here, Order, Source).join(Order, Order.id == here.order_id)
+    query = query.join(Source, Source.id == Order.source_id).where(here.connection_id == connection_id)
+    query = query.where(or_(here.state != "placed", here.problem.is_not(None)), Order.state.in_(OPEN_ORDERS))
+    rows = session.execute(query.order_by(here.updated_at.desc(), here.order_id).limit(limit))
+    return [(placement, order, source) for placement, order, source in rows]
 
 
 # Rows to be labelled

@@ -56,6 +56,12 @@ FIELDS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 """By kind the parts of the configuration that have a field of their own: label and hint."""
+FURTHER = {
+    "standard": "Its parts are in docs/vendors/standard.md",
+    "label_studio": "Names of fields of its tasks, as in docs/vendors/label_studio.md",
+    "prolific": "Needed to place orders: study and group_filters, as in docs/vendors/prolific.md",
+    "generic": "How its webhooks are signed and read, as in docs/vendors/README.md",
+}
 WHOLE = ("annotations_per_task",)
 MAX_WEBHOOK = 1_048_576
 
@@ -93,6 +99,7 @@ def show_form(
         title=dict(kinds())[of],
         documented=presets()[preset]["documented"] if preset else None,
         fields=FIELDS.get(kind, {}),
+        further=FURTHER[kind],
         calls_api=kind in connections.CREDENTIALS,
         values=said,
         error=error,

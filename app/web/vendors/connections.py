@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.errors import Conflict, Fault, TrancheError, invalid
+from app.errors import Conflict, Fault, NotFound, TrancheError, invalid
 from app.services.ids import as_uuid, new_id
 from app.services.ledger.weeks import weeks_of
 from app.services.projects.keys import can_be_stored
@@ -78,6 +78,7 @@ def show(
         choices=[(one.key, one.name) for one in choices_of(visit.session, row)],
         sources=store.served_sources(visit.session, row.id),
         free=store.free_sources(visit.session, row.workspace_id, MOST),
+        placements=store.unplaced(visit.session, row.id, MOST),
         orders=store.linkable_orders(visit.session, row.id, MOST),
         weakness=connections.adapter_for(row).weakness,
         moment=datetime.fromisoformat,
@@ -123,6 +124,17 @@ def link_order(connection_id: str, visit: Annotated[Visit, acts("write", whole_w
     except TrancheError as error:
         return show(visit, row, error=error)
     return visit.redirect(f"/connections/{row.id}", "Linked: what the vendor said of its order is being counted.")
+
+
+@router.post("/connections/{connection_id}/placements")
+def place_again(connection_id: str, visit: Annotated[Visit, acts("buy", whole_workspace=True)]) -> Answer:
+    """What is there already is not placed twice."""
+    row = get(visit, connection_id)
+    order_id = as_uuid(visit.said("order"))
+    if order_id is None:
+        raise NotFound("There is no such order of this vendor connection.")
+    placing.place_again(visit.session, row, order_id, visit.now, visit.enqueue)
+    return visit.redirect(f"/connections/{row.id}", "The order is being placed.")
 
 
 @router.post("/connections/{connection_id}/reconcile")
