@@ -231,13 +231,13 @@ def subscribe(context: Context, args: Mapping[str, Any]) -> None:
         if connection is None:
             return
         adapter = connections.adapter_for(connection)
-        errand = subscriptions.errand_of(connection, settings)
     if not isinstance(adapter, Subscribable):
         return
     try:
-        with vendor_client(context, errand.base_url, errand.headers) as client:
-            made = adapter.subscribe(errand.hook_url, errand.hook_secret, errand.orders, client)
-    except (httpx.HTTPError, VendorRefused) as problem:
+        asked = subscriptions.subscribing_of(connection, settings)
+        with vendor_client(context, asked.base_url, asked.headers) as client:
+            made = adapter.subscribe(asked.hook_url, asked.hook_secret, asked.orders, client)
+    except (Conflict, httpx.HTTPError, VendorRefused) as problem:
         with context.database.writing() as session:
             subscriptions.refused(session, connection_id, words_of(problem), context.clock())
         return

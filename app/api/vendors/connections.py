@@ -30,7 +30,8 @@ class ConnectionIn(Shape):
     """`kind` says how webhooks are read: `standard` is our own contract, `generic` is described by `config` (or a
     `preset`, whose parts `config` replaces), the others are vendors we know. `secret` left out: we make one.
     `api_token` opens the vendor's API, for placing orders and reconciling. `group_map`: the vendor's word → a group's
-    key."""
+    key (or its name, where one group alone has it) in the projects that name the connection, or, while none does, in any
+    of the workspace."""
 
     name: Text
     kind: VendorKind
@@ -76,7 +77,7 @@ class SubscriptionOut(Answer):
 class ConnectionOut(Answer):
     """`deliveries`: how many webhooks there are of each outcome. `unread`: how many items of quarantined webhooks, and
     of the orders read back last, could not be read. `weakness`: what the vendor's way of signing does not prove; null
-    where the body is signed."""
+    where the body is signed. `subscription`: null where nobody asked for one."""
 
     id: UUID
     name: str

@@ -59,7 +59,7 @@ def ask_to_subscribe(
 
 
 @dataclass(frozen=True)
-class Errand:
+class Subscribing:
     """All that a subscribing job needs, read before it calls the vendor."""
 
     base_url: str
@@ -69,13 +69,13 @@ class Errand:
     orders: Sequence[str]
 
 
-def errand_of(connection: VendorConnection, settings: Settings) -> Errand:
+def subscribing_of(connection: VendorConnection, settings: Settings) -> Subscribing:
     """Raises Conflict."""
     box = SecretBox(settings.secret_keys)
     base_url, headers = connections.api_access(connection, box)
     url = hook_url(settings.base_url, connections.opened(connection, box, "token"))
     secret = connections.opened(connection, box, "secret")
-    return Errand(base_url, headers, url, secret, (connection.subscription or {}).get("orders", []))
+    return Subscribing(base_url, headers, url, secret, (connection.subscription or {}).get("orders", []))
 
 
 def subscribed(session: Session, connection_id: UUID, settings: Settings, made: Subscribed, now: datetime) -> None:
