@@ -30,8 +30,8 @@ class ConnectionIn(Shape):
     """`kind` says how webhooks are read: `standard` is our own contract, `generic` is described by `config` (or a
     `preset`, whose parts `config` replaces), the others are vendors we know. `secret` left out: we make one.
     `api_token` opens the vendor's API, for placing orders and reconciling. `group_map`: the vendor's word → a group's
-    key (or its name, where one group alone has it) in the projects that name the connection, or, while none does, in any
-    of the workspace."""
+    key (or its name, where one group alone has it) in the projects that name the connection, or, while none does, of
+    the workspace."""
 
     name: Text
     kind: VendorKind
