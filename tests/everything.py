@@ -125,7 +125,7 @@ ASKS: dict[str, Ask] = {
     # Pages.
     "POST /sign-in": Ask(form={"key": "{secret}"}),
     "POST /connections/new": Ask(form={"of": "standard", "name": "another"}),
-    "POST /connections/{connection_id}/dry-run": Ask(form={"body": "{}"}),
+    "POST /connections/{connection_id}/dry-run": Ask(form={"body": "[]"}),
     "POST /connections/{connection_id}/edit": Ask(form={"name": "another", "base_url": NOWHERE}),
     "POST /connections/{connection_id}/map": Ask(form={"word": "w", "group": "A"}),
     "POST /connections/{connection_id}/orders": Ask(form={"external_order_id": "9", "order": "{order_id}"}),
