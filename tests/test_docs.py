@@ -151,7 +151,7 @@ def test_the_commands_of_the_provenance_page_go_on_from_an_accepted_round(servic
 
 def test_the_commands_of_the_planning_page_go_on_from_the_readme(service: Service, tmp_path: Path) -> None:
     asked = blocks("docs/planning.md")
-    assert len(asked) == 10
+    assert len(asked) == 9
     said = service.run(ROUND_BY_CURL[1:] + asked, tmp_path)
     assert '"radio-archive"' in said
     assert re.search(r"^Valais office (0\.\d+|1\.0)$", said, re.MULTILINE)
@@ -160,7 +160,6 @@ def test_the_commands_of_the_planning_page_go_on_from_the_readme(service: Servic
         assert f'"name": "{name}"' in said
     assert '"joint_chance"' in said
     assert '"variance_after"' in said
-    assert '"variance_factor"' in said
     assert said.rindex('"model": "separate"') > said.rindex('"model": "joint"')
 
 

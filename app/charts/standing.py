@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.charts.theme import Spec, ThemeName, finished, layer, nominal, palette, quantitative, titled
-from app.charts.words import number
+from app.charts.words import level
 
 Row = Mapping[str, Any]
 """`name`; `now`, `after`, `p05`, `p95` in the metric's units; `add` samples; `target` or None."""
@@ -28,12 +28,12 @@ def standing_chart(
     if len(kept) < len(ranked):
         detail += f" The {len(kept)} worst of {len(ranked):,} groups."
     spec: Spec = {
-        "title": {**titled(finding, detail, source, HALF), "frame": "bounds", "fontSize": 14},
+        "title": {**titled(finding, detail, source, HALF), "fontSize": 14},
         "width": "container",
         "height": {"step": 24},
         "data": {"values": [{**row, "plus": f"+{row['add']:,}" if row["add"] else ""} for row in kept]},
         "encoding": {"y": nominal("name", title=None, sort=[row["name"] for row in kept])},
-        "layer": marks(kept, share, theme),
+        "layer": marks(kept, metric, share, theme),
     }
     return finished(spec, theme, finding)
 
@@ -60,10 +60,10 @@ def headline(ranked: Sequence[Row], goal: str, share: bool) -> str:
 
 
 def told(value: float, share: bool) -> str:
-    return f"{100 * value:.1f} %" if share else number(value)
+    return f"{100 * value:.1f} %" if share else level(value)
 
 
-def marks(kept: Sequence[Row], share: bool, theme: ThemeName) -> list[Spec]:
+def marks(kept: Sequence[Row], metric: str, share: bool, theme: ThemeName) -> list[Spec]:
     colours = palette(theme)
     form = ".1%" if share else ".4~g"
     axis = {"format": ".0%" if share else "~g", "grid": True, "tickCount": 5}
@@ -79,7 +79,7 @@ def marks(kept: Sequence[Row], share: bool, theme: ThemeName) -> list[Spec]:
     ]
 
     def at(field: str) -> Spec:
-        return quantitative(field, title=None, axis=axis, scale=scale)
+        return quantitative(field, title=metric, axis=axis, scale=scale)
 
     found = [
         layer({"type": "rule", "strokeWidth": 3, "color": colours.faint}, x=at("p05"), x2={"field": "p95"}),

@@ -12,6 +12,11 @@ def number(value: float) -> str:
     return f"{value:.3g}".replace("e-0", "e-").replace("-", "−")
 
 
+def level(value: float) -> str:
+    """As `number`, with all its digits: 0.900 beside 0.907."""
+    return f"{value:#.3g}".replace("-", "−") if 1e-3 <= abs(value) < 10 else number(value)
+
+
 def money(value: float, currency: str) -> str:
     """Whole units where nothing is lost by it: '2,500 USD', '0.75 USD'."""
     decimals = 0 if value >= 100 or value == int(value) else 2

@@ -98,8 +98,7 @@ class ProlificApi(Prolific):
         return cents
 
     def subscribe(self, hook_url: str, hook_secret: str, orders: Sequence[str], client: httpx.Client) -> Subscribed:
-        """To all studies of the workspace, whose secret signs: `orders` and our own secret say nothing here. Raises
-        VendorRefused where the connection names no workspace."""
+        """To all studies of the workspace, whose secret signs: `orders` and our own secret say nothing here."""
         if self.config.workspace_id is None:
             raise VendorRefused("Give the connection the workspace_id that it is to hear of.")
         secret = self.signing_secret(client)

@@ -22,7 +22,6 @@ from app.web.vendors import connecting, connections
 ROUTERS = [
     assets.router,
     charts_page.router,
-    charts_page.scripts,
     signin.router,
     create.router,
     projects.router,

@@ -68,7 +68,6 @@ def page_of(visit: Visit, project: Project, page: int, refused: TrancheError | N
     shown = groups[(page - 1) * PER_PAGE : page * PER_PAGE]
     found, error = tried(lambda: lines_of(visit, project, groups, shown))
     lines, worths = found or ([], None)
-    drawn = urlencode([("group", line.curve.group) for line in lines])
     return visit.render(
         "curves.html",
         project=project,
@@ -76,7 +75,10 @@ def page_of(visit: Visit, project: Project, page: int, refused: TrancheError | N
         lines=lines,
         worths=worths,
         finding=finding(project, lines),
-        chart=f"/projects/{project.id}/charts/curves?{drawn}" if lines else None,
+        charts=[
+            (line.name, f"/projects/{project.id}/charts/curve?{urlencode({'group': line.curve.group})}")
+            for line in lines
+        ],
         awaited=any(line.curve.stock.pending for line in lines),
         page=page,
         last=-(-len(groups) // PER_PAGE),

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query
+from pydantic import ValidationError
 
 from app.api.planning.allocations import AllocationOut, allocation_json, allocation_shape
 from app.api.planning.plans import GroupPlanOut, SourcePlanOut
@@ -15,7 +16,7 @@ from app.errors import Conflict, Fault, TrancheError, invalid
 from app.money import payable
 from app.report.words import purchase, worth
 from app.services.ledger.holdings import left_of
-from app.services.planning.looks import look_at
+from app.services.planning.looks import last_plan, look_at, plan_mark
 from app.services.planning.policies import CHOICES, PLAYERS
 from app.services.projects import projects
 from app.services.purchases import proposals
@@ -115,9 +116,38 @@ def shown(
     visit: Visit, project: Project, query: PlanQuery, error: TrancheError | None = None, fragment: bool = False
 ) -> Answer:
     """The page, or its part that depends on the query; with what went wrong, and a plan where there is one."""
-    plan, refused = tried(lambda: planned(visit, project, query))
+    kept = kept_plan(visit, project, query) if error is None else None
+    plan, refused = (kept.answer, None) if kept else tried(lambda: planned(visit, project, query))
     context = frame_of(visit, project, query, plan) | (plan_of(visit, project, plan, query) if plan else {})
+    context["renewing"] = plan_mark(visit.session, project) if kept and not kept.renewed else ""
     return visit.render("_plan.html" if fragment else "project.html", error=error or refused, plan=plan, **context)
+
+
+@dataclass(frozen=True)
+class KeptAnswer:
+    """As services.planning.kept_plans.LastPlan."""
+
+    answer: AllocationOut
+    renewed: bool
+
+
+def kept_plan(visit: Visit, project: Project, query: PlanQuery) -> KeptAnswer | None:
+    """The plan that a job made, where it is the one that is asked for."""
+    if query != PlanQuery(page=query.page):
+        return None
+    last = last_plan(visit.session, project)
+    if last is None:
+        return None
+    try:
+        return KeptAnswer(AllocationOut.model_validate(last.answer), last.renewed)
+    except ValidationError:  # of another release
+        return None
+
+
+@router.get("/projects/{project_id}/progress")
+def default_plan_mark(project_id: str, visit: Annotated[Visit, sees("read")]) -> Answer:
+    """Whether the plan shown is being renewed, and of which data it is."""
+    return visit.mark(plan_mark(visit.session, visit.project(project_id)))
 
 
 def planned(visit: Visit, project: Project, query: PlanQuery) -> AllocationOut:
@@ -162,7 +192,7 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
         "last": -(-len(ranked) // PER_PAGE),
         "other_objective": bool(query.changes(project)),
         "drawings": f"/projects/{project.id}/charts",
-        "drawn": "".join(f"{urlencode({'group': one.group})}&" for one in part[:CURVES]),
+        "curves": [(names.get(one.group, one.group), urlencode({"group": one.group})) for one in part[:CURVES]],
         "asked": urlencode(
             ({"budget": query.budget} if query.budget else {}) | {"policy": query.policy, "objective": query.objective}
         ),

@@ -23,14 +23,12 @@ from app.services.purchases.doubts import falls_by_round
 from app.services.purchases.rounds import get_round
 from app.services.purchases.timeline import Stage, Waiting, stages_of, waiting_of
 from app.services.valuation.source_values import kept_source_values
-from app.store.db import Session
 from app.store.ledger import money_of_project
 from app.store.models.projects import Group, Project
 from app.store.models.purchases import Round
 from app.store.projects import members
 from app.store.rounds import listed_rounds, orders_of_rounds
 from app.web.site.chips import licence_chips
-from app.web.site.live import watched
 from app.web.site.signing import screen_parts
 from app.web.site.visit import Answer, Place, Visit, acts, pages, place_in, sees, tried
 
@@ -218,10 +216,6 @@ def samples_of(field: str, text: str) -> int:
 
 
 @router.get("/projects/{project_id}/rounds/{number}/progress")
-async def watch_round(project_id: str, number: RoundNumber, visit: Annotated[Visit, sees("read")]) -> Answer:
-    """Server-sent events: `changed` with the round's ETag when anything of it changed since the one before."""
-
-    def tag(session: Session, project: Project) -> str:
-        return tag_of(round_shape(session, project, get_round(session, project, number)))
-
-    return await watched(visit, project_id, tag)
+def round_mark(project_id: str, number: RoundNumber, visit: Annotated[Visit, sees("read")]) -> Answer:
+    """The round's ETag: another one as soon as anything of it changed."""
+    return visit.mark(tag_of(look(visit, visit.project(project_id), number)))

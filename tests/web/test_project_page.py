@@ -11,6 +11,7 @@ from app.charts.words import percent
 from tests.api_client import RUNS, Api, run
 from tests.conftest import new_key, one_database
 from tests.web.browser_client import Pages, text_of
+from tests.web.twenty import twenty_groups
 
 
 @pytest.fixture
@@ -218,13 +219,19 @@ def test_charts_follow_the_objective_that_is_looked_at(api: Api, pages: Pages, p
     assert "objective=maximin" in pages.get(page_of(path), params={"objective": "maximin"}).text
 
 
-def test_the_script_that_draws_is_kept_for_ever_and_another_is_not_there(pages: Pages, path: str) -> None:
-    address = re.search(r'<meta name="vega" content="([^"]+)"', pages.get(page_of(path)).text)
-    assert address
-    script = pages.get(address.group(1))
-    assert script.status_code == 200
-    assert "immutable" in script.headers["Cache-Control"]
-    assert pages.get("/static/vega-0.js").status_code == 404
+def test_all_of_a_plan_page_is_small_over_the_wire(pages: Pages, api: Api) -> None:
+    """With every chart that may be scrolled to, of twelve groups: below 450 kB."""
+    page = pages.get(page_of(twenty_groups(api, 12)))
+    files = re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text)
+    scripts = [pages.get(one).text for one in files if one.endswith(".js")]
+    names = re.findall(r'from "[.]/([^"]+)"', "".join(scripts))
+    imported = [f"{files[0].rpartition('/')[0]}/{name}" for name in names]
+    charts = [unescape(one).replace(".json", ".svg") for one in re.findall(r'data-spec="([^"]+)"', page.text)]
+    assert len(charts) >= 15
+    answers = [page, *(pages.get(one, headers={"Accept-Encoding": "gzip"}) for one in {*files, *imported, *charts})]
+    assert [one.status_code for one in answers] == [200] * len(answers)
+    sent = sum(int(one.headers["content-length"]) for one in answers)
+    assert sent < 450_000, sent
 
 
 def test_sources_that_are_not_clean_say_what_they_are_worth_and_link_a_pilot(api: Api, pages: Pages, path: str) -> None:

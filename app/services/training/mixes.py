@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -57,43 +56,21 @@ class GroupHeld:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """How a phase shows a group: its share of the phase's samples, how many times each of its samples is shown, and the
-    weight of its loss that does the same (None where nothing is held)."""
-
-    group: GroupHeld
-    share: float
-    repeats: float
-    loss_weight: float | None
-
-
-@dataclass(frozen=True)
-class PhaseMix:
-    """From `start` to `end` of the run, at one temperature."""
-
-    start: float
-    end: float
-    temperature: float
-    variance_factor: float
-    effective_size: float
-    items: Sequence[Shown]
-
-
-@dataclass(frozen=True)
 class TrainingMix:
+    """`mixes`: one per phase, over `groups` in their order."""
+
+    groups: Sequence[GroupHeld]
     samples: int
-    phases: Sequence[PhaseMix]
+    mixes: Sequence[Mix]
     warnings: Sequence[Warning]
 
 
 def training_mix_of(session: Session, project: Project, question: MixQuestion) -> TrainingMix:
-    """How to show what is held to a training run. Raises Conflict while nothing is held, Invalid without groups, where
-    the held samples do not suffice or a late temperature has no late share."""
+    """How to show what is held to a training run. Raises Conflict while nothing is held, Invalid where the held samples
+    do not suffice or a late temperature has no late share."""
     if question.late_share is None and question.late_temperature is not None:
         raise invalid(Fault("?late_temperature", "say by late_share which part of the run is late, or leave it out"))
     groups = groups_held(session, project)
-    if not groups:
-        raise invalid(Fault("", "the project has no groups yet; add them with POST …/groups"))
     held = np.array([one.held for one in groups], dtype=np.float64)
     total = int(sum(one.held for one in groups))
     if total == 0:
@@ -104,15 +81,7 @@ def training_mix_of(session: Session, project: Project, question: MixQuestion) -
         allowed = f"the {total:,} held samples allow at most {int(most * total):,} at {most:g} repeats"
         raise invalid(Fault("?samples", f"{allowed}: ask for no more, or for a larger max_repeats"))
     mixes = training_mix(held, question.phases, samples, most)
-    phases = [phase_of(one, groups) for one in mixes]
-    return TrainingMix(samples, phases, repeated(groups, mixes) if most is None else ())
-
-
-def phase_of(mix: Mix, groups: Sequence[GroupHeld]) -> PhaseMix:
-    rows = zip(groups, mix.share.tolist(), mix.repeats.tolist(), mix.loss_weight.tolist(), strict=True)
-    items = [Shown(group, share, times, None if isnan(weight) else weight) for group, share, times, weight in rows]
-    said = mix.phase
-    return PhaseMix(said.start, said.end, said.temperature, mix.variance_factor, mix.effective_size, items)
+    return TrainingMix(groups, samples, mixes, repeated(groups, mixes) if most is None else ())
 
 
 def groups_held(session: Session, project: Project) -> list[GroupHeld]:

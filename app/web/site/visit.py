@@ -162,6 +162,10 @@ class Visit:
             self.cookies.drop(response, "flash")
         return response
 
+    def mark(self, mark: str) -> Response:
+        """What tells the state that a page shows from any other: its script asks for it now and then."""
+        return Response(mark, media_type="text/plain; charset=utf-8")
+
     def redirect(self, path: str, flash: str | None = None) -> Response:
         """On to a page of ours, which says `flash` once."""
         response = protect(Response(status_code=303, headers={"Location": path}))
