@@ -19,6 +19,7 @@ TrancheError
 │   ├── Infeasible               constraints that cannot be met together: `errors` lists all culprits
 │   ├── LicenceRule              the project's licence rule allows no order from a source of the round
 │   ├── NothingDelivered         no source has delivered yet: there is nothing to be credited with
+│   ├── NoClosedRound            no round is closed yet: there is nothing to look back on
 │   ├── CallRunning              the first call with this Idempotency-Key still runs
 │   └── SecretKeyMissing         a secret is to be kept, and no key is set to encrypt it with
 ├── EventsPruned            410  events that are no longer kept
@@ -176,6 +177,10 @@ class LicenceRule(Conflict):
 
 class NothingDelivered(Conflict):
     title = "Nothing was delivered yet"
+
+
+class NoClosedRound(Conflict):
+    title = "No round is closed yet"
 
 
 class CallRunning(Conflict):

@@ -87,6 +87,7 @@ ASKS: dict[str, Ask] = {
     f"POST {PROJECT}/rounds": Ask(
         json={"external_id": "r3", "query": QUICK}, at=IDLE, seen=f"{PROJECT}/allocations/next?draws=50"
     ),
+    f"GET {PROJECT}/rounds/hindsight": Ask(query=QUICK),
     f"GET {ROUND}": Ask(),
     f"PATCH {ROUND}": Ask(json={"orders": {"D": 2}}, at=PROPOSED),
     f"POST {ROUND}/accept": Ask(at=PROPOSED, seen=f"{PROJECT}/rounds/2"),

@@ -9,6 +9,7 @@ from typing import Any
 from app.charts.words import money, number, percent
 from app.money import amount
 from app.report import words
+from app.report.hindsight import hindsight_lines
 from app.services.exports.dossier import Dossier
 from app.services.exports.purchase_tables import approved_by_names, spending_of
 from app.services.exports.tables import table_of
@@ -115,6 +116,7 @@ def content_of(dossier: Dossier) -> dict[str, Any]:
         "warnings": of_every_kind(warning_lines(dossier)),
         "scenarios": [scenario_line(dossier, one) for one in dossier.outcomes],
         "rounds": round_lines(dossier),
+        "hindsight": hindsight_lines(dossier),
         "made_at": dossier.at,
         "query": query_of(dossier),
     }

@@ -37,6 +37,14 @@ def newest_round(session: Session, project_id: UUID) -> Round | None:
     return session.scalar(query.order_by(Round.number.desc()).limit(1))
 
 
+def newest_closed(session: Session, project_id: UUID, most: int) -> tuple[Sequence[Round], int]:
+    """The newest closed rounds, at most so many, oldest first; and how many older ones there are."""
+    closed = (Round.project_id == project_id, Round.state == "closed")
+    rows = session.scalars(select(Round).where(*closed).order_by(Round.number.desc()).limit(most)).all()
+    count = session.scalar(select(func.count()).select_from(Round).where(*closed)) or 0
+    return rows[::-1], count - len(rows)
+
+
 def orders_of_rounds(session: Session, round_ids: Collection[int]) -> Sequence[Order]:
     return session.scalars(select(Order).where(Order.round_id.in_(round_ids)).order_by(Order.id)).all()
 

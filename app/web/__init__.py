@@ -16,6 +16,7 @@ from app.web import (
     simulations_page,
     training_page,
 )
+from app.web.past import hindsight_page
 from app.web.site import assets
 from app.web.vendors import connecting, connections
 
@@ -32,6 +33,8 @@ ROUTERS = [
     measurement_page.router,
     training_page.router,
     exports.router,
+    # Hindsight stands where a round would: it comes first.
+    hindsight_page.router,
     rounds_page.router,
     connecting.router,
     connections.router,

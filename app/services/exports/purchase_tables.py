@@ -6,7 +6,16 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
-from app.services.exports.columns import Content, group_key, group_name, interval, keys_in_one, round_number, within
+from app.services.exports.columns import (
+    Content,
+    ends_of,
+    group_key,
+    group_name,
+    interval,
+    keys_in_one,
+    round_number,
+    within,
+)
 from app.services.exports.dossier import Dossier
 from app.services.exports.paging import paged
 from app.services.intake.manifests import manifests_of
@@ -15,6 +24,7 @@ from app.services.ledger.provenance import Lot, provenance_of
 from app.services.ledger.terms import Terms
 from app.services.purchases.progress import GroupProgress, OrderProgress, progress_of
 from app.services.purchases.timeline import Stage, stages_of
+from app.services.valuation.hindsight import Instead, PastRound, by_group
 from app.services.valuation.source_values import Item
 from app.services.vendors.counts import vendor_folds
 from app.store.access import key_name
@@ -193,6 +203,26 @@ def source_values_table(dossier: Dossier) -> Content[Item]:
         Column("closing_costs", "number", "by how much the next round's utility falls where it is shut",
                lambda one: one.closing_costs),
     ], found.items  # fmt: skip
+
+
+def hindsight_table(dossier: Dossier) -> Content[tuple[PastRound, Instead]]:
+    currency, found = dossier.project.currency, dossier.hindsight
+    return [
+        round_number(lambda one: one[0].number),
+        Column("spent", "money", f"what the round cost, {currency}", lambda one: one[0].spent),
+        interval("actual", "utility that it led to, by today's curves", lambda one: ends_of(one[0].review.utility)),
+        within(lambda one: one[1], [
+            Column("policy", "text", "who would have split the money otherwise", lambda it: it.policy),
+            Column("hindsight", "text", "yes: by curves that nobody knew then",
+                   lambda it: "yes" if it.hindsight else ""),
+            Column("added", "long text", "accepted samples by group that it would have brought",
+                   lambda it: ", ".join(f"{key}: {n}" for key, n in by_group(found.keys, it.added).items())),
+        ]),
+        within(lambda one: one[1].difference, [
+            interval("difference", "its utility less the actual one, on the same draws", ends_of),
+            Column("p_better", "share", "chance that it would have done better", lambda it: it.p_better),
+        ]),
+    ], ((one, it) for one in found.rounds for it in (*one.review.policies, one.review.best))  # fmt: skip
 
 
 def ledger_table(dossier: Dossier) -> Content[LedgerEntry]:

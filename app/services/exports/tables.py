@@ -44,6 +44,9 @@ TABLES: Mapping[str, Kind] = MappingProxyType(
         "orders": Kind("Orders of all rounds beside what came", purchase_tables.orders_table),
         "spending": Kind("What the rounds have cost", purchase_tables.spending_table),
         "source-values": Kind("What each source's deliveries have been worth", purchase_tables.source_values_table),
+        "hindsight": Kind(
+            "What other splits of closed rounds' money would have come to", purchase_tables.hindsight_table
+        ),
         "ledger": Kind("The ledger: every total is a sum of these", purchase_tables.ledger_table),
         "provenance": Kind("Where every sample comes from, lot by lot", purchase_tables.provenance_table),
         "manifests": Kind("What came, manifest by manifest and rule by rule", purchase_tables.manifests_table),

@@ -1,9 +1,10 @@
 """Calls on what is bought: a purchase in one call, a round's whole life, and the ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tranche.answers import Json, Money
+from tranche.hindsight import Hindsight
 from tranche.http import Connection, Identified, path, said
 from tranche.plans import Allocation
 from tranche.rounds import Delivery, Entry, LedgerCheck, Order, Round
@@ -43,6 +44,20 @@ class PurchaseCalls(Connection):
 
     def get_round(self, project: str | Identified, number: int) -> Round:
         return self._round(project, "GET", ["rounds", str(number)])
+
+    def hindsight(
+        self,
+        project: str | Identified,
+        *,
+        policies: Iterable[str] | None = None,
+        objective: str | None = None,
+        draws: int | None = None,
+        seed: int | None = None,
+    ) -> Hindsight:
+        """Asks what other policies would have done with the money of closed rounds. Raises Conflict where none is."""
+        named = None if policies is None else ",".join(policies)
+        query = said({"policies": named, "objective": objective, "draws": draws, "seed": seed})
+        return Hindsight.of(self._call("GET", path(project, "rounds", "hindsight"), query=query))
 
     def propose_round(self, project: str | Identified, plan: Allocation, *, external_id: str | None = None) -> Round:
         """Proposes to buy what the plan says. Raises TrancheError (409) where the data have moved since."""
