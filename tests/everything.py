@@ -90,9 +90,10 @@ ASKS: dict[str, Ask] = {
     f"GET {PROJECT}/rounds/hindsight": Ask(query=QUICK),
     f"GET {ROUND}": Ask(),
     f"PATCH {ROUND}": Ask(json={"orders": {"D": 2}}, at=PROPOSED),
-    f"POST {ROUND}/accept": Ask(at=PROPOSED, seen=f"{PROJECT}/rounds/2"),
+    f"POST {ROUND}/accept": Ask(json={"note": "why"}, at=PROPOSED, seen=f"{PROJECT}/rounds/2"),
     f"POST {ROUND}/cancel": Ask(json={"reason": "why"}, at=PROPOSED, seen=f"{PROJECT}/rounds/2"),
-    f"POST {ROUND}/close": Ask(seen=f"{PROJECT}/rounds/1"),
+    f"POST {ROUND}/close": Ask(json={"note": "all came"}, seen=f"{PROJECT}/rounds/1"),
+    f"POST {ROUND}/decline": Ask(json={"reason": "why"}, at=PROPOSED, seen=f"{PROJECT}/rounds/2"),
     f"POST {ROUND}/orders/{{order_id}}/corrections": Ask(
         json={"external_id": "c", "groups": {"A": {"accepted": -1}}, "note": "why"}
     ),
@@ -162,9 +163,16 @@ ASKS: dict[str, Ask] = {
     "POST /projects/{project_id}/objective": Ask(form={"objective": "maximin"}),
     "POST /projects/{project_id}/propose": Ask(at=IDLE, form={"budget": "", "data_version": "{data_version}"}),
     "POST /projects/{project_id}/restore": Ask(at={"project_id": "archived"}),
-    "POST /projects/{project_id}/rounds/{number}/accept": Ask(at=PROPOSED, form={"tag": "{tag_2}"}),
+    "POST /keys": Ask(form={"name": "n", "scope": "read"}),
+    "POST /keys/{key_id}/rename": Ask(form={"name": "another"}),
+    "POST /projects/{project_id}/rounds/{number}/accept": Ask(
+        at=PROPOSED, form={"tag": "{tag_2}", "note": "why", "confirmed": "yes"}
+    ),
     "POST /projects/{project_id}/rounds/{number}/cancel": Ask(at=PROPOSED, form={"tag": "{tag_2}"}),
-    "POST /projects/{project_id}/rounds/{number}/close": Ask(form={"tag": "{tag_1}"}),
+    "POST /projects/{project_id}/rounds/{number}/close": Ask(form={"tag": "{tag_1}", "confirmed": "yes"}),
+    "POST /projects/{project_id}/rounds/{number}/decline": Ask(at=PROPOSED, form={"tag": "{tag_2}", "reason": "why"}),
+    "POST /projects/{project_id}/rounds/{number}/orders": Ask(at=PROPOSED, form={"tag": "{tag_2}", "order:D": "2"}),
+    "POST /projects/{project_id}/rounds/{number}/reference": Ask(form={"tag": "{tag_1}", "reference": "PO-1"}),
     "POST /projects/{project_id}/rounds/{number}/orders/{order_id}/deliveries": Ask(
         form={"external_id": "e", "accepted:A": "2"}
     ),
@@ -304,7 +312,7 @@ def made_of(api: Api, database: Database) -> dict[str, str]:
         headers={"If-Match": tag_of(f"{path}/allocations/next")},
     )
     edited = api.patch(f"{path}/rounds/1", json={"orders": {"A": 5}})
-    first = post(f"{path}/rounds/1/accept", headers={"If-Match": edited.headers["ETag"]})
+    first = post(f"{path}/rounds/1/accept", {"note": "why"}, headers={"If-Match": edited.headers["ETag"]})
     order = first["orders"][0]["id"]
     came = {"external_id": "d1", "groups": {"A": {"accepted": 2}}}
     post(f"{path}/rounds/1/orders/{order}/deliveries", came)

@@ -18,6 +18,7 @@ from app.services.planning import GroupPlan, SourcePlan, Warning
 from app.services.planning.allocations import Allocation, doubts_by_group
 from app.services.planning.policies import PLAYERS, RULES
 from app.services.planning.scenarios import ScenarioResult
+from app.services.purchases.steps import state_of, steps_of
 from app.services.signing import verdict_sentence
 from app.store.access import key_name
 from app.store.models.projects import Source
@@ -293,6 +294,8 @@ def round_lines(dossier: Dossier) -> Part:
     lines = [
         {
             "round": one,
+            "state": state_of(one, dossier.at),
+            "steps": steps_of(one),
             "proposed_by": key_name(one, one.proposed_by) or one.proposed_by,
             "approved_by": approved_by_names(one),
             "samples": sum(one.added.values()),

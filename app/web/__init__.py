@@ -17,6 +17,7 @@ from app.web import (
     training_page,
 )
 from app.web.past import hindsight_page
+from app.web.proposals import orders, waiting
 from app.web.site import assets
 from app.web.vendors import connecting, connections
 
@@ -37,6 +38,8 @@ ROUTERS = [
     hindsight_page.router,
     rounds_page.router,
     connecting.router,
+    orders.router,
+    waiting.router,
     connections.router,
     endpoints.router,
     keys_page.router,

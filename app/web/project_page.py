@@ -25,7 +25,7 @@ from app.store.models.projects import Group, Project
 from app.store.projects import members
 from app.web.plan_query import OWN, PlanQuery, objective_choices, slider_step
 from app.web.site.chips import licence_chips
-from app.web.site.signing import screen_parts
+from app.web.site.signing import screen_parts, words_in
 from app.web.site.visit import Answer, Visit, acts, pages, sees, tried
 
 router = pages()
@@ -78,8 +78,11 @@ def proposed(visit: Visit, project: Project, query: PlanQuery) -> int:
         raise Conflict("This plan follows another objective than the project's. Make it the project's objective first.")
     asked = QueryIn.model_validate({"budget": query.budget or None, "policy": question.policy})
     version, fits = version_of(visit.said("data_version")), visit.runtime.fits
-    proposal = proposals.Proposal(None, version, question, asked.model_dump(mode="json"))
-    row = proposals.propose(visit.session, fits, project, proposal, allocation_json, visit.caller, visit.now)
+    words = words_in(visit)
+    proposal = proposals.Proposal(None, version, question, asked.model_dump(mode="json"), words.note, words.reference)
+    row = proposals.propose(
+        visit.session, fits, project, proposal, allocation_json, visit.caller, visit.now, visit.enqueue
+    )
     return row.number
 
 

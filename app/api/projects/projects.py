@@ -22,6 +22,7 @@ from app.api.http.shapes import (
     Shape,
     ShortText,
     Text,
+    Whole,
     said,
     unset,
 )
@@ -45,6 +46,9 @@ from app.store.projects import projects_of_workspace
 router = APIRouter(prefix="/v1/projects", tags=["projects"], route_class=Route)
 
 
+Days = Annotated[int, Field(strict=True, ge=1, le=3_650), Whole]
+
+
 class BudgetOut(Answer):
     total: MoneyOut
     rounds: int
@@ -54,7 +58,8 @@ class ProjectIn(Shape):
     """`objective` left out is utilitarian. `value_per_utility` is what one unit of utility is worth in money,
     `smallest_gain` the least gain in utility worth a round: with either, the next allocation says when to stop;
     `verdict_thresholds` say from where on it advises against buying as planned. A round that costs more than
-    `approval_threshold` needs two keys to accept it. `model` is joint where one model is trained on all groups' data,
+    `approval_threshold` needs two keys to accept it; a proposal that is not accepted within `proposal_expires_days` is
+    expired, null or left out never. `model` is joint where one model is trained on all groups' data,
     separate where each group has a model of its own, so that other groups' counts never enter its curve; null or left
     out it is joint, and separate for R² and every other metric to maximise that has no lower bound. `stakeholders`
     judge every plan by their own objectives, and the objective `compromise` serves them all. By a `licence_rule` no
@@ -80,6 +85,7 @@ class ProjectIn(Shape):
     smallest_gain: Positive | None = None
     verdict_thresholds: VerdictThresholds | None = None
     approval_threshold: MoneyIn | None = None
+    proposal_expires_days: Days | None = None
 
 
 class ProjectPatch(Patch):
@@ -102,6 +108,7 @@ class ProjectPatch(Patch):
     smallest_gain: Positive | None = unset()
     verdict_thresholds: VerdictThresholds | None = unset()
     approval_threshold: MoneyIn | None = unset()
+    proposal_expires_days: Days | None = unset()
 
 
 class ProjectOut(Answer):
@@ -122,6 +129,7 @@ class ProjectOut(Answer):
     smallest_gain: float | None
     verdict_thresholds: VerdictThresholds | None
     approval_threshold: MoneyOut | None
+    proposal_expires_days: int | None
     reference_loss: float | None
     data_version: int
     data_at: datetime

@@ -84,7 +84,7 @@ def record_purchase(
     repeat = proposals.find_repeat(session, project, said)
     if repeat is not None:
         return repeat, False
-    refuse_waiting(session, project)
+    refuse_waiting(session, project, now)
     came = arrived_of(session, project, said.orders, said.groups)
     lines = lines_of(session, project, came, said.spent)
     cost = sum((Decimal(line["cost"]) for line in lines.values()), Decimal(0))
@@ -102,7 +102,7 @@ def record_purchase(
         "note": said.note,
     }
     row = proposals.add_round(session, project, said, frozen, caller, now)
-    rounds.approve(session, project, row, caller, now)
+    rounds.approve(session, project, row, None, caller, now)
     sources = members_by_key(session, Source, project.id, came)
     orders = rounds.commit(session, project, row, sources, caller, now, enqueue)
     by_id = {source.id: key for key, source in sources.items()}
@@ -110,7 +110,7 @@ def record_purchase(
         rounds.mark_placed(session, project, row, order, None, now, enqueue)
         said_of_it = recording(came[by_id[order.source_id]], order, said)
         record_delivery(session, project, row, order, said_of_it, caller, now, enqueue)
-    rounds.close(session, project, row, caller, now, enqueue)
+    rounds.close(session, project, row, None, caller, now, enqueue)
     rounds.tell_exhausted(session, project, now, enqueue)
     return row, True
 
@@ -120,9 +120,9 @@ def recording(came: Arrived, order: Order, said: Bought) -> Recording:
     return Recording("delivery", None, came.groups, came.unmapped, cost, said.note)
 
 
-def refuse_waiting(session: Session, project: Project) -> None:
+def refuse_waiting(session: Session, project: Project, now: datetime) -> None:
     """Raises Conflict while a proposal waits: it may be this very purchase, and would then be bought twice."""
-    waiting = proposals.waiting_proposal(session, project)
+    waiting = proposals.waiting_proposal(session, project, now)
     if waiting is not None:
         raise Conflict(
             f"Round {waiting.number} is proposed and waits. If this purchase is that round, accept it and record what"

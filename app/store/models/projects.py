@@ -15,7 +15,8 @@ class Project(Base):
     """A model to be trained fairly. `reference_loss` is fixed by the first data version (method.md 5).
 
     `set_limits`, `objective` and `stakeholders` name groups and sources by key. Money inside JSON is a decimal string.
-    `approval_threshold`: a round that costs more needs two keys. `exhausted_at`: since when nothing more can be bought.
+    `approval_threshold`: a round that costs more needs two keys. `proposal_expires_days`: for so long a proposal can be
+    accepted; None: for ever. `exhausted_at`: since when nothing more can be bought.
     `model`: joint, one for all groups, or separate, one for each. `licence_rule`: {require, methods, unspecified}.
     `intake_rules`: what manifests are held against, each {kind, severity, …}. `verdict_thresholds`: from where on a
     plan is not to be signed as it is; None: the planner's own.
@@ -45,6 +46,7 @@ class Project(Base):
     value_per_utility: Mapped[Decimal | None]
     smallest_gain: Mapped[float | None]
     approval_threshold: Mapped[Decimal | None]
+    proposal_expires_days: Mapped[int | None]
     verdict_thresholds: Mapped[dict[str, Any] | None]
     exhausted_at: Mapped[datetime | None]
     budget_total: Mapped[Decimal]

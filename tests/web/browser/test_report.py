@@ -57,7 +57,8 @@ def census(visitor: Visitor) -> str:
         proposed = api.post(f"/v1{path}/rounds", json=asked)
         assert proposed.status_code == 201, proposed.text
         tag = api.get(f"/v1{path}/rounds/1").headers["ETag"]
-        assert api.post(f"/v1{path}/rounds/1/accept", headers={"If-Match": tag}).status_code == 200
+        accepted = api.post(f"/v1{path}/rounds/1/accept", headers={"If-Match": tag}, json={"note": "wanted"})
+        assert accepted.status_code == 200, accepted.text
     return path
 
 
