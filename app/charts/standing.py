@@ -7,10 +7,11 @@ from app.charts.theme import Spec, ThemeName, finished, layer, nominal, palette,
 from app.charts.words import level
 
 Row = Mapping[str, Any]
-"""`name`; `now`, `after`, `p05`, `p95` in the metric's units; `add` samples; `target` or None."""
+"""`name`; `now`, `after`, `p05`, `p95` in the metric's units; `add` samples; `target` or None; `kind`: what the group
+is summed with where there are many, or None."""
 
 MOST = 14
-HALF = 46
+HALF = 58
 """Characters of a line: it stands in half a page."""
 WORST = 10
 """Groups that are shown where there are more than MOST."""
@@ -26,7 +27,8 @@ def standing_chart(
     finding = headline(ranked, goal, share)
     detail = f"{metric}; ○ now, ● after the plan with its 90 % interval, | target; + samples it adds."
     if len(kept) < len(ranked):
-        detail += f" The {len(kept)} worst of {len(ranked):,} groups."
+        detail += f" The {len(kept)} worst of {len(ranked):,} groups, then the means of the others."
+        kept = [*kept, *others(ranked[WORST:])]
     spec: Spec = {
         "title": {**titled(finding, detail, source, HALF), "fontSize": 14},
         "width": "container",
@@ -36,6 +38,25 @@ def standing_chart(
         "layer": marks(kept, metric, share, theme),
     }
     return finished(spec, theme, finding)
+
+
+def others(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The rows of each kind as one: means, and the sum of what they add."""
+    kinds: dict[str | None, list[Row]] = {}
+    for row in rows:
+        kinds.setdefault(row.get("kind"), []).append(row)
+    return [
+        {
+            "name": f"{len(some):,} other{'' if len(some) == 1 else 's'}" + (f", {kind}" if kind else ""),
+            "now": sum(row["now"] for row in some) / len(some),
+            "after": sum(row["after"] for row in some) / len(some),
+            "p05": None,
+            "p95": None,
+            "add": sum(row["add"] for row in some),
+            "target": None,
+        }
+        for kind, some in kinds.items()
+    ]
 
 
 def shortfall(row: Row, goal: str) -> float:
@@ -60,7 +81,7 @@ def headline(ranked: Sequence[Row], goal: str, share: bool) -> str:
 
 
 def told(value: float, share: bool) -> str:
-    return f"{100 * value:.1f} %" if share else level(value)
+    return f"{100 * value:.1f}\N{NO-BREAK SPACE}%" if share else level(value)
 
 
 def marks(kept: Sequence[Row], metric: str, share: bool, theme: ThemeName) -> list[Spec]:
@@ -82,10 +103,13 @@ def marks(kept: Sequence[Row], metric: str, share: bool, theme: ThemeName) -> li
         return quantitative(field, title=metric, axis=axis, scale=scale)
 
     found = [
-        layer({"type": "rule", "strokeWidth": 3, "color": colours.faint}, x=at("p05"), x2={"field": "p95"}),
+        {
+            **layer({"type": "rule", "strokeWidth": 3, "color": colours.faint}, x=at("p05"), x2={"field": "p95"}),
+            "transform": [{"filter": "isValid(datum.p05)"}],
+        },
         layer({"type": "point", "filled": False, "size": 60, "color": colours.muted}, x=at("now"), tooltip=tooltip),
         layer({"type": "point", "filled": True, "size": 70, "color": colours.blue}, x=at("after"), tooltip=tooltip),
-        layer({"type": "text", "align": "left", "dx": 8}, x={**at("p95")}, text=nominal("plus")),
+        layer({"type": "text", "align": "left", "dx": 8}, x={"value": "width"}, text=nominal("plus")),
     ]
     if any(row["target"] is not None for row in kept):
         tick = {"type": "tick", "thickness": 2, "height": 16, "color": colours.text}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 MILLIONTHS = 1_000_000
 """Money's smallest units per unit of the currency."""
@@ -16,12 +17,17 @@ def money(millionths: int) -> str:
 
 def number(value: float) -> str:
     """A measured value to three figures."""
-    return f"{value:.3g}"
+    return _plain(f"{value:.3g}")
 
 
 def near(value: float) -> str:
     """A measured value that stands beside others close to it, to five figures."""
-    return f"{value:.5g}"
+    return _plain(f"{value:.5g}")
+
+
+def _plain(text: str) -> str:
+    """Without powers of ten: 114,000 for 1.14e+05."""
+    return f"{Decimal(text):,f}" if "e" in text else text
 
 
 def count(value: float) -> str:

@@ -11,7 +11,7 @@ from app.api.planning.allocations import read_budget
 from app.errors import Fault, refuse
 from app.services.planning.allocations import AllocationQuestion
 from app.services.planning.policies import POLICY_KEYS, PolicyName
-from app.services.projects.objectives import LABELS, labels_of, usual
+from app.services.projects.objectives import LABELS, SENTENCES, labels_of, usual
 from app.store.models.projects import Project
 
 OWN = "project"
@@ -20,12 +20,16 @@ POLICIES: Mapping[str, PolicyName] = MappingProxyType({key: key for key in POLIC
 
 @dataclass(frozen=True)
 class PlanQuery:
-    """budget: as typed, empty for the project's share. objective: `project`, or one of LABELS."""
+    """budget: as typed, empty for the project's share. objective: `project`, or one of LABELS. show, sort, level: of
+    the groups' table, which groups and in which order."""
 
     budget: str = ""
     policy: str = "optimal"
     objective: str = OWN
     page: int = 1
+    show: str = "all"
+    sort: str = "cost"
+    level: str = ""
 
     def question(self) -> AllocationQuestion:
         """Raises Invalid."""
@@ -48,12 +52,12 @@ class PlanQuery:
         return {} if objective == project.objective else {"objective": objective}
 
     def at_page(self, page: int) -> str:
-        one = replace(self, page=page)
-        return urlencode({"budget": one.budget, "policy": one.policy, "objective": one.objective, "page": one.page})
+        return urlencode(vars(replace(self, page=page)))
 
 
 def objective_choices(project: Project) -> list[tuple[str, str]]:
-    own = f"The project's: {project.objective['kind']}"
+    kind = project.objective["kind"]
+    own = f"{LABELS.get(kind, SENTENCES[kind])} (the project's)"
     return [(OWN, own), *labels_of(project.stakeholders).items()]
 
 
