@@ -30,7 +30,7 @@ $(BIN)/python:
 
 setup: .venv/dev.stamp  ## make the environment .venv from the lock files
 
-demo: .venv/run.stamp  ## plan a real purchase on a fresh SQLite file, then serve it (DEMO_ARGS=--exit ends)
+demo: .venv/run.stamp  ## plan a purchase on a fresh SQLite file, then serve it (DEMO_ARGS=--exit ends)
 	$(BIN)/tranche demo $(DEMO_ARGS)
 
 serve: .venv/run.stamp  ## serve the API

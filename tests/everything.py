@@ -140,6 +140,7 @@ ASKS: dict[str, Ask] = {
     "POST /connections/{connection_id}/replay": Ask(form={"outcome": ""}),
     "POST /endpoints": Ask(form={"kind": "slack", "to": URL, "project": "{project_id}"}),
     "POST /endpoints/{endpoint_id}/{action}": Ask(at={"action": "pause"}),
+    "POST /example": Ask(form={}),
     "GET /projects/new/{name}.csv": Ask(at={"name": "groups"}),
     "POST /projects/{project_id}/erase": Ask(form={"name": HERE}, at={"project_id": "archived"}),
     "POST /projects/new": Ask(

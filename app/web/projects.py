@@ -1,7 +1,8 @@
-"""The list of projects; bringing an archived one back, or erasing it."""
+"""The list of projects; an example of one; bringing an archived one back, or erasing it."""
 
 from typing import Annotated
 
+from app.services.example import make_example
 from app.services.exports.overview import overview_of
 from app.services.projects.changes import restore
 from app.services.purchases.inbox import waits_for
@@ -33,6 +34,15 @@ def project_list(visit: Annotated[Visit, sees("read")], after: Place = None, arc
     chosen = "archived=true&" if archived else ""
     more = f"/?{chosen}after={last}" if last else None
     return visit.render("projects.html", overviews=shown, archived=archived, more=more)
+
+
+@router.post("/example")
+def look_at_an_example(visit: Annotated[Visit, acts("write", whole_workspace=True)]) -> Answer:
+    """One click makes it; the next ones lead to it, until it is archived."""
+    project = make_example(visit.session, visit.runtime.settings, visit.caller, visit.now, visit.enqueue)
+    return visit.redirect(
+        f"/projects/{project.id}", "All of this project is made up. Archive it when you have seen it."
+    )
 
 
 @router.post("/projects/{project_id}/erase")

@@ -43,7 +43,7 @@ class Canonical:
         """The problem in the solvers' order, weights normalised."""
         order = np.array(sorted(range(len(problem.keys)), key=problem.keys.__getitem__), dtype=np.int64)
         place = np.argsort(order).tolist()
-        market = Market.of(problem.sources, place, len(order), problem.budget)
+        market = Market.of(problem.sources, place, len(order), problem.budget, problem.payable)
         utility = Utility.of(
             problem.objective,
             problem.weights,

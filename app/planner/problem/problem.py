@@ -78,8 +78,8 @@ class Problem:
     raw: accepted samples now, None = held. pending, pending_raw: expected from orders placed but not delivered,
     effective and raw; None = 0, and raw as effective. min_count, max_count: bounds on the raw count after buying,
     pending included; nan = none; what exceeds max_count already buys no more. stakeholders: who else judges plans, and
-    whom `compromise` serves. widening: by what the record of past
-    forecasts widens 90 % intervals.
+    whom `compromise` serves. widening: by what the record of past forecasts widens 90 % intervals. payable: the
+    smallest amount that can be paid, in millionths, to which sentences round.
     """
 
     keys: tuple[str, ...]
@@ -100,6 +100,7 @@ class Problem:
     limits: tuple[Limit, ...] = ()
     stakeholders: tuple[Stakeholder, ...] = ()
     widening: float = 1.0
+    payable: int = 1
 
     def __post_init__(self) -> None:
         """Raises ProblemError where the parts do not fit together."""

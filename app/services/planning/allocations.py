@@ -20,6 +20,7 @@ from app.planner.wording import Warning
 from app.services.computing import Work, computed
 from app.services.curves.fit import metric_of
 from app.services.curves.fits import DRAWS, SEED, Fits
+from app.services.ledger.payable import payably
 from app.services.licences import Excluded, judge
 from app.services.planning.problem import Budget
 from app.services.planning.situations import (
@@ -122,7 +123,11 @@ def planned(
     where the numbers are beyond what can be computed."""
     policy = question.policy if situation.known else "equal_spend"
     exploration = question.exploration if situation.known else 0.0
-    plan = feasibly(project, lambda: make_plan(problem, policy, exploration=exploration, seed=question.seed))
+
+    def make(problem: Problem) -> Plan:
+        return make_plan(problem, policy, exploration=exploration, seed=question.seed)
+
+    plan = feasibly(project, lambda: payably(problem, make))
     plan = widened(plan, metric_of(project), situation.widening)
     rounds = situation.holdings.rounds
     excluded, doubted = by_licence(project, situation.sources)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from app.errors import Fault, invalid
-from app.money import millionths
+from app.money import millionths, minor_unit
 from app.planner.arrays import FloatArray
 from app.planner.curves import Posterior
 from app.planner.problem import Limit, Problem, Tier
@@ -87,6 +87,7 @@ def problem_of(
         min_count=numbers([group.min_count for group in groups]),
         max_count=numbers([group.max_count for group in groups]),
         limits=planner_limits(project.set_limits, [offer.key for offer in offers], keys),
+        payable=minor_unit(project.currency),
     )
 
 

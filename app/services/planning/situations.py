@@ -4,14 +4,14 @@ import json
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault, Infeasible, invalid, refuse
-from app.money import MILLIONTH, amount, grouped
+from app.money import amount, minor_unit, payable, told
 from app.planner.arrays import FloatArray
 from app.planner.errors import LICENCE, Constraint, Culprit, InfeasibleError, SolverError
 from app.planner.problem import Problem
@@ -112,7 +112,7 @@ def round_budget(project: Project, holdings: Holdings, asked: Decimal | None, po
     left = left_of(project, holdings.money)
     if asked is None:
         rounds = max(1, project.budget_rounds - holdings.rounds)
-        return Budget((left / rounds).quantize(MILLIONTH, ROUND_DOWN), left)
+        return Budget(payable(left / rounds, project.currency, down=True), left)
     if asked > left:
         raise invalid(Fault(pointer, f"{asked} is more than the {left} that the project has left"))
     return Budget(asked, left)
@@ -164,7 +164,9 @@ def words_of(project: Project, culprit: Culprit) -> str:
     """Both sides of the constraint, the needed one rounded so that it still makes room."""
     measure = measure_of(project, culprit.constraint)
     if measure == "cost":
-        return f"have {grouped(amount(round(culprit.have)))}, need {grouped(amount(round(culprit.need)))}"
+        unit = minor_unit(project.currency)
+        need = amount(math.ceil(culprit.need / unit - 1e-9) * unit)
+        return f"have {told(amount(round(culprit.have)), project.currency)}, need {told(need, project.currency)}"
     if measure == "share":
         return f"have {culprit.have:.6g}, need {culprit.need:.6g}"
     outward = math.floor if culprit.need < culprit.have else math.ceil

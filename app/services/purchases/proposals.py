@@ -199,7 +199,10 @@ def present_terms(session: Session, project: Project, keys: Sequence[str]) -> di
     """Source key → its price terms as they are now, as an order freezes them."""
     sources = members_by_key(session, Source, project.id, keys)
     holdings = holdings_of(session, project, list(sources.values()))
-    return {key: terms_of(source, holdings.record(source).ordered).stored() for key, source in sources.items()}
+    return {
+        key: terms_of(source, holdings.record(source).ordered, project.currency).stored()
+        for key, source in sources.items()
+    }
 
 
 def edited_question(

@@ -12,6 +12,7 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault, LicenceRule, NotFound, escape, invalid
+from app.money import told
 from app.services.access.audit import Changes, write_audit
 from app.services.access.keys import Caller
 from app.services.enqueue import Enqueue
@@ -146,7 +147,7 @@ def sources_of(session: Session, project: Project, row: Round) -> dict[str, Sour
     faults = []
     for key, line in sorted(row.lines.items()):
         source, ordered = found[key], holdings.record(found[key]).ordered
-        if terms_of(source, ordered).stored() != line["terms"]:
+        if terms_of(source, ordered, line["terms"].get("currency")).stored() != line["terms"]:
             faults.append(Fault(f"/lines/{escape(key)}", f"the price of '{key}' changed since the round was proposed"))
         if source.max_total is not None and ordered + line["quantity"] > source.max_total:
             detail = f"{ordered} are ordered of '{key}'; {line['quantity']} more pass its max_total {source.max_total}"
@@ -175,10 +176,11 @@ def refuse_overspending(session: Session, project: Project, row: Round) -> None:
     money = money_of_project(session, project.id)
     left = left_of(project, money)
     if row.cost > left:
+        amounts = (row.cost, left, project.budget_total, money.spent, money.committed)
+        cost, there, budget, spent, committed = (told(one, project.currency) for one in amounts)
         raise Conflict(
-            f"The round costs {row.cost}, and the project has {left} left"
-            f" ({project.budget_total} less {money.spent} spent and {money.committed} committed)."
-            " Raise the budget, or edit the round."
+            f"The round costs {cost}, and the project has {there} left ({budget} less {spent} spent and {committed}"
+            " committed). Raise the budget, or edit the round."
         )
 
 

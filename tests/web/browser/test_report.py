@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page
 
-from app.demo.census import GROUPS, METRIC, measured_runs
+from tests.census import GROUPS, METRIC, measured_runs
 from tests.waiting import PATIENCE_S
 from tests.web.browser.conftest import Visitor
 
