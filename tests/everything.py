@@ -161,7 +161,27 @@ ASKS: dict[str, Ask] = {
     ),
     "GET /projects/{project_id}/charts/{name}.{format}": Ask(at={"name": "spending", "format": "json"}),
     "POST /projects/{project_id}/model": Ask(form={"model": "joint"}),
-    "POST /projects/{project_id}/objective": Ask(form={"objective": "maximin"}),
+    "POST /projects/{project_id}/objective": Ask(form={"objective.kind": "maximin"}),
+    "POST /projects/{project_id}/settings": Ask(form={"name": "another"}),
+    "POST /projects/{project_id}/archive": Ask(at=IDLE, form={}),
+    "POST /projects/{project_id}/new-group": Ask(form={"key": "E"}),
+    "POST /projects/{project_id}/groups/{key}": Ask(form={"weight": "2"}),
+    "POST /projects/{project_id}/groups/{key}/archive": Ask(form={}, at={"key": "D"}),
+    "POST /projects/{project_id}/groups/{key}/restore": Ask(form={}, at={"key": "C"}),
+    "POST /projects/{project_id}/new-source": Ask(form={"key": "E", "unit_cost": "2", "yields": "A: 100 %"}),
+    "POST /projects/{project_id}/sources/{key}": Ask(form={"unit_cost": "7"}),
+    "POST /projects/{project_id}/sources/{key}/archive": Ask(form={}, at={"key": "D"}),
+    "POST /projects/{project_id}/sources/{key}/restore": Ask(form={}, at={"key": "F"}),
+    "POST /projects/{project_id}/limits": Ask(form={"0.name": "few", "0.max": "9", "0.keys": "A"}),
+    "POST /projects/{project_id}/new-runs": Ask(
+        form={"step": "keep", "external_id": "r", "n:A": "5", "n:B": "5", "value:A": "0.7", "missing": "zero"}
+    ),
+    "POST /projects/{project_id}/runs/{observation_id}/void": Ask(form={"reason": "why"}),
+    "GET /projects/{project_id}/{name}-file": Ask(at={"name": "groups"}),
+    "POST /projects/{project_id}/{name}-file": Ask(
+        at={"name": "groups"}, form={"step": "keep", "groups_text": "key,weight\nA,2\n"}
+    ),
+    "GET /projects/{project_id}/templates/{name}.csv": Ask(at={"name": "runs"}),
     "POST /projects/{project_id}/propose": Ask(at=IDLE, form={"budget": "", "data_version": "{data_version}"}),
     "POST /projects/{project_id}/restore": Ask(at={"project_id": "archived"}),
     "POST /keys": Ask(form={"name": "n", "scope": "read"}),

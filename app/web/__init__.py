@@ -16,6 +16,16 @@ from app.web import (
     simulations_page,
     training_page,
 )
+from app.web.editing import (
+    group_editor,
+    limit_editor,
+    member_files,
+    objective_editor,
+    project_editor,
+    requirements_page,
+    runs_page,
+    source_editor,
+)
 from app.web.past import hindsight_page
 from app.web.proposals import orders, waiting
 from app.web.site import assets
@@ -43,4 +53,12 @@ ROUTERS = [
     connections.router,
     endpoints.router,
     keys_page.router,
+    project_editor.router,
+    group_editor.router,
+    source_editor.router,
+    limit_editor.router,
+    objective_editor.router,
+    runs_page.router,
+    requirements_page.router,
+    member_files.router,
 ]

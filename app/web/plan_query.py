@@ -8,11 +8,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from app.api.planning.allocations import read_budget
-from app.errors import Fault, refuse
+from app.errors import Fault, invalid, refuse
 from app.services.planning.allocations import AllocationQuestion
 from app.services.planning.policies import POLICY_KEYS, PolicyName
 from app.services.projects.objectives import LABELS, SENTENCES, labels_of, usual
 from app.store.models.projects import Project
+from app.web.site.typed import typed_money
 
 OWN = "project"
 POLICIES: Mapping[str, PolicyName] = MappingProxyType({key: key for key in POLICY_KEYS})
@@ -42,7 +43,19 @@ class PlanQuery:
         return AllocationQuestion(self.amount(), POLICIES[self.policy])
 
     def amount(self) -> Decimal | None:
-        return read_budget(self.budget or None)
+        """30,000 is 30000. Raises Invalid."""
+        try:
+            return read_budget(f"{typed_money(self.budget):f}" if self.budget else None)
+        except ValueError as error:
+            raise invalid(Fault("?budget", str(error))) from None
+
+    @property
+    def plain_budget(self) -> str:
+        """As the API's queries have it; as typed where it cannot be read."""
+        try:
+            return f"{typed_money(self.budget):f}" if self.budget else ""
+        except ValueError:
+            return self.budget
 
     def changes(self, project: Project) -> dict[str, Any]:
         """What is asked of another project than the one that is stored: its objective, where that differs."""

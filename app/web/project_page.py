@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Query
 from pydantic import ValidationError
 
+from app.api.keys.paths import part_of
 from app.api.planning.allocations import AllocationOut, allocation_json, allocation_shape
 from app.api.planning.plans import SourcePlanOut
 from app.api.purchases.rounds import QueryIn
@@ -16,7 +17,6 @@ from app.report.words import purchase, worth
 from app.services.ledger.holdings import left_of
 from app.services.planning.looks import last_plan, look_at, plan_mark
 from app.services.planning.policies import CHOICES, PLAYERS
-from app.services.projects import projects
 from app.services.purchases import proposals
 from app.services.signing import Members, screen_of
 from app.store.ledger import money_of_project
@@ -79,7 +79,7 @@ def proposed(visit: Visit, project: Project, query: PlanQuery) -> int:
     question = query.question()
     if query.changes(project):
         raise Conflict("This plan follows another objective than the project's. Make it the project's objective first.")
-    asked = QueryIn.model_validate({"budget": query.budget or None, "policy": question.policy})
+    asked = QueryIn.model_validate({"budget": query.plain_budget or None, "policy": question.policy})
     version, fits = version_of(visit.said("data_version")), visit.runtime.fits
     words = words_in(visit)
     proposal = proposals.Proposal(None, version, question, asked.model_dump(mode="json"), words.note, words.reference)
@@ -96,17 +96,6 @@ def version_of(text: str) -> int:
     return int(text)
 
 
-@router.post("/projects/{project_id}/objective")
-def choose_objective(project_id: str, visit: Annotated[Visit, acts("write")]) -> Answer:
-    project = visit.project(project_id)
-    query = PlanQuery(visit.said("budget"), visit.said("policy") or "optimal", visit.said("objective") or OWN)
-    try:
-        query.question()
-        with visit.trying():
-            projects.update_project(visit.session, project, query.changes(project), visit.now)
-    except TrancheError as error:
-        return shown(visit, project, query, error)
-    return visit.redirect(f"/projects/{project.id}", "The objective is the project's now.")
 
 
 def shown(
@@ -185,11 +174,12 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
         "lines": table.lines,
         "bought": bought,
         "awaited": any(line.plan.pending for line in table.lines),
-        "other_objective": bool(query.changes(project)),
+        "other_objective": query.changes(project).get("objective", {}),
         "drawings": f"/projects/{project.id}/charts",
         "curves": [(line.name, urlencode({"group": line.plan.group})) for line in table.lines[:CURVES]],
         "asked": urlencode(
-            ({"budget": query.budget} if query.budget else {}) | {"policy": query.policy, "objective": query.objective}
+            ({"budget": query.plain_budget} if query.budget else {})
+            | {"policy": query.policy, "objective": query.objective}
         ),
         "part": urlencode(
             {

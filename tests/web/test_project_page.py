@@ -87,9 +87,9 @@ def test_another_objective_plans_as_a_scenario_does_and_is_not_proposed(api: Api
 
 def test_another_objective_can_be_made_the_projects(api: Api, pages: Pages, path: str) -> None:
     pages.get(page_of(path), params={"objective": "maximin"})
-    assert pages.post(f"{page_of(path)}/objective", {"objective": "maximin"}).status_code == 303
+    assert pages.post(f"{page_of(path)}/objective", {"objective.kind": "maximin"}).status_code == 303
     assert api.get(path).json()["objective"]["kind"] == "maximin"
-    refused = pages.post(f"{page_of(path)}/objective", {"objective": "nonsense"})
+    refused = pages.post(f"{page_of(path)}/objective", {"objective.kind": "nonsense"})
     assert refused.status_code == 422
 
 
@@ -152,13 +152,14 @@ def test_a_key_that_reads_sees_no_button_and_may_not_propose(api: Api, path: str
     assert "Propose this round" not in answer.text
     version = api.get(path).json()["data_version"]
     assert reader.post(f"{page_of(path)}/propose", {"data_version": version}).status_code == 403
-    assert reader.post(f"{page_of(path)}/objective", {"objective": "maximin"}).status_code == 403
+    assert reader.post(f"{page_of(path)}/objective", {"objective.kind": "maximin"}).status_code == 403
     assert api.get(f"{path}/rounds").json()["items"] == []
 
 
 @pytest.mark.parametrize(("query", "said"), [
     ({"budget": "99999"}, "is more than the"),
-    ({"budget": "much"}, "give an amount"),
+    ({"budget": "much"}, "is no number"),
+    ({"budget": "1.000"}, "may be 1 or 1000"),
     ({"policy": "none"}, "no such policy"),
     ({"objective": "none"}, "choose project or one of"),
 ])  # fmt: skip
@@ -314,3 +315,21 @@ def test_the_page_names_what_the_licence_rule_leaves_out_and_what_that_costs(api
     assert link
     scenarios = text_of(pages.get(unescape(link[1])))
     assert re.search(r"with the licence rule 500\.00 .* without it 500\.00", scenarios)
+
+
+@one_database
+def test_a_budget_is_read_as_people_write_it(api: Api, pages: Pages, path: str) -> None:
+    page = pages.get(page_of(path), params={"budget": "$120,5"})
+    assert page.status_code == 200, text_of(page)
+    assert "budget=120.5&amp;" in page.text
+    plan = api.get(f"{path}/allocations/next", params={"budget": "120.5"}).json()
+    answer = pages.post(f"{page_of(path)}/propose", {"data_version": plan["data_version"], "budget": "120,50"})
+    assert answer.status_code == 303, text_of(answer)
+    assert api.get(f"{path}/rounds/1").json()["cost"] == plan["budget"]["spend"]
+
+
+@one_database
+def test_a_project_without_groups_leads_to_where_they_are_added(api: Api, pages: Pages) -> None:
+    path = page_of(api.project(groups=[]))
+    for page in ("", "/curves", "/measurement-plan"):
+        assert f'href="{path}/groups">To the groups' in pages.get(f"{path}{page}").text, page

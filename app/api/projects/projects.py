@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from app.api.http.pages import Archived as ArchivedOnes
 from app.api.http.pages import Cursor, Limit, Page, page
@@ -23,6 +23,7 @@ from app.api.http.shapes import (
     ShortText,
     Text,
     Whole,
+    plain_text,
     said,
     unset,
 )
@@ -47,6 +48,7 @@ router = APIRouter(prefix="/v1/projects", tags=["projects"], route_class=Route)
 
 
 Days = Annotated[int, Field(strict=True, ge=1, le=3_650), Whole]
+Notes = Annotated[str, StringConstraints(min_length=1, max_length=10_000), AfterValidator(plain_text)]
 
 
 class BudgetOut(Answer):
@@ -64,7 +66,8 @@ class ProjectIn(Shape):
     out it is joint, and separate for R² and every other metric to maximise that has no lower bound. `stakeholders`
     judge every plan by their own objectives, and the objective `compromise` serves them all. By a `licence_rule` no
     plan orders from a source whose licence does not permit what it requires; every manifest of what came is held
-    against the `intake_rules`. `external_id` is the project's name in your own records: sent again with the same
+    against the `intake_rules`. `notes` are a text for whoever
+    reads the report. `external_id` is the project's name in your own records: sent again with the same
     content it answers the project that is there."""
 
     external_id: Text | None = None
@@ -86,6 +89,7 @@ class ProjectIn(Shape):
     verdict_thresholds: VerdictThresholds | None = None
     approval_threshold: MoneyIn | None = None
     proposal_expires_days: Days | None = None
+    notes: Notes | None = None
 
 
 class ProjectPatch(Patch):
@@ -109,6 +113,7 @@ class ProjectPatch(Patch):
     verdict_thresholds: VerdictThresholds | None = unset()
     approval_threshold: MoneyIn | None = unset()
     proposal_expires_days: Days | None = unset()
+    notes: Notes | None = unset()
 
 
 class ProjectOut(Answer):
@@ -130,6 +135,7 @@ class ProjectOut(Answer):
     verdict_thresholds: VerdictThresholds | None
     approval_threshold: MoneyOut | None
     proposal_expires_days: int | None
+    notes: str | None
     reference_loss: float | None
     data_version: int
     data_at: datetime

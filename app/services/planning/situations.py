@@ -62,7 +62,7 @@ def situation_of(session: Session, fits: Fits, project: Project, draws: int, see
     """Raises Invalid for a project without groups."""
     groups = group_rows(session, project.id)
     if not groups:
-        raise invalid(Fault("", "the project has no groups yet; add them with POST …/groups"))
+        raise invalid(Fault("/groups", "the project has no groups yet; add them first"))
     known = (
         metric_of(project).span is not None
         or all(group.assumed_curve for group in groups)

@@ -99,7 +99,7 @@ def start_simulation(
     while `most` of the workspace wait or run."""
     groups = len(members(session, Group, project.id))
     if not groups:
-        raise invalid(Fault("", "the project has no groups yet; add them with POST …/groups"))
+        raise invalid(Fault("/groups", "the project has no groups yet; add them first"))
     rounds = question.rounds or project.budget_rounds
     work = question.replicates * (len(question.policies) + 1) * rounds * groups
     if work > MAX_WORK:

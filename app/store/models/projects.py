@@ -32,6 +32,7 @@ class Project(Base):
     external_id: Mapped[str | None] = mapped_column(String(200))
     content_hash: Mapped[str | None] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(200))
+    notes: Mapped[str | None] = mapped_column(Text)
     currency: Mapped[str] = mapped_column(String(3))
     metric_name: Mapped[str] = mapped_column(String(100))
     metric_kind: Mapped[str] = mapped_column(String(20))

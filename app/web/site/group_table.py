@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.api.keys.paths import part_of
 from app.api.planning.allocations import AllocationOut
 from app.api.planning.plans import GroupPlanOut
 from app.errors import Fault, refuse
@@ -24,6 +25,11 @@ class Line:
     reason: str
     gain: float
     standing: float
+
+    @property
+    def part(self) -> str:
+        """Its key, as a part of a path."""
+        return part_of(self.plan.group)
 
 
 SHOWS: Mapping[str, tuple[str, Callable[[Line], bool]]] = {

@@ -68,7 +68,8 @@ slider.addEventListener("input", () => {
   soon();
 });
 budget.addEventListener("input", () => {
-  if (budget.value !== "" && budget.validity.valid) slider.value = budget.value;
+  const amount = budget.value.replace(/,(?=\d{3}(\D|$))/g, "");
+  if (amount !== "" && budget.validity.valid) slider.value = amount;
   soon();
 });
 form.addEventListener("change", (event) => {
