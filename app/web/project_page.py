@@ -1,12 +1,12 @@
 """The plan of a project on one screen: what to buy next and why, how sure that is, what was spent."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query
 from pydantic import ValidationError
 
-from app.api.keys.paths import part_of
 from app.api.planning.allocations import AllocationOut, allocation_json, allocation_shape
 from app.api.planning.plans import SourcePlanOut
 from app.api.purchases.rounds import QueryIn
@@ -94,8 +94,6 @@ def version_of(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise invalid(Fault("/data_version", "say which plan was looked at: the data version that the page shows"))
     return int(text)
-
-
 
 
 def shown(

@@ -51,6 +51,7 @@ from app.store.reading import find
 from app.store.rounds import orders_of_rounds
 
 EXTERNAL_ID = "tranche-example-"
+REASON = "The darkest tones are furthest from their targets."
 Counts: TypeAlias = dict[str, dict[str, int]]
 """Group key → state → samples."""
 Planned: TypeAlias = Callable[[Project, int, Mapping[str, int], datetime], dict[str, Any]]
@@ -142,7 +143,7 @@ class Story:
 
     def _collected(self, project: Project, bought: Episode, connection: VendorConnection | None) -> None:
         row = self._proposed(project, bought)
-        rounds.accept(self.session, project, row, self.caller, self._at(bought.accepted), self.enqueue)
+        rounds.accept(self.session, project, row, REASON, None, self.caller, self._at(bought.accepted), self.enqueue)
         sources = {source.id: source for source in members(self.session, Source, project.id)}
         deliveries = [
             (one, order, sources[order.source_id])
@@ -156,11 +157,11 @@ class Story:
             else:
                 self._recorded(project, row, one, order, counts, NOT_MAPPED if by_panel else ())
         if bought.closed is not None:
-            rounds.close(self.session, project, row, self.caller, self._at(bought.closed), self.enqueue)
+            rounds.close(self.session, project, row, None, self.caller, self._at(bought.closed), self.enqueue)
 
     def _proposed(self, project: Project, bought: Episode) -> Round:
         at = self._at(bought.proposed)
-        number = proposals.next_number(self.session, project)
+        number = proposals.next_number(self.session, project, at)
         hold = {source["key"]: bought.orders.get(source["key"], 0) for source in SOURCES}
         answer = self.planned(project, number, hold, at)
         query = {"budget": None, "policy": "optimal", "exploration": None, "hold": hold}

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from app.planner.arrays import FloatArray
 from app.planner.valuation import Instead, Review
 from app.services.planning.policies import PolicyName
-from app.services.signing.verdict import has_points, in_percent, signed
+from app.services.signing.words import has_points, in_percent, signed
 from app.services.valuation.hindsight import Hindsight, by_group
 from app.store.models.projects import Project
 

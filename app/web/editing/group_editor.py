@@ -9,7 +9,7 @@ from app.api.projects.groups import GroupIn, GroupPatch, changed_group, made_gro
 from app.services.ledger.holdings import NONE_COLLECTED
 from app.services.projects import groups
 from app.services.projects.changes import get_member, restore
-from app.services.signing.verdict import in_percent
+from app.services.signing.words import in_percent
 from app.store.ledger import collected_counts
 from app.store.member_rows import SourceRow, source_rows
 from app.store.models.projects import Group, Project

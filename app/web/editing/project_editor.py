@@ -8,7 +8,7 @@ from app.api.projects.objectives import VerdictThresholds
 from app.api.projects.projects import ProjectPatch, columns, project_shape
 from app.services.projects import projects
 from app.services.projects.metrics import MODELS
-from app.services.signing.verdict import has_points
+from app.services.signing.words import has_points
 from app.store.models.projects import Project
 from app.web.editing.fields import COUNT, LONG, REAL, SHARE, Field, money, point_money
 from app.web.editing.forms import Editor, Form, Part, Values

@@ -7,7 +7,7 @@ from fastapi import Query
 from app.api.planning.requirements import RequirementsIn, RequirementsOut, requirements_shape
 from app.charts.words import percent
 from app.services.planning.requirements import RequirementQuestion, requirements_of
-from app.services.signing.verdict import in_percent
+from app.services.signing.words import in_percent
 from app.store.models.projects import Group, Project
 from app.store.projects import members
 from app.web.site.visit import Answer, Visit, pages, sees, tried
