@@ -24,7 +24,7 @@ def training_page(project_id: str, visit: Annotated[Visit, sees("read")], questi
         project=project,
         question=question,
         asked=urlencode({name: value for name, value in vars(question).items() if value is not None}),
-        names={one.key: one.name for one in found.groups} if found else {},
+        names={one.group.key: one.group.name for one in found.phases[0].items} if found else {},
         mix=mix,
         copied=to_copy(mix) if mix else None,
         error=error,

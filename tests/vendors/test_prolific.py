@@ -191,8 +191,8 @@ def test_a_snapshot_tells_every_submission_the_counts_and_the_cost(prolific: Fak
 
 def test_subscribing_shakes_hands_and_happens_once(prolific: FakeProlific) -> None:
     with prolific.client() as client:
-        first = ADAPTER.subscribe(ORDER.hook_url, client)
-        assert ADAPTER.subscribe(ORDER.hook_url, client) == first
+        first = ADAPTER.subscribe(ORDER.hook_url, ORDER.hook_secret, [], client)
+        assert ADAPTER.subscribe(ORDER.hook_url, ORDER.hook_secret, [], client) == first
     assert all(one["is_enabled"] and one["target_url"] == ORDER.hook_url for one in prolific.subscriptions.values())
     assert len(prolific.subscriptions) == 2
 

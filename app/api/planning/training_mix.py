@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from math import isnan
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -16,8 +15,7 @@ from app.api.http.runtime import SOFTWARE_VERSION
 from app.api.http.shapes import Answer
 from app.api.http.transactions import Call, Route, reads
 from app.errors import Conflict
-from app.planner.training import Mix
-from app.services.training.mixes import GroupHeld, MixQuestion, TrainingMix, training_mix_of
+from app.services.training.mixes import MixQuestion, PhaseMix, Shown, TrainingMix, training_mix_of
 from app.store.models.projects import Project
 from app.tables.csv_file import write_csv
 from app.tables.shape import Column, Stamp, Table
@@ -97,68 +95,48 @@ class Line:
     """A row of the table."""
 
     phase: int
-    mix: Mix
-    group: GroupHeld
-    at: int
+    shown: Shown
     source: str | None
     held: int
 
     @property
     def share(self) -> float:
-        return float(self.mix.share[self.at]) * self.held / max(1, self.group.held)
+        return self.shown.share * self.held / self.shown.group.held
 
 
 def lines_of(found: TrainingMix) -> Iterator[Line]:
-    for number, mix in enumerate(found.mixes, start=1):
-        for at, group in enumerate(found.groups):
-            for part in group.parts:
-                yield Line(number, mix, group, at, part.source, part.held)
+    for number, phase in enumerate(found.phases, start=1):
+        for shown in phase.items:
+            for part in shown.group.parts:
+                yield Line(number, shown, part.source, part.held)
 
 
-def weight_of(mix: Mix, at: int) -> float | None:
-    weight = float(mix.loss_weight[at])
-    return None if isnan(weight) else weight
+def item_shape(shown: Shown) -> MixItemOut:
+    group = shown.group
+    parts = [
+        MixPartOut(source=one.source, held=one.held, share=shown.share * one.held / group.held) for one in group.parts
+    ]
+    return MixItemOut.of(shown, group=group.key, held=group.held, sources=parts)
 
 
-def item_shape(mix: Mix, at: int, group: GroupHeld) -> MixItemOut:
-    share = float(mix.share[at])
-    return MixItemOut(
-        group=group.key,
-        held=group.held,
-        share=share,
-        repeats=float(mix.repeats[at]),
-        loss_weight=weight_of(mix, at),
-        sources=[
-            MixPartOut(source=one.source, held=one.held, share=share * one.held / group.held) for one in group.parts
-        ],
-    )
+def phase_shape(phase: PhaseMix) -> MixPhaseOut:
+    return MixPhaseOut.of(phase, items=[item_shape(one) for one in phase.items])
 
 
 def mix_shape(project: Project, found: TrainingMix) -> TrainingMixOut:
-    phases = [
-        MixPhaseOut(
-            start=mix.phase.start,
-            end=mix.phase.end,
-            temperature=mix.phase.temperature,
-            variance_factor=mix.variance_factor,
-            effective_size=mix.effective_size,
-            items=[item_shape(mix, at, group) for at, group in enumerate(found.groups)],
-        )
-        for mix in found.mixes
-    ]
-    return TrainingMixOut.of(project, phases=phases, samples=found.samples, warnings=found.warnings)
+    return TrainingMixOut.of(found, project, phases=[phase_shape(one) for one in found.phases])
 
 
 def mix_file(project: Project, found: TrainingMix) -> Response:
     """A row per phase, group and source, to be saved."""
     columns: list[Column[Line]] = [
         Column("phase", "count", "number of the phase", lambda one: one.phase),
-        Column("group", "text", "key of the group", lambda one: one.group.key),
+        Column("group", "text", "key of the group", lambda one: one.shown.group.key),
         Column("source", "text", "key of the source; empty: held at the start", lambda one: one.source),
         Column("held", "count", "samples", lambda one: one.held),
         Column("share", "number", "of the phase's samples", lambda one: one.share),
-        Column("repeats", "number", "times that each is shown", lambda one: float(one.mix.repeats[one.at])),
-        Column("loss_weight", "number", "instead of repeats", lambda one: weight_of(one.mix, one.at)),
+        Column("repeats", "number", "times that each is shown", lambda one: one.shown.repeats),
+        Column("loss_weight", "number", "instead of repeats", lambda one: one.shown.loss_weight),
     ]
     table = Table("training-mix", "How to train on what is held", columns, list(lines_of(found)))
     name = disposition("attachment", project.name, f"training-mix-v{project.data_version}", "csv")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -56,12 +57,32 @@ class GroupHeld:
 
 
 @dataclass(frozen=True)
-class TrainingMix:
-    """`mixes`: one per phase, over `groups` in their order."""
+class Shown:
+    """How a phase shows a group: its share of the phase's samples, how many times each of its samples is shown, and the
+    weight of its loss that does the same (None where nothing is held)."""
 
-    groups: Sequence[GroupHeld]
+    group: GroupHeld
+    share: float
+    repeats: float
+    loss_weight: float | None
+
+
+@dataclass(frozen=True)
+class PhaseMix:
+    """From `start` to `end` of the run, at one temperature."""
+
+    start: float
+    end: float
+    temperature: float
+    variance_factor: float
+    effective_size: float
+    items: Sequence[Shown]
+
+
+@dataclass(frozen=True)
+class TrainingMix:
     samples: int
-    mixes: Sequence[Mix]
+    phases: Sequence[PhaseMix]
     warnings: Sequence[Warning]
 
 
@@ -81,7 +102,15 @@ def training_mix_of(session: Session, project: Project, question: MixQuestion) -
         allowed = f"the {total:,} held samples allow at most {int(most * total):,} at {most:g} repeats"
         raise invalid(Fault("?samples", f"{allowed}: ask for no more, or for a larger max_repeats"))
     mixes = training_mix(held, question.phases, samples, most)
-    return TrainingMix(groups, samples, mixes, repeated(groups, mixes) if most is None else ())
+    phases = [phase_of(one, groups) for one in mixes]
+    return TrainingMix(samples, phases, repeated(groups, mixes) if most is None else ())
+
+
+def phase_of(mix: Mix, groups: Sequence[GroupHeld]) -> PhaseMix:
+    rows = zip(groups, mix.share.tolist(), mix.repeats.tolist(), mix.loss_weight.tolist(), strict=True)
+    items = [Shown(group, share, times, None if isnan(weight) else weight) for group, share, times, weight in rows]
+    said = mix.phase
+    return PhaseMix(said.start, said.end, said.temperature, mix.variance_factor, mix.effective_size, items)
 
 
 def groups_held(session: Session, project: Project) -> list[GroupHeld]:
