@@ -15,6 +15,7 @@ TrancheError
 │   ├── Archived                 archived: restore it first
 │   ├── AllocationChanged        the allocation that was looked at is not the present one
 │   ├── MissingKeys              a whole list leaves out keys that exist
+│   ├── HoldoutRetired           a run on a holdout that is no longer used
 │   ├── InUse                    limits or objective name it: take it out of there first
 │   ├── Infeasible               constraints that cannot be met together: `errors` lists all culprits
 │   ├── LicenceRule              the project's licence rule allows no order from a source of the round
@@ -161,6 +162,10 @@ class MissingKeys(Conflict):
 
 class AllocationChanged(Conflict):
     title = "The allocation has changed since you looked at it"
+
+
+class HoldoutRetired(Conflict):
+    title = "The holdout is retired"
 
 
 class InUse(Conflict):

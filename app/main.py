@@ -19,7 +19,7 @@ from app.api.exports import charts, provenance, reports, tables
 from app.api.http import problems
 from app.api.http.runtime import SOFTWARE_VERSION, Runtime
 from app.api.keys.paths import WholeParts
-from app.api.observations import curves, forecasts, measurements, observations
+from app.api.observations import curves, forecasts, holdouts, measurements, observations
 from app.api.planning import (
     allocations,
     hindsight,
@@ -109,7 +109,8 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     problems.install(app)
     # What the sources are worth stands where a source of the key "value" would, and what hindsight says where a round
     # would: they come first.
-    resources = (projects, erasures, groups, source_values, sources, observations, curves, forecasts, measurements)
+    known = (observations, curves, forecasts, measurements, holdouts)
+    resources = (projects, erasures, groups, source_values, sources, *known)
     planning = (allocations, scenarios, requirements, simulations, training_mix)
     buying = (hindsight, rounds, purchases, orders, deliveries, manifests, ledger)
     vendors = (connections, inbox, vendor_orders, hooks)

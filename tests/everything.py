@@ -70,6 +70,7 @@ ASKS: dict[str, Ask] = {
     f"GET {PROJECT}/allocations/next": Ask(query=QUICK),
     f"POST {PROJECT}/allocations/what-if": Ask(json={"scenarios": [{"name": "s"}], "draws": 50}),
     f"GET {PROJECT}/charts/{{name}}.{{format}}": Ask(at={"name": "spending", "format": "json"}),
+    f"PATCH {PROJECT}/holdouts/{{name}}": Ask(json={"retired": True}, at={"name": "default"}),
     f"GET {PROJECT}/measurement-plan": Ask(query=QUICK),
     f"POST {PROJECT}/groups": Ask(json={"key": "E", "unit_cost": "2"}),
     f"PUT {PROJECT}/groups": Ask(json=LIST, query={"archive_missing": "true"}),

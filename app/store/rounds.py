@@ -68,6 +68,12 @@ def count_accepted(session: Session, project_id: UUID) -> int:
     return session.scalar(query.where(Round.project_id == project_id, Round.state.in_(ACCEPTED))) or 0
 
 
+def accepted_at(session: Session, project_id: UUID) -> list[datetime]:
+    """When the project's rounds were accepted, in order."""
+    query = select(Round.accepted_at).where(Round.project_id == project_id, Round.state.in_(ACCEPTED))
+    return sorted(when for when in session.scalars(query) if when is not None)
+
+
 def last_number(session: Session, project_id: UUID) -> int:
     return session.scalar(select(func.max(Round.number)).where(Round.project_id == project_id)) or 0
 

@@ -202,3 +202,17 @@ def test_a_plan_says_what_the_licence_rule_leaves_out() -> None:
         "sources": [], "warnings": [], "excluded": [{"source": "nc", "because": because}],
     }  # fmt: skip
     assert Allocation.of(answer).excluded == {"nc": "commercial is forbidden, not allowed"}
+
+
+def test_holdouts_are_listed_and_retired() -> None:
+    item = {
+        "name": "a/b", "first_used": "2026-11-20T10:00:00Z", "runs": 1, "recipes": 1, "candidates": 20,
+        "rounds_decided": 0, "groups": {"a": {"half_width": 0.03}}, "state": "used", "advice": None, "note": None,
+    }  # fmt: skip
+    [one] = Service({"items": [item], "next_cursor": None}).client.holdouts("p")
+    assert (one.name, one.candidates, one.groups["a"]["half_width"]) == ("a/b", 20, 0.03)
+    service = Service({"name": "a/b", "retired": True, "note": "why"})
+    service.client.retire_holdout("p", "a/b", "why")
+    [request] = service.requests
+    assert (request.method, request.url.raw_path) == ("PATCH", b"/v1/projects/p/holdouts/a%2Fb")
+    assert json.loads(request.content) == {"retired": True, "note": "why"}

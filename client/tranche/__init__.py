@@ -36,7 +36,7 @@ from tranche.questions import (
 )
 from tranche.rounds import Delivery, Entry, GroupProgress, LedgerCheck, Line, Order, Round
 from tranche.rows import Listing
-from tranche.runs import Accepted, Forecast, Forecasts, Observation, StoredObservation
+from tranche.runs import Accepted, Forecast, Forecasts, Holdout, Observation, StoredObservation
 
 __all__ = [
     "Accepted",
@@ -56,6 +56,7 @@ __all__ = [
     "GroupPlan",
     "GroupProgress",
     "GroupRequirement",
+    "Holdout",
     "LedgerCheck",
     "Line",
     "Listing",

@@ -66,9 +66,9 @@ def _targets(form: Canonical, metric_now: FloatArray) -> list[Warning]:
     best = form.metric.to_metric(form.utility.posterior.parameters()["asymptote"])
     found = []
     for at in np.flatnonzero(np.isfinite(form.targets)):
-        target, key = float(form.targets[at]), form.keys[at]
-        met = float(np.mean(sign * metric_now[at] >= sign * target))
-        reachable = float(np.mean(sign * best[at] > sign * target))
+        target, hurdle, key = float(form.targets[at]), sign * float(form.hurdles[at]), form.keys[at]
+        met = float(np.mean(sign * metric_now[at] >= hurdle))
+        reachable = float(np.mean(sign * best[at] > hurdle))
         if met >= LIKELY_CHANCE:
             detail = (
                 f"It meets its target {number(target)} already (chance {percent(met)}):"

@@ -33,6 +33,7 @@ class Canonical:
     raw: FloatArray
     pending_raw: FloatArray
     targets: FloatArray
+    hurdles: FloatArray
     metric: Metric
     utility: Utility
     market: Market
@@ -76,6 +77,7 @@ class Canonical:
             raw=raw,
             pending_raw=pending_raw,
             targets=problem.targets[order],
+            hurdles=problem.hurdles[order],
             metric=problem.metric,
             utility=utility,
             market=market,

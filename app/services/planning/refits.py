@@ -69,7 +69,7 @@ def chances(problem: Problem) -> dict[str, tuple[float, float]]:
     draws = problem.metric.to_metric(problem.posterior.band(problem.held))
     sign = 1.0 if problem.metric.goal == "maximize" else -1.0
     return {
-        problem.keys[at]: (float(target), float(np.mean(sign * draws[at] >= sign * target)))
-        for at, target in enumerate(problem.targets)
+        problem.keys[at]: (float(target), float(np.mean(sign * draws[at] >= sign * hurdle)))
+        for at, (target, hurdle) in enumerate(zip(problem.targets, problem.hurdles, strict=True))
         if np.isfinite(target)
     }

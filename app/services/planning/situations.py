@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from app.errors import Conflict, Fault, Infeasible, invalid, refuse
 from app.money import amount, minor_unit, payable, told
 from app.planner.arrays import FloatArray
 from app.planner.errors import LICENCE, Constraint, Culprit, InfeasibleError, SolverError
+from app.planner.holdouts import optimism_of
 from app.planner.problem import Problem
 from app.services.curves.fit import fitted, metric_of
 from app.services.curves.fits import Fits, Fitted
@@ -22,7 +23,7 @@ from app.services.ledger.holdings import Holdings, holdings_of, left_of
 from app.services.planning.problem import Budget, problem_of
 from app.store.member_rows import AnySource, GroupRow, SourceRow, group_rows, source_rows
 from app.store.models.projects import Project
-from app.store.observations import has_runs
+from app.store.observations import compared_on_holdouts, has_runs
 
 Planned = TypeVar("Planned")
 FAR_APART = "Its numbers lie too far apart to be planned with certainty. State prices, counts or limits in other units."
@@ -35,6 +36,7 @@ class Situation:
 
     `known` is False where nothing at all is known of the metric. `fitted`: with the gains that the record of past
     forecasts bears out. `widening`: the factors by which it widens bands. `holdings`: what was bought so far.
+    `compared`: by a holdout's number in `fitted` how many candidates were held against each other on it, if several.
     """
 
     project: Project
@@ -45,6 +47,7 @@ class Situation:
     widening: FloatArray
     holdings: Holdings
     draws: int
+    compared: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def cells(self) -> int:
@@ -55,7 +58,8 @@ class Situation:
         """What to buy for `budget`; `hold` fixes the orders of the named sources. Raises Invalid."""
         posterior = self.fitted.posterior
         problem = problem_of(self.project, self.groups, self.sources, self.holdings, posterior, budget, hold)
-        return replace(problem, widening=float(self.widening[-1]))
+        optimism = optimism_of(self.fitted.observations, self.compared) if self.compared else None
+        return replace(problem, widening=float(self.widening[-1]), optimism=optimism)
 
 
 def situation_of(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Situation:
@@ -71,6 +75,7 @@ def situation_of(session: Session, fits: Fits, project: Project, draws: int, see
     sources = source_rows(session, project.id)
     learnt = fitted(session, fits, project, groups, draws, seed)
     record = record_now(session, fits, project)
+    compared = compared_on_holdouts(session, project.id).items()
     return Situation(
         project=project,
         groups=groups,
@@ -80,6 +85,7 @@ def situation_of(session: Session, fits: Fits, project: Project, draws: int, see
         widening=record.widening,
         holdings=holdings_of(session, project, sources, learnt.learnt),
         draws=draws,
+        compared={learnt.holdouts[name]: count for name, count in compared if name in learnt.holdouts},
     )
 
 

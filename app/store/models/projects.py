@@ -19,7 +19,8 @@ class Project(Base):
     accepted; None: for ever. `exhausted_at`: since when nothing more can be bought.
     `model`: joint, one for all groups, or separate, one for each. `licence_rule`: {require, methods, unspecified}.
     `intake_rules`: what manifests are held against, each {kind, severity, …}. `verdict_thresholds`: from where on a
-    plan is not to be signed as it is; None: the planner's own.
+    plan is not to be signed as it is; None: the planner's own. `retired_holdouts`: holdout → {retired, note}, of those
+    that anything was said of.
     `content_hash` tells a repeat from another project under the same external id. `forecasts_due`: requests whose runs
     are still to be forecast. Since `erased_at` it is found by nobody, and a job takes all that is of it.
     """
@@ -49,6 +50,7 @@ class Project(Base):
     approval_threshold: Mapped[Decimal | None]
     proposal_expires_days: Mapped[int | None]
     verdict_thresholds: Mapped[dict[str, Any] | None]
+    retired_holdouts: Mapped[dict[str, Any] | None]
     exhausted_at: Mapped[datetime | None]
     budget_total: Mapped[Decimal]
     budget_rounds: Mapped[int]

@@ -13,6 +13,7 @@ RUN_COLUMNS = (
     Column("eval_size", "count"),
     Column("holdout"),
     Column("recipe"),
+    Column("chosen_from", "count"),
     Column("observed_at", "instant"),
 )
 EXPORTED = (Column("observation"), Column("voided_at"), Column("void_reason"))
