@@ -23,6 +23,7 @@ from app.api.observations import curves, forecasts, holdouts, measurements, obse
 from app.api.planning import (
     allocations,
     hindsight,
+    representation,
     requirements,
     scenarios,
     simulations,
@@ -111,7 +112,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     # would: they come first.
     known = (observations, curves, forecasts, measurements, holdouts)
     resources = (projects, erasures, groups, source_values, sources, *known)
-    planning = (allocations, scenarios, requirements, simulations, training_mix)
+    planning = (allocations, scenarios, requirements, simulations, training_mix, representation)
     buying = (hindsight, rounds, purchases, orders, deliveries, manifests, ledger)
     vendors = (connections, inbox, vendor_orders, hooks)
     for module in (*resources, *planning, *buying, *vendors, events, endpoints, jobs, keys, audit, health):

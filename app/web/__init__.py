@@ -26,6 +26,7 @@ from app.web.editing import (
     runs_page,
     source_editor,
 )
+from app.web.held import representation_page
 from app.web.past import hindsight_page
 from app.web.proposals import orders, waiting
 from app.web.site import assets
@@ -43,6 +44,7 @@ ROUTERS = [
     simulations_page.router,
     measurement_page.router,
     training_page.router,
+    representation_page.router,
     exports.router,
     # Hindsight stands where a round would: it comes first.
     hindsight_page.router,

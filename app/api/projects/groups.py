@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from app.api.http.bulk import list_body, list_contract
 from app.api.http.etags import list_tag
@@ -21,6 +21,7 @@ from app.api.http.shapes import (
     Shape,
     ShortText,
     Text,
+    plain_text,
     said,
     unset,
 )
@@ -52,7 +53,21 @@ class AssumedCurve(Shape):
     offset: NonNegative = 0.0
 
 
+Level = Annotated[str, StringConstraints(min_length=1, max_length=650), AfterValidator(plain_text)]
+Share = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
 Attributes = Annotated[dict[ShortText, ShortText], Field(max_length=50)]
+
+
+class PopulationShares(Shape):
+    """Of those whom the model is to serve, the share of each level of an attribute, or of several together: then the
+    levels stand in the attributes' order with a comma between, as in 'F,65 and over'. Levels that are left out have
+    none."""
+
+    attributes: Annotated[tuple[ShortText, ...], Field(min_length=1, max_length=6)]
+    shares: Annotated[dict[Level, Share], Field(min_length=1, max_length=2_000)]
+
+
+Population = Annotated[tuple[PopulationShares, ...], Field(max_length=20)]
 
 
 class GroupIn(Shape):

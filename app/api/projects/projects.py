@@ -28,7 +28,7 @@ from app.api.http.shapes import (
     unset,
 )
 from app.api.http.transactions import Call, Route, changes, posts, reads
-from app.api.projects.groups import GroupIn
+from app.api.projects.groups import GroupIn, Population
 from app.api.projects.intake_rules import IntakeRules, stored_intake
 from app.api.projects.licences import LicenceRule, stored_rule
 from app.api.projects.limits import SetLimits, stored_limits
@@ -66,7 +66,7 @@ class ProjectIn(Shape):
     out it is joint, and separate for R² and every other metric to maximise that has no lower bound. `stakeholders`
     judge every plan by their own objectives, and the objective `compromise` serves them all. By a `licence_rule` no
     plan orders from a source whose licence does not permit what it requires; every manifest of what came is held
-    against the `intake_rules`. `notes` are a text for whoever
+    against the `intake_rules`; `population` says whom the samples are to be like. `notes` are a text for whoever
     reads the report. `external_id` is the project's name in your own records: sent again with the same
     content it answers the project that is there."""
 
@@ -82,6 +82,7 @@ class ProjectIn(Shape):
     groups: Annotated[tuple[GroupIn, ...], Field(max_length=20_000)] = ()
     sources: Annotated[tuple[SourceIn, ...], Field(max_length=MAX_SOURCES)] = ()
     set_limits: SetLimits = ()
+    population: Population = ()
     licence_rule: LicenceRule | None = None
     intake_rules: IntakeRules = ()
     value_per_utility: PriceIn | None = None
@@ -106,6 +107,7 @@ class ProjectPatch(Patch):
     recipe: ShortText = unset()
     model: ModelName | None = unset()
     set_limits: SetLimits = unset()
+    population: Population = unset()
     licence_rule: LicenceRule | None = unset()
     intake_rules: IntakeRules = unset()
     value_per_utility: PriceIn | None = unset()
@@ -128,6 +130,7 @@ class ProjectOut(Answer):
     recipe: str
     model: ModelName
     set_limits: SetLimits
+    population: Population
     licence_rule: LicenceRule | None
     intake_rules: IntakeRules
     value_per_utility: MoneyOut | None
@@ -156,6 +159,8 @@ def columns(body: ProjectIn | ProjectPatch) -> dict[str, Any]:
         fields["stakeholders"] = [one.model_dump(mode="json") for one in body.stakeholders]
     if "set_limits" in fields:
         fields["set_limits"] = stored_limits(body.set_limits)
+    if "population" in fields:
+        fields["population"] = [one.model_dump(mode="json") for one in body.population]
     if "licence_rule" in fields:
         fields["licence_rule"] = stored_rule(body.licence_rule)
     if "intake_rules" in fields:

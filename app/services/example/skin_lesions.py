@@ -61,6 +61,7 @@ PROJECT: Mapping[str, Any] = {
     "objective": {"kind": "utilitarian"},
     "stakeholders": [],
     "set_limits": [{"name": "own clinics", "measure": "cost_share", "sources": ["clinics"], "max": 0.5}],
+    "population": [],
     "licence_rule": None,
     "intake_rules": [],
     "value_per_utility": None,

@@ -18,6 +18,7 @@ class Project(Base):
     `approval_threshold`: a round that costs more needs two keys. `proposal_expires_days`: for so long a proposal can be
     accepted; None: for ever. `exhausted_at`: since when nothing more can be bought.
     `model`: joint, one for all groups, or separate, one for each. `licence_rule`: {require, methods, unspecified}.
+    `population`: whom the samples are to be like, each {attributes, shares}.
     `intake_rules`: what manifests are held against, each {kind, severity, …}. `verdict_thresholds`: from where on a
     plan is not to be signed as it is; None: the planner's own. `retired_holdouts`: holdout → {retired, note}, of those
     that anything was said of.
@@ -44,6 +45,7 @@ class Project(Base):
     stakeholders: Mapped[list[dict[str, Any]]]
     set_limits: Mapped[list[dict[str, Any]]]
     licence_rule: Mapped[dict[str, Any] | None]
+    population: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     intake_rules: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     value_per_utility: Mapped[Decimal | None]
     smallest_gain: Mapped[float | None]

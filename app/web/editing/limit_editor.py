@@ -1,6 +1,6 @@
 """The limits of a project over named sets of sources or groups."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import TypeAdapter
@@ -20,7 +20,7 @@ router = pages()
 PATCH: TypeAdapter[ProjectPatch] = TypeAdapter(ProjectPatch)
 MEASURES = (("cost", "money"), ("count", "samples"), ("cost_share", "share of the money"),
             ("count_share", "share of the samples"), ("orders", "sources that get an order"))  # fmt: skip
-OF = (("sources", "sources"), ("groups", "groups"))
+OF = (("sources", "sources"), ("groups", "groups"), ("where", "all groups with these attributes"))
 
 
 def measured(project: Project, measure: str) -> Reader:
@@ -43,7 +43,7 @@ def part_of_limit(project: Project, place: int, measure: str) -> Part:
             Field(f"{place}.min", "At least", Reader(ends.read, ends.show)),
             Field(f"{place}.max", "At most", Reader(ends.read, ends.show)),
             Field(f"{place}.of", "Over", options=OF),
-            Field(f"{place}.keys", "These", LINES, "A key on each line"),
+            Field(f"{place}.keys", "These", LINES, "A key on each line; or an attribute, such as age: 65 and over"),
             Field(f"{place}.share_of", "As a share of", LINES, "A key on each line; empty is of everything"),
         ),
     )
@@ -56,8 +56,8 @@ def shown_of(project: Project) -> tuple[Form, Values]:
     document: dict[str, Any] = {
         str(place): {
             **one,
-            "of": "groups" if one.get("groups") else "sources",
-            "keys": one.get("groups") or one.get("sources"),
+            "of": next(of for of, _ in OF if one.get(of)),
+            "keys": attribute_lines(one["where"]) if one.get("where") else one.get("groups") or one.get("sources"),
         }
         for place, one in enumerate(limits)
     }
@@ -81,7 +81,18 @@ def is_begun(typed: Values, place: int) -> bool:
 def limit_of(row: dict[str, Any]) -> dict[str, Any]:
     over, keys, share_of = row.pop("of"), row.pop("keys"), row.pop("share_of")
     shares = {} if share_of is None else {"share_of": share_of}
-    return {**row, "name": row["name"] or "", over: keys} | shares
+    named = attributes_of(keys or ()) if over == "where" else keys
+    return {**row, "name": row["name"] or "", over: named} | shares
+
+
+def attribute_lines(where: Mapping[str, str]) -> list[str]:
+    return [f"{name}: {level}" for name, level in where.items()]
+
+
+def attributes_of(lines: Sequence[str]) -> dict[str, str]:
+    """A name may hold colons; a line without one names an attribute without a level."""
+    pairs = (line.rpartition(":") if ":" in line else (line, "", "") for line in lines)
+    return {name.strip(): level.strip() for name, _, level in pairs}
 
 
 def placed(error: Invalid, kept: Sequence[int]) -> Invalid:
@@ -90,7 +101,9 @@ def placed(error: Invalid, kept: Sequence[int]) -> Invalid:
     for fault in error.faults:
         _, _, place, *rest = [*fault.pointer.split("/"), "", ""]
         if place.isdecimal() and int(place) < len(kept):
-            more = "/".join(["keys" if one in ("groups", "sources") else one for one in rest if one] or ["name"])
+            more = "/".join(
+                ["keys" if one in ("groups", "sources", "where") else one for one in rest if one] or ["name"]
+            )
             faults.append(Fault(f"/{kept[int(place)]}/{more}", fault.detail))
         else:
             faults.append(fault)

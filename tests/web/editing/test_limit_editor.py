@@ -45,6 +45,21 @@ def test_a_limit_is_added_changed_and_taken_away(api: Api, pages: Pages, path: s
     assert stored(api, path) == [{**SHARE, "min": 0.6}, orders]
 
 
+def test_a_limit_over_all_groups_of_a_level_stays_one(api: Api, pages: Pages, path: str) -> None:
+    for key, sex in (("A", "M"), ("B", "F")):
+        assert api.patch(f"/v1{path}/groups/{key}", json={"attributes": {"sex": sex}}).status_code == 200
+    women = {"name": "women", "where": {"sex": "F"}, "measure": "count", "min": 500}
+    assert api.patch(f"/v1{path}", json={"set_limits": [women]}).status_code == 200
+    page = pages.get(f"{path}/limits")
+    assert (value(page, "0.of"), value(page, "0.keys")) == ("where", "sex: F")
+    assert pages.post(f"{path}/limits", {"seen": seen(page)}).status_code == 303
+    assert stored(api, path) == [women]
+    for typed in ("sex: X", "age", "age: old"):
+        answer = pages.post(f"{path}/limits", {"seen": seen(page), "0.keys": typed})
+        assert (answer.status_code, list(faults(answer))) == (422, ["0.keys"])
+    assert stored(api, path) == [women]
+
+
 @pytest.mark.parametrize(("typed", "field"), [
     ({"2.max": "5"}, "2.name"),
     ({"2.name": "x", "2.max": "much", "2.keys": "A"}, "2.max"),
