@@ -160,6 +160,7 @@ def test_the_commands_of_the_planning_page_go_on_from_the_readme(service: Servic
         assert f'"name": "{name}"' in said
     assert '"joint_chance"' in said
     assert '"variance_after"' in said
+    assert '"variance_factor"' in said
     assert said.rindex('"model": "separate"') > said.rindex('"model": "joint"')
 
 

@@ -98,7 +98,8 @@ class ProlificApi(Prolific):
         return cents
 
     def subscribe(self, hook_url: str, hook_secret: str, orders: Sequence[str], client: httpx.Client) -> Subscribed:
-        """To all studies of the workspace, whose secret signs: `orders` and our own secret say nothing here."""
+        """To all studies of the workspace, whose secret signs: `orders` and our own secret say nothing here. Raises
+        VendorRefused where the connection names no workspace."""
         if self.config.workspace_id is None:
             raise VendorRefused("Give the connection the workspace_id that it is to hear of.")
         secret = self.signing_secret(client)

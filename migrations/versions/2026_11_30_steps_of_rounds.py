@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0099"
-down_revision = "0098"
+down_revision = "0102"
 branch_labels = None
 depends_on = None
 

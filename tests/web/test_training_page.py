@@ -35,5 +35,5 @@ def test_what_cannot_be_is_said_on_the_page(api: Api, pages: Pages) -> None:
     answer = pages.get(f"{path}/training-mix", params={"samples": 100, "max_repeats": 2})
     assert answer.status_code == 422
     assert "allow at most 20 at 2 repeats" in answer.text
-    empty = api.project(name="none", groups=[]).removeprefix("/v1")
+    empty = api.project(name="none", groups=[{"key": "a", "initial_count": 0}]).removeprefix("/v1")
     assert "No samples are held yet" in pages.get(f"{empty}/training-mix").text

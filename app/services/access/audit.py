@@ -53,7 +53,7 @@ PROJECT = (
 )  # fmt: skip
 UNSAID = {"id", "project_id", "created_at", "updated_at", "first_run_count"}
 ENDPOINT = ("kind", "url", "description", "event_types", "project_id", "state", "secret", "archived_at")
-CONNECTION = ("name", "kind", "preset", "config", "group_map", "state", "sealed")
+CONNECTION = ("name", "kind", "preset", "config", "group_map", "state", "sealed", "subscription")
 WATCHED: dict[type[Base], Watched] = {
     ApiKey: Watched("key", ("name", "scopes", "project_ids", "expires_at", "revoked_at")),
     Project: Watched("project", PROJECT),

@@ -87,11 +87,13 @@ class TrainingMix:
 
 
 def training_mix_of(session: Session, project: Project, question: MixQuestion) -> TrainingMix:
-    """How to show what is held to a training run. Raises Conflict while nothing is held, Invalid where the held samples
-    do not suffice or a late temperature has no late share."""
+    """How to show what is held to a training run. Raises Conflict while nothing is held, Invalid without groups, where
+    the held samples do not suffice or a late temperature has no late share."""
     if question.late_share is None and question.late_temperature is not None:
         raise invalid(Fault("?late_temperature", "say by late_share which part of the run is late, or leave it out"))
     groups = groups_held(session, project)
+    if not groups:
+        raise invalid(Fault("", "the project has no groups yet; add them with POST …/groups"))
     held = np.array([one.held for one in groups], dtype=np.float64)
     total = int(sum(one.held for one in groups))
     if total == 0:

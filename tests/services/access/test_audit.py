@@ -17,6 +17,7 @@ UNTOLD = {
     f"POST {PROJECT}/allocations/what-if": "changes nothing",
     f"POST {PROJECT}/requirements": "changes nothing",
     f"POST {CONNECTION}/dry-run": "changes nothing",
+    "POST /connections/{connection_id}/dry-run": "changes nothing",
     f"POST {PROJECT}/simulations": "changes nothing that a plan depends on, and is kept itself",
     "POST /projects/{project_id}/simulations": "as over the API",
     # Records that are kept as they came.
@@ -27,7 +28,9 @@ UNTOLD = {
     f"POST {CONNECTION}/replay": "has no second effect",
     "POST /connections/{connection_id}/replay": "has no second effect",
     f"POST {CONNECTION}/reconcile": "its differences are kept",
+    "POST /connections/{connection_id}/reconcile": "its differences are kept",
     f"POST {CONNECTION}/placements/{{order_id}}": "what is there already is not placed twice; its tries are kept",
+    "POST /connections/{connection_id}/placements": "what is there already is not placed twice; its tries are kept",
     f"POST {ENDPOINT}/test": "its attempt is kept",
     f"POST {ENDPOINT}/replay": "its attempts are kept",
 }
