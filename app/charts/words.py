@@ -1,7 +1,6 @@
 """Numbers as titles say them."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 
 def number(value: float) -> str:
@@ -10,12 +9,7 @@ def number(value: float) -> str:
         return "0"
     if abs(value) >= 1000:
         return f"{float(f'{value:.3g}'):,.0f}".replace("-", "−")
-    return f"{Decimal(f'{value:.3g}'):f}".replace("-", "−")
-
-
-def level(value: float) -> str:
-    """As `number`, with all its digits: 0.900 beside 0.907."""
-    return f"{value:#.3g}".replace("-", "−") if 1e-3 <= abs(value) < 10 else number(value)
+    return f"{value:.3g}".replace("e-0", "e-").replace("-", "−")
 
 
 def money(value: float, currency: str) -> str:

@@ -28,7 +28,6 @@ from tranche.questions import (
     MixPhase,
     Pilot,
     PilotRun,
-    Representation,
     Requirements,
     ScenarioPlan,
     Simulation,
@@ -37,7 +36,7 @@ from tranche.questions import (
 )
 from tranche.rounds import Delivery, Entry, GroupProgress, LedgerCheck, Line, Order, Round
 from tranche.rows import Listing
-from tranche.runs import Accepted, Forecast, Forecasts, Holdout, Observation, StoredObservation
+from tranche.runs import Accepted, Forecast, Forecasts, Observation, StoredObservation
 
 __all__ = [
     "Accepted",
@@ -57,7 +56,6 @@ __all__ = [
     "GroupPlan",
     "GroupProgress",
     "GroupRequirement",
-    "Holdout",
     "LedgerCheck",
     "Line",
     "Listing",
@@ -72,7 +70,6 @@ __all__ = [
     "PilotRun",
     "Project",
     "Remark",
-    "Representation",
     "Requirements",
     "Round",
     "ScenarioPlan",

@@ -74,12 +74,11 @@ class Market:
     share: unit_cost / budget. rank: position among the group's own sources.
     effective, delivered [groups, S]: samples that an ordered one brings, weighted by quality or raw; feeds, brings: the
     same, source by source.
-    offers: the sources' terms, the same for every budget. payable: the smallest amount that can be paid, in millionths.
+    offers: the sources' terms, the same for every budget.
     """
 
     groups: int
     budget: int
-    payable: int
     offers: Offers
     sources: tuple[Source, ...]
     order: IntArray
@@ -97,9 +96,7 @@ class Market:
     brings: csc_array
 
     @classmethod
-    def of(
-        cls, sources: Sequence[Source], place: Sequence[int], groups: int, budget: int, payable: int = 1
-    ) -> "Market":
+    def of(cls, sources: Sequence[Source], place: Sequence[int], groups: int, budget: int) -> "Market":
         """The market of `sources`, whose groups are renumbered by `place`; budget in millionths."""
 
         first = [
@@ -114,7 +111,6 @@ class Market:
         return cls(
             groups=groups,
             budget=budget,
-            payable=payable,
             offers=offers,
             sources=offers.sources,
             order=np.array(order, dtype=np.int64),

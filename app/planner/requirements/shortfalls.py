@@ -123,8 +123,7 @@ def _offered(question: ChanceProblem, group: int, offer: Offer | None) -> str:
     more = offer.count - float(question.held[group])
     if offer.spend == 0 or more <= 0.0:
         return f"A chance of {percent(offer.chance)} it has already. "
-    price = money(offer.spend, question.problem.payable)
-    return f"A chance of {percent(offer.chance)} takes {count(np.ceil(more))} more samples, for {price}. "
+    return f"A chance of {percent(offer.chance)} takes {count(np.ceil(more))} more samples, for {money(offer.spend)}. "
 
 
 def _advice(cause: Cause, offer: Offer | None) -> str:

@@ -16,9 +16,6 @@ from app.store.models.webhooks import Event
 EventType = Literal[
     "observations.accepted",
     "allocation.changed",
-    "round.proposed",
-    "round.approval_needed",
-    "round.declined",
     "round.accepted",
     "order.placed",
     "delivery.recorded",

@@ -2,7 +2,6 @@
 // Without this script the form is sent by its button and says the same.
 
 import { watch } from "./charts.js";
-import { follow } from "./live.js";
 
 const form = document.getElementById("plan-form");
 const plan = document.getElementById("plan");
@@ -13,20 +12,12 @@ const PAUSE = 150;
 let timer = 0;
 let running = null;
 
-// What is on the screen is of another question: nothing of it can be sent until the new plan is there.
-function busy() {
-  plan.setAttribute("aria-busy", "true");
-  for (const button of plan.querySelectorAll("button")) button.disabled = true;
-  said.textContent = "Planning…";
-  said.className = "planning";
-}
-
 async function ask() {
   running?.abort();
   const mine = new AbortController();
   running = mine;
   const query = new URLSearchParams(new FormData(form));
-  busy();
+  plan.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(`${form.action}?${query}&fragment=true`, { signal: mine.signal });
     if (answer.redirected) return location.reload();
@@ -36,7 +27,6 @@ async function ask() {
     const parsed = new DOMParser().parseFromString(text, "text/html");
     plan.replaceChildren(...parsed.body.childNodes);
     watch(plan);
-    renew();
     history.replaceState(null, "", `${form.action}?${query}`);
     said.textContent = plan.querySelector(".lead")?.textContent ?? "There is no plan for this.";
     said.className = "spoken";
@@ -44,20 +34,12 @@ async function ask() {
     if (error.name === "AbortError") return;
     said.textContent = "The service did not answer. Use the button to plan again.";
     said.className = "alert bad";
-    for (const button of plan.querySelectorAll("button")) button.disabled = false;
   } finally {
     if (running === mine) plan.setAttribute("aria-busy", "false");
   }
 }
 
-// The plan of older data gives way to the new one when a job has made it.
-function renew() {
-  const old = document.getElementById("renewing");
-  if (old) follow(old.dataset.mark, old.dataset.seen, () => old.isConnected && ask());
-}
-
 function soon() {
-  busy();
   clearTimeout(timer);
   timer = setTimeout(ask, PAUSE);
 }
@@ -68,11 +50,9 @@ slider.addEventListener("input", () => {
   soon();
 });
 budget.addEventListener("input", () => {
-  const amount = budget.value.replace(/,(?=\d{3}(\D|$))/g, "");
-  if (amount !== "" && budget.validity.valid) slider.value = amount;
+  if (budget.value !== "" && budget.validity.valid) slider.value = budget.value;
   soon();
 });
 form.addEventListener("change", (event) => {
   if (event.target.tagName === "SELECT") soon();
 });
-renew();

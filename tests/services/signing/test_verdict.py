@@ -8,8 +8,7 @@ import pytest
 
 from app.planner.plan import Gain
 from app.planner.verdict import MetricChange, MetricChanges, PlanVerdict
-from app.services.signing.verdict import improvement, verdict_sentence
-from app.services.signing.words import level, percent, signed, whole
+from app.services.signing.verdict import improvement, level, percent, signed, verdict_sentence, whole
 
 
 def project(name: str = "accuracy", lower: float | None = 0.0, upper: float | None = 1.0) -> Any:

@@ -1,1 +1,0 @@
-"""How often a project's holdouts were used, to choose what, and how far they can still be trusted."""

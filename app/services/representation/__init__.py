@@ -1,1 +1,0 @@
-"""How far what a project holds is like the people it is meant for."""

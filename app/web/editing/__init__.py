@@ -1,1 +1,0 @@
-"""Pages that change a project: itself, its groups, sources, limits, objective and runs."""

@@ -1,1 +1,0 @@
-"""Pages that look back on what was bought."""

@@ -1,1 +1,0 @@
-"""Proposals on pages: what waits for whom, and other orders than those proposed."""
