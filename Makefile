@@ -30,7 +30,7 @@ $(BIN)/python:
 
 setup: .venv/dev.stamp  ## make the environment .venv from the lock files
 
-demo: .venv/run.stamp  ## plan a real purchase on a fresh SQLite file, then serve it (DEMO_ARGS=--exit ends)
+demo: .venv/run.stamp  ## plan a purchase on a fresh SQLite file, then serve it (DEMO_ARGS=--exit ends)
 	$(BIN)/tranche demo $(DEMO_ARGS)
 
 serve: .venv/run.stamp  ## serve the API
@@ -140,6 +140,12 @@ bench-shapes: .venv/dev.stamp  ## plan on curves of odd shapes and odd data (BEN
 bench-truth: .venv/dev.stamp  ## hold what is said against real learning curves (BENCH_ARGS, such as --data DIR --against CHECKOUT)
 	$(BIN)/python benchmarks/bench_truth.py $(BENCH_ARGS)
 
+bench-regret: .venv/dev.stamp  ## buy round by round against the best purchase in hindsight (BENCH_ARGS, such as --games 8)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/bench_regret.py $(BENCH_ARGS)
+
+bench-hindsight: .venv/dev.stamp  ## whether what hindsight says comes true (BENCH_ARGS, such as --campaigns 100 --data DIR)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/bench_hindsight.py $(BENCH_ARGS)
+
 bench-growth: .venv/dev.stamp  ## what the service's work costs as a project grows (BENCH_ARGS, such as --against CHECKOUT)
 	$(BIN)/python benchmarks/bench_growth.py $(BENCH_ARGS)
 
@@ -164,5 +170,5 @@ bench: bench-curves bench-allocation bench-prs bench-replay  ## run every benchm
 
 .PHONY: help setup demo serve test test-all test-browser test-chaos test-fuzz test-hosts test-label-studio test-numerics \
   check check-clients drift lint types openapi rights lock wheels \
-  bench bench-allocation bench-curves bench-dashboard bench-growth bench-joint bench-loops bench-neighbours bench-peers bench-prs bench-replay bench-shapes \
+  bench bench-allocation bench-curves bench-dashboard bench-growth bench-hindsight bench-joint bench-loops bench-neighbours bench-peers bench-prs bench-regret bench-replay bench-shapes \
   bench-simulations bench-truth

@@ -15,10 +15,12 @@ TrancheError
 │   ├── Archived                 archived: restore it first
 │   ├── AllocationChanged        the allocation that was looked at is not the present one
 │   ├── MissingKeys              a whole list leaves out keys that exist
+│   ├── HoldoutRetired           a run on a holdout that is no longer used
 │   ├── InUse                    limits or objective name it: take it out of there first
 │   ├── Infeasible               constraints that cannot be met together: `errors` lists all culprits
 │   ├── LicenceRule              the project's licence rule allows no order from a source of the round
 │   ├── NothingDelivered         no source has delivered yet: there is nothing to be credited with
+│   ├── NoClosedRound            no round is closed yet: there is nothing to look back on
 │   ├── CallRunning              the first call with this Idempotency-Key still runs
 │   └── SecretKeyMissing         a secret is to be kept, and no key is set to encrypt it with
 ├── EventsPruned            410  events that are no longer kept
@@ -162,6 +164,10 @@ class AllocationChanged(Conflict):
     title = "The allocation has changed since you looked at it"
 
 
+class HoldoutRetired(Conflict):
+    title = "The holdout is retired"
+
+
 class InUse(Conflict):
     title = "It is named elsewhere"
 
@@ -176,6 +182,10 @@ class LicenceRule(Conflict):
 
 class NothingDelivered(Conflict):
     title = "Nothing was delivered yet"
+
+
+class NoClosedRound(Conflict):
+    title = "No round is closed yet"
 
 
 class CallRunning(Conflict):

@@ -19,8 +19,17 @@ from app.api.exports import charts, provenance, reports, tables
 from app.api.http import problems
 from app.api.http.runtime import SOFTWARE_VERSION, Runtime
 from app.api.keys.paths import WholeParts
-from app.api.observations import curves, forecasts, measurements, observations
-from app.api.planning import allocations, requirements, scenarios, simulations, source_values, training_mix
+from app.api.observations import curves, forecasts, holdouts, measurements, observations
+from app.api.planning import (
+    allocations,
+    hindsight,
+    representation,
+    requirements,
+    scenarios,
+    simulations,
+    source_values,
+    training_mix,
+)
 from app.api.projects import audit, groups, keys, projects, sources
 from app.api.purchases import deliveries, ledger, manifests, orders, purchases, rounds
 from app.api.vendors import connections, hooks, inbox
@@ -99,10 +108,12 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
     problems.install(app)
-    # What the sources are worth stands where a source of the key "value" would: it comes first.
-    resources = (projects, erasures, groups, source_values, sources, observations, curves, forecasts, measurements)
-    planning = (allocations, scenarios, requirements, simulations, training_mix)
-    buying = (rounds, purchases, orders, deliveries, manifests, ledger)
+    # What the sources are worth stands where a source of the key "value" would, and what hindsight says where a round
+    # would: they come first.
+    known = (observations, curves, forecasts, measurements, holdouts)
+    resources = (projects, erasures, groups, source_values, sources, *known)
+    planning = (allocations, scenarios, requirements, simulations, training_mix, representation)
+    buying = (hindsight, rounds, purchases, orders, deliveries, manifests, ledger)
     vendors = (connections, inbox, vendor_orders, hooks)
     for module in (*resources, *planning, *buying, *vendors, events, endpoints, jobs, keys, audit, health):
         app.include_router(module.router)

@@ -41,6 +41,11 @@ def payable(amount: Decimal, currency: str, *, down: bool = False) -> Decimal:
     return amount.quantize(unit, ROUND_DOWN if down else ROUND_HALF_UP)
 
 
+def minor_unit(currency: str) -> int:
+    """The smallest amount of the currency that can be paid, in millionths."""
+    return int(MILLION.scaleb(-DECIMALS.get(currency, 2)))
+
+
 def told(amount: Decimal, currency: str) -> str:
     """What people read of an amount: payable, with thousands apart: 1,234,567.50, of JPY 1,234,568."""
     return f"{payable(amount, currency):,f}"

@@ -11,8 +11,9 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 OWN_PATHS = frozenset(
-    {"charts", "connections", "docs", "endpoints", "healthz", "keys", "metrics", "openapi.json", "projects", "readyz",
-     "redoc", "sign-in", "sign-out", "static", "static-offline-docs", "v1"}
+    {"charts", "connections", "docs", "endpoints", "example", "healthz", "keys", "metrics", "openapi.json", "projects",
+     "readyz", "redoc", "sign-in", "sign-out", "static", "static-offline-docs", "v1",
+     "waiting"}
 )  # fmt: skip
 """The first parts of the service's own paths: a prefix that begins so could not be told from them."""
 PORTS = re.compile("([0-9]{1,5})(?:-([0-9]{1,5}))?")

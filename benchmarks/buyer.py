@@ -27,6 +27,7 @@ from app.services.curves.fits import DRAWS, SEED, Fitted
 from app.services.curves.prior import prior_for
 from app.services.curves.runs import EPOCH, runs_of_rows
 from app.services.planning.allocations import AllocationQuestion
+from app.services.projects.metrics import ModelName
 from app.store.models.observations import Observation
 
 MILLION = 1_000_000
@@ -54,11 +55,13 @@ class Terms:
 
 @dataclass
 class Buyer:
-    """One project under way: `post` runs, `fit`, and ask for a plan. targets [groups]: None for none."""
+    """One project under way: `post` runs, `fit`, and ask for a plan. targets [groups]: None for none. model: joint, one
+    for all groups, or separate."""
 
     terms: Terms
     objective: Objective
     targets: FloatArray | None = None
+    model: ModelName = "separate"
     runs: list[Observation] = field(default_factory=list)
 
     def post(self, counts: FloatArray, values: FloatArray, errors: Sequence[dict[str, float]]) -> None:
@@ -90,7 +93,7 @@ class Buyer:
             BasisGroup(number, key, None, None, None, float(count))
             for number, (key, count) in enumerate(zip(self.terms.keys, held, strict=True))
         )
-        basis = Basis("default", self.terms.metric_kind, metric.goal, metric.lower, metric.upper, groups)
+        basis = Basis("default", self.terms.metric_kind, metric.goal, metric.lower, metric.upper, groups, self.model)
         return fit_now(basis, runs_of_rows(self.runs), DRAWS, SEED)
 
     def problem(

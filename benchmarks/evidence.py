@@ -1,7 +1,7 @@
 """Writes docs/evidence.md and its charts from the results of the benchmarks, so that no figure is typed by hand.
 
-Run after bench_prs.py, bench_replay.py, bench_surrogate.py, also with --levels, bench_loops.py, bench_shapes.py and
-bench_truth.py: python benchmarks/evidence.py.
+Run after bench_prs.py, bench_replay.py, bench_surrogate.py, also with --levels, bench_loops.py, bench_shapes.py,
+bench_truth.py, bench_regret.py and bench_hindsight.py: python benchmarks/evidence.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from typing import Any
 
 from evidence_joint import joint
 from evidence_loops import loops, shapes, truth
+from evidence_regret import hindsight, rounds_chart, rounds_regret
 from results_files import RESULTS, Row, distinct, markdown, read, select, signed
 
 from app.charts.render import svg
@@ -24,8 +25,9 @@ HEAD = """# The evidence
 
 Does adaptive buying beat the heuristics, and by how much? Three games answer: polygenic scores over simulated
 genomes (the paper's case), census and NHANES people with real learners, and a surrogate world whose curves are
-known. Then whole loops on real tasks, curves of odd shapes, and whether what is said comes true. All tables and
-charts on this page are written by `python benchmarks/evidence.py` from the files in `benchmarks/results`.
+known. Then whole loops on real tasks, curves of odd shapes, whether what is said comes true, and what rounds are
+worth. All tables and charts on this page are written by `python benchmarks/evidence.py` from the files in
+`benchmarks/results`.
 
 A difference is to `optimal`, paired over the same genomes and traits, splits or games; ± is its standard error.
 Two standard errors are chance more often than one would think among so many rows: read patterns, not single
@@ -248,7 +250,7 @@ def charts() -> dict[str, Spec]:
     return {
         f"prs-{name}.svg": differences(some, f"{SCENARIOS[name]}: {finding(some)}", detail, "utility")
         for name, some in found.items()
-    }
+    } | rounds_chart()
 
 
 def finding(rows: Sequence[Row]) -> str:
@@ -263,6 +265,7 @@ def page() -> str:
     parts = [HEAD, prs(), replay(), surrogate(), loops(), shapes(), truth()]
     if (RESULTS / "joint.json").exists():
         parts.append(joint())
+    parts += [rounds_regret(), hindsight()]
     return "\n".join(parts).rstrip() + "\n"
 
 

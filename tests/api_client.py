@@ -12,6 +12,7 @@ import httpx
 from fastapi import FastAPI
 
 from app.api.http.runtime import Runtime
+from app.api.planning.allocations import allocation_json
 from app.jobs.refit import forecast
 from app.jobs.workflows import Context
 from app.main import create_app
@@ -116,7 +117,9 @@ class Api:
     def forecasts(self, path: str, **options: Any) -> httpx.Response:
         """The project's forecasts, once those that are due are made, as the worker makes them."""
         runtime: Runtime = self.app.state.runtime
-        context = Context(self.settings, runtime.database, runtime.clock, runtime.fits, runtime.enqueue)
+        context = Context(
+            self.settings, runtime.database, runtime.clock, runtime.fits, runtime.enqueue, allocation_json
+        )
         forecast(context, UUID(path.rpartition("/")[2]), until=math.inf)
         return self.get(f"{path}/forecasts", **options)
 

@@ -70,6 +70,7 @@ ASKS: dict[str, Ask] = {
     f"GET {PROJECT}/allocations/next": Ask(query=QUICK),
     f"POST {PROJECT}/allocations/what-if": Ask(json={"scenarios": [{"name": "s"}], "draws": 50}),
     f"GET {PROJECT}/charts/{{name}}.{{format}}": Ask(at={"name": "spending", "format": "json"}),
+    f"PATCH {PROJECT}/holdouts/{{name}}": Ask(json={"retired": True}, at={"name": "default"}),
     f"GET {PROJECT}/measurement-plan": Ask(query=QUICK),
     f"POST {PROJECT}/groups": Ask(json={"key": "E", "unit_cost": "2"}),
     f"PUT {PROJECT}/groups": Ask(json=LIST, query={"archive_missing": "true"}),
@@ -87,11 +88,13 @@ ASKS: dict[str, Ask] = {
     f"POST {PROJECT}/rounds": Ask(
         json={"external_id": "r3", "query": QUICK}, at=IDLE, seen=f"{PROJECT}/allocations/next?draws=50"
     ),
+    f"GET {PROJECT}/rounds/hindsight": Ask(query=QUICK),
     f"GET {ROUND}": Ask(),
     f"PATCH {ROUND}": Ask(json={"orders": {"D": 2}}, at=PROPOSED),
-    f"POST {ROUND}/accept": Ask(at=PROPOSED, seen=f"{PROJECT}/rounds/2"),
+    f"POST {ROUND}/accept": Ask(json={"note": "why"}, at=PROPOSED, seen=f"{PROJECT}/rounds/2"),
     f"POST {ROUND}/cancel": Ask(json={"reason": "why"}, at=PROPOSED, seen=f"{PROJECT}/rounds/2"),
-    f"POST {ROUND}/close": Ask(seen=f"{PROJECT}/rounds/1"),
+    f"POST {ROUND}/close": Ask(json={"note": "all came"}, seen=f"{PROJECT}/rounds/1"),
+    f"POST {ROUND}/decline": Ask(json={"reason": "why"}, at=PROPOSED, seen=f"{PROJECT}/rounds/2"),
     f"POST {ROUND}/orders/{{order_id}}/corrections": Ask(
         json={"external_id": "c", "groups": {"A": {"accepted": -1}}, "note": "why"}
     ),
@@ -138,6 +141,7 @@ ASKS: dict[str, Ask] = {
     "POST /connections/{connection_id}/replay": Ask(form={"outcome": ""}),
     "POST /endpoints": Ask(form={"kind": "slack", "to": URL, "project": "{project_id}"}),
     "POST /endpoints/{endpoint_id}/{action}": Ask(at={"action": "pause"}),
+    "POST /example": Ask(form={}),
     "GET /projects/new/{name}.csv": Ask(at={"name": "groups"}),
     "POST /projects/{project_id}/erase": Ask(form={"name": HERE}, at={"project_id": "archived"}),
     "POST /projects/new": Ask(
@@ -158,12 +162,39 @@ ASKS: dict[str, Ask] = {
     ),
     "GET /projects/{project_id}/charts/{name}.{format}": Ask(at={"name": "spending", "format": "json"}),
     "POST /projects/{project_id}/model": Ask(form={"model": "joint"}),
-    "POST /projects/{project_id}/objective": Ask(form={"objective": "maximin"}),
+    "POST /projects/{project_id}/objective": Ask(form={"objective.kind": "maximin"}),
+    "POST /projects/{project_id}/settings": Ask(form={"name": "another"}),
+    "POST /projects/{project_id}/archive": Ask(at=IDLE, form={}),
+    "POST /projects/{project_id}/new-group": Ask(form={"key": "E"}),
+    "POST /projects/{project_id}/groups/{key}": Ask(form={"weight": "2"}),
+    "POST /projects/{project_id}/groups/{key}/archive": Ask(form={}, at={"key": "D"}),
+    "POST /projects/{project_id}/groups/{key}/restore": Ask(form={}, at={"key": "C"}),
+    "POST /projects/{project_id}/new-source": Ask(form={"key": "E", "unit_cost": "2", "yields": "A: 100 %"}),
+    "POST /projects/{project_id}/sources/{key}": Ask(form={"unit_cost": "7"}),
+    "POST /projects/{project_id}/sources/{key}/archive": Ask(form={}, at={"key": "D"}),
+    "POST /projects/{project_id}/sources/{key}/restore": Ask(form={}, at={"key": "F"}),
+    "POST /projects/{project_id}/limits": Ask(form={"0.name": "few", "0.max": "9", "0.keys": "A"}),
+    "POST /projects/{project_id}/new-runs": Ask(
+        form={"step": "keep", "external_id": "r", "n:A": "5", "n:B": "5", "value:A": "0.7", "missing": "zero"}
+    ),
+    "POST /projects/{project_id}/runs/{observation_id}/void": Ask(form={"reason": "why"}),
+    "GET /projects/{project_id}/{name}-file": Ask(at={"name": "groups"}),
+    "POST /projects/{project_id}/{name}-file": Ask(
+        at={"name": "groups"}, form={"step": "keep", "groups_text": "key,weight\nA,2\n"}
+    ),
+    "GET /projects/{project_id}/templates/{name}.csv": Ask(at={"name": "runs"}),
     "POST /projects/{project_id}/propose": Ask(at=IDLE, form={"budget": "", "data_version": "{data_version}"}),
     "POST /projects/{project_id}/restore": Ask(at={"project_id": "archived"}),
-    "POST /projects/{project_id}/rounds/{number}/accept": Ask(at=PROPOSED, form={"tag": "{tag_2}"}),
+    "POST /keys": Ask(form={"name": "n", "scope": "read"}),
+    "POST /keys/{key_id}/rename": Ask(form={"name": "another"}),
+    "POST /projects/{project_id}/rounds/{number}/accept": Ask(
+        at=PROPOSED, form={"tag": "{tag_2}", "note": "why", "confirmed": "yes"}
+    ),
     "POST /projects/{project_id}/rounds/{number}/cancel": Ask(at=PROPOSED, form={"tag": "{tag_2}"}),
-    "POST /projects/{project_id}/rounds/{number}/close": Ask(form={"tag": "{tag_1}"}),
+    "POST /projects/{project_id}/rounds/{number}/close": Ask(form={"tag": "{tag_1}", "confirmed": "yes"}),
+    "POST /projects/{project_id}/rounds/{number}/decline": Ask(at=PROPOSED, form={"tag": "{tag_2}", "reason": "why"}),
+    "POST /projects/{project_id}/rounds/{number}/orders": Ask(at=PROPOSED, form={"tag": "{tag_2}", "order:D": "2"}),
+    "POST /projects/{project_id}/rounds/{number}/reference": Ask(form={"tag": "{tag_1}", "reference": "PO-1"}),
     "POST /projects/{project_id}/rounds/{number}/orders/{order_id}/deliveries": Ask(
         form={"external_id": "e", "accepted:A": "2"}
     ),
@@ -303,7 +334,7 @@ def made_of(api: Api, database: Database) -> dict[str, str]:
         headers={"If-Match": tag_of(f"{path}/allocations/next")},
     )
     edited = api.patch(f"{path}/rounds/1", json={"orders": {"A": 5}})
-    first = post(f"{path}/rounds/1/accept", headers={"If-Match": edited.headers["ETag"]})
+    first = post(f"{path}/rounds/1/accept", {"note": "why"}, headers={"If-Match": edited.headers["ETag"]})
     order = first["orders"][0]["id"]
     came = {"external_id": "d1", "groups": {"A": {"accepted": 2}}}
     post(f"{path}/rounds/1/orders/{order}/deliveries", came)

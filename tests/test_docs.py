@@ -151,7 +151,7 @@ def test_the_commands_of_the_provenance_page_go_on_from_an_accepted_round(servic
 
 def test_the_commands_of_the_planning_page_go_on_from_the_readme(service: Service, tmp_path: Path) -> None:
     asked = blocks("docs/planning.md")
-    assert len(asked) == 10
+    assert len(asked) == 12
     said = service.run(ROUND_BY_CURL[1:] + asked, tmp_path)
     assert '"radio-archive"' in said
     assert re.search(r"^Valais office (0\.\d+|1\.0)$", said, re.MULTILINE)

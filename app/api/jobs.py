@@ -1,5 +1,6 @@
 """Jobs: work that goes on after the answer, watched and cancelled here."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any
@@ -80,6 +81,21 @@ def look(call: Call, job_id: str) -> JobOut:
         return JobOut.model_validate(get_job(session, call.still(session), job_id))
 
 
+LOOKS: dict[tuple[asyncio.AbstractEventLoop, str, str], asyncio.Task[JobOut]] = {}
+"""Under way or just ended, by loop, key and job."""
+
+
+async def shared_look(call: Call, job_id: str) -> JobOut:
+    """As `look`; the streams of one key that watch one job look together, once in POLL_S."""
+    loop = asyncio.get_running_loop()
+    whose = (loop, call.caller.key_id, job_id)
+    if whose not in LOOKS:
+        LOOKS[whose] = loop.create_task(run_in_threadpool(look, call, job_id))
+        # A little less than POLL_S: who looks again has waited so long.
+        loop.call_later(0.9 * POLL_S, LOOKS.pop, whose)
+    return await asyncio.shield(LOOKS[whose])
+
+
 @streams.get(
     "/{job_id}/events",
     summary="Watch a job",
@@ -114,7 +130,7 @@ async def changes_of(call: Call, job_id: str, first: JobOut) -> AsyncIterator[st
         await anyio.sleep(POLL_S)
         quiet_s += POLL_S
         try:
-            job = await run_in_threadpool(look, call, job_id)
+            job = await shared_look(call, job_id)
         except TrancheError:
             return
 

@@ -1,8 +1,8 @@
 """What more or less money would do: to the utility, and to the chance that all targets are met.
 
-A row is a mapping: `budget` in currency units, ascending; `utility` and `equal` (mean, p05, p95: with the plan, and
-with the same count for every group); `chance` that all targets are met, or None where no group has one. `chosen` is
-the budget that the plan is made for; it is one of the rows'.
+A row is a mapping: `budget` in currency units, ascending; `gain` and `gain_equal` (mean, p05, p95: of utility over now,
+with the plan, and with the same count for every group); `chance` that all targets are met, or None where no group has
+one. `chosen` is the budget that the plan is made for; it is one of the rows'.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,21 +30,23 @@ HEIGHT = 220
 
 
 def utility_chart(rows: Sequence[Row], chosen: float, currency: str, source: str, theme: ThemeName = "light") -> Spec:
-    """Utility by budget, with its band, beside the utility of equal counts for the same money."""
+    """The gain of utility by budget, with its band, beside that of equal counts for the same money: the level would
+    hide it."""
     colours = palette(theme)
-    plan = [{"budget": row["budget"], **row["utility"]} for row in rows]
-    equal = [{"budget": row["budget"], **row["equal"]} for row in rows]
+    plan = [{"budget": row["budget"], **row["gain"]} for row in rows]
+    equal = [{"budget": row["budget"], **row["gain_equal"]} for row in rows]
     low, high = reach(plan)
-    mean = quantitative("mean", title=None, scale={"zero": False})
+    mean = quantitative("mean", title="gain of utility", axis={"format": "~g", "tickCount": 5})
     layers: list[Spec] = [
         layer({"type": "area", "opacity": 0.2}, plan, y=mean | {"field": "p05"}, y2={"field": "p95"}),
         layer({"type": "line", "color": colours.muted, "strokeDash": DASHED}, equal),
         layer({"type": "line", "point": True}, plan),
         *end_labels([("planned", plan, colours.blue), ("equal counts", equal, colours.muted)], low, high),
         *chosen_layers(plan, chosen, currency, colours, (low + high) / 2),
-        hover(plan, [("mean", "utility"), ("p05", "5 %"), ("p95", "95 %")], currency),
+        hover(plan, [("mean", "gain of utility"), ("p05", "5 %"), ("p95", "95 %")], currency),
     ]
-    title = titled(utility_finding(rows, chosen, currency), "Utility after the round, with 90 % interval.", source)
+    detail = "What the round adds to the utility, with 90 % interval."
+    title = titled(utility_finding(rows, chosen, currency), detail, source)
     spec = frame(title) | {"encoding": {"x": x_axis(currency), "y": mean}, "layer": layers}
     return finished(spec, theme, utility_finding(rows, chosen, currency))
 
@@ -52,7 +54,8 @@ def utility_chart(rows: Sequence[Row], chosen: float, currency: str, source: str
 def targets_chart(rows: Sequence[Row], chosen: float, currency: str, source: str, theme: ThemeName = "light") -> Spec:
     """The chance that every group with a target reaches it, by budget."""
     known = [{"budget": row["budget"], "mean": row["chance"]} for row in rows if row["chance"] is not None]
-    y = quantitative("mean", title=None, scale={"domain": [0, 1]}, axis={"format": "%", "tickCount": 5})
+    axis = {"format": "%", "tickCount": 5}
+    y = quantitative("mean", title="chance", scale={"domain": [0, 1]}, axis=axis)
     layers: list[Spec] = [
         layer({"type": "line", "point": True}, known),
         *chosen_layers(known, chosen, currency, palette(theme), 0.5),
@@ -124,7 +127,7 @@ def hover(rows: Sequence[Row], fields: Sequence[tuple[str, str]], currency: str,
 
 def utility_finding(rows: Sequence[Row], chosen: float, currency: str) -> str:
     """What this plan's money gains, and what all of it would gain."""
-    at = {row["budget"]: row["utility"]["mean"] for row in rows}
+    at = {row["budget"]: row["gain"]["mean"] for row in rows}
     if chosen not in at or len(at) < 2:
         return "Utility by budget"
     start, most = min(at), max(at)

@@ -24,28 +24,29 @@ from app.charts.theme import (
     titled,
     wrapped,
 )
-from app.charts.words import number
+from app.charts.words import level
 
 Panel = Mapping[str, Any]
 
 PANEL_WIDTH, PANEL_HEIGHT, COLUMNS = 280, 190, 3
+DRAWN_WIDTH = 430
 CHARACTERS = 38
 MOST_TICKS = 7
 
 
 def curve_chart(panel: Panel, source: str, theme: ThemeName = "light") -> Spec:
-    """One group's curve, as wide as where it stands."""
+    """One group's curve, as wide as where it stands, or as a third of a page."""
     detail = f"{panel['metric']}, with 90 % interval; dashed beyond what was measured. Source: {source}"
     title = {"text": wrapped(finding(panel), CHARACTERS), "subtitle": wrapped(detail, CHARACTERS + 8)}
     size = {"width": "container", "height": PANEL_HEIGHT}
-    view = {"title": title, **panel_view(panel, palette(theme), "samples of the group"), **size}
-    return finished(view, theme, described(panel))
+    drawing = panel_view(panel, palette(theme), "samples of the group", panel["metric"])
+    return finished({"title": title, **drawing, **size, "usermeta": {"width": DRAWN_WIDTH}}, theme, described(panel))
 
 
 def curves_chart(panels: Sequence[Panel], source: str, columns: int = COLUMNS, theme: ThemeName = "light") -> Spec:
     """Small multiples on the same vertical axis, what they share said once above them."""
     size = {"width": PANEL_WIDTH, "height": PANEL_HEIGHT}
-    views = [{"title": heading(panel), **panel_view(panel, palette(theme), None), **size} for panel in panels]
+    views = [{"title": heading(panel), **panel_view(panel, palette(theme)), **size} for panel in panels]
     metric = panels[0]["metric"] if panels else "The metric"
     detail = f"{metric} by samples of the group, with 90 % interval; dashed beyond what was measured."
     title = {**titled(overall(panels), detail, source), "offset": 24}
@@ -75,11 +76,11 @@ def finding(panel: Panel) -> str:
     now, after = panel["now"], panel["after"]
     if not now["count"] and after is None:
         return f"{panel['name']}: nothing is held yet"
-    here = f"{panel['name']}: {number(now['mean'])}"
+    here = f"{panel['name']}: {level(now['mean'])}"
     awaited = f"with {panel['pending']:,} awaited" if panel["pending"] else ""
     if after is None:
         return f"{here} at {now['count']:,} samples{f' {awaited}' if awaited else ''}"
-    return f"{here} {awaited or 'now'}, {number(after['mean'])} after {more_words(panel)}"
+    return f"{here} {awaited or 'now'}, {level(after['mean'])} after {more_words(panel)}"
 
 
 def more_words(panel: Panel) -> str:
@@ -92,12 +93,12 @@ def more_words(panel: Panel) -> str:
 def described(panel: Panel) -> str:
     """The panel in words, for who cannot see it."""
     reached = f"Measured up to {panel['measured_to']:,} samples." if panel["measured_to"] else "Not measured yet."
-    target = "" if panel["target"] is None else f" Target {number(panel['target'])}."
+    target = "" if panel["target"] is None else f" Target {level(panel['target'])}."
     return f"{finding(panel)}. {reached}{target}"
 
 
-def panel_view(panel: Panel, colours: Palette, across: str | None) -> Spec:
-    """The layers of one panel, from the back to the front. across: what the horizontal axis is called."""
+def panel_view(panel: Panel, colours: Palette, across: str | None = None, up: str | None = None) -> Spec:
+    """The layers of one panel, from the back to the front. across, up: what the axes are called."""
     layers = [
         *others_layer(panel, colours),
         *band_layers(panel),
@@ -107,7 +108,7 @@ def panel_view(panel: Panel, colours: Palette, across: str | None) -> Spec:
         hover_layer(panel),
     ]
     return {
-        "encoding": {"x": x_axis(panel, across), "y": y_axis(panel)},
+        "encoding": {"x": x_axis(panel, across), "y": y_axis(panel, up)},
         "layer": layers,
     }
 
@@ -130,9 +131,9 @@ def ticks(low: float, high: float) -> list[int]:
     return fine if len(fine) <= MOST_TICKS else [count for count in fine if count in powers]
 
 
-def y_axis(panel: Panel) -> Spec:
+def y_axis(panel: Panel, title: str | None) -> Spec:
     scale = {"domain": list(panel["domain"]), "zero": False, "nice": False}
-    return quantitative("mean", title=None, scale=scale, axis={"tickCount": 4})
+    return quantitative("mean", title=title, scale=scale, axis={"tickCount": 4})
 
 
 def shown(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -172,7 +173,7 @@ def band_layers(panel: Panel) -> list[Spec]:
 def target_layers(panel: Panel, colours: Palette) -> list[Spec]:
     if panel["target"] is None:
         return []
-    here = [{"mean": panel["target"], "label": f"target {number(panel['target'])}"}]
+    here = [{"mean": panel["target"], "label": f"target {level(panel['target'])}"}]
     text = {"type": "text", "align": "left", "baseline": "bottom", "dx": 3, "dy": -2, "color": colours.vermillion}
     return [
         layer({"type": "rule", "color": colours.vermillion, "strokeDash": [2, 2]}, here, x=None),

@@ -1,19 +1,21 @@
-"""Draws specifications without a browser, and makes the script that draws them in one. The only user of vl-convert.
+"""Draws specifications without a browser. The only user of vl-convert.
 
 Nothing is fetched: a specification carries its data, and one that names an address is refused.
 """
 
 import hashlib
+import json
 import re
-from functools import cache
-from importlib.metadata import version
+from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 from app.charts.theme import WIDTH, Spec
 
 VEGA_LITE = "6.4"
 NO_ADDRESS: list[str] = []
-SNIPPET = "export const embed = vegaEmbed;"
+ROW_END = "\u2028"
+"""After each row that a mark says when a pointer is on it: `title: value`. No name of ours holds it."""
 BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
 TAG = re.compile(r"<[^>]*>")
 ID = re.compile(r'( id="|="url\(#)([^")]*)')
@@ -24,16 +26,20 @@ class DrawingError(ValueError):
 
 
 def svg(spec: Spec) -> str:
-    """The chart as an SVG document, the same text for the same specification. Raises DrawingError."""
+    """The chart as an SVG document, the same text for the same specification. It is one picture, whose name is the
+    specification's description; each mark with a tooltip holds its rows as a label. Raises DrawingError."""
     import vl_convert  # brings a whole browser engine, which a service that draws nothing does without
 
-    # Vega counts its ids over all that a process draws.
+    # Vega counts its ids over all that a process draws; a page shows many drawings.
     ids: dict[str, str] = {}
+    place = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:8]
 
     def own(one: re.Match[str]) -> str:
-        return one[1] + ids.setdefault(one[2], f"part{len(ids)}")
+        return one[1] + ids.setdefault(one[2], f"c{place}-{len(ids)}")
 
-    return TAG.sub(lambda tag: ID.sub(own, tag[0]), str(drawn(vl_convert.vegalite_to_svg, spec)))
+    document = TAG.sub(lambda tag: ID.sub(own, tag[0]), str(drawn(vl_convert.vegalite_to_svg, labelled(spec))))
+    name = f' role="img" aria-label="{escape(spec["description"])}"' if "description" in spec else ""
+    return document.replace("<svg", f"<svg{name}", 1)
 
 
 def png(spec: Spec, scale: float = 1.0) -> bytes:
@@ -87,19 +93,35 @@ def refuse_addresses(part: Any) -> None:
 
 
 def sized(spec: Spec) -> Spec:
-    """`spec` at a width of its own: outside a page there is no container to fill."""
-    return {**spec, "width": WIDTH} if spec.get("width") == "container" else spec
+    """`spec` at a width of its own, axes and words within it: outside a page there is no container to fill."""
+    if spec.get("width") != "container":
+        return spec
+    fitted = {"type": "fit-x", "contains": "padding"}
+    return {**spec, "width": spec.get("usermeta", {}).get("width", WIDTH), "autosize": fitted}
 
 
-def bundle_name() -> str:
-    """The file name of the script that draws charts in a page: another one with every version of it."""
-    content = repr((version("vl-convert-python"), VEGA_LITE, SNIPPET)).encode()
-    return f"vega-{hashlib.sha256(content).hexdigest()[:16]}.js"
+def labelled(part: Any) -> Any:
+    """`part` where what has a tooltip says the same as its label, so that a drawing needs no script to tell it."""
+    if isinstance(part, list):
+        return [labelled(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    found = {name: value if name == "values" else labelled(value) for name, value in part.items()}
+    rows = part.get("encoding", {}).get("tooltip") if isinstance(part.get("encoding"), dict) else None
+    if isinstance(rows, list):
+        found["encoding"] = {**found["encoding"], "description": {"value": {"expr": rows_said(rows)}}}
+        if isinstance(part.get("mark"), dict):
+            found["mark"] = {name: value for name, value in part["mark"].items() if name != "aria"}
+    return found
 
 
-@cache
-def bundle() -> bytes:
-    """An ES module that exports `embed` (vega-embed with Vega and Vega-Lite), made once per process in about 1.5 s."""
-    import vl_convert  # as above
+def rows_said(rows: Sequence[Spec]) -> str:
+    """A tooltip's rows as an expression of Vega."""
+    return " + ".join(row_said(row) for row in rows)
 
-    return str(vl_convert.javascript_bundle(SNIPPET, VEGA_LITE)).encode()
+
+def row_said(row: Spec) -> str:
+    datum = f"datum[{json.dumps(row['field'])}]"
+    value = f"format({datum}, {json.dumps(row['format'])})" if "format" in row else datum
+    title, end = (json.dumps(text) for text in (f"{row.get('title', row['field'])}: ", ROW_END))
+    return f"{title} + (isValid({datum}) ? {value} : '\\u2013') + {end}"

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.charts.theme import Spec, ThemeName, finished, layer, nominal, palette, quantitative, titled
-from app.charts.words import number
+from app.charts.words import level
 
 Row = Mapping[str, Any]
-"""`name`; `now`, `after`, `p05`, `p95` in the metric's units; `add` samples; `target` or None."""
+"""`name`; `now`, `after`, `p05`, `p95` in the metric's units; `add` samples; `target` or None; `kind`: what the group
+is summed with where there are many, or None."""
 
 MOST = 14
-HALF = 46
+HALF = 58
 """Characters of a line: it stands in half a page."""
 WORST = 10
 """Groups that are shown where there are more than MOST."""
@@ -26,16 +27,36 @@ def standing_chart(
     finding = headline(ranked, goal, share)
     detail = f"{metric}; ○ now, ● after the plan with its 90 % interval, | target; + samples it adds."
     if len(kept) < len(ranked):
-        detail += f" The {len(kept)} worst of {len(ranked):,} groups."
+        detail += f" The {len(kept)} worst of {len(ranked):,} groups, then the means of the others."
+        kept = [*kept, *others(ranked[WORST:])]
     spec: Spec = {
-        "title": {**titled(finding, detail, source, HALF), "frame": "bounds", "fontSize": 14},
+        "title": {**titled(finding, detail, source, HALF), "fontSize": 14},
         "width": "container",
         "height": {"step": 24},
         "data": {"values": [{**row, "plus": f"+{row['add']:,}" if row["add"] else ""} for row in kept]},
         "encoding": {"y": nominal("name", title=None, sort=[row["name"] for row in kept])},
-        "layer": marks(kept, share, theme),
+        "layer": marks(kept, metric, share, theme),
     }
     return finished(spec, theme, finding)
+
+
+def others(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The rows of each kind as one: means, and the sum of what they add."""
+    kinds: dict[str | None, list[Row]] = {}
+    for row in rows:
+        kinds.setdefault(row.get("kind"), []).append(row)
+    return [
+        {
+            "name": f"{len(some):,} other{'' if len(some) == 1 else 's'}" + (f", {kind}" if kind else ""),
+            "now": sum(row["now"] for row in some) / len(some),
+            "after": sum(row["after"] for row in some) / len(some),
+            "p05": None,
+            "p95": None,
+            "add": sum(row["add"] for row in some),
+            "target": None,
+        }
+        for kind, some in kinds.items()
+    ]
 
 
 def shortfall(row: Row, goal: str) -> float:
@@ -60,10 +81,10 @@ def headline(ranked: Sequence[Row], goal: str, share: bool) -> str:
 
 
 def told(value: float, share: bool) -> str:
-    return f"{100 * value:.1f} %" if share else number(value)
+    return f"{100 * value:.1f}\N{NO-BREAK SPACE}%" if share else level(value)
 
 
-def marks(kept: Sequence[Row], share: bool, theme: ThemeName) -> list[Spec]:
+def marks(kept: Sequence[Row], metric: str, share: bool, theme: ThemeName) -> list[Spec]:
     colours = palette(theme)
     form = ".1%" if share else ".4~g"
     axis = {"format": ".0%" if share else "~g", "grid": True, "tickCount": 5}
@@ -79,13 +100,16 @@ def marks(kept: Sequence[Row], share: bool, theme: ThemeName) -> list[Spec]:
     ]
 
     def at(field: str) -> Spec:
-        return quantitative(field, title=None, axis=axis, scale=scale)
+        return quantitative(field, title=metric, axis=axis, scale=scale)
 
     found = [
-        layer({"type": "rule", "strokeWidth": 3, "color": colours.faint}, x=at("p05"), x2={"field": "p95"}),
+        {
+            **layer({"type": "rule", "strokeWidth": 3, "color": colours.faint}, x=at("p05"), x2={"field": "p95"}),
+            "transform": [{"filter": "isValid(datum.p05)"}],
+        },
         layer({"type": "point", "filled": False, "size": 60, "color": colours.muted}, x=at("now"), tooltip=tooltip),
         layer({"type": "point", "filled": True, "size": 70, "color": colours.blue}, x=at("after"), tooltip=tooltip),
-        layer({"type": "text", "align": "left", "dx": 8}, x={**at("p95")}, text=nominal("plus")),
+        layer({"type": "text", "align": "left", "dx": 8}, x={"value": "width"}, text=nominal("plus")),
     ]
     if any(row["target"] is not None for row in kept):
         tick = {"type": "tick", "thickness": 2, "height": 16, "color": colours.text}

@@ -17,8 +17,8 @@ ThemeName = Literal["light", "dark"]
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 WIDTH = 560
-TITLE_CHARACTERS = 72
-NARROW_CHARACTERS, NARROW_LABEL = 36, 120
+TITLE_CHARACTERS = 54
+NARROW_WIDTH, NARROW_CHARACTERS, NARROW_LABEL = 328, 36, 120
 SOLID, DASHED, DOTTED = [1, 0], [6, 4], [1.5, 3]
 
 
@@ -103,8 +103,8 @@ def layer(mark: Spec, values: Sequence[Mapping[str, Any]] | None = None, **encod
 def narrowed(spec: Spec) -> Spec:
     """`spec` for a narrow place: titles in shorter lines, shorter labels, small multiples beneath each other."""
     config = spec["config"]
-    axis, title = {**config["axis"], "labelLimit": NARROW_LABEL}, {**config["title"], "frame": "bounds", "fontSize": 14}
-    found = {**spec, "config": {**config, "axis": axis, "title": title}}
+    axis, title = {**config["axis"], "labelLimit": NARROW_LABEL}, {**config["title"], "fontSize": 14}
+    found = {**spec, "config": {**config, "axis": axis, "title": title}, "usermeta": {"width": NARROW_WIDTH}}
     if "concat" in found:
         found |= {"columns": 1, "concat": [rewrapped(view) for view in found["concat"]]}
     return rewrapped(found)
@@ -162,7 +162,7 @@ def config(theme: ThemeName) -> Spec:
 def title_config(colours: Palette) -> Spec:
     return {
         "anchor": "start",
-        "frame": "group",
+        "frame": "bounds",
         "color": colours.text,
         "fontSize": 15,
         "fontWeight": 600,

@@ -1,6 +1,7 @@
 """Numbers as titles say them."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 
 def number(value: float) -> str:
@@ -9,7 +10,12 @@ def number(value: float) -> str:
         return "0"
     if abs(value) >= 1000:
         return f"{float(f'{value:.3g}'):,.0f}".replace("-", "−")
-    return f"{value:.3g}".replace("e-0", "e-").replace("-", "−")
+    return f"{Decimal(f'{value:.3g}'):f}".replace("-", "−")
+
+
+def level(value: float) -> str:
+    """As `number`, with all its digits: 0.900 beside 0.907."""
+    return f"{value:#.3g}".replace("-", "−") if 1e-3 <= abs(value) < 10 else number(value)
 
 
 def money(value: float, currency: str) -> str:

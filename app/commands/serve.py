@@ -163,6 +163,7 @@ def advise_on_keys(database: Database) -> None:
 
 
 def run_worker(options: argparse.Namespace) -> int:
+    from app.api.planning.allocations import allocation_json
     from app.jobs.worker import work
     from app.store.schema import require_current
 
@@ -174,7 +175,7 @@ def run_worker(options: argparse.Namespace) -> int:
     stop = stop_on_signal()
     if options.until_parent_ends:
         when_parent_ends(stop.set)
-    code = work(settings, utc_now, stop)
+    code = work(settings, utc_now, allocation_json, stop)
     logging.shutdown()
     # Threads of jobs that were handed back may still run, and Python would wait for them.
     os._exit(code)

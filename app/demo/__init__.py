@@ -1,1 +1,1 @@
-"""`tranche demo`: one real purchase planned end to end, on measured points of the census data."""
+"""`tranche demo`: one purchase planned end to end, on measured points of learning curves."""

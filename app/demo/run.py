@@ -1,4 +1,4 @@
-"""The demo: a project from the census example, its measured points, and what to buy next."""
+"""The demo: polygenic scores of three populations, their measured points, and what to buy next."""
 
 import signal
 import sys
@@ -7,18 +7,19 @@ import threading
 from tranche import Allocation, Client
 from tranche.display import finding, plan_table, remark_lines, wrapped
 
-from app.demo.census import BUDGET, GROUPS, METRIC, measured_runs
+from app.demo.genomes import BUDGET, GROUPS, METRIC, measured_runs
 from app.demo.service import Access, StartError, temporary_service
 from app.demo.table import splits_table
 
 OTHER_SPLITS = ("equal", "equal_spend", "proportional")
 
 INTRODUCTION = """
-Census income (UCI Adult): a model predicts who earns over 50,000 dollars. There are 2,500 USD for more
-samples: 1 USD for one collected from white people, 3 USD for one from Black people. What is known comes from
-{runs} training runs of one logistic regression for all four groups, really measured, on {splits} random splits of
-the data: what is collected from one group teaches it about the others too. Every group counts the same: the
-utility is the mean of the four accuracies (and a split in proportion to the weights is the equal one).
+Polygenic scores: a model predicts a trait from the genome, and it was trained on Europeans for the most part.
+There are 6,000 USD for more people, 10 USD each wherever they come from. What is known comes from {runs}
+training runs of one model for all three populations, measured on {splits} simulated genomes: what is collected from
+one population teaches it about the others too. Every population counts the same: the utility is the mean of
+the three correlations of the score with the trait (and a split in proportion to the weights is the equal
+one). It was chosen because here it matters what is bought; elsewhere it may not, and then the plan says so.
 """
 
 FAREWELL = """
@@ -50,7 +51,7 @@ def show(access: Access, wished_port: int) -> None:
     """Creates the project over HTTP, posts its points, asks for the allocation, and prints what came back."""
     runs = measured_runs()
     with Client(access.base_url, access.api_key) as tranche:
-        project = tranche.create_project("census income", metric=METRIC, budget=BUDGET, groups=GROUPS)
+        project = tranche.create_project("polygenic scores", metric=METRIC, budget=BUDGET, groups=GROUPS)
         tranche.post_observations(project.id, runs)
         plan = tranche.next_allocation(project.id, groups="all")
         others = {name: tranche.next_allocation(project.id, policy=name, groups="all") for name in OTHER_SPLITS}
@@ -64,7 +65,7 @@ def show(access: Access, wished_port: int) -> None:
 def report(plan: Allocation, others: dict[str, Allocation]) -> str:
     """The answers as text: what to buy and why, what other splits would do, and the service's warnings."""
     lead = [] if plan.verdict is None else [*wrapped(plan.verdict.sentence, ""), ""]
-    buy = ["NEXT ALLOCATION", *lead, plan_table(plan, "accuracy"), ""]
+    buy = ["NEXT ALLOCATION", *lead, plan_table(plan, "correlation"), ""]
     compare = ["OTHER SPLITS OF THE SAME MONEY", splits_table(plan, others), finding(plan)]
     warn = ["", "WARNINGS", remark_lines(plan.warnings)] if plan.warnings else []
     return "\n".join([*buy, *compare, *warn])

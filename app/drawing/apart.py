@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
-from functools import cache
+from functools import lru_cache
 from threading import Lock, Timer
 from typing import IO, Literal
 
@@ -17,25 +17,26 @@ from app.drawing.draughtsman import BAD, receive, send
 LONGEST_S = 60.0
 """What takes longer is given up, and its process with it."""
 ENDED = "The drawing took too long, or its process was ended. Ask for fewer groups."
+MOST_KEPT = 64
+"""Drawings of about 50 kB with what they are of."""
 COMMAND = (sys.executable, "-m", "app.drawing.draughtsman")
 
-Kind = Literal["svg", "png", "bundle"]
+Kind = Literal["svg", "png"]
 
 
 def svg(spec: Spec) -> str:
-    """As `render.svg`. Raises DrawingError."""
-    return THE_ONE.ask("svg", spec).decode()
+    """As `render.svg`; those drawn last are kept: all who look at a page ask for the same. Raises DrawingError."""
+    return kept_svg(json.dumps(spec, allow_nan=False))
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def kept_svg(spec: str) -> str:
+    return THE_ONE.ask("svg", json.loads(spec)).decode()
 
 
 def png(spec: Spec, scale: int = 1) -> bytes:
     """As `render.png`. Raises DrawingError."""
     return THE_ONE.ask("png", spec, scale)
-
-
-@cache
-def bundle() -> bytes:
-    """As `render.bundle`."""
-    return THE_ONE.ask("bundle", {})
 
 
 class Draughtsman:

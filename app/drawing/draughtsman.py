@@ -15,7 +15,6 @@ GOOD, BAD = b"+", b"-"
 DRAWS: Mapping[str, Callable[[Any, int], bytes]] = {
     "svg": lambda spec, _: render.svg(spec).encode(),
     "png": render.png,
-    "bundle": lambda _, __: render.bundle(),
 }
 
 

@@ -34,7 +34,7 @@ def refit(context: Context, args: Mapping[str, Any], progress: Progress) -> Mapp
             plan_watch.request(session, project, context.enqueue, context.clock())
         if look is None or project is None or project.archived_at is not None:
             return {"skipped": "the project is archived", "forecasts": forecasts}
-        refits.keep(session, project, look)
+        refits.keep(session, project, look, context.answer_of)
         threshold = context.settings.plan_change_threshold
         moved = plan_watch.announce(session, project, look.outlook, threshold, context.enqueue, context.clock())
     return {"data_version": look.outlook.data_version, "moved": round(moved, 4), "forecasts": forecasts}

@@ -62,11 +62,19 @@ def simulate_part(context: Context, args: Mapping[str, Any]) -> None:
     try:
         trial = thaw(begun.frozen)
         outcome = service.play(begun, trial, sparingly(note))
-        result = None
-        while not finished(context, simulation_id, number, outcome, result):
+
+        def so_far() -> Mapping[str, Any]:
             with context.database.reading() as session:
                 outcomes = service.outcomes_with(session, simulation_id, number, outcome)
-            result = service.result_of_parts(trial, begun.question, outcomes)
+            return service.result_of_parts(trial, begun.question, outcomes)
+
+        result = None
+        while not finished(context, simulation_id, number, outcome, result):
+            result = so_far()
+        if result is None:
+            result = so_far()
+            with context.database.writing() as session:
+                service.keep_first_result(session, simulation_id, result)
     except JobCancelled:
         note_outcome("cancelled")
         with context.database.writing() as session:

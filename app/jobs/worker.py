@@ -17,6 +17,7 @@ from app.jobs.whereabouts import this_process
 from app.jobs.workflows import Context
 from app.services.curves.fits import Fits
 from app.services.jobs.workers import Seat, take_seat
+from app.services.planning.looks import AnswerOf
 from app.services.webhooks.sweep import send_what_is_late
 from app.settings import Settings
 from app.store import jobs as store
@@ -34,11 +35,11 @@ GRACE_S = 20
 """What is under way at a stop gets so long to finish; then it is handed back to the queues."""
 
 
-def work(settings: Settings, clock: Callable[[], datetime], stop: threading.Event) -> int:
+def work(settings: Settings, clock: Callable[[], datetime], answer_of: AnswerOf, stop: threading.Event) -> int:
     """Run jobs until `stop` is set; 0, or 1 where the worker was taken for dead and has to start anew."""
     database = connect(settings.model_copy(update={"pool_size": max(POOL_SIZE, settings.pool_size)}))
     client = JobClient(database)
-    context = Context(settings, database, clock, Fits(settings.cache_mb * 1_000_000), client.enqueue)
+    context = Context(settings, database, clock, Fits(settings.cache_mb * 1_000_000), client.enqueue, answer_of)
     with database.writing() as session:
         name = settings.worker_id or socket.gethostname()
         seat = take_seat(session, name, this_process(), store.shared_now(session))

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.services.curves.fits import Fits
 from app.services.enqueue import Enqueue
+from app.services.planning.looks import AnswerOf
 from app.settings import Settings
 from app.store.db import Database
 
@@ -21,6 +22,7 @@ class Context:
     clock: Callable[[], datetime]
     fits: Fits
     enqueue: Enqueue
+    answer_of: AnswerOf
 
 
 Workflow = Callable[[Context, Mapping[str, Any]], None]

@@ -2,26 +2,37 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 MILLIONTHS = 1_000_000
 """Money's smallest units per unit of the currency."""
+TOLD_WHOLE = 1_000 * MILLIONTHS
+"""From here on sentences leave out what is no whole unit of the currency."""
 
 
-def money(millionths: int) -> str:
-    """An amount in the currency's units, with as many places as it has."""
-    whole, part = divmod(millionths, MILLIONTHS)
+def money(millionths: int, payable: int, *, exact: bool = False) -> str:
+    """An amount in the currency's units. payable: the smallest amount that can be paid, in millionths, a power of ten
+    of them; it is rounded to that, halves up, and where it is large to whole units, unless `exact`."""
+    unit = MILLIONTHS if millionths >= TOLD_WHOLE and not exact else payable
+    whole, part = divmod((2 * millionths + unit) // (2 * unit) * unit, MILLIONTHS)
     places = f"{part:06d}".rstrip("0")
-    return f"{whole:,}" + (f".{places:0<2}" if places else "")
+    least = 2 if payable == 1 else 7 - len(str(payable))
+    return f"{whole:,}" + (f".{places:0<{least}}" if places else "")
 
 
 def number(value: float) -> str:
     """A measured value to three figures."""
-    return f"{value:.3g}"
+    return _plain(f"{value:.3g}")
 
 
 def near(value: float) -> str:
     """A measured value that stands beside others close to it, to five figures."""
-    return f"{value:.5g}"
+    return _plain(f"{value:.5g}")
+
+
+def _plain(text: str) -> str:
+    """Without powers of ten: 114,000 for 1.14e+05."""
+    return f"{Decimal(text):,f}" if "e" in text else text
 
 
 def count(value: float) -> str:

@@ -14,6 +14,7 @@ from app.store.models.projects import Group
 CURVES, COLUMNS = 6, 2
 """Groups whose curves are drawn, and how many beside each other: what a printed page holds legibly."""
 MAKERS = {
+    "standing": charts.make_standing,
     "margins": charts.make_margins,
     "curves": charts.make_curves,
     "utility": charts.make_utility,

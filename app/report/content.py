@@ -9,6 +9,7 @@ from typing import Any
 from app.charts.words import money, number, percent
 from app.money import amount
 from app.report import words
+from app.report.hindsight import hindsight_lines
 from app.services.exports.dossier import Dossier
 from app.services.exports.purchase_tables import approved_by_names, spending_of
 from app.services.exports.tables import table_of
@@ -17,7 +18,8 @@ from app.services.planning import GroupPlan, SourcePlan, Warning
 from app.services.planning.allocations import Allocation, doubts_by_group
 from app.services.planning.policies import PLAYERS, RULES
 from app.services.planning.scenarios import ScenarioResult
-from app.services.signing import verdict_sentence
+from app.services.purchases.steps import state_of, steps_of
+from app.services.signing import Members, answer_of, screen_of
 from app.store.access import key_name
 from app.store.models.projects import Source
 from app.store.rounds import listed_rounds
@@ -80,6 +82,8 @@ def content_of(dossier: Dossier) -> dict[str, Any]:
     allocation = dossier.allocation
     bought, orders = bought_lines(dossier), order_lines(dossier)
     standing = standing_rows(dossier)
+    them = Members.of(dossier.session, dossier.project)
+    screen = screen_of(dossier.project, answer_of(dossier.project, allocation), them, dossier.left)
     return {
         "project": dossier.project,
         "allocation": allocation,
@@ -93,7 +97,9 @@ def content_of(dossier: Dossier) -> dict[str, Any]:
         "unspent": amount(allocation.plan.unspent),
         "money": dossier.money,
         "left": dossier.left,
-        "verdict": verdict_sentence(dossier.project, allocation),
+        "screen": screen,
+        "signatures": signatures_of(dossier, screen.spend),
+        "reasons": screen.reasons,
         "finding": words.purchase([(line.name, line.plan.add) for line in bought]),
         "better": percent(allocation.plan.utility.best_simple_rule.gain.p_better),
         "rule": rule_of(allocation),
@@ -115,9 +121,16 @@ def content_of(dossier: Dossier) -> dict[str, Any]:
         "warnings": of_every_kind(warning_lines(dossier)),
         "scenarios": [scenario_line(dossier, one) for one in dossier.outcomes],
         "rounds": round_lines(dossier),
+        "hindsight": hindsight_lines(dossier),
         "made_at": dossier.at,
         "query": query_of(dossier),
     }
+
+
+def signatures_of(dossier: Dossier, spend: Decimal) -> int:
+    """How many must approve the spend."""
+    threshold = dossier.project.approval_threshold
+    return 2 if threshold is not None and spend > threshold else 1
 
 
 def bought_lines(dossier: Dossier) -> list[BoughtLine]:
@@ -291,6 +304,8 @@ def round_lines(dossier: Dossier) -> Part:
     lines = [
         {
             "round": one,
+            "state": state_of(one, dossier.at),
+            "steps": steps_of(one),
             "proposed_by": key_name(one, one.proposed_by) or one.proposed_by,
             "approved_by": approved_by_names(one),
             "samples": sum(one.added.values()),

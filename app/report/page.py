@@ -16,6 +16,7 @@ from app.charts.words import number as three_digits
 from app.report import words
 from app.report.charts import COLUMNS, CURVES, drawn, spec_of
 from app.report.content import content_of
+from app.report.names import marked
 from app.services.computing import Work, computed
 from app.services.exports.charts import Asked
 from app.services.exports.dossier import Dossier
@@ -59,6 +60,7 @@ def charts_of(dossier: Dossier, content: dict[str, Any]) -> dict[str, str]:
     """Those that have something to show, as markup; all that they need is read before the first is drawn."""
     known, rounds = content["known"], bool(content["money"].spent or content["money"].committed)
     wanted = {
+        "standing": known,
         "margins": known,
         "curves": known,
         "utility": known,
@@ -94,7 +96,7 @@ def environment(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"money": words.money, "figure": words.figure, "price": words.price}
+    made.filters |= {"money": words.money, "figure": words.figure, "price": words.price, "marked": marked}
     made.filters |= {"number": words.number, "instant": words.instant, "short": short}
     return made
 

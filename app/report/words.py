@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from app.money import grouped, told
+from app.money import grouped, payable, told
 from app.services.projects.objectives import SENTENCES
 
 
@@ -19,9 +19,9 @@ def figure(amount: Decimal, currency: str) -> str:
     return told(amount, currency).replace("-", "−")
 
 
-def price(amount: Decimal) -> str:
-    """Of one sample: with as many decimals as it has, which may be more than can be paid."""
-    return grouped(amount)
+def price(amount: Decimal, currency: str) -> str:
+    """Of one sample: as it is paid, or where it is finer than that, with as many decimals as it has."""
+    return figure(amount, currency) if amount == payable(amount, currency) else grouped(amount)
 
 
 def number(value: float | None, decimals: int = 0) -> str:

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, bindparam, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
-from app.store.models.jobs import Job, PlanWatch, Recovery, Worker
+from app.store.models.jobs import Job, KeptPlan, PlanWatch, Recovery, Worker
 from app.store.reading import Listing
 
 # Asked for by every post: made once.
@@ -47,6 +48,21 @@ def count_under_way(session: Session, workspace_id: UUID, kind: str) -> int:
 def plan_watch(session: Session, project_id: UUID) -> PlanWatch | None:
     """Locked until this transaction ends."""
     return session.scalar(WATCH, {"project": project_id})
+
+
+def kept_plan(session: Session, project_id: UUID) -> KeptPlan | None:
+    return session.get(KeptPlan, project_id)
+
+
+def keep_plan(session: Session, project_id: UUID, key: str, answer: dict[str, Any]) -> None:
+    session.merge(KeptPlan(project_id=project_id, key=key, answer=answer))
+    session.flush()
+
+
+def is_under_way(session: Session, project_id: UUID, kind: str) -> bool:
+    """Whether a job of the kind waits or runs for the project."""
+    query = select(Job.id).where(Job.project_id == project_id, Job.kind == kind, Job.ended_at.is_(None)).limit(1)
+    return session.scalar(query) is not None
 
 
 def shared_now(session: Session) -> datetime:

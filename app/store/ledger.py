@@ -210,6 +210,15 @@ def listed_audit(
     return Listing(session, query, here.id, newest_first)
 
 
+def changes_since(session: Session, project_id: UUID, since: datetime, words: Sequence[str]) -> Sequence[AuditEntry]:
+    """What the audit tells of a project's changes after `since`, oldest first: what stands before an action's dot is
+    one of `words`."""
+    here = AuditEntry
+    told = or_(*(here.action.startswith(f"{word}.", autoescape=True) for word in words))
+    query = select(here).where(here.project_id == project_id, here.created_at > since, told)
+    return session.scalars(query.order_by(here.id)).all()
+
+
 def deliveries_of_orders(session: Session, order_ids: Collection[UUID]) -> Sequence[Delivery]:
     """Everything recorded by hand for these orders, in the order it was recorded."""
     return list(in_parts(session, select(Delivery).order_by(Delivery.id), Delivery.order_id, sorted(order_ids)))

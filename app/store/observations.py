@@ -11,7 +11,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from app.store.models.observations import Forecast, Observation
 from app.store.models.projects import Group
-from app.store.reading import Listing, in_parts, parts_of
+from app.store.reading import Listing, Query, in_parts, parts_of
 
 RUN_COLUMNS = (
     Observation.id,
@@ -54,6 +54,7 @@ class NewRun(NamedTuple):
     origin: dict[str, dict[str, int]] | None
     holdout: str
     recipe: str
+    chosen_from: int
     observed_at: datetime
     created_at: datetime
     data_version: int
@@ -69,6 +70,37 @@ class AlikeRun(NamedTuple):
     metrics: dict[str, dict[str, float]]
     origin: dict[str, dict[str, int]] | None
     holdout: str
+
+
+class HoldoutUse(NamedTuple):
+    """What the runs on a holdout that are not voided say of its use. first_used: when the first was measured,
+    first_posted: when it came in. candidates: Σ chosen_from."""
+
+    name: str
+    first_used: datetime
+    first_posted: datetime
+    runs: int
+    recipes: int
+    candidates: int
+
+    @property
+    def compared(self) -> int:
+        """How many candidates were held against each other on it: 1 where nothing was chosen."""
+        return self.candidates - self.runs + self.recipes
+
+
+def use_of_row(row: Any) -> HoldoutUse:
+    """Sums of integers come as decimals from some databases."""
+    *named, candidates = row
+    return HoldoutUse._make([*named, int(candidates)])
+
+
+class HoldoutListing(Listing[HoldoutUse]):
+    def after(self, last: Any, limit: int | None) -> list[HoldoutUse]:
+        return [use_of_row(row) for row in super().after(last, limit)]
+
+    def place(self, row: HoldoutUse) -> Any:
+        return row.name
 
 
 # What every post asks for: made once.
@@ -178,6 +210,43 @@ def listed_observations(session: Session, project_id: UUID, voided: bool) -> Lis
     query = select(Observation).where(Observation.project_id == project_id)
     query = query.where(Observation.voided_at.is_not(None) if voided else Observation.voided_at.is_(None))
     return Listing(session, query, Observation.id)
+
+
+def uses_of_holdouts(project_id: UUID) -> Query:
+    """The columns of `HoldoutUse`, a row for each holdout."""
+    runs = func.count()
+    return (
+        select(
+            Observation.holdout,
+            func.min(Observation.observed_at),
+            func.min(Observation.created_at),
+            runs,
+            func.count(Observation.recipe.distinct()),
+            func.sum(Observation.chosen_from),
+        )
+        .where(Observation.project_id == project_id, Observation.voided_at.is_(None))
+        .group_by(Observation.holdout)
+    )
+
+
+def listed_holdouts(session: Session, project_id: UUID) -> HoldoutListing:
+    return HoldoutListing(session, uses_of_holdouts(project_id), Observation.holdout)
+
+
+def use_of(session: Session, project_id: UUID, holdout: str) -> HoldoutUse | None:
+    """How the holdout was used; None where no run was scored on it."""
+    row = session.execute(uses_of_holdouts(project_id).where(Observation.holdout == holdout)).first()
+    return None if row is None else use_of_row(row)
+
+
+def compared_on_holdouts(session: Session, project_id: UUID) -> dict[str, int]:
+    """`HoldoutUse.compared` of the holdouts on which anything was chosen."""
+    compared = func.sum(Observation.chosen_from) - func.count() + func.count(Observation.recipe.distinct())
+    query = select(Observation.holdout, compared).where(
+        Observation.project_id == project_id, Observation.voided_at.is_(None)
+    )
+    found = session.execute(query.group_by(Observation.holdout).having(compared > 1))
+    return {holdout: int(count) for holdout, count in found}
 
 
 def content_of_external_ids(session: Session, project_id: UUID, external_ids: Sequence[str]) -> dict[str, str]:

@@ -25,15 +25,22 @@ Row = TypeVar("Row", bound=Base | GroupRow | SourceRow)
 
 
 def projects_of_workspace(
-    session: Session, workspace_id: UUID, only: Collection[str] | None, archived: bool, **named: str | None
+    session: Session,
+    workspace_id: UUID,
+    only: Collection[str] | None,
+    archived: bool,
+    without: Collection[UUID] = (),
+    **named: str | None,
 ) -> Listing[Project]:
-    """The workspace's projects in order of creation; `only` are the ids a key is limited to. named: columns that must
-    hold just this, where it is not None."""
+    """The workspace's projects in order of creation; `only` are the ids a key is limited to, `without` those to be left
+    out. named: columns that must hold just this, where it is not None."""
     query = select(Project).where(Project.workspace_id == workspace_id, PRESENT)
     query = query.filter_by(**{column: text for column, text in named.items() if text is not None})
     query = query.where(Project.archived_at.is_not(None) if archived else Project.archived_at.is_(None))
     if only is not None:
         query = query.where(Project.id.in_([UUID(project) for project in only]))
+    if without:
+        query = query.where(Project.id.not_in(without))
     return Listing(session, query, Project.id)
 
 

@@ -20,7 +20,7 @@ MOST_ROWS = 1_048_575
 """Of one sheet, beside its header."""
 FORMATS: dict[Kind, str] = {
     "count": "#,##0",
-    "number": "General",
+    "number": "[>=0.001]#,##0.000;[<=-0.001]-#,##0.000;0.0E+00",
     "money": "#,##0.00####",
     "share": "0.0%",
     "instant": "yyyy-mm-dd hh:mm:ss",
@@ -36,6 +36,8 @@ OPTIONS = {
     "strings_to_urls": False,
     "strings_to_numbers": False,
 }
+OPENED = "summary"
+"""The sheet that a workbook opens at, where it has it."""
 NOT_A_TABLE = "This table cannot be made"
 
 
@@ -76,6 +78,8 @@ def write_workbook(tables: Iterable[Table | Missing], about: About, file: IO[byt
 def write_sheet(book: Workbook, pen: Pen, table: Table | Missing) -> tuple[Table | Missing, str]:
     """The table, and how many rows of it are there, in words."""
     sheet = book.add_worksheet(table.name)
+    if table.name == OPENED:
+        sheet.activate()
     if isinstance(table, Missing):
         sheet.set_column(0, 0, WIDTHS["long text"])
         pen.row(sheet, 0, [f"{NOT_A_TABLE}: {table.reason}"], [pen.wrapped])

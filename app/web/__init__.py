@@ -16,13 +16,25 @@ from app.web import (
     simulations_page,
     training_page,
 )
+from app.web.editing import (
+    group_editor,
+    limit_editor,
+    member_files,
+    objective_editor,
+    project_editor,
+    requirements_page,
+    runs_page,
+    source_editor,
+)
+from app.web.held import representation_page
+from app.web.past import hindsight_page
+from app.web.proposals import orders, waiting
 from app.web.site import assets
 from app.web.vendors import connecting, connections
 
 ROUTERS = [
     assets.router,
     charts_page.router,
-    charts_page.scripts,
     signin.router,
     create.router,
     projects.router,
@@ -32,10 +44,23 @@ ROUTERS = [
     simulations_page.router,
     measurement_page.router,
     training_page.router,
+    representation_page.router,
     exports.router,
+    # Hindsight stands where a round would: it comes first.
+    hindsight_page.router,
     rounds_page.router,
     connecting.router,
+    orders.router,
+    waiting.router,
     connections.router,
     endpoints.router,
     keys_page.router,
+    project_editor.router,
+    group_editor.router,
+    source_editor.router,
+    limit_editor.router,
+    objective_editor.router,
+    runs_page.router,
+    requirements_page.router,
+    member_files.router,
 ]

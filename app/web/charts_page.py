@@ -1,23 +1,18 @@
-"""Charts for pages: what the API serves, for who is signed in, and the script that draws them."""
+"""Charts for pages: what the API serves, for who is signed in."""
 
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from app.api.exports.charts import ChartQuery, asked_of, chart_query, chart_response
 from app.api.http.drawn import Format
 from app.api.http.etags import NotModified, matches
-from app.charts.render import bundle_name
-from app.drawing.apart import bundle
-from app.errors import NotFound
 from app.services.planning.variations import varied_project
 from app.web.plan_query import OWN, PlanQuery
-from app.web.site.assets import FOR_EVER
 from app.web.site.visit import Answer, Visit, pages, sees
 
 router = pages()
-scripts = APIRouter(include_in_schema=False)
 
 
 @router.get("/projects/{project_id}/charts/{name}.{format}")
@@ -47,15 +42,3 @@ def project_chart(
         return chart_response(asked, query, name, format, unless_matched)
     except NotModified as same:
         return Response(status_code=304, headers={"ETag": same.etag})
-
-
-@scripts.get("/static/{name}")
-def script(name: str) -> Response:
-    """Vega and Vega-Lite as one module."""
-    if name != bundle_name():
-        raise NotFound("There is no such file.")
-    return Response(
-        bundle(),
-        headers={"Cache-Control": FOR_EVER, "X-Content-Type-Options": "nosniff"},
-        media_type="text/javascript; charset=utf-8",
-    )

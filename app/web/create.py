@@ -1,27 +1,26 @@
-"""A new project by form and tables: looked at first, stored only when it was seen to be whole.
+"""A new project by form and tables: looked at first, stored only when it was seen to be whole."""
 
-Nothing is kept between the two steps: the tables travel in the form. Looking makes the project and takes it back, so
-that what was fine there is fine when it is stored.
-"""
-
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 from fastapi import Response
 from pydantic import TypeAdapter
-from tranche.sheets import GROUP_COLUMNS, RUN_COLUMNS, ReadAs, SheetError, decoded, template
+from tranche.sheets import GROUP_COLUMNS, RUN_COLUMNS, ReadAs, template
 
-from app.api.http.bulk import validated
 from app.api.observations.run_tables import runs_of_table
 from app.api.projects.group_tables import group_table
 from app.api.projects.projects import ProjectIn, columns
-from app.errors import Fault, Invalid, Malformed, TrancheError, invalid
+from app.errors import Fault, Invalid, invalid
 from app.services.computing import Work, computed
 from app.services.observations import observe
 from app.services.observations.drafts import Draft
 from app.services.projects import projects
 from app.services.projects.metrics import MODELS
 from app.store.models.projects import Project
+from app.web.editing.forms import UNREAD, all_told
+from app.web.editing.sent_tables import Options, TakenBackError, as_text, caught, options_of, table, take_back
+from app.web.site.typed import typed_count, typed_money, typed_real
 from app.web.site.visit import Answer, Visit, acts, pages, sees
 
 router = pages()
@@ -31,12 +30,6 @@ FIELDS = ("name", "currency", "metric_name", "kind", "goal", "lower", "upper", "
 START = {"currency": "USD", "metric_name": "accuracy", "kind": "proportion", "goal": "maximize", "lower": "0",
          "upper": "1", "rounds": "1"}  # fmt: skip
 ROWS_SHOWN = 20
-Options: TypeAlias = tuple[bool, str | None]
-"""Whether columns that are not known are left unread, and the decimal mark where it was stated."""
-
-
-class TakenBackError(Exception):
-    """Ends a look: what was made is undone."""
 
 
 @dataclass
@@ -87,35 +80,9 @@ def look_or_create(visit: Annotated[Visit, acts("write", whole_workspace=True)])
     return show(visit, values, as_text(groups), as_text(runs), seen)
 
 
-def take_back() -> None:
-    """Raises TakenBackError, so that nothing of the try is kept."""
-    raise TakenBackError
-
-
-def table(visit: Visit, name: str) -> bytes | str:
-    """A table of the form: the file where one was chosen, else the text of the step before. Raises Malformed for a file
-    that is no text."""
-    upload = visit.files.get(name)
-    if upload is None or not upload.content:
-        return visit.said(f"{name}_text")
-    try:
-        decoded(upload.content)
-    except SheetError as error:
-        raise Malformed(f"The file {upload.name[:100]}: {error}") from None
-    return upload.content
-
-
-def as_text(sent: bytes | str) -> str:
-    """What the next step carries."""
-    return sent if isinstance(sent, str) else decoded(sent)[0].removeprefix("\ufeff")
-
-
 def make(visit: Visit, values: dict[str, str], groups: bytes | str, runs: bytes | str, seen: Preview) -> Project | None:
     """The project with its groups and runs; None where `seen` got faults before it could be made."""
-    mark = visit.said("decimal")
-    if mark not in ("", "point", "comma"):
-        raise invalid(Fault("decimal", "choose point or comma, or leave it to what the numbers tell"))
-    options = (visit.said("extra") == "ignore", mark or None)
+    options = options_of(visit)
     body, lines = read_body(visit, values, groups, options, seen)
     if runs:
         read = Work(0, lambda: runs_of_table(runs, *options))
@@ -145,7 +112,7 @@ def read_body(
         if found is not None:
             seen.groups, lines, seen.groups_as = found.documents, found.lines, found.read_as
             seen.group_faults += found.faults
-    body = caught(lambda: validated(PROJECT, document(values, seen.groups)), seen.form_faults)
+    body = caught(lambda: body_of(values, seen.groups), seen.form_faults)
     sort_faults(seen, lines)
     return body, lines
 
@@ -157,39 +124,33 @@ def post_runs(visit: Visit, project: Project, seen: Preview) -> None:
     seen.notes = [warning.detail for warning in done.warnings]
 
 
-def caught(step: Any, faults: list[Fault]) -> Any:
-    """What `step` gives, or None with its faults noted."""
-    try:
-        return step()
-    except TrancheError as error:
-        faults += error.faults or (Fault("", error.detail),)
-        return None
+def body_of(values: dict[str, str], groups: list[dict[str, Any]]) -> ProjectIn:
+    """The form as a body of the API; fields left empty are left out. Raises Invalid."""
+    faults: list[Fault] = []
 
+    def read(name: str, pointer: str, how: Callable[[str], Any]) -> Any:
+        try:
+            return how(values[name]) if values[name] else ""
+        except ValueError as error:
+            faults.append(Fault(pointer, str(error)))
+            return UNREAD
 
-def document(values: dict[str, str], groups: list[dict[str, Any]]) -> dict[str, Any]:
-    """The form as a body of the API; fields left empty are left out."""
     metric = {"name": values["metric_name"], "kind": values["kind"], "goal": values["goal"]}
-    bounds = {name: numeral(values[name]) for name in ("lower", "upper")}
-    budget = {"total": values["total"], "rounds": numeral(values["rounds"])}
-    return {
+    bounds = {name: read(name, f"/metric/{name}", typed_real) for name in ("lower", "upper")}
+    total = read("total", "/budget/total", lambda text: f"{typed_money(text, values['currency']):f}")
+    budget = {"total": total, "rounds": read("rounds", "/budget/rounds", typed_count)}
+    document = {
         **given({name: values[name] for name in ("name", "currency", "model")}),
         "metric": given({**metric, **bounds}),
         "budget": given(budget),
         "groups": groups,
     }
+    body: ProjectIn = all_told(PROJECT, document, faults)
+    return body
 
 
 def given(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value != ""}
-
-
-def numeral(text: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def sort_faults(seen: Preview, lines: list[int]) -> None:

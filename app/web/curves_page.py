@@ -13,12 +13,14 @@ from app.services.computing import give_back
 from app.services.curves.fits import DRAWS, SEED
 from app.services.forecasts.curves import Curve, known_curves
 from app.services.forecasts.worths import Worths, worths_of
+from app.services.holdouts.ledger import Holdout, holdouts_of
 from app.services.planning import HARDLY_EVER, Warning
 from app.services.planning.allocations import AllocationQuestion, doubts_by_group
 from app.services.planning.looks import kept_allocation
 from app.services.projects import projects
 from app.services.projects.metrics import MODELS
 from app.store.models.projects import Group, Project
+from app.store.observations import listed_holdouts
 from app.store.projects import members
 from app.web.site.visit import Answer, Visit, acts, pages, sees, tried
 
@@ -27,6 +29,7 @@ router = pages()
 PER_PAGE = 12
 """As charts and plans ask: the same fit serves all three."""
 MOST_SOURCES = 3
+MOST_HOLDOUTS = 5
 
 
 @dataclass(frozen=True)
@@ -66,17 +69,24 @@ def choose_model(project_id: str, visit: Annotated[Visit, acts("write")]) -> Ans
 def page_of(visit: Visit, project: Project, page: int, refused: TrancheError | None = None) -> Answer:
     groups = members(visit.session, Group, project.id)
     shown = groups[(page - 1) * PER_PAGE : page * PER_PAGE]
+    ledger, _ = tried(lambda: ledger_of(visit, project))
+    holdouts, more_holdouts = ledger or ([], False)
     found, error = tried(lambda: lines_of(visit, project, groups, shown))
     lines, worths = found or ([], None)
-    drawn = urlencode([("group", line.curve.group) for line in lines])
     return visit.render(
         "curves.html",
         project=project,
         groups=groups,
         lines=lines,
         worths=worths,
+        holdouts=holdouts,
+        more_holdouts=more_holdouts,
+        names={group.key: group.name or group.key for group in groups},
         finding=finding(project, lines),
-        chart=f"/projects/{project.id}/charts/curves?{drawn}" if lines else None,
+        charts=[
+            (line.name, f"/projects/{project.id}/charts/curve?{urlencode({'group': line.curve.group})}")
+            for line in lines
+        ],
         awaited=any(line.curve.stock.pending for line in lines),
         page=page,
         last=-(-len(groups) // PER_PAGE),
@@ -86,6 +96,12 @@ def page_of(visit: Visit, project: Project, page: int, refused: TrancheError | N
         models=MODELS,
         error=refused or error,
     )
+
+
+def ledger_of(visit: Visit, project: Project) -> tuple[list[Holdout], bool]:
+    """The first holdouts by name, and whether there are more."""
+    uses, more = listed_holdouts(visit.session, project.id).part(None, MOST_HOLDOUTS)
+    return holdouts_of(visit.session, visit.runtime.fits, project, uses), more is not None
 
 
 def lines_of(

@@ -38,7 +38,7 @@ def looked_at(visit: Visit, project: Project, query: PlanQuery, runs: int | None
 def exports_page(project_id: str, visit: Annotated[Visit, sees("read")], query: Asked) -> Answer:
     project = visit.project(project_id)
     _, error = tried(query.question)
-    asked = {"budget": query.budget} if query.budget else {}
+    asked = {"budget": query.plain_budget} if query.budget else {}
     return visit.render(
         "exports.html",
         project=project,

@@ -8,11 +8,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from app.api.planning.allocations import read_budget
-from app.errors import Fault, refuse
+from app.errors import Fault, invalid, refuse
 from app.services.planning.allocations import AllocationQuestion
 from app.services.planning.policies import POLICY_KEYS, PolicyName
-from app.services.projects.objectives import LABELS, labels_of, usual
+from app.services.projects.objectives import LABELS, SENTENCES, labels_of, usual
 from app.store.models.projects import Project
+from app.web.site.typed import typed_money
 
 OWN = "project"
 POLICIES: Mapping[str, PolicyName] = MappingProxyType({key: key for key in POLICY_KEYS})
@@ -20,12 +21,16 @@ POLICIES: Mapping[str, PolicyName] = MappingProxyType({key: key for key in POLIC
 
 @dataclass(frozen=True)
 class PlanQuery:
-    """budget: as typed, empty for the project's share. objective: `project`, or one of LABELS."""
+    """budget: as typed, empty for the project's share. objective: `project`, or one of LABELS. show, sort, level: of
+    the groups' table, which groups and in which order."""
 
     budget: str = ""
     policy: str = "optimal"
     objective: str = OWN
     page: int = 1
+    show: str = "all"
+    sort: str = "cost"
+    level: str = ""
 
     def question(self) -> AllocationQuestion:
         """Raises Invalid."""
@@ -38,7 +43,19 @@ class PlanQuery:
         return AllocationQuestion(self.amount(), POLICIES[self.policy])
 
     def amount(self) -> Decimal | None:
-        return read_budget(self.budget or None)
+        """30,000 is 30000. Raises Invalid."""
+        try:
+            return read_budget(f"{typed_money(self.budget):f}" if self.budget else None)
+        except ValueError as error:
+            raise invalid(Fault("?budget", str(error))) from None
+
+    @property
+    def plain_budget(self) -> str:
+        """As the API's queries have it; as typed where it cannot be read."""
+        try:
+            return f"{typed_money(self.budget):f}" if self.budget else ""
+        except ValueError:
+            return self.budget
 
     def changes(self, project: Project) -> dict[str, Any]:
         """What is asked of another project than the one that is stored: its objective, where that differs."""
@@ -48,12 +65,12 @@ class PlanQuery:
         return {} if objective == project.objective else {"objective": objective}
 
     def at_page(self, page: int) -> str:
-        one = replace(self, page=page)
-        return urlencode({"budget": one.budget, "policy": one.policy, "objective": one.objective, "page": one.page})
+        return urlencode(vars(replace(self, page=page)))
 
 
 def objective_choices(project: Project) -> list[tuple[str, str]]:
-    own = f"The project's: {project.objective['kind']}"
+    kind = project.objective["kind"]
+    own = f"{LABELS.get(kind, SENTENCES[kind])} (the project's)"
     return [(OWN, own), *labels_of(project.stakeholders).items()]
 
 

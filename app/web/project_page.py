@@ -1,35 +1,36 @@
 """The plan of a project on one screen: what to buy next and why, how sure that is, what was spent."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query
+from pydantic import ValidationError
 
 from app.api.planning.allocations import AllocationOut, allocation_json, allocation_shape
-from app.api.planning.plans import GroupPlanOut, SourcePlanOut
+from app.api.planning.plans import SourcePlanOut
 from app.api.purchases.rounds import QueryIn
 from app.charts.words import percent
 from app.errors import Conflict, Fault, TrancheError, invalid
 from app.money import payable
 from app.report.words import purchase, worth
 from app.services.ledger.holdings import left_of
-from app.services.planning.looks import look_at
+from app.services.planning.looks import last_plan, look_at, plan_mark
 from app.services.planning.policies import CHOICES, PLAYERS
-from app.services.projects import projects
 from app.services.purchases import proposals
+from app.services.signing import Members, screen_of
 from app.store.ledger import money_of_project
-from app.store.models.projects import Group, Project
-from app.store.projects import members
+from app.store.models.projects import Project
 from app.web.plan_query import OWN, PlanQuery, objective_choices, slider_step
 from app.web.site.chips import licence_chips
-from app.web.site.signing import screen_parts
+from app.web.site.group_table import SHOWS, SORTS, check_view, group_table
+from app.web.site.signing import words_in
 from app.web.site.visit import Answer, Visit, acts, pages, sees, tried
 
 router = pages()
 
-PER_PAGE = 50
+MOST_WORTH = 50
+"""Sources whose worth is told."""
 SIGNED = {"budget", "utility", "verdict", "groups", "sources", "stop", "warnings"}
 """What of an answer the screen is made of."""
 CHIPS = 20
@@ -43,8 +44,11 @@ def plan_query(
     policy: Annotated[str, Query(max_length=50)] = "optimal",
     objective: Annotated[str, Query(max_length=50)] = OWN,
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+    show: Annotated[str, Query(max_length=50)] = "all",
+    sort: Annotated[str, Query(max_length=50)] = "cost",
+    level: Annotated[str, Query(max_length=500)] = "",
 ) -> PlanQuery:
-    return PlanQuery(budget.strip(), policy, objective, page)
+    return PlanQuery(budget.strip(), policy, objective, page, show, sort, level)
 
 
 @router.get("/projects/{project_id}")
@@ -75,10 +79,13 @@ def proposed(visit: Visit, project: Project, query: PlanQuery) -> int:
     question = query.question()
     if query.changes(project):
         raise Conflict("This plan follows another objective than the project's. Make it the project's objective first.")
-    asked = QueryIn.model_validate({"budget": query.budget or None, "policy": question.policy})
+    asked = QueryIn.model_validate({"budget": query.plain_budget or None, "policy": question.policy})
     version, fits = version_of(visit.said("data_version")), visit.runtime.fits
-    proposal = proposals.Proposal(None, version, question, asked.model_dump(mode="json"))
-    row = proposals.propose(visit.session, fits, project, proposal, allocation_json, visit.caller, visit.now)
+    words = words_in(visit)
+    proposal = proposals.Proposal(None, version, question, asked.model_dump(mode="json"), words.note, words.reference)
+    row = proposals.propose(
+        visit.session, fits, project, proposal, allocation_json, visit.caller, visit.now, visit.enqueue
+    )
     return row.number
 
 
@@ -89,39 +96,47 @@ def version_of(text: str) -> int:
     return int(text)
 
 
-@router.post("/projects/{project_id}/objective")
-def choose_objective(project_id: str, visit: Annotated[Visit, acts("write")]) -> Answer:
-    project = visit.project(project_id)
-    query = PlanQuery(visit.said("budget"), visit.said("policy") or "optimal", visit.said("objective") or OWN)
-    try:
-        query.question()
-        with visit.trying():
-            projects.update_project(visit.session, project, query.changes(project), visit.now)
-    except TrancheError as error:
-        return shown(visit, project, query, error)
-    return visit.redirect(f"/projects/{project.id}", "The objective is the project's now.")
-
-
-@dataclass(frozen=True)
-class Line:
-    """A group's row, with its name and the warnings that concern it."""
-
-    plan: GroupPlanOut
-    name: str
-    warnings: Sequence[Any]
-
-
 def shown(
     visit: Visit, project: Project, query: PlanQuery, error: TrancheError | None = None, fragment: bool = False
 ) -> Answer:
     """The page, or its part that depends on the query; with what went wrong, and a plan where there is one."""
-    plan, refused = tried(lambda: planned(visit, project, query))
+    kept = kept_plan(visit, project, query) if error is None else None
+    plan, refused = (kept.answer, None) if kept else tried(lambda: planned(visit, project, query))
     context = frame_of(visit, project, query, plan) | (plan_of(visit, project, plan, query) if plan else {})
+    context["renewing"] = plan_mark(visit.session, project) if kept and not kept.renewed else ""
     return visit.render("_plan.html" if fragment else "project.html", error=error or refused, plan=plan, **context)
+
+
+@dataclass(frozen=True)
+class KeptAnswer:
+    """As services.planning.kept_plans.LastPlan."""
+
+    answer: AllocationOut
+    renewed: bool
+
+
+def kept_plan(visit: Visit, project: Project, query: PlanQuery) -> KeptAnswer | None:
+    """The plan that a job made, where it is the one that is asked for."""
+    if query != PlanQuery(page=query.page):
+        return None
+    last = last_plan(visit.session, project)
+    if last is None:
+        return None
+    try:
+        return KeptAnswer(AllocationOut.model_validate(last.answer), last.renewed)
+    except ValidationError:  # of another release
+        return None
+
+
+@router.get("/projects/{project_id}/progress")
+def default_plan_mark(project_id: str, visit: Annotated[Visit, sees("read")]) -> Answer:
+    """Whether the plan shown is being renewed, and of which data it is."""
+    return visit.mark(plan_mark(visit.session, visit.project(project_id)))
 
 
 def planned(visit: Visit, project: Project, query: PlanQuery) -> AllocationOut:
     question = query.question()
+    check_view(query.show, query.sort)
     varied, allocation = look_at(visit.session, visit.runtime.fits, project, query.changes(project), question)
     return allocation_shape(varied, question, allocation, only_bought=False)
 
@@ -143,28 +158,26 @@ def frame_of(visit: Visit, project: Project, query: PlanQuery, plan: AllocationO
 
 
 def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuery) -> dict[str, Any]:
-    groups = members(visit.session, Group, project.id)
-    names = {group.key: group.name or group.key for group in groups}
-    ranked = sorted(plan.groups, key=lambda one: (-one.cost, -one.add))
-    bought = [one for one in ranked if one.add]
-    begin = (query.page - 1) * PER_PAGE
-    part = ranked[begin : begin + PER_PAGE]
-    known = {one.group for one in part}
-    answer = plan.model_dump(mode="json", include=SIGNED)
+    them = Members.of(visit.session, project)
+    bought = sorted((one for one in plan.groups if one.add), key=lambda one: (-one.cost, -one.add))
+    left = left_of(project, money_of_project(visit.session, project.id))
+    screen = screen_of(project, plan.model_dump(mode="json", include=SIGNED), them, left)
+    table = group_table(project, plan, them, screen, (query.show, query.sort, query.level), query.page)
     return {
-        "screen": screen_parts(visit, project, answer, left_of(project, money_of_project(visit.session, project.id))),
+        "screen": screen,
         "currency": project.currency,
-        "lines": [Line(one, names.get(one.group, one.group), warnings_of(plan, one.group)) for one in part],
-        "general": [one for one in plan.warnings if one.group not in known and (one.group is None or query.page == 1)],
-        "names": names,
+        "table": table,
+        "shows": SHOWS,
+        "sorts": SORTS,
+        "lines": table.lines,
         "bought": bought,
-        "awaited": any(one.pending for one in part),
-        "last": -(-len(ranked) // PER_PAGE),
-        "other_objective": bool(query.changes(project)),
+        "awaited": any(line.plan.pending for line in table.lines),
+        "other_objective": query.changes(project).get("objective", {}),
         "drawings": f"/projects/{project.id}/charts",
-        "drawn": "".join(f"{urlencode({'group': one.group})}&" for one in part[:CURVES]),
+        "curves": [(line.name, urlencode({"group": line.plan.group})) for line in table.lines[:CURVES]],
         "asked": urlencode(
-            ({"budget": query.budget} if query.budget else {}) | {"policy": query.policy, "objective": query.objective}
+            ({"budget": query.plain_budget} if query.budget else {})
+            | {"policy": query.policy, "objective": query.objective}
         ),
         "part": urlencode(
             {
@@ -175,9 +188,9 @@ def plan_of(visit: Visit, project: Project, plan: AllocationOut, query: PlanQuer
         )
         if plan.verdict and plan.verdict.budget is not None
         else "",
-        "has_targets": any(group.target is not None for group in groups),
-        "worth": [worth_words(project, one) for one in doubtful_sources(plan)[:PER_PAGE]],
-        "finding": purchase([(names.get(one.group, one.group), one.add) for one in bought]),
+        "has_targets": bool(them.targets),
+        "worth": [worth_words(project, one) for one in doubtful_sources(plan)[:MOST_WORTH]],
+        "finding": purchase([(them.group(one.group), one.add) for one in bought]),
         **rule_of(plan),
         **licences_of(visit, project, plan, query),
     }
@@ -229,7 +242,3 @@ def rule_of(plan: AllocationOut) -> dict[str, str]:
         return {}
     rule = plan.utility.best_simple_rule
     return {"rule": PLAYERS[rule.policy].lower(), "better": percent(rule.gain.p_better)}
-
-
-def warnings_of(plan: AllocationOut, key: str) -> list[Any]:
-    return [one for one in plan.warnings if one.group == key]

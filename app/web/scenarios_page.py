@@ -15,12 +15,13 @@ from app.api.http.drawn import HEADERS, MEDIA_TYPES, Format, drawn
 from app.api.planning.allocations import read_hold
 from app.api.planning.scenarios import ScenarioOut, row_shape
 from app.charts.theme import ThemeName, narrowed
+from app.charts.words import percent
 from app.errors import Fault, Invalid, refuse
 from app.services.exports.charts import Asked, make_scenarios
 from app.services.exports.dossier import Dossier
 from app.services.planning.policies import CHOICES
 from app.services.planning.variations import Scenario
-from app.store.models.projects import Group, Project
+from app.store.models.projects import Group, Project, Source
 from app.store.projects import members
 from app.web.plan_query import OWN, PlanQuery, objective_choices
 from app.web.site.visit import Answer, Visit, pages, sees, tried
@@ -152,6 +153,8 @@ def context_of(visit: Visit, project: Project, rows: list[Row], found: list[Scen
         "asked": visit.request.url.query,
         "left_out": max(0, len(shown) - GROUPS),
         "policies": CHOICES,
+        "sources": members(visit.session, Source, project.id),
+        "chance": percent,
         "objectives": objective_choices(project),
         "licence_rules": LICENCE_RULES,
     }

@@ -1,5 +1,6 @@
 """Simulations: policies compared on the project's own curves before money is spent, started and read."""
 
+from datetime import datetime
 from math import inf
 from typing import Annotated, Any
 
@@ -24,15 +25,16 @@ from app.errors import TrancheError
 from app.services.jobs.jobs import ENDED, cancel_job, get_job
 from app.services.planning.policies import CHOICES, PLAYERS, POLICY_KEYS
 from app.services.simulations.simulations import get_simulation, start_simulation
-from app.store.db import Session
+from app.store.models.jobs import Job
 from app.store.models.projects import Project
 from app.store.simulations import listed_simulations
-from app.web.site.live import watched
 from app.web.site.visit import Answer, Place, Visit, acts, pages, place_in, sees
 
 router = pages()
 
 PER_PAGE = 20
+SOME = 0.01
+"""Before so much is done, nothing is said of the rest."""
 SIMULATION: TypeAdapter[SimulationIn] = TypeAdapter(SimulationIn)
 START = {"chosen": "optimal", "replicates": "100", "rounds": "", "budget": ""}
 Looks = Annotated[Visit, sees("read")]
@@ -98,14 +100,16 @@ def document(values: dict[str, str], policies: tuple[str, ...]) -> dict[str, Any
 @router.get("/projects/{project_id}/simulations/{simulation_id}")
 def simulation_page(project_id: str, simulation_id: str, visit: Looks, fragment: bool = False) -> Answer:
     project = visit.project(project_id)
-    shown = shape_of(*get_simulation(visit.session, project, simulation_id))
+    row, job = get_simulation(visit.session, project, simulation_id)
+    shown = shape_of(row, job)
     return visit.render(
         "_simulation.html" if fragment else "simulation.html",
         project=project,
         simulation=shown,
-        tag=tag_of(shown),
+        tag=tag_of(job),
         ended=shown.state in ENDED,
         names=PLAYERS,
+        left=left_words(job, visit.now),
         finding=finding(shown),
         ranked=ranked(shown),
     )
@@ -115,6 +119,14 @@ def ranked(shown: SimulationOut) -> list[StandingOut]:
     """The policies, best first."""
     policies = shown.result.policies if shown.result else []
     return sorted(policies, key=lambda one: -inf if one.utility.mean is None else one.utility.mean, reverse=True)
+
+
+def left_words(job: Job, now: datetime) -> str:
+    """How long the games that are left will take, as those that were played did."""
+    if job.state != "running" or job.started_at is None or job.progress < SOME:
+        return ""
+    minutes = (now - job.started_at).total_seconds() * (1 - job.progress) / job.progress / 60
+    return "less than a minute left" if minutes < 1 else f"about {minutes:.0f} min left"
 
 
 def finding(shown: SimulationOut) -> str:
@@ -129,19 +141,16 @@ def finding(shown: SimulationOut) -> str:
     return f"{name} ends above an equal split in {chance:.0f} % of {result.games:,} simulated games."
 
 
-def tag_of(shown: SimulationOut) -> str:
+def tag_of(job: Job) -> str:
     """What the page shows while a simulation runs."""
-    return f"{shown.state} {shown.progress:.3f}"
+    return f"{job.state} {job.progress:.3f}"
 
 
 @router.get("/projects/{project_id}/simulations/{simulation_id}/progress")
-async def watch_simulation(project_id: str, simulation_id: str, visit: Looks) -> Answer:
-    """Server-sent events: `changed` with the state and how much is done."""
-
-    def tag(session: Session, project: Project) -> str:
-        return tag_of(shape_of(*get_simulation(session, project, simulation_id)))
-
-    return await watched(visit, project_id, tag)
+def simulation_mark(project_id: str, simulation_id: str, visit: Looks) -> Answer:
+    """The state and how much is done."""
+    _, job = get_simulation(visit.session, visit.project(project_id), simulation_id)
+    return visit.mark(tag_of(job))
 
 
 @router.post("/projects/{project_id}/simulations/{simulation_id}/cancel")

@@ -119,6 +119,31 @@ def test_a_proposal_names_what_was_looked_at() -> None:
     assert service.said == ("POST", "/v1/projects/p/rounds", {"external_id": "one", "data_version": 3, "query": query})
 
 
+def test_hindsight_is_asked_of_closed_rounds() -> None:
+    estimate = {"mean": -0.1, "p05": -0.2, "p95": -0.05}
+    best = {"policy": "optimal", "hindsight": True, "added": {"women": 60}, "utility": estimate,
+            "difference": {"mean": 0.01, "p05": 0.0, "p95": 0.02, "p_better": 0.97}}  # fmt: skip
+    equal = {"policy": "equal", "hindsight": False, "added": {}, "utility": None, "difference": None}
+    review = {
+        "spent": "90.00",
+        "actual": {"added": {"women": 40}, "utility": estimate},
+        "policies": [equal],
+        "best": best,
+    }
+    one = {**review, "number": 1, "forecast": None, "as_today": ["/groups/women/weight"]}
+    service = Service({"rounds": [one], "all": review, "forecasts": 3, "coverage": 1.0, "left_out": 0})
+    found = service.client.hindsight("p", policies=["equal", "greedy"], draws=50)
+    [request] = service.requests
+    assert (request.method, request.url.path) == ("GET", "/v1/projects/p/rounds/hindsight")
+    assert dict(request.url.params) == {"policies": "equal,greedy", "draws": "50"}
+    [past] = found.rounds
+    assert (past.number, past.spent, past.added["women"], found.all.number) == (1, Decimal("90.00"), 40, None)
+    assert past.policies["equal"].difference is None
+    assert past.best.difference is not None
+    assert past.best.difference.p_better == 0.97
+    assert [row["policy"] for row in found.to_dicts()] == ["equal", "optimal"]
+
+
 def test_a_change_of_a_round_is_sent_with_the_version_that_was_seen() -> None:
     service = Service(ROUND)
     seen = service.client.get_round("p", 1)
@@ -177,3 +202,17 @@ def test_a_plan_says_what_the_licence_rule_leaves_out() -> None:
         "sources": [], "warnings": [], "excluded": [{"source": "nc", "because": because}],
     }  # fmt: skip
     assert Allocation.of(answer).excluded == {"nc": "commercial is forbidden, not allowed"}
+
+
+def test_holdouts_are_listed_and_retired() -> None:
+    item = {
+        "name": "a/b", "first_used": "2026-11-20T10:00:00Z", "runs": 1, "recipes": 1, "candidates": 20,
+        "rounds_decided": 0, "groups": {"a": {"half_width": 0.03}}, "state": "used", "advice": None, "note": None,
+    }  # fmt: skip
+    [one] = Service({"items": [item], "next_cursor": None}).client.holdouts("p")
+    assert (one.name, one.candidates, one.groups["a"]["half_width"]) == ("a/b", 20, 0.03)
+    service = Service({"name": "a/b", "retired": True, "note": "why"})
+    service.client.retire_holdout("p", "a/b", "why")
+    [request] = service.requests
+    assert (request.method, request.url.raw_path) == ("PATCH", b"/v1/projects/p/holdouts/a%2Fb")
+    assert json.loads(request.content) == {"retired": True, "note": "why"}

@@ -350,6 +350,7 @@ def test_observations_leave_out_what_is_not_given_and_take_numpys_numbers() -> N
         holdout="h",
         observed_at=datetime(2026, 1, 2, tzinfo=timezone.utc),
         origin={"web": {"a": np.int64(2)}},
+        chosen_from=np.int64(20),
     )
     assert service.client().post_observations("p", [run]).accepted == 1
     assert json.loads(service.requests[0].content) == {
@@ -359,6 +360,7 @@ def test_observations_leave_out_what_is_not_given_and_take_numpys_numbers() -> N
                 "from": {"web": {"a": 2}},
                 "metrics": {"a": {"value": 0.5, "stderr": 0.25}, "b": {"value": 0.7, "eval_size": 20}},
                 "holdout": "h",
+                "chosen_from": 20,
                 "observed_at": "2026-01-02T00:00:00+00:00",
             }
         ]

@@ -28,6 +28,7 @@ from tranche.questions import (
     MixPhase,
     Pilot,
     PilotRun,
+    Representation,
     Requirements,
     ScenarioPlan,
     Simulation,
@@ -36,7 +37,7 @@ from tranche.questions import (
 )
 from tranche.rounds import Delivery, Entry, GroupProgress, LedgerCheck, Line, Order, Round
 from tranche.rows import Listing
-from tranche.runs import Accepted, Forecast, Forecasts, Observation, StoredObservation
+from tranche.runs import Accepted, Forecast, Forecasts, Holdout, Observation, StoredObservation
 
 __all__ = [
     "Accepted",
@@ -56,6 +57,7 @@ __all__ = [
     "GroupPlan",
     "GroupProgress",
     "GroupRequirement",
+    "Holdout",
     "LedgerCheck",
     "Line",
     "Listing",
@@ -70,6 +72,7 @@ __all__ = [
     "PilotRun",
     "Project",
     "Remark",
+    "Representation",
     "Requirements",
     "Round",
     "ScenarioPlan",

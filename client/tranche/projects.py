@@ -10,7 +10,8 @@ from tranche.rows import Row, banded
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """`model`: joint, one trained on all groups' data, or separate, one for each group (as of older servers)."""
+    """`model`: joint, one trained on all groups' data, or separate, one for each group (as of older servers). `notes`:
+    what its report says beside the plan."""
 
     id: str
     name: str
@@ -21,6 +22,7 @@ class Project:
     budget: Json
     external_id: str | None = None
     model: str = "separate"
+    notes: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from tranche.answers import Estimate, Json, Remark, known
 from tranche.plan_parts import Gain
@@ -338,3 +339,38 @@ class TrainingMix(Tabular):
             for number, phase in enumerate(self.phases, start=1)
             for group, share in phase.shares.items()
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Representation(Tabular):
+    """Whom the `size` samples held are like. `levels`: of the attributes, each with its `share`, the population's
+    `target`, their standardised `difference`; `weights` of a sample by group; `effective_size` with these (None, as the
+    weights, where none reach the population's shares); `holes` and `overlaps` of the attributes; `next`: what one more
+    sample of a group does to the effective size, the most per money first."""
+
+    data_version: int
+    size: int
+    effective_size: float | None
+    levels: tuple[Mapping[str, Any], ...]
+    weights: Mapping[str, float | None]
+    holes: tuple[Mapping[str, Any], ...]
+    overlaps: tuple[tuple[str, ...], ...]
+    next: tuple[Mapping[str, Any], ...]
+    warnings: tuple[Remark, ...]
+
+    @classmethod
+    def of(cls, answer: Json) -> "Representation":
+        return known(
+            cls,
+            answer,
+            levels=tuple(answer["levels"]),
+            weights={one["group"]: one["weight"] for one in answer["groups"]},
+            holes=tuple(answer["holes"]),
+            overlaps=tuple(tuple(keys) for keys in answer["overlaps"]),
+            next=tuple(answer["next"]),
+            warnings=Remark.all_of(answer),
+        )
+
+    def to_dicts(self) -> list[Row]:
+        """A row per level."""
+        return [{**one, "attributes": ",".join(one["attributes"])} for one in self.levels]

@@ -77,9 +77,24 @@ class GroupProgress:
         return {**named, **banded("metric_before", self.metric_before), **forecast, "measured": self.measured}
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Who did what with a round, when and with what words. `key` is the id of the API key and `name` its name."""
+
+    step: str
+    key: str
+    name: str | None
+    at: str
+    note: str | None
+
+    @classmethod
+    def of(cls, answer: Json) -> "Step":
+        return known(cls, answer, key=answer["by"]["id"], name=answer["by"]["name"])
+
+
 @dataclass(slots=True)
 class Round(Tabular):
-    """A purchase from proposal to close. Its rows are its orders.
+    """A purchase from proposal to close. Its rows are its orders, `steps` who did what, oldest first.
 
     The client's calls that change a round read it anew in place. `etag` is the version that was seen; a change is
     sent with it, so what somebody else has changed meanwhile is never overwritten. A round of a list has none, no
@@ -101,6 +116,11 @@ class Round(Tabular):
     closed_at: str | None
     cancelled_at: str | None
     proposed_by: str | None = None
+    steps: tuple[Step, ...] = ()
+    note: str | None = None
+    reference: str | None = None
+    expires_at: str | None = None
+    declined_at: str | None = None
     spent: Decimal | None = None
     committed: Decimal | None = None
     warnings: tuple[Remark, ...] = ()
@@ -134,6 +154,7 @@ def _round_fields(answer: Json) -> dict[str, Any]:
         "cost": Decimal(answer["cost"]),
         "lines": tuple(Line.of(one) for one in answer["lines"]),
         "approvals": tuple(answer["approvals"]),
+        "steps": tuple(Step.of(one) for one in answer.get("steps", ())),
     }
     if "orders" in answer:
         decoded |= {name: Decimal(answer[name]) for name in ("spent", "committed")}

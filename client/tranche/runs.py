@@ -16,6 +16,7 @@ class Observation:
     """One evaluated training run. Runs scored on the same test samples share their `holdout`.
 
     `origin`: by source and group how many of the counts came from there; the rest is clean.
+    `chosen_from`: how many candidates were compared on the holdout to choose this one; one where nothing is said.
     A metric is a plain number or a `Metric`. `eval_size` and `stderr`, one for the run or by group, say the error of
     those that state none. Raises ValueError for an error of a group without a metric.
     """
@@ -27,6 +28,7 @@ class Observation:
     recipe: str | None
     observed_at: datetime | None
     origin: Mapping[str, Mapping[str, int]] | None
+    chosen_from: int | None
 
     def __init__(
         self,
@@ -40,6 +42,7 @@ class Observation:
         eval_size: int | Mapping[str, int] | None = None,
         stderr: float | Mapping[str, float] | None = None,
         origin: Mapping[str, Mapping[str, int]] | None = None,
+        chosen_from: int | None = None,
     ) -> None:
         made = {"counts": counts, "metrics": with_errors(metrics, eval_size, stderr), "external_id": external_id}
         for name, value in {
@@ -48,6 +51,7 @@ class Observation:
             "recipe": recipe,
             "observed_at": observed_at,
             "origin": origin,
+            "chosen_from": chosen_from,
         }.items():
             object.__setattr__(self, name, value)
 
@@ -56,6 +60,8 @@ class Observation:
         counts = {group: whole(n, f"the count of group {group!r}") for group, n in self.counts.items()}
         metrics = {group: _metric_json(group, metric) for group, metric in self.metrics.items()}
         said = {**stated(self), "counts": counts, "metrics": metrics}
+        if self.chosen_from is not None:
+            said["chosen_from"] = whole(self.chosen_from, "chosen_from")
         if said.pop("origin", None):
             said["from"] = {
                 source: {group: whole(n, f"the count of {group!r} from {source!r}") for group, n in of_groups.items()}
@@ -76,7 +82,7 @@ class Observation:
         **more: Any,
     ) -> "Observation":
         """A run from its predictions, scored by group: see `tranche.adapters.from_predictions`; `more` takes
-        external_id, holdout, recipe, observed_at and origin."""
+        external_id, holdout, recipe, observed_at, origin and chosen_from."""
         return cls(counts, adapters.from_predictions(y_true, y_pred, groups, metric, positive=positive), **more)
 
     @classmethod
@@ -151,6 +157,7 @@ class StoredObservation:
     voided_at: str | None
     void_reason: str | None
     origin: Mapping[str, Mapping[str, int]] | None = None
+    chosen_from: int = 1
 
     @classmethod
     def of(cls, answer: Json) -> "StoredObservation":
@@ -163,6 +170,28 @@ class StoredObservation:
         counts = {f"count_{group}": n for group, n in self.counts.items()}
         values = {f"value_{group}": metric.value for group, metric in self.metrics.items()}
         return {**named, "voided_at": self.voided_at, **counts, **values}
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """A holdout as the runs used it. `groups`: by group eval_size, stderr, the 95 % half-widths half_width, widened and
+    worst_case, and optimism_up_to, None where not known. `state`: fresh, used, worn or retired. Instants are RFC 3339
+    texts."""
+
+    name: str
+    first_used: str
+    runs: int
+    recipes: int
+    candidates: int
+    rounds_decided: int
+    groups: Mapping[str, Mapping[str, float | None]]
+    state: str
+    advice: str | None
+    note: str | None
+
+    @classmethod
+    def of(cls, answer: Json) -> "Holdout":
+        return known(cls, answer)
 
 
 @dataclass(frozen=True, slots=True)

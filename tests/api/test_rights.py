@@ -11,7 +11,6 @@ from app.api.rights import Operation, as_markdown, operations_of
 from app.main import create_app
 from app.services.access.keys import SCOPES
 from app.settings import Settings
-from app.web.site import live
 from tests.everything import HERE, Everything, ask_of, everything_in
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +20,7 @@ ASKED = [pytest.param(one, id=f"{one.method} {one.path}") for one in OPERATIONS 
 OPEN = {
     "GET /healthz", "GET /readyz", "POST /v1/hooks/{token}",
     "GET /sign-in", "POST /sign-in", "POST /sign-out",
-    "GET /static/{name}", "GET /static/{named_release}/{name}",
+    "GET /static/{named_release}/{name}",
 }  # fmt: skip
 """What asks for no key. A vendor's webhook is told by the token in its address and by its signature."""
 ENDED = ("none", "unknown", "revoked", "expired")
@@ -38,7 +37,6 @@ def everything(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) 
 @pytest.fixture(autouse=True)
 def short_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "LONGEST_S", 0.0)
-    monkeypatch.setattr(live, "LONGEST_S", 0.0)
 
 
 def test_what_asks_for_no_key_is_known() -> None:

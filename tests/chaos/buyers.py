@@ -100,7 +100,7 @@ class Buyer(Client):
         at = f"{self.project}/rounds/{number}"
         wanted = {"A": self.chance.randint(1, 9), "B": self.chance.randint(1, 9), "panel": self.chance.randint(5, 20)}
         self.changed("PATCH", at, {"orders": wanted})
-        accepted = self.changed("POST", f"{at}/accept", None, etag=self.call("GET", at).headers["ETag"])
+        accepted = self.changed("POST", f"{at}/accept", {"note": "wanted"}, etag=self.call("GET", at).headers["ETag"])
         self.rounds[number] = "accepted"
         for order in accepted["orders"]:
             self.orders[order["id"]] = Placed(order["source"], wanted[order["source"]])

@@ -54,8 +54,8 @@ def budgets(*chances: float | None) -> list[dict[str, Any]]:
     return [
         {
             "budget": 100.0 * at,
-            "utility": {"mean": 0.5 + 0.1 * at, "p05": 0.4, "p95": 0.9},
-            "equal": {"mean": 0.5 + 0.05 * at, "p05": 0.4, "p95": 0.9},
+            "gain": {"mean": 0.1 * at, "p05": 0.08 * at, "p95": 0.2 * at},
+            "gain_equal": {"mean": 0.05 * at, "p05": 0.0, "p95": 0.1 * at},
             "chance": chance,
         }
         for at, chance in enumerate(chances)
@@ -100,7 +100,7 @@ def test_small_multiples_say_once_what_they_share_and_whom_the_plan_moves_the_mo
     assert said(spec) == "The plan moves Black women the most: 0.875 now, 0.898 after 610 more"
     assert words(spec).count(SOURCE) == 1
     assert [view["title"]["subtitle"] for view in spec["concat"]] == [
-        ["0.875 now, 0.89 after 60 more"],
+        ["0.875 now, 0.890 after 60 more"],
         ["0.875 now, 0.898 after 610 more"],
         ["0.875 at 40 samples"],
     ]
@@ -167,7 +167,7 @@ def test_the_counts_now_and_after_and_the_target_are_marked_by_words() -> None:
     shown = words(curve_chart(panel(), SOURCE))
     assert "now" in shown
     assert "after" in shown
-    assert "target 0.95" in shown
+    assert "target 0.950" in shown
 
 
 def test_a_curve_says_what_the_plan_makes_of_it() -> None:
@@ -176,7 +176,7 @@ def test_a_curve_says_what_the_plan_makes_of_it() -> None:
     nothing = panel(now={"count": 0, "mean": 0.5}, after=None, measured_to=0, points=[], band=[])
     assert said(curve_chart(nothing, SOURCE)) == "Black women: nothing is held yet"
     first = panel(now={"count": 0, "mean": 0.5})
-    assert said(curve_chart(first, SOURCE)) == "Black women: 0.5 now, 0.898 after 610 more"
+    assert said(curve_chart(first, SOURCE)) == "Black women: 0.500 now, 0.898 after 610 more"
     render.svg(curve_chart(nothing, SOURCE))
 
 
@@ -186,7 +186,7 @@ def test_what_is_awaited_and_what_counts_for_less_are_said() -> None:
     assert "with awaited" in words(curve_chart(awaited, SOURCE))
     assert said(curve_chart(awaited | {"after": None}, SOURCE)).endswith("0.875 at 40 samples with 15 awaited")
     worse = panel(after={"count": 100, "mean": 0.89})
-    assert said(curve_chart(worse, SOURCE)).endswith("0.89 after 610 more, counted as 60")
+    assert said(curve_chart(worse, SOURCE)).endswith("0.890 after 610 more, counted as 60")
 
 
 def test_counts_of_nothing_have_no_place_on_the_logarithmic_axis() -> None:

@@ -30,9 +30,12 @@ def test_who_misses_the_target_most_comes_first() -> None:
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        (ROWS, "a ends at 82.0 %, its target is 90.0 %, 1 more below theirs"),
+        (ROWS, "a ends at 82.0\N{NO-BREAK SPACE}%, its target is 90.0\N{NO-BREAK SPACE}%, 1 more below theirs"),
         ([row("a", 0.8, 0.92, 0.9)], "Every group with a target is expected to reach it"),
-        ([row("a", 0.8, 0.82), row("b", 0.7, 0.75)], "b stays the worst: 70.0 % now, 75.0 % after"),
+        (
+            [row("a", 0.8, 0.82), row("b", 0.7, 0.75)],
+            "b stays the worst: 70.0\N{NO-BREAK SPACE}% now, 75.0\N{NO-BREAK SPACE}% after",
+        ),
         ([], "Nothing is known of the groups yet"),
     ],
 )
@@ -47,12 +50,21 @@ def test_of_a_metric_to_minimise_more_is_worse() -> None:
 
 
 def test_of_many_groups_the_worst_are_drawn_and_all_are_counted() -> None:
-    spec = standing_chart(
-        [row(f"g{at}", 0.5, 0.6 + at / 1000) for at in range(300)], "accuracy", "maximize", share=True
-    )
-    assert [one["name"] for one in spec["data"]["values"]][:2] == ["g0", "g1"]
-    assert len(spec["data"]["values"]) == 10
-    assert "The 10 worst of 300 groups" in " ".join(spec["title"]["subtitle"])
+    rows = [row(f"g{at}", 0.5, 0.6 + at / 1000) for at in range(300)]
+    spec = standing_chart(rows, "accuracy", "maximize", share=True)
+    drawn = spec["data"]["values"]
+    assert [one["name"] for one in drawn] == [*(f"g{at}" for at in range(10)), "290 others"]
+    # The mean of .610 to .899, and what all of them add.
+    assert drawn[-1]["after"] == pytest.approx(0.7545)
+    assert drawn[-1]["add"] == sum(one["add"] for one in rows[10:])
+    assert "The 10 worst of 300 groups, then the means of the others." in " ".join(spec["title"]["subtitle"])
+
+
+def test_those_that_are_not_drawn_are_put_together_by_what_they_have_in_common() -> None:
+    rows = [row(f"g{at}", 0.5, 0.6 + at / 1000) | {"kind": "even" if at % 2 == 0 else "odd"} for at in range(21)]
+    drawn = standing_chart(rows, "accuracy", "maximize", share=True)["data"]["values"]
+    assert [one["name"] for one in drawn[10:]] == ["6 others, even", "5 others, odd"]
+    assert drawn[10]["after"] == pytest.approx(0.615)
 
 
 def test_it_can_be_drawn_in_both_themes_with_and_without_rows_and_targets() -> None:

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 from tranche import Allocation, Budget, Estimate, GroupPlan
 
-from app.demo.census import GROUPS, METRIC, measured_runs
+from app.demo.genomes import GROUPS, METRIC, measured_runs
 from app.demo.table import splits_table
 
 
@@ -46,8 +46,8 @@ def test_splits_show_what_they_buy_and_gain_over_nothing() -> None:
 
 def test_the_demos_points_are_whole_runs_of_its_groups_within_the_metrics_bounds() -> None:
     runs, keys = measured_runs(), {group["key"] for group in GROUPS}
-    assert len(runs) == len({run.external_id for run in runs}) == 156
-    assert {run.holdout for run in runs} == {f"split-{i}" for i in range(6)}
+    assert len(runs) == len({run.external_id for run in runs}) == 102
+    assert {run.holdout for run in runs} == {f"genome-{i}" for i in (1, 2, 3)}
     for run in runs:
         assert run.counts.keys() == run.metrics.keys() == keys
         assert min(run.counts.values()) >= 25

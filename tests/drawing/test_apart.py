@@ -22,7 +22,6 @@ SPEC = {
 def test_a_drawing_made_apart_is_the_one_made_here() -> None:
     assert apart.svg(SPEC) == render.svg(SPEC)
     assert apart.png(SPEC) == render.png(SPEC)
-    assert apart.bundle().endswith(b" as embed};")
 
 
 def test_what_cannot_be_drawn_says_why_and_the_next_is_drawn() -> None:

@@ -53,7 +53,7 @@ def project(tranche: Client) -> Project:
 
 def test_a_manifest_becomes_a_delivery(tranche: Client, project: Project) -> None:
     round = tranche.propose_round(project, tranche.next_allocation(project), external_id="rows")
-    tranche.accept_round(round)
+    tranche.accept_round(round, "wanted")
     order = round.orders[0]
     rows = f"item,group\na,{order.source}\nb,{order.source}\nb,{order.source}\n"
     sent = tranche.send_manifest(round, order, rows)
@@ -69,7 +69,7 @@ def test_a_round_lives_from_the_plan_to_its_close(tranche: Client, project: Proj
     assert (proposed.state, proposed.cost) == ("proposed", plan.budget.spend)
     assert {line.source: line.quantity for line in proposed.lines} == {k: n for k, n in plan.orders.items() if n}
     tranche.edit_round(proposed, {"women": 40, "men": 30})
-    accepted = tranche.accept_round(proposed)
+    accepted = tranche.accept_round(proposed, "wanted")
     assert accepted is proposed
     assert (accepted.state, accepted.committed) == ("accepted", Decimal("145.00"))
     delivery = tranche.record_delivery(accepted, "women", {"women": {"accepted": 36, "rejected": 4}}, external_id="box")

@@ -19,7 +19,7 @@ from tranche.display import WIDTH
 
 from tests.waiting import PATIENCE_S
 
-START = {"White_Male": "310", "White_Female": "140", "Black_Male": "25", "Black_Female": "25"}
+START = {"CEU": "1,000", "CHB": "150", "YRI": "50"}
 
 
 @contextmanager
@@ -63,11 +63,10 @@ def test_the_demo_ends_well_and_leaves_nothing_behind(ended: Ended) -> None:
 def test_the_demo_buys_for_at_most_its_budget(ended: Ended) -> None:
     rows = {group: re.search(rf"^{group} .*$", ended.out, re.MULTILINE).group().split() for group in START}
     assert {group: row[1] for group, row in rows.items()} == START
-    unit_costs = {"White_Male": 1, "White_Female": 1, "Black_Male": 3, "Black_Female": 3}
     costs = {group: float(row[3].replace(",", "")) for group, row in rows.items()}
-    assert costs == {group: unit_costs[group] * int(row[2].replace(",", "")) for group, row in rows.items()}
-    total = re.search(r"^total +500 +[\d,]+ +([\d,.]+)$", ended.out, re.MULTILINE).group(1)
-    assert 2499 <= sum(costs.values()) == float(total.replace(",", "")) <= 2500
+    assert costs == {group: 10 * int(row[2].replace(",", "")) for group, row in rows.items()}
+    total = re.search(r"^total +1,200 +[\d,]+ +([\d,.]+)$", ended.out, re.MULTILINE).group(1)
+    assert 5990 <= sum(costs.values()) == float(total.replace(",", "")) <= 6000
 
 
 def test_the_demo_says_what_its_plan_is_worth_beside_simple_rules(ended: Ended) -> None:
@@ -75,8 +74,9 @@ def test_the_demo_says_what_its_plan_is_worth_beside_simple_rules(ended: Ended) 
         float(re.search(rf"^{split} .* (0\.\d{{4}})  0\.\d{{4}} to", ended.out, re.MULTILINE).group(1))
         for split in ("optimal", "equal", "equal spend", "proportional")
     )
-    assert all(0.98 * best <= other <= best + 1e-4 for other in others)
-    assert "the best simple rule (" in ended.out
+    # Correlations of 0.5 to 0.6: what is bought matters.
+    assert all(0.9 * best <= other <= best - 0.01 for other in others)
+    assert "the best simple rule (equal counts) would need" in " ".join(ended.out.split())
 
 
 def test_the_demo_fits_the_screen_and_names_the_docs(ended: Ended) -> None:

@@ -82,7 +82,7 @@ class Tranche:
 
     def act(self, path: str) -> Any:
         tag = self.client.get(path.rsplit("/", 1)[0]).headers["ETag"]
-        return self.call("POST", path, headers={"If-Match": tag})
+        return self.call("POST", path, headers={"If-Match": tag}, json={"note": "wanted"})
 
 
 def until(condition: Callable[[], bool], what: str) -> None:

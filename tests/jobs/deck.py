@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
+from app.api.planning.allocations import allocation_json
 from app.jobs.registry import WORKFLOWS
 from app.jobs.workflows import Context
 from app.services.curves.fits import Fits
@@ -39,7 +40,7 @@ class Deck:
         self.cards: list[Card] = []
         self.ids: set[str] = set()
         self.lock = Lock()
-        self.context = Context(settings, database, self.clock, Fits(0), self.enqueue)
+        self.context = Context(settings, database, self.clock, Fits(0), self.enqueue, allocation_json)
 
     @classmethod
     def of(cls, api: Api, settings: Settings, database: Database) -> "Deck":

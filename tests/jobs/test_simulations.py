@@ -266,3 +266,24 @@ def test_a_worker_plays_it_to_its_end(api: Api, settings: Settings) -> None:
     with working(settings):
         until(lambda: api.get(path).json()["state"] == "succeeded")
     assert api.get(path).json()["result"]["games"] == 6
+
+
+def test_after_ten_games_there_is_a_first_result_which_grows(api: Api, deck: Deck) -> None:
+    path = start(api, measured(api), replicates=24, rounds=1, policies=["equal"], chosen="equal")
+    forget_refits(deck)
+    told = []
+    while deck.cards:
+        deck.step()
+        found = api.get(path).json()
+        told.append((found["state"], found["result"] and found["result"]["games"]))
+    begun = [("running", None)] * 5
+    assert told == [*begun, *(("running", games) for games in range(10, 24, 2)), ("succeeded", 24)]
+
+
+@pytest.mark.parametrize("games", [2, 16, 17, 80, 81, 100, 2000])
+def test_parts_are_few_and_the_first_ten_games_are_soon_played(games: int) -> None:
+    sizes = service.sizes_of_parts(games)
+    assert sum(sizes) == games
+    assert min(sizes) > 0
+    assert len(sizes) <= service.PARTS
+    assert sum(sizes[:2]) <= service.FIRST_GAMES

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from app.api.planning.allocations import allocation_json
 from app.jobs.client import JobClient
 from app.jobs.engine import running_engine
 from app.jobs.registry import WORKFLOWS
@@ -23,7 +24,7 @@ def utc_now() -> datetime:
 def job_context(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Iterator[Context]:
     database = connect(settings)
     client = JobClient(database)
-    yield Context(settings, database, clock, Fits(10_000_000), client.enqueue)
+    yield Context(settings, database, clock, Fits(10_000_000), client.enqueue, allocation_json)
     client.close()
     database.close()
 

@@ -10,10 +10,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from app.api.planning.allocations import AllocationOut
-from app.demo.census import BUDGET, GROUPS, METRIC, POINTS
 from app.local.examples import NAMES
 from app.local.plan import File, InputFaults, Inputs, plan_of
 from tests.api_client import NOW, Api
+from tests.census import BUDGET, GROUPS, METRIC, POINTS
 from tests.test_docs import ROOT
 
 ANSWER: TypeAdapter[AllocationOut] = TypeAdapter(AllocationOut)

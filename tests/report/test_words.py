@@ -27,7 +27,9 @@ def test_money_has_a_minus_sign_and_no_more_digits_than_can_be_paid() -> None:
     assert money(Decimal("-1234.5"), "USD") == "−1,234.50 USD"
     assert money(Decimal("2573.598958"), "EUR") == "2,573.60 EUR"
     assert figure(Decimal(0), "USD") == "0.00"
-    assert price(Decimal("0.0125")) == "0.0125"
+    assert price(Decimal("0.0125"), "USD") == "0.0125"
+    assert price(Decimal(120), "JPY") == "120"
+    assert price(Decimal("1.5"), "KWD") == "1.500"
 
 
 def test_what_a_source_is_worth_is_said_with_its_doubt_and_the_price_that_it_pays() -> None:

@@ -19,7 +19,7 @@ from app.services.curves.fits import Fits
 from app.services.exports import plan_tables
 from app.services.forecasts import curves, due
 from app.services.planning import allocations, budgets, measurements, requirements, scenarios, variations
-from app.services.valuation import source_values
+from app.services.valuation import hindsight, source_values
 from app.store.db import Database, Session
 from app.tables import xlsx_file
 from app.web import ROUTERS
@@ -37,6 +37,7 @@ DEAR: tuple[tuple[Any, str], ...] = (
     (measurements, "plan_pilot"),
     (source_values, "source_values"),
     (source_values, "closing_costs"),
+    (hindsight, "look_back"),
     (fit, "fit_together"),
     (fit, "learn"),
     (variations, "fit_together"),

@@ -1,12 +1,13 @@
 """A database that an older release wrote is brought up to date, and keeps what it holds."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 from alembic import command
-from sqlalchemy import Engine, MetaData, create_engine, event, text
+from sqlalchemy import Engine, MetaData, create_engine, event, select, text
 
 from app.settings import Settings
 from app.store.db import connect
@@ -126,3 +127,39 @@ def test_a_migration_that_ends_halfway_has_not_begun(unmigrated_url: str) -> Non
     database = connect(settings)
     assert drift(database) == []
     database.close()
+
+
+def test_rounds_of_before_get_their_steps_from_the_audit(old: tuple[Settings, Engine]) -> None:
+    """A declined one, its words cut to what fits, is a cancelled one to the version before."""
+    settings, engine = old
+    config = migration_config(settings)
+    command.upgrade(config, "0098")
+    tables = MetaData()
+    tables.reflect(engine)
+    key = PROJECT.hex if engine.dialect.name == "sqlite" else PROJECT
+    kept: dict[str, Any] = {name: {} for name in ("query", "allocation", "forecast", "lines", "added")}
+    said = {"state": "proposed", "content_hash": "h", "data_version": 1, "cost": 1, "approvals": [], "note": "mine"}
+    row = {"id": 1, "project_id": key, "number": 1, "proposed_by": "k", **said, **kept, **STAMPS}
+    entry = {"workspace_id": key, "project_id": key, "api_key_id": "k", "detail": {}, "changes": {}, "created_at": NOW}
+    told = [("round.proposed", 1), ("round.approved", 1), ("order.delivery", 1), ("round.proposed", 2)]
+    with engine.begin() as connection:
+        connection.execute(tables.tables["rounds"].insert().values(row))
+        for at, (action, number) in enumerate(told, 1):
+            values = {**entry, "id": at, "action": action, "resource": f"round:{number}"}
+            connection.execute(tables.tables["audit_entries"].insert().values(values))
+    migrate(settings)
+    after = MetaData()
+    after.reflect(engine, only=["rounds"])
+    rounds = after.tables["rounds"]
+    with engine.begin() as connection:
+        steps = connection.scalar(select(rounds.c.steps))
+        connection.execute(rounds.update().values(state="declined", declined_at=NOW, reason="x" * 2_000))
+    assert [(one["step"], one["key"], one["note"]) for one in steps] == [
+        ("proposed", "k", "mine"),
+        ("approved", "k", None),
+    ]
+    assert {datetime.fromisoformat(one["at"]) for one in steps} == {NOW}
+    command.downgrade(config, "0098")
+    with engine.connect() as connection:
+        state, reason, ended = connection.execute(text("SELECT state, reason, cancelled_at FROM rounds")).one()
+    assert (state, len(reason), ended is None) == ("cancelled", 500, False)

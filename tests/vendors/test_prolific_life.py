@@ -185,7 +185,7 @@ def api_project(world: World) -> str:
 
 def act(world: World, path: str) -> dict[str, Any]:
     tag = world.api.get(path.rsplit("/", 1)[0]).headers["ETag"]
-    answer = world.api.post(path, headers={"If-Match": tag})
+    answer = world.api.post(path, headers={"If-Match": tag}, json={"note": "wanted"})
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found

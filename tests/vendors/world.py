@@ -58,14 +58,14 @@ class World:
             purchase = Round(
                 project_id=project.id, number=next(self.numbers), state="accepted", external_id=None, content_hash="",
                 data_version=1, query={}, allocation={}, forecast={}, lines={}, added={}, cost=Decimal(2 * quantity),
-                approvals=[], proposed_by="k", reason=None, created_at=NOW, updated_at=NOW, accepted_at=NOW,
+                approvals=[], steps=[], proposed_by="k", reason=None, created_at=NOW, updated_at=NOW, accepted_at=NOW,
                 closed_at=None, cancelled_at=None,
             )  # fmt: skip
             session.add(purchase)
             session.flush()
             order = Order(
                 id=new_id(), project_id=project.id, round_id=purchase.id, source_id=row.id, state=state,
-                quantity=quantity, terms=terms_of(row, 0).stored(), acceptance_rate=1.0, quality=1.0,
+                quantity=quantity, terms=terms_of(row, 0, project.currency).stored(), acceptance_rate=1.0, quality=1.0,
                 yields={str(one.group_id): one.share for one in row.yields}, cost=Decimal(2 * quantity),
                 external_id=None, created_at=NOW, updated_at=NOW, placed_at=NOW, closed_at=None,
             )  # fmt: skip

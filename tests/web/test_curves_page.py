@@ -111,3 +111,15 @@ def test_the_model_is_changed_beside_the_curves(api: Api, pages: Pages, project:
     assert '<option value="joint" selected>' in pages.get(page).text
     assert "choose one of joint, separate" in text_of(pages.post(place, {"model": "both"}))
     assert api.get(project).json()["model"] == "joint"
+
+
+def test_each_holdout_has_a_line_above_the_curves(api: Api, pages: Pages, project: str) -> None:
+    chosen = run(7, {"A": 200, "B": 100}, A=0.78, B=0.72) | {"holdout": "<b>", "chosen_from": 20, "stderr": 0.01}
+    assert api.post(f"{project}/observations", json={"observations": [chosen]}).status_code == 201
+    answer = pages.get(page_of(project))
+    text = text_of(answer)
+    assert "Holdout default fresh 3 runs of 3 candidates, 0 rounds decided since" in text
+    assert "Holdout <b>" in text
+    assert "1 run of 20 candidates" in text
+    assert "95 % interval ± 0.020, for all candidates together ± 0.030" in text
+    assert text.index("Holdout default") < text.index("Exponent")

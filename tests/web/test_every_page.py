@@ -11,13 +11,13 @@ from sqlalchemy import insert
 
 from app.api.rights import Operation
 from app.services.ids import new_id
+from app.store.db import Database
 from app.store.models.access import ApiKey
 from app.store.models.vendors import VendorConnection, VendorDelivery
 from app.store.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from app.web.site import live
 from tests.api.test_rights import OPERATIONS
 from tests.api_client import NOW, RUNS, Api
-from tests.conftest import one_database
+from tests.conftest import new_key, one_database
 from tests.everything import PLAYED, URL, Everything, ask_of, everything_in
 from tests.web.browser_client import Pages
 
@@ -25,11 +25,6 @@ MANY = 60
 LOOKED_AT = [one for one in OPERATIONS if one.is_page and one.method == "GET" and one.right is not None]
 NOTHING_DRAWN = re.compile(r"[.](svg|png|json|csv|xlsx|md)$|/charts/|/report$|[.]{format}$")
 """Files and the report: without what they are of they say so by a refusal."""
-
-
-@pytest.fixture(autouse=True)
-def short_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "LONGEST_S", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +50,26 @@ def is_page(operation: Operation) -> bool:
     return not NOTHING_DRAWN.search(operation.path) and not operation.path.endswith("/progress")
 
 
+def assert_leads_on(page: str, where: str) -> None:
+    """It says something in a sentence and has a next step: a link, a button, or a call of the API."""
+    main = page.partition("<main")[2].partition("</main>")[0]
+    main = re.sub(r"<nav.*?</nav>", "", main, flags=re.DOTALL)
+    assert re.search(r"<(p|small|legend|caption)[^>]*>(<b>)?[A-Z][^<]{10,}", main), where
+    assert re.search(r"<a href|<button|<code>", main), where
+
+
+@one_database
+def test_pages_of_an_empty_workspace_say_what_there_is_to_do(api: Api, database: Database) -> None:
+    browser = Pages(api)
+    browser.sign_in(new_key(database, "admin", workspace_name="empty"))
+    seen = [one.path for one in LOOKED_AT if "{" not in one.path and is_page(one)]
+    for path in seen:
+        answer = browser.get(path)
+        assert answer.status_code == 200, path
+        assert_leads_on(answer.text, path)
+    assert len(seen) >= 5
+
+
 @one_database
 def test_pages_with_nothing_to_show(api: Api) -> None:
     """Where nothing can be planned yet, the page says what is missing."""
@@ -68,6 +83,7 @@ def test_pages_with_nothing_to_show(api: Api) -> None:
         path = operation.path.replace("/projects/{project_id}", bare)
         if is_page(operation):
             look(browser, path, 422)
+            assert_leads_on(browser.get(path).text, path)
         else:
             assert browser.get(path).status_code < 500, path
         seen += 1

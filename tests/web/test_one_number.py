@@ -2,27 +2,36 @@
 
 import csv
 import re
+import shutil
 from collections.abc import Iterator
+from decimal import Decimal
 from html import unescape
 from io import BytesIO, StringIO
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from openpyxl import load_workbook
+from pydantic import SecretStr
 
+from app.money import DECIMALS, payable
+from app.services.access.secrets import new_secret_key
+from app.settings import Settings
+from app.store.db import connect
 from tests.api.purchases.test_rounds import accept, deliver
 from tests.api_client import Api, run
-from tests.conftest import one_database
+from tests.conftest import LOOPBACK, new_key
 from tests.web.browser_client import Pages, text_of
-
-pytestmark = one_database
+from tests.web.walking import amounts_of, number_in, table_of, too_fine, total_of, words
 
 NAMES = {"A": "all of A", "B": "the Bs", "C": "the Cs", "D": "the Ds"}
 PANEL: dict[str, Any] = {
     "key": "panel",
     "yields": {"A": 0.1, "B": 0.5, "C": 0.4},
-    "unit_cost": "0.50",
+    "unit_cost": "0.505",
+    "price_tiers": [{"from": 300, "unit_cost": "0.4355"}],
+    "fixed_cost": "12",
     "lot_size": 10,
     "acceptance_rate": 0.8,
     "quality": 0.25,
@@ -30,11 +39,35 @@ PANEL: dict[str, Any] = {
 OWN = {key: {"key": key, "yields": {key: 1.0}, "unit_cost": price} for key, price in (("A", "2"), ("C", "3"))}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def api(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """One service for all tests here: they only look, and what is dear is computed once."""
+    file = shutil.copy(sqlite_template, tmp_path_factory.mktemp("one-number") / "tranche.db")
+    settings = Settings(
+        database_url=f"sqlite:///{file}",
+        secret_keys=(SecretStr(new_secret_key()),),
+        outbound_allow=LOOPBACK,
+        calls_per_minute=0,
+        failures_per_minute=0,
+    )
+    database = connect(settings)
+    made = Api(settings, new_key(database))
+    yield made
+    made.close()
+    database.close()
+
+
+@pytest.fixture(scope="module")
 def path(api: Api) -> str:
+    return lived_in(api, "EUR")
+
+
+def lived_in(api: Api, currency: str) -> str:
     """A shared panel of quality 1/4, part of whose order has come; an own order that is awaited whole; a group that
-    nothing sells; more held of a group than any run was trained on."""
+    nothing sells; more held of a group than any run was trained on; prices finer than what can be paid."""
     made = api.project(
+        name=f"in {currency}",
+        currency=currency,
         budget={"total": "4000", "rounds": 4},
         groups=[
             {"key": "A", "name": NAMES["A"], "initial_count": 200, "target": 0.9},
@@ -63,7 +96,7 @@ def path(api: Api) -> str:
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def plan(api: Api, path: str) -> dict[str, dict[str, Any]]:
     """By group."""
     answer = api.get(f"{path}/allocations/next").json()
@@ -87,7 +120,8 @@ def held_words(one: dict[str, Any]) -> str:
     if one["raw_count"] != one["count"]:
         words.append(f"clean, of {one['raw_count']:,}")
     if one["raw_pending"]:
-        of = "" if one["raw_pending"] == one["pending"] else f", of {one['raw_pending']:,}"
+        # Both are rounded, so that one more says nothing.
+        of = f", of {one['raw_pending']:,}" if one["raw_pending"] - one["pending"] > 1 else ""
         words.append(f"{one['pending']:,} awaited{of}")
     return " ".join(words)
 
@@ -237,3 +271,115 @@ def test_what_to_doubt_of_a_group_is_the_same_on_both_pages_and_in_the_report(
         assert (on_curves == "nothing") == (not doubts)
         if name in bought:
             assert all(doubt in bought[name][-1] for doubt in doubts)
+
+
+def paid(amount: str, currency: str = "EUR") -> Decimal:
+    return payable(Decimal(amount), currency)
+
+
+def test_every_sum_is_that_of_what_is_shown(api: Api, pages: Pages, path: str, plan: dict[str, dict[str, Any]]) -> None:
+    """Orders cost what can be paid, and what the groups get of that adds up to it: on the page, in the report, and in
+    the files."""
+    answer = api.get(f"{path}/allocations/next").json()
+    bought = {one["source"]: one for one in answer["sources"] if one["order"]}
+    spend = Decimal(answer["budget"]["spend"])
+    assert spend + Decimal(answer["budget"]["unspent"]) == Decimal(answer["budget"]["available"])
+    assert {Decimal(one["cost"]) for one in [*bought.values(), *plan.values()]} == {
+        paid(one["cost"]) for one in [*bought.values(), *plan.values()]
+    }
+    for parts in (bought.values(), plan.values()):
+        assert sum(Decimal(one["cost"]) for one in parts) == spend
+    page = pages.get(path.removeprefix("/v1")).text
+    report = api.get(f"{path}/report").text
+    for shown, orders, total in (
+        (table_of(page, "The next allocation"), table_of(page, "What to order"), "total"),
+        (table_of(report, "What the money does"), table_of(report, "Orders of this round"), "cost"),
+    ):
+        costs = shown.by_name("cost")
+        assert {name: number_in(cost) for name, cost in costs.items()} == {
+            NAMES[key]: Decimal(one["cost"]) for key, one in plan.items() if NAMES[key] in costs
+        }
+        assert total_of(costs) == total_of(orders.by_name(total)) == number_in(orders.total(total)) == spend
+        assert {name: number_in(cost) for name, cost in orders.by_name(total).items()} == {
+            key: Decimal(one["cost"]) for key, one in bought.items()
+        }
+        ordered = orders.by_name("order" if total == "total" else "samples")
+        assert {name: number_in(count) for name, count in ordered.items()} == {
+            key: one["order"] for key, one in bought.items()
+        }
+    for name, whole in (("allocation", plan), ("sources", bought)):
+        text = api.get(f"{path}/tables/{name}.csv").content.decode("utf-8-sig")
+        rows = [row for row in csv.DictReader(StringIO(text, newline="")) if Decimal(row["cost"])]
+        assert sum(Decimal(row["cost"]) for row in rows) == spend
+        assert all(
+            Decimal(row["cost"]) == Decimal(whole[row[name[:-1] if name == "sources" else "group"]]["cost"])
+            for row in rows
+        )
+
+
+def test_a_round_says_the_same_everywhere(api: Api, pages: Pages, path: str) -> None:
+    """Its own page, the list of rounds, the list of projects, the report, the files and the API."""
+    now, at = api.get(f"{path}/rounds/1").json(), path.removeprefix("/v1")
+    page = pages.get(f"{at}/rounds/1").text
+    groups, orders = table_of(page, "What the round plans"), table_of(page, "Orders")
+    for name in ("planned", "accepted", "rejected", "pending"):
+        shown = {row: number_in(cell) for row, cell in groups.by_name(name).items()}
+        assert shown == {NAMES[one["group"]]: one[name] for one in now["groups"]}, name
+    before, forecast = groups.by_name("accuracy before"), groups.by_name("forecast")
+    for one in now["groups"]:
+        name, told = NAMES[one["group"]], one["metric_forecast"]
+        assert before[name] == f"{one['metric_before']['mean']:.3f}"
+        assert forecast[name] == f"{told['mean']:.3f} {band_words(told, 3)}"
+    sold = {one["source"]: one for one in now["orders"]}
+    for heading, name in (
+        ("ordered", "quantity"),
+        *((one, one) for one in ("accepted", "rejected", "pending", "spent", "committed")),
+    ):
+        cells = {row: cell for row, cell in orders.by_name(heading).items() if row in sold}
+        assert {row: number_in(cell) for row, cell in cells.items()} == {
+            key: Decimal(one[name]) for key, one in sold.items()
+        }
+        assert number_in(orders.total(heading)) == total_of(cells) == sum(Decimal(one[name]) for one in sold.values())
+    # A bar says one thing in all of its column, which says what of what.
+    assert orders.column("delivered of ordered")
+    assert page.count("<progress") == len(groups.by_name("accepted of planned")) + len(sold)
+    spent, committed = (f"{Decimal(now[name]):,.2f}" for name in ("spent", "committed"))
+    cost, left = f"{Decimal(now['cost']):,.2f}", f"{4000 - Decimal(now['spent']) - Decimal(now['committed']):,.2f}"
+    came, planned = (sum(one[name] for one in now["groups"]) for name in ("accepted", "planned"))
+    assert f"{came:,} of {planned:,} planned samples accepted; {spent} spent of {cost} EUR planned" in words(page)
+    money = f"{spent} of 4,000.00 EUR spent, {committed} EUR more committed to open orders; {left} EUR left."
+    assert money in words(pages.get(f"{at}/rounds").text)
+    assert table_of(pages.get("/").text, "Money spent").by_name("spent")["in EUR"] == spent
+    report = table_of(api.get(f"{path}/report").text, "Rounds")
+    assert [report.by_name(name)["Round 1"] for name in ("planned cost", "spent", "committed")] == [
+        cost,
+        spent,
+        committed,
+    ]
+    told = csv.DictReader(StringIO(api.get(f"{path}/tables/spending.csv").content.decode("utf-8-sig"), newline=""))
+    [row] = list(told)
+    assert [f"{Decimal(row[name]):,.2f}" for name in ("planned", "spent", "committed", "left")] == [
+        cost,
+        spent,
+        committed,
+        left,
+    ]
+
+
+@pytest.mark.parametrize("currency", ["JPY", "KWD"])
+def test_no_money_has_more_digits_than_its_currency(api: Api, pages: Pages, currency: str) -> None:
+    """Of prices finer than what can be paid; the prices of samples themselves may be finer."""
+    path = lived_in(api, currency)
+    answer = api.get(f"{path}/allocations/next").json()
+    assert all(paid(one["cost"], currency) == Decimal(one["cost"]) for one in answer["sources"])
+    now, at = api.get(f"{path}/rounds/1").json(), path.removeprefix("/v1")
+    assert all(
+        paid(one[name], currency) == Decimal(one[name]) for one in now["orders"] for name in ("spent", "committed")
+    )
+    spent = table_of(pages.get("/").text, "Money spent").by_name("spent")[f"in {currency}"]
+    assert number_in(spent) == Decimal(now["spent"])
+    assert len(spent.partition(".")[2]) == DECIMALS[currency]
+    for address in (at, f"{at}/rounds", f"{at}/rounds/1", f"{at}/scenarios"):
+        page = pages.get(address).text
+        assert list(amounts_of(page, currency)), address
+        assert too_fine(page, currency) == [], address

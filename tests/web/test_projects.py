@@ -77,3 +77,17 @@ def test_only_admins_see_and_send_what_erases(api: Api, pages: Pages) -> None:
     pages.sign_in(new_key(api.app.state.runtime.database, "read,write"))
     assert "Erase" not in pages.get("/?archived=true").text
     assert pages.post(f"{path.removeprefix('/v1')}/erase", {"name": "put away"}).status_code == 403
+
+
+def test_one_click_leads_to_an_example_of_whoever_may_make_projects(api: Api, pages: Pages) -> None:
+    assert "Look at an example project" in pages.get("/").text
+    answer = pages.post("/example")
+    assert answer.status_code == 303
+    assert pages.post("/example").headers["location"] == answer.headers["location"]
+    shown = text_of(pages.get("/"))
+    assert "Example: skin lesion triage" in shown
+    assert "29,2" in shown
+    reader = Pages(api)
+    reader.sign_in(new_key(api.app.state.runtime.database, "read"))
+    assert "Look at an example project" not in reader.get("/").text
+    assert reader.post("/example").status_code == 403

@@ -6,6 +6,7 @@ from html import unescape
 import httpx
 import pytest
 
+from app.charts.words import percent
 from tests.api_client import RUNS, Api
 from tests.web.browser_client import Pages, text_of
 
@@ -56,7 +57,7 @@ def test_scenarios_are_those_of_the_what_if_answer(api: Api, pages: Pages, path:
     for row, one in zip(summary, expected, strict=True):
         assert row[:2] == [one["name"], f"{float(one['budget']['spend']):,.2f}"]
     for row, one in zip(summary[1:], expected[1:], strict=True):
-        assert row[4] == f"{100 * one['difference']['utility']['p_better']:,.0f} %"
+        assert row[4] == percent(one["difference"]["utility"]["p_better"])
     added = {row[0]: row[1:] for row in groups}
     for key in ("A", "B"):
         assert added[key] == [f"{one['groups'][key]['add']:,}" for one in expected]

@@ -1,5 +1,6 @@
 """Simulations on pages: asked by form, followed, and read as the API answers them."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -63,6 +64,26 @@ def test_a_simulation_is_asked_by_form_and_its_answer_is_the_apis(
         assert f"{path}/charts/{name}.svg" in page.text
         assert pages.get(f"{path}/charts/{name}.svg").text.startswith("<svg")
         assert pages.get(f"{path}/charts/{name}.json?narrow=true&theme=dark").json()["$schema"]
+
+
+def test_first_results_are_shown_and_marked_with_the_time_that_is_left(
+    api: Api, pages: Pages, deck: Deck, project: str
+) -> None:
+    path = ask(pages, project, replicates="20", rounds="1", policy="equal", chosen="equal")
+    while "Of the first" not in text_of(pages.get(path)):
+        deck.step()
+        deck.clock.now += timedelta(minutes=1)
+    text = text_of(pages.get(path))
+    # Five parts of two games took a minute each, and one minute before them froze what they are played on.
+    assert "50 % of 20 games played, about 6 min left." in text
+    assert "Of the first 10 games alone" in text
+    assert "/charts/" not in pages.get(path).text
+    pages.post(f"{path}/cancel")
+    deck.run()
+    text = text_of(pages.get(path))
+    assert "cancelled before all games were played" in text
+    assert "Of the first 10 games alone" in text
+    assert "% of the first" not in text_of(pages.get(page_of(project))), "equal counts are compared with nothing"
 
 
 @pytest.mark.parametrize(

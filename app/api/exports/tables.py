@@ -131,7 +131,7 @@ def read_table(
     question: Asked,
     runs: Runs = None,
 ) -> Response:
-    """Names: `allocation`, `sources`, `groups`, `warnings`, `budgets`, `scenarios`, `scenario-groups`,
+    """Names: `summary`, `allocation`, `sources`, `groups`, `warnings`, `budgets`, `scenarios`, `scenario-groups`,
     `measurement-plan`, `rounds`, `round-groups`, `orders`, `spending`, `ledger`, `provenance`, `manifests`,
     `observations`, `forecasts` and `simulations`. The last three columns of the CSV, and the sheet "About" of the XLSX,
     are the data version, the seed and the software version. In the CSV an apostrophe stands before text that a

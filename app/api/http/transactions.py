@@ -235,6 +235,7 @@ class KeyedRoute(KnownQuery):
             raise RuntimeError(f"{self.path} has no way in: reads, posts, buys, asks or changes")
         content = (self.openapi_extra or {}).get("requestBody", {}).get("content", {})
         kinds = (JSON,) if self.body_field is not None else tuple(content)
+        optional = self.body_field is not None and not self.body_field.field_info.is_required()
 
         async def keyed(request: Request) -> Response:
             runtime: Runtime = request.app.state.runtime
@@ -244,12 +245,17 @@ class KeyedRoute(KnownQuery):
             request.state.caller = caller
             if request.method in BODILESS:
                 return await handle(Request(request.scope, giving(b"")))
-            if kinds:
+            if kinds and not (optional and is_bare(request)):
                 content_type(request, *kinds)
             async with runtime.door.body(request, self.max_body, caller.workspace_id) as body:
                 return await handle(JsonRequest(request.scope, giving(body)))
 
         return keyed
+
+
+def is_bare(request: Request) -> bool:
+    """Whether by its headers the request has no body."""
+    return request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
 
 
 class Route(KeyedRoute):

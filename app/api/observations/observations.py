@@ -18,7 +18,7 @@ from app.api.http.shapes import Answer
 from app.api.http.transactions import Call, Route, changes, posts, reads
 from app.api.observations.intake import read_observations
 from app.api.observations.run_tables import DecimalMark, Extra, ReadAsOut, runs_of_table
-from app.errors import KeyTaken
+from app.errors import HoldoutRetired, KeyTaken
 from app.services.jobs import plan_watch
 from app.services.observations import observations, observe
 from app.services.observations.drafts import Draft
@@ -71,6 +71,7 @@ class ObservationOut(Answer):
     ]
     holdout: str
     recipe: str
+    chosen_from: int
     observed_at: datetime
     created_at: datetime
     voided_at: datetime | None
@@ -99,7 +100,7 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=
     "",
     status_code=201,
     summary="Post what was measured",
-    responses=declared(KeyTaken),
+    responses=declared(KeyTaken, HoldoutRetired),
     openapi_extra=CONTRACT,
 )
 def post_observations(

@@ -12,7 +12,7 @@ from app.api.keys.keys import Key
 from app.api.observations.intake import refuse_too_many
 from app.errors import Fault, Malformed, refuse
 from app.services.curves.readings import Reading
-from app.services.observations.drafts import Draft
+from app.services.observations.drafts import MOST_CANDIDATES, Draft
 from app.services.projects.changes import MAX_FAULTS
 
 Extra = Annotated[
@@ -51,12 +51,13 @@ class Line(Shape):
     eval_size: Annotated[int, Field(ge=1, le=10**12)] | None = None
     holdout: ShortText | None = None
     recipe: ShortText | None = None
+    chosen_from: Annotated[int, Field(ge=1, le=MOST_CANDIDATES)] | None = None
     observed_at: InstantIn | None = None
 
 
 LINE: TypeAdapter[Line] = TypeAdapter(Line)
-OnceARun: TypeAlias = Literal["holdout", "recipe", "observed_at"]
-ONCE_A_RUN: tuple[OnceARun, ...] = ("holdout", "recipe", "observed_at")
+OnceARun: TypeAlias = Literal["holdout", "recipe", "chosen_from", "observed_at"]
+ONCE_A_RUN: tuple[OnceARun, ...] = ("holdout", "recipe", "chosen_from", "observed_at")
 
 
 def runs_of_table(

@@ -9,10 +9,11 @@ from app.api.http.shapes import Count, InstantIn, NonNegative, Real, Shape, Shor
 from app.api.keys.keys import Key, Keyed
 from app.errors import Fault, escape, refuse
 from app.services.curves.readings import Reading
-from app.services.observations.drafts import Draft, without_none
+from app.services.observations.drafts import MOST_CANDIDATES, Draft, without_none
 from app.services.projects.changes import MAX_FAULTS
 
 EvalSize = Annotated[int, Field(strict=True, ge=1, le=10**12), Whole]
+ChosenFrom = Annotated[int, Field(strict=True, ge=1, le=MOST_CANDIDATES), Whole]
 Stated = TypeVar("Stated", EvalSize, NonNegative)
 
 
@@ -45,8 +46,8 @@ Origin = Annotated[dict[Key, Annotated[dict[Key, Count], Keyed]], Keyed]
 class ObservationIn(Shape):
     """One evaluated training run: the samples of each group it was trained on, the metric measured on each: a number,
     or an object with its error. `from`: by source and group how many of the counts came from there; the rest is
-    clean. `eval_size` and `stderr` are those of every metric that says none itself, or by
-    group."""
+    clean. `chosen_from`: how many candidates, recipes or checkpoints, were compared on the holdout to choose this one.
+    `eval_size` and `stderr` are those of every metric that says none itself, or by group."""
 
     external_id: Text | None = None
     counts: Annotated[dict[Key, Count], Keyed]
@@ -56,6 +57,7 @@ class ObservationIn(Shape):
     stderr: ForAll[NonNegative] | None = None
     holdout: ShortText | None = None
     recipe: ShortText | None = None
+    chosen_from: ChosenFrom = 1
     observed_at: InstantIn | None = None
 
 
@@ -106,5 +108,6 @@ def draft(run: ObservationIn, at: str) -> Draft:
         origin=without_none(run.origin or {}),
         holdout=run.holdout,
         recipe=run.recipe,
+        chosen_from=run.chosen_from,
         observed_at=run.observed_at,
     )

@@ -112,7 +112,8 @@ class SimulationQuestionOut(Answer):
 
 class SimulationOut(Answer):
     """`state`, `progress` and `error` are those of the job, which is watched and cancelled under its own address.
-    `data_version`: of the data the games are played on, null until the job has begun."""
+    `data_version`: of the data the games are played on, null until the job has begun. `result`: of all games once it
+    has succeeded, and before of those played so far, as its `games` say; null for fewer than ten."""
 
     id: UUID
     job_id: UUID

@@ -45,7 +45,12 @@ def stated(value: object) -> object:
 
 
 def currency_faults(read_as: ReadAs, currency: str) -> list[Fault]:
-    said = read_as.currency
-    if said is None or said == "$" or currency.upper() in CURRENCY_OF_SIGN.get(said, (said,)):
+    if read_as.currency is None or names_currency(read_as.currency, currency):
         return []
-    return [Fault("unit_cost", f"prices are in {said}, the project is in {currency}; state them in one currency")]
+    said = f"prices are in {read_as.currency}, the project is in {currency}"
+    return [Fault("unit_cost", f"{said}; state them in one currency")]
+
+
+def names_currency(sign: str, currency: str) -> bool:
+    """Whether a sign or code beside an amount may mean the currency."""
+    return sign in ("", "$") or currency.upper() in CURRENCY_OF_SIGN.get(sign, (sign,))

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from app.api.http.bulk import list_body, list_contract
 from app.api.http.etags import list_tag
@@ -21,6 +21,7 @@ from app.api.http.shapes import (
     Shape,
     ShortText,
     Text,
+    plain_text,
     said,
     unset,
 )
@@ -32,7 +33,7 @@ from app.errors import Conflict, Frozen, InUse, KeyTaken, MissingKeys
 from app.services.access.audit import write_audit
 from app.services.ledger.holdings import NONE_COLLECTED
 from app.services.projects import groups
-from app.services.projects.auditing import list_audited, source_audited
+from app.services.projects.auditing import By, list_audited, source_audited
 from app.services.projects.changes import get_member, restore, touch
 from app.store.ledger import Collected, collected_counts
 from app.store.member_rows import GroupRow
@@ -52,7 +53,21 @@ class AssumedCurve(Shape):
     offset: NonNegative = 0.0
 
 
+Level = Annotated[str, StringConstraints(min_length=1, max_length=650), AfterValidator(plain_text)]
+Share = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
 Attributes = Annotated[dict[ShortText, ShortText], Field(max_length=50)]
+
+
+class PopulationShares(Shape):
+    """Of those whom the model is to serve, the share of each level of an attribute, or of several together: then the
+    levels stand in the attributes' order with a comma between, as in 'F,65 and over'. Levels that are left out have
+    none."""
+
+    attributes: Annotated[tuple[ShortText, ...], Field(min_length=1, max_length=6)]
+    shares: Annotated[dict[Level, Share], Field(min_length=1, max_length=2_000)]
+
+
+Population = Annotated[tuple[PopulationShares, ...], Field(max_length=20)]
 
 
 class GroupIn(Shape):
@@ -152,15 +167,27 @@ def list_groups(
     return group_page(call, project, cursor, limit, archived)
 
 
+def made_group(by: By, project: Project, body: GroupIn) -> Group:
+    """Raises KeyTaken, Invalid."""
+    with source_audited(by, project, body.key):
+        groups.add_groups(by.session, project, [body.model_dump()], by.now, at="")
+    row = get_member(by.session, project, Group, body.key)
+    made = {"key": {"from": None, "to": row.key}}
+    write_audit(by.session, project, by.caller, "group.made", f"group:{row.key}", {}, by.now, made)
+    touch(project, by.now)
+    return row
+
+
+def changed_group(by: By, project: Project, row: Group, body: GroupPatch) -> None:
+    """Raises Frozen, KeyTaken, Invalid."""
+    with source_audited(by, project, row.key):
+        groups.update_group(by.session, project, row, said(body), by.now)
+
+
 @router.post("", status_code=201, summary="Add a group", responses=declared(KeyTaken))
 def add_group(project_id: str, body: GroupIn, call: Annotated[Call, posts("write")]) -> GroupOut:
     project = call.project(project_id)
-    with source_audited(call, project, body.key):
-        groups.add_groups(call.session, project, [body.model_dump()], call.now, at="")
-    row = get_member(call.session, project, Group, body.key)
-    made = {"key": {"from": None, "to": row.key}}
-    write_audit(call.session, project, call.caller, "group.made", f"group:{row.key}", {}, call.now, made)
-    touch(project, call.now)
+    row = made_group(call, project, body)
     call.headers["Location"] = f"{call.path}/{part_of(row.key)}"
     return shape_of(call, project, row)
 
@@ -204,8 +231,7 @@ def update_group(
     project = call.project(project_id)
     row = get_member(call.session, project, Group, key)
     call.match(shape_of(call, project, row))
-    with source_audited(call, project, row.key):
-        groups.update_group(call.session, project, row, said(body), call.now)
+    changed_group(call, project, row, body)
     return shape_of(call, project, row)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-from app.api.http.shapes import Count, MoneyInSchema, Shape, Text, read_money
+from app.api.http.shapes import Count, MoneyInSchema, Shape, ShortText, Text, read_money
 from app.api.keys.keys import Key
 from app.money import plain
 
@@ -14,16 +14,19 @@ MAX_LIMITS = 200
 MAX_MEMBERS = 20_000
 
 Keys = Annotated[tuple[Key, ...], Field(min_length=1, max_length=MAX_MEMBERS)]
+Where = Annotated[dict[ShortText, ShortText], Field(min_length=1, max_length=50)]
 Money = Annotated[Decimal, BeforeValidator(read_money), PlainSerializer(plain, return_type=str), MoneyInSchema]
 Fraction = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
 
 
 class Limit(Shape):
-    """What a set of sources, this round's orders, or of groups, their total counts, may come to at least or at most."""
+    """What a set of sources, this round's orders, or of groups, their total counts, may come to at least or at most.
+    `where` stands for all groups that have these attributes when a plan is made."""
 
     name: Text
     sources: Keys | None = None
     groups: Keys | None = None
+    where: Where | None = None
 
 
 class CostLimit(Limit):

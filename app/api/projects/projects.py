@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from app.api.http.pages import Archived as ArchivedOnes
 from app.api.http.pages import Cursor, Limit, Page, page
@@ -22,11 +22,13 @@ from app.api.http.shapes import (
     Shape,
     ShortText,
     Text,
+    Whole,
+    plain_text,
     said,
     unset,
 )
 from app.api.http.transactions import Call, Route, changes, posts, reads
-from app.api.projects.groups import GroupIn
+from app.api.projects.groups import GroupIn, Population
 from app.api.projects.intake_rules import IntakeRules, stored_intake
 from app.api.projects.licences import LicenceRule, stored_rule
 from app.api.projects.limits import SetLimits, stored_limits
@@ -45,6 +47,10 @@ from app.store.projects import projects_of_workspace
 router = APIRouter(prefix="/v1/projects", tags=["projects"], route_class=Route)
 
 
+Days = Annotated[int, Field(strict=True, ge=1, le=3_650), Whole]
+Notes = Annotated[str, StringConstraints(min_length=1, max_length=10_000), AfterValidator(plain_text)]
+
+
 class BudgetOut(Answer):
     total: MoneyOut
     rounds: int
@@ -54,12 +60,14 @@ class ProjectIn(Shape):
     """`objective` left out is utilitarian. `value_per_utility` is what one unit of utility is worth in money,
     `smallest_gain` the least gain in utility worth a round: with either, the next allocation says when to stop;
     `verdict_thresholds` say from where on it advises against buying as planned. A round that costs more than
-    `approval_threshold` needs two keys to accept it. `model` is joint where one model is trained on all groups' data,
+    `approval_threshold` needs two keys to accept it; a proposal that is not accepted within `proposal_expires_days` is
+    expired, null or left out never. `model` is joint where one model is trained on all groups' data,
     separate where each group has a model of its own, so that other groups' counts never enter its curve; null or left
     out it is joint, and separate for R² and every other metric to maximise that has no lower bound. `stakeholders`
     judge every plan by their own objectives, and the objective `compromise` serves them all. By a `licence_rule` no
     plan orders from a source whose licence does not permit what it requires; every manifest of what came is held
-    against the `intake_rules`. `external_id` is the project's name in your own records: sent again with the same
+    against the `intake_rules`; `population` says whom the samples are to be like. `notes` are a text for whoever
+    reads the report. `external_id` is the project's name in your own records: sent again with the same
     content it answers the project that is there."""
 
     external_id: Text | None = None
@@ -74,12 +82,15 @@ class ProjectIn(Shape):
     groups: Annotated[tuple[GroupIn, ...], Field(max_length=20_000)] = ()
     sources: Annotated[tuple[SourceIn, ...], Field(max_length=MAX_SOURCES)] = ()
     set_limits: SetLimits = ()
+    population: Population = ()
     licence_rule: LicenceRule | None = None
     intake_rules: IntakeRules = ()
     value_per_utility: PriceIn | None = None
     smallest_gain: Positive | None = None
     verdict_thresholds: VerdictThresholds | None = None
     approval_threshold: MoneyIn | None = None
+    proposal_expires_days: Days | None = None
+    notes: Notes | None = None
 
 
 class ProjectPatch(Patch):
@@ -96,12 +107,15 @@ class ProjectPatch(Patch):
     recipe: ShortText = unset()
     model: ModelName | None = unset()
     set_limits: SetLimits = unset()
+    population: Population = unset()
     licence_rule: LicenceRule | None = unset()
     intake_rules: IntakeRules = unset()
     value_per_utility: PriceIn | None = unset()
     smallest_gain: Positive | None = unset()
     verdict_thresholds: VerdictThresholds | None = unset()
     approval_threshold: MoneyIn | None = unset()
+    proposal_expires_days: Days | None = unset()
+    notes: Notes | None = unset()
 
 
 class ProjectOut(Answer):
@@ -116,12 +130,15 @@ class ProjectOut(Answer):
     recipe: str
     model: ModelName
     set_limits: SetLimits
+    population: Population
     licence_rule: LicenceRule | None
     intake_rules: IntakeRules
     value_per_utility: MoneyOut | None
     smallest_gain: float | None
     verdict_thresholds: VerdictThresholds | None
     approval_threshold: MoneyOut | None
+    proposal_expires_days: int | None
+    notes: str | None
     reference_loss: float | None
     data_version: int
     data_at: datetime
@@ -142,6 +159,8 @@ def columns(body: ProjectIn | ProjectPatch) -> dict[str, Any]:
         fields["stakeholders"] = [one.model_dump(mode="json") for one in body.stakeholders]
     if "set_limits" in fields:
         fields["set_limits"] = stored_limits(body.set_limits)
+    if "population" in fields:
+        fields["population"] = [one.model_dump(mode="json") for one in body.population]
     if "licence_rule" in fields:
         fields["licence_rule"] = stored_rule(body.licence_rule)
     if "intake_rules" in fields:

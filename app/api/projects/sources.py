@@ -41,7 +41,7 @@ from app.services.curves.fit import learnt_of
 from app.services.ledger.holdings import SourceRecord, holdings_of
 from app.services.licences import effective_terms
 from app.services.projects import sources
-from app.services.projects.auditing import list_audited, source_audited
+from app.services.projects.auditing import By, list_audited, source_audited
 from app.services.projects.changes import get_member, touch
 from app.store.member_rows import SourceRow
 from app.store.models.projects import Group, Project, Source
@@ -311,25 +311,38 @@ def list_sources(
     return Page(items=shapes_of(call, project, rows.items), next_cursor=rows.next_cursor)
 
 
-def refuse_connections(call: Call, project: Project, items: Iterable[Mapping[str, Any]]) -> None:
+def refuse_connections(by: By, project: Project, items: Iterable[Mapping[str, Any]]) -> None:
     """Vendor connections are the workspace's: who may use one could have what it brings for other projects. Raises
     Forbidden where a key that is limited to projects gives a source one that it has not already."""
-    if call.caller.project_ids is None:
+    if by.caller.project_ids is None:
         return
     named = [item for item in items if item.get("connection") is not None]
-    held = {row.key: row.connection_id for row in members(call.session, Source, project.id)} if named else {}
+    held = {row.key: row.connection_id for row in members(by.session, Source, project.id)} if named else {}
     if any(held.get(item["key"]) != item["connection"] for item in named):
-        call.caller.require_whole_workspace()
+        by.caller.require_whole_workspace()
+
+
+def made_source(by: By, project: Project, body: SourceIn) -> Source:
+    """Raises KeyTaken, Invalid, Forbidden."""
+    refuse_connections(by, project, [source_fields(body)])
+    with source_audited(by, project, body.key):
+        sources.add_sources(by.session, project, [source_fields(body)], by.now, at="")
+    touch(project, by.now)
+    return get_member(by.session, project, Source, body.key)
+
+
+def changed_source(by: By, project: Project, row: Source, body: SourcePatch) -> None:
+    """Raises Frozen, KeyTaken, Invalid, Forbidden."""
+    fields = source_fields(body)
+    refuse_connections(by, project, [{"key": row.key, **fields}])
+    with source_audited(by, project, row.key, becomes=fields.get("key")):
+        sources.update_source(by.session, project, row, fields, by.now)
 
 
 @router.post("", status_code=201, summary="Add a source", responses=declared(KeyTaken))
 def add_source(project_id: str, body: SourceIn, call: Annotated[Call, posts("write")]) -> SourceOut:
     project = call.project(project_id)
-    refuse_connections(call, project, [source_fields(body)])
-    with source_audited(call, project, body.key):
-        sources.add_sources(call.session, project, [source_fields(body)], call.now, at="")
-    row = get_member(call.session, project, Source, body.key)
-    touch(project, call.now)
+    row = made_source(call, project, body)
     call.headers["Location"] = f"{call.path}/{part_of(row.key)}"
     return shape_of(call, project, row)
 
@@ -373,10 +386,7 @@ def update_source(
     project = call.project(project_id)
     row = get_member(call.session, project, Source, key)
     call.match(shape_of(call, project, row))
-    said = source_fields(body)
-    refuse_connections(call, project, [{"key": row.key, **said}])
-    with source_audited(call, project, row.key, becomes=said.get("key")):
-        sources.update_source(call.session, project, row, said, call.now)
+    changed_source(call, project, row, body)
     return shape_of(call, project, row)
 
 

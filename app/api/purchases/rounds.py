@@ -1,6 +1,6 @@
 """Rounds: purchases, from proposal to close."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -12,7 +12,19 @@ from app.api.http.answers import RoundNumber, WarningOut
 from app.api.http.etags import matches, question_tag
 from app.api.http.pages import Cursor, Limit, Page, page
 from app.api.http.problems import declared, repeated
-from app.api.http.shapes import Answer, Count, MoneyIn, MoneyOut, Shape, Text, Whole, with_example
+from app.api.http.shapes import (
+    Answer,
+    Count,
+    LongText,
+    MoneyIn,
+    MoneyOut,
+    Patch,
+    Shape,
+    Text,
+    Whole,
+    unset,
+    with_example,
+)
 from app.api.http.transactions import Call, Route, buys, changes, reads
 from app.api.keys.keys import Key, Keyed
 from app.api.planning.allocations import AllocationOut, allocation_json
@@ -38,6 +50,7 @@ from app.services.purchases.doubts import Fall, Unread, falls_of, unread_of_orde
 from app.services.purchases.progress import GroupProgress, OrderProgress, progress_of
 from app.services.purchases.proposals import Proposal
 from app.services.purchases.rounds import get_round
+from app.services.purchases.steps import Step, StepName, approvals_needed, require, state_of, steps_of
 from app.store.access import key_name
 from app.store.db import Session
 from app.store.models.projects import Group, Project
@@ -47,7 +60,7 @@ from app.store.rounds import listed_rounds
 
 router = APIRouter(prefix="/v1/projects/{project_id}/rounds", tags=["rounds"], route_class=Route)
 
-State = Literal["proposed", "accepted", "collecting", "closed", "cancelled"]
+State = Literal["proposed", "accepted", "collecting", "closed", "declined", "cancelled", "expired"]
 
 
 class QueryIn(Shape):
@@ -66,21 +79,44 @@ class QueryIn(Shape):
 
 
 class RoundIn(Shape):
-    """The allocation that was looked at, by its data version and query."""
+    """The allocation that was looked at, by its data version and query. `note`: in your words, for whoever is to
+    approve it; `reference`: the number of your purchase order."""
 
     external_id: Text | None = None
     data_version: Annotated[int, Field(strict=True, ge=0), Whole] | None = None
     query: QueryIn = Field(default_factory=QueryIn)
+    note: LongText | None = None
+    reference: Text | None = None
 
 
-class RoundPatch(Shape):
-    """The orders of a proposal, source by source; sources left out get none."""
+class RoundPatch(Patch):
+    """The orders of a proposal, source by source; sources left out get none. `reference`: the number of the purchase
+    order, in any state of the round; null takes it away."""
 
-    orders: Annotated[dict[Key, Count], Field(max_length=20_000), Keyed]
+    made_from = RoundIn
+
+    orders: Annotated[dict[Key, Count], Field(max_length=20_000), Keyed] = unset()
+    reference: Text | None = unset()
+
+
+class AcceptIn(Shape):
+    """`note`: in your words; needed where the frozen verdict is to keep the money or to measure first. `reference`: the
+    number of the purchase order."""
+
+    note: LongText | None = None
+    reference: Text | None = None
+
+
+class DeclineIn(Shape):
+    reason: LongText
+
+
+class CloseIn(Shape):
+    note: LongText | None = None
 
 
 class CancelIn(Shape):
-    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = None
+    reason: LongText | None = None
 
 
 class FrozenAllocation(RootModel[dict[str, Any]]):
@@ -119,9 +155,26 @@ class GroupProgressOut(Answer):
     measured: MeasuredOut | None
 
 
+class HolderOut(Answer):
+    """An API key, by whose name one knows who it was; null where it has none."""
+
+    id: str
+    name: str | None
+
+
+class StepOut(Answer):
+    """Who did what, when and with what words. An edit voids the approvals before it."""
+
+    step: StepName
+    by: HolderOut
+    at: datetime
+    note: str | None
+
+
 class RoundSummary(Answer):
     """A round; `cost` is what its orders were planned to cost. Keys are named by id, and by name where they have one.
-    `note` is of a purchase that was recorded as a whole."""
+    `note` is of who proposed it, `reason` of who declined or cancelled it, `reference` the purchase order's number.
+    `steps` tell its life, oldest first. From `expires_at` on a proposal is `expired` and can no longer be accepted."""
 
     number: int
     state: State
@@ -136,11 +189,15 @@ class RoundSummary(Answer):
     approvals: list[str]
     approval_names: list[str | None]
     approvals_needed: int
+    steps: list[StepOut]
     reason: str | None
     note: str | None
+    reference: str | None
     created_at: datetime
     updated_at: datetime
+    expires_at: datetime | None
     accepted_at: datetime | None
+    declined_at: datetime | None
     closed_at: datetime | None
     cancelled_at: datetime | None
 
@@ -157,7 +214,7 @@ class RoundOut(RoundSummary):
     groups: list[GroupProgressOut]
 
 
-def summary_of(project: Project, row: Round) -> RoundSummary:
+def summary_of(project: Project, row: Round, now: datetime) -> RoundSummary:
     lines = [
         LineOut(source=key, quantity=line["quantity"], cost=line["cost"]) for key, line in sorted(row.lines.items())
     ]
@@ -165,16 +222,22 @@ def summary_of(project: Project, row: Round) -> RoundSummary:
         row,
         project,
         lines=lines,
-        approvals_needed=rounds.approvals_needed(project, row),
+        state=state_of(row, now),
+        steps=[step_shape(one) for one in steps_of(row)],
+        approvals_needed=approvals_needed(project, row),
         proposed_by_name=key_name(row, row.proposed_by),
         approval_names=[key_name(row, key_id) for key_id in row.approvals],
     )
 
 
-def round_shape(session: Session, project: Project, row: Round) -> RoundOut:
+def step_shape(one: Step) -> StepOut:
+    return StepOut(step=one.step, by=HolderOut(id=one.key, name=one.name), at=one.at, note=one.note)
+
+
+def round_shape(session: Session, project: Project, row: Round, now: datetime) -> RoundOut:
     progress = progress_of(session, project, row)
     return RoundOut.of(
-        summary_of(project, row),
+        summary_of(project, row, now),
         money_of(order.totals for order in progress.orders),
         warnings=round_warnings(session, project, progress.orders),
         orders=[order_shape(order) for order in progress.orders],
@@ -228,7 +291,7 @@ def group_shape(one: GroupProgress) -> GroupProgressOut:
 
 def shape_of(call: Call, project: Project, row: Round) -> RoundOut:
     call.session.flush()
-    return round_shape(call.session, project, row)
+    return round_shape(call.session, project, row, call.now)
 
 
 @router.post(
@@ -247,13 +310,15 @@ def propose_round(project_id: str, body: RoundIn, call: Annotated[Call, buys("wr
     project = call.project(project_id)
     question = body.query.question()
     version = looked_at(call, project, body, question)
-    proposal = Proposal(body.external_id, version, question, body.query.model_dump(mode="json"))
+    asked = body.query.model_dump(mode="json")
+    proposal = Proposal(body.external_id, version, question, asked, body.note, body.reference)
     repeat = proposals.find_repeat(call.session, project, proposal)
     if repeat is not None:
         call.status = 200
         return shape_of(call, project, repeat)
-    fits = call.runtime.fits
-    row = proposals.propose(call.session, fits, project, proposal, allocation_json, call.caller, call.now)
+    row = proposals.propose(
+        call.session, call.runtime.fits, project, proposal, allocation_json, call.caller, call.now, call.enqueue
+    )
     call.headers["Location"] = f"/v1/projects/{project.id}/rounds/{row.number}"
     return shape_of(call, project, row)
 
@@ -279,7 +344,7 @@ def list_rounds(
 ) -> Page[RoundSummary]:
     project = call.project(project_id)
     rows = listed_rounds(call.session, project.id)
-    return page(call, cursor, limit, rows, lambda row: summary_of(project, row))
+    return page(call, cursor, limit, rows, lambda row: summary_of(project, row, call.now))
 
 
 @router.get("/{number}", summary="Read a round")
@@ -296,20 +361,39 @@ def read_round_allocation(
     return FrozenAllocation(get_round(call.session, call.project(project_id), number).allocation)
 
 
-@router.patch("/{number}", summary="Edit a proposal", responses=declared(Conflict, TooManyComputations))
+@router.patch("/{number}", summary="Edit a round", responses=declared(Conflict, TooManyComputations))
 def edit_round(
     project_id: str, number: RoundNumber, body: RoundPatch, call: Annotated[Call, changes("write")]
 ) -> RoundOut:
-    """Other orders than the allocation's; their forecast is made anew, and approvals given before are void."""
+    """A proposal takes other orders than the allocation's: what is signed is frozen anew, as the data are now, and
+    approvals given before are void."""
     project = call.project(project_id)
     row = get_round(call.session, project, number)
     call.match(shape_of(call, project, row))
-    rounds.require(row, "proposed", "edited")
-    allocation = proposals.edited_allocation(
-        call.session, call.runtime.fits, project, QueryIn.model_validate(row.query).question(), body.orders
-    )
-    proposals.edit(call.session, project, row, allocation, call.caller, call.now)
+    if "orders" in body.model_fields_set:
+        require(row, "proposed", "edited", call.now)
+        wanted = ordering(call.session, project, row, body.orders)
+        proposals.edit(
+            call.session, call.runtime.fits, project, row, wanted, allocation_json, call.caller, call.now, call.enqueue
+        )
+    if "reference" in body.model_fields_set:
+        rounds.refer(call.session, project, row, body.reference, call.caller, call.now)
     return shape_of(call, project, row)
+
+
+def ordering(
+    session: Session,
+    project: Project,
+    row: Round,
+    orders: Mapping[str, int],
+    note: str | None = None,
+    reference: str | None = None,
+) -> Proposal:
+    """A proposal of just these orders, asked for as the round's allocation was. Raises Invalid for unknown sources."""
+    asked = QueryIn.model_validate(row.query).question()
+    question = proposals.edited_question(session, project, asked, orders)
+    query = QueryIn.model_validate(vars(question)).model_dump(mode="json")
+    return Proposal(None, project.data_version, question, query, note, reference)
 
 
 @router.post(
@@ -317,21 +401,46 @@ def edit_round(
     summary="Accept a round",
     responses=declared(Conflict, LicenceRule, PreconditionFailed, PreconditionRequired),
 )
-def accept_round(project_id: str, number: RoundNumber, call: Annotated[Call, buys("buy")]) -> RoundOut:
+def accept_round(
+    project_id: str,
+    number: RoundNumber,
+    call: Annotated[Call, buys("buy")],
+    body: Annotated[AcceptIn, Body(default_factory=AcceptIn)],
+) -> RoundOut:
     """Commits the money: needs the round's ETag as If-Match. Over the project's `approval_threshold` a second key must
-    accept as well."""
+    accept as well. Against a verdict of `keep` or `measure` it takes a `note` that says why."""
     project, row = conditional(call, project_id, number)
-    rounds.accept(call.session, project, row, call.caller, call.now, call.enqueue)
+    rounds.accept(call.session, project, row, body.note, body.reference, call.caller, call.now, call.enqueue)
+    return shape_of(call, project, row)
+
+
+@router.post(
+    "/{number}/decline",
+    summary="Decline a round",
+    responses=declared(Conflict, PreconditionFailed, PreconditionRequired),
+)
+def decline_round(
+    project_id: str, number: RoundNumber, body: DeclineIn, call: Annotated[Call, buys("buy")]
+) -> RoundOut:
+    """Refuses a proposal, and says why: needs the round's ETag as If-Match. To propose it again with other orders, look
+    at the next allocation with `hold` and propose that."""
+    project, row = conditional(call, project_id, number)
+    rounds.decline(call.session, project, row, body.reason, call.caller, call.now, call.enqueue)
     return shape_of(call, project, row)
 
 
 @router.post(
     "/{number}/close", summary="Close a round", responses=declared(Conflict, PreconditionFailed, PreconditionRequired)
 )
-def close_round(project_id: str, number: RoundNumber, call: Annotated[Call, buys("buy")]) -> RoundOut:
+def close_round(
+    project_id: str,
+    number: RoundNumber,
+    call: Annotated[Call, buys("buy")],
+    body: Annotated[CloseIn, Body(default_factory=CloseIn)],
+) -> RoundOut:
     """Ends the collecting: what was committed and not spent is free again."""
     project, row = conditional(call, project_id, number)
-    rounds.close(call.session, project, row, call.caller, call.now, call.enqueue)
+    rounds.close(call.session, project, row, body.note, call.caller, call.now, call.enqueue)
     return shape_of(call, project, row)
 
 

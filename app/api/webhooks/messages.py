@@ -91,6 +91,50 @@ class RoundData(Sent):
     round: int
 
 
+class SignerSent(Sent):
+    id: str
+    name: str | None
+
+
+class ProposalData(RoundData):
+    """What a proposal would buy, as it stands. `page`: the path of its page; `by`: the API key that did what is told
+    of, with its `note`; `verdict`: on the plan, as a sentence, null for rounds from before there were verdicts;
+    `approvals`: how many it has of `approvals_needed`."""
+
+    page: str
+    project_name: str
+    by: SignerSent
+    note: str | None
+    reference: str | None
+    cost: MoneyOut
+    currency: str
+    verdict: str | None
+    approvals: int
+    approvals_needed: int
+    expires_at: datetime | None
+
+
+class RoundProposed(Message):
+    """A round is proposed and waits to be approved."""
+
+    type: Literal["round.proposed"]
+    data: ProposalData
+
+
+class RoundApprovalNeeded(Message):
+    """A proposal was edited, which voids its approvals, or has one and needs another key's."""
+
+    type: Literal["round.approval_needed"]
+    data: ProposalData
+
+
+class RoundDeclined(Message):
+    """A proposal is declined; `note` says why. Nothing was bought."""
+
+    type: Literal["round.declined"]
+    data: ProposalData
+
+
 class RoundAccepted(Message):
     """A round has the approvals it needs; its orders are made."""
 
@@ -165,6 +209,9 @@ MESSAGES: tuple[type[Message], ...] = (
     ObservationsAccepted,
     AllocationChanged,
     TargetReached,
+    RoundProposed,
+    RoundApprovalNeeded,
+    RoundDeclined,
     RoundAccepted,
     RoundClosed,
     OrderPlaced,

@@ -212,7 +212,7 @@ def _run(problem: Problem, judge: Judge, at: int, run: Composition, variance: li
         reason = "No further run makes the decision clearly more certain."
     else:
         sd = percent(1.0 - float(np.sqrt(after[place] / before[place])))
-        reason = f"It tells most about {key}, trained on {size}: the sd of its gain per cost falls by {sd}."
+        reason = f"It tells most about {key}, trained on {size}: its gain per cost will be {sd} less uncertain."
     if is_joint(judge.observations):
         reason = f"{run.why(problem.keys)} {reason}"
     return MeasurementRun(run.counts, reason, float(before.sum()), float(after.sum()))

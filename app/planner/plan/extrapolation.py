@@ -73,8 +73,9 @@ def extrapolations(form: Canonical, decision: Decision) -> list[Warning]:
     ranked = np.argsort(-far.spend, kind="stable")
     ranked = ranked[far.spend[ranked] > NOTABLE_FAR * spent]
     groups = _named(form, far, ranked.tolist())
+    price = money(round(total), form.market.payable)
     detail = (
-        f"{money(_rounded(total))}, {percent(total / spent)} of the spend, buys more than {FAR_RATIO:g} times what was"
+        f"{price}, {percent(total / spent)} of the spend, buys more than {FAR_RATIO:g} times what was"
         f" measured ({groups}), and what it brings is known to within {percent(far.at_risk / total)} only: buy up to"
         " there first, measure, and plan the rest anew."
     )
@@ -88,8 +89,3 @@ def _named(form: Canonical, far: Far, ranked: Sequence[int]) -> str:
     shown = [f"{form.keys[at]} beyond {count(far.stop[at])}" for at in ranked[:MOST_NAMED]]
     more = len(ranked) - len(shown)
     return listed([*shown, f"{more} other groups"] if more > 1 else [*shown, "another group"] if more else shown)
-
-
-def _rounded(millionths: float) -> int:
-    """To the hundredth of a currency unit: shares of an order's price are no exact amounts."""
-    return round(millionths / 10_000) * 10_000

@@ -7,7 +7,7 @@ import numpy as np
 
 from app.planner.arrays import FloatArray
 from app.planner.errors import ProblemError
-from app.planner.plan.compare import Outlooks
+from app.planner.plan.compare import Outlooks, gain_of
 from app.planner.plan.decide import Decision, decide
 from app.planner.plan.exploration import decide_exploring
 from app.planner.plan.margins import Margins, room
@@ -183,6 +183,8 @@ def _utilities(form: Canonical, decision: Decision, widening: float) -> UtilityS
         equal=rules["equal"].interval,
         equal_spend=rules["equal_spend"].interval,
         proportional=rules["proportional"].interval,
+        gain=gain_of(after, now),
+        gain_equal=gain_of(rules["equal"], now),
         best_simple_rule=best,
         equal_budget_ratio=equal_ratio,
     )

@@ -74,7 +74,8 @@ class SimpleRule:
 class UtilitySummary:
     """Utility now, with the plan, and with each simple rule, over the same draws.
 
-    equal_budget_ratio: what equal counts would need to reach the same; None where the plan spends nothing.
+    gain, gain_equal: of the plan, and of equal counts, over now. equal_budget_ratio: what equal counts would need to
+    reach the same; None where the plan spends nothing.
     """
 
     now: Interval
@@ -82,6 +83,8 @@ class UtilitySummary:
     equal: Interval
     equal_spend: Interval
     proportional: Interval
+    gain: Gain
+    gain_equal: Gain
     best_simple_rule: SimpleRule
     equal_budget_ratio: BudgetRatio | None
 

@@ -85,7 +85,7 @@ def unspent_reason(form: Canonical, decision: Decision, margins: Margins) -> str
     if cheapest is None:
         return "The groups that count are served to their sources' largest orders, or can gain no more."
     if cheapest > decision.left:
-        return f"It is less than the cheapest further order, {money(cheapest)}."
+        return f"It is less than the cheapest further order, {money(cheapest, form.market.payable)}."
     if decision.policy == "given":
         return "The orders that were typed in leave it."
     if decision.policy == "optimal" and form.utility.objective.stop_ratio > 0.0:
@@ -126,7 +126,7 @@ def _unavailable(form: Canonical, group: int) -> str | None:
         return "Its sources sell less than their smallest order."
     if not market.most[own].any():
         smallest = min(form.sources[at].cost(form.sources[at].least) for at in own)
-        return f"Its smallest order costs {money(smallest)}, more than the budget."
+        return f"Its smallest order costs {money(smallest, market.payable)}, more than the budget."
     return None
 
 

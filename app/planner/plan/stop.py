@@ -14,7 +14,7 @@ from app.planner.problem.problem import Problem
 from app.planner.relaxation.certificate import CLOSED
 from app.planner.relaxation.compromise import prepared, with_base
 from app.planner.relaxation.separable import is_separable
-from app.planner.wording import MILLIONTHS, money, near, number
+from app.planner.wording import MILLIONTHS, money, number
 
 FIRST_SHARES = (0.0, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)
 """Shares of the budget that are looked at first."""
@@ -87,7 +87,7 @@ def stop_advice(
         stops.append(_least_enough(lambda budget: all_ - utility(budget) < smallest_gain, problem.budget))
     spend = min(stops)
     worth = None if value_per_utility is None else value_per_utility * gain
-    reason = _stop_reason(problem.budget, spend, all_ - utility(spend), value_per_utility)
+    reason = _stop_reason(problem.budget, spend, all_ - utility(spend), value_per_utility, problem.payable)
     return StopAdvice(spend, worth, gain, spend == 0, reason)
 
 
@@ -164,15 +164,16 @@ def _least_enough(enough: Callable[[int], bool], budget: int) -> int:
     return high
 
 
-def _stop_reason(budget: int, spend: int, left_gain: float, value: float | None) -> str:
-    rest = money(budget - spend)
+def _stop_reason(budget: int, spend: int, left_gain: float, value: float | None, payable: int) -> str:
+    rest = money(budget - spend, payable)
     if budget == 0:
         return "The budget is 0, so there is nothing to stop."
     if spend == budget:
         return "All of the budget is worth spending: its last part still buys more than it costs."
     bought = f"a utility of {number(left_gain)}"
     if value is not None:
-        bought += f", worth {near(value * left_gain)}"
+        bought += f", worth {money(round(value * left_gain * MILLIONTHS), payable)}"
     if spend == 0:
         return f"Stop: the {rest} of this round buy {bought}, less than they cost or than is worth having."
-    return f"Stop at {money(spend)}: the other {rest} buy {bought}, less than they cost or than is worth having."
+    up_to = money(spend, payable)
+    return f"Stop at {up_to}: the other {rest} buy {bought}, less than they cost or than is worth having."

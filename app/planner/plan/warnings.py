@@ -66,9 +66,9 @@ def _targets(form: Canonical, metric_now: FloatArray) -> list[Warning]:
     best = form.metric.to_metric(form.utility.posterior.parameters()["asymptote"])
     found = []
     for at in np.flatnonzero(np.isfinite(form.targets)):
-        target, key = float(form.targets[at]), form.keys[at]
-        met = float(np.mean(sign * metric_now[at] >= sign * target))
-        reachable = float(np.mean(sign * best[at] > sign * target))
+        target, hurdle, key = float(form.targets[at]), sign * float(form.hurdles[at]), form.keys[at]
+        met = float(np.mean(sign * metric_now[at] >= hurdle))
+        reachable = float(np.mean(sign * best[at] > hurdle))
         if met >= LIKELY_CHANCE:
             detail = (
                 f"It meets its target {number(target)} already (chance {percent(met)}):"
@@ -167,7 +167,8 @@ def _limits(form: Canonical, decision: Decision) -> list[Warning]:
             detail = f"Its {side} count, {count(limit)}, decides what it gets: {change} it if that is not meant."
             found.append(Warning("bound_binds", detail, group=form.keys[bound.group]))
             continue
-        said = percent(limit) if bound.share is not None else money(round(limit)) if bound.unit > 1.0 else count(limit)
+        paid = money(round(limit), form.market.payable)
+        said = percent(limit) if bound.share is not None else paid if bound.unit > 1.0 else count(limit)
         name = bound.lower.key
         detail = f"The limit {name} is at its {side}, {said}, and costs utility: {change} it if that is not meant."
         found.append(Warning("bound_binds", detail))
@@ -295,4 +296,4 @@ def _idle(form: Canonical, decision: Decision, reason: str | None) -> list[Warni
         return []
     why = reason[0].lower() + reason[1:].rstrip(".") if reason else "nothing could be bought"
     advice = "raise the limits or add sources" if "largest" in why else "keep it for a larger round"
-    return [Warning("budget_unspent", f"{money(decision.left)} is not spent: {why}; {advice}.")]
+    return [Warning("budget_unspent", f"{money(decision.left, form.market.payable)} is not spent: {why}; {advice}.")]

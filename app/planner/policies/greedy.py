@@ -212,7 +212,6 @@ class _Reach:
 GREEDY = Policy(
     key="greedy",
     label="Greedy",
-    gloss="largest gain per cost, batch by batch",
     rule="batch by batch where the gain per cost is largest",
     reason="The policy gives each batch to the group with the largest gain per cost at its point estimate.",
     orders=lambda form, _: greedy(form.utility, form.market, form.held, form.space),

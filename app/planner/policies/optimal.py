@@ -23,7 +23,7 @@ def thompson(form: Canonical, means: Means) -> IntArray:
 OPTIMAL = Policy(
     key="optimal",
     label="Optimal",
-    rule="the best split for the objective",
+    rule="the best split for the goal",
     orders=optimal,
     needs_curves=True,
     unspent="More samples would not raise the utility.",
@@ -31,7 +31,6 @@ OPTIMAL = Policy(
 THOMPSON = Policy(
     key="thompson",
     label="Thompson",
-    gloss="best for one draw of the curves",
     rule="the best split for one draw of the curves",
     reason="The policy buys what would be best if one draw of the curves were the truth.",
     orders=thompson,

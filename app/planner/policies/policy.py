@@ -30,10 +30,9 @@ class Means:
 class Policy:
     """A way to spend the money; one row of `table.POLICIES`.
 
-    label: its name in lists and charts, with `gloss` behind it in lists where the name does not say enough. rule: how
-    the money is split, as in "split by …". reason: why a group gets what it gets, {weight} its weight; empty where that
-    differs from group to group. unspent: why money is left that would still buy something. needs_curves: it asks the
-    groups' curves.
+    label: its name in charts and tables. rule: how the money is split, as in "split by …" and in lists. reason: why a
+    group gets what it gets, {weight} its weight; empty where that differs from group to group. unspent: why money is
+    left that would still buy something. needs_curves: it asks the groups' curves.
     orders: whole orders [S] of a problem, which need not know its bounds and limits.
     """
 
@@ -44,4 +43,3 @@ class Policy:
     needs_curves: bool
     reason: str = ""
     unspent: str = UNSPENT
-    gloss: str = ""

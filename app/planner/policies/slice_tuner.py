@@ -167,7 +167,7 @@ def _nearest(market: Market, shelves: Shelves, wished: FloatArray) -> IntArray:
 SLICE_TUNER = Policy(
     key="slice_tuner",
     label="Slice Tuner",
-    rule="Slice Tuner",
+    rule="Slice Tuner's method",
     reason="The policy weighs loss and gap at fitted power laws, and limits how much the imbalance changes.",
     orders=lambda form, _: slice_tuner(form.utility.posterior, form.market, form.held, form.space),
     needs_curves=True,

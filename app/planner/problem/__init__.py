@@ -2,6 +2,6 @@
 
 from app.planner.problem.problem import Limit, Problem
 from app.planner.problem.rates import Rate, acceptance, yields
-from app.planner.problem.sources import Source, Tier
+from app.planner.problem.sources import Source, SourceError, Tier
 
-__all__ = ["Limit", "Problem", "Rate", "Source", "Tier", "acceptance", "yields"]
+__all__ = ["Limit", "Problem", "Rate", "Source", "SourceError", "Tier", "acceptance", "yields"]

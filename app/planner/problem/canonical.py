@@ -33,6 +33,7 @@ class Canonical:
     raw: FloatArray
     pending_raw: FloatArray
     targets: FloatArray
+    hurdles: FloatArray
     metric: Metric
     utility: Utility
     market: Market
@@ -43,7 +44,7 @@ class Canonical:
         """The problem in the solvers' order, weights normalised."""
         order = np.array(sorted(range(len(problem.keys)), key=problem.keys.__getitem__), dtype=np.int64)
         place = np.argsort(order).tolist()
-        market = Market.of(problem.sources, place, len(order), problem.budget)
+        market = Market.of(problem.sources, place, len(order), problem.budget, problem.payable)
         utility = Utility.of(
             problem.objective,
             problem.weights,
@@ -76,6 +77,7 @@ class Canonical:
             raw=raw,
             pending_raw=pending_raw,
             targets=problem.targets[order],
+            hurdles=problem.hurdles[order],
             metric=problem.metric,
             utility=utility,
             market=market,

@@ -6,6 +6,7 @@ money: the least total miss of the limits, then, with these moved, the least mon
 licence rule excludes sources, the same is asked without it: what only they could mend is the rule's doing.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -133,7 +134,9 @@ def _together(market: Market, region: Region) -> list[Culprit]:
         orders = _cheapest(replace(programme, region=moved))
     need = 0 if orders is None else market.cost(orders)
     if need > market.budget:
-        change = f"Raise the budget from {money(market.budget)} to {money(need)}, the least that meets all bounds."
+        unit = market.payable
+        have, enough = money(market.budget, unit, exact=True), money(-(-need // unit) * unit, unit, exact=True)
+        change = f"Raise the budget from {have} to {enough}, the least that meets all bounds."
         culprits += _too_many_orders(replace(programme, market=market, region=moved, money=True))
         culprits.append(Culprit(BUDGET, float(market.budget), float(need), change))
     return culprits
@@ -230,7 +233,7 @@ def _missed(programme: Programme, misses: tuple[FloatArray, FloatArray], columns
         for row in np.flatnonzero(missed > 0.0).tolist():
             bound = region.bounds[row]
             have, need = _in_units(region, row, bound, side, float(missed[row]), orders, costs)
-            found.append(_culprit(bound, side, have, need))
+            found.append(_culprit(bound, side, have, need, programme.market.payable))
     return found
 
 
@@ -249,12 +252,17 @@ def _in_units(
     return bound.share, bound.share + value / whole if whole > 0.0 else bound.share
 
 
-def _culprit(bound: Bound, side: int, have: float, need: float) -> Culprit:
+def _culprit(bound: Bound, side: int, have: float, need: float, payable: int) -> Culprit:
     constraint = bound.lower if side == 0 else bound.upper
     direction = "Lower" if side == 0 else "Raise"
     limit = "minimum" if side == 0 else "maximum"
-    said = money if bound.unit > 1.0 else number_of
-    change = f"{direction} the {limit} of {constraint.key} from {said(round(have))} to {said(round(need))}."
+    if bound.unit > 1.0:
+        outward = math.floor if side == 0 else math.ceil
+        moved = outward(round(need) / payable) * payable
+        ends = [money(round(have), 1, exact=True), money(moved, payable, exact=True)]
+    else:
+        ends = [number_of(round(have)), number_of(round(need))]
+    change = f"{direction} the {limit} of {constraint.key} from {ends[0]} to {ends[1]}."
     if bound.share is not None:
         change = f"{direction} the {limit} share of {constraint.key} from {number(have)} to {number(need)}."
     return Culprit(constraint, have, need, change)

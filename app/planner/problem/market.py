@@ -74,11 +74,12 @@ class Market:
     share: unit_cost / budget. rank: position among the group's own sources.
     effective, delivered [groups, S]: samples that an ordered one brings, weighted by quality or raw; feeds, brings: the
     same, source by source.
-    offers: the sources' terms, the same for every budget.
+    offers: the sources' terms, the same for every budget. payable: the smallest amount that can be paid, in millionths.
     """
 
     groups: int
     budget: int
+    payable: int
     offers: Offers
     sources: tuple[Source, ...]
     order: IntArray
@@ -96,7 +97,9 @@ class Market:
     brings: csc_array
 
     @classmethod
-    def of(cls, sources: Sequence[Source], place: Sequence[int], groups: int, budget: int) -> "Market":
+    def of(
+        cls, sources: Sequence[Source], place: Sequence[int], groups: int, budget: int, payable: int = 1
+    ) -> "Market":
         """The market of `sources`, whose groups are renumbered by `place`; budget in millionths."""
 
         first = [
@@ -111,6 +114,7 @@ class Market:
         return cls(
             groups=groups,
             budget=budget,
+            payable=payable,
             offers=offers,
             sources=offers.sources,
             order=np.array(order, dtype=np.int64),

@@ -78,8 +78,9 @@ class Problem:
     raw: accepted samples now, None = held. pending, pending_raw: expected from orders placed but not delivered,
     effective and raw; None = 0, and raw as effective. min_count, max_count: bounds on the raw count after buying,
     pending included; nan = none; what exceeds max_count already buys no more. stakeholders: who else judges plans, and
-    whom `compromise` serves. widening: by what the record of past
-    forecasts widens 90 % intervals.
+    whom `compromise` serves. widening: by what the record of past forecasts widens 90 % intervals. payable: the
+    smallest amount that can be paid, in millionths, to which sentences round. optimism: by how much the metric may look
+    better than it is, which chances of targets take off; None = 0.
     """
 
     keys: tuple[str, ...]
@@ -100,6 +101,8 @@ class Problem:
     limits: tuple[Limit, ...] = ()
     stakeholders: tuple[Stakeholder, ...] = ()
     widening: float = 1.0
+    payable: int = 1
+    optimism: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Raises ProblemError where the parts do not fit together."""
@@ -128,6 +131,14 @@ class Problem:
         self._check_sources()
         self._check_counts()
         self._check_limits()
+
+    @property
+    def hurdles(self) -> FloatArray:
+        """What the metric must look like for a group to be at its target [groups], within the metric's bounds."""
+        if self.optimism is None:
+            return self.targets
+        raised = self.optimism if self.metric.goal == "maximize" else -self.optimism
+        return self.metric.within(self.targets + raised)
 
     def _check_stakeholders(self) -> None:
         """Raises ProblemError where a name occurs twice, weights do not fit, or a compromise serves nobody."""

@@ -81,7 +81,7 @@ class ChanceProblem:
         posterior = replace(problem.posterior, warnings=())
         if crossed:
             posterior = posterior.moved(held)
-        goals = Goals.of(problem.targets, problem.metric, posterior)
+        goals = Goals.of(problem.hurdles, problem.metric, posterior)
         return cls(replace(problem, posterior=posterior), joint, goals, held, crossed)
 
     def check(self) -> None:

@@ -123,7 +123,8 @@ def _offered(question: ChanceProblem, group: int, offer: Offer | None) -> str:
     more = offer.count - float(question.held[group])
     if offer.spend == 0 or more <= 0.0:
         return f"A chance of {percent(offer.chance)} it has already. "
-    return f"A chance of {percent(offer.chance)} takes {count(np.ceil(more))} more samples, for {money(offer.spend)}. "
+    price = money(offer.spend, question.problem.payable)
+    return f"A chance of {percent(offer.chance)} takes {count(np.ceil(more))} more samples, for {price}. "
 
 
 def _advice(cause: Cause, offer: Offer | None) -> str:

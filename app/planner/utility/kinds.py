@@ -36,7 +36,7 @@ class UtilityKind:
 
 
 _ROWS = (
-    UtilityKind("utilitarian", "The sum counts", "the weighted sum of the groups' benefits"),
+    UtilityKind("utilitarian", "Everyone's average", "the weighted sum of the groups' benefits"),
     UtilityKind(
         "isoelastic",
         "Gains of the worse off count for more",

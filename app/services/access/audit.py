@@ -45,9 +45,11 @@ class Watched:
 
 
 PROJECT = (
-    "name", "external_id", "currency", "metric_name", "metric_kind", "metric_goal", "metric_lower", "metric_upper",
-    "objective", "stakeholders", "set_limits", "licence_rule", "intake_rules", "value_per_utility", "smallest_gain",
-    "verdict_thresholds", "approval_threshold", "budget_total", "budget_rounds", "recipe", "model", "archived_at",
+    "name", "notes", "external_id", "currency", "metric_name", "metric_kind", "metric_goal", "metric_lower",
+    "metric_upper", "objective", "stakeholders", "set_limits", "population", "licence_rule", "intake_rules",
+    "value_per_utility", "smallest_gain", "verdict_thresholds", "retired_holdouts", "approval_threshold",
+    "proposal_expires_days",
+    "budget_total", "budget_rounds", "recipe", "model", "archived_at",
 )  # fmt: skip
 UNSAID = {"id", "project_id", "created_at", "updated_at", "first_run_count"}
 ENDPOINT = ("kind", "url", "description", "event_types", "project_id", "state", "secret", "archived_at")

@@ -25,6 +25,8 @@ from app.services.purchases.rounds import get_round
 from app.store.models.projects import Group
 from app.store.projects import members
 
+MOST_KINDS = 6
+"""Levels of an attribute by which the groups that are not shown are put together."""
 MOST_CURVES = 20
 """Small multiples in one chart, and curves behind another."""
 
@@ -139,13 +141,24 @@ def make_standing(asked: Asked) -> Spec:
             for one in kept
             if one["metric_now"]
         ]
+    kinds = kinds_of(dossier.groups)
     rows = [
-        {**row, "name": dossier.labels.get(row["name"], row["name"]), "target": targets.get(row["name"])}
+        {**row, "name": dossier.labels.get(key, key), "target": targets.get(key), "kind": kinds.get(key)}
         for row in groups
-        if asked.shows(row["name"])
+        if asked.shows(key := row["name"])
     ]
     share = (project.metric_lower, project.metric_upper) == (0.0, 1.0)
     return standing_chart(rows, project.metric_name, project.metric_goal, share, asked.source, asked.theme)
+
+
+def kinds_of(groups: Sequence[Group]) -> dict[str, str]:
+    """By group, its level of the first attribute that puts all groups together in a few; none where none does."""
+    told = [group.attributes or {} for group in groups]
+    for name in sorted({name for one in told for name in one}):
+        levels = {str(one[name]) if name in one else "" for one in told}
+        if 1 < len(levels) <= MOST_KINDS and "" not in levels:
+            return {group.key: str(one[name]) for group, one in zip(groups, told, strict=True)}
+    return {}
 
 
 def standing_row(now: Mapping[str, Any], after: Mapping[str, Any], key: str, add: int) -> dict[str, Any]:

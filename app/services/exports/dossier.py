@@ -30,6 +30,7 @@ from app.services.planning.policies import BASELINE_KEYS, PLAYERS
 from app.services.planning.scenarios import ScenarioResult
 from app.services.planning.situations import Situation, situation_of
 from app.services.planning.variations import Scenario
+from app.services.valuation.hindsight import Hindsight, HindsightQuestion, kept_hindsight
 from app.services.valuation.source_values import Valuation, kept_source_values
 from app.store.ledger import Money, money_of_project
 from app.store.member_rows import group_rows
@@ -116,6 +117,12 @@ class Dossier:
         """Raises as `valuing`."""
         draws, seed = self.question.draws, self.question.seed
         return kept_source_values(self.session, self.fits, self.project, "sources", draws, seed)
+
+    @cached_property
+    def hindsight(self) -> Hindsight:
+        """Raises as `looking_back`."""
+        asked = HindsightQuestion(draws=self.question.draws, seed=self.question.seed)
+        return kept_hindsight(self.session, self.fits, self.project, asked)
 
     @cached_property
     def record(self) -> ForecastRecord:

@@ -1,10 +1,14 @@
 """A workspace's projects at a glance: money, round, who is worst off, and what waits to be done."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from app.services.ledger.holdings import left_of
+from app.services.purchases.steps import state_of
 from app.store.ledger import Money, money_of_project
 from app.store.models.observations import Observation
 from app.store.models.projects import Group, Project
@@ -28,7 +32,7 @@ class Worst:
 
 @dataclass(frozen=True)
 class Overview:
-    """`rounds`: how many were accepted. `action` is what waits to be done; `waits` whether it waits for a person."""
+    """`rounds`: how many were accepted. `action` is what waits to be done; `waits` whether it waits for who looks."""
 
     project: Project
     money: Money
@@ -43,13 +47,24 @@ class Overview:
         return float(self.money.spent / total) if total else 0.0
 
 
-def overview_of(session: Session, project: Project) -> Overview:
+def overview_of(session: Session, project: Project, mine: Collection[UUID], now: datetime) -> Overview:
+    """mine: the projects with a proposal that waits for who looks."""
     groups = {group.key: group for group in members(session, Group, project.id)}
     runs = newest_observations(session, project.id, project.recipe, RUNS_LOOKED_AT)
     money = money_of_project(session, project.id)
-    action, waits = next_action(project, groups, runs, money, newest_round(session, project.id))
+    last = newest_round(session, project.id)
+    if last is not None and state_of(last, now) == "proposed":
+        action, waits = about_proposal(last, project.id in mine)
+    else:
+        action, waits = next_action(project, groups, runs, money, last)
     accepted = count_accepted(session, project.id)
     return Overview(project, money, accepted, worst_of(project, groups, runs), action, waits)
+
+
+def about_proposal(last: Round, mine: bool) -> tuple[str, bool]:
+    if mine:
+        return f"Approve or decline round {last.number}", True
+    return f"Round {last.number} waits for {'a second' if last.approvals else 'an'} approval", False
 
 
 def worst_of(project: Project, groups: dict[str, Group], runs: list[Observation]) -> Worst | None:
@@ -71,8 +86,6 @@ def next_action(
 ) -> tuple[str, bool]:
     if not groups:
         return "Add groups", True
-    if last is not None and last.state == "proposed":
-        return f"Accept or cancel round {last.number}", True
     if last is not None and last.state in OPEN:
         return f"Round {last.number} is being collected", False
     if not runs:

@@ -6,7 +6,16 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
-from app.services.exports.columns import Content, group_key, group_name, interval, keys_in_one, round_number, within
+from app.services.exports.columns import (
+    Content,
+    ends_of,
+    group_key,
+    group_name,
+    interval,
+    keys_in_one,
+    round_number,
+    within,
+)
 from app.services.exports.dossier import Dossier
 from app.services.exports.paging import paged
 from app.services.intake.manifests import manifests_of
@@ -14,7 +23,9 @@ from app.services.ledger.deliveries import over_delivered
 from app.services.ledger.provenance import Lot, provenance_of
 from app.services.ledger.terms import Terms
 from app.services.purchases.progress import GroupProgress, OrderProgress, progress_of
+from app.services.purchases.steps import StepName, state_of, steps_of
 from app.services.purchases.timeline import Stage, stages_of
+from app.services.valuation.hindsight import Instead, PastRound, by_group
 from app.services.valuation.source_values import Item
 from app.services.vendors.counts import vendor_folds
 from app.store.access import key_name
@@ -33,11 +44,27 @@ def approved_by_names(purchase: Round) -> str:
     return ", ".join(key_name(purchase, key_id) or key_id for key_id in purchase.approvals)
 
 
+def approval_notes(purchase: Round) -> str | None:
+    """Of the approvals that stand."""
+    given = {one.key: one for one in steps_of(purchase) if one.step == "approved" and one.key in purchase.approvals}
+    return "\n".join(f"{one.name or one.key}: {one.note}" for one in given.values() if one.note) or None
+
+
+def taker(purchase: Round, step: StepName) -> str | None:
+    """By whose name it was done last, or the id of a key that has none."""
+    return next((one.name or one.key for one in reversed(steps_of(purchase)) if one.step == step), None)
+
+
 def rounds_table(dossier: Dossier) -> Content[Round]:
     currency = dossier.project.currency
     return [
         round_number(lambda one: one.number),
-        Column("state", "text", "proposed, accepted, collecting, closed or cancelled", lambda one: one.state),
+        Column(
+            "state",
+            "text",
+            "proposed, accepted, collecting, closed, declined, cancelled or expired",
+            lambda one: state_of(one, dossier.at),
+        ),
         Column("external_id", "text", "the round's name in your own records", lambda one: one.external_id),
         Column("round_data_version", "count", "of the data that it was planned on", lambda one: one.data_version),
         Column("policy", "text", "how its money was split", lambda one: one.query.get("policy")),
@@ -50,9 +77,19 @@ def rounds_table(dossier: Dossier) -> Content[Round]:
         ),
         Column("proposed_by_name", "text", "name of that key", lambda one: key_name(one, one.proposed_by)),
         Column("approved_by_names", "text", "names of those keys, parted by commas", approved_by_names),
-        Column("reason", "text", "why it was cancelled", lambda one: one.reason),
+        Column("note", "text", "words of who proposed it", lambda one: one.note),
+        Column("approval_notes", "text", "words of who approved it, by name, parted by line breaks", approval_notes),
+        Column("closed_by_name", "text", "name of the API key that closed it", lambda one: taker(one, "closed")),
+        Column("declined_by_name", "text", "name of the API key that declined it", lambda one: taker(one, "declined")),
+        Column(
+            "cancelled_by_name", "text", "name of the API key that cancelled it", lambda one: taker(one, "cancelled")
+        ),
+        Column("reason", "text", "why it was declined or cancelled", lambda one: one.reason),
+        Column("reference", "text", "number of the purchase order", lambda one: one.reference),
         Column("created_at", "instant", "when it was proposed (UTC)", lambda one: one.created_at),
+        Column("expires_at", "instant", "until when the proposal can be accepted (UTC)", lambda one: one.expires_at),
         Column("accepted_at", "instant", "when it was accepted (UTC)", lambda one: one.accepted_at),
+        Column("declined_at", "instant", "when it was declined (UTC)", lambda one: one.declined_at),
         Column("closed_at", "instant", "when it was closed (UTC)", lambda one: one.closed_at),
         Column("cancelled_at", "instant", "when it was cancelled (UTC)", lambda one: one.cancelled_at),
     ], all_rounds(dossier)
@@ -193,6 +230,26 @@ def source_values_table(dossier: Dossier) -> Content[Item]:
         Column("closing_costs", "number", "by how much the next round's utility falls where it is shut",
                lambda one: one.closing_costs),
     ], found.items  # fmt: skip
+
+
+def hindsight_table(dossier: Dossier) -> Content[tuple[PastRound, Instead]]:
+    currency, found = dossier.project.currency, dossier.hindsight
+    return [
+        round_number(lambda one: one[0].number),
+        Column("spent", "money", f"what the round cost, {currency}", lambda one: one[0].spent),
+        interval("actual", "utility that it led to, by today's curves", lambda one: ends_of(one[0].review.utility)),
+        within(lambda one: one[1], [
+            Column("policy", "text", "who would have split the money otherwise", lambda it: it.policy),
+            Column("hindsight", "text", "yes: by curves that nobody knew then",
+                   lambda it: "yes" if it.hindsight else ""),
+            Column("added", "long text", "accepted samples by group that it would have brought",
+                   lambda it: ", ".join(f"{key}: {n}" for key, n in by_group(found.keys, it.added).items())),
+        ]),
+        within(lambda one: one[1].difference, [
+            interval("difference", "its utility less the actual one, on the same draws", ends_of),
+            Column("p_better", "share", "chance that it would have done better", lambda it: it.p_better),
+        ]),
+    ], ((one, it) for one in found.rounds for it in (*one.review.policies, one.review.best))  # fmt: skip
 
 
 def ledger_table(dossier: Dossier) -> Content[LedgerEntry]:

@@ -52,6 +52,8 @@ def observations_table(dossier: Dossier) -> Content[MeasuredRun]:
             Column("holdout", "text", "what it was scored on", lambda run: run.holdout),
             Column("recipe", "text", "how it was trained; only runs of the project's recipe are fitted",
                    lambda run: run.recipe),
+            Column("chosen_from", "count", "candidates compared on the holdout to choose it",
+                   lambda run: run.chosen_from),
             Column("observed_at", "instant", "when it was measured (UTC)", lambda run: run.observed_at),
             Column("voided_at", "instant", "when it was taken back (UTC)", lambda run: run.voided_at),
             Column("void_reason", "text", "why", lambda run: run.void_reason),

@@ -9,6 +9,7 @@ from app.errors import NotFound, TrancheError
 from app.services.exports import plan_tables, purchase_tables, record_tables
 from app.services.exports.columns import Content, flat
 from app.services.exports.dossier import Dossier
+from app.services.exports.summary_table import summary_table
 from app.tables.shape import Missing, Table
 
 
@@ -26,6 +27,7 @@ class Kind:
 
 TABLES: Mapping[str, Kind] = MappingProxyType(
     {
+        "summary": Kind("What is signed: the verdict, its figures and the orders", summary_table),
         "allocation": Kind("What to buy next, group by group", plan_tables.allocation_table),
         "sources": Kind("What to order where", plan_tables.sources_table),
         "groups": Kind("Where the groups stand, and their learning curves", plan_tables.groups_table),
@@ -44,6 +46,9 @@ TABLES: Mapping[str, Kind] = MappingProxyType(
         "orders": Kind("Orders of all rounds beside what came", purchase_tables.orders_table),
         "spending": Kind("What the rounds have cost", purchase_tables.spending_table),
         "source-values": Kind("What each source's deliveries have been worth", purchase_tables.source_values_table),
+        "hindsight": Kind(
+            "What other splits of closed rounds' money would have come to", purchase_tables.hindsight_table
+        ),
         "ledger": Kind("The ledger: every total is a sum of these", purchase_tables.ledger_table),
         "provenance": Kind("Where every sample comes from, lot by lot", purchase_tables.provenance_table),
         "manifests": Kind("What came, manifest by manifest and rule by rule", purchase_tables.manifests_table),

@@ -1,11 +1,11 @@
-"""What an order costs: exact decimals by price tiers (api.md, Sources)."""
+"""What an order costs by price tiers: exact decimals, payable in the currency (api.md, Sources)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
-from app.money import MILLIONTH
+from app.money import MILLIONTH, payable
 from app.store.member_rows import AnySource
 from app.store.models.projects import Source
 
@@ -15,7 +15,8 @@ class Terms:
     """A source's price terms as they stood when the order was accepted.
 
     tiers: (from, unit cost) ascending: a sample beyond `from` costs the tier's price; `start` samples were ordered
-    before, where tiers count over the project. billed: 'delivered' or 'accepted' samples are charged.
+    before, where tiers count over the project. billed: 'delivered' or 'accepted' samples are charged. currency: in
+    whose minor unit orders are paid; None for those from before that was so, which cost to the millionth.
     """
 
     unit_cost: Decimal
@@ -23,6 +24,7 @@ class Terms:
     fixed_cost: Decimal
     billed: str
     start: int
+    currency: str | None = None
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> "Terms":
@@ -32,6 +34,7 @@ class Terms:
             fixed_cost=Decimal(stored["fixed_cost"]),
             billed=stored["billed"],
             start=int(stored["start"]),
+            currency=stored.get("currency"),
         )
 
     def stored(self) -> dict[str, Any]:
@@ -41,10 +44,11 @@ class Terms:
             "fixed_cost": str(self.fixed_cost),
             "billed": self.billed,
             "start": self.start,
+            **({} if self.currency is None else {"currency": self.currency}),
         }
 
     def cost(self, count: int) -> Decimal:
-        """What `count` charged samples cost, the fixed cost with the first."""
+        """What `count` charged samples cost to pay, the fixed cost with the first."""
         if count == 0:
             return Decimal(0)
         ends = [start for start, _ in self.tiers] + [self.start + count]
@@ -53,7 +57,7 @@ class Terms:
             reach = min(max(end, low), self.start + count)
             cost += (reach - low) * price
             low, price = reach, following
-        return cost
+        return cost if self.currency is None else payable(cost, self.currency)
 
 
 def price_of(source: AnySource) -> Decimal:
@@ -71,7 +75,7 @@ def _share(source: AnySource, cost: Decimal) -> Decimal:
     return (cost / source.labels_per_item).quantize(MILLIONTH, ROUND_UP)
 
 
-def terms_of(source: Source, ordered: int) -> Terms:
+def terms_of(source: Source, ordered: int, currency: str | None) -> Terms:
     """The source's present terms; `ordered` samples were ordered from it before."""
     return Terms(
         unit_cost=price_of(source),
@@ -79,4 +83,5 @@ def terms_of(source: Source, ordered: int) -> Terms:
         fixed_cost=source.fixed_cost,
         billed=source.billed,
         start=ordered if source.tier_scope == "project" else 0,
+        currency=currency,
     )

@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from app.errors import escape
 from app.services.curves.readings import Reading
 from app.services.observations.alike import digest
+
+MOST_CANDIDATES = 1_000_000
+"""The most candidates that a run may say it was chosen from."""
 
 
 @dataclass
@@ -22,6 +26,7 @@ class Draft:
     origin: dict[str, dict[str, int]] = field(default_factory=dict)
     holdout: str | None = None
     recipe: str | None = None
+    chosen_from: int | None = None
     observed_at: datetime | None = None
     lines: dict[str, int] = field(default_factory=dict)
     origin_lines: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -42,15 +47,24 @@ class Draft:
     @cached_property
     def content(self) -> str:
         """A hash of all that was said: equal for a repeat, other for another run."""
-        said = {
+        said: dict[str, Any] = {
             "counts": self.counts,
             "metrics": {key: vars(reading) for key, reading in self.metrics.items()},
             "holdout": self.holdout,
             "recipe": self.recipe,
             "observed_at": self.observed_at.isoformat() if self.observed_at else None,
         }
-        # Runs of clean samples hash as they did before runs could say where samples came from.
-        return digest(said | {"from": self.origin} if self.origin else said)
+        # What says neither hashes as it did before runs could say it.
+        if self.origin:
+            said["from"] = self.origin
+        if self.candidates > 1:
+            said["chosen_from"] = self.candidates
+        return digest(said)
+
+    @property
+    def candidates(self) -> int:
+        """How many were compared on the holdout to choose this run's; 1 where nothing is said."""
+        return self.chosen_from or 1
 
 
 def without_none(origin: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:

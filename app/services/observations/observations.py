@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.errors import Fault, KeyTaken, NotFound, invalid, refuse
+from app.errors import Fault, HoldoutRetired, KeyTaken, NotFound, invalid, refuse
 from app.planner.wording import Warning
 from app.services.curves.fit import metric_of
 from app.services.ids import as_uuid, new_id
@@ -39,7 +39,8 @@ class Accepted:
 def accept(
     session: Session, project: Project, drafts: Sequence[Draft], missing_is_zero: bool, now: datetime
 ) -> Accepted:
-    """Store the runs. Raises Invalid naming every bad item, KeyTaken for an external id with other content."""
+    """Store the runs. Raises Invalid naming every bad item, HoldoutRetired, KeyTaken for an external id with
+    other content."""
     if len(drafts) > MAX_OBSERVATIONS:
         raise invalid(Fault("", f"{len(drafts):,} observations; send at most {MAX_OBSERVATIONS:,} in one request"))
     groups = {group.key: group for group in store.counted_groups(session, project.id)}
@@ -51,6 +52,7 @@ def accept(
     faults = [fault for draft in fresh for fault in draft_faults(project, active, groups, draft)]
     faults += origin_faults(session, project, groups, fresh)
     refuse(faults[:MAX_FAULTS])
+    refuse_retired(project, fresh)
     if taken:
         raise KeyTaken(f"{taken[0].pointer}: {taken[0].detail}", tuple(taken[:MAX_FAULTS]))
     if not fresh:
@@ -125,6 +127,22 @@ def origin_faults(
     return faults
 
 
+def refuse_retired(project: Project, drafts: Sequence[Draft]) -> None:
+    """Raises HoldoutRetired for runs on a holdout that the project retired."""
+    retired = {name for name, said in (project.retired_holdouts or {}).items() if said["retired"]}
+    faults = [
+        Fault(draft.place("holdout"), f"the holdout '{holdout_of(draft)}' is retired; score the run on a fresh one")
+        for draft in drafts
+        if holdout_of(draft) in retired
+    ]
+    if faults:
+        raise HoldoutRetired(f"{faults[0].pointer}: {faults[0].detail}.", tuple(faults[:MAX_FAULTS]))
+
+
+def holdout_of(draft: Draft) -> str:
+    return draft.holdout or DEFAULT_HOLDOUT
+
+
 def reading_faults(project: Project, draft: Draft) -> list[Fault]:
     lower = -math.inf if project.metric_lower is None else project.metric_lower
     upper = math.inf if project.metric_upper is None else project.metric_upper
@@ -173,8 +191,9 @@ def is_repeat(project: Project, draft: Draft, row: Observation) -> bool:
     return (
         observed_at is not None
         and observed_at.replace(microsecond=0) == row.observed_at.replace(microsecond=0)
-        and (draft.holdout or DEFAULT_HOLDOUT) == row.holdout
+        and holdout_of(draft) == row.holdout
         and (draft.recipe or project.recipe) == row.recipe
+        and draft.candidates == row.chosen_from
         and stated_metrics(draft) == row.metrics
     )
 
@@ -192,7 +211,7 @@ def stated_metrics(draft: Draft) -> dict[str, dict[str, float]]:
 
 
 def stored(project: Project, draft: Draft, now: datetime) -> NewRun:
-    holdout, metrics = draft.holdout or DEFAULT_HOLDOUT, stated_metrics(draft)
+    holdout, metrics = holdout_of(draft), stated_metrics(draft)
     return NewRun(
         id=new_id(),
         project_id=project.id,
@@ -205,6 +224,7 @@ def stored(project: Project, draft: Draft, now: datetime) -> NewRun:
         origin=draft.origin or None,
         holdout=holdout,
         recipe=draft.recipe or project.recipe,
+        chosen_from=draft.candidates,
         observed_at=draft.observed_at or now,
         created_at=now,
         data_version=project.data_version,

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.planner.arrays import FloatArray
 from app.planner.forecasts import rescale
+from app.planner.holdouts import worn, worn_groups
 from app.planner.information import EvaluationAdvice, evaluation_advice
 from app.planner.plan import Band, Plan, StopAdvice, make_plan, stop_advice
 from app.planner.policies import PolicyName
@@ -20,6 +21,7 @@ from app.planner.wording import Warning
 from app.services.computing import Work, computed
 from app.services.curves.fit import metric_of
 from app.services.curves.fits import DRAWS, SEED, Fits
+from app.services.ledger.payable import payably
 from app.services.licences import Excluded, judge
 from app.services.planning.problem import Budget
 from app.services.planning.situations import (
@@ -35,8 +37,6 @@ from app.services.planning.verdicts import mixed_unknown, verdicts_of
 from app.store.member_rows import AnyGroup, AnySource
 from app.store.models.projects import Project
 
-WORN_ROUNDS = 5
-"""So many rounds decided on one holdout wear it out."""
 NAMED = 10
 """The most groups or sources that a sentence names."""
 PROBABILITIES = np.array([0.05, 0.5, 0.95])
@@ -65,7 +65,7 @@ class Allocation:
     `verdicts`: by source, whether it is worth its price. `bounds`: JSON pointers of the constraints that bind, with
     their shadow prices. `stop` is None for a project that says neither what utility is worth nor which gain is too
     small. `verdict`: whether to sign it. `names`: of the groups, by key. `evaluation`: by group. `excluded`: the
-    sources from which the licence rule allows no order.
+    sources from which the licence rule allows no order. `worn`: by worn holdout, the groups that it is worn for.
     """
 
     problem: Problem
@@ -81,6 +81,7 @@ class Allocation:
     stop: StopAdvice | None = None
     evaluation: Mapping[str, EvaluationAdvice] = field(default_factory=dict)
     excluded: tuple[Excluded, ...] = ()
+    worn: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def next_allocation(
@@ -122,12 +123,17 @@ def planned(
     where the numbers are beyond what can be computed."""
     policy = question.policy if situation.known else "equal_spend"
     exploration = question.exploration if situation.known else 0.0
-    plan = feasibly(project, lambda: make_plan(problem, policy, exploration=exploration, seed=question.seed))
+
+    def make(problem: Problem) -> Plan:
+        return make_plan(problem, policy, exploration=exploration, seed=question.seed)
+
+    plan = feasibly(project, lambda: payably(problem, make))
     plan = widened(plan, metric_of(project), situation.widening)
     rounds = situation.holdings.rounds
+    worn_out = worn_for(project, situation, plan)
     excluded, doubted = by_licence(project, situation.sources)
     said = (
-        *worn(rounds, list(situation.fitted.holdouts)),
+        *worn(worn_out),
         *counts_without_purchase(rounds, situation.groups),
         *mixed_unknown(situation.groups, situation.sources, situation.holdings, situation.fitted.learnt),
         *doubted,
@@ -147,8 +153,9 @@ def planned(
     stop = stop_of(project, problem)
     verdict = judge_plan(problem, plan, warnings, stop, thresholds)
     return Allocation(
-        problem, plan, rounds + 1, budget, True, warnings, bounds, verdicts, verdict, names, stop, evaluation, excluded
-    )
+        problem, plan, rounds + 1, budget, True, warnings, bounds, verdicts, verdict, names, stop, evaluation, excluded,
+        worn_out,
+    )  # fmt: skip
 
 
 def doubts_by_group(allocation: Allocation) -> dict[str, list[Warning]]:
@@ -160,13 +167,14 @@ def doubts_by_group(allocation: Allocation) -> dict[str, list[Warning]]:
     return found
 
 
-def worn(rounds: int, holdouts: Sequence[str]) -> list[Warning]:
-    """A holdout that decided many rounds is no longer a fresh measure of what they bought."""
-    if rounds < WORN_ROUNDS or len(holdouts) != 1:
-        return []
-    [name] = holdouts
-    detail = f"{rounds} rounds were decided on the holdout '{name}' alone: score the next runs on a fresh one."
-    return [Warning("holdout_worn", detail)]
+def worn_for(project: Project, situation: Situation, plan: Plan) -> dict[str, list[str]]:
+    """By worn holdout that the project has not retired, the groups that it is worn for."""
+    said, codes = project.retired_holdouts or {}, situation.fitted.holdouts
+    names = {code: name for name, code in codes.items() if not said.get(name, {}).get("retired")}
+    compared = {code: count for code, count in situation.compared.items() if code in names}
+    targets = {group.key: group.target for group in situation.groups}
+    found = worn_groups(situation.fitted.observations, compared, plan, targets)
+    return {names[code]: keys for code, keys in found.items()}
 
 
 def named(keys: Sequence[str]) -> str:

@@ -73,8 +73,11 @@ def plan_or_none(problem: Problem, question: AllocationQuestion) -> Plan | None:
 
 def budget_row(problem: Problem, plan: Plan, budget: Decimal) -> dict[str, Any]:
     utility = plan.utility
+    gained, equal = utility.gain, utility.gain_equal
     return {
         "budget": float(budget),
+        "gain": {"mean": gained.mean, "p05": gained.p05, "p95": gained.p95},
+        "gain_equal": {"mean": equal.mean, "p05": equal.p05, "p95": equal.p95},
         "utility": {"mean": utility.after.mean, "p05": utility.after.p05, "p95": utility.after.p95},
         "equal": {"mean": utility.equal.mean, "p05": utility.equal.p05, "p95": utility.equal.p95},
         "chance": chance_of(problem, plan),

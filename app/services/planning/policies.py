@@ -13,7 +13,7 @@ BASELINE_KEYS: tuple[PolicyName, ...] = tuple(row.key for row in BASELINES)
 """What every plan is compared with."""
 PLAYERS: Mapping[str, str] = MappingProxyType({**{key: row.label for key, row in POLICIES.items()}, ORACLE: "Oracle"})
 """The names of all that play in a simulation."""
-CHOICES = tuple((key, f"{row.label}: {row.gloss}" if row.gloss else row.label) for key, row in POLICIES.items())
-"""Keys and names, as lists to choose from say them."""
+CHOICES = tuple((key, f"{row.rule[0].upper()}{row.rule[1:]}") for key, row in POLICIES.items())
+"""Keys and how each splits the money, as lists to choose from say it."""
 RULES: Mapping[str, str] = MappingProxyType({key: row.rule for key, row in POLICIES.items()})
 """How each splits the money, as in "split by …"."""

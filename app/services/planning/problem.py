@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from app.errors import Fault, invalid
-from app.money import millionths
+from app.money import millionths, minor_unit
 from app.planner.arrays import FloatArray
 from app.planner.curves import Posterior
 from app.planner.problem import Limit, Problem, Tier
@@ -18,6 +18,7 @@ from app.services.curves.fit import metric_of
 from app.services.ledger.holdings import Holdings, SourceRecord
 from app.services.ledger.terms import price_of, tiers_of
 from app.services.licences import judge
+from app.services.projects.attributes import is_of
 from app.services.projects.references import over_of
 from app.services.projects.sources import lot_of
 from app.store.member_rows import AnyGroup, AnySource
@@ -86,7 +87,8 @@ def problem_of(
         pending_raw=np.array([one.awaited.count for one in stocks], dtype=np.float64),
         min_count=numbers([group.min_count for group in groups]),
         max_count=numbers([group.max_count for group in groups]),
-        limits=planner_limits(project.set_limits, [offer.key for offer in offers], keys),
+        limits=planner_limits(project.set_limits, [offer.key for offer in offers], groups),
+        payable=minor_unit(project.currency),
     )
 
 
@@ -118,13 +120,22 @@ def planner_stakeholder(stakeholder: Mapping[str, Any], keys: Sequence[str]) -> 
 
 
 def planner_limits(
-    limits: Sequence[Mapping[str, Any]], sources: Sequence[str], groups: Sequence[str]
+    limits: Sequence[Mapping[str, Any]], sources: Sequence[str], groups: Sequence[AnyGroup]
 ) -> tuple[Limit, ...]:
+    """Raises Invalid where no group has the attributes of a limit any longer."""
     places = {
         "sources": {key: place for place, key in enumerate(sources)},
-        "groups": {key: place for place, key in enumerate(groups)},
+        "groups": {group.key: place for place, group in enumerate(groups)},
     }
-    return tuple(planner_limit(limit, places) for limit in limits)
+    found = []
+    for index, limit in enumerate(limits):
+        where = limit.get("where")
+        named = limit if where is None else {**limit, "groups": [one.key for one in groups if is_of(one, where)]}
+        if where is not None and not named["groups"]:
+            detail = "no group has these attributes any longer; take the limit out, or give them to a group"
+            raise invalid(Fault(f"/set_limits/{index}/where", detail))
+        found.append(planner_limit(named, places))
+    return tuple(found)
 
 
 def planner_limit(limit: Mapping[str, Any], places: Mapping[str, Mapping[str, int]]) -> Limit:

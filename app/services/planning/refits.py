@@ -14,7 +14,8 @@ from app.services.curves.fits import DRAWS, SEED, Fits
 from app.services.curves.kept_fits import freeze, keep_fit, worth_freezing
 from app.services.forecasts.record import to_be_kept
 from app.services.jobs.plan_watch import Outlook, Purchase
-from app.services.planning.allocations import AllocationQuestion, next_allocation
+from app.services.planning.allocations import Allocation, AllocationQuestion, next_allocation
+from app.services.planning.looks import AnswerOf, keep_plan
 from app.store import forecasts as store
 from app.store.member_rows import group_rows
 from app.store.models.observations import KeptRecord
@@ -30,6 +31,7 @@ class Look:
     """The next allocation as it is now, the curves behind it as bytes, None where they are too many to be kept, and
     the record of forecasts."""
 
+    allocation: Allocation
     outlook: Outlook
     curves: bytes | None
     record: KeptRecord
@@ -50,14 +52,15 @@ def look(session: Session, fits: Fits, project_id: UUID) -> Look | None:
         purchases={one.key: Purchase(one.order, amount(one.cost)) for one in allocation.plan.sources},
         targets=chances(allocation.problem),
     )
-    return Look(outlook, freeze(curves) if worth_freezing(curves) else None, record)
+    return Look(allocation, outlook, freeze(curves) if worth_freezing(curves) else None, record)
 
 
-def keep(session: Session, project: Project, look: Look) -> None:
-    """Store the curves and the record for those who ask next, unless the project has moved on meanwhile. The
+def keep(session: Session, project: Project, look: Look, answer_of: AnswerOf) -> None:
+    """Store the curves, the plan and the record for those who ask next, unless the project has moved on meanwhile. The
     transaction holds the project's lock."""
     if look.outlook.data_version == project.data_version:
         keep_fit(session, project.id, project.data_version, look.curves)
+        keep_plan(session, project, answer_of(project, QUESTION, look.allocation))
     store.keep_record(session, look.record)
 
 
@@ -66,7 +69,7 @@ def chances(problem: Problem) -> dict[str, tuple[float, float]]:
     draws = problem.metric.to_metric(problem.posterior.band(problem.held))
     sign = 1.0 if problem.metric.goal == "maximize" else -1.0
     return {
-        problem.keys[at]: (float(target), float(np.mean(sign * draws[at] >= sign * target)))
-        for at, target in enumerate(problem.targets)
+        problem.keys[at]: (float(target), float(np.mean(sign * draws[at] >= sign * hurdle)))
+        for at, (target, hurdle) in enumerate(zip(problem.targets, problem.hurdles, strict=True))
         if np.isfinite(target)
     }

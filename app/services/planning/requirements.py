@@ -13,6 +13,7 @@ from app.planner.wording import Warning
 from app.services.computing import Work, computed
 from app.services.curves.fits import Fits
 from app.services.ledger.holdings import left_of
+from app.services.ledger.payable import rounded
 from app.services.planning.problem import Budget
 from app.services.planning.situations import answer_key, feasibly, known_situation
 from app.services.planning.variations import varied_members
@@ -52,8 +53,15 @@ def requirements_of(
 
     def solve() -> Requirements:
         problem = situation.problem(budget)
-        return feasibly(project, lambda: requirements(problem, question.chance, question.joint, budgets))
+        found = feasibly(project, lambda: requirements(problem, question.chance, question.joint, budgets))
+        return to_pay(found, problem.payable)
 
     work = Work(situation.cells * (JOINT_TIMES if question.joint else 1), solve)
     found = computed(session, answer_key("requirements", project, vars(question)), work)
     return found, situation.fitted.posterior.warnings
+
+
+def to_pay(found: Requirements, unit: int) -> Requirements:
+    """With each order at what is to be paid for it; unit: the smallest amount that can be, in millionths."""
+    sources = tuple(replace(one, cost=rounded(one.cost, unit)) for one in found.sources)
+    return replace(found, sources=sources, spend=sum(one.cost for one in sources))

@@ -8,8 +8,10 @@ from sqlalchemy.orm import Session
 from app.errors import Fault, Invalid, refuse
 from app.planner.errors import InfeasibleError, SolverError
 from app.planner.plan import Gain, Plan, UtilityMeasure, evaluate, gain_of, make_plan
+from app.planner.problem import Problem
 from app.services.computing import Work, computed
 from app.services.curves.fits import Fits
+from app.services.ledger.payable import payably
 from app.services.planning.allocations import widened
 from app.services.planning.problem import Budget
 from app.services.planning.situations import FAR_APART, answer_key, culprit_faults, situation_of
@@ -89,7 +91,7 @@ def outcome_of(one: Varied, seed: int) -> ScenarioResult:
     """Its gain over the first is left open."""
     scenario, situation = one.scenario, one.situation
     try:
-        plan = planned(one, seed)
+        plan = payably(one.problem, lambda problem: planned(problem, one, seed))
     except InfeasibleError as error:
         culprits = culprit_faults(situation.project, error.culprits)
         return ScenarioResult(scenario, one.budget, situation.known, None, culprits, None)
@@ -99,13 +101,13 @@ def outcome_of(one: Varied, seed: int) -> ScenarioResult:
     return ScenarioResult(scenario, one.budget, situation.known, plan, (), None)
 
 
-def planned(one: Varied, seed: int) -> Plan:
+def planned(problem: Problem, one: Varied, seed: int) -> Plan:
     scenario = one.scenario
     if scenario.orders is not None:
-        return evaluate(one.problem, scenario.orders)
+        return evaluate(problem, scenario.orders)
     if not one.situation.known:
-        return make_plan(one.problem, "equal_spend")
-    return make_plan(one.problem, scenario.policy, exploration=scenario.exploration, seed=seed)
+        return make_plan(problem, "equal_spend")
+    return make_plan(problem, scenario.policy, exploration=scenario.exploration, seed=seed)
 
 
 def orders_of(plan: Plan) -> dict[str, int]:

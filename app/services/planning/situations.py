@@ -3,17 +3,18 @@
 import json
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import ROUND_DOWN, Decimal
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault, Infeasible, invalid, refuse
-from app.money import MILLIONTH, amount, grouped
+from app.money import amount, minor_unit, payable, told
 from app.planner.arrays import FloatArray
 from app.planner.errors import LICENCE, Constraint, Culprit, InfeasibleError, SolverError
+from app.planner.holdouts import optimism_of
 from app.planner.problem import Problem
 from app.services.curves.fit import fitted, metric_of
 from app.services.curves.fits import Fits, Fitted
@@ -22,7 +23,7 @@ from app.services.ledger.holdings import Holdings, holdings_of, left_of
 from app.services.planning.problem import Budget, problem_of
 from app.store.member_rows import AnySource, GroupRow, SourceRow, group_rows, source_rows
 from app.store.models.projects import Project
-from app.store.observations import has_runs
+from app.store.observations import compared_on_holdouts, has_runs
 
 Planned = TypeVar("Planned")
 FAR_APART = "Its numbers lie too far apart to be planned with certainty. State prices, counts or limits in other units."
@@ -35,6 +36,7 @@ class Situation:
 
     `known` is False where nothing at all is known of the metric. `fitted`: with the gains that the record of past
     forecasts bears out. `widening`: the factors by which it widens bands. `holdings`: what was bought so far.
+    `compared`: by a holdout's number in `fitted` how many candidates were held against each other on it, if several.
     """
 
     project: Project
@@ -45,6 +47,7 @@ class Situation:
     widening: FloatArray
     holdings: Holdings
     draws: int
+    compared: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def cells(self) -> int:
@@ -55,14 +58,15 @@ class Situation:
         """What to buy for `budget`; `hold` fixes the orders of the named sources. Raises Invalid."""
         posterior = self.fitted.posterior
         problem = problem_of(self.project, self.groups, self.sources, self.holdings, posterior, budget, hold)
-        return replace(problem, widening=float(self.widening[-1]))
+        optimism = optimism_of(self.fitted.observations, self.compared) if self.compared else None
+        return replace(problem, widening=float(self.widening[-1]), optimism=optimism)
 
 
 def situation_of(session: Session, fits: Fits, project: Project, draws: int, seed: int) -> Situation:
     """Raises Invalid for a project without groups."""
     groups = group_rows(session, project.id)
     if not groups:
-        raise invalid(Fault("", "the project has no groups yet; add them with POST …/groups"))
+        raise invalid(Fault("/groups", "the project has no groups yet; add them first"))
     known = (
         metric_of(project).span is not None
         or all(group.assumed_curve for group in groups)
@@ -71,6 +75,7 @@ def situation_of(session: Session, fits: Fits, project: Project, draws: int, see
     sources = source_rows(session, project.id)
     learnt = fitted(session, fits, project, groups, draws, seed)
     record = record_now(session, fits, project)
+    compared = compared_on_holdouts(session, project.id).items()
     return Situation(
         project=project,
         groups=groups,
@@ -80,6 +85,7 @@ def situation_of(session: Session, fits: Fits, project: Project, draws: int, see
         widening=record.widening,
         holdings=holdings_of(session, project, sources, learnt.learnt),
         draws=draws,
+        compared={learnt.holdouts[name]: count for name, count in compared if name in learnt.holdouts},
     )
 
 
@@ -112,7 +118,7 @@ def round_budget(project: Project, holdings: Holdings, asked: Decimal | None, po
     left = left_of(project, holdings.money)
     if asked is None:
         rounds = max(1, project.budget_rounds - holdings.rounds)
-        return Budget((left / rounds).quantize(MILLIONTH, ROUND_DOWN), left)
+        return Budget(payable(left / rounds, project.currency, down=True), left)
     if asked > left:
         raise invalid(Fault(pointer, f"{asked} is more than the {left} that the project has left"))
     return Budget(asked, left)
@@ -164,7 +170,9 @@ def words_of(project: Project, culprit: Culprit) -> str:
     """Both sides of the constraint, the needed one rounded so that it still makes room."""
     measure = measure_of(project, culprit.constraint)
     if measure == "cost":
-        return f"have {grouped(amount(round(culprit.have)))}, need {grouped(amount(round(culprit.need)))}"
+        unit = minor_unit(project.currency)
+        need = amount(math.ceil(culprit.need / unit - 1e-9) * unit)
+        return f"have {told(amount(round(culprit.have)), project.currency)}, need {told(need, project.currency)}"
     if measure == "share":
         return f"have {culprit.have:.6g}, need {culprit.need:.6g}"
     outward = math.floor if culprit.need < culprit.have else math.ceil

@@ -20,6 +20,12 @@ def labels_of(stakeholders: Sequence[Any]) -> dict[str, str]:
 SENTENCES: Mapping[str, str] = MappingProxyType({key: row.sentence for key, row in KINDS.items()})
 
 
+def parameters_of(kind: str) -> dict[str, Any]:
+    """What a kind can be told beside `risk`, at its defaults; the sets of weights of one that needs them have none."""
+    row = KINDS[check_kind(kind)]
+    return {**row.parameters, **({"weight_vectors": None} if row.needs_vectors else {})}
+
+
 def usual(kind: str) -> dict[str, Any]:
     """The objective of a kind of `LABELS` with its parameters at their defaults, as a project stores it."""
     return {"kind": kind, **KINDS[check_kind(kind)].parameters}

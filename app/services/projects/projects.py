@@ -15,6 +15,7 @@ from app.services.access.keys import Caller
 from app.services.ids import as_uuid, new_id
 from app.services.projects import groups as group_service
 from app.services.projects import sources as source_service
+from app.services.projects.attributes import check_population
 from app.services.projects.changes import Fields, archive, assign, touch
 from app.services.projects.metrics import usual_model
 from app.services.projects.open_orders import refuse_open_orders
@@ -90,6 +91,7 @@ def create_project(
     session.flush()
     source_service.add_sources(session, project, sources, now, at="/sources")
     check_named(session, project)
+    check_population(session, project)
     return project
 
 
@@ -122,6 +124,8 @@ def update_project(session: Session, project: Project, changes: Fields, now: dat
     group_service.check_targets(project, store.members(session, Group, project.id), lambda _: "/metric")
     if {"objective", "set_limits", "stakeholders"} & changes.keys():
         check_named(session, project)
+    if "population" in changes:
+        check_population(session, project)
     touch(project, now)
 
 

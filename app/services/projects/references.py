@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Fault, InUse, escape, refuse
 from app.planner.utility import KINDS as KINDS_OF_UTILITY
+from app.services.projects.attributes import where_faults
 from app.services.projects.changes import MAX_FAULTS
 from app.store import projects as store
 from app.store.models.projects import Group, Project, Source
@@ -66,7 +67,7 @@ def weighings(project: Project) -> Iterator[tuple[str, dict[str, float], str]]:
 
 def over_of(limit: Mapping[str, Any]) -> Literal["groups", "sources"]:
     """'groups' or 'sources': what the limit is over."""
-    return "groups" if limit.get("groups") is not None else "sources"
+    return "sources" if limit.get("groups") is None and limit.get("where") is None else "groups"
 
 
 def check_named(session: Session, project: Project) -> None:
@@ -77,7 +78,8 @@ def check_named(session: Session, project: Project) -> None:
 
 def named_faults(session: Session, project: Project) -> list[Fault]:
     limits, weights = limit_faults(project.set_limits), weight_faults(project)
-    return [*limits, *weights, *stakeholder_faults(project), *unknown_faults(session, project)]
+    unnamed = [*unknown_faults(session, project), *where_faults(session, project)]
+    return [*limits, *weights, *stakeholder_faults(project), *unnamed]
 
 
 def unknown_faults(session: Session, project: Project) -> list[Fault]:
@@ -135,15 +137,15 @@ def limit_faults(limits: Sequence[Json]) -> list[Fault]:
 
 
 def member_faults(limit: Json, at: str) -> list[Fault]:
-    named = [over for over in KINDS if limit.get(over) is not None]
+    named = [field for field in (*KINDS, "where") if limit.get(field) is not None]
     if len(named) != 1:
-        return [Fault(f"{at}/sources", "name the members of the limit: either 'sources' or 'groups'")]
-    [over] = named
+        return [Fault(f"{at}/sources", "name the members of the limit: either 'sources', or 'groups', or 'where'")]
+    over = over_of(limit)
     faults = []
     measured = ONLY_OF_SOURCES.get(limit["measure"])
     if over == "groups" and measured is not None:
         detail = f"'{limit['measure']}' is {measured}; name 'sources', or measure 'count'"
-        faults.append(Fault(f"{at}/groups", detail))
+        faults.append(Fault(f"{at}/{named[0]}", detail))
     for field in (over, "share_of"):
         twice = [key for key, times in Counter(limit.get(field) or ()).items() if times > 1]
         faults += [Fault(f"{at}/{field}", f"'{key}' is named twice") for key in twice]

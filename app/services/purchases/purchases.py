@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Fault
-from app.money import amount, grouped, millionths, plain
+from app.money import amount, millionths, payable, plain, told
 from app.planner.problem import Problem
 from app.planner.problem import Source as PlannerSource
 from app.services.access.keys import Caller
@@ -84,7 +84,7 @@ def record_purchase(
     repeat = proposals.find_repeat(session, project, said)
     if repeat is not None:
         return repeat, False
-    refuse_waiting(session, project)
+    refuse_waiting(session, project, now)
     came = arrived_of(session, project, said.orders, said.groups)
     lines = lines_of(session, project, came, said.spent)
     cost = sum((Decimal(line["cost"]) for line in lines.values()), Decimal(0))
@@ -102,7 +102,7 @@ def record_purchase(
         "note": said.note,
     }
     row = proposals.add_round(session, project, said, frozen, caller, now)
-    rounds.approve(session, project, row, caller, now)
+    rounds.approve(session, project, row, None, caller, now)
     sources = members_by_key(session, Source, project.id, came)
     orders = rounds.commit(session, project, row, sources, caller, now, enqueue)
     by_id = {source.id: key for key, source in sources.items()}
@@ -110,7 +110,7 @@ def record_purchase(
         rounds.mark_placed(session, project, row, order, None, now, enqueue)
         said_of_it = recording(came[by_id[order.source_id]], order, said)
         record_delivery(session, project, row, order, said_of_it, caller, now, enqueue)
-    rounds.close(session, project, row, caller, now, enqueue)
+    rounds.close(session, project, row, None, caller, now, enqueue)
     rounds.tell_exhausted(session, project, now, enqueue)
     return row, True
 
@@ -120,9 +120,9 @@ def recording(came: Arrived, order: Order, said: Bought) -> Recording:
     return Recording("delivery", None, came.groups, came.unmapped, cost, said.note)
 
 
-def refuse_waiting(session: Session, project: Project) -> None:
+def refuse_waiting(session: Session, project: Project, now: datetime) -> None:
     """Raises Conflict while a proposal waits: it may be this very purchase, and would then be bought twice."""
-    waiting = proposals.waiting_proposal(session, project)
+    waiting = proposals.waiting_proposal(session, project, now)
     if waiting is not None:
         raise Conflict(
             f"Round {waiting.number} is proposed and waits. If this purchase is that round, accept it and record what"
@@ -132,24 +132,25 @@ def refuse_waiting(session: Session, project: Project) -> None:
 
 def refuse_too_dear(session: Session, project: Project, said: Bought, cost: Decimal) -> None:
     """Raises Conflict where less is left than the purchase cost, or where one key may not spend as much."""
-    money = money_of_project(session, project.id)
-    left = left_of(project, money)
+    left = left_of(project, money_of_project(session, project.id))
+    price, there = told(cost, project.currency), told(left, project.currency)
     at = said.pointer if said.spent is None else "/spent"
     if cost > left:
         by = "by its sources' prices " if said.spent is None else ""
         hint = " Say `spent` if it cost less, or raise the budget." if said.spent is None else " Raise the budget."
         detail = (
-            f"The purchase cost {by}{grouped(cost)}, and the project has {grouped(left)} left of"
-            f" {grouped(project.budget_total)}.{hint}"
+            f"The purchase cost {by}{price}, and the project has {there} left of"
+            f" {told(project.budget_total, project.currency)}.{hint}"
         )
-        raise Conflict(detail, (Fault(at, f"at most {grouped(left)} is left of the budget"),))
+        raise Conflict(detail, (Fault(at, f"at most {there} is left of the budget"),))
     threshold = project.approval_threshold
     if threshold is not None and cost > threshold:
+        most = told(threshold, project.currency)
         detail = (
-            f"The purchase cost {grouped(cost)}, above the approval_threshold of {grouped(threshold)}, so two keys must"
+            f"The purchase cost {price}, above the approval_threshold of {most}, so two keys must"
             " accept it: propose a round, accept it with both, then record its deliveries and close it."
         )
-        raise Conflict(detail, (Fault(at, f"one key may spend at most {grouped(threshold)}"),))
+        raise Conflict(detail, (Fault(at, f"one key may spend at most {most}"),))
 
 
 def lines_of(
@@ -159,7 +160,7 @@ def lines_of(
     terms = proposals.present_terms(session, project, list(came))
     costs = {key: charged(Terms.read(terms[key]), one) for key, one in came.items()}
     if spent is not None:
-        costs = shared(spent, costs)
+        costs = shared(spent, costs, project.currency)
     return {key: {"quantity": one.quantity, "cost": str(costs[key]), "terms": terms[key]} for key, one in came.items()}
 
 
@@ -167,15 +168,16 @@ def charged(terms: Terms, came: Arrived) -> Decimal:
     return terms.cost(sum(came.accepted.values()) if terms.billed == "accepted" else came.quantity)
 
 
-def shared(spent: Decimal, costs: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """`spent` in proportion to `costs`, alike where all are 0; whole millionths that add up to it."""
+def shared(spent: Decimal, costs: Mapping[str, Decimal], currency: str) -> dict[str, Decimal]:
+    """`spent` in proportion to `costs`, alike where all are 0; payable amounts that add up to it."""
     weights = {key: millionths(cost) for key, cost in costs.items()}
     if not any(weights.values()):
         weights = dict.fromkeys(weights, 1)
-    parts, before, whole = {}, 0, sum(weights.values())
+    parts, before, whole = {}, Decimal(0), sum(weights.values())
     for key, end in zip(weights, accumulate(weights.values()), strict=True):
-        reach = millionths(spent) * end // whole
-        parts[key], before = amount(reach - before), reach
+        # Whatever of `spent` cannot be paid is the last one's.
+        reach = spent if end == whole else payable(spent * end / whole, currency, down=True)
+        parts[key], before = reach - before, reach
     return parts
 
 
@@ -213,10 +215,11 @@ def as_it_came(problem: Problem, came: Mapping[str, Arrived]) -> Problem:
     cost = sum(source.cost(source.fixed_order or 0) for source in sources)
     if cost > millionths(MAX_PRICE):
         raise Conflict(
-            f"By its sources' prices the purchase cost {grouped(amount(cost))}, more than can be planned with."
+            f"By its sources' prices the purchase cost {amount(cost):,.0f}, more than can be planned with."
             " Correct the prices of the sources first, whatever was spent."
         )
-    budget = max(problem.budget, cost)
+    # What is to be paid for each order may be a little more than its price.
+    budget = max(problem.budget, min(cost + len(sources) * problem.payable, millionths(MAX_PRICE)))
     return replace(problem, sources=sources, budget=budget, limits=(), min_count=None, max_count=None)
 
 

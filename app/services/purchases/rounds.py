@@ -1,7 +1,8 @@
 """Rounds: proposed from an allocation that was looked at, accepted against the budget, collected, closed.
 
-proposed → accepted → collecting → closed; cancelled from `proposed`, and from `accepted` while nothing has come.
-Every transition is one transaction with its event and an audit entry.
+proposed → accepted → collecting → closed; declined from `proposed`; cancelled from `proposed`, and from `accepted` as
+long as nothing has come. A proposal that nobody accepts in time is expired. Every transition is one transaction with
+its event and an audit entry.
 """
 
 from collections.abc import Mapping
@@ -10,8 +11,9 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, Fault, LicenceRule, NotFound, escape
-from app.services.access.audit import write_audit
+from app.errors import Conflict, Fault, LicenceRule, NotFound, escape, invalid
+from app.money import told
+from app.services.access.audit import Changes, write_audit
 from app.services.access.keys import Caller
 from app.services.enqueue import Enqueue
 from app.services.ids import new_id
@@ -23,6 +25,7 @@ from app.services.ledger.terms import price_of, terms_of
 from app.services.ledger.worths import worth_of
 from app.services.licences import judge
 from app.services.projects.changes import touch
+from app.services.purchases.steps import approvals_needed, require, state_of, take_step, tell, verdict_on
 from app.services.vendors.placing import ask_to_place, places_orders
 from app.services.vendors.schedule import ask_to_reconcile
 from app.services.webhooks.events import record
@@ -35,6 +38,13 @@ from app.store.reading import find
 from app.store.vendors import connected_orders
 
 
+def refer(session: Session, project: Project, row: Round, reference: str | None, caller: Caller, now: datetime) -> None:
+    """Say the number of the purchase order, whatever the round's state; None takes it away."""
+    changes: Changes = {"reference": {"from": row.reference, "to": reference}}
+    row.reference, row.updated_at = reference, now
+    write_audit(session, project, caller, "round.edited", f"round:{row.number}", {}, now, changes)
+
+
 def get_round(session: Session, project: Project, number: int) -> Round:
     """The project's round. Raises NotFound."""
     row = find(session, Round, project_id=project.id, number=number)
@@ -43,38 +53,68 @@ def get_round(session: Session, project: Project, number: int) -> Round:
     return row
 
 
-def require(row: Round, state: str, what: str) -> None:
-    """Raises Conflict unless the round is in `state`."""
-    if row.state != state:
-        raise Conflict(f"Round {row.number} is {row.state}; only a round that is {state} can be {what}.")
-
-
-def accept(session: Session, project: Project, row: Round, caller: Caller, now: datetime, enqueue: Enqueue) -> None:
+def accept(
+    session: Session,
+    project: Project,
+    row: Round,
+    note: str | None,
+    reference: str | None,
+    caller: Caller,
+    now: datetime,
+    enqueue: Enqueue,
+) -> None:
     """Approve the purchase; with enough approvals its orders are made and their cost is committed.
 
     A round that costs more than the project's `approval_threshold` needs two different keys. Raises Conflict for a
-    round that is not proposed, over the budget, or whose sources changed since, LicenceRule.
+    round that is not proposed, over the budget, or whose sources changed since, LicenceRule, Invalid where the verdict
+    advises against it and no `note` says why.
     """
-    require(row, "proposed", "accepted")
+    require(row, "proposed", "accepted", now)
     if caller.key_id in row.approvals:
         raise Conflict("This key has approved the round already; the second approval must come from another key.")
+    refuse_unreasoned(row, note)
     sources = sources_of(session, project, row)
     refuse_unlicensed(project, sources)
     refuse_overspending(session, project, row)
-    if not approve(session, project, row, caller, now):
+    row.reference = reference or row.reference
+    if not approve(session, project, row, note, caller, now):
+        tell(session, project, row, "round.approval_needed", caller, note, now, enqueue)
         return
     orders = commit(session, project, row, sources, caller, now, enqueue)
     place_orders(session, project, row, orders, now, enqueue)
     tell_exhausted(session, project, now, enqueue)
 
 
-def approve(session: Session, project: Project, row: Round, caller: Caller, now: datetime) -> bool:
+def refuse_unreasoned(row: Round, note: str | None) -> None:
+    """Raises Invalid where the verdict advises against the purchase and nothing is said for it."""
+    if needs_reason(row) and not (note or "").strip():
+        detail = f"say why to buy all the same. The verdict on the plan: {verdict_on(row)['sentence']}"
+        raise invalid(Fault("/note", detail))
+
+
+def needs_reason(row: Round) -> bool:
+    """Whether who approves the round goes against its verdict."""
+    return verdict_on(row).get("kind") in ("keep", "measure")
+
+
+def approve(session: Session, project: Project, row: Round, note: str | None, caller: Caller, now: datetime) -> bool:
     """Write down the caller's approval; whether there are enough of them now."""
     row.approvals = [*row.approvals, caller.key_id]
-    row.updated_at = now
+    take_step(row, "approved", caller, now, note)
     detail = {"cost": str(row.cost), "approvals": len(row.approvals)}
     write_audit(session, project, caller, "round.approved", f"round:{row.number}", detail, now)
     return len(row.approvals) >= approvals_needed(project, row)
+
+
+def decline(
+    session: Session, project: Project, row: Round, reason: str, caller: Caller, now: datetime, enqueue: Enqueue
+) -> None:
+    """Refuse a proposal; nothing was committed, so nothing is released. Raises Conflict."""
+    require(row, "proposed", "declined", now)
+    row.state, row.declined_at, row.reason = "declined", now, reason
+    take_step(row, "declined", caller, now, reason)
+    write_audit(session, project, caller, "round.declined", f"round:{row.number}", {}, now)
+    tell(session, project, row, "round.declined", caller, reason, now, enqueue)
 
 
 def commit(
@@ -97,11 +137,6 @@ def commit(
     return orders
 
 
-def approvals_needed(project: Project, row: Round) -> int:
-    threshold = project.approval_threshold
-    return 2 if threshold is not None and row.cost > threshold else 1
-
-
 def sources_of(session: Session, project: Project, row: Round) -> dict[str, Source]:
     """The sources of the round's lines. Raises Conflict where one was archived, changed its price, or sells no more."""
     found = members_by_key(session, Source, project.id, row.lines)
@@ -112,7 +147,7 @@ def sources_of(session: Session, project: Project, row: Round) -> dict[str, Sour
     faults = []
     for key, line in sorted(row.lines.items()):
         source, ordered = found[key], holdings.record(found[key]).ordered
-        if terms_of(source, ordered).stored() != line["terms"]:
+        if terms_of(source, ordered, line["terms"].get("currency")).stored() != line["terms"]:
             faults.append(Fault(f"/lines/{escape(key)}", f"the price of '{key}' changed since the round was proposed"))
         if source.max_total is not None and ordered + line["quantity"] > source.max_total:
             detail = f"{ordered} are ordered of '{key}'; {line['quantity']} more pass its max_total {source.max_total}"
@@ -141,10 +176,11 @@ def refuse_overspending(session: Session, project: Project, row: Round) -> None:
     money = money_of_project(session, project.id)
     left = left_of(project, money)
     if row.cost > left:
+        amounts = (row.cost, left, project.budget_total, money.spent, money.committed)
+        cost, there, budget, spent, committed = (told(one, project.currency) for one in amounts)
         raise Conflict(
-            f"The round costs {row.cost}, and the project has {left} left"
-            f" ({project.budget_total} less {money.spent} spent and {money.committed} committed)."
-            " Raise the budget, or edit the round."
+            f"The round costs {cost}, and the project has {there} left ({budget} less {spent} spent and {committed}"
+            " committed). Raise the budget, or edit the round."
         )
 
 
@@ -217,11 +253,21 @@ def tell_exhausted(session: Session, project: Project, now: datetime, enqueue: E
     project.exhausted_at = (project.exhausted_at or now) if exhausted else None
 
 
-def close(session: Session, project: Project, row: Round, caller: Caller, now: datetime, enqueue: Enqueue) -> None:
+def close(
+    session: Session,
+    project: Project,
+    row: Round,
+    note: str | None,
+    caller: Caller,
+    now: datetime,
+    enqueue: Enqueue,
+) -> None:
     """End the collecting: orders close and commit no more; what still comes is counted and flagged. Raises Conflict."""
     if row.state not in ("accepted", "collecting"):
-        raise Conflict(f"Round {row.number} is {row.state}; only an accepted or collecting round can be closed.")
-    row.state, row.closed_at, row.updated_at = "closed", now, now
+        found = state_of(row, now)
+        raise Conflict(f"Round {row.number} is {found}; only an accepted or collecting round can be closed.")
+    row.state, row.closed_at = "closed", now
+    take_step(row, "closed", caller, now, note)
     end_orders(session, row, "closed", Cause("close", f"round:{row.number}", caller.key_id), now)
     read_back(session, row, now, enqueue)
     touch(project, now)
@@ -240,14 +286,16 @@ def read_back(session: Session, row: Round, now: datetime, enqueue: Enqueue) -> 
 def cancel(session: Session, project: Project, row: Round, reason: str | None, caller: Caller, now: datetime) -> None:
     """Withdraw a proposal (scope `write`), or an accepted round of which nothing has come (scope `buy`). Raises
     Conflict, Forbidden."""
-    if row.state not in ("proposed", "accepted"):
-        hint = " Close it instead." if row.state == "collecting" else ""
-        raise Conflict(f"Round {row.number} is {row.state}; only a proposed or accepted round can be cancelled.{hint}")
+    found = state_of(row, now)
+    if found not in ("proposed", "accepted"):
+        hint = " Close it instead." if found == "collecting" else ""
+        raise Conflict(f"Round {row.number} is {found}; only a proposed or accepted round can be cancelled.{hint}")
     caller.require("buy" if row.state == "accepted" else "write")
     if row.state == "accepted":
         end_orders(session, row, "cancelled", Cause("cancel", f"round:{row.number}", caller.key_id), now)
         touch(project, now)
-    row.state, row.cancelled_at, row.updated_at, row.reason = "cancelled", now, now, reason
+    row.state, row.cancelled_at, row.reason = "cancelled", now, reason
+    take_step(row, "cancelled", caller, now, reason)
     write_audit(session, project, caller, "round.cancelled", f"round:{row.number}", {"reason": reason}, now)
 
 

@@ -7,12 +7,8 @@ from app.money import amount
 from app.planner.verdict import MetricChange, MetricChanges
 from app.services.planning.allocations import Allocation
 from app.services.planning.policies import PLAYERS
+from app.services.signing.words import has_points, in_percent, money, named, percent, signed, whole
 from app.store.models.projects import Project
-
-NAMED = 2
-"""Groups that a sentence names."""
-WHOLE = 100
-"""From here on sentences leave decimals of money out."""
 
 
 def verdict_sentence(project: Project, allocation: Allocation) -> str:
@@ -93,52 +89,5 @@ def improvement(project: Project, change: MetricChange, *, bare: bool = False) -
     return text if bare else f"{text} {'points of ' if points and moved else 'of '}{project.metric_name}"
 
 
-def level(project: Project, value: float) -> str:
-    """A value of the metric: "88.2 %" where its bounds are 0 and 1, else a number."""
-    return f"{100 * value:.1f} %" if in_percent(project) else f"{value:.4g}"
-
-
-def in_percent(project: Project) -> bool:
-    return (project.metric_lower, project.metric_upper) == (0.0, 1.0)
-
-
-def has_points(project: Project) -> bool:
-    """Whether changes are told in points: hundredths of bounds 0 and 1, or of 0 and 100."""
-    return in_percent(project) or (project.metric_lower, project.metric_upper) == (0.0, 100.0)
-
-
-def signed(value: float, decimals: int | None = None) -> str:
-    """ "+0.3", "−0.04": three significant digits, or so many decimals, and a digit where they would say nothing."""
-    if not value:
-        return "no change"
-    text = f"{abs(value):.3g}" if decimals is None else f"{abs(value):.{decimals}f}"
-    if float(text) == 0.0:
-        text = f"{abs(value):.1g}"
-    return f"{'−' if value < 0 else '+'}{Decimal(text):,f}"
-
-
-def money(value: Decimal, currency: str) -> str:
-    return f"{whole(value)} {currency}"
-
-
-def whole(value: Decimal) -> str:
-    """Whole units from a hundred on, two decimals below."""
-    return f"{value:,.0f}" if abs(value) >= WHOLE or value == int(value) else f"{value:,.2f}"
-
-
-def percent(share: float) -> str:
-    """Never 0 % or 100 % of what is neither."""
-    if 0.0 < share < 0.01:
-        return "less than 1 %"
-    if 0.99 < share < 1.0:
-        return "more than 99 %"
-    return f"{100 * share:.0f} %"
-
-
 def listed(allocation: Allocation, keys: Sequence[str]) -> str:
-    """ "A", "A and B", "A, B and 3 others"."""
-    names = [allocation.names[key] for key in keys]
-    more = len(names) - NAMED
-    if more > 1:
-        return f"{', '.join(names[:NAMED])} and {more} others"
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+    return named([allocation.names[key] for key in keys])

@@ -1,7 +1,7 @@
 """Simulations: policies compared on a project's own posterior before any money is spent.
 
-A job freezes what the games are played on, cuts them into parts, and hands each to a job of its own; whichever part
-ends last puts all together. Every step may run again: a part has one outcome, whoever brings it.
+A job freezes what the games are played on, cuts them into parts, and hands each to a job of its own; each that ends
+puts what was played together, the last one all. Every step may run again: a part has one outcome, whoever brings it.
 """
 
 import json
@@ -57,6 +57,8 @@ from app.store.reading import find
 SIMULATE, PART = "simulate", "simulate_part"
 PARTS = 16
 """Games are cut into at most so many parts: enough to spread, few enough to fit many curves at once."""
+FIRST_GAMES = 10
+"""After so many there is a first result. Where parts are larger, two of half of it go before."""
 MAX_ATTEMPTS = 5
 MAX_WORK = 4_000_000
 """Games × players × rounds × groups of one simulation: half an hour of two cores."""
@@ -97,7 +99,7 @@ def start_simulation(
     while `most` of the workspace wait or run."""
     groups = len(members(session, Group, project.id))
     if not groups:
-        raise invalid(Fault("", "the project has no groups yet; add them with POST …/groups"))
+        raise invalid(Fault("/groups", "the project has no groups yet; add them first"))
     rounds = question.rounds or project.budget_rounds
     work = question.replicates * (len(question.policies) + 1) * rounds * groups
     if work > MAX_WORK:
@@ -176,19 +178,21 @@ def prepare(session: Session, simulation_id: UUID, frozen: bytes, data_version: 
     if row is None or row.frozen is not None:
         return
     row.frozen, row.data_version = frozen, data_version
-    games = int(row.question["replicates"])
-    size = -(-games // PARTS)
-    for number, first in enumerate(range(0, games, size)):
-        part = SimulationPart(
-            simulation_id=row.id,
-            number=number,
-            first=first,
-            count=min(size, games - first),
-            attempts=0,
-        )
-        session.add(part)
+    first = 0
+    for number, count in enumerate(sizes_of_parts(int(row.question["replicates"]))):
+        session.add(SimulationPart(simulation_id=row.id, number=number, first=first, count=count, attempts=0))
+        first += count
         args = {"simulation_id": str(row.id), "number": number}
         enqueue(session, PART, args, f"simulation:{row.id}:{number}", queue="cpu")
+
+
+def sizes_of_parts(games: int) -> list[int]:
+    """At most PARTS, which together are all the games."""
+    small = FIRST_GAMES // 2
+    begin = [small, small] if games > PARTS * small else []
+    left = games - sum(begin)
+    size = -(-left // (PARTS - len(begin)))
+    return [*begin, *(min(size, left - at) for at in range(0, left, size))]
 
 
 @dataclass(frozen=True)
@@ -264,6 +268,14 @@ def finish_part(
     return True
 
 
+def keep_first_result(session: Session, simulation_id: UUID, result: Mapping[str, Any]) -> None:
+    """Of the games played so far, in the place of one of fewer; none of too few."""
+    row = find(session, Simulation, lock=True, id=simulation_id)
+    least = FIRST_GAMES if row is None or row.result is None else row.result["games"] + 1
+    if row is not None and result["games"] >= least:
+        row.result = dict(result)
+
+
 def outcomes_with(session: Session, simulation_id: UUID, number: int, outcome: bytes) -> list[bytes]:
     """The outcomes of all parts that are done, that of the one `number` with them."""
     kept = {one.number: one.outcome for one in store.parts_of(session, simulation_id) if one.outcome}
@@ -271,15 +283,15 @@ def outcomes_with(session: Session, simulation_id: UUID, number: int, outcome: b
 
 
 def result_of_parts(trial: Trial, question: SimulationQuestion, outcomes: Sequence[bytes]) -> dict[str, Any]:
-    """Of the outcomes of all parts, in their order."""
+    """Of the outcomes of parts, in their order."""
     return result_of(trial, question, joined([thaw_outcomes(one) for one in outcomes]))
 
 
 def result_of(trial: Trial, question: SimulationQuestion, outcomes: Mapping[Player, GameResult]) -> dict[str, Any]:
-    """The table, as JSON; money in the project's currency."""
+    """The table of the games played, as JSON; money in the project's currency."""
     table = [standing_of(one, trial.rules.problem.keys) for one in standings(outcomes, question.chosen)]
     return {
-        "games": question.replicates,
+        "games": len(outcomes["equal"].utility),
         "rounds": trial.rules.rounds,
         "budget": str(amount(trial.rules.problem.budget)),
         "draws": trial.rules.draws,

@@ -16,6 +16,9 @@ from app.store.models.webhooks import Event
 EventType = Literal[
     "observations.accepted",
     "allocation.changed",
+    "round.proposed",
+    "round.approval_needed",
+    "round.declined",
     "round.accepted",
     "order.placed",
     "delivery.recorded",

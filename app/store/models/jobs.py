@@ -47,6 +47,17 @@ class PlanWatch(Base):
     reached: Mapped[dict[str, Any]]
 
 
+class KeptPlan(Base):
+    """What GET …/allocations/next answered last without a query, as a job made it. `key` names all that it follows
+    from, the code too."""
+
+    __tablename__ = "kept_plans"
+
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(64))
+    answer: Mapped[dict[str, Any]]
+
+
 class Worker(Base):
     """A worker that lives, or did until `seen_at`. `id` is what the engine knows it by; `life` tells one process
     that has used the id from the next. host: the boot and the namespace in which `pid` is counted; with `began` it

@@ -13,7 +13,8 @@ from app.store.models.base import Base, Serial
 class Observation(Base):
     """One evaluated training run. `counts`: group key → samples trained on; `metrics`: group key → {value, stderr?,
     eval_size?}. `origin`: source key → group key → how many of the counts came from there; the rest is clean, as all of
-    it is where nothing is said. `content_hash` tells a repeat from another run under the same external id;
+    it is where nothing is said. `chosen_from`: how many candidates were compared on the holdout to choose this run's.
+    `content_hash` tells a repeat from another run under the same external id;
     `trained_hash` is of the samples it was trained on and the holdout, `said_hash` of what it measured, alike in runs
     that say the same under other ids. `data_version`: the project's that brought it (0 in rows written before it was
     kept), `voided_version` that took it out of fits."""
@@ -38,6 +39,7 @@ class Observation(Base):
     origin: Mapped[dict[str, Any] | None]
     holdout: Mapped[str] = mapped_column(String(100))
     recipe: Mapped[str] = mapped_column(String(100))
+    chosen_from: Mapped[int]
     observed_at: Mapped[datetime]
     created_at: Mapped[datetime]
     data_version: Mapped[int]

@@ -15,10 +15,13 @@ class Project(Base):
     """A model to be trained fairly. `reference_loss` is fixed by the first data version (method.md 5).
 
     `set_limits`, `objective` and `stakeholders` name groups and sources by key. Money inside JSON is a decimal string.
-    `approval_threshold`: a round that costs more needs two keys. `exhausted_at`: since when nothing more can be bought.
+    `approval_threshold`: a round that costs more needs two keys. `proposal_expires_days`: for so long a proposal can be
+    accepted; None: for ever. `exhausted_at`: since when nothing more can be bought.
     `model`: joint, one for all groups, or separate, one for each. `licence_rule`: {require, methods, unspecified}.
+    `population`: whom the samples are to be like, each {attributes, shares}.
     `intake_rules`: what manifests are held against, each {kind, severity, …}. `verdict_thresholds`: from where on a
-    plan is not to be signed as it is; None: the planner's own.
+    plan is not to be signed as it is; None: the planner's own. `retired_holdouts`: holdout → {retired, note}, of those
+    that anything was said of.
     `content_hash` tells a repeat from another project under the same external id. `forecasts_due`: requests whose runs
     are still to be forecast. Since `erased_at` it is found by nobody, and a job takes all that is of it.
     """
@@ -31,6 +34,7 @@ class Project(Base):
     external_id: Mapped[str | None] = mapped_column(String(200))
     content_hash: Mapped[str | None] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(200))
+    notes: Mapped[str | None] = mapped_column(Text)
     currency: Mapped[str] = mapped_column(String(3))
     metric_name: Mapped[str] = mapped_column(String(100))
     metric_kind: Mapped[str] = mapped_column(String(20))
@@ -41,11 +45,14 @@ class Project(Base):
     stakeholders: Mapped[list[dict[str, Any]]]
     set_limits: Mapped[list[dict[str, Any]]]
     licence_rule: Mapped[dict[str, Any] | None]
+    population: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     intake_rules: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     value_per_utility: Mapped[Decimal | None]
     smallest_gain: Mapped[float | None]
     approval_threshold: Mapped[Decimal | None]
+    proposal_expires_days: Mapped[int | None]
     verdict_thresholds: Mapped[dict[str, Any] | None]
+    retired_holdouts: Mapped[dict[str, Any] | None]
     exhausted_at: Mapped[datetime | None]
     budget_total: Mapped[Decimal]
     budget_rounds: Mapped[int]

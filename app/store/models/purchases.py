@@ -14,9 +14,11 @@ from app.store.models.base import Base, Serial
 class Round(Base):
     """One purchase, kept with the allocation it came from.
 
-    `query`, `allocation` and `forecast` are frozen at the proposal: what was asked, the answer that was looked at, and
-    per group what the metric was and was forecast to become. `lines`: source key → {quantity, cost, terms},
-    `added`: group key → samples expected; an edit changes both. `approvals`: the API keys that accepted.
+    `query`, `allocation` and `forecast` are frozen at the proposal, and anew at an edit: what was asked, the answer
+    that is signed, and per group what the metric was and was forecast to become. `lines`: source key → {quantity, cost,
+    terms}, `added`: group key → samples expected. `approvals`: the API keys that accepted what stands there now.
+    `steps`: who did what, when and with what words, oldest first, each {step, key, at, note}. `note`: of who proposed
+    it; `reason`: why it was declined or cancelled; `reference`: a purchase order's number.
     """
 
     __tablename__ = "rounds"
@@ -40,11 +42,15 @@ class Round(Base):
     cost: Mapped[Decimal]
     approvals: Mapped[list[str]]
     proposed_by: Mapped[str] = mapped_column(String(32))
-    reason: Mapped[str | None] = mapped_column(String(500))
-    note: Mapped[str | None] = mapped_column(String(500))
+    steps: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    reason: Mapped[str | None] = mapped_column(String(2000))
+    note: Mapped[str | None] = mapped_column(String(2000))
+    reference: Mapped[str | None] = mapped_column(String(200))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
     accepted_at: Mapped[datetime | None]
+    declined_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     cancelled_at: Mapped[datetime | None]
 

@@ -1,1 +1,1 @@
-"""What all pages share: a visit with its session, rendering, assets, live updates and errors."""
+"""What all pages share: a visit with its session, rendering, assets and errors."""

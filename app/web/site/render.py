@@ -8,7 +8,6 @@ from fastapi import Response
 from jinja2 import Environment
 
 from app.api.http.runtime import SOFTWARE_VERSION
-from app.charts.render import bundle_name
 from app.report.page import environment
 from app.web.site.assets import address
 
@@ -33,7 +32,7 @@ PROTECTION = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-OUR_ADDRESS = re.compile(r'(\s(?:href|action|src|srcset|content|data-(?:events|page|spec))=")/')
+OUR_ADDRESS = re.compile(r'(\s(?:href|action|src|srcset|content|data-(?:mark|page|spec))=")/')
 
 
 def protect(response: Response) -> Response:
@@ -47,7 +46,7 @@ def protect(response: Response) -> Response:
 @cache
 def templates() -> Environment:
     made = environment("app.web")
-    made.globals |= {"asset": address, "vega": f"/static/{bundle_name()}", "version": SOFTWARE_VERSION}
+    made.globals |= {"asset": address, "version": SOFTWARE_VERSION}
     return made
 
 

@@ -26,6 +26,7 @@ from app.services.access.sessions import recognise
 from app.services.computing import settled
 from app.services.enqueue import Enqueue
 from app.services.projects.projects import get_project
+from app.services.purchases.inbox import waits_for
 from app.store.db import Session
 from app.store.models.projects import Project
 from app.store.reading import Listing, load_undone
@@ -72,7 +73,7 @@ class Visit:
     """One request as a page sees it. `session` is open while the page runs.
 
     `visitor` is who is signed in, if anybody; `right` is what the page demands. `form` and `files` are a POST's, whose
-    token was checked.
+    token was checked. `waits`: proposals that wait for the visitor, said in the head of every page.
     """
 
     request: Request
@@ -86,6 +87,7 @@ class Visit:
     files: Mapping[str, Upload] = field(default_factory=dict)
     open_session: Session | None = field(default=None, init=False)
     writes: bool = field(default=False, init=False)
+    waits: int = field(default=0, init=False)
 
     @property
     def caller(self) -> Caller:
@@ -146,6 +148,8 @@ class Visit:
     def render(self, template: str, *, error: TrancheError | None = None, **context: Any) -> Answer:
         """As `rendered`, once the transaction is over."""
         if self.open_session is not None:
+            if self.visitor is not None:
+                self.waits = len(waits_for(self.open_session, self.visitor, self.now))
             # What was undone is to be read anew, and there is no transaction for it then.
             load_undone(self.open_session)
         return Later(partial(self.rendered, template, error=error, **context))
@@ -161,6 +165,10 @@ class Visit:
         if flash is not None:
             self.cookies.drop(response, "flash")
         return response
+
+    def mark(self, mark: str) -> Response:
+        """What tells the state that a page shows from any other: its script asks for it now and then."""
+        return Response(mark, media_type="text/plain; charset=utf-8")
 
     def redirect(self, path: str, flash: str | None = None) -> Response:
         """On to a page of ours, which says `flash` once."""

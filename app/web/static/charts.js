@@ -1,11 +1,16 @@
-// Draws the charts of a page: every <figure class="chart" data-spec="…"> when it is scrolled near.
-// Without this script, or where drawing fails, the picture in <noscript> says the same.
+// Shows the charts of a page: every <figure class="chart" data-spec="…"> when it is scrolled near. The service draws them;
+// here they become part of the page, so that marks say their numbers under the pointer.
+// Without this script the picture in <noscript> says the same.
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const bundle = document.querySelector('meta[name="vega"]')?.content;
-const drawn = new Map();
 const turns = new WeakMap();
+const waiting = [];
+let asking = 0;
+const AT_ONCE = 2;
+const TRIES = 4;
 const NARROW = 480;
+// After each row that a mark says: app/charts/render.py.
+const ROW_END = "\u2028";
 
 function isNarrow() {
   return document.documentElement.clientWidth < NARROW;
@@ -23,30 +28,36 @@ function inTheme(address) {
   return url;
 }
 
-// vega-embed's own tooltip puts a <style> into the page; this one sets text and classes alone.
-function tooltipOf(figure) {
+function drawingOf(figure) {
+  const url = inTheme(figure.dataset.spec);
+  url.pathname = url.pathname.replace(/\.json$/, ".svg");
+  return url;
+}
+
+// A mark with numbers says them beside the pointer, as text.
+function tell(figure, place) {
   const box = document.createElement("div");
   box.className = "chart-tip";
   box.hidden = true;
   figure.append(box);
-  return (_, event, item, value) => {
-    box.hidden = value === null || value === undefined || value === "";
+  place.addEventListener("pointermove", (event) => {
+    const said = event.target.closest("[aria-label]")?.getAttribute("aria-label") ?? "";
+    box.hidden = !said.includes(ROW_END);
     if (box.hidden) return;
-    box.replaceChildren(...rowsOf(value));
+    box.replaceChildren(...said.split(ROW_END).filter(Boolean).map(rowOf));
     const frame = figure.getBoundingClientRect();
     const left = Math.min(event.clientX - frame.left + 12, frame.width - box.offsetWidth - 4);
     box.style.left = `${Math.max(0, left)}px`;
     box.style.top = `${event.clientY - frame.top + 12}px`;
-  };
+  });
+  place.addEventListener("pointerleave", () => { box.hidden = true; });
 }
 
-function rowsOf(value) {
-  if (typeof value !== "object") return [line("div", String(value))];
-  return Object.entries(value).map(([name, said]) => {
-    const row = line("div", "");
-    row.append(line("span", name), line("b", String(said)));
-    return row;
-  });
+function rowOf(said) {
+  const [, name, value] = said.match(/^(.*?): (.*)$/s) ?? [said, said, ""];
+  const row = line("div", "");
+  row.append(line("span", name), line("b", value));
+  return row;
 }
 
 function line(tag, text) {
@@ -55,21 +66,16 @@ function line(tag, text) {
   return element;
 }
 
-// What a chart finds is its name; its marks, hundreds of them, are not read out one by one.
-function told(figure, spec, place) {
-  const finding = [spec.title?.text ?? []].flat().join(" ");
-  if (finding) figure.setAttribute("aria-label", finding);
-  place.setAttribute("aria-hidden", "true");
-}
-
-// The numbers that hovering shows, as tables: made when they are first asked for.
-function numbersOf(spec) {
+// The numbers that marks say, as tables: asked for when they are first looked at.
+function numbersOf(figure) {
   const box = document.createElement("details");
   box.className = "chart-table";
   box.append(line("summary", "Show as table"));
-  const tables = tablesOf(spec);
-  box.addEventListener("toggle", () => box.append(...tables.map(tableElement)), { once: true });
-  return tables.length ? box : "";
+  box.addEventListener("toggle", async () => {
+    const spec = await (await ask(inTheme(figure.dataset.spec))).json();
+    box.append(...tablesOf(spec).map(tableElement));
+  }, { once: true });
+  return box;
 }
 
 // Rows of all views whose tooltips have the same columns make one table.
@@ -108,77 +114,94 @@ function textOf(value, format = "") {
   return value.toLocaleString("en", Number.isInteger(value) ? share : { maximumSignificantDigits: 5, ...share });
 }
 
+// What the service has no time for now is asked for again when it says so.
+async function ask(url) {
+  for (let tries = 1; ; tries++) {
+    const answer = await fetch(url);
+    if (answer.ok && !answer.redirected) return answer;
+    if (![429, 503].includes(answer.status) || tries === TRIES) throw new Error(`the chart answered ${answer.status}`);
+    const seconds = Number(answer.headers.get("retry-after")) || 1;
+    await new Promise((go) => setTimeout(go, 1000 * seconds));
+  }
+}
+
 // Of drawings that overlap, the one begun last stays.
 async function draw(figure) {
   const turn = (turns.get(figure) ?? 0) + 1;
   turns.set(figure, turn);
   const wanted = look();
-  const { embed } = await import(bundle);
-  const answer = await fetch(inTheme(figure.dataset.spec), { headers: { Accept: "application/json" } });
-  if (!answer.ok) throw new Error(`the chart's specification answered ${answer.status}`);
-  const spec = await answer.json();
+  const text = await (await ask(drawingOf(figure))).text();
   if (turns.get(figure) !== turn) return;
   if (wanted !== look()) return draw(figure);
+  const drawing = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+  if (drawing.localName !== "svg") throw new Error("the chart is no drawing");
   const place = document.createElement("div");
   place.className = "chart-drawing";
-  drawn.get(figure)?.finalize();
-  figure.querySelectorAll(".chart-drawing, .chart-table, .chart-tip, .chart-picture").forEach((old) => old.remove());
+  // What a chart finds is its name; its marks, hundreds of them, are not read out one by one.
+  const finding = drawing.getAttribute("aria-label");
+  if (finding) figure.setAttribute("aria-label", finding);
+  place.setAttribute("aria-hidden", "true");
+  place.append(document.importNode(drawing, true));
+  figure.querySelectorAll(".chart-drawing, .chart-tip, .chart-table, .chart-failed").forEach((old) => old.remove());
   figure.prepend(place);
-  const options = {
-    mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false, tooltip: tooltipOf(figure),
-  };
-  const view = await embed(place, spec, options);
-  if (turns.get(figure) !== turn) return view.finalize();
-  drawn.set(figure, view);
-  told(figure, spec, place);
-  place.after(numbersOf(spec));
+  place.after(numbersOf(figure));
+  tell(figure, place);
   figure.classList.remove("chart-waiting");
   figure.classList.add("chart-drawn");
   figure.dataset.look = wanted;
-  if (wanted !== look()) draw(figure);
 }
 
-function showPicture(figure) {
-  figure.querySelectorAll(".chart-drawing, .chart-picture").forEach((old) => old.remove());
-  const picture = document.createElement("img");
-  picture.className = "chart-picture";
-  picture.alt = figure.dataset.alt ?? figure.getAttribute("aria-label") ?? "";
-  const url = inTheme(figure.dataset.spec);
-  url.pathname = url.pathname.replace(/\.json$/, ".svg");
-  picture.src = url;
-  figure.prepend(picture);
-}
-
-function drawSafely(figure) {
-  draw(figure).catch((error) => {
+async function drawSafely(figure) {
+  try {
+    await draw(figure);
+  } catch (error) {
     console.warn(error);
-    showPicture(figure);
-  });
+    figure.classList.remove("chart-waiting");
+    if (figure.querySelector(".chart-drawing, .chart-failed")) return;
+    const said = line("p", "This chart could not be drawn now. ");
+    said.className = "chart-failed muted";
+    const again = line("button", "Try again");
+    again.type = "button";
+    again.addEventListener("click", () => { said.remove(); soon(figure); });
+    said.append(again);
+    figure.prepend(said);
+  }
+}
+
+// Few at once: one visitor's charts leave the service time for others.
+function soon(figure) {
+  if (!waiting.includes(figure)) waiting.push(figure);
+  next();
+}
+
+async function next() {
+  if (asking >= AT_ONCE || !waiting.length) return;
+  const figure = waiting.shift();
+  if (!figure.isConnected) return next();
+  asking += 1;
+  await drawSafely(figure);
+  asking -= 1;
+  next();
 }
 
 const near = new IntersectionObserver((entries) => {
   for (const entry of entries) {
     if (!entry.isIntersecting) continue;
     near.unobserve(entry.target);
-    drawSafely(entry.target);
+    soon(entry.target);
   }
 }, { rootMargin: "300px" });
 
 export function watch(root) {
-  for (const [figure, view] of drawn) {
-    if (figure.isConnected) continue;
-    view.finalize();
-    drawn.delete(figure);
-  }
   root.querySelectorAll("figure.chart[data-spec]").forEach((figure) => near.observe(figure));
 }
 
 export function redraw(figure) {
-  if (drawn.has(figure)) drawSafely(figure);
+  if (figure.classList.contains("chart-drawn")) soon(figure);
 }
 
 function follow() {
-  drawn.forEach((_, figure) => {
+  document.querySelectorAll("figure.chart-drawn").forEach((figure) => {
     if (figure.dataset.look !== look()) redraw(figure);
   });
 }

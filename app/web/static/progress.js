@@ -1,10 +1,10 @@
-// Loads the round's tables anew when the service says that something came. Without this script, load the page again.
+// Loads the round's tables anew when something came. Without this script, load the page again.
 
 import { redraw } from "./charts.js";
+import { follow } from "./live.js";
 
 const round = document.getElementById("round");
 const said = document.getElementById("round-said");
-let seen = document.getElementById("round-finding").dataset.tag;
 
 async function load() {
   const answer = await fetch(round.dataset.page);
@@ -23,8 +23,4 @@ async function load() {
   for (const field of document.querySelectorAll("input[name=tag]")) field.value = finding.dataset.tag;
 }
 
-const events = new EventSource(round.dataset.events);
-events.addEventListener("changed", (event) => {
-  if (seen !== event.data) load();
-  seen = event.data;
-});
+follow(round.dataset.mark, document.getElementById("round-finding").dataset.tag, load);

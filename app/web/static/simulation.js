@@ -1,8 +1,9 @@
 // Follows a simulation while it is played, and shows its result when it has ended. Without this script, load the page again.
 
+import { follow } from "./live.js";
+
 const simulation = document.getElementById("simulation");
 const said = document.getElementById("simulation-said");
-let seen = null;
 
 async function load() {
   const answer = await fetch(simulation.dataset.page);
@@ -13,8 +14,4 @@ async function load() {
   said.textContent = document.getElementById("simulation-finding").textContent;
 }
 
-const events = new EventSource(simulation.dataset.events);
-events.addEventListener("changed", (event) => {
-  if (seen !== event.data) load();
-  seen = event.data;
-});
+follow(simulation.dataset.mark, simulation.dataset.seen, load);

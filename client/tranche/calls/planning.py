@@ -1,12 +1,20 @@
 """Calls that ask what to buy, and what if; none of them changes anything."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from tranche.answers import Json, Money
 from tranche.errors import SimulationFailed
 from tranche.http import Connection, Identified, path, said
 from tranche.plans import Allocation
-from tranche.questions import MeasurementPlan, Requirements, ScenarioPlan, Simulation, SourceValue, TrainingMix
+from tranche.questions import (
+    MeasurementPlan,
+    Representation,
+    Requirements,
+    ScenarioPlan,
+    Simulation,
+    SourceValue,
+    TrainingMix,
+)
 from tranche.rows import Listing
 
 POLL_S = 1.0
@@ -119,6 +127,14 @@ class PlanningCalls(Connection):
         asked = {"temperature": temperature, "samples": samples, "max_repeats": max_repeats}
         query = said({**asked, "late_share": late_share, "late_temperature": late_temperature})
         return TrainingMix.of(self._call("GET", path(project, "training-mix"), query=query))
+
+    def representation(
+        self, project: str | Identified, *, attributes: Sequence[str] | None = None, pairs: bool | None = None
+    ) -> Representation:
+        """Asks whom the held samples are like: those of each level of the `attributes` (left out, those of the
+        project's population, or all), and of every two of them with `pairs`."""
+        query = said({"attributes": ",".join(attributes) if attributes else None, "pairs": pairs})
+        return Representation.of(self._call("GET", path(project, "representation"), query=query))
 
     def source_values(
         self,

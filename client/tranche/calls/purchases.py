@@ -1,9 +1,10 @@
 """Calls on what is bought: a purchase in one call, a round's whole life, and the ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tranche.answers import Json, Money
+from tranche.hindsight import Hindsight
 from tranche.http import Connection, Identified, path, said
 from tranche.plans import Allocation
 from tranche.rounds import Delivery, Entry, LedgerCheck, Order, Round
@@ -44,22 +45,55 @@ class PurchaseCalls(Connection):
     def get_round(self, project: str | Identified, number: int) -> Round:
         return self._round(project, "GET", ["rounds", str(number)])
 
-    def propose_round(self, project: str | Identified, plan: Allocation, *, external_id: str | None = None) -> Round:
-        """Proposes to buy what the plan says. Raises TrancheError (409) where the data have moved since."""
+    def hindsight(
+        self,
+        project: str | Identified,
+        *,
+        policies: Iterable[str] | None = None,
+        objective: str | None = None,
+        draws: int | None = None,
+        seed: int | None = None,
+    ) -> Hindsight:
+        """Asks what other policies would have done with the money of closed rounds. Raises Conflict where none is."""
+        named = None if policies is None else ",".join(policies)
+        query = said({"policies": named, "objective": objective, "draws": draws, "seed": seed})
+        return Hindsight.of(self._call("GET", path(project, "rounds", "hindsight"), query=query))
+
+    def propose_round(
+        self,
+        project: str | Identified,
+        plan: Allocation,
+        *,
+        external_id: str | None = None,
+        note: str | None = None,
+        reference: str | None = None,
+    ) -> Round:
+        """Proposes to buy what the plan says; note: in your words, for whoever is to approve it; reference: the number
+        of your purchase order. Raises TrancheError (409) where the data have moved since."""
         asked = {"external_id": external_id, "data_version": plan.data_version, "query": dict(plan.question)}
+        asked |= {"note": note, "reference": reference}
         return self._round(project, "POST", ["rounds"], said(asked, as_text=False))
 
     def edit_round(self, round: Round, orders: Mapping[str, int]) -> Round:
         """Puts other orders into a proposal; a source left out gets none."""
         return self._changed(round, "PATCH", [], {"orders": dict(orders)})
 
-    def accept_round(self, round: Round) -> Round:
-        """Accepts a proposal: each source gets its order, and its cost is committed."""
-        return self._changed(round, "POST", ["accept"])
+    def refer_round(self, round: Round, reference: str | None) -> Round:
+        """Says the number of the purchase order, in any state of the round; None takes it away."""
+        return self._changed(round, "PATCH", [], {"reference": reference})
 
-    def close_round(self, round: Round) -> Round:
+    def accept_round(self, round: Round, note: str | None = None, *, reference: str | None = None) -> Round:
+        """Accepts a proposal: each source gets its order, and its cost is committed. Where the plan's verdict is to
+        keep the money or to measure first, the note must say why (TrancheError, 422)."""
+        return self._changed(round, "POST", ["accept"], said({"note": note, "reference": reference}, as_text=False))
+
+    def decline_round(self, round: Round, reason: str) -> Round:
+        """Refuses a proposal, and says why. Nothing is bought."""
+        return self._changed(round, "POST", ["decline"], {"reason": reason})
+
+    def close_round(self, round: Round, note: str | None = None) -> Round:
         """Closes a round; what was committed and not spent is free again."""
-        return self._changed(round, "POST", ["close"])
+        return self._changed(round, "POST", ["close"], said({"note": note}, as_text=False))
 
     def cancel_round(self, round: Round, reason: str | None = None) -> Round:
         return self._changed(round, "POST", ["cancel"], said({"reason": reason}, as_text=False))

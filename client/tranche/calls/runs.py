@@ -6,7 +6,7 @@ from tranche.answers import Remark, known
 from tranche.curves import Curve
 from tranche.http import Connection, Identified, path, said
 from tranche.rows import Listing
-from tranche.runs import Accepted, Forecast, Forecasts, Observation, StoredObservation
+from tranche.runs import Accepted, Forecast, Forecasts, Holdout, Observation, StoredObservation
 
 
 class RunCalls(Connection):
@@ -33,6 +33,16 @@ class RunCalls(Connection):
         """Every group's learning curve, with its bands at the counts `at`."""
         query = {"at": ",".join(map(str, at))} if at else {}
         return Listing(Curve.of(item) for item in self._items(path(project, "curves"), query))
+
+    def holdouts(self, project: str | Identified) -> Listing[Holdout]:
+        """How often each holdout was used, to choose what, and how far it can still be trusted."""
+        return Listing(Holdout.of(item) for item in self._items(path(project, "holdouts"), {}))
+
+    def retire_holdout(
+        self, project: str | Identified, name: str, note: str | None = None, *, retired: bool = True
+    ) -> None:
+        """Refuses further runs on the holdout, or takes them again where `retired` is False."""
+        self._call("PATCH", path(project, "holdouts", name), {"retired": retired} | said({"note": note}))
 
     def forecasts(self, project: str | Identified, *, group: str | None = None) -> Forecasts:
         """What was forecast for each run before it was posted, beside what it measured."""

@@ -71,7 +71,7 @@ def add_line(run: dict[str, Any], cells: dict[str, Any]) -> list[tuple[str, str]
         run["metrics"][group] = Metric(cells["value"], cells.get("stderr"), cells.get("eval_size"))
     elif "stderr" in cells or "eval_size" in cells:
         faults.append(("value", "is empty beside a standard error or evaluation size"))
-    for name in ("holdout", "recipe", "observed_at"):
+    for name in ("holdout", "recipe", "chosen_from", "observed_at"):
         if name in cells:
             said = read_instant(cells[name]) if name == "observed_at" else cells[name]
             if run.setdefault(name, said) != said:

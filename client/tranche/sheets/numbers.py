@@ -110,6 +110,19 @@ def number_of(kind: Kind, given: str) -> Number:
     return Number(kind, given, point, comma, (point_mark, comma_mark), percent, currency)
 
 
+def typed_number(kind: Kind, given: str, *, point: bool = False) -> tuple[int | float | Decimal, str]:
+    """A number that was typed alone, where no file tells its decimal mark, and the currency beside it. A comma parts
+    thousands where it can ('30,000' is 30000) and is the decimal mark elsewhere ('1,50' is 1.5). A point is the decimal
+    mark of a measure, and by `point` of every number; of others '30.000' may be either. Raises ValueError for that, and
+    for what is no number."""
+    number = number_of(kind, given.strip())
+    if number.ambiguous and "." in given and kind != "real" and not point:
+        values = sorted((Decimal(number.point or 0), Decimal(number.comma or 0)))
+        small, great = (f"{one.normalize():f}" for one in values)
+        raise ValueError(f"'{given[:50]}' may be {small} or {great}; write it without marks of thousands")
+    return number.value("," if number.point is None else "."), number.currency
+
+
 def without_currency(body: str) -> tuple[str, str]:
     """The number, and the sign or code of the currency beside it."""
     found = CURRENCY.fullmatch(body)
@@ -140,7 +153,7 @@ def why_not(given: str, body: str, kind: Kind) -> str:
     if given.endswith("%"):
         return f"{shown} is no percentage that belongs here; write a number"
     example = {"count": "a whole number such as 1200", "real": "such as 0.93", "money": "such as 1.50"}[kind]
-    return f"{shown} is no number that can be read for sure; write {example}, or leave the cell empty"
+    return f"{shown} is no number that can be read for sure; write {example}, or leave it empty"
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The tables that Tranche reads: groups, and training runs with a line per run and group."""
+"""The tables that Tranche reads: groups, sources, and training runs with a line per run and group."""
 
 from tranche.sheets.numbers import Mark
 from tranche.sheets.table import Column, Sheet, read_table
@@ -13,6 +13,7 @@ RUN_COLUMNS = (
     Column("eval_size", "count"),
     Column("holdout"),
     Column("recipe"),
+    Column("chosen_from", "count"),
     Column("observed_at", "instant"),
 )
 EXPORTED = (Column("observation"), Column("voided_at"), Column("void_reason"))
@@ -28,6 +29,28 @@ GROUP_COLUMNS = (
     Column("min_count", "count"),
     Column("max_count", "count"),
 )
+SOURCE_COLUMNS = (
+    Column("key", needed=True, aliases=("source",)),
+    Column("name"),
+    Column("kind"),
+    Column("group"),
+    Column("yields"),
+    Column("unit_cost", "money"),
+    Column("billed"),
+    Column("fixed_cost", "money"),
+    Column("price_tiers"),
+    Column("labels_per_item", "count"),
+    Column("min_order", "count"),
+    Column("max_order", "count"),
+    Column("lot_size", "count"),
+    Column("max_total", "count"),
+    Column("acceptance_rate", "real"),
+    Column("quality"),
+    Column("lead_time_days", "count"),
+    Column("license"),
+    Column("method"),
+)
+"""`yields` and `price_tiers` are texts, their parts with a bar between them."""
 
 
 def read_runs(body: bytes | str, *, ignore_extra: bool = False, decimal: Mark | None = None) -> Sheet:
@@ -49,6 +72,11 @@ def read_runs(body: bytes | str, *, ignore_extra: bool = False, decimal: Mark | 
 def read_groups(body: bytes | str, *, ignore_extra: bool = False, decimal: Mark | None = None) -> Sheet:
     """A line per group. Raises SheetError."""
     return read_table(body, GROUP_COLUMNS, ignore_extra=ignore_extra, decimal=decimal)
+
+
+def read_sources(body: bytes | str, *, ignore_extra: bool = False, decimal: Mark | None = None) -> Sheet:
+    """A line per source. Raises SheetError."""
+    return read_table(body, SOURCE_COLUMNS, ignore_extra=ignore_extra, decimal=decimal)
 
 
 def template(columns: tuple[Column, ...]) -> str:

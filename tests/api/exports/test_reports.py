@@ -72,7 +72,7 @@ def words_of(cell: str) -> str:
 def test_it_answers_in_order(api: Api, bought: str) -> None:
     answer = read(api, bought)
     assert re.findall(r"<h2[^>]*>(.*?)</h2>", answer.text) == SECTIONS
-    assert len(re.findall(r"<svg ", answer.text)) == 7
+    assert len(re.findall(r"<svg ", answer.text)) == 8
     ids = [attributes["id"] for _, attributes in Marks(answer.text).tags if "id" in attributes]
     assert len(ids) == len(set(ids))
 
@@ -112,7 +112,7 @@ def test_it_says_what_it_was_made_from(api: Api, path: str) -> None:
         f"version {project['data_version']} of 2026-11-20 10:00 UTC",
         f"300 draws, seed 5, Tranche {SOFTWARE_VERSION}",
         "How to spend 120.00 USD",
-        "the best split for the objective",
+        "the best split for the goal",
         "utilitarian (the weighted sum of the groups' benefits)",
         "Made 2026-11-20 10:00 UTC",
         f"GET {path}/report?budget=120&policy=optimal&draws=300&seed=5",

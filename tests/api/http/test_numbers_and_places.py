@@ -112,6 +112,7 @@ def test_a_round_of_a_number_beyond_64_bits_is_not_there(api: Api, method: str, 
         "deliveries": {"external_id": "d", "groups": {}},
         "corrections": {"external_id": "d", "groups": {"A": {"accepted": -1}}, "note": "n"},
         "cancel": {},
+        "decline": {"reason": "why"},
         "{number}": {"orders": {}},
     }
     for number in ("9" * 19, str(2**63), str(-(2**63) - 1), "9" * 3800, "2147483648", "0", "-1"):

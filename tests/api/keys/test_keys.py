@@ -162,7 +162,7 @@ def ordered(api: Api, path: str, keys: list[str]) -> None:
     assert bought.status_code == 201, bought.text
     place = bought.headers["Location"]
     assert {line["source"]: line["quantity"] for line in bought.json()["lines"]} == held
-    accepted = api.post(f"{place}/accept", headers={"If-Match": bought.headers["ETag"]})
+    accepted = api.post(f"{place}/accept", headers={"If-Match": bought.headers["ETag"]}, json={"note": "wanted"})
     assert accepted.status_code == 200, accepted.text
     orders = {one["source"]: one["id"] for one in accepted.json()["orders"]}
     for number, key in enumerate(keys, 3):

@@ -96,7 +96,7 @@ def test_the_order_of_the_groups_does_not_matter(api: Api) -> None:
 
 def test_the_budget_is_a_share_of_the_rest_or_what_is_asked(api: Api) -> None:
     path = measured(api, budget={"total": "100", "rounds": 3})
-    assert api.get(f"{path}/allocations/next").json()["budget"]["available"] == "33.333333"
+    assert api.get(f"{path}/allocations/next").json()["budget"]["available"] == "33.33"
     assert api.get(f"{path}/allocations/next?budget=100").json()["budget"]["available"] == "100.00"
     assert api.get(f"{path}/allocations/next?budget=100.01").status_code == 422
 

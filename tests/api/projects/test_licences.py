@@ -79,7 +79,7 @@ def test_terms_that_changed_since_the_proposal_stop_its_acceptance(api: Api) -> 
     assert row.status_code == 201, row.text
     api.patch(f"{path}/sources/by", json={"terms": {"commercial": "forbidden"}})
     read = api.get(row.headers["Location"])
-    accept = {"headers": {"If-Match": read.headers["ETag"], "Idempotency-Key": "a"}}
+    accept = {"headers": {"If-Match": read.headers["ETag"], "Idempotency-Key": "a"}, "json": {"note": "wanted"}}
     refused = problem(api.post(f"{path}/rounds/1/accept", **accept), 409)
     assert refused["errors"] == [
         {
@@ -98,7 +98,9 @@ def test_a_lot_of_another_licence_counts_for_no_group_until_it_is_mapped(api: Ap
     plan = api.get(f"{path}/allocations/next").json()
     api.post(f"{path}/rounds", json={"data_version": plan["data_version"], "external_id": "r"})
     tag = api.get(f"{path}/rounds/1").headers["ETag"]
-    accepted = api.post(f"{path}/rounds/1/accept", headers={"If-Match": tag, "Idempotency-Key": "a"}).json()
+    accepted = api.post(
+        f"{path}/rounds/1/accept", headers={"If-Match": tag, "Idempotency-Key": "a"}, json={"note": "wanted"}
+    ).json()
     order = f"{path}/rounds/1/orders/{accepted['orders'][0]['id']}"
     lot = {"external_id": "lot", "groups": {"A": {"accepted": 90, "rejected": 10}}, "license": "CC-BY-4.0"}
     came = api.post(f"{order}/deliveries", json=lot).json()

@@ -32,7 +32,9 @@ def propose(api: Api, project: str, external_id: str = "r1", **query: Any) -> An
 
 def accept(api: Api, project: str, number: int = 1) -> Any:
     tag = api.get(f"{project}/rounds/{number}").headers["ETag"]
-    return api.post(f"{project}/rounds/{number}/accept", headers={"If-Match": tag})
+    return api.post(
+        f"{project}/rounds/{number}/accept", headers={"If-Match": tag}, json={"note": "the audit is in March"}
+    )
 
 
 def act(api: Api, project: str, verb: str, number: int = 1, **options: Any) -> Any:

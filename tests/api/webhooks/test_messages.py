@@ -67,11 +67,13 @@ def happen(api: Api, context: Context, database: Database) -> None:
     api.patch(f"{project}/sources/A", json={"unit_cost": "9"})
     run_waiting(context)
     assert propose(api, project).status_code == 201
-    assert api.patch(f"{project}/rounds/1", json={"orders": {"B": 500}}).status_code == 200
-    [order] = accept(api, project).json()["orders"]
-    path = f"{project}/rounds/1/orders/{order['id']}/deliveries"
+    assert act(api, project, "decline", json={"reason": "too dear"}).status_code == 200
+    assert propose(api, project, "r2").status_code == 201
+    assert api.patch(f"{project}/rounds/2", json={"orders": {"B": 500}}).status_code == 200
+    [order] = accept(api, project, 2).json()["orders"]
+    path = f"{project}/rounds/2/orders/{order['id']}/deliveries"
     assert api.post(path, json={"external_id": "d1", "groups": {"B": {"accepted": 1}}}).status_code == 201
-    assert act(api, project, "close").status_code == 200
+    assert act(api, project, "close", 2).status_code == 200
     made = api.post("/v1/webhook-endpoints", json={"url": "https://example.com/hook"}).json()
     with database.writing() as session:
         row = session.query(WebhookEndpoint).one()

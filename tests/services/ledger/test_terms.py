@@ -51,6 +51,6 @@ def test_whole_items_cost_their_price_to_a_millionth_a_label(price: Decimal, lab
     items, rest = divmod(order, labels)
     assert (rest, order % lot) == (0, 0)
     assert lot_of(source) <= lot * labels
-    paid, due = terms_of(source, 0).cost(order), items * Fraction(price)
+    paid, due = terms_of(source, 0, None).cost(order), items * Fraction(price)
     assert Fraction(0) <= Fraction(paid) - due < Fraction(order, 10**6)
     assert price_of(source) > 0

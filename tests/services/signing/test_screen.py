@@ -4,6 +4,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
+from app.services.signing.members import Members
 from app.services.signing.screen import screen_of
 from tests.services.signing.test_verdict import project
 
@@ -13,7 +14,14 @@ CHANGES = {"mean": CHANGE, "worst": {"now": 0.813, "after": 0.82, "gain": GAIN},
 
 
 def group(key: str, now: float, after: float) -> dict[str, Any]:
-    return {"group": key, "metric_now": {"mean": now}, "metric_after": {"mean": after}}
+    return {
+        "group": key,
+        "reason": "Needs it.",
+        "add": 5,
+        "cost": "10.00",
+        "metric_now": {"mean": now},
+        "metric_after": {"mean": after},
+    }
 
 
 def ordered(key: str, order: int, cost: str, **more: Any) -> dict[str, Any]:
@@ -52,7 +60,13 @@ def answer(**more: Any) -> dict[str, Any]:
 
 
 def source(key: str, **more: Any) -> Any:
-    fields = {"name": None, "connection_id": None, "price_tiers": [], "fixed_cost": Decimal(0), "lead_time_days": None}
+    fields: dict[str, Any] = {
+        "name": None,
+        "connection_id": None,
+        "price_tiers": [],
+        "fixed_cost": Decimal(0),
+        "lead_time_days": None,
+    }
     return SimpleNamespace(key=key, **(fields | more))
 
 
@@ -64,23 +78,36 @@ SOURCES = [
 ]
 
 
+FEEDS = {"panel": ["a", "b"], "small": ["a"]}
+
+
 def screen(said: dict[str, Any], **more: Any) -> Any:
-    fields = {"names": {"a": "Group A", "b": "B"}, "targets": {"a": 0.9, "b": 0.9}, "vendors": {"c1": "DermaLabel"}}
+    fields: dict[str, Any] = {
+        "names": {"a": "Group A", "b": "B"},
+        "sources": {one.key: one for one in SOURCES},
+        "targets": {"a": 0.9, "b": 0.9},
+        "vendors": {"c1": "DermaLabel"},
+        "feeds": FEEDS,
+    }
     one = project()
     one.metric_goal = "maximize"
-    return screen_of(one, said, SOURCES, **(fields | more), left=Decimal("92758.39"))
+    one.budget_total = Decimal("123678.39")
+    return screen_of(one, said, Members(**(fields | more)), left=Decimal("92758.39"))
 
 
 def test_the_tiles_say_pay_get_worth_and_instead() -> None:
     pay, get, worth, instead = screen(answer()).tiles
     assert (pay.big, pay.small) == ("30,899 EUR", "of 92,758 EUR left")
     assert get.big == "88.2 % → 88.4 %"
-    assert get.small == "accuracy on average, better by +0.2 (+0.1 to +0.4 points)"
+    assert get.small == "accuracy on average, +0.2 points (+0.1 to +0.4)"
     assert get.more == ("worst group 81.3 % → 82.0 %", "targets met 0 → 1 of 2")
-    assert (worth.big, worth.more) == ("not said", ("one point costs 154,497 EUR",))
+    assert (worth.big, worth.small) == ("154,497 EUR", "for one point on average")
+    assert worth.more == ("nobody has stated what a gain is worth in money",)
     assert instead.big == "+0.1"
-    assert instead.small == "points beside equal money, the best simple rule; better in more than 99 of 100 cases"
-    assert instead.more == ("it would need 1.4 times the money for the same",)
+    assert instead.small == (
+        "points against equal money, the best simple rule for this money; better in more than 99 of 100 cases"
+    )
+    assert instead.more == ("for the same, equal money would need 43,259 EUR",)
 
 
 def test_a_simple_rule_that_does_as_well_is_said_to() -> None:
@@ -89,7 +116,11 @@ def test_a_simple_rule_that_does_as_well_is_said_to() -> None:
     said["verdict"]["instead"]["changes"] = instead
     said["utility"]["best_simple_rule"]["budget_ratio"]["mean"] = 1.0
     shown = screen(said).tiles[3]
-    assert (shown.big, shown.small, shown.more) == ("the same", "by equal money, the best simple rule", ())
+    assert (shown.big, shown.small, shown.more) == (
+        "the same",
+        "by equal money, the best simple rule for this money",
+        (),
+    )
 
 
 def test_what_the_gain_is_worth_stands_where_the_project_says_it() -> None:
@@ -125,12 +156,59 @@ def test_the_worst_doubts_come_first_and_are_said_once() -> None:
         warning("stale", "b"),
     ]
     found = screen(answer(warnings=said))
-    assert [(one.about, one.detail, one.measure) for one in found.checks] == [
-        ("B", "about stale", True),
-        ("Group A, B", "about few_points", True),
-        ("", "about y", False),
+    assert [(one.about, one.detail, one.action, one.who) for one in found.first] == [
+        ("B", "about stale", "measure", ("B",)),
+        (
+            "Group A and B",
+            "were measured at fewer than three sizes, so how fast they learn is little known.",
+            "measure",
+            ("Group A", "B"),
+        ),
+        ("", "about y", "", ()),
     ]
-    assert found.more_checks == 1
+    assert [one.detail for one in found.rest] == ["about x"]
+
+
+def test_a_part_is_offered_where_the_verdict_says_so_and_unmapped_samples_are_to_be_mapped() -> None:
+    said = answer()
+    said["verdict"] |= {"kind": "part", "budget": "1203.125", "groups": ["b"]}
+    found = screen(said, unmapped=5)
+    assert found.part == Decimal("1203.12")
+    assert [(one.code, one.action, one.about) for one in found.checks] == [
+        ("extrapolates", "part", "B"),
+        ("unmapped", "map", ""),
+    ]
+    assert found.checks[1].detail == "5 delivered samples count for no group yet."
+
+
+def test_each_order_says_why_and_groups_that_share_one_say_with_what_they_come() -> None:
+    panel, small = screen(answer()).orders
+    # By hand: .91 − .89 is more than .82 − .81.
+    assert panel.why == "B gains the most, +2.0 points; samples of 1 other group come with it."
+    assert small.why == "Group A: Needs it."
+    assert screen(answer()).reasons == {"a": "Needs it.", "b": "Comes with Panel."}
+
+
+def test_many_groups_are_summed_by_their_attributes() -> None:
+    """Weights 2 and 1: (2 · .5 + .8)/3 = .6 and (2 · .6 + .9)/3 = .7."""
+    many = [group(f"g{at}", 0.7, 0.7) | {"add": 0, "cost": "0.00"} for at in range(13)]
+    said = answer(groups=[*many, group("x", 0.5, 0.6), group("y", 0.8, 0.9)], sources=[])
+    attributes = {f"g{at}": {"kind": "other", "own": at} for at in range(13)}
+    told = attributes | {"x": {"kind": "few", "own": 13}, "y": {"kind": "few", "own": 14, "rare": 1}}
+    found = screen(said, attributes=told, weights={"x": 2.0})
+    assert found.spread == "2 groups get something, 13 nothing"
+    assert list(found.folds) == ["kind"], "more levels than are looked over, or groups without one, put none together"
+    few, other = found.folds["kind"]
+    assert (few.name, few.groups, few.bought, few.add, few.cost) == ("few", 2, 2, 10, Decimal("20.00"))
+    assert (round(few.now or 0, 9), round(few.after or 0, 9)) == (0.6, 0.7)
+    assert (other.groups, other.bought) == (13, 0)
+    assert screen(answer()).folds == {}
+
+
+def test_the_bar_has_what_was_used_before_and_what_this_plan_takes() -> None:
+    (_, start, used), (_, then, taken) = screen(answer()).bar
+    assert (start, round(used, 4)) == (0.0, 0.25)
+    assert (round(then, 4), round(taken, 4)) == (0.25, 0.2498)
 
 
 def test_a_round_from_before_there_were_verdicts_has_its_money_and_orders() -> None:

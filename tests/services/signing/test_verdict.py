@@ -8,7 +8,8 @@ import pytest
 
 from app.planner.plan import Gain
 from app.planner.verdict import MetricChange, MetricChanges, PlanVerdict
-from app.services.signing.verdict import improvement, level, percent, signed, verdict_sentence, whole
+from app.services.signing.verdict import improvement, verdict_sentence
+from app.services.signing.words import level, percent, signed, whole
 
 
 def project(name: str = "accuracy", lower: float | None = 0.0, upper: float | None = 1.0) -> Any:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from app.demo.census import GROUPS, METRIC, measured_runs
+from tests.census import GROUPS, METRIC, measured_runs
 from tests.waiting import PATIENCE_S
 from tests.web.browser.conftest import Visitor
 
@@ -71,7 +71,7 @@ def test_the_keyboard_moves_the_budget_and_the_plan_follows(visitor: Visitor, ce
 
 def test_a_chosen_policy_plans_again_at_once(visitor: Visitor, census: str) -> None:
     page = visitor.sign_in(path=census)
-    page.get_by_label("Policy").select_option("equal")
+    page.get_by_label("Way of splitting").select_option("equal")
     expect(groups_of(page).first).to_contain_text("The policy gives every group")
     assert visitor.violations() == []
 
@@ -147,3 +147,73 @@ def test_charts_are_drawn_under_the_policy_and_follow_the_plan(visitor: Visitor,
     expect(page.locator("figure.chart").first.locator(".chart-drawing svg")).to_be_visible()
     assert "budget=500" in str(page.locator("figure.chart").first.get_attribute("data-spec"))
     assert visitor.violations() == []
+
+
+@pytest.fixture
+def clinics(visitor: Visitor) -> str:
+    """Twelve groups and five sources, three of them mixed; all is held that was trained on, but for one group."""
+    keys = [
+        f"tone {tone}, age {age}" for tone in ("I-II", "III-IV", "V-VI") for age in ("0-17", "18-39", "40-64", "65+")
+    ]
+    groups: list[dict[str, Any]] = [
+        {"key": key, "initial_count": 300 + 60 * at, "target": 0.9, "attributes": {"tone": key.split(",")[0]}}
+        for at, key in enumerate(keys)
+    ]
+    sources: list[dict[str, Any]] = [
+        {
+            "key": "panel",
+            "yields": dict.fromkeys(keys, 1 / 12),
+            "unit_cost": "5",
+            "max_order": 1500,
+            "fixed_cost": "200",
+        },
+        {"key": "clinic", "yields": dict.fromkeys(keys[8:], 0.25), "unit_cost": "4", "max_order": 500},
+        {"key": "school", "yields": dict.fromkeys(keys[::4], 1 / 3), "unit_cost": "4", "max_order": 400},
+        {"key": "ward", "yields": {keys[3]: 1.0}, "unit_cost": "2", "max_order": 300, "lead_time_days": 21},
+        {"key": "home", "yields": {keys[7]: 1.0}, "unit_cost": "2", "max_order": 300},
+    ]
+    body = {"name": "Skin lesions", "metric": METRIC, "budget": {"total": "24000", "rounds": 2}, "groups": groups}
+    counts = {one["key"]: one["initial_count"] for one in groups}
+    runs = [
+        {
+            "external_id": f"run-{number}",
+            "counts": {key: int(share * count) for key, count in counts.items()},
+            "metrics": {
+                key: {"value": 0.95 - (1.0 + 0.2 * (at % 4)) * (share * count) ** -0.35, "stderr": 0.006}
+                for at, (key, count) in enumerate(counts.items())
+            },
+        }
+        for number, share in enumerate((0.2, 0.4, 0.6))
+    ]
+    with service(visitor) as api:
+        answer = api.post("/v1/projects", json=body | {"sources": sources})
+        assert answer.status_code == 201, answer.text
+        path = f"/projects/{answer.json()['id']}"
+        assert api.post(f"/v1{path}/observations", json={"observations": runs}).status_code == 201
+    return path
+
+
+SCREEN_ORDER = (".verdict", ".tiles", ".orders", ".standing", ".doubts", ".sign")
+
+
+def test_what_is_signed_fits_one_screen_and_stands_in_its_order_on_a_phone(visitor: Visitor, clinics: str) -> None:
+    visitor.page.set_viewport_size({"width": 1440, "height": 900})
+    page = visitor.sign_in(path=clinics)
+    expect(page.locator(".orders tbody tr:not(.why)")).to_have_count(5)
+    expect(page.locator(".checks > li").first).to_be_visible()
+    visitor.settle()
+    page.screenshot(path=visitor.folder / "signing-1440.png")
+    for button in page.locator(".sign button, .sign a.button").all():
+        box = button.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 900
+    page.set_viewport_size({"width": 360, "height": 740})
+    visitor.settle()
+    page.screenshot(path=visitor.folder / "signing-360.png", full_page=True)
+    tops = [page.locator(f"#plan {part}").first.evaluate("part => part.offsetTop") for part in SCREEN_ORDER]
+    assert tops == sorted(tops)
+    assert visitor.overflow() <= 0
+    # A card says what each of its figures is, which its column's head says no more.
+    cost = page.locator("#plan table", has_text="The next allocation").locator("tbody td").nth(2)
+    assert cost.evaluate("cell => getComputedStyle(cell, '::before').content") == '"Cost, USD"'
+    assert visitor.accessibility() == []

@@ -25,7 +25,11 @@ def test_a_round_is_signed_off_and_its_progress_moves_by_itself(visitor: Visitor
     page.get_by_role("button", name="Propose this round").click()
     page.wait_for_url("**/rounds/1")
     visitor.pictures("round-proposed")
-    page.get_by_role("button", name="Accept and order").click()
+    page.get_by_label("In your words").or_(page.get_by_label("Why to buy it all the same")).fill("for the audit")
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("heading", name="Approve")).to_contain_text("USD?")
+    visitor.pictures("round-confirm")
+    page.get_by_role("button", name="Approve").click()
     expect(page.get_by_role("heading", name="Round 1")).to_contain_text("accepted")
     order = next(one for one in visitor.api.get(f"/v1{project}/rounds/1").json()["orders"] if one["source"] == "A")
     half = order["quantity"] // 2
@@ -53,9 +57,16 @@ def test_rounds_read_and_move_on_without_scripts(visitor: Visitor, project: str)
     page = visitor.open_context(java_script_enabled=False)
     visitor.sign_in(path=f"{project}/rounds")
     page.get_by_role("link", name="Round 1").click()
-    page.get_by_role("button", name="Accept and order").click()
-    page.get_by_role("button", name="Close the round").click()
-    assert visitor.api.get(f"/v1{project}/rounds/1").json()["state"] == "closed"
+    page.get_by_label("Why not").fill("too dear")
+    page.get_by_role("button", name="Decline").click()
+    page.get_by_text("Propose again").click()
+    page.locator('[name="order:A"]').fill("20")
+    page.get_by_role("button", name="Propose these orders").click()
+    page.get_by_label("In your words").or_(page.get_by_label("Why to buy it all the same")).fill("for the audit")
+    for name in ("Approve", "Approve", "Close the round", "Close and release"):
+        page.get_by_role("button", name=name).click()
+    states = [one["state"] for one in visitor.api.get(f"/v1{project}/rounds").json()["items"]]
+    assert states == ["declined", "closed"]
 
 
 def test_a_webhook_moves_the_round_and_what_it_does_not_know_is_mapped_there(

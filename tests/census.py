@@ -1,4 +1,4 @@
-"""The census example: its project, and the points really measured on it (see PROVENANCE.md)."""
+"""The census example: its project, and the points really measured on it (see census_points.md)."""
 
 import csv
 from itertools import groupby
@@ -19,7 +19,7 @@ BUDGET = {"total": "2500", "rounds": 1}
 
 
 def measured_runs() -> list[Observation]:
-    """The points of the CSV, one observation per training run; PROVENANCE.md says where they come from."""
+    """The points of the CSV, one observation per training run; census_points.md says where they come from."""
     with POINTS.open(encoding="utf-8", newline="") as file:
         by_run = groupby(csv.DictReader(file), key=lambda row: (row["external_id"], row["holdout"]))
         return [_observation(run, holdout, list(rows)) for (run, holdout), rows in by_run]

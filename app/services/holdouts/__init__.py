@@ -1,0 +1,1 @@
+"""How often a project's holdouts were used, to choose what, and how far they can still be trusted."""

@@ -1,0 +1,1 @@
+"""How far what a project holds is like the people it is meant for."""

@@ -1,0 +1,1 @@
+"""Pages that change a project: itself, its groups, sources, limits, objective and runs."""

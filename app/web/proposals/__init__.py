@@ -1,0 +1,1 @@
+"""Proposals on pages: what waits for whom, and other orders than those proposed."""
