@@ -26,17 +26,21 @@ from tests.test_docs import free_port
 from tests.waiting import PATIENCE_S, until
 
 
-def tranche(settings: Settings, *words: str, **environment: str) -> subprocess.Popen[str]:
+def tranche(log: Path, settings: Settings, *words: str, **environment: str) -> subprocess.Popen[bytes]:
+    """Logs into a file: a pipe that nobody reads is full after some hundred requests, and then holds up the service."""
     base = os.environ | {"TRANCHE_DATABASE_URL": settings.database_url, "TRANCHE_JOB_POLL_S": "0.05"} | environment
-    return subprocess.Popen(
-        [sys.executable, "-m", "app", *words], env=base, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+    with log.open("wb") as stderr:
+        return subprocess.Popen(
+            [sys.executable, "-m", "app", *words], env=base, stdin=subprocess.DEVNULL, stderr=stderr
+        )
 
 
 @contextmanager
-def serving(settings: Settings, key: str, *words: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+def serving(
+    log: Path, settings: Settings, key: str, *words: str
+) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
     port = free_port()
-    process = tranche(settings, "serve", "--port", str(port), *words)
+    process = tranche(log, settings, "serve", "--port", str(port), *words)
     headers = {"Authorization": f"Bearer {key}"}
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=PATIENCE_S) as client:
@@ -45,7 +49,7 @@ def serving(settings: Settings, key: str, *words: str) -> Iterator[tuple[subproc
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=PATIENCE_S)
+        process.wait(PATIENCE_S)
 
 
 def answers(client: httpx.Client) -> bool:
@@ -72,7 +76,7 @@ def posted(client: httpx.Client) -> str:
     return f"/v1/jobs/{client.get('/v1/jobs').json()['items'][0]['id']}"
 
 
-def children(process: subprocess.Popen[str]) -> list[int]:
+def children(process: subprocess.Popen[bytes]) -> list[int]:
     listed = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
     return [int(pid) for pid in listed.stdout.split()]
 
@@ -85,8 +89,10 @@ def gone(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes")
-def test_serve_keeps_a_worker_through_kill_9_and_takes_it_along(settings: Settings, database: Database) -> None:
-    with serving(settings, new_key(database)) as (process, client):
+def test_serve_keeps_a_worker_through_kill_9_and_takes_it_along(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    with serving(tmp_path / "log", settings, new_key(database)) as (process, client):
         until(lambda: bool(children(process)))
         [first] = children(process)
         os.kill(first, signal.SIGKILL)
@@ -98,24 +104,29 @@ def test_serve_keeps_a_worker_through_kill_9_and_takes_it_along(settings: Settin
         until(lambda: gone(second))
 
 
-def test_serve_alone_leaves_jobs_to_a_worker_and_both_stop_in_order(settings: Settings, database: Database) -> None:
-    with serving(settings, new_key(database), "--no-worker") as (process, client), idle_connection(client) as idle:
+def test_serve_alone_leaves_jobs_to_a_worker_and_both_stop_in_order(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    log, served = tmp_path / "worker", tmp_path / "service"
+    service = serving(served, settings, new_key(database), "--no-worker")
+    with service as (process, client), idle_connection(client) as idle:
         assert children(process) == []
         job = posted(client)
-        worker = tranche(settings, "worker", TRANCHE_WORKER_ID="night-shift")
+        worker = tranche(log, settings, "worker", TRANCHE_WORKER_ID="night-shift")
         until(lambda: client.get(job).json()["state"] == "succeeded")
         worker.send_signal(signal.SIGTERM)
-        _, said = worker.communicate(timeout=PATIENCE_S)
+        worker.wait(PATIENCE_S)
         # httpx and many proxies reuse a connection that was idle for 5 s; the service must not have closed it.
         until(lambda: monotonic() - idle.since > 6)
         assert select.select([idle.socket], [], [], 0)[0] == []
         with client.stream("GET", f"{posted(client)}/events") as stream:
             assert next(stream.iter_lines()) == "event: progress"
             process.send_signal(signal.SIGTERM)
-            _, served = process.communicate(timeout=PATIENCE_S)
+            process.wait(PATIENCE_S)
+    said = log.read_text()
     assert (worker.returncode, process.returncode) == (0, 0)
     assert "worker night-shift runs jobs" in said
-    assert "Traceback" not in said + served
+    assert "Traceback" not in said + served.read_text()
     assert "conductor" not in said.lower()
     assert not re.search(r"WARNING|ERROR", said)
 
@@ -141,6 +152,5 @@ def test_a_worker_whose_parent_is_gone_stops(tmp_path: Path) -> None:
     settings = Settings(database_url=f"sqlite:///{tmp_path}/alone.db")
     migrate(settings)
     # Standard input is empty: it ends as it would if the parent had.
-    worker = tranche(settings, "worker", "--until-parent-ends")
-    _, said = worker.communicate(timeout=PATIENCE_S)
-    assert worker.returncode == 0, said
+    log = tmp_path / "log"
+    assert tranche(log, settings, "worker", "--until-parent-ends").wait(PATIENCE_S) == 0, log.read_text()

@@ -166,8 +166,8 @@ def test_events_that_an_endpoint_has_ahead_of_it_stay(
     with database.writing() as session:
         [workspace] = session.scalars(update(Event).values(version=1).returning(Event.workspace_id)).unique()
         endpoint = WebhookEndpoint(
-            id=UUID(int=7), workspace_id=workspace, url="https://example.org", state="paused", secret="", sequence=4,
-            created_at=NOW, updated_at=NOW,
+            id=UUID(int=7), workspace_id=workspace, kind="webhook", url="https://example.org", state="paused",
+            secret="", sequence=4, created_at=NOW, updated_at=NOW,
         )  # fmt: skip
         session.add(endpoint)
     old = chosen(settings, event_retention_days=1)

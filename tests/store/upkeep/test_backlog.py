@@ -48,8 +48,8 @@ def add(database: Database, *rows: Any) -> None:
 
 def endpoint(workspace_id: UUID, sequence: int, state: str = "active") -> WebhookEndpoint:
     return WebhookEndpoint(
-        id=new_id(), workspace_id=workspace_id, url="https://x", state=state, secret="", sequence=sequence,
-        created_at=NOW, updated_at=NOW,
+        id=new_id(), workspace_id=workspace_id, kind="webhook", url="https://x", state=state, secret="",
+        sequence=sequence, created_at=NOW, updated_at=NOW,
     )  # fmt: skip
 
 

@@ -83,7 +83,7 @@ def test_a_webhook_moves_the_round_and_what_it_does_not_know_is_mapped_there(
         world.send({"id": "2", "group": word, "state": "accepted"}, {"id": "3", "group": "B", "state": "rejected"})
         page.get_by_label(word).wait_for()
         visitor.pictures("round-waiting")
-        page.get_by_label(word).fill("B")
+        page.get_by_label(word).select_option("B")
         page.get_by_role("button", name="Map").click()
         expect(page.get_by_text("1 mapped.")).to_be_visible()
         world.map()
