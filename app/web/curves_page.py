@@ -9,7 +9,7 @@ from fastapi import Query
 
 from app.charts.words import percent
 from app.errors import Fault, TrancheError, invalid
-from app.services.computing import give_back
+from app.services.computing import Work, computed
 from app.services.curves.fits import DRAWS, SEED
 from app.services.forecasts.curves import Curve, known_curves
 from app.services.forecasts.worths import Worths, worths_of
@@ -113,9 +113,13 @@ def lines_of(
     known = known_curves(visit.session, visit.runtime.fits, project, DRAWS, SEED)
     names = {group.key: group.name or group.key for group in groups}
     doubts = doubts_of(visit, project)
-    give_back(visit.session)
-    lines = [line_of(known.curve(group), names, doubts) for group in shown]
-    return lines, worths_of(known.posterior, names) if project.model == "joint" else None
+
+    def draw() -> tuple[list[Line], Worths | None]:
+        lines = [line_of(known.curve(group), names, doubts) for group in shown]
+        return lines, worths_of(known.posterior, names) if project.model == "joint" else None
+
+    key = ("lines", project.id, project.data_version, shown[0].key)
+    return computed(visit.session, key, Work(len(shown) * DRAWS, draw))
 
 
 def doubts_of(visit: Visit, project: Project) -> dict[str, list[Warning]] | None:

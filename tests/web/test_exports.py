@@ -81,6 +81,9 @@ def test_every_link_of_a_page_gives_its_table(pages: Pages, bought: str, place: 
     assert {re.split(r"[/.]", one.partition("?")[0])[-2] for one in found} == set(names)
     for one in found:
         answer = pages.get(one)
+        if "/hindsight." in one:
+            assert answer.status_code == 409, "no round is closed yet"
+            continue
         assert answer.status_code == 200, (one, answer.text)
         assert answer.headers["content-disposition"].startswith("attachment; filename="), one
         assert answer.headers["cache-control"] == "private, no-store"
@@ -132,7 +135,7 @@ def test_a_reading_key_may_save_all_of_it(api: Api, database: Database, path: st
 
 
 def test_a_report_that_cannot_be_made_is_a_page_that_says_why(api: Api, pages: Pages, path: str) -> None:
-    for place, said in (("report?budget=99999", "is more than the"), ("tables/nonsense.csv", "There are: allocation")):
+    for place, said in (("report?budget=99999", "is more than the"), ("tables/nonsense.csv", "There are: summary, allocation")):
         answer = pages.get(f"{page_of(path)}/{place}")
         assert answer.status_code in (404, 422)
         assert answer.headers["content-type"].startswith("text/html")
