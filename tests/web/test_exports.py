@@ -135,7 +135,10 @@ def test_a_reading_key_may_save_all_of_it(api: Api, database: Database, path: st
 
 
 def test_a_report_that_cannot_be_made_is_a_page_that_says_why(api: Api, pages: Pages, path: str) -> None:
-    for place, said in (("report?budget=99999", "is more than the"), ("tables/nonsense.csv", "There are: summary, allocation")):
+    for place, said in (
+        ("report?budget=99999", "is more than the"),
+        ("tables/nonsense.csv", "There are: summary, allocation"),
+    ):
         answer = pages.get(f"{page_of(path)}/{place}")
         assert answer.status_code in (404, 422)
         assert answer.headers["content-type"].startswith("text/html")
