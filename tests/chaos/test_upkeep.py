@@ -133,6 +133,7 @@ def endpoint(workspace: UUID, box: SecretBox) -> WebhookEndpoint:
     return WebhookEndpoint(
         id=name, workspace_id=workspace, project_id=None, kind="webhook", url="https://hooks.example/",
         description=None, event_types=None, state="active", disabled_reason=None,
-        secret=box.seal("hush", purpose(name)), previous_secret=None, previous_secret_expires_at=None, sequence=0, failing_since=None, lease_holder=None,
+        secret=box.seal("hush", purpose(name)), previous_secret=None,
+        previous_secret_expires_at=None, sequence=0, failing_since=None, lease_holder=None,
         lease_ends_at=None, created_at=NOW, updated_at=NOW, archived_at=None,
     )  # fmt: skip
