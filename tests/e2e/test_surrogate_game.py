@@ -124,13 +124,13 @@ def buy(api: Api, project: str, number: int) -> Decimal:
     assert proposed.status_code == 201, proposed.text
     path = f"{project}/rounds/{proposed.json()['number']}"
 
-    def act(verb: str) -> Any:
+    def act(verb: str, note: str | None = None) -> Any:
         tag = api.get(path).headers["ETag"]
-        answer = api.post(f"{path}/{verb}", headers={"If-Match": tag})
+        answer = api.post(f"{path}/{verb}", json={"note": note}, headers={"If-Match": tag})
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    for order in act("accept")["orders"]:
+    for order in act("accept", "as the plan says, whatever its verdict")["orders"]:
         came = {order["source"]: {"accepted": order["quantity"]}}
         delivery = {"external_id": f"{number}-{order['source']}", "groups": came}
         answer = api.post(f"{path}/orders/{order['id']}/deliveries", json=delivery)
