@@ -39,7 +39,7 @@ from app.services.observations import observe
 from app.services.projects import projects
 from app.services.purchases import proposals, rounds
 from app.services.vendors import inbox
-from app.services.vendors.connections import NewConnection, adapter_for, create_connection
+from app.services.vendors.connections import NewConnection, adapter_for, change_connection, create_connection
 from app.settings import Settings
 from app.store.access import wait_for_lock
 from app.store.ledger import collected_counts
@@ -114,6 +114,9 @@ class Story:
         sources = [panel if connection is None else {**panel, "connection": connection.id}, *others]
         made = projects.create_project(self.session, self.caller, fields, GROUPS, sources, self._at(MADE))
         self.session.flush()
+        if connection is not None:
+            mapped = {word: key for word, key in WORDS.items() if word not in NOT_MAPPED}
+            change_connection(self.session, connection, self.settings, {"group_map": mapped}, self._at(MADE))
         for (days, _), bought in zip(RUNS.items(), ROUNDS, strict=True):
             self._trained(made, days)
             self._collected(made, bought, connection)
@@ -126,8 +129,7 @@ class Story:
         """Its address and its secret are told to nobody: only who may have others made can open it."""
         if not (self.settings.secret_keys and "admin" in self.caller.scopes):
             return None
-        mapped = {word: key for word, key in WORDS.items() if word not in NOT_MAPPED}
-        said = NewConnection(f"{NAME}, panel", "standard", None, {}, mapped, None, None)
+        said = NewConnection(f"{NAME}, panel", "standard", None, {}, {}, None, None)
         row, _, _ = create_connection(self.session, self.caller, self.settings, said, self._at(MADE))
         return row
 

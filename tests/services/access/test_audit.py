@@ -22,6 +22,7 @@ UNTOLD = {
     "POST /projects/{project_id}/simulations": "as over the API",
     # Records that are kept as they came.
     f"POST {PROJECT}/observations": "runs are kept, and none is changed but by being voided",
+    "POST /projects/{project_id}/new-runs": "as over the API",
     "POST /v1/hooks/{token}": "the inbox keeps what vendors send",
     f"POST {CONNECTION}/rows": "rows are kept, and none is changed",
     # What is sent or read once more, of which the attempts, deliveries or differences are kept.
