@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import text
 
 from app.api.http.runtime import Runtime
-from app.drawing.apart import Draughtsman
+from app.drawing.apart import Draughtsman, kept_svg
 from app.errors import Conflict, Unavailable
 from app.report import page as report_page
 from app.services.computing import MOST_BEGINNINGS, Work, computed, give_back, settled
@@ -79,6 +79,7 @@ def under_way(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, i
 
 def forget(api: Api) -> None:
     """Nothing is kept: whatever is asked next is computed."""
+    kept_svg.cache_clear()
     runtime: Runtime = api.app.state.runtime
     api.app.state.runtime = replace(runtime, fits=Fits(100_000_000))
 
