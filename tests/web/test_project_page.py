@@ -141,7 +141,7 @@ def test_a_second_proposal_waits_for_the_first(api: Api, pages: Pages, path: str
     assert pages.post(f"{page_of(path)}/propose", {"data_version": version}).status_code == 303
     answer = pages.post(f"{page_of(path)}/propose", {"data_version": version})
     assert answer.status_code == 409
-    assert "accept it, edit it or cancel it first" in text_of(answer)
+    assert "accept, edit, decline or cancel it first" in text_of(answer)
 
 
 def test_a_key_that_reads_sees_no_button_and_may_not_propose(api: Api, path: str) -> None:

@@ -69,7 +69,7 @@ def test_without_a_question_the_plan_as_it_is_stands_there(pages: Pages, path: s
 
 
 @pytest.mark.parametrize(("row", "said"), [
-    (("x", "much", "optimal", "project", ""), "give an amount"),
+    (("x", "much", "optimal", "project", ""), "is no number that can be read for sure"),
     (("x", "", "optimal", "project", "Z:5"), "there is no source 'Z'"),
     (("x", "", "optimal", "project", "five"), "give SOURCE:ORDER"),
     (("x", "", "equal", "project", "A:5"), "these orders are the whole split"),

@@ -60,8 +60,9 @@ def test_every_address_of_every_page_is_under_the_prefix_and_there(behind: Api, 
             continue
         seen.add(kind)
         answer = pages.get(address)
-        # Nothing was delivered yet that a table could value.
-        assert answer.status_code in (200, 303) or "source-values" in address, (address, answer.status_code)
+        # Nothing was delivered yet that a table could value, and no round is closed to look back on.
+        early = re.search("/tables/(source-values|hindsight)", address)
+        assert answer.status_code in (200, 303) or early, (address, answer.status_code)
         if answer.status_code == 409:
             continue
         if "html" not in answer.headers["content-type"] or "/docs" in address:

@@ -59,8 +59,10 @@ def table_of(page: str, caption: str) -> Shown:
 
 
 def _rows(part: str) -> list[list[str]]:
-    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", part, re.DOTALL)
-    return [[words(cell) for cell in re.findall(r"<t[hd]\b[^>]*>(.*?)</t[hd]>", row, re.DOTALL)] for row in rows]
+    """Without those that are a sentence on the row above."""
+    rows = re.findall(r"<tr(?! class=.why)[^>]*>(.*?)</tr>", part, re.DOTALL)
+    cells = [re.findall(r"<t[hd]\b[^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in rows]
+    return [[words(re.split("<br>|<small>", first)[0]), *map(words, others)] for first, *others in cells]
 
 
 def number_in(cell: str) -> Decimal:

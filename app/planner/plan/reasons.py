@@ -11,6 +11,8 @@ from app.planner.policies.table import POLICIES
 from app.planner.problem.canonical import Canonical
 from app.planner.wording import count, money, number, percent
 
+SET_BY_HAND = "Its orders were set by hand."
+BY_HAND_LEAVE = "The orders that were set by hand leave it."
 ALIKE = 0.05
 """Groups whose factors differ by less than this, in logarithms, are said to gain alike."""
 
@@ -79,6 +81,8 @@ def unspent_reason(form: Canonical, decision: Decision, margins: Margins) -> str
         return None
     if not len(form.sources):
         return "No source sells samples of any group."
+    if all(source.fixed_order is not None for source in form.sources):
+        return BY_HAND_LEAVE
     if not margins.open.any():
         return "Every source is at its largest order."
     cheapest = _cheapest_step(form, decision, margins)
@@ -87,7 +91,7 @@ def unspent_reason(form: Canonical, decision: Decision, margins: Margins) -> str
     if cheapest > decision.left:
         return f"It is less than the cheapest further order, {money(cheapest, form.market.payable)}."
     if decision.policy == "given":
-        return "The orders that were typed in leave it."
+        return BY_HAND_LEAVE
     if decision.policy == "optimal" and form.utility.objective.stop_ratio > 0.0:
         return "What it could buy goes to groups that stop_ratio leaves at rest."
     return POLICIES[decision.policy].unspent
@@ -195,6 +199,8 @@ def _bounded(view: _View, group: int) -> str | None:
             return f"Its largest count, {count(raw + form.region.upper[row])}, keeps it from more."
         if view.decision.rows[row] < 0.0 and bought <= form.region.lower[row] + 1.0:
             return f"Its least count, {count(raw + form.region.lower[row])}, decides: money gains more elsewhere."
+    if all(form.sources[at].fixed_order is not None for at in form.sources_of(group)):
+        return SET_BY_HAND
     if added and not view.margins.open[group]:
         return f"Its sources sell no more than {count(added)}, or it would get more."
     return None
@@ -267,7 +273,7 @@ def _leveled(view: _View, group: int) -> str:
 def _by_rule(view: _View, group: int) -> str:
     added = round(float(view.decision.accepted[group]))
     if view.decision.policy == "given":
-        return "The order is the one that was typed in."
+        return SET_BY_HAND
     if added and not view.margins.open[group]:
         return f"The policy would give it more, but its sources sell no more than {count(added)}."
     weight = percent(float(view.form.utility.weights[group]))

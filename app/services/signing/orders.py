@@ -14,9 +14,10 @@ LIMITS = {
     "budget": "the money",
     "min_order": "its smallest order",
     "lot_size": "its lots",
-    "hold": "held by hand",
     "licence_rule": "the licence rule",
 }
+
+BY_HAND = "hold"
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,15 @@ def _order(project: Project, one: Answer, groups: Mapping[str, Answer], members:
         fixed=Decimal(0) if source is None else source.fixed_cost,
         tier=max(tiers, default=None),
         days=None if source is None else source.lead_time_days,
-        limits=tuple(LIMITS.get(name, name) for name in one["binding"]),
+        limits=tuple(LIMITS.get(name, name) for name in one["binding"] if name != BY_HAND),
         why=_why(project, one, groups, members),
     )
 
 
 def _why(project: Project, one: Answer, groups: Mapping[str, Answer], members: Members) -> str:
     """For one group: the group's own reason. For several: whom it moves the most, and how many come with that one."""
+    if BY_HAND in one["binding"]:
+        return "The order was set by hand."
     fed = [groups[key] for key in members.feeds.get(one["source"], ()) if key in groups]
     if len(fed) == 1:
         group, reason = members.group(fed[0]["group"]), str(fed[0]["reason"])
@@ -99,6 +102,8 @@ def left_out_of(project: Project, answer: Answer, members: Members) -> tuple[Lef
 
 def _left_out(project: Project, one: Answer, members: Members) -> LeftOut:
     name, even = members.source(one["source"]), one.get("break_even")
+    if BY_HAND in one["binding"]:
+        return LeftOut(name, "set to 0 by hand")
     if "licence_rule" in one["binding"]:
         return LeftOut(name, "the licence rule allows no order")
     if one.get("verdict") == "leave" and even is not None:

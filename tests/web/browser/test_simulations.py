@@ -66,7 +66,7 @@ def test_a_simulation_is_asked_and_read_without_scripts(visitor: Visitor, projec
     visitor.sign_in(path=f"{project}/simulations")
     for box in page.locator("input[name=policy]").all():
         box.uncheck()
-    page.get_by_label("Optimal", exact=True).check()
+    page.locator("input[name=policy][value=optimal]").check()
     page.get_by_label("Games", exact=True).fill("2")
     page.get_by_label("Rounds", exact=True).fill("1")
     page.get_by_role("button", name="Play the games").click()

@@ -125,7 +125,7 @@ def test_other_orders_are_forecast_before_they_are_kept(api: Api, pages: Pages, 
     assert looked.status_code == 200
     assert "Nothing is changed yet" in text_of(looked)
     assert 'name="order:A" inputmode="numeric" value="12"' in looked.text
-    assert re.search(r"All orders 26\b", text_of(looked)), "12 of A at 1 and 7 of B at 2"
+    assert "All 2 orders 26.00" in text_of(looked), "12 of A at 1 and 7 of B at 2"
     assert api.get(path).json() == before
     refused = send(pages, path, "orders", **{"order:A": "many"})
     assert refused.status_code == 422
