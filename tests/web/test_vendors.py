@@ -39,7 +39,7 @@ def test_words_are_mapped_changed_and_taken_back_by_form(api: Api, pages: Pages,
     assert (answer.status_code, answer.headers["location"]) == (303, path)
     assert api.get(f"/v1/vendor-connections/{connection}").json()["group_map"] == {"black women": "bf"}
     page = pages.get(path)
-    assert "1 mapped anew" in text_of(page)
+    assert "1 word mapped" in text_of(page)
     assert '<option value="bf" selected>Black women (bf)</option>' in page.text
     pages.post(f"{path}/map", {"word": ["black women"], "group": ["White men"]})
     assert api.get(f"/v1/vendor-connections/{connection}").json()["group_map"] == {"black women": "wm"}

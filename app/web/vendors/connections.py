@@ -107,7 +107,7 @@ def map_words(connection_id: str, visit: Acts) -> Answer:
     except TrancheError as error:
         return show(visit, row, error=error)
     back = local_path(visit.said("next") or f"/connections/{row.id}")
-    return visit.redirect(back, f"{changed} mapped anew. What came under them is being counted.")
+    return visit.redirect(back, f"{changed} word{'' if changed == 1 else 's'} mapped. What came so is being counted.")
 
 
 @router.post("/connections/{connection_id}/orders")

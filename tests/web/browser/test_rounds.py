@@ -85,7 +85,7 @@ def test_a_webhook_moves_the_round_and_what_it_does_not_know_is_mapped_there(
         visitor.pictures("round-waiting")
         page.get_by_label(word).select_option("B")
         page.get_by_role("button", name="Map").click()
-        expect(page.get_by_text("1 mapped.")).to_be_visible()
+        expect(page.get_by_text("1 word mapped.")).to_be_visible()
         world.map()
         expect(page.locator("#waiting")).to_have_count(0)
         cells = page.locator("#round tr.part", has_text="of B").locator("td")
