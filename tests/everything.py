@@ -25,7 +25,7 @@ from tests.web.browser_client import Pages
 
 URL = "https://receiver.example/hooks/0123456789abcdef"
 NOWHERE = "http://127.0.0.1:9"
-HERE = "only seen from here"
+HERE = "נראה only seen from here"
 """Stands in the name of everything there is, so that a leak is found."""
 
 

@@ -1,5 +1,6 @@
 """What a table is, whoever reads it: named columns that say what they hold, and rows that may be many."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,13 +15,20 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Column(Generic[Item]):
-    """`name` is the header in every format; `meaning` is told where there is room for it. `cell`: what the column says
-    of an item; None is empty."""
+    """`name` is the header where programs read it, and the API's; `meaning` is told where there is room for it. `cell`:
+    what the column says of an item; None is empty. summed: whether the sum of its cells means something."""
 
     name: str
     kind: Kind
     meaning: str
     cell: Callable[[Item], Cell]
+    summed: bool = False
+
+    @property
+    def heading(self) -> str:
+        """The name where people read it: 'metric_now_p05' is 'Metric now, 5 %'."""
+        words = re.sub(r"_p(\d\d)$", lambda found: f", {int(found[1])} %", self.name).replace("_", " ")
+        return words[:1].upper() + words[1:]
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,10 @@ class Pen:
         self.title = book.add_format({"bold": True, "font_size": 14})
         self.wrapped = book.add_format({"text_wrap": True, "valign": "top"})
         self.formats = {kind: book.add_format({"num_format": code}) for kind, code in FORMATS.items()}
+        self.sums = {
+            kind: book.add_format({"num_format": code, "bold": True, "top": 1}) for kind, code in FORMATS.items()
+        }
+        self.sum = book.add_format({"bold": True, "top": 1})
 
     def cell(self, sheet: Worksheet, row: int, place: int, value: Cell, look: Format | None) -> None:
         if isinstance(value, str):
@@ -85,15 +89,42 @@ def write_sheet(book: Workbook, pen: Pen, table: Table | Missing) -> tuple[Table
         pen.row(sheet, 0, [f"{NOT_A_TABLE}: {table.reason}"], [pen.wrapped])
         return table, f"{NOT_A_TABLE}: {table.reason}"
     for place, column in enumerate(table.columns):
-        sheet.set_column(place, place, max(WIDTHS[column.kind], len(column.name) + 3))
-    pen.row(sheet, 0, [column.name for column in table.columns], [pen.head] * len(table.columns))
+        sheet.set_column(place, place, max(WIDTHS[column.kind], len(column.heading) + 3))
+    pen.row(sheet, 0, [column.heading for column in table.columns], [pen.head] * len(table.columns))
     looks = [look_of(pen, column) for column in table.columns]
-    rows = Counted(table.rows, MOST_ROWS)
+    rows, sums = Counted(table.rows, MOST_ROWS), Sums(table.columns)
     for number, row in enumerate(rows, 1):
         pen.row(sheet, number, row, looks)
+        sums.add(row)
+    if rows.count > 1 and not rows.cut:
+        sums.write(sheet, pen, rows.count + 1)
     sheet.freeze_panes(1, 1)
     sheet.autofilter(0, 0, rows.count, len(table.columns) - 1)
     return table, f"the first {rows.count:,} rows; the CSV has all" if rows.cut else f"{rows.count:,} rows"
+
+
+class Sums:
+    """Beneath its rows, what a table's columns come to."""
+
+    def __init__(self, columns: Sequence[Column[Any]]) -> None:
+        self.columns = columns
+        self.found: dict[int, Decimal] = {at: Decimal(0) for at, column in enumerate(columns) if column.summed}
+
+    def add(self, row: Sequence[Cell]) -> None:
+        for at in self.found:
+            value = row[at]
+            if isinstance(value, int | Decimal):
+                self.found[at] += value
+
+    def write(self, sheet: Worksheet, pen: Pen, row: int) -> None:
+        """A row named Sum; nothing where no column is summed."""
+        if not self.found:
+            return
+        for place, column in enumerate(self.columns):
+            sheet.write_blank(row, place, None, pen.sum)
+            if place in self.found:
+                pen.cell(sheet, row, place, self.found[place], pen.sums[column.kind])
+        sheet.write_string(row, 0, "Sum", pen.sum)
 
 
 def look_of(pen: Pen, column: Column[Any]) -> Format | None:
@@ -104,6 +135,7 @@ def write_about(sheet: Worksheet, pen: Pen, about: About, told: Sequence[tuple[T
     """What the workbook was made from, what it holds, and what each column means."""
     sheet.set_column(0, 1, 26)
     sheet.set_column(2, 2, 90)
+    sheet.set_column(3, 3, 32)
     stamp = about.stamp
     facts: list[tuple[str, Cell]] = [
         *about.facts,
@@ -117,11 +149,11 @@ def write_about(sheet: Worksheet, pen: Pen, about: About, told: Sequence[tuple[T
         look = pen.formats["instant"] if isinstance(value, datetime) else None
         pen.row(sheet, at, [label, value], [pen.bold, look])
         at += 1
-    pen.row(sheet, at + 1, ["sheet", "column", "what it holds"], [pen.head] * 3)
+    pen.row(sheet, at + 1, ["sheet", "column", "what it holds", "in CSV and the API"], [pen.head] * 4)
     at += 2
     for table, words in told:
         pen.row(sheet, at, [table.name, "", f"{table.title}: {words}"], [pen.bold, None, None])
         at += 1
         for column in table.columns if isinstance(table, Table) else ():
-            pen.row(sheet, at, ["", column.name, column.meaning], [None] * 3)
+            pen.row(sheet, at, ["", column.heading, column.meaning, column.name], [None] * 4)
             at += 1

@@ -83,6 +83,7 @@ def page_of(visit: Visit, project: Project, page: int, refused: TrancheError | N
         more_holdouts=more_holdouts,
         names={group.key: group.name or group.key for group in groups},
         finding=finding(project, lines),
+        called=frozenset(line.name for line in lines),
         charts=[
             (line.name, f"/projects/{project.id}/charts/curve?{urlencode({'group': line.curve.group})}")
             for line in lines

@@ -92,7 +92,7 @@ def test_what_one_process_took_all_know_and_one_that_dies_is_replaced(settings: 
         with fresh(client) as watching, watching.stream("GET", f"{posted(client)}/events") as stream:
             assert next(stream.iter_lines()).startswith("event: ")
             process.send_signal(signal.SIGTERM)
-            _, said = process.communicate(timeout=PATIENCE_S)
+            said = process.said()
     assert process.returncode == 0
     assert {second, third} < set(family)
     assert all(gone(pid) for pid in family)

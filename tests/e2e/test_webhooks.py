@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from socket import socket
@@ -17,9 +16,9 @@ from app.store.db import Database
 from tests import receivers
 from tests.api_client import run
 from tests.conftest import new_key
-from tests.e2e.test_worker import children, serving, tranche
+from tests.e2e.test_worker import Process, children, serving, tranche
 from tests.receivers import Receiver, Request, answers, one_after_another, receiving
-from tests.waiting import PATIENCE_S, until
+from tests.waiting import until
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -39,13 +38,13 @@ def equipped(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @contextmanager
-def worker(settings: Settings, name: str) -> Iterator[subprocess.Popen[str]]:
+def worker(settings: Settings, name: str) -> Iterator[Process]:
     process = tranche(settings, "worker", TRANCHE_WORKER_ID=name)
     try:
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=PATIENCE_S)
+        process.said()
 
 
 def project(client: httpx.Client) -> str:
@@ -163,7 +162,7 @@ def test_no_secret_is_in_the_database_the_logs_the_events_or_a_later_answer(
         later += [client.get(one) for one in ("/v1/events", "/v1/jobs", "/v1/api-keys", path)]
         stored = dump(equipped.database_url)
         process.send_signal(signal.SIGTERM)
-        _, logged = process.communicate(timeout=PATIENCE_S)
+        logged = process.said()
     assert made["id"] in stored
     assert made["id"] in later[1].text
     signatures = [one for request in receiver.requests for one in request.headers["webhook-signature"].split()]

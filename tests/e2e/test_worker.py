@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from socket import socket
+from threading import Thread
 from time import monotonic
 
 import httpx
@@ -26,21 +27,37 @@ from tests.test_docs import free_port
 from tests.waiting import PATIENCE_S, until
 
 
-def tranche(log: Path, settings: Settings, *words: str, **environment: str) -> subprocess.Popen[bytes]:
-    """Logs into a file: a pipe that nobody reads is full after some hundred requests, and then holds up the service."""
+class Process(subprocess.Popen[str]):
+    """One whose log is read as it comes: a pipe that nobody reads is full after some hundred requests, and stops it."""
+
+    def __init__(self, words: tuple[str, ...], environment: dict[str, str]) -> None:
+        command = [sys.executable, "-m", "app", *words]
+        super().__init__(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.lines: list[str] = []
+        self.reader = Thread(target=self.read)
+        self.reader.start()
+
+    def read(self) -> None:
+        assert self.stderr is not None
+        with self.stderr as log:
+            self.lines.extend(log)
+
+    def said(self) -> str:
+        """All that it logged. Waits for its end."""
+        self.wait(PATIENCE_S)
+        self.reader.join(PATIENCE_S)
+        return "".join(self.lines)
+
+
+def tranche(settings: Settings, *words: str, **environment: str) -> Process:
     base = os.environ | {"TRANCHE_DATABASE_URL": settings.database_url, "TRANCHE_JOB_POLL_S": "0.05"} | environment
-    with log.open("wb") as stderr:
-        return subprocess.Popen(
-            [sys.executable, "-m", "app", *words], env=base, stdin=subprocess.DEVNULL, stderr=stderr
-        )
+    return Process(words, base)
 
 
 @contextmanager
-def serving(
-    log: Path, settings: Settings, key: str, *words: str
-) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
+def serving(settings: Settings, key: str, *words: str) -> Iterator[tuple[Process, httpx.Client]]:
     port = free_port()
-    process = tranche(log, settings, "serve", "--port", str(port), *words)
+    process = tranche(settings, "serve", "--port", str(port), *words)
     headers = {"Authorization": f"Bearer {key}"}
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=PATIENCE_S) as client:
@@ -49,7 +66,7 @@ def serving(
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        process.wait(PATIENCE_S)
+        process.said()
 
 
 def answers(client: httpx.Client) -> bool:
@@ -76,7 +93,7 @@ def posted(client: httpx.Client) -> str:
     return f"/v1/jobs/{client.get('/v1/jobs').json()['items'][0]['id']}"
 
 
-def children(process: subprocess.Popen[bytes]) -> list[int]:
+def children(process: subprocess.Popen[str]) -> list[int]:
     listed = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
     return [int(pid) for pid in listed.stdout.split()]
 
@@ -89,10 +106,8 @@ def gone(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes")
-def test_serve_keeps_a_worker_through_kill_9_and_takes_it_along(
-    settings: Settings, database: Database, tmp_path: Path
-) -> None:
-    with serving(tmp_path / "log", settings, new_key(database)) as (process, client):
+def test_serve_keeps_a_worker_through_kill_9_and_takes_it_along(settings: Settings, database: Database) -> None:
+    with serving(settings, new_key(database)) as (process, client):
         until(lambda: bool(children(process)))
         [first] = children(process)
         os.kill(first, signal.SIGKILL)
@@ -104,29 +119,24 @@ def test_serve_keeps_a_worker_through_kill_9_and_takes_it_along(
         until(lambda: gone(second))
 
 
-def test_serve_alone_leaves_jobs_to_a_worker_and_both_stop_in_order(
-    settings: Settings, database: Database, tmp_path: Path
-) -> None:
-    log, served = tmp_path / "worker", tmp_path / "service"
-    service = serving(served, settings, new_key(database), "--no-worker")
-    with service as (process, client), idle_connection(client) as idle:
+def test_serve_alone_leaves_jobs_to_a_worker_and_both_stop_in_order(settings: Settings, database: Database) -> None:
+    with serving(settings, new_key(database), "--no-worker") as (process, client), idle_connection(client) as idle:
         assert children(process) == []
         job = posted(client)
-        worker = tranche(log, settings, "worker", TRANCHE_WORKER_ID="night-shift")
+        worker = tranche(settings, "worker", TRANCHE_WORKER_ID="night-shift")
         until(lambda: client.get(job).json()["state"] == "succeeded")
         worker.send_signal(signal.SIGTERM)
-        worker.wait(PATIENCE_S)
+        said = worker.said()
         # httpx and many proxies reuse a connection that was idle for 5 s; the service must not have closed it.
         until(lambda: monotonic() - idle.since > 6)
         assert select.select([idle.socket], [], [], 0)[0] == []
         with client.stream("GET", f"{posted(client)}/events") as stream:
             assert next(stream.iter_lines()) == "event: progress"
             process.send_signal(signal.SIGTERM)
-            process.wait(PATIENCE_S)
-    said = log.read_text()
+            served = process.said()
     assert (worker.returncode, process.returncode) == (0, 0)
     assert "worker night-shift runs jobs" in said
-    assert "Traceback" not in said + served.read_text()
+    assert "Traceback" not in said + served
     assert "conductor" not in said.lower()
     assert not re.search(r"WARNING|ERROR", said)
 
@@ -152,5 +162,6 @@ def test_a_worker_whose_parent_is_gone_stops(tmp_path: Path) -> None:
     settings = Settings(database_url=f"sqlite:///{tmp_path}/alone.db")
     migrate(settings)
     # Standard input is empty: it ends as it would if the parent had.
-    log = tmp_path / "log"
-    assert tranche(log, settings, "worker", "--until-parent-ends").wait(PATIENCE_S) == 0, log.read_text()
+    worker = tranche(settings, "worker", "--until-parent-ends")
+    said = worker.said()
+    assert worker.returncode == 0, said

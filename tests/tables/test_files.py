@@ -116,9 +116,34 @@ def test_the_first_sheet_says_what_all_was_made_from_and_what_columns_mean() -> 
     assert ["software", "Tranche 1.2.3"] in [row[:2] for row in words]
     assert book["About"]["B2"].data_type == "s"
     assert ["things", "Things: 1 rows"] in [[row[0], row[2]] for row in words]
-    assert ["count", "a count"] in [row[1:3] for row in words]
+    assert ["Count", "a count", "count"] in [row[1:4] for row in words]
     assert ["plan", "The plan: This table cannot be made: no groups yet"] in [[row[0], row[2]] for row in words]
     assert "no groups yet" in str(book["plan"]["A1"].value)
+
+
+@pytest.mark.parametrize(("name", "heading"), [
+    ("cost", "Cost"), ("metric_now_p05", "Metric now, 5 %"), ("value_per_1000_p95", "Value per 1000, 95 %"),
+    ("p_better", "P better"),
+])  # fmt: skip
+def test_a_heading_is_what_people_read(name: str, heading: str) -> None:
+    assert Column(name, "number", "", itemgetter(0)).heading == heading
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.decimals(0, 10**6, places=2)), max_size=5))
+def test_beneath_the_rows_of_a_workbook_stand_their_sums(rows: list[tuple[int, Decimal]]) -> None:
+    """Of the columns whose sums mean something, where there is more than one row."""
+    columns = [
+        Column("key", "text", "", itemgetter(0)),
+        Column("add", "count", "", itemgetter(1), summed=True),
+        Column("cost", "money", "", itemgetter(2), summed=True),
+        Column("price", "money", "", itemgetter(2)),
+    ]
+    made = Table("things", "Things", columns, [("A", *row) for row in rows])
+    _, *found = words_of(as_book(made)["things"])
+    assert len(found) == len(rows) + (len(rows) > 1)
+    if len(rows) > 1:
+        assert found[-1] == ["Sum", sum(one for one, _ in rows), float(sum(cost for _, cost in rows)), None]
+    assert [row[0] for row in as_csv(made)[1:]] == ["A"] * len(rows)
 
 
 def test_more_rows_than_a_sheet_takes_are_left_out_and_told(monkeypatch: pytest.MonkeyPatch) -> None:

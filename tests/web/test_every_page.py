@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from html import unescape
+from html.parser import HTMLParser
 from pathlib import Path
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from app.store.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEn
 from tests.api.test_rights import OPERATIONS
 from tests.api_client import NOW, RUNS, Api
 from tests.conftest import new_key, one_database
-from tests.everything import PLAYED, URL, Everything, ask_of, everything_in
+from tests.everything import HERE, PLAYED, URL, Everything, ask_of, everything_in
 from tests.web.browser_client import Pages
 
 MANY = 60
@@ -97,6 +98,37 @@ def test_pages_with_one_of_each(operation: Operation, everything: Everything) ->
     if is_page(operation):
         assert answer.status_code == 200, answer.text[:500]
     assert answer.status_code < 500, answer.text
+
+
+class Loose(HTMLParser):
+    """Texts that hold a name and stand where its direction could move what is around them: not in a <bdi>, nor alone in
+    an element whose whole content is that name's, or is no prose."""
+
+    APART = frozenset({"bdi", "title", "option", "textarea", "code", "pre", "script", "style"})
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name, self.open, self.found = name, list[str](), list[str]()
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag not in ("br", "input", "link", "meta", "img", "source", "hr"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if self.name in data and not self.APART & set(self.open):
+            self.found.append(f"{'/'.join(self.open[-3:])}: {data.strip()}")
+
+
+@pytest.mark.parametrize("operation", [pytest.param(one, id=one.path) for one in LOOKED_AT if is_page(one)])
+def test_names_of_other_scripts_do_not_move_what_is_beside_them(operation: Operation, everything: Everything) -> None:
+    answer = everything.browsers["owner"].get(everything.path(operation, ask_of(operation)))
+    loose = Loose(HERE)
+    loose.feed(answer.text)
+    assert loose.found == []
 
 
 @one_database

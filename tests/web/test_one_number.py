@@ -24,6 +24,7 @@ from tests.api_client import Api, run
 from tests.conftest import LOOPBACK, new_key
 from tests.web.browser_client import Pages, text_of
 from tests.web.walking import amounts_of, number_in, table_of, too_fine, total_of, words
+from tests.workbooks import sheet_of
 
 NAMES = {"A": "all of A", "B": "the Bs", "C": "the Cs", "D": "the Ds"}
 PANEL: dict[str, Any] = {
@@ -235,8 +236,8 @@ def test_the_files_say_what_the_api_says(api: Api, path: str, plan: dict[str, di
     for name in ("allocation", "groups"):
         text = api.get(f"{path}/tables/{name}.csv").content.decode("utf-8-sig")
         rows: list[dict[str, Any]] = list(csv.DictReader(StringIO(text, newline="")))
-        header, *lines = book[name].iter_rows(values_only=True)
-        rows += [dict(zip(map(str, header), line, strict=True)) for line in lines]
+        header, lines = sheet_of(book, name)
+        rows += [dict(zip(header, line, strict=True)) for line in lines]
         assert len(rows) == 2 * len(plan)
         for row in rows:
             one = plan[row["group"]]
@@ -247,7 +248,7 @@ def test_the_files_say_what_the_api_says(api: Api, path: str, plan: dict[str, di
             if name == "allocation":
                 assert (int(row["add"]), int(row["count_after"])) == (one["add"], one["count_after"])
                 assert float(row["metric_after_p05"]) == one["metric_after"]["p05"]
-    told = [row[2].value for row in book["About"].iter_rows() if row[1].value == "count"]
+    told = [row[2].value for row in book["About"].iter_rows() if row[3].value == "count"]
     assert told.count("samples held now, counted as clean ones") == 2
 
 

@@ -55,9 +55,9 @@ def allocation_table(dossier: Dossier) -> Content[GroupPlan]:
         group_key(lambda one: one.key),
         group_name(lambda one: dossier.names[one.key]),
         within(lambda one: one, STOCK),
-        Column("add", "count", "samples to add in this round", lambda one: one.add),
+        Column("add", "count", "samples to add in this round", lambda one: one.add, summed=True),
         Column("count_after", "count", "clean samples with what is awaited and added", lambda one: one.count_after),
-        Column("cost", "money", f"what they cost, {currency}", lambda one: amount(one.cost)),
+        Column("cost", "money", f"what they cost, {currency}", lambda one: amount(one.cost), summed=True),
         within(lambda one: one if allocation.known else None, [
             interval("metric_now", f"{metric} with what is held and awaited", lambda one: ends_of(one.metric_now)),
             interval("metric_after", f"{metric} once the plan has come", lambda one: ends_of(one.metric_after)),
@@ -84,8 +84,8 @@ def sources_table(dossier: Dossier) -> Content[SourcePlan]:
         Column("name", "text", "name of the source", lambda one: dossier.sources[one.key].name),
         Column("groups", "text", "keys of the groups it feeds, parted by blanks, quoted where they hold some",
                lambda one: keys_in_one(one.groups)),
-        Column("order", "count", "samples to order in this round", lambda one: one.order),
-        Column("cost", "money", f"what the order costs, {currency}", lambda one: amount(one.cost)),
+        Column("order", "count", "samples to order in this round", lambda one: one.order, summed=True),
+        Column("cost", "money", f"what the order costs, {currency}", lambda one: amount(one.cost), summed=True),
         within(lambda one: dossier.sources[one.key], [
             Column("unit_cost", "money", f"price of a sample, before tiers, {currency}", price_of),
             Column("fixed_cost", "money", f"price of ordering at all, {currency}", lambda it: it.fixed_cost),

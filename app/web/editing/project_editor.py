@@ -60,6 +60,12 @@ def form_of(project: Project) -> Form:
                         amount,
                         "Empty: one is enough for each round",
                     ),
+                    Field(
+                        "proposal_expires_days",
+                        "Days until a proposal expires",
+                        COUNT,
+                        "Empty: it waits until somebody signs or withdraws it",
+                    ),
                 ),
             ),
             Part(
