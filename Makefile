@@ -51,8 +51,8 @@ test-label-studio: .venv/dev.stamp .label-studio/env.stamp  ## drive a round's l
 	.label-studio/env/bin/python -m pip --disable-pip-version-check -q install label-studio==1.23.2
 	@touch $@
 
-test-browser: .venv/dev.stamp  ## drive the dashboard on PostgreSQL too (needs TEST_BROWSER and TEST_DATABASE_URL)
-	$(PYTEST) $(PARALLEL) -m slow tests/web/browser $(TEST_ARGS)
+test-postgresql: .venv/dev.stamp  ## plans, exports and pages on PostgreSQL too (needs TEST_DATABASE_URL; TEST_BROWSER for pages)
+	$(PYTEST) $(PARALLEL) -m slow tests/api/exports tests/api/planning tests/local tests/web $(TEST_ARGS)
 
 test-chaos: .venv/dev.stamp  ## kill the API, workers and commands 50 times while they work (minutes; CHAOS_KILLS, CHAOS_SEED)
 	$(PYTEST) -n 0 -s -m slow tests/chaos $(TEST_ARGS)
@@ -63,7 +63,7 @@ test-hosts: .venv/dev.stamp  ## cut the link between two hosts while they work (
 test-fuzz: .venv/dev.stamp  ## send mutated requests to every operation and page (an hour; FUZZ_REQUESTS, FUZZ_SEED)
 	$(PYTEST) $(PARALLEL) -m slow tests/fuzz $(TEST_ARGS)
 
-test-all: test test-numerics test-browser test-chaos test-hosts test-fuzz test-label-studio  ## run every test there is, in hours
+test-all: test test-numerics test-postgresql test-chaos test-hosts test-fuzz test-label-studio  ## run every test there is, in hours
 
 check: lint types drift  ## format, lint, layering, types, OpenAPI drift, migration drift; names old benchmark results
 
@@ -168,7 +168,7 @@ bench: bench-curves bench-allocation bench-prs bench-replay  ## run every benchm
 	$(BIN)/python benchmarks/bench_surrogate.py
 	$(BIN)/python benchmarks/bench_surrogate.py --levels
 
-.PHONY: help setup demo serve test test-all test-browser test-chaos test-fuzz test-hosts test-label-studio test-numerics \
+.PHONY: help setup demo serve test test-all test-postgresql test-chaos test-fuzz test-hosts test-label-studio test-numerics \
   check check-clients drift lint types openapi rights lock wheels \
   bench bench-allocation bench-curves bench-dashboard bench-growth bench-hindsight bench-joint bench-loops bench-neighbours bench-peers bench-prs bench-regret bench-replay bench-shapes \
   bench-simulations bench-truth

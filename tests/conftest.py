@@ -40,6 +40,23 @@ hypothesis.settings.load_profile("tranche")
 db.SQLITE_PRAGMAS = (*DURABLE, "PRAGMA synchronous=OFF")
 
 
+MADE_OF_WHAT_IS_READ = tuple(
+    f"{name}/" for name in ("tests/api/exports", "tests/api/planning", "tests/local", "tests/web")
+)
+"""Plans, exports and pages. What they are made of is read by services and the store, whose tests run on every database;
+these run on SQLite, and elsewhere by `make test-postgresql`."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        called = getattr(item, "callspec", None)
+        if called is None or not item.nodeid.startswith(MADE_OF_WHAT_IS_READ):
+            continue
+        if set(BACKENDS[1:]) & {one for one in called.params.values() if isinstance(one, str)}:
+            item.add_marker(pytest.mark.slow)
+
+
 # While tests are collected, which makes hardly anything but what stays, looking for garbage takes a fifth of the time.
 gc.disable()
 

@@ -120,5 +120,6 @@ class Contract:
 
 
 @cache
+@cache
 def contract() -> Contract:
     return Contract(json.loads((ROOT / "openapi" / "openapi.json").read_text("utf-8")))

@@ -19,7 +19,7 @@ from app.clock import utc_now
 from app.settings import Settings
 from app.store.db import Database
 from tests.api_client import Api, Clock
-from tests.conftest import BACKENDS, new_database, new_key
+from tests.conftest import new_key
 from tests.waiting import PATIENCE_S, until
 
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -136,12 +136,6 @@ class Visitor:
                 assert self.accessibility() == [], f"{name} at {width} px, {scheme}"
             assert self.overflow() <= 0, f"{name} scrolls sideways at {width} px"
         self.page.emulate_media(color_scheme="light")
-
-
-@pytest.fixture(params=[BACKENDS[0], *(pytest.param(other, marks=pytest.mark.slow) for other in BACKENDS[1:])])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """One database only: tests/web reads every page on both. `make test-browser` shows a browser those of the other."""
-    return new_database(request, tmp_path)
 
 
 @pytest.fixture
