@@ -22,7 +22,7 @@ from app.services.signing import Members, screen_of
 from app.store.ledger import money_of_project
 from app.store.models.projects import Project
 from app.web.plan_query import OWN, PlanQuery, objective_choices, slider_step
-from app.web.site.chips import licence_chips
+from app.web.site.chips import licence_chips, source_names
 from app.web.site.group_table import SHOWS, SORTS, check_view, group_table
 from app.web.site.signing import words_in
 from app.web.site.visit import Answer, Visit, acts, pages, sees, tried
@@ -209,6 +209,7 @@ def licences_of(visit: Visit, project: Project, plan: AllocationOut, query: Plan
         "ordered": [one for one in ordered if one.source in chips],
         "excluded": plan.excluded[:CHIPS],
         "chips": chips,
+        "called": source_names(visit.session, project, [*named, *(one.source for one in doubtful_sources(plan))]),
         "without_rule": f"/projects/{project.id}/scenarios?{urlencode(pairs)}",
     }
 

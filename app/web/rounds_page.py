@@ -31,7 +31,7 @@ from app.store.models.purchases import Round
 from app.store.projects import members, members_by_key
 from app.store.rounds import listed_rounds, orders_of_rounds
 from app.store.vendors import connections_by_id
-from app.web.site.chips import licence_chips
+from app.web.site.chips import licence_chips, source_names
 from app.web.site.signing import screen_parts, words_in
 from app.web.site.visit import Answer, Place, Visit, acts, pages, place_in, sees, tried
 
@@ -73,6 +73,7 @@ def rounds_list(project_id: str, visit: Annotated[Visit, sees("read")], after: P
         money=money,
         left=left,
         values=values,
+        called=source_names(visit.session, project, [one.source for one in values.items] if values else []),
         most=most,
     )
 
@@ -113,6 +114,7 @@ def shown(
     row = get_round(visit.session, project, number)
     left = left_of(project, money_of_project(visit.session, project.id))
     signing = now.state == "proposed"
+    sources = [one.source for one in now.orders or now.lines]
     answer = (tried and tried[1]) or (row.allocation if signing else None)
     return visit.render(
         "_round.html" if fragment else "round.html",
@@ -121,7 +123,8 @@ def shown(
         tag=tag_of(now),
         names=names,
         manifests=manifests_of(visit.session, [one.id for one in now.orders]),
-        chips=licence_chips(visit.session, project, [one.source for one in now.orders or now.lines]),
+        called=source_names(visit.session, project, sources),
+        chips=licence_chips(visit.session, project, sources),
         waiting=waiting,
         words=sorted({(str(one.connection.id), one.connection.name, one.word) for one in waiting if one.mappable}),
         open=now.state in OPEN,

@@ -23,7 +23,7 @@ from tests.api.purchases.test_rounds import accept, deliver
 from tests.api_client import Api, run
 from tests.conftest import LOOPBACK, new_key
 from tests.web.browser_client import Pages, text_of
-from tests.web.walking import amounts_of, number_in, table_of, too_fine, total_of, words
+from tests.web.walking import BENEATH, amounts_of, number_in, table_of, too_fine, total_of, words
 from tests.workbooks import sheet_of
 
 NAMES = {"A": "all of A", "B": "the Bs", "C": "the Cs", "D": "the Ds"}
@@ -105,10 +105,10 @@ def plan(api: Api, path: str) -> dict[str, dict[str, Any]]:
 
 
 def cells_of(answer: httpx.Response, caption: str) -> dict[str, list[str]]:
-    """The rows of the table whose caption starts so, by the row's name."""
+    """The rows of the table whose caption starts so, by the row's name, each with the sentence beneath it."""
     [body] = re.findall(rf"<caption>{caption}.*?<tbody>(.*?)</tbody>", answer.text, re.DOTALL)
     found = {}
-    for row in re.findall(r"<tr[^>]*>(.*?)</tr>", body, re.DOTALL):
+    for row in re.findall(r"<tr[^>]*>(.*?)</tr>", re.sub(BENEATH, "<td>", body), re.DOTALL):
         cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
         name, *rest = [" ".join(unescape(re.sub(r"<[^>]*>", " ", cell)).split()) for cell in cells]
         found[name] = rest

@@ -8,6 +8,8 @@ from html import unescape
 
 from app.money import DECIMALS
 
+BENEATH = r'</tr>\s*<tr class="why"><td[^>]*>'
+"""What stands between a row and the sentence on it."""
 AMOUNT = r"[−-]?\d[\d,]*(?:\.\d+)?"
 
 

@@ -141,10 +141,15 @@ def _shared(situation: Situation, brought: Mapping[str, _Player]) -> list[Warnin
     return [
         Warning(
             "shared_credit",
-            f"{' and '.join(served[group.id][:2])}{' and others' if len(served[group.id]) > 2 else ''} delivered to the"
-            " group: what each is credited with depends on the others, as the first samples of a group teach most.",
+            f"{_both(served[group.id])} delivered samples of '{group.key}': what each is credited with depends on the"
+            " others, as the first samples of a group teach most.",
             group.key,
         )
         for group in situation.groups
         if len(served[group.id]) > 1
     ]
+
+
+def _both(keys: Sequence[str]) -> str:
+    """Two of the sources, and whether there are more."""
+    return f"{' and '.join(keys[:2])}{' and others' if len(keys) > 2 else ''}"

@@ -1,4 +1,4 @@
-"""Chips beside the names of sources: under which licence they deliver, and whether the project's rule allows it."""
+"""Sources by the names that people read, and chips beside: their licence, and whether the rule allows it."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -15,6 +15,11 @@ class Chip(NamedTuple):
     text: str
     kind: str
     detail: str
+
+
+def source_names(session: Session, project: Project, keys: Collection[str]) -> dict[str, str]:
+    """By key, also of what is archived."""
+    return {key: source.name or key for key, source in members_by_key(session, Source, project.id, keys).items()}
 
 
 def licence_chips(session: Session, project: Project, keys: Collection[str]) -> dict[str, Chip]:

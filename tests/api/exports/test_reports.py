@@ -17,6 +17,7 @@ from tests.api.exports.test_tables import FORMULA, SCRIPT, bought, path
 from tests.api.purchases.test_rounds import propose
 from tests.api_client import RUNS, Api
 from tests.conftest import new_key, one_database
+from tests.web.walking import BENEATH
 
 __all__ = ["bought", "path"]
 
@@ -57,10 +58,10 @@ def read(api: Api, path: str, **query: Any) -> httpx.Response:
 
 
 def rows_below(answer: httpx.Response, caption: str) -> list[list[str]]:
-    """The cells of the body of the table with this caption."""
+    """The cells of the body of the table with this caption, each row with the sentence beneath it."""
     found = re.search(rf"<caption>{re.escape(caption)}.*?<tbody>(.*?)</tbody>", answer.text, re.DOTALL)
     assert found, caption
-    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", found.group(1), re.DOTALL)
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", re.sub(BENEATH, "<td>", found.group(1)), re.DOTALL)
     return [[words_of(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)] for row in rows]
 
 
