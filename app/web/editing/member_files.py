@@ -4,6 +4,7 @@ And the tables to start from, with what the project has."""
 import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from io import StringIO
 from typing import Annotated, Any, Literal
 
@@ -140,9 +141,7 @@ def keep(visit: Visit, project: Project, kind: Kind, sent: bytes | str, seen: Pr
     if seen.faults:
         return
     for line, document in seen.rows:
-        faults: list[Fault] = []
-        with_line(lambda document=document: keep_one(visit, project, kind, document, seen), line, faults)  # type: ignore[misc]
-        seen.faults += faults
+        with_line(partial(keep_one, visit, project, kind, document, seen), line, seen.faults)
 
 
 def with_line(step: Callable[[], object], line: int, faults: list[Fault]) -> None:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from app.store.db import Database
 from tests.api_client import RUNS, Api
 from tests.conftest import new_key, one_database
 from tests.web.browser_client import Pages, text_of
@@ -114,9 +115,9 @@ def test_notes_stand_on_the_plan_and_on_the_report(api: Api, pages: Pages, path:
     assert api.patch(f"/v1{path}", json={"notes": None}).json()["notes"] is None
 
 
-def test_who_may_read_alone_changes_nothing(api: Api, database: object, path: str) -> None:
+def test_who_may_read_alone_changes_nothing(api: Api, database: Database, path: str) -> None:
     reader = Pages(api)
-    reader.sign_in(new_key(database, "read"))  # type: ignore[arg-type]
+    reader.sign_in(new_key(database, "read"))
     assert reader.get(f"{path}/settings").status_code == 403
     reader.get(path)
     assert reader.post(f"{path}/settings", {"name": "x"}).status_code == 403

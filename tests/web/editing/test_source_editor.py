@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.store.db import Database
 from tests.api_client import Api
 from tests.conftest import new_key, one_database
 from tests.web.browser_client import Pages, text_of
@@ -85,13 +86,13 @@ def test_faults_stand_beside_their_fields(
     assert api.get(f"/v1{path}/sources").json() == before
 
 
-def test_connections_are_shown_to_who_may_see_them(api: Api, pages: Pages, database: object, path: str) -> None:
+def test_connections_are_shown_to_who_may_see_them(api: Api, pages: Pages, database: Database, path: str) -> None:
     made = api.post("/v1/vendor-connections", json={"name": "the vendor", "kind": "standard"}).json()["id"]
     assert "the vendor" in text_of(pages.get(f"{path}/sources/A"))
     assert pages.post(f"{path}/sources/A", {"connection": made}).status_code == 303
     assert api.get(f"/v1{path}/sources/A").json()["connection"] == made
     writer = Pages(api)
-    writer.sign_in(new_key(database, "read,write"))  # type: ignore[arg-type]
+    writer.sign_in(new_key(database, "read,write"))
     page = writer.get(f"{path}/sources/A")
     assert "the vendor" not in page.text
     assert writer.post(f"{path}/sources/A", {"seen": seen(page), "name": "x"}).status_code == 303
