@@ -48,7 +48,8 @@ def _measure(project: Project, allocation: Allocation) -> str:
 def _part(project: Project, allocation: Allocation) -> str:
     verdict, spend = allocation.verdict, amount(allocation.plan.spend)
     part = amount(verdict.budget or 0)
-    head = f"Buy a part of round {allocation.round}: {whole(part)} of {money(spend, project.currency)}"
+    currency = project.currency
+    head = f"Buy a part of round {allocation.round}: {whole(part, currency)} of {money(spend, currency)}"
     if not verdict.groups:
         return f"{head}; beyond that the money buys less than it costs."
     return (

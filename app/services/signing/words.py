@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from app.money import told
 from app.store.models.projects import Project
 
 WHOLE = 100
@@ -34,12 +35,12 @@ def signed(value: float, decimals: int | None = None) -> str:
 
 
 def money(value: Decimal, currency: str) -> str:
-    return f"{whole(value)} {currency}"
+    return f"{whole(value, currency)} {currency}"
 
 
-def whole(value: Decimal) -> str:
-    """Whole units from a hundred on, two decimals below."""
-    return f"{value:,.0f}" if abs(value) >= WHOLE or value == int(value) else f"{value:,.2f}"
+def whole(value: Decimal, currency: str) -> str:
+    """Whole units from a hundred on, what can be paid below."""
+    return f"{value:,.0f}" if abs(value) >= WHOLE or value == int(value) else told(value, currency)
 
 
 def percent(share: float) -> str:

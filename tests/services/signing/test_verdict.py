@@ -117,5 +117,6 @@ def test_levels_shares_and_money() -> None:
     assert [percent(share) for share in (0.0, 0.004, 0.5, 0.9999, 1.0)] == [
         "0 %", "less than 1 %", "50 %", "more than 99 %", "100 %",
     ]  # fmt: skip
-    assert [whole(Decimal(text)) for text in ("99.5", "12", "1234.5")] == ["99.50", "12", "1,234"]
+    assert [whole(Decimal(text), "EUR") for text in ("99.5", "12", "1234.5")] == ["99.50", "12", "1,234"]
+    assert [whole(Decimal("99.1255"), currency) for currency in ("JPY", "EUR", "KWD")] == ["99", "99.13", "99.126"]
     assert signed(0.0) == "no change"
