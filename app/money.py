@@ -1,7 +1,6 @@
 """Exact amounts of money: Decimals of the currency's unit, whole millionths of it for the store and the planner, text.
 
-Sentences of the planner (`planner/wording`) and titles of charts (`charts/words`) leave out decimals that say nothing;
-both rooms know nothing of the rest, so they keep formats of their own.
+The planner knows nothing of the rest, so its sentences keep a format of their own (`planner/wording`).
 """
 
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
@@ -15,6 +14,8 @@ WHOLE_UNITS = (
 THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
 DECIMALS = dict.fromkeys(WHOLE_UNITS, 0) | dict.fromkeys(THOUSANDTHS, 3) | {"CLF": 4, "UYW": 4}
 """Of the minor units that are no hundredths (ISO 4217, table A.1)."""
+WHOLE = 100
+"""From here on sentences leave decimals of money out."""
 
 
 def amount(millionths: int) -> Decimal:
@@ -35,20 +36,29 @@ def grouped(amount: Decimal) -> str:
     return _trimmed(f"{amount:,.6f}")
 
 
+def decimals(currency: str) -> int:
+    return DECIMALS.get(currency, 2)
+
+
 def payable(amount: Decimal, currency: str, *, down: bool = False) -> Decimal:
     """In whole minor units of the currency, halves up; down: never more than `amount`."""
-    unit = Decimal(1).scaleb(-DECIMALS.get(currency, 2))
+    unit = Decimal(1).scaleb(-decimals(currency))
     return amount.quantize(unit, ROUND_DOWN if down else ROUND_HALF_UP)
 
 
 def minor_unit(currency: str) -> int:
     """The smallest amount of the currency that can be paid, in millionths."""
-    return int(MILLION.scaleb(-DECIMALS.get(currency, 2)))
+    return int(MILLION.scaleb(-decimals(currency)))
 
 
 def told(amount: Decimal, currency: str) -> str:
     """What people read of an amount: payable, with thousands apart: 1,234,567.50, of JPY 1,234,568."""
     return f"{payable(amount, currency):,f}"
+
+
+def brief(amount: Decimal, currency: str) -> str:
+    """What sentences say: whole units from a hundred on, or where nothing is lost by it, else as `told`."""
+    return f"{amount:,.0f}" if abs(amount) >= WHOLE or amount == int(amount) else told(amount, currency)
 
 
 def _trimmed(text: str) -> str:

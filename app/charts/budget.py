@@ -22,7 +22,7 @@ from app.charts.theme import (
     quantitative,
     titled,
 )
-from app.charts.words import money, number, percent
+from app.charts.words import amounts, money, number, percent
 
 Row = Mapping[str, Any]
 
@@ -121,7 +121,7 @@ def chosen_layers(rows: Sequence[Row], chosen: float, currency: str, colours: Pa
 
 def hover(rows: Sequence[Row], fields: Sequence[tuple[str, str]], currency: str, form: str = ".4~g") -> Spec:
     told = [quantitative(name, format=form, title=title) for name, title in fields]
-    budget = quantitative("budget", format=",.2f", title=f"budget, {currency}")
+    budget = quantitative("budget", format=amounts(currency), title=f"budget, {currency}")
     return layer({"type": "point", "opacity": 0, "size": 300}, rows, tooltip=[budget, *told])
 
 

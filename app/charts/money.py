@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from app.charts.theme import DASHED, Spec, ThemeName, finished, layer, nominal, palette, quantitative, titled
+from app.charts.words import amounts
 
 STATES = ("spent", "committed")
 
@@ -33,8 +34,9 @@ def spending(
 def headline(rows: Sequence[RoundMoney], budget: float, currency: str) -> str:
     spent, committed = sum(row["spent"] for row in rows), sum(row["committed"] for row in rows)
     left = budget - spent - committed
-    rest = f"{currency} {left:,.2f} left" if left >= 0 else f"{currency} {-left:,.2f} over the budget"
-    return f"{currency} {spent:,.2f} of {budget:,.2f} spent, {committed:,.2f} committed, {rest}"
+    told = amounts(currency)
+    rest = f"{currency} {left:{told}} left" if left >= 0 else f"{currency} {-left:{told}} over the budget"
+    return f"{currency} {spent:{told}} of {budget:{told}} spent, {committed:{told}} committed, {rest}"
 
 
 def running(rows: Sequence[RoundMoney]) -> list[Spec]:
@@ -65,13 +67,14 @@ def bar_layer(values: Sequence[Spec], currency: str, theme: ThemeName) -> Spec:
         tooltip=[
             {"field": "round", "title": "up to round"},
             {"field": "state", "title": "state"},
-            {"field": "amount", "title": currency, "format": ",.2f"},
+            {"field": "amount", "title": currency, "format": amounts(currency)},
         ],
     )
 
 
 def budget_layers(budget: float, currency: str, theme: ThemeName) -> list[Spec]:
-    here, level = [{"budget": budget, "words": f"budget {currency} {budget:,.2f}"}], quantitative("budget")
+    words_here = f"budget {currency} {budget:{amounts(currency)}}"
+    here, level = [{"budget": budget, "words": words_here}], quantitative("budget")
     line = {"type": "rule", "strokeDash": DASHED, "color": palette(theme).text}
     words = {"type": "text", "align": "left", "x": 4, "dy": -7}
     return [layer(line, here, y=level), layer(words, here, y=level, text=nominal("words"))]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.charts.theme import Spec, ThemeName, finished, layer, nominal, palette, quantitative, titled
-from app.charts.words import money, number, percent
+from app.charts.words import amounts, money, number, percent
 
 Row = Mapping[str, Any]
 
@@ -50,7 +50,7 @@ def scenarios_chart(rows: Sequence[Row], currency: str, source: str, theme: Them
 def tooltips(currency: str) -> list[Spec]:
     return [
         nominal("place", title="scenario"),
-        quantitative("spend", format=",.2f", title=f"spend, {currency}"),
+        quantitative("spend", format=amounts(currency), title=f"spend, {currency}"),
         quantitative("mean", format=".4~g", title="difference"),
         quantitative("p05", format=".4~g", title="5 %"),
         quantitative("p95", format=".4~g", title="95 %"),

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from app.money import brief, decimals
+
 
 def number(value: float) -> str:
     """Three significant digits: 0.842, 12.3, 1,230,000."""
@@ -20,8 +22,12 @@ def level(value: float) -> str:
 
 def money(value: float, currency: str) -> str:
     """Whole units where nothing is lost by it: '2,500 USD', '0.75 USD'."""
-    decimals = 0 if value >= 100 or value == int(value) else 2
-    return f"{value:,.{decimals}f} {currency}"
+    return f"{brief(Decimal(str(value)), currency)} {currency}"
+
+
+def amounts(currency: str) -> str:
+    """The format (d3's) of exact amounts in tooltips."""
+    return f",.{decimals(currency)}f"
 
 
 def percent(share: float) -> str:

@@ -53,6 +53,8 @@ def test_money_adds_up_over_rounds_in_their_order() -> None:
 def test_the_title_of_spending_says_what_is_left_or_overspent() -> None:
     words = " ".join(spending(MONEY, 1000.0, "USD")["title"]["text"])
     assert words == "USD 310.50 of 1,000.00 spent, 90.00 committed, USD 599.50 left"
+    assert "JPY 100 over the budget" in " ".join(spending(MONEY, 300.0, "JPY")["title"]["text"])
+    assert "KWD 100.500 over the budget" in " ".join(spending(MONEY, 300.0, "KWD")["title"]["text"])
     assert "USD 100.50 over the budget" in " ".join(spending(MONEY, 300.0, "USD")["title"]["text"])
 
 

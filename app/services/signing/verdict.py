@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from app.money import amount
+from app.money import amount, brief
 from app.planner.verdict import MetricChange, MetricChanges
 from app.services.planning.allocations import Allocation
 from app.services.planning.policies import PLAYERS
-from app.services.signing.words import has_points, in_percent, money, named, percent, signed, whole
+from app.services.signing.words import has_points, in_percent, money, named, percent, signed
 from app.store.models.projects import Project
 
 
@@ -49,7 +49,7 @@ def _part(project: Project, allocation: Allocation) -> str:
     verdict, spend = allocation.verdict, amount(allocation.plan.spend)
     part = amount(verdict.budget or 0)
     currency = project.currency
-    head = f"Buy a part of round {allocation.round}: {whole(part, currency)} of {money(spend, currency)}"
+    head = f"Buy a part of round {allocation.round}: {brief(part, currency)} of {money(spend, currency)}"
     if not verdict.groups:
         return f"{head}; beyond that the money buys less than it costs."
     return (

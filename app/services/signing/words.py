@@ -3,11 +3,8 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from app.money import told
+from app.money import brief
 from app.store.models.projects import Project
-
-WHOLE = 100
-"""From here on sentences leave decimals of money out."""
 
 
 def level(project: Project, value: float) -> str:
@@ -35,12 +32,7 @@ def signed(value: float, decimals: int | None = None) -> str:
 
 
 def money(value: Decimal, currency: str) -> str:
-    return f"{whole(value, currency)} {currency}"
-
-
-def whole(value: Decimal, currency: str) -> str:
-    """Whole units from a hundred on, what can be paid below."""
-    return f"{value:,.0f}" if abs(value) >= WHOLE or value == int(value) else told(value, currency)
+    return f"{brief(value, currency)} {currency}"
 
 
 def percent(share: float) -> str:

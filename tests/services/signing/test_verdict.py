@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from app.money import brief
 from app.planner.plan import Gain
 from app.planner.verdict import MetricChange, MetricChanges, PlanVerdict
 from app.services.signing.verdict import improvement, verdict_sentence
-from app.services.signing.words import level, percent, signed, whole
+from app.services.signing.words import level, percent, signed
 
 
 def project(name: str = "accuracy", lower: float | None = 0.0, upper: float | None = 1.0) -> Any:
@@ -117,6 +118,6 @@ def test_levels_shares_and_money() -> None:
     assert [percent(share) for share in (0.0, 0.004, 0.5, 0.9999, 1.0)] == [
         "0 %", "less than 1 %", "50 %", "more than 99 %", "100 %",
     ]  # fmt: skip
-    assert [whole(Decimal(text), "EUR") for text in ("99.5", "12", "1234.5")] == ["99.50", "12", "1,234"]
-    assert [whole(Decimal("99.1255"), currency) for currency in ("JPY", "EUR", "KWD")] == ["99", "99.13", "99.126"]
+    assert [brief(Decimal(text), "EUR") for text in ("99.5", "12", "1234.5")] == ["99.50", "12", "1,234"]
+    assert [brief(Decimal("99.1255"), currency) for currency in ("JPY", "EUR", "KWD")] == ["99", "99.13", "99.126"]
     assert signed(0.0) == "no change"
