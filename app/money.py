@@ -57,8 +57,10 @@ def told(amount: Decimal, currency: str) -> str:
 
 
 def brief(amount: Decimal, currency: str) -> str:
-    """What sentences say: whole units from a hundred on, or where nothing is lost by it, else as `told`."""
-    return f"{amount:,.0f}" if abs(amount) >= WHOLE or amount == int(amount) else told(amount, currency)
+    """What sentences say: whole units, halves up, from a hundred on or where nothing is lost by it, else as `told`."""
+    if abs(amount) < WHOLE and amount != int(amount):
+        return told(amount, currency)
+    return f"{amount.quantize(Decimal(1), ROUND_HALF_UP):,f}"
 
 
 def _trimmed(text: str) -> str:

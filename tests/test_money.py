@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.money import amount, grouped, millionths, payable, plain, told
+from app.money import amount, brief, grouped, millionths, payable, plain, told
 
 whole = st.integers(-(10**18), 10**18)
 
@@ -45,6 +45,21 @@ def test_nothing_is_lost_on_the_way_to_text_and_back(count: int) -> None:
 )
 def test_people_read_what_can_be_paid(value: str, currency: str, shown: str) -> None:
     assert told(Decimal(value), currency) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "currency", "shown"),
+    [
+        ("99.5", "EUR", "99.50"),
+        ("12", "EUR", "12"),
+        ("1234.5", "EUR", "1,235"),
+        ("99.1255", "JPY", "99"),
+        ("99.1255", "EUR", "99.13"),
+        ("99.1255", "KWD", "99.126"),
+    ],
+)
+def test_sentences_leave_out_decimals_that_say_little(value: str, currency: str, shown: str) -> None:
+    assert brief(Decimal(value), currency) == shown
 
 
 @given(whole, st.sampled_from(["EUR", "JPY", "TND"]))

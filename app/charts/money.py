@@ -73,8 +73,8 @@ def bar_layer(values: Sequence[Spec], currency: str, theme: ThemeName) -> Spec:
 
 
 def budget_layers(budget: float, currency: str, theme: ThemeName) -> list[Spec]:
-    words_here = f"budget {currency} {budget:{amounts(currency)}}"
-    here, level = [{"budget": budget, "words": words_here}], quantitative("budget")
+    said = f"budget {currency} {budget:{amounts(currency)}}"
+    here, level = [{"budget": budget, "words": said}], quantitative("budget")
     line = {"type": "rule", "strokeDash": DASHED, "color": palette(theme).text}
     words = {"type": "text", "align": "left", "x": 4, "dy": -7}
     return [layer(line, here, y=level), layer(words, here, y=level, text=nominal("words"))]

@@ -21,12 +21,12 @@ def level(value: float) -> str:
 
 
 def money(value: float, currency: str) -> str:
-    """Whole units where nothing is lost by it: '2,500 USD', '0.75 USD'."""
+    """Whole units where nothing is lost by it: '2,500 USD', '0.75 USD', of JPY '1 JPY'."""
     return f"{brief(Decimal(str(value)), currency)} {currency}"
 
 
 def amounts(currency: str) -> str:
-    """The format (d3's) of exact amounts in tooltips."""
+    """The format of exact amounts, in tooltips (d3's) and titles (Python's, which is the same here)."""
     return f",.{decimals(currency)}f"
 
 

@@ -11,6 +11,7 @@ from app.charts import render
 from app.charts.budget import targets_chart, utility_chart
 from app.charts.curves import curve_chart, curves_chart, ticks
 from app.charts.margins import MOST, margins_chart
+from app.charts.money import RoundMoney, spending
 from app.charts.scenarios import scenarios_chart
 from app.charts.theme import DASHED, Spec, ThemeName
 
@@ -221,6 +222,19 @@ def test_a_budget_says_what_it_gains_and_what_more_would_add() -> None:
     spec = utility_chart(budgets(None, None, None), 100.0, "USD", SOURCE)
     assert said(spec) == "100 USD raise utility by 0.1; 100 USD more would add 0.1"
     assert said(utility_chart(budgets(None, None), 100.0, "USD", SOURCE)) == "100 USD raise utility by 0.1"
+
+
+@pytest.mark.parametrize(("currency", "form"), [("JPY", ",.0f"), ("USD", ",.2f"), ("KWD", ",.3f")])
+def test_tooltips_have_the_decimals_of_the_currency(currency: str, form: str) -> None:
+    rounds: list[RoundMoney] = [{"round": 1, "spent": 10.0, "committed": 5.0}]
+    charts = (
+        (utility_chart(budgets(None, None), 100.0, currency, SOURCE), f"budget, {currency}"),
+        (scenarios_chart(scenarios(), currency, SOURCE), f"spend, {currency}"),
+        (spending(rounds, 100.0, currency), currency),
+    )
+    for spec, title in charts:
+        shown = [one for layer in spec["layer"] for one in layer.get("encoding", {}).get("tooltip", ())]
+        assert [one["format"] for one in shown if one["title"] == title] == [form]
 
 
 def test_chances_are_told_for_the_plan_and_for_all_the_money() -> None:
